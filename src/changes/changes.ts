@@ -1,0 +1,65 @@
+import { sql } from 'drizzle-orm';
+import type { Orm, Transaction } from '../db/database.ts';
+import { isRetryable } from '../db/errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Pepper } from '../secrets/pepper.ts';
+import { type AuditEntry, type AuditOrigin, appendAudit } from './audit-chain.ts';
+
+const ATTEMPTS = 3;
+const STATEMENT_TIMEOUT_MS = 10_000;
+
+/** What a use case works with while it changes something. */
+export interface Change {
+  tx: Transaction;
+  /** The time of the change, by the database's clock. */
+  at: Date;
+  /** Puts an entry on the record; it commits with the change or not at all. */
+  record: (entry: AuditEntry) => void;
+}
+
+/**
+ * Every change goes through here: one transaction, durable before it is acknowledged, with its
+ * audit entries as the last statements.
+ */
+export class Changes {
+  readonly #orm: Orm;
+  readonly #clock: Clock;
+  readonly #pepper: Pepper | null;
+
+  constructor(orm: Orm, clock: Clock, pepper: Pepper | null) {
+    this.#orm = orm;
+    this.#clock = clock;
+    this.#pepper = pepper;
+  }
+
+  /** `work` may run again after a deadlock, so it must do nothing outside its transaction. */
+  async run<T>(origin: AuditOrigin, work: (change: Change) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(origin, work);
+      } catch (error) {
+        if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
+      }
+    }
+  }
+
+  #attempt<T>(origin: AuditOrigin, work: (change: Change) => Promise<T>): Promise<T> {
+    return this.#orm.transaction(async (tx) => {
+      await makeDurable(tx);
+      const at = this.#clock.date();
+      const entries: AuditEntry[] = [];
+      const result = await work({ tx, at, record: (entry) => entries.push(entry) });
+      await appendAudit(tx, entries, origin, at, this.#pepper);
+      return result;
+    });
+  }
+}
+
+/** What is acknowledged must survive a crash, whatever the server's default; never less than it. */
+async function makeDurable(tx: Transaction): Promise<void> {
+  await tx.execute(sql`
+    select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true),
+           set_config('synchronous_commit',
+                      case when current_setting('synchronous_commit') = 'remote_apply'
+                           then 'remote_apply' else 'on' end, true)`);
+}

@@ -1,0 +1,155 @@
+import { readFileSync } from 'node:fs';
+import { cleanEnv, makeValidator, num, port, str, url } from 'envalid';
+
+/** A sensitive setting may also come from a file: `NAME_FILE` holds its path. */
+const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
+
+const int = (least: number, most: number) =>
+  makeValidator<number>((input) => {
+    const value = Number(input);
+    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new Error(`must be a whole number from ${least} to ${most}`);
+  });
+
+const matching = (pattern: RegExp, rule: string) =>
+  makeValidator<string>((input) => {
+    if (pattern.test(input)) return input;
+    throw new Error(rule);
+  });
+
+const onOff = makeValidator<boolean>((input) => {
+  if (input === 'on' || input === 'off') return input === 'on';
+  throw new Error('must be on or off');
+});
+
+const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
+const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
+
+/** Every setting: its environment variable, bounds, default and meaning. */
+const SETTINGS = {
+  DATABASE_URL: url({
+    default: undefined,
+    desc: 'PostgreSQL 14 or newer, its one writing primary. Unset: an embedded database.',
+  }),
+  HOST: str({ default: '127.0.0.1', desc: 'Address to listen on.' }),
+  PORT: port({ default: 8080, desc: 'Port to listen on; 0 takes a free one.' }),
+  LOG_LEVEL: str({
+    default: 'info',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    desc: 'Least severe log level that is written.',
+  }),
+  KEYWARD_DATA_DIR: str({
+    default: './.keyward',
+    desc: 'Folder of the embedded database and of what is generated beside it.',
+  }),
+  KEYWARD_ROOT_KEY: rootKey({
+    default: undefined,
+    desc: 'The root management key. Only its digest is held. Unset: no root key.',
+  }),
+  KEYWARD_SECRET: secret({
+    default: undefined,
+    desc: 'Keys the stored proofs, so that restarts need no argon2, and the audit chain.',
+  }),
+  KEYWARD_USAGE_FLUSH_MS: int(
+    1,
+    60_000,
+  )({ default: 1000, desc: 'Milliseconds between two writes of the counters.' }),
+  KEYWARD_ARGON2_MEMORY_KIB: int(
+    8192,
+    1_048_576,
+  )({ default: 19_456, desc: 'Memory of one argon2id hash (OWASP minimum: 19456).' }),
+  KEYWARD_ARGON2_ITERATIONS: int(
+    1,
+    20,
+  )({ default: 2, desc: 'Iterations of argon2id (OWASP minimum at 19456 KiB: 2).' }),
+  KEYWARD_ARGON2_PARALLELISM: int(1, 16)({ default: 1, desc: 'Lanes of one argon2id hash.' }),
+  KEYWARD_CACHED_KEYS: int(
+    100,
+    10_000_000,
+  )({ default: 100_000, desc: 'Keys held in memory, at about 2 KiB each.' }),
+  KEYWARD_POOL_SIZE: int(
+    2,
+    200,
+  )({ default: 10, desc: 'Database connections for management calls; verification has 6 more.' }),
+  KEYWARD_PREPARED_STATEMENTS: onOff({
+    default: true,
+    desc: 'on, or off behind PgBouncer older than 1.21 in transaction mode.',
+  }),
+  KEYWARD_SHUTDOWN_SECONDS: num({
+    default: 20,
+    desc: 'Seconds that a graceful stop may take before the process ends anyway.',
+  }),
+};
+
+export type Config = Readonly<{
+  databaseUrl: string | undefined;
+  host: string;
+  port: number;
+  logLevel: string;
+  dataDirectory: string;
+  rootKey: string | undefined;
+  secret: string | undefined;
+  usageFlushMs: number;
+  argon2: Readonly<{ memoryCost: number; timeCost: number; parallelism: number }>;
+  cachedKeys: number;
+  poolSize: number;
+  preparedStatements: boolean;
+  shutdownSeconds: number;
+}>;
+
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/** Reads and checks all settings; a ConfigError names everything that is wrong at once. */
+export function readConfig(environment: NodeJS.ProcessEnv): Config {
+  const problems: string[] = [];
+  const settings = cleanEnv(withFiles(environment, problems), SETTINGS, {
+    reporter: ({ errors }) => {
+      for (const [name, error] of Object.entries(errors)) {
+        problems.push(`${name}: ${error?.message ?? 'is not valid'}`);
+      }
+    },
+  });
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return Object.freeze({
+    databaseUrl: settings.DATABASE_URL,
+    host: settings.HOST,
+    port: settings.PORT,
+    logLevel: settings.LOG_LEVEL,
+    dataDirectory: settings.KEYWARD_DATA_DIR,
+    rootKey: settings.KEYWARD_ROOT_KEY,
+    secret: settings.KEYWARD_SECRET,
+    usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
+    argon2: Object.freeze({
+      memoryCost: settings.KEYWARD_ARGON2_MEMORY_KIB,
+      timeCost: settings.KEYWARD_ARGON2_ITERATIONS,
+      parallelism: settings.KEYWARD_ARGON2_PARALLELISM,
+    }),
+    cachedKeys: settings.KEYWARD_CACHED_KEYS,
+    poolSize: settings.KEYWARD_POOL_SIZE,
+    preparedStatements: settings.KEYWARD_PREPARED_STATEMENTS,
+    shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,
+  });
+}
+
+/** The environment with each `NAME_FILE` read into `NAME`, without the line end that editors add. */
+function withFiles(environment: NodeJS.ProcessEnv, problems: string[]): NodeJS.ProcessEnv {
+  const result = { ...environment };
+  for (const name of FROM_FILE) {
+    const path = environment[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (environment[name] !== undefined) problems.push(`${name}: is set twice, also as a file`);
+    result[name] = readSetting(name, path, problems);
+  }
+  return result;
+}
+
+function readSetting(name: string, path: string, problems: string[]): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+  } catch {
+    problems.push(`${name}_FILE: cannot read ${path}`);
+    return undefined;
+  }
+}

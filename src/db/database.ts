@@ -1,0 +1,89 @@
+import type { ExtractTablesWithRelations } from 'drizzle-orm';
+import { drizzle, type NodePgDatabase, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
+import type { PgTransaction } from 'drizzle-orm/pg-core';
+import pg from 'pg';
+import * as schema from './schema.ts';
+
+type Schema = typeof schema;
+export type Orm = NodePgDatabase<Schema>;
+export type Transaction = PgTransaction<
+  NodePgQueryResultHKT,
+  Schema,
+  ExtractTablesWithRelations<Schema>
+>;
+
+const CONNECT_TIMEOUT_MS = 2000;
+const DATA_QUERY_TIMEOUT_MS = 2000;
+const CONTROL_QUERY_TIMEOUT_MS = 15_000;
+/** Fence 1, loads 2, proofs and flushes: the verification path never waits for a management call. */
+const DATA_POOL_SIZE = 6;
+
+export interface DatabaseOptions {
+  url: string;
+  poolSize: number;
+  preparedStatements: boolean;
+}
+
+/** One statement of the verification path: named, so that it is planned once a connection. */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+/**
+ * Two pools on one database: management calls, and the verification path with its flushes. The
+ * loss of any connection of either is reported, because it can mean that Postgres crashed.
+ */
+export class Database {
+  readonly orm: Orm;
+  readonly dataOrm: Orm;
+  readonly #pools: readonly [pg.Pool, pg.Pool];
+  readonly #named: boolean;
+  readonly #lossListeners: (() => void)[] = [];
+
+  constructor(options: DatabaseOptions) {
+    const control = this.#pool(options.url, options.poolSize, CONTROL_QUERY_TIMEOUT_MS);
+    const data = this.#pool(options.url, DATA_POOL_SIZE, DATA_QUERY_TIMEOUT_MS);
+    this.#pools = [control, data];
+    this.#named = options.preparedStatements;
+    this.orm = drizzle(control, { schema });
+    this.dataOrm = drizzle(data, { schema });
+  }
+
+  onConnectionLoss(listener: () => void): void {
+    this.#lossListeners.push(listener);
+  }
+
+  /** Runs one statement of the verification path. */
+  async query<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[],
+  ): Promise<Row[]> {
+    const config = this.#named ? { ...statement, values } : { text: statement.text, values };
+    return (await this.#pools[1].query<Row>(config)).rows;
+  }
+
+  async close(): Promise<void> {
+    this.#lossListeners.length = 0;
+    await Promise.all(this.#pools.map((pool) => pool.end()));
+  }
+
+  /** Connections are never closed for being idle or old, so each removal is a loss. */
+  #pool(url: string, max: number, queryTimeout: number): pg.Pool {
+    const pool = new pg.Pool({
+      connectionString: url,
+      max,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: queryTimeout,
+      keepAlive: true,
+      application_name: 'keyward',
+    });
+    const lost = () => {
+      for (const listener of this.#lossListeners) listener();
+    };
+    pool.on('error', lost);
+    pool.on('remove', lost);
+    return pool;
+  }
+}

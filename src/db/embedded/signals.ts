@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorCode } from './errors.ts';
+import { type Runner, run } from './unprivileged.ts';
+
+type StopSignal = 'SIGINT' | 'SIGQUIT' | 'SIGKILL';
+
+/** Gentlest first: a fast shutdown with its checkpoint, one that leaves recovery, and the end. */
+const STOP_STEPS: readonly { signal: StopSignal; deadlineMs: number }[] = [
+  { signal: 'SIGINT', deadlineMs: 10_000 },
+  { signal: 'SIGQUIT', deadlineMs: 5_000 },
+  { signal: 'SIGKILL', deadlineMs: 5_000 },
+];
+
+export interface StopTarget {
+  pid: number;
+  pgCtl: string;
+  runner: Runner;
+  hasEnded(): boolean | Promise<boolean>;
+}
+
+/** Whether the server ended in the end. */
+export async function stopServer(target: StopTarget): Promise<boolean> {
+  for (const step of STOP_STEPS) {
+    if (await target.hasEnded()) return true;
+    await send(target, step.signal);
+    if (await endsWithin(target, step.deadlineMs)) return true;
+  }
+  return false;
+}
+
+async function send(target: StopTarget, signal: StopSignal): Promise<void> {
+  // On Windows process.kill would end the postmaster at once, whatever the signal.
+  if (process.platform === 'win32' && signal !== 'SIGKILL') {
+    const name = signal.replace('SIG', '');
+    await run(target.runner, target.pgCtl, ['kill', name, String(target.pid)], '.');
+    return;
+  }
+  try {
+    process.kill(target.pid, signal);
+  } catch (error) {
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+}
+
+async function endsWithin(target: StopTarget, deadlineMs: number): Promise<boolean> {
+  const deadline = performance.now() + deadlineMs;
+  while (performance.now() < deadline) {
+    if (await target.hasEnded()) return true;
+    await delay(5);
+  }
+  return false;
+}

@@ -1,0 +1,29 @@
+import { DrizzleQueryError } from 'drizzle-orm';
+
+/** The SQLSTATE of a database error, also where Drizzle has wrapped it. */
+export function sqlState(error: unknown): string | undefined {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  if (!(cause instanceof Error) || !('code' in cause)) return undefined;
+  return typeof cause.code === 'string' ? cause.code : undefined;
+}
+
+const RETRYABLE = new Set(['40001', '40P01']);
+
+/** Serialization failures and deadlocks: the transaction had no effect and may run again. */
+export function isRetryable(error: unknown): boolean {
+  return RETRYABLE.has(sqlState(error) ?? '');
+}
+
+const SERVER_CLASSES = new Set(['08', '53', '57', '58', 'XX']);
+const SOCKET_CODES = /^E(CONN|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND|HOSTUNREACH|NETUNREACH)/;
+const DRIVER_MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end)/;
+
+/** Whether the database could not be asked or did not answer, as opposed to refusing a statement. */
+export function isUnavailable(error: unknown): boolean {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  if (!(cause instanceof Error)) return false;
+  const code = sqlState(cause) ?? '';
+  if (code.length === 5 && SERVER_CLASSES.has(code.slice(0, 2))) return true;
+  return SOCKET_CODES.test(code) || DRIVER_MESSAGES.test(cause.message);
+}

@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import { startEmbeddedPostgres } from './embedded/postgres.ts';
+import { isUnavailable, sqlState } from './errors.ts';
+import { migrate } from './migrate.ts';
+
+/** A migrated database, and what goes with it. */
+export interface OpenDatabase {
+  url: string;
+  secret: string | undefined;
+  rootKey: string | undefined;
+  /** Where the embedded database is; null where there is none. */
+  dataDirectory: string | null;
+  /** Holds the generated root key; null where it was set, or there is none. */
+  rootKeyFile: string | null;
+  /** Resolves when an embedded database ends by itself. */
+  lost: Promise<void>;
+  close: () => Promise<void>;
+}
+
+export class DatabaseUnreachableError extends Error {
+  override name = 'DatabaseUnreachableError';
+}
+
+const WAIT_MS = 60_000;
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 3000;
+
+export function openDatabase(config: Config, log: Logger): Promise<OpenDatabase> {
+  return config.databaseUrl === undefined
+    ? openEmbedded(config)
+    : openExternal(config, config.databaseUrl, log);
+}
+
+async function openEmbedded(config: Config): Promise<OpenDatabase> {
+  const dataDirectory = resolve(config.dataDirectory);
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const postgres = await startEmbeddedPostgres({
+    directory: join(dataDirectory, 'postgres'),
+    durable: true,
+  });
+  let stopping = false;
+  const close = () => {
+    stopping = true;
+    return postgres.stop();
+  };
+  try {
+    await migrate(postgres.url);
+    const rootKeyFile = config.rootKey === undefined ? join(dataDirectory, 'root-key') : null;
+    return {
+      url: postgres.url,
+      secret: config.secret ?? (await generated(join(dataDirectory, 'secret'))),
+      rootKey: rootKeyFile ? await generated(rootKeyFile) : config.rootKey,
+      dataDirectory,
+      rootKeyFile,
+      lost: postgres.exited.then(() => (stopping ? new Promise<void>(() => {}) : undefined)),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The database may come up later than the service: its absence is waited out for a minute. */
+async function openExternal(config: Config, url: string, log: Logger): Promise<OpenDatabase> {
+  const deadline = performance.now() + WAIT_MS;
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    try {
+      await migrate(url);
+      break;
+    } catch (error) {
+      if (!isUnavailable(error)) throw explained(error);
+      if (performance.now() > deadline) throw unreachable(error);
+      log.warn({ err: error, retryInMs: pause }, 'waiting for the database');
+      await delay(pause);
+    }
+  }
+  return {
+    url,
+    secret: config.secret,
+    rootKey: config.rootKey,
+    dataDirectory: null,
+    rootKeyFile: null,
+    lost: new Promise(() => {}),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Made once, readable by its owner alone. */
+async function generated(path: string): Promise<string> {
+  try {
+    await writeFile(path, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
+  return (await readFile(path, 'utf8')).trim();
+}
+
+const REFUSALS: Record<string, string> = {
+  '28P01': 'The database refused the password in DATABASE_URL.',
+  '28000': 'The database refused the user in DATABASE_URL.',
+  '3D000': 'The database named in DATABASE_URL does not exist; create it first.',
+  '42501': 'The user in DATABASE_URL may not create tables; grant it, or run `keyward migrate`.',
+};
+
+function explained(error: unknown): unknown {
+  const sentence = REFUSALS[sqlState(error) ?? ''];
+  return sentence ? new DatabaseUnreachableError(sentence) : error;
+}
+
+function unreachable(error: unknown): DatabaseUnreachableError {
+  const code = sqlState(error) ?? 'no answer';
+  return new DatabaseUnreachableError(
+    `The database in DATABASE_URL cannot be reached (${code}); check its host, port and network.`,
+  );
+}

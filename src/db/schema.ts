@@ -1,0 +1,197 @@
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import type { Actor } from '../domain/caller.ts';
+import type { JsonObject } from '../domain/json.ts';
+
+/**
+ * The tables that the application reads and writes. The machinery of the fence (`change_feed`,
+ * `incarnation`, `feed_horizon` and the triggers) is SQL alone: see migrations/.
+ */
+const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+const count = (name: string) => bigint(name, { mode: 'number' });
+const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+
+/** What the first migration made up for this installation: one row. */
+export const installation = pgTable('installation', {
+  id: integer('id').primaryKey(),
+  checksumKey: bytea('checksum_key').notNull(),
+});
+
+export const workspaces = pgTable(
+  'workspaces',
+  {
+    id: text('id').primaryKey(),
+    status: text('status', { enum: ['active', 'suspended'] })
+      .notNull()
+      .default('active'),
+    defaultPrefix: text('default_prefix').notNull().default('ak_live'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (table) => [check('workspaces_status', sql`${table.status} in ('active', 'suspended')`)],
+);
+
+/** The identity and its policy. Its credentials are in `secrets`, its use in `key_usage`. */
+export const keys = pgTable(
+  'keys',
+  {
+    id: text('id').primaryKey(),
+    workspaceId: text('workspace_id')
+      .notNull()
+      .references(() => workspaces.id),
+    name: text('name').notNull(),
+    description: text('description'),
+    prefix: text('prefix').notNull(),
+    ownerId: text('owner_id'),
+    scopes: text('scopes').array().notNull(),
+    resources: text('resources').array(),
+    allowedIps: text('allowed_ips').array(),
+    metadata: jsonb('metadata').$type<JsonObject>().notNull(),
+    enabled: boolean('enabled').notNull(),
+    notBefore: instant('not_before'),
+    expiresAt: instant('expires_at'),
+    /** Counts the changes: the ETag. */
+    revision: integer('revision').notNull().default(1),
+    /** The lowest policy version that an instance must know to judge this key. */
+    minPolicyVersion: integer('min_policy_version').notNull().default(1),
+    createdAt: instant('created_at').notNull(),
+    createdBy: jsonb('created_by').$type<Actor>().notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    revokedAt: instant('revoked_at'),
+    revokedBy: jsonb('revoked_by').$type<Actor>(),
+    revokeReason: text('revoke_reason'),
+    revokeNote: text('revoke_note'),
+    deletedAt: instant('deleted_at'),
+  },
+  (table) => [
+    index('keys_by_created')
+      .on(table.workspaceId, table.createdAt, table.id)
+      .where(sql`${table.deletedAt} is null`),
+  ],
+);
+
+/** Credential material: one current secret for each key. */
+export const secrets = pgTable(
+  'secrets',
+  {
+    ref: text('ref').primaryKey(),
+    id: text('id').notNull().unique(),
+    keyId: text('key_id').notNull(),
+    workspaceId: text('workspace_id'),
+    start: text('start').notNull(),
+    /** argon2id of the whole key, in PHC form. */
+    hash: text('hash').notNull(),
+    status: text('status', { enum: ['current', 'retiring', 'retired'] }).notNull(),
+    validUntil: instant('valid_until'),
+    createdAt: instant('created_at').notNull(),
+  },
+  (table) => [
+    index('secrets_by_key').on(table.keyId),
+    check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
+  ],
+);
+
+/** Keyed proofs of secrets: a fast stand-in for argon2 while KEYWARD_SECRET stays the same. */
+export const secretProofs = pgTable('secret_proofs', {
+  ref: text('ref').primaryKey(),
+  /** Names the KEYWARD_SECRET that the proof was made with. */
+  pepperId: text('pepper_id').notNull(),
+  proof: bytea('proof').notNull(),
+});
+
+/** Answered verifications by key, secret, hour and verdict. */
+export const usageHourly = pgTable(
+  'usage_hourly',
+  {
+    keyId: text('key_id').notNull(),
+    hour: instant('hour').notNull(),
+    secretRef: text('secret_ref').notNull(),
+    code: text('code').notNull(),
+    count: count('count').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.keyId, table.hour, table.secretRef, table.code] })],
+);
+
+export const keyUsage = pgTable('key_usage', {
+  keyId: text('key_id').primaryKey(),
+  total: count('total').notNull(),
+  lastUsedAt: instant('last_used_at'),
+  lastDeniedAt: instant('last_denied_at'),
+});
+
+export const secretUsage = pgTable('secret_usage', {
+  secretRef: text('secret_ref').primaryKey(),
+  total: count('total').notNull(),
+  lastUsedAt: instant('last_used_at'),
+  lastDeniedAt: instant('last_denied_at'),
+});
+
+/** Verifications that matched no key. */
+export const usageUnmatched = pgTable(
+  'usage_unmatched',
+  {
+    workspaceId: text('workspace_id').notNull(),
+    hour: instant('hour').notNull(),
+    count: count('count').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.workspaceId, table.hour] })],
+);
+
+/** Makes a batch of an instance's lane take effect once, however often it is sent. */
+export const batchSequences = pgTable(
+  'batch_sequences',
+  {
+    instance: uuid('instance').notNull(),
+    lane: text('lane').notNull(),
+    sequence: count('sequence').notNull(),
+    updatedAt: instant('updated_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.instance, table.lane] })],
+);
+
+/** The last link of each workspace's audit chain. */
+export const auditHeads = pgTable('audit_heads', {
+  workspaceId: text('workspace_id').primaryKey(),
+  sequence: count('sequence').notNull(),
+  hash: text('hash').notNull(),
+});
+
+/** The audit log: `payload` is what is hashed; the other columns are read out of it. */
+export const auditEvents = pgTable(
+  'audit_events',
+  {
+    workspaceId: text('workspace_id').notNull(),
+    sequence: count('sequence').notNull(),
+    payload: text('payload').notNull(),
+    hash: text('hash').notNull(),
+    /** Names the KEYWARD_SECRET that keyed the hash; null where it is a plain SHA-256. */
+    pepperId: text('pepper_id'),
+    id: text('id').generatedAlwaysAs(sql`(payload::jsonb ->> 'id')`),
+    action: text('action').generatedAlwaysAs(sql`(payload::jsonb ->> 'action')`),
+    actorId: text('actor_id').generatedAlwaysAs(sql`(payload::jsonb #>> '{actor,id}')`),
+    onBehalfOf: text('on_behalf_of').generatedAlwaysAs(
+      sql`(payload::jsonb #>> '{actor,onBehalfOf}')`,
+    ),
+    targetId: text('target_id').generatedAlwaysAs(sql`(payload::jsonb #>> '{target,id}')`),
+    /** RFC 3339 in UTC with milliseconds: sorts as text. */
+    time: text('time').generatedAlwaysAs(sql`(payload::jsonb ->> 'time')`),
+  },
+  (table) => [
+    primaryKey({ columns: [table.workspaceId, table.sequence] }),
+    index('audit_events_by_target').on(table.workspaceId, table.targetId, table.sequence),
+    index('audit_events_by_time').on(table.workspaceId, table.time),
+  ],
+);

@@ -1,0 +1,35 @@
+/** Who calls Keyward itself, and what that caller may do. */
+export const PERMISSIONS = [
+  'keys:read',
+  'keys:write',
+  'keys:revoke',
+  'keys:verify',
+  'usage:read',
+  'audit:read',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+/** Named in audit entries and in `createdBy` / `revokedBy`. */
+export interface Actor {
+  type: 'root' | 'management_key' | 'system';
+  id: string;
+  /** Whom the caller says it acts for, from the `Keyward-Actor` header: asserted, not proven. */
+  onBehalfOf: string | null;
+}
+
+export interface Caller {
+  type: 'root' | 'management_key';
+  id: string;
+  permissions: ReadonlySet<Permission>;
+  /** Null: every workspace. */
+  workspaceId: string | null;
+}
+
+export const ROOT_CALLER: Caller = {
+  type: 'root',
+  id: 'root',
+  permissions: new Set(PERMISSIONS),
+  workspaceId: null,
+};
+
+export const DEFAULT_WORKSPACE = 'default';

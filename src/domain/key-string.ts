@@ -1,0 +1,120 @@
+import { createHmac, randomBytes } from 'node:crypto';
+
+/**
+ * The key string: `<prefix>_<ref><secret><checksum>`, parsed from the end, so that a prefix may
+ * contain underscores. `ref` is public and finds the secret's row; the checksum, keyed with a
+ * random key of this installation, turns guesses and typos away before anything is read.
+ */
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const REF_LENGTH = 16;
+const SECRET_LENGTH = 43;
+const CHECKSUM_LENGTH = 6;
+const TAIL_LENGTH = REF_LENGTH + SECRET_LENGTH + CHECKSUM_LENGTH;
+const CHECKSUM_SPACE = BigInt(ALPHABET.length ** CHECKSUM_LENGTH);
+
+export const PREFIX_MAX_LENGTH = 24;
+export const PREFIX_PATTERN = '^[a-z][a-z0-9]*(_[a-z0-9]+)*$';
+/** The longest native key. */
+export const KEY_MAX_LENGTH = PREFIX_MAX_LENGTH + 1 + TAIL_LENGTH;
+/** For secret scanners: matches every native key inside any text. */
+export const KEY_SCAN_PATTERN = '[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{65}';
+/** Management keys carry this prefix; no customer key may. */
+export const MANAGEMENT_PREFIX = 'kw';
+
+const KEY = /^([a-z][a-z0-9]*(?:_[a-z0-9]+)*)_([0-9A-Za-z]{16})[0-9A-Za-z]{43}([0-9A-Za-z]{6})$/;
+
+export interface ParsedKey {
+  prefix: string;
+  ref: string;
+}
+
+export interface GeneratedKey extends ParsedKey {
+  /** The whole key. Shown once, never stored. */
+  key: string;
+  /** What lists show: the prefix and the first six characters of the ref. */
+  start: string;
+}
+
+export function generateKey(prefix: string, checksumKey: Uint8Array): GeneratedKey {
+  const ref = randomText(REF_LENGTH);
+  const body = `${prefix}_${ref}${randomText(SECRET_LENGTH)}`;
+  return { key: body + checksum(body, checksumKey), prefix, ref, start: startOf(prefix, ref) };
+}
+
+/** The parts of a well-formed key, or null. Says nothing of its checksum. */
+export function parseKey(text: string): ParsedKey | null {
+  if (text.length > KEY_MAX_LENGTH) return null;
+  const match = KEY.exec(text);
+  const prefix = match?.[1];
+  const ref = match?.[2];
+  return prefix !== undefined && ref !== undefined ? { prefix, ref } : null;
+}
+
+/** Whether a well-formed key carries the checksum that this installation would have given it. */
+export function hasValidChecksum(key: string, checksumKey: Uint8Array): boolean {
+  const expected = checksum(key.slice(0, -CHECKSUM_LENGTH), checksumKey);
+  return equalInConstantTime(expected, key.slice(-CHECKSUM_LENGTH));
+}
+
+/** Whether a text contains a key of this installation anywhere. */
+export function containsKey(text: string, checksumKey: Uint8Array): boolean {
+  for (const end of tailEnds(text)) {
+    const candidate = KEY_AT_END.exec(text.slice(Math.max(0, end - KEY_MAX_LENGTH), end))?.[0];
+    if (candidate && anyPrefixPasses(candidate, checksumKey)) return true;
+  }
+  return false;
+}
+
+function startOf(prefix: string, ref: string): string {
+  return `${prefix}_${ref.slice(0, 6)}…`;
+}
+
+const KEY_AT_END = /[a-z][a-z0-9_]*_[0-9A-Za-z]{65}$/;
+
+/** Every place where an underscore and 65 base62 characters end. */
+function* tailEnds(text: string): Generator<number> {
+  const underscore = /_(?=[0-9A-Za-z]{65})/g;
+  for (const match of text.matchAll(underscore)) yield match.index + 1 + TAIL_LENGTH;
+}
+
+/** Text before a key may look like more of its prefix, so every possible beginning is tried. */
+function anyPrefixPasses(candidate: string, checksumKey: Uint8Array): boolean {
+  for (let from = 0; from < candidate.length - TAIL_LENGTH - 1; from++) {
+    const key = candidate.slice(from);
+    if (parseKey(key) && hasValidChecksum(key, checksumKey)) return true;
+  }
+  return false;
+}
+
+function checksum(body: string, checksumKey: Uint8Array): string {
+  const digest = createHmac('sha256', checksumKey).update(body).digest();
+  let rest = Number(digest.readBigUInt64BE(0) % CHECKSUM_SPACE);
+  let text = '';
+  for (let i = 0; i < CHECKSUM_LENGTH; i++) {
+    text += ALPHABET.charAt(rest % ALPHABET.length);
+    rest = Math.floor(rest / ALPHABET.length);
+  }
+  return text;
+}
+
+function equalInConstantTime(a: string, b: string): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i);
+  return difference === 0;
+}
+
+/** Uniform base62 from the system's CSPRNG; bytes that would skew the alphabet are dropped. */
+function randomText(length: number): string {
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length * 2)) {
+      if (byte < 248 && text.length < length) text += ALPHABET.charAt(byte % ALPHABET.length);
+    }
+  }
+  return text;
+}
+
+/** A random identifier with its type in front, such as `key_…`: 22 characters, 130 bits. */
+export function newId(type: 'key' | 'sec' | 'mk' | 'evt'): string {
+  return `${type}_${randomText(22)}`;
+}

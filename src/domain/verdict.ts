@@ -1,0 +1,18 @@
+/**
+ * Every verdict, in the order in which the checks are made: the first that fails decides.
+ * A client must treat a code it does not know as not valid.
+ */
+export const VERDICT_CODES = [
+  'NOT_FOUND',
+  'REVOKED',
+  'WORKSPACE_SUSPENDED',
+  'DISABLED',
+  'NOT_YET_VALID',
+  'EXPIRED',
+  'IP_NOT_ALLOWED',
+  'INSUFFICIENT_SCOPE',
+  'RESOURCE_NOT_ALLOWED',
+  'VALID',
+] as const;
+
+export type VerdictCode = (typeof VERDICT_CODES)[number];

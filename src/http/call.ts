@@ -1,0 +1,35 @@
+import type { FastifyRequest } from 'fastify';
+import type { Permission } from '../domain/caller.ts';
+import { containsKey } from '../domain/key-string.ts';
+import type { App } from './app-type.ts';
+import type { CallContext, CallContexts } from './authentication.ts';
+import { Problem } from './problem.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The management permission that a call needs; checked before its body is read. */
+    permission?: Permission;
+  }
+  interface FastifyRequest {
+    call: CallContext | null;
+  }
+}
+
+/** Authenticates every route that names a permission, and keeps keys out of what is stored. */
+export function guardCalls(app: App, contexts: CallContexts, checksumKey: Uint8Array) {
+  app.decorateRequest('call', null);
+  app.addHook('onRequest', async (request) => {
+    const { permission } = request.routeOptions.config;
+    if (permission) request.call = await contexts.of(request, permission);
+  });
+  app.addHook('preHandler', async (request) => {
+    if (request.call && request.body && containsKey(JSON.stringify(request.body), checksumKey)) {
+      throw new Problem('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
+    }
+  });
+}
+
+export function callOf(request: FastifyRequest): CallContext {
+  if (!request.call) throw new Error('this route names no permission');
+  return request.call;
+}

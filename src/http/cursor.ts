@@ -1,0 +1,41 @@
+import { Problem } from './problem.ts';
+
+/**
+ * Keyset cursors: where the page before ended, and the list that it belongs to. Opaque to callers;
+ * checked like any other input.
+ */
+export interface CursorPosition {
+  /** The sort value of the last row; null where it has none. */
+  value: string | null;
+  id: string;
+}
+
+export function encodeCursor(list: string, position: CursorPosition): string {
+  return Buffer.from(JSON.stringify([list, position.value, position.id])).toString('base64url');
+}
+
+export function decodeCursor(list: string, cursor: string): CursorPosition {
+  const parts = parse(cursor);
+  if (!Array.isArray(parts) || parts.length !== 3 || parts[0] !== list) throw bad();
+  const [, value, id]: unknown[] = parts;
+  if (typeof id !== 'string' || !(value === null || typeof value === 'string')) throw bad();
+  if (!isStorable(id) || !isStorable(value ?? '')) throw bad();
+  return { value, id };
+}
+
+function parse(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+  } catch {
+    throw bad();
+  }
+}
+
+function isStorable(value: string): boolean {
+  return value.isWellFormed() && !value.includes('\0');
+}
+
+function bad(): Problem {
+  const detail = 'Pass `nextCursor` as it was given, with the same filters and sort.';
+  return new Problem('INVALID_CURSOR', detail, [{ pointer: '/query/cursor', detail }]);
+}

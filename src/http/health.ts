@@ -1,0 +1,68 @@
+import { sql } from 'drizzle-orm';
+import { Type } from 'typebox';
+import type { Orm } from '../db/database.ts';
+import type { App } from './app-type.ts';
+
+const Health = Type.Object(
+  {
+    status: Type.String({ description: 'ok, or not ready.', examples: ['ok'] }),
+    checks: Type.Record(Type.String(), Type.String(), {
+      description: 'What was looked at, and how it is.',
+      examples: [{ database: 'ok', migrations: 'ok' }],
+    }),
+  },
+  { $id: 'Health', description: 'How this instance is.' },
+);
+
+/** Each check throws, or returns a word; anything but `ok` makes the instance not ready. */
+export type ReadinessChecks = Record<string, () => Promise<string>>;
+
+export function healthRoutes(app: App, checks: ReadinessChecks): void {
+  app.addSchema(Health);
+  const answer = { $ref: 'Health#' };
+  const schema = (operationId: string, summary: string, response: object) => ({
+    operationId,
+    tags: ['Health'],
+    summary,
+    security: [],
+    response,
+  });
+
+  app.get(
+    '/livez',
+    { schema: schema('getLiveness', 'Whether the process runs', { 200: answer }) },
+    () => ({ status: 'ok', checks: {} }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: schema('getReadiness', 'Whether the instance can do its work', {
+        200: answer,
+        503: answer,
+      }),
+    },
+    async (_request, reply) => {
+      const results = await runChecks(checks);
+      const ready = Object.values(results).every((result) => result === 'ok');
+      reply.status(ready ? 200 : 503);
+      return { status: ready ? 'ok' : 'not ready', checks: results };
+    },
+  );
+}
+
+async function runChecks(checks: ReadinessChecks): Promise<Record<string, string>> {
+  const results = Object.entries(checks).map(async ([name, check]) => [
+    name,
+    await check().catch(() => 'unavailable'),
+  ]);
+  return Object.fromEntries(await Promise.all(results));
+}
+
+/** Whether the schema is the one that this version brings, or a newer one during an upgrade. */
+export async function migrationsCheck(orm: Orm, expected: number): Promise<string> {
+  const { rows } = await orm.execute<{ applied: number }>(
+    sql`select count(*)::int as applied from drizzle.__drizzle_migrations`,
+  );
+  return (rows[0]?.applied ?? 0) >= expected ? 'ok' : 'pending';
+}

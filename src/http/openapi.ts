@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { App } from './app-type.ts';
+
+const VERSION = readVersion();
+
+const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
+
+All calls but the health checks need a management key: \`Authorization: Bearer <management key>\`.
+Errors are \`application/problem+json\` with a stable \`code\`. Lists of known values may grow: treat a
+verdict that you do not know as not valid.`;
+
+/** The OpenAPI document comes from the route schemas; it is served, browsable, and committed. */
+export async function describeApi(app: App): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Keyward',
+        version: VERSION,
+        description: DESCRIPTION,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: 'http://127.0.0.1:8080', description: 'A local Keyward' }],
+      tags: [
+        { name: 'Verification', description: 'What your services call on every request.' },
+        { name: 'Keys', description: 'What your dashboards call.' },
+        { name: 'Usage', description: 'How keys are used.' },
+        { name: 'Audit', description: 'Who changed what.' },
+        { name: 'Health', description: 'For load balancers and orchestrators.' },
+      ],
+      components: {
+        securitySchemes: {
+          managementKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'A management key, such as the root key.',
+          },
+        },
+      },
+      security: [{ managementKey: [] }],
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) =>
+        typeof json.$id === 'string' ? json.$id : `schema${index}`,
+    },
+    transform: ({ schema, url, route }) => {
+      const permission = route.config?.permission;
+      if (!schema || !permission) return { schema, url };
+      const needs = `Needs the permission \`${permission}\`.`;
+      return { schema: { ...schema, description: `${schema.description ?? ''} ${needs}` }, url };
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const manifest: unknown = JSON.parse(text);
+  if (typeof manifest !== 'object' || manifest === null || !('version' in manifest)) return '0.0.0';
+  return String(manifest.version);
+}

@@ -1,0 +1,62 @@
+import type { FastifyRequest } from 'fastify';
+import { type DestinationStream, type Logger, pino } from 'pino';
+import type { App } from './app-type.ts';
+
+const REDACTED = [
+  'key',
+  'authorization',
+  '*.key',
+  '*.authorization',
+  'req.headers',
+  'headers',
+  'body',
+];
+
+/**
+ * The log: JSON lines. Redaction is the second net; the first is that nothing which can hold a key
+ * (URL, query, headers, body, parser messages) is logged at all.
+ */
+export function createLogger(level: string, destination?: DestinationStream): Logger {
+  const options = {
+    level,
+    base: { service: 'keyward' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: { paths: REDACTED, censor: '[redacted]' },
+    serializers: { err: describeError },
+  };
+  return destination ? pino(options, destination) : pino(options);
+}
+
+/** One line for each request, with its route's pattern and never its URL. */
+export function logRequests(app: App): void {
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+        keyId: keyIdOf(request),
+        actor: request.call?.actor.id,
+      },
+      'request',
+    );
+  });
+}
+
+function keyIdOf({ params }: FastifyRequest): string | undefined {
+  if (typeof params !== 'object' || params === null || !('id' in params)) return undefined;
+  return /^key_[0-9A-Za-z]{22}$/.test(String(params.id)) ? String(params.id) : undefined;
+}
+
+/** Messages of the database and of parsers can quote values, so only what cannot is kept. */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const stack = error.stack?.split('\n').filter((line) => line.startsWith('    at '));
+  return {
+    type: error.name,
+    code: 'code' in error ? error.code : undefined,
+    cause: error.cause === undefined ? undefined : describeError(error.cause),
+    stack,
+  };
+}

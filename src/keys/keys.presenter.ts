@@ -1,0 +1,82 @@
+import type { Json } from '../domain/json.ts';
+import { keyStatus } from '../domain/status.ts';
+import type { Key } from './keys.schemas.ts';
+import type { KeyRecord, KeyRow, SecretRow } from './keys.store.ts';
+
+/** How a key is shown. */
+export function presentKey({ key, use, secrets }: KeyRecord, now: number): Key {
+  return {
+    ...presentFields(key),
+    status: keyStatus(key, now),
+    start: secrets[0]?.start ?? '',
+    createdBy: key.createdBy,
+    revokedBy: key.revokedBy,
+    secrets: secrets.map(presentSecret),
+    usage: {
+      total: use.total ?? 0,
+      lastUsedAt: iso(use.lastUsedAt),
+      lastDeniedAt: iso(use.lastDeniedAt),
+    },
+  };
+}
+
+/** A strong validator of the key's own fields; counters change without changing it. */
+export function etagOf(key: KeyRow): string {
+  return `"${key.revision}"`;
+}
+
+/** What an audit entry says of a key: the fields of `next` that differ from `previous`. */
+export function auditDifference(previous: KeyRow | null, next: KeyRow) {
+  const before = previous ? presentFields(previous) : null;
+  const after = presentFields(next);
+  const changed = Object.entries(after).filter(
+    ([name, value]) =>
+      name !== 'updatedAt' && JSON.stringify(value) !== JSON.stringify(before && get(before, name)),
+  );
+  return {
+    before: before && Object.fromEntries(changed.map(([name]) => [name, get(before, name)])),
+    after: Object.fromEntries(changed),
+  };
+}
+
+function get(fields: Record<string, Json>, name: string): Json {
+  return fields[name] ?? null;
+}
+
+function presentFields(key: KeyRow) {
+  return {
+    id: key.id,
+    workspaceId: key.workspaceId,
+    name: key.name,
+    description: key.description,
+    prefix: key.prefix,
+    ownerId: key.ownerId,
+    enabled: key.enabled,
+    scopes: key.scopes,
+    resources: key.resources,
+    allowedIps: key.allowedIps,
+    notBefore: iso(key.notBefore),
+    expiresAt: iso(key.expiresAt),
+    metadata: key.metadata,
+    createdAt: key.createdAt.toISOString(),
+    updatedAt: key.updatedAt.toISOString(),
+    revokedAt: iso(key.revokedAt),
+    revokeReason: key.revokeReason,
+    revokeNote: key.revokeNote,
+  };
+}
+
+function presentSecret(secret: SecretRow) {
+  return {
+    id: secret.id,
+    start: secret.start,
+    status: secret.status,
+    createdAt: secret.createdAt.toISOString(),
+    lastUsedAt: iso(secret.lastUsedAt),
+    validUntil: iso(secret.validUntil),
+  };
+}
+
+function iso(date: Date | null): string | null {
+  return date?.toISOString() ?? null;
+}

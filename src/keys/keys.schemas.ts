@@ -1,0 +1,266 @@
+import { type Static, Type } from 'typebox';
+import type { JsonObject } from '../domain/json.ts';
+import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../domain/key-string.ts';
+import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
+import { KEY_STATUSES } from '../domain/status.ts';
+import { ActorSchema, Cursor, instant, NextCursor, nullable, ref, text } from '../http/schemas.ts';
+
+const MAX_LIFETIME_SECONDS = 315_360_000;
+
+const Name = text(100, 'What people call the key.', 'CI deploys');
+const Description = text(1000, 'More about it.', 'Used by the nightly deployment job.');
+const OwnerId = text(128, 'Whom the key belongs to in your system.', 'customer_42');
+const Enabled = Type.Boolean({
+  description: 'False switches the key off until it is true again. Default: true.',
+  examples: [true],
+});
+const Scopes = Type.Array(
+  Type.String({
+    pattern: GRANTED_SCOPE_PATTERN,
+    maxLength: SCOPE_MAX_LENGTH,
+    description: '1 to 8 segments joined by `:`; a last segment `*` stands for one or more.',
+    examples: ['sources:read'],
+  }),
+  {
+    maxItems: 100,
+    uniqueItems: true,
+    description: 'What the key may do. Default: nothing in particular.',
+    examples: [['sources:read', 'members:*']],
+  },
+);
+const Resources = Type.Array(text(256, 'One resource, compared as a whole.', 'project:alpha'), {
+  maxItems: 100,
+  uniqueItems: true,
+  description: 'What the key may touch: null everything, an empty list nothing. Default: null.',
+  examples: [['project:alpha']],
+});
+const AllowedIps = Type.Array(
+  Type.String({
+    format: 'ip-range',
+    maxLength: 49,
+    description: 'An IPv4 or IPv6 address, or a CIDR range.',
+    examples: ['203.0.113.0/24'],
+  }),
+  {
+    maxItems: 100,
+    uniqueItems: true,
+    description: 'Where the key may be used from: null everywhere, an empty list nowhere.',
+    examples: [['203.0.113.0/24']],
+  },
+);
+const NotBefore = instant('The key is not valid before this time.');
+const ExpiresAt = instant('The key is valid until just before this time; must lie ahead.');
+const ExpiresInSeconds = Type.Integer({
+  minimum: 1,
+  maximum: MAX_LIFETIME_SECONDS,
+  description: 'Instead of `expiresAt`: seconds from now, at most ten years.',
+  examples: [2592000],
+});
+const Metadata = Type.Unsafe<JsonObject>({
+  type: 'object',
+  additionalProperties: true,
+  maxProperties: 64,
+  description: 'Anything of yours, returned by verify: at most 8192 bytes of JSON, 8 levels deep.',
+  examples: [{ plan: 'pro' }],
+});
+
+export const CreateKey = Type.Object(
+  {
+    name: Name,
+    description: Type.Optional(Description),
+    prefix: Type.Optional(
+      Type.String({
+        pattern: PREFIX_PATTERN,
+        maxLength: PREFIX_MAX_LENGTH,
+        description:
+          "The key string begins with it. Default: the workspace's `defaultPrefix`. `kw` is taken.",
+        examples: ['ak_live'],
+      }),
+    ),
+    ownerId: Type.Optional(OwnerId),
+    scopes: Type.Optional(Scopes),
+    resources: Type.Optional(Resources),
+    allowedIps: Type.Optional(AllowedIps),
+    notBefore: Type.Optional(NotBefore),
+    expiresAt: Type.Optional(ExpiresAt),
+    expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    metadata: Type.Optional(Metadata),
+    enabled: Type.Optional(Enabled),
+  },
+  { additionalProperties: false },
+);
+export type CreateKey = Static<typeof CreateKey>;
+
+export const PatchKey = Type.Object(
+  {
+    name: Type.Optional(Name),
+    description: Type.Optional(nullable(Description)),
+    ownerId: Type.Optional(nullable(OwnerId)),
+    scopes: Type.Optional(Scopes),
+    resources: Type.Optional(nullable(Resources)),
+    allowedIps: Type.Optional(nullable(AllowedIps)),
+    notBefore: Type.Optional(nullable(NotBefore)),
+    expiresAt: Type.Optional(nullable(ExpiresAt)),
+    expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    metadata: Type.Optional(
+      nullable(Metadata, { description: 'Merged name by name; a null value removes its name.' }),
+    ),
+    enabled: Type.Optional(Enabled),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type PatchKey = Static<typeof PatchKey>;
+
+export const RevokeKey = Type.Object(
+  {
+    reason: Type.Optional(text(64, 'Why, in a word that you can filter by.', 'leaked')),
+    note: Type.Optional(text(1000, 'Why, for people.', 'Found in a public repository.')),
+  },
+  { additionalProperties: false },
+);
+export type RevokeKey = Static<typeof RevokeKey>;
+
+const Secret = Type.Object({
+  id: Type.String({ description: "The secret's identifier.", examples: ['sec_5Tn8Wq2Lx7'] }),
+  start: Type.String({
+    description: 'How the key string begins: enough to tell it apart, nothing of the secret.',
+    examples: ['ak_live_4fQ2mX…'],
+  }),
+  status: Type.String({ description: 'Known values: current, retiring.', examples: ['current'] }),
+  createdAt: Type.String({
+    description: 'When it was issued, RFC 3339 in UTC.',
+    examples: ['2026-01-31T12:00:00.000Z'],
+  }),
+  lastUsedAt: nullable(Type.String(), {
+    description: 'When it was last found valid.',
+    examples: ['2026-02-01T08:30:00.000Z'],
+  }),
+  validUntil: nullable(Type.String(), {
+    description: 'When a retiring secret ends; null for the current one.',
+    examples: [null],
+  }),
+});
+
+const Usage = Type.Object(
+  {
+    total: Type.Integer({ description: 'Verifications so far, any verdict.', examples: [1284] }),
+    lastUsedAt: nullable(Type.String(), {
+      description: 'The last verification that was VALID; null: none yet.',
+      examples: ['2026-02-01T08:30:00.000Z'],
+    }),
+    lastDeniedAt: nullable(Type.String(), {
+      description: 'The last one that was not.',
+      examples: [null],
+    }),
+  },
+  { description: 'How the key was used, up to the last flush of the counters.' },
+);
+
+const time = (description: string) =>
+  Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
+const maybeTime = (description: string) =>
+  nullable(Type.String(), { description, examples: [null] });
+
+const keyFields = {
+  id: Type.String({
+    description: 'Stable for the life of the key.',
+    examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+  }),
+  workspaceId: Type.String({ description: 'The workspace that owns it.', examples: ['default'] }),
+  name: Type.String({ description: 'What people call the key.', examples: ['CI deploys'] }),
+  description: nullable(Type.String(), {
+    description: 'More about it.',
+    examples: ['Used by the nightly deployment job.'],
+  }),
+  prefix: Type.String({ description: 'The key string begins with it.', examples: ['ak_live'] }),
+  start: Type.String({
+    description: 'How the current key string begins.',
+    examples: ['ak_live_4fQ2mX…'],
+  }),
+  ownerId: nullable(Type.String(), {
+    description: 'Whom the key belongs to in your system.',
+    examples: ['customer_42'],
+  }),
+  status: Type.String({
+    description: `Derived from the fields below. Known values: ${KEY_STATUSES.join(', ')}.`,
+    examples: ['active'],
+  }),
+  enabled: Type.Boolean({ description: 'False: switched off for now.', examples: [true] }),
+  scopes: Type.Array(Type.String(), {
+    description: 'What the key may do.',
+    examples: [['sources:read']],
+  }),
+  resources: nullable(Type.Array(Type.String()), {
+    description: 'What the key may touch; null: everything.',
+    examples: [['project:alpha']],
+  }),
+  allowedIps: nullable(Type.Array(Type.String()), {
+    description: 'Where the key may be used from; null: everywhere.',
+    examples: [['203.0.113.0/24']],
+  }),
+  notBefore: maybeTime('Not valid before this time; null: at once.'),
+  expiresAt: maybeTime('Valid until just before this time; null: for ever.'),
+  metadata: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'Anything of yours.',
+    examples: [{ plan: 'pro' }],
+  }),
+  createdAt: time('When it was created, RFC 3339 in UTC.'),
+  createdBy: ref(ActorSchema),
+  updatedAt: time('When its fields last changed.'),
+  revokedAt: maybeTime('When it was revoked; null: it was not.'),
+  revokedBy: nullable(ref(ActorSchema), { description: 'Who revoked it.', examples: [null] }),
+  revokeReason: nullable(Type.String(), {
+    description: 'Why it was revoked.',
+    examples: ['leaked'],
+  }),
+  revokeNote: nullable(Type.String(), {
+    description: 'Why it was revoked, for people.',
+    examples: ['Found in a public repository.'],
+  }),
+  secrets: Type.Array(Secret, {
+    description: 'The secrets that the key answers to, the current one first.',
+  }),
+  usage: Usage,
+};
+
+export const Key = Type.Object(keyFields, {
+  $id: 'Key',
+  description: 'A key, without its string.',
+});
+export type Key = Static<typeof Key>;
+
+export const IssuedKey = Type.Object(
+  {
+    ...keyFields,
+    key: Type.String({
+      description: 'The key string. Shown here and never again: store it now.',
+      examples: ['ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
+    }),
+  },
+  { $id: 'IssuedKey', description: 'A key, with its string for the only time.' },
+);
+export type IssuedKey = Static<typeof IssuedKey>;
+
+export const ListKeys = Type.Object(
+  {
+    limit: Type.Integer({
+      minimum: 1,
+      maximum: 200,
+      default: 50,
+      description: 'Keys on a page.',
+      examples: [50],
+    }),
+    cursor: Type.Optional(Cursor),
+  },
+  { additionalProperties: false },
+);
+export type ListKeys = Static<typeof ListKeys>;
+
+export const KeyPage = Type.Object(
+  {
+    data: Type.Array(ref(Key), { description: 'The keys, newest first.' }),
+    nextCursor: NextCursor,
+  },
+  { $id: 'KeyPage', description: 'One page of keys.' },
+);
+export type KeyPage = Static<typeof KeyPage>;

@@ -1,0 +1,148 @@
+import { and, desc, eq, getTableColumns, inArray, isNull, ne, sql } from 'drizzle-orm';
+import type { Orm, Transaction } from '../db/database.ts';
+import { keys, keyUsage, secrets, secretUsage, workspaces } from '../db/schema.ts';
+import type { CursorPosition } from '../http/cursor.ts';
+
+export type KeyRow = typeof keys.$inferSelect;
+export type NewKeyRow = typeof keys.$inferInsert;
+export type KeyChanges = Partial<KeyRow>;
+
+export interface SecretRow {
+  keyId: string;
+  id: string;
+  start: string;
+  status: 'current' | 'retiring' | 'retired';
+  createdAt: Date;
+  validUntil: Date | null;
+  lastUsedAt: Date | null;
+}
+
+export interface KeyUse {
+  total: number | null;
+  lastUsedAt: Date | null;
+  lastDeniedAt: Date | null;
+}
+
+/** A key with what hangs on it. */
+export interface KeyRecord {
+  key: KeyRow;
+  use: KeyUse;
+  secrets: SecretRow[];
+}
+
+type Reader = Orm | Transaction;
+
+export async function findKey(db: Reader, workspaceId: string, id: string) {
+  const [record] = await withSecrets(
+    db,
+    await selectKeys(db).where(and(eq(keys.id, id), visible(workspaceId))),
+  );
+  return record ?? null;
+}
+
+/** The key's row, locked until the transaction ends. */
+export async function lockKey(tx: Transaction, workspaceId: string, id: string) {
+  const [row] = await tx
+    .select()
+    .from(keys)
+    .where(and(eq(keys.id, id), visible(workspaceId)))
+    .for('update');
+  return row ?? null;
+}
+
+/** Newest first, from where the page before ended. */
+export async function listKeys(
+  db: Reader,
+  workspaceId: string,
+  limit: number,
+  after: CursorPosition | null,
+): Promise<KeyRecord[]> {
+  const rows = await selectKeys(db)
+    .where(and(visible(workspaceId), after ? isAfter(after) : undefined))
+    .orderBy(desc(keys.createdAt), desc(keys.id))
+    .limit(limit);
+  return withSecrets(db, rows);
+}
+
+export async function insertKey(tx: Transaction, row: NewKeyRow): Promise<KeyRow> {
+  const [inserted] = await tx.insert(keys).values(row).returning();
+  if (!inserted) throw new Error('an insert returns its row');
+  return inserted;
+}
+
+/** Writes the changed fields of a locked key and counts the change. */
+export async function updateKey(tx: Transaction, id: string, changes: KeyChanges): Promise<KeyRow> {
+  const [updated] = await tx
+    .update(keys)
+    .set({ ...changes, revision: sql`${keys.revision} + 1` })
+    .where(eq(keys.id, id))
+    .returning();
+  if (!updated) throw new Error('a locked row can be updated');
+  return updated;
+}
+
+export async function findWorkspace(db: Reader, id: string) {
+  const [workspace] = await db.select().from(workspaces).where(eq(workspaces.id, id));
+  return workspace ?? null;
+}
+
+function visible(workspaceId: string) {
+  return and(eq(keys.workspaceId, workspaceId), isNull(keys.deletedAt));
+}
+
+function isAfter({ value, id }: CursorPosition) {
+  return sql`(${keys.createdAt}, ${keys.id}) < (${value}::timestamptz, ${id})`;
+}
+
+function selectKeys(db: Reader) {
+  return db
+    .select({
+      key: getTableColumns(keys),
+      use: {
+        total: keyUsage.total,
+        lastUsedAt: keyUsage.lastUsedAt,
+        lastDeniedAt: keyUsage.lastDeniedAt,
+      },
+    })
+    .from(keys)
+    .leftJoin(keyUsage, eq(keyUsage.keyId, keys.id))
+    .$dynamic();
+}
+
+async function withSecrets(
+  db: Reader,
+  rows: { key: KeyRow; use: KeyUse | null }[],
+): Promise<KeyRecord[]> {
+  const byKey = Map.groupBy(
+    await secretsOf(
+      db,
+      rows.map(({ key }) => key.id),
+    ),
+    (s) => s.keyId,
+  );
+  const unused: KeyUse = { total: null, lastUsedAt: null, lastDeniedAt: null };
+  return rows.map(({ key, use }) => ({
+    key,
+    use: use ?? unused,
+    secrets: byKey.get(key.id) ?? [],
+  }));
+}
+
+/** The current secret of each key first. */
+async function secretsOf(db: Reader, keyIds: string[]): Promise<SecretRow[]> {
+  if (keyIds.length === 0) return [];
+  return db
+    .select({
+      keyId: secrets.keyId,
+      id: secrets.id,
+      start: secrets.start,
+      status: secrets.status,
+      createdAt: secrets.createdAt,
+      validUntil: secrets.validUntil,
+      lastUsedAt: secretUsage.lastUsedAt,
+    })
+    .from(secrets)
+    .leftJoin(secretUsage, eq(secretUsage.secretRef, secrets.ref))
+    .where(and(inArray(secrets.keyId, keyIds), ne(secrets.status, 'retired')))
+    .orderBy(secrets.status, desc(secrets.createdAt));
+}

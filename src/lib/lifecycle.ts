@@ -1,0 +1,38 @@
+import type { Logger } from 'pino';
+
+/** One phase of a stop. Phases run in order; a failing or slow one does not keep the next from running. */
+export interface StopPhase {
+  name: string;
+  deadlineMs: number;
+  run: () => Promise<unknown>;
+}
+
+/** Runs the phases and says of each how it went. Returns whether all ended well. */
+export async function stopInOrder(phases: readonly StopPhase[], log: Logger): Promise<boolean> {
+  let clean = true;
+  for (const phase of phases) {
+    const started = performance.now();
+    const outcome = await withDeadline(phase.run, phase.deadlineMs);
+    const durationMs = Math.round(performance.now() - started);
+    if (outcome === null) log.info({ phase: phase.name, durationMs }, 'stopped');
+    else log.error({ phase: phase.name, durationMs, err: outcome }, 'did not stop cleanly');
+    clean &&= outcome === null;
+  }
+  return clean;
+}
+
+/** Null where it ended in time, else what went wrong. */
+async function withDeadline(
+  run: () => Promise<unknown>,
+  deadlineMs: number,
+): Promise<Error | null> {
+  const { promise: late, resolve } = Promise.withResolvers<Error>();
+  const timer = setTimeout(() => resolve(new Error('deadline passed')), deadlineMs);
+  const done = run().then(
+    () => null,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  );
+  const outcome = await Promise.race([done, late]);
+  clearTimeout(timer);
+  return outcome;
+}

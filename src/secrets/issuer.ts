@@ -1,0 +1,39 @@
+import { generateKey } from '../domain/key-string.ts';
+import type { Hasher } from './hasher.ts';
+import type { Pepper } from './pepper.ts';
+
+export interface StoredProof {
+  pepperId: string;
+  proof: Buffer;
+}
+
+/** A new secret: the key for its holder's eyes, and what Postgres keeps instead of it. */
+export interface IssuedSecret {
+  key: string;
+  ref: string;
+  start: string;
+  hash: string;
+  proof: StoredProof | null;
+}
+
+/** Makes the strings that holders present, and what is stored of them. */
+export class Issuer {
+  readonly #hasher: Hasher;
+  readonly #pepper: Pepper | null;
+  readonly #checksumKey: Uint8Array;
+
+  constructor(hasher: Hasher, pepper: Pepper | null, checksumKey: Uint8Array) {
+    this.#hasher = hasher;
+    this.#pepper = pepper;
+    this.#checksumKey = checksumKey;
+  }
+
+  async issue(prefix: string): Promise<IssuedSecret> {
+    const { key, ref, start } = generateKey(prefix, this.#checksumKey);
+    return { key, ref, start, hash: await this.#hasher.hash(key), proof: this.#proof(key) };
+  }
+
+  #proof(key: string): StoredProof | null {
+    return this.#pepper && { pepperId: this.#pepper.id, proof: this.#pepper.proofOf(key) };
+  }
+}

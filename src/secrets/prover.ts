@@ -1,0 +1,82 @@
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Hasher } from './hasher.ts';
+import type { StoredProof } from './issuer.ts';
+import type { Pepper } from './pepper.ts';
+
+/** What is stored of a secret. */
+export interface SecretEvidence {
+  ref: string;
+  hash: string;
+  proof: StoredProof | null;
+}
+
+export interface ProverOptions {
+  hasher: Hasher;
+  pepper: Pepper | null;
+  /** Secrets whose proof is remembered. */
+  capacity: number;
+  /** Keeps the proof of a secret that argon2 has just confirmed. */
+  store: (ref: string, proof: StoredProof) => void;
+}
+
+const WRONG_KEYS_REMEMBERED = 10_000;
+
+/**
+ * Whether a presented key is the one behind a secret: known digest, else stored proof, else
+ * argon2. What was learned is a fact about an unchanging secret, so it outlives cache resets.
+ */
+export class Prover {
+  readonly #options: ProverOptions;
+  /** Of this process alone: a remembered digest is worth nothing anywhere else. */
+  readonly #digestKey = randomBytes(32).toString('latin1');
+  readonly #known: LRUCache<string, { digest: string; hash: string }>;
+  readonly #wrong = new LRUCache<string, true>({ max: WRONG_KEYS_REMEMBERED });
+  readonly #underWay = new Map<string, Promise<boolean>>();
+
+  constructor(options: ProverOptions) {
+    this.#options = options;
+    this.#known = new LRUCache({ max: options.capacity });
+  }
+
+  /** Answers at once for what is remembered. Digests are keyed, so comparing them leaks nothing. */
+  proves(secret: SecretEvidence, key: string): boolean | Promise<boolean> {
+    const digest = hash('sha256', this.#digestKey + key, 'base64url');
+    const known = this.#known.get(secret.ref);
+    if (known?.digest === digest && known.hash === secret.hash) return true;
+    if (this.#wrong.has(digest)) return false;
+    const byProof = this.#checkStoredProof(secret, key);
+    return byProof === null
+      ? this.#slowly(secret, key, digest)
+      : this.#learn(secret, digest, byProof);
+  }
+
+  /** Null where no proof is stored, or one made under another KEYWARD_SECRET. */
+  #checkStoredProof(secret: SecretEvidence, key: string): boolean | null {
+    const { pepper } = this.#options;
+    if (!pepper || secret.proof?.pepperId !== pepper.id) return null;
+    return timingSafeEqual(pepper.proofOf(key), secret.proof.proof);
+  }
+
+  /** Callers that present the same key at the same time share one argon2 computation. */
+  #slowly(secret: SecretEvidence, key: string, digest: string): Promise<boolean> {
+    const underWay = this.#underWay.get(digest);
+    if (underWay) return underWay;
+    const answer = this.#argon2(secret, key, digest).finally(() => this.#underWay.delete(digest));
+    this.#underWay.set(digest, answer);
+    return answer;
+  }
+
+  async #argon2(secret: SecretEvidence, key: string, digest: string): Promise<boolean> {
+    const { hasher, pepper, store } = this.#options;
+    const right = await hasher.matches(secret.hash, key);
+    if (right && pepper) store(secret.ref, { pepperId: pepper.id, proof: pepper.proofOf(key) });
+    return this.#learn(secret, digest, right);
+  }
+
+  #learn(secret: SecretEvidence, digest: string, right: boolean): boolean {
+    if (right) this.#known.set(secret.ref, { digest, hash: secret.hash });
+    else this.#wrong.set(digest, true);
+    return right;
+  }
+}

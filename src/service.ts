@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import { buildApp } from './app.ts';
+import { AuditService } from './audit/audit.service.ts';
+import { Changes } from './changes/changes.ts';
+import type { Config } from './config.ts';
+import { dropOldLanes } from './db/batch-sequence.ts';
+import { Database } from './db/database.ts';
+import { expectedMigrations } from './db/migrate.ts';
+import { installation } from './db/schema.ts';
+import type { App } from './http/app-type.ts';
+import { migrationsCheck } from './http/health.ts';
+import { KeyService } from './keys/keys.service.ts';
+import { Clock } from './lib/clock.ts';
+import { stopInOrder } from './lib/lifecycle.ts';
+import { Authenticator } from './management/authenticator.ts';
+import { Hasher } from './secrets/hasher.ts';
+import { Issuer } from './secrets/issuer.ts';
+import { Pepper } from './secrets/pepper.ts';
+import { Prover } from './secrets/prover.ts';
+import { storeProof } from './secrets/secrets.store.ts';
+import { UsageCounters } from './usage/usage.counters.ts';
+import { UsageFlusher } from './usage/usage.flusher.ts';
+import { UsageService } from './usage/usage.service.ts';
+import { writeUsage } from './usage/usage.store.ts';
+import { dropFutureRows, pruneFeed } from './verification/feed-pruning.ts';
+import { Fence } from './verification/fence.ts';
+import { States } from './verification/states.ts';
+import { Verifier } from './verification/verifier.ts';
+
+const USAGE_COUNTERS = 200_000;
+const HOUSEKEEPING_MS = 60_000;
+
+export interface Service {
+  app: App;
+  /** Begins to flush and to keep house; the app does not listen yet. */
+  start(): void;
+  /** Finishes requests, writes the counters, closes the connections. True where all went well. */
+  stop(): Promise<boolean>;
+  /** What tests and metrics look at. */
+  inside: {
+    hasher: Hasher;
+    fence: Fence;
+    states: States;
+    flusher: UsageFlusher;
+    database: Database;
+  };
+}
+
+export interface ServiceOptions {
+  config: Config;
+  /** A migrated database. */
+  databaseUrl: string;
+  log: Logger;
+  /** Milliseconds added to the clock; tests move time with it. */
+  clockOffset?: () => number;
+}
+
+/** The composition root: everything is built here, in the order in which it depends. */
+export async function createService(options: ServiceOptions): Promise<Service> {
+  const { config, log } = options;
+  const database = new Database({
+    url: options.databaseUrl,
+    poolSize: config.poolSize,
+    preparedStatements: config.preparedStatements,
+  });
+  const { orm, dataOrm } = database;
+  const checksumKey = await readChecksumKey(database);
+  await dropFutureRows(orm);
+
+  const clock = new Clock(options.clockOffset);
+  const pepper = config.secret === undefined ? null : new Pepper(config.secret);
+  const hasher = new Hasher(config.argon2);
+  const issuer = new Issuer(hasher, pepper, checksumKey);
+  const prover = new Prover({
+    hasher,
+    pepper,
+    capacity: config.cachedKeys,
+    store: (ref, proof) => {
+      storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
+    },
+  });
+
+  const fence = new Fence(database, clock);
+  const states = new States(database, fence, config.cachedKeys);
+  await fence.pass();
+
+  const instance = randomUUID();
+  const counters = new UsageCounters(USAGE_COUNTERS);
+  const flusher = new UsageFlusher(
+    counters,
+    (sequence, batch) => writeUsage(dataOrm, { instance, lane: 'usage', sequence }, batch),
+    log,
+  );
+  const verifier = new Verifier({ states, prover, usage: counters, clock, checksumKey });
+
+  const authenticator = new Authenticator(config.rootKey);
+  const changes = new Changes(orm, clock, pepper);
+  const app = await buildApp({
+    log,
+    checksumKey,
+    authenticate: (authorization) => authenticator.authenticate(authorization),
+    verifier,
+    keys: new KeyService({ orm, changes, issuer, clock }),
+    usage: new UsageService(orm, clock),
+    audit: new AuditService(orm),
+    readiness: {
+      database: () => fence.pass().then(() => 'ok'),
+      migrations: () => migrationsCheck(orm, expectedMigrations()),
+    },
+  });
+
+  const housekeeping = () =>
+    Promise.all([pruneFeed(orm), dropOldLanes(orm)]).catch((err) =>
+      log.warn({ err }, 'housekeeping failed, will retry'),
+    );
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    app,
+    start: () => {
+      flusher.start(config.usageFlushMs);
+      timer = setInterval(() => void housekeeping(), HOUSEKEEPING_MS);
+    },
+    stop: () => {
+      clearInterval(timer);
+      const share = config.shutdownSeconds * 1000;
+      return stopInOrder(
+        [
+          { name: 'requests', deadlineMs: share * 0.5, run: () => app.close() },
+          { name: 'counters', deadlineMs: share * 0.3, run: () => flusher.stop() },
+          { name: 'connections', deadlineMs: share * 0.1, run: () => database.close() },
+        ],
+        log,
+      );
+    },
+    inside: { hasher, fence, states, flusher, database },
+  };
+}
+
+async function readChecksumKey({ orm }: Database): Promise<Uint8Array> {
+  const [row] = await orm.select({ key: installation.checksumKey }).from(installation);
+  if (!row) throw new Error('the database has no installation row; run the migrations');
+  return row.key;
+}
+
+/** What an operator should know of the database's own settings. */
+export async function databaseWarnings({ orm }: Database): Promise<string[]> {
+  const { rows } = await orm.execute<{ fsync: string }>(
+    sql`select current_setting('fsync') as fsync`,
+  );
+  if (rows[0]?.fsync === 'on') return [];
+  return ['The database runs with fsync = off: a crash can undo what Keyward acknowledged.'];
+}

@@ -1,0 +1,62 @@
+import { type Static, Type } from 'typebox';
+import { instant } from '../http/schemas.ts';
+
+export const UsageQuery = Type.Object(
+  {
+    from: Type.Optional(
+      instant('Start of the range, rounded down to the granularity. Default: 30 days before `to`.'),
+    ),
+    to: Type.Optional(instant('End of the range, rounded up. Default: now.')),
+    granularity: Type.Unsafe<'hour' | 'day'>({
+      type: 'string',
+      enum: ['hour', 'day'],
+      default: 'day',
+      description: 'Width of a bucket, in UTC: hours for up to 35 days, days for up to 400.',
+      examples: ['day'],
+    }),
+  },
+  { additionalProperties: false },
+);
+export type UsageQuery = Static<typeof UsageQuery>;
+
+const ByCode = Type.Record(Type.String(), Type.Integer(), {
+  description: 'Verifications by verdict code; codes that did not occur are left out.',
+  examples: [{ VALID: 118, EXPIRED: 2 }],
+});
+const Total = Type.Integer({ description: 'Verifications, any verdict.', examples: [120] });
+const time = (description: string) =>
+  Type.String({ description, examples: ['2026-01-31T00:00:00.000Z'] });
+
+export const KeyUsage = Type.Object(
+  {
+    from: time('Start of the range (inclusive), RFC 3339 in UTC.'),
+    to: time('End of the range (exclusive).'),
+    granularity: Type.String({ description: 'Width of a bucket.', examples: ['day'] }),
+    total: Total,
+    byCode: ByCode,
+    bySecret: Type.Array(
+      Type.Object({
+        secretId: Type.String({
+          description: "The secret's identifier.",
+          examples: ['sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt'],
+        }),
+        start: Type.String({
+          description: 'How its key string begins.',
+          examples: ['ak_live_4fQ2mX…'],
+        }),
+        total: Total,
+      }),
+      { description: 'The same by secret: during a rotation it tells who still uses the old one.' },
+    ),
+    buckets: Type.Array(
+      Type.Object({
+        start: time('Start of the bucket.'),
+        total: Total,
+        byCode: ByCode,
+      }),
+      { description: 'Every bucket of the range, oldest first, also those with nothing in them.' },
+    ),
+  },
+  { $id: 'KeyUsage', description: 'How a key was used, up to the last flush of the counters.' },
+);
+export type KeyUsage = Static<typeof KeyUsage>;

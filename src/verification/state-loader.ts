@@ -1,0 +1,119 @@
+import type { Database, Statement } from '../db/database.ts';
+import { Coalescer } from '../lib/coalescer.ts';
+import type { Change } from './fence.ts';
+import { type SecretState, type StateRow, stateOf } from './state.ts';
+
+const LOAD: Statement = {
+  name: 'load_states',
+  text: `
+    select wanted.ref, (select id::text from incarnation) as incarnation,
+           k.id as key_id, s.hash, s.status as secret_status, p.pepper_id, p.proof,
+           k.workspace_id, w.status as workspace_status, k.name, k.owner_id, k.scopes,
+           k.resources, k.allowed_ips, k.metadata, k.enabled, k.not_before, k.expires_at,
+           k.revoked_at is not null as revoked, k.deleted_at is not null as deleted,
+           k.min_policy_version
+      from unnest($1::text[]) as wanted (ref)
+      left join secrets s on s.ref = wanted.ref
+      left join keys k on k.id = s.key_id
+      left join workspaces w on w.id = k.workspace_id
+      left join secret_proofs p on p.ref = s.ref`,
+};
+
+/** What a load found, from a snapshot that was taken after it was asked for. */
+export interface Loaded {
+  ref: string;
+  state: SecretState | null;
+  incarnation: string | null;
+  /** A reset came while it was under way: the answer may be of another run of Postgres. */
+  discarded: boolean;
+}
+
+/** A load statement under way, and what the fence said meanwhile. */
+class Flight {
+  readonly #named = new Set<string>();
+  #anyWorkspace = false;
+  discarded = false;
+
+  name({ kind, id }: Change): void {
+    this.#named.add(`${kind} ${id}`);
+    if (kind === 'workspace') this.#anyWorkspace = true;
+    if (kind === 'everything') this.discarded = true;
+  }
+
+  /** Whether nothing that was loaded has been named. */
+  isCurrent(ref: string, state: SecretState | null): boolean {
+    if (this.discarded || this.#named.has(`secret ${ref}`)) return false;
+    if (!state) return !this.#anyWorkspace;
+    return (
+      !this.#named.has(`key ${state.keyId}`) && !this.#named.has(`workspace ${state.workspaceId}`)
+    );
+  }
+}
+
+/**
+ * Reads states in coalesced statements. Nobody joins a load that has begun, so each answer is from
+ * a snapshot taken after the question. What no fence named while it was under way is offered for
+ * remembering in the same tick in which it arrives, so that no fence can come between.
+ */
+export class StateLoader {
+  readonly #database: Database;
+  readonly #remember: (loaded: Loaded) => void;
+  readonly #flights = new Set<Flight>();
+  readonly #coalescer = new Coalescer<string, Loaded>({
+    run: (refs) => this.#load(refs),
+    maxInFlight: 2,
+    maxBatch: 500,
+    maxWaiting: 20_000,
+  });
+  #count = 0;
+
+  constructor(database: Database, remember: (loaded: Loaded) => void) {
+    this.#database = database;
+    this.#remember = remember;
+  }
+
+  /** Load statements sent since the start. */
+  get count(): number {
+    return this.#count;
+  }
+
+  load(ref: string): Promise<Loaded> {
+    return this.#coalescer.add(ref);
+  }
+
+  /** What is named while a load is under way may be answered to those who asked, never remembered. */
+  forget(changes: readonly Change[]): void {
+    for (const flight of this.#flights) for (const change of changes) flight.name(change);
+  }
+
+  discard(): void {
+    for (const flight of this.#flights) flight.discarded = true;
+  }
+
+  async #load(refs: readonly string[]): Promise<Loaded[]> {
+    const flight = new Flight();
+    this.#flights.add(flight);
+    this.#count++;
+    try {
+      const rows = await this.#database.query<StateRow>(LOAD, [[...new Set(refs)]]);
+      const loaded = new Map(rows.map((row) => [row.ref, this.#receive(row, flight)]));
+      return refs.map((ref) => answerFor(ref, loaded));
+    } finally {
+      this.#flights.delete(flight);
+    }
+  }
+
+  #receive(row: StateRow, flight: Flight): Loaded {
+    const { ref, incarnation } = row;
+    const state = stateOf(row);
+    const loaded = { ref, state, incarnation, discarded: flight.discarded };
+    if (flight.isCurrent(ref, state)) this.#remember(loaded);
+    return loaded;
+  }
+}
+
+function answerFor(ref: string, loaded: ReadonlyMap<string, Loaded>): Loaded {
+  const answer = loaded.get(ref);
+  if (!answer) throw new Error('a load answers each ref');
+  return answer;
+}

@@ -1,0 +1,116 @@
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../db/database.ts';
+import { UnavailableError } from '../lib/unavailable.ts';
+import type { Change, Fence, FenceListener } from './fence.ts';
+import type { SecretState } from './state.ts';
+import { type Loaded, StateLoader } from './state-loader.ts';
+
+const ABSENT_REMEMBERED = 10_000;
+const ATTEMPTS = 3;
+
+/**
+ * What is known of secrets, in memory and vouched for by the fence. Unknown refs are remembered
+ * apart, so that they cannot push good keys out.
+ */
+export class States implements FenceListener {
+  readonly #fence: Fence;
+  readonly #loader: StateLoader;
+  readonly #held: LRUCache<string, SecretState>;
+  readonly #absent = new LRUCache<string, true>({ max: ABSENT_REMEMBERED });
+  readonly #refsOfKey = new Map<string, string[]>();
+
+  constructor(database: Database, fence: Fence, capacity: number) {
+    this.#fence = fence;
+    this.#loader = new StateLoader(database, (loaded) => this.#remember(loaded));
+    this.#held = new LRUCache({
+      max: capacity,
+      dispose: (state, ref) => this.#unindex(state.keyId, ref),
+      noDisposeOnSet: true,
+    });
+    fence.listen(this);
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Load statements sent since the start. */
+  get loads(): number {
+    return this.#loader.count;
+  }
+
+  /** The state of a secret as of now or later; null where there is no such secret. */
+  async get(ref: string): Promise<SecretState | null> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const loading = this.#remembers(ref) ? null : this.#loader.load(ref);
+      const [loaded] = await Promise.all([loading, this.#fence.pass()]);
+      if (this.#remembers(ref)) return this.#held.get(ref) ?? null;
+      if (loaded && this.#isOfThisRun(loaded)) return loaded.state;
+    }
+    throw new UnavailableError('the database changed too often while it was read');
+  }
+
+  forget(changes: readonly Change[]): void {
+    this.#loader.forget(changes);
+    for (const change of changes) this.#evict(change);
+  }
+
+  reset(): void {
+    this.#loader.discard();
+    this.#clear();
+  }
+
+  #remembers(ref: string): boolean {
+    return this.#held.has(ref) || this.#absent.has(ref);
+  }
+
+  #isOfThisRun({ discarded, incarnation }: Loaded): boolean {
+    return !discarded && incarnation !== null && incarnation === this.#fence.incarnation;
+  }
+
+  #remember(loaded: Loaded): void {
+    if (!this.#isOfThisRun(loaded)) return;
+    if (loaded.state) this.#hold(loaded.state);
+    else this.#absent.set(loaded.ref, true);
+  }
+
+  #hold(state: SecretState): void {
+    const { keyId, ref } = state;
+    if (!this.#held.has(ref)) {
+      this.#refsOfKey.set(keyId, [...(this.#refsOfKey.get(keyId) ?? []), ref]);
+    }
+    this.#held.set(ref, state);
+  }
+
+  #evict({ kind, id }: Change): void {
+    if (kind === 'everything') this.#clear();
+    else if (kind === 'workspace') this.#evictWorkspace(id);
+    else if (kind === 'key')
+      for (const ref of this.#refsOfKey.get(id) ?? []) this.#held.delete(ref);
+    else this.#evictSecret(id);
+  }
+
+  #clear(): void {
+    this.#held.clear();
+    this.#absent.clear();
+  }
+
+  #evictSecret(ref: string): void {
+    this.#held.delete(ref);
+    this.#absent.delete(ref);
+  }
+
+  /** Rare and wide, so it may look at each: a suspension, or a bulk change. */
+  #evictWorkspace(id: string): void {
+    for (const [ref, state] of this.#held.entries()) {
+      if (state.workspaceId === id) this.#held.delete(ref);
+    }
+    this.#absent.clear();
+  }
+
+  #unindex(keyId: string, ref: string): void {
+    const others = this.#refsOfKey.get(keyId)?.filter((other) => other !== ref) ?? [];
+    if (others.length > 0) this.#refsOfKey.set(keyId, others);
+    else this.#refsOfKey.delete(keyId);
+  }
+}

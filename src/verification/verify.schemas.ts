@@ -1,0 +1,96 @@
+import { type Static, Type } from 'typebox';
+import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
+import { VERDICT_CODES } from '../domain/verdict.ts';
+import { nullable, RequestId, text } from '../http/schemas.ts';
+
+/** The longest string that is looked at: longer ones are a bad request, not a verdict. */
+export const PRESENTED_KEY_MAX_LENGTH = 512;
+
+const RequiredScopes = (description: string) =>
+  Type.Array(
+    Type.String({
+      pattern: REQUIRED_SCOPE_PATTERN,
+      maxLength: SCOPE_MAX_LENGTH,
+      description: 'A scope without wildcard.',
+      examples: ['sources:read'],
+    }),
+    { minItems: 1, maxItems: 50, uniqueItems: true, description, examples: [['sources:read']] },
+  );
+
+export const VerifyRequest = Type.Object(
+  {
+    key: Type.String({
+      description: 'The key as it was presented, without an authorization scheme.',
+      examples: ['ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
+      minLength: 1,
+      maxLength: PRESENTED_KEY_MAX_LENGTH,
+    }),
+    requiredScopes: Type.Optional(RequiredScopes('The key must have all of these scopes.')),
+    requiredAnyScope: Type.Optional(
+      RequiredScopes('The key must have at least one of these scopes.'),
+    ),
+    resource: Type.Optional(
+      text(256, 'What is to be touched; checked where the key lists resources.', 'project:alpha'),
+    ),
+    ip: Type.Optional(
+      Type.String({
+        format: 'ip-address',
+        maxLength: 45,
+        description:
+          "The client's address. Without it, a key that is bound to addresses is not valid.",
+        examples: ['203.0.113.7'],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type VerifyRequest = Static<typeof VerifyRequest>;
+
+export const VerifyAnswer = Type.Object(
+  {
+    valid: Type.Boolean({
+      description: 'Whether the request may go on. True with the code `VALID` alone.',
+      examples: [true],
+    }),
+    code: Type.String({
+      description: `The verdict; treat one you do not know as not valid. Known values: ${VERDICT_CODES.join(', ')}.`,
+      examples: ['VALID'],
+    }),
+    keyId: nullable(Type.String(), {
+      description: "The key's stable identifier. Null, as all below, after NOT_FOUND.",
+      examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+    }),
+    workspaceId: nullable(Type.String(), {
+      description: 'The workspace that owns the key.',
+      examples: ['default'],
+    }),
+    name: nullable(Type.String(), { description: "The key's name.", examples: ['CI deploys'] }),
+    ownerId: nullable(Type.String(), {
+      description: 'Whom the key belongs to in your system.',
+      examples: ['customer_42'],
+    }),
+    scopes: nullable(Type.Array(Type.String()), {
+      description: 'The scopes that the key has.',
+      examples: [['sources:read']],
+    }),
+    missingScopes: nullable(Type.Array(Type.String()), {
+      description: 'The required scopes that it lacks; empty unless that is the verdict.',
+      examples: [[]],
+    }),
+    resources: nullable(Type.Array(Type.String()), {
+      description: 'What the key may touch; null: everything.',
+      examples: [['project:alpha']],
+    }),
+    metadata: nullable(Type.Record(Type.String(), Type.Unknown()), {
+      description: "The key's metadata, as stored.",
+      examples: [{ plan: 'pro' }],
+    }),
+    expiresAt: nullable(Type.String(), {
+      description: 'When the key expires, RFC 3339 in UTC; null: never.',
+      examples: ['2030-01-31T12:00:00.000Z'],
+    }),
+    requestId: RequestId,
+  },
+  { $id: 'VerifyAnswer', description: 'A verdict on a presented key.' },
+);
+export type VerifyAnswer = Static<typeof VerifyAnswer>;
