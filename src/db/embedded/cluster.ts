@@ -7,7 +7,7 @@ import { type Runner, run } from './unprivileged.ts';
 
 export const USER = 'keyward';
 
-export interface ClusterOptions {
+interface ClusterOptions {
   directory: string;
   binaries: Binaries;
   runner: Runner;

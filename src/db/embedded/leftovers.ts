@@ -7,7 +7,7 @@ import { processToken, servesData } from './process-identity.ts';
 import { stopServer } from './signals.ts';
 import type { Runner } from './unprivileged.ts';
 
-export interface LeftoverOptions {
+interface LeftoverOptions {
   directory: string;
   pgCtl: string;
   runner: Runner;
@@ -19,19 +19,19 @@ export interface LeftoverOptions {
  */
 export async function clearLeftovers(options: LeftoverOptions): Promise<void> {
   const socket = socketPath(options.directory);
-  await clearLock(options, serverLock(options.directory));
-  await clearLock(options, `${socket}.lock`);
+  const locks = [serverLock(options.directory), `${socket}.lock`];
+  for (const lock of locks) await stopHolder(options, lock);
+  // Before its lock is touched: a live server that finds another pid in there stops at once.
   if (socketFits(options.directory)) await expectSilence(options.directory, socket);
+  for (const lock of locks) await disown(lock);
 }
 
-async function clearLock(options: LeftoverOptions, file: string): Promise<void> {
+async function stopHolder(options: LeftoverOptions, lock: string): Promise<void> {
   const data = join(options.directory, 'data');
   const served = await realpath(data).catch(() => data);
-  const pid = await readPid(file);
-  if (pid !== undefined && (await processToken(pid)) !== undefined) {
-    if (await servesData(pid, served)) await stopOrphan(options, pid);
-  }
-  await disown(file);
+  const pid = await readPid(lock);
+  if (pid === undefined || (await processToken(pid)) === undefined) return;
+  if (await servesData(pid, served)) await stopOrphan(options, pid);
 }
 
 /**
@@ -65,7 +65,7 @@ async function readPid(file: string): Promise<number | undefined> {
 async function stopOrphan(options: LeftoverOptions, pid: number): Promise<void> {
   const token = await processToken(pid);
   const hasEnded = async () => (await processToken(pid)) !== token;
-  if (await stopServer({ ...options, pid, hasEnded })) return;
+  if (await stopServer({ ...options, pid, hasEnded, mayKill: false })) return;
   throw new EmbeddedPostgresError(
     `a Postgres left over from an earlier start (pid ${pid}) still uses ${options.directory} and does not stop; end it, then start again`,
   );

@@ -20,7 +20,7 @@ export async function servesData(pid: number, data: string): Promise<boolean> {
   if (process.platform === 'linux') return linuxServesData(pid, data);
   // Windows has no cheap way to ask; there only a Postgres process takes the signals sent to it.
   if (process.platform === 'win32') return acceptsSignals(pid);
-  return (await ps(pid, 'command')).includes(data);
+  return (await ps(pid, 'command')).includes(`-D ${data}`);
 }
 
 async function linuxToken(pid: number): Promise<string | undefined> {

@@ -12,7 +12,7 @@ const POLL_MS = 10;
 const WRONG_PASSWORD = '28P01';
 const DUPLICATE_DATABASE = '42P04';
 
-export interface AwaitedServer {
+interface AwaitedServer {
   server: Server;
   endpoint: Endpoint;
   directory: string;

@@ -36,7 +36,7 @@ export async function spawnServer(options: ServerOptions, endpoint: Endpoint): P
   const stop = async () => {
     child.ref();
     const { binaries, runner } = options;
-    if (await stopServer({ pid, pgCtl: binaries.pgCtl, runner, hasEnded })) return;
+    if (await stopServer({ pid, pgCtl: binaries.pgCtl, runner, hasEnded, mayKill: true })) return;
     throw new EmbeddedPostgresError(`the embedded Postgres (pid ${pid}) does not stop; end it`);
   };
   return { pid, exited, hasEnded, stop };

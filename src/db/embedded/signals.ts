@@ -11,10 +11,12 @@ const STOP_STEPS: readonly { signal: StopSignal; deadlineMs: number }[] = [
   { signal: 'SIGKILL', deadlineMs: 5_000 },
 ];
 
-export interface StopTarget {
+interface StopTarget {
   pid: number;
   pgCtl: string;
   runner: Runner;
+  /** Not where the pid could be another program's after all. */
+  mayKill: boolean;
   hasEnded(): boolean | Promise<boolean>;
 }
 
@@ -22,6 +24,7 @@ export interface StopTarget {
 export async function stopServer(target: StopTarget): Promise<boolean> {
   for (const step of STOP_STEPS) {
     if (await target.hasEnded()) return true;
+    if (step.signal === 'SIGKILL' && !target.mayKill) return false;
     await send(target, step.signal);
     if (await endsWithin(target, step.deadlineMs)) return true;
   }

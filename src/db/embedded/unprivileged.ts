@@ -11,12 +11,12 @@ export interface Runner {
   account: Account | null;
 }
 
-export interface Account {
+interface Account {
   uid: number;
   gid: number;
 }
 
-export interface Outcome {
+interface Outcome {
   ok: boolean;
   stdout: string;
   stderr: string;

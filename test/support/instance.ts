@@ -1,0 +1,105 @@
+import { Writable } from 'node:stream';
+import type { LightMyRequestResponse } from 'fastify';
+import { type Config, readConfig } from '../../src/config.ts';
+import { createLogger } from '../../src/http/request-log.ts';
+import { createService, type Service } from '../../src/service.ts';
+
+export const ROOT_KEY = 'root-key-of-the-tests-0123456789abcdef';
+
+export interface Answer {
+  status: number;
+  headers: LightMyRequestResponse['headers'];
+  /** The body, parsed where it is JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  body: any;
+  text: string;
+}
+
+export interface CallOptions {
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** Instead of the root key; null sends none. */
+  as?: string | null;
+}
+
+/** One Keyward in this process, called without a socket. */
+export interface Instance {
+  service: Service;
+  /** Every line that it has logged. */
+  logLines: string[];
+  call: (method: string, url: string, options?: CallOptions) => Promise<Answer>;
+  /** Moves its clock ahead. */
+  advance: (ms: number) => void;
+  stop: () => Promise<void>;
+}
+
+export async function launch(
+  databaseUrl: string,
+  settings: Partial<Config> = {},
+): Promise<Instance> {
+  const logLines: string[] = [];
+  const sink = new Writable({
+    write: (chunk, _encoding, done) => {
+      logLines.push(String(chunk));
+      done();
+    },
+  });
+  let offset = 0;
+  const service = await createService({
+    config: { ...testConfig(databaseUrl), ...settings },
+    databaseUrl,
+    log: createLogger('trace', sink),
+    clockOffset: () => offset,
+  });
+  await service.app.ready();
+  return {
+    service,
+    logLines,
+    call: (method, url, options) => call(service, method, url, options),
+    advance: (ms) => {
+      offset += ms;
+    },
+    stop: async () => {
+      await service.stop();
+    },
+  };
+}
+
+/** Counters are flushed when a test says so, and argon2 is as cheap as it may be. */
+function testConfig(databaseUrl: string): Config {
+  return readConfig({
+    DATABASE_URL: databaseUrl,
+    KEYWARD_ROOT_KEY: ROOT_KEY,
+    KEYWARD_SECRET: 'secret-of-the-tests-0123456789abcdef',
+    KEYWARD_ARGON2_MEMORY_KIB: '8192',
+    KEYWARD_ARGON2_ITERATIONS: '1',
+    LOG_LEVEL: 'trace',
+  });
+}
+
+async function call(
+  service: Service,
+  method: string,
+  url: string,
+  { body, headers = {}, as = ROOT_KEY }: CallOptions = {},
+): Promise<Answer> {
+  const response = await service.app.inject({
+    method: method as 'GET',
+    url,
+    headers: {
+      ...(as === null ? {} : { authorization: `Bearer ${as}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined
+      ? {}
+      : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const isJson = String(response.headers['content-type'] ?? '').includes('json');
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    body: isJson ? response.json() : null,
+    text: response.body,
+  };
+}
