@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { cleanEnv, makeValidator, num, port, str, url } from 'envalid';
+import { cleanEnv, makeValidator, num, str, url } from 'envalid';
 
 /** A sensitive setting may also come from a file: `NAME_FILE` holds its path. */
 const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
@@ -32,7 +32,7 @@ const SETTINGS = {
     desc: 'PostgreSQL 14 or newer, its one writing primary. Unset: an embedded database.',
   }),
   HOST: str({ default: '127.0.0.1', desc: 'Address to listen on.' }),
-  PORT: port({ default: 8080, desc: 'Port to listen on; 0 takes a free one.' }),
+  PORT: int(0, 65_535)({ default: 8080, desc: 'Port to listen on; 0 takes a free one.' }),
   LOG_LEVEL: str({
     default: 'info',
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

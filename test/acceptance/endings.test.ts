@@ -1,0 +1,86 @@
+import { connect } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
+import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
+import { verifyWithoutPause } from '../support/load.ts';
+import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
+
+const FLUSH_MS = 250;
+/** One interval, and as much again for the flush under way. */
+const LOSS_MS = 2 * FLUSH_MS;
+const LOAD_MS = 4 * LOSS_MS;
+const UNDER_LOAD = { timeout: 30_000, interval: 20 };
+
+describe('how the program ends', { timeout: 90_000 }, () => {
+  it('a kill -9 under load loses no key, and of the counts only the last two intervals', async () => {
+    const directory = await dataFolder();
+    const settings = { KEYWARD_DATA_DIR: directory, KEYWARD_USAGE_FLUSH_MS: String(FLUSH_MS) };
+    const program = await startProgram(settings);
+    const client = await rootClient(program, directory);
+    const { id, key } = await createKey(client, 'survivor');
+    const began = performance.now();
+    const load = verifyWithoutPause(client, key);
+    await vi.waitFor(
+      () => expect((load.answered.at(-1) ?? 0) - began).toBeGreaterThan(LOAD_MS),
+      UNDER_LOAD,
+    );
+    const killedAt = performance.now();
+    await program.end('SIGKILL');
+    await load.ended;
+
+    const again = await rootClient(await startProgram(settings), directory);
+    const { total } = await usageOf(again, id);
+    expect(await verdictOf(again, key)).toBe('VALID');
+    expect(total).toBeLessThanOrEqual(load.sent());
+    const old = load.answered.filter((time) => time < killedAt - LOSS_MS);
+    expect(old.length).toBeGreaterThan(0);
+    expect(total).toBeGreaterThanOrEqual(old.length);
+  });
+
+  it('a SIGTERM under load counts what was answered, exactly, and leaves no database behind', async () => {
+    const directory = await dataFolder();
+    const program = await startProgram({ KEYWARD_DATA_DIR: directory });
+    const client = await rootClient(program, directory);
+    const { id, key } = await createKey(client, 'counted');
+    const postgres = (await postgresPid(directory)) ?? 0;
+    expect(isRunning(postgres)).toBe(true);
+    const load = verifyWithoutPause(client, key);
+    await vi.waitFor(() => expect(load.answered.length).toBeGreaterThan(500), UNDER_LOAD);
+    expect(await program.end('SIGTERM')).toEqual({ code: 0, signal: null });
+    await load.ended;
+    expect(isRunning(postgres)).toBe(false);
+
+    const again = await startProgram({ KEYWARD_DATA_DIR: directory });
+    const usage = await usageOf(await rootClient(again, directory), id);
+    expect(usage.total).toBe(load.answered.length);
+  });
+
+  it('a second signal ends it at once, whatever it still waits for', async () => {
+    const directory = await dataFolder();
+    const program = await startProgram({ KEYWARD_DATA_DIR: directory });
+    await openUnfinishedRequest(program.url);
+    const stopped = program.end('SIGTERM');
+    await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
+    const before = performance.now();
+    program.child.kill('SIGTERM');
+    expect(await stopped).toEqual({ code: 1, signal: null });
+    expect(performance.now() - before).toBeLessThan(3000);
+  });
+});
+
+/** One whose body never comes: a graceful stop has to wait for it. */
+async function openUnfinishedRequest(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  const head = 'POST /v1/verify HTTP/1.1\r\nhost: keyward\r\ncontent-type: application/json\r\n';
+  socket.write(`${head}expect: 100-continue\r\ncontent-length: 100\r\n\r\n`);
+  // The interim answer tells that the server has begun with it.
+  await new Promise((resolve) => socket.once('data', resolve));
+}
+
+function refuses(url: string): Promise<boolean> {
+  return fetch(`${url}/livez`).then(
+    ({ ok }) => !ok,
+    () => true,
+  );
+}

@@ -1,0 +1,154 @@
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { describe, expect, it, vi } from 'vitest';
+import { clientOf, createKey, rootClient, verdictOf } from '../support/client.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import {
+  dataFolder,
+  freePort,
+  launchProgram,
+  runProgram,
+  startProgram,
+  untilStarted,
+} from '../support/program.ts';
+import { openGate } from '../support/tcp-gate.ts';
+
+const ROOT_KEY = 'root-key-of-the-acceptance-tests-0123456789';
+
+/** What a failed start prints: sentences for the operator, nothing of the code. */
+const refusal = (...sentences: RegExp[]) => ({
+  code: 1,
+  stderr: expect.toSatisfy(
+    (text: string) => {
+      const lines = text.trimEnd().split('\n');
+      const each = sentences.every((sentence, line) => sentence.test(lines[line] ?? ''));
+      return each && lines.length === sentences.length;
+    },
+    `exactly ${sentences.join(', ')}`,
+  ),
+});
+
+describe('how the program starts', { timeout: 60_000 }, () => {
+  it('finds the keys of its last run', async () => {
+    const directory = await dataFolder();
+    const first = await startProgram({ KEYWARD_DATA_DIR: directory });
+    const { key } = await createKey(await rootClient(first, directory), 'kept');
+    await first.end('SIGTERM');
+    const second = await startProgram({ KEYWARD_DATA_DIR: directory });
+    expect(await verdictOf(await rootClient(second, directory), key)).toBe('VALID');
+  });
+
+  it('refuses a data directory that another one uses, and does not disturb that one', async () => {
+    const directory = await dataFolder();
+    const first = await startProgram({ KEYWARD_DATA_DIR: directory });
+    expect(await runProgram({ KEYWARD_DATA_DIR: directory })).toMatchObject(
+      refusal(/^keyward: another Keyward \(pid \d+\) already uses .*KEYWARD_DATA_DIR/),
+    );
+    expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
+  });
+
+  it('says that its port is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const port = typeof address === 'object' && address ? String(address.port) : '';
+    const outcome = await runProgram({ KEYWARD_DATA_DIR: await dataFolder(), PORT: port });
+    other.close();
+    expect(outcome).toMatchObject(refusal(new RegExp(`^keyward: Port ${port} is taken .*PORT`)));
+  });
+
+  it('names everything that is wrong with the settings in one go', async () => {
+    const outcome = await runProgram({
+      PORT: '99999',
+      KEYWARD_ROOT_KEY: 'short-and-secret',
+      KEYWARD_SECRET_FILE: '/nowhere/secret',
+      KEYWARD_ARGON2_ITERATIONS: 'many',
+    });
+    expect(outcome.code).toBe(1);
+    const names = ['PORT', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET_FILE', 'KEYWARD_ARGON2_ITERATIONS'];
+    for (const name of names) expect(outcome.stderr).toContain(`${name}: `);
+    expect(outcome.stderr).not.toContain('short-and-secret');
+    expect(outcome.stderr).not.toContain('    at ');
+  });
+
+  it('refuses at once a database that does not exist, and a user that it does not know', async () => {
+    const database = await createTestDatabase();
+    const missing = new URL(database.url);
+    missing.pathname = '/keyward_nowhere';
+    expect(await runProgram({ DATABASE_URL: missing.href })).toMatchObject(
+      refusal(/^keyward: The database named in DATABASE_URL does not exist/),
+    );
+    const stranger = new URL(database.url);
+    stranger.username = 'keyward_stranger';
+    stranger.password = 'guessed-password';
+    const refused = await runProgram({ DATABASE_URL: stranger.href });
+    expect(refused).toMatchObject(
+      refusal(/^keyward: The database refused the (password|user) in DATABASE_URL/),
+    );
+    expect(refused.stdout + refused.stderr).not.toContain('guessed-password');
+    await database.drop();
+  });
+
+  it('waits for a database that comes later: alive but not ready meanwhile, then at work', async () => {
+    const database = await createTestDatabase();
+    const [port, gatePort] = [await freePort(), await freePort()];
+    const program = launchProgram({
+      PORT: String(port),
+      DATABASE_URL: throughPort(database.url, gatePort),
+      KEYWARD_ROOT_KEY: ROOT_KEY,
+    });
+    const statusOf = (path: string) =>
+      fetch(`http://127.0.0.1:${port}${path}`).then(({ status }) => status);
+    await vi.waitFor(() => expect(statusOf('/readyz')).resolves.toBe(503), { timeout: 20_000 });
+    expect(await statusOf('/livez')).toBe(200);
+    expect(await statusOf('/v1/keys')).toBe(503);
+
+    await openGate(database.url, gatePort);
+    const { url } = await untilStarted(program);
+    expect(await statusOf('/readyz')).toBe(200);
+    const client = clientOf(url, ROOT_KEY);
+    const { key } = await createKey(client, 'late');
+    expect(await verdictOf(client, key)).toBe('VALID');
+    await program.end('SIGTERM');
+    await database.drop();
+  });
+
+  it('ends on SIGTERM also while it waits for its database', async () => {
+    const port = await freePort();
+    const program = launchProgram({
+      LOG_LEVEL: 'warn',
+      DATABASE_URL: `postgresql://keyward@127.0.0.1:${port}/keyward`,
+    });
+    await vi.waitFor(() => expect(program.stdout()).toContain('waiting for the database'), {
+      timeout: 20_000,
+    });
+    const { signal, code } = await program.end('SIGTERM');
+    expect(signal ?? code).toBeOneOf(['SIGTERM', 0]);
+  });
+
+  it.skipIf(process.platform !== 'linux')(
+    'starts no process and writes no file of its own where DATABASE_URL is set',
+    async () => {
+      const database = await createTestDatabase();
+      const directory = await temporaryFolder('keyward-unused-');
+      const { pid, end } = await startProgram({
+        DATABASE_URL: database.url,
+        KEYWARD_DATA_DIR: directory,
+      });
+      expect(await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).toBe('');
+      expect(await readdir(directory)).toEqual([]);
+      await end('SIGTERM');
+      await database.drop();
+    },
+  );
+});
+
+/** The same database, by a loopback port where nothing listens yet. */
+function throughPort(databaseUrl: string, port: number): string {
+  const url = new URL(databaseUrl);
+  url.search = '?sslmode=disable';
+  url.host = `127.0.0.1:${port}`;
+  return url.href;
+}

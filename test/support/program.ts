@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { temporaryFolder } from './folder.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const STARTED = /Keyward listens on (http:\S+)/;
+
+type Settings = Record<string, string>;
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** One started Keyward, seen as its operator sees it. */
+export interface Program {
+  child: ChildProcess;
+  pid: number;
+  /** All that it has printed so far. */
+  stdout: () => string;
+  stderr: () => string;
+  ended: Promise<Ended>;
+  /** Sends a signal, and waits for the end. */
+  end: (signal: NodeJS.Signals) => Promise<Ended>;
+}
+
+interface RunningProgram extends Program {
+  url: string;
+}
+
+export interface Launch {
+  words?: string[];
+  uid?: number;
+}
+
+/** Starts the real program with these settings alone; whatever is left of it ends with the test. */
+export function launchProgram(settings: Settings, { words = [], uid }: Launch = {}): Program {
+  const child = spawn(process.execPath, [MAIN, ...words], {
+    cwd: '/',
+    env: { PATH: process.env.PATH, ...CHEAP, ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
+  });
+  const ended = once(child, 'close').then(([code, signal]): Ended => ({ code, signal }));
+  const program: Program = {
+    child,
+    pid: child.pid ?? 0,
+    stdout: collect(child.stdout),
+    stderr: collect(child.stderr),
+    ended,
+    end: (signal) => {
+      child.kill(signal);
+      return ended;
+    },
+  };
+  onTestFinished(() => stopForGood(program, settings.KEYWARD_DATA_DIR));
+  return program;
+}
+
+/** Starts the program and waits until it serves. */
+export async function startProgram(settings: Settings, launch: Launch = {}) {
+  return untilStarted(launchProgram(settings, launch));
+}
+
+export async function untilStarted(program: Program): Promise<RunningProgram> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const look = () => {
+    const url = STARTED.exec(program.stderr())?.[1];
+    if (url) resolve(url);
+  };
+  look();
+  program.child.stderr?.on('data', look);
+  program.ended.then((end) =>
+    reject(new Error(`ended (${end.code ?? end.signal}) at start: ${program.stderr()}`)),
+  );
+  return { ...program, url: await promise };
+}
+
+/** Runs the program to its end, for starts that are to fail. */
+export async function runProgram(settings: Settings, launch: Launch = {}) {
+  const program = launchProgram(settings, launch);
+  const { code } = await program.ended;
+  return { code, stdout: program.stdout(), stderr: program.stderr() };
+}
+
+/** A folder for an embedded database; it goes with the test. */
+export function dataFolder(): Promise<string> {
+  return temporaryFolder('keyward-acceptance-');
+}
+
+/** The server process of an embedded database, as Postgres itself notes it. */
+export async function postgresPid(dataDirectory: string): Promise<number | undefined> {
+  const lock = join(dataDirectory, 'postgres', 'data', 'postmaster.pid');
+  const [line] = (await readFile(lock, 'utf8').catch(() => '')).split('\n');
+  return line ? Number(line) : undefined;
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('the probe listened');
+  return address.port;
+}
+
+/** Loopback, a free port, and argon2 as cheap as it may be. */
+const CHEAP: Settings = {
+  PORT: '0',
+  LOG_LEVEL: 'warn',
+  KEYWARD_ARGON2_MEMORY_KIB: '8192',
+  KEYWARD_ARGON2_ITERATIONS: '1',
+};
+
+function collect(stream: NodeJS.ReadableStream | null): () => string {
+  let text = '';
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  return () => text;
+}
+
+async function stopForGood(program: Program, dataDirectory: string | undefined): Promise<void> {
+  await program.end('SIGKILL');
+  if (dataDirectory === undefined) return;
+  const postgres = await postgresPid(dataDirectory);
+  // A killed Keyward leaves its database behind.
+  if (postgres !== undefined && isRunning(postgres)) process.kill(postgres, 'SIGQUIT');
+}

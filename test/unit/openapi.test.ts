@@ -1,0 +1,167 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openapiDocument } from '../../openapi/document.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { type Instance, launch } from '../support/instance.ts';
+
+type Json = Record<string, unknown>;
+
+const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'head', 'options'];
+
+let document: Json;
+beforeAll(async () => {
+  document = { ...(await openapiDocument()) };
+});
+
+describe('the OpenAPI document', () => {
+  it('describes every field and gives an example of it', () => {
+    const bare = fieldsOf(document, '').filter(({ field }) => !isDescribed(field));
+    expect(bare.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('names every operation, says what it does, and puts it under a described tag', () => {
+    const tags = list(document.tags).map(({ name }) => name);
+    const ids = operations().map(({ operation }) => operation.operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { name, operation } of operations()) {
+      expect(operation, name).toMatchObject({
+        operationId: expect.stringMatching(/^[a-z][A-Za-z]+$/),
+        summary: expect.stringMatching(/^[A-Z][^.]*$/),
+        tags: [expect.toBeOneOf(tags)],
+      });
+    }
+  });
+
+  it('tells of every operation which problems it answers with', () => {
+    const problem = { 'application/problem+json': { schema: refTo('Problem') } };
+    for (const { name, operation } of operations()) {
+      if (list(operation.tags).includes('Health' as never)) continue;
+      const answers = object(operation.responses);
+      for (const status of ['400', '401', '403', '503']) {
+        expect(object(answers[status]).content, `${name} ${status}`).toEqual(problem);
+      }
+    }
+  });
+
+  it('requires every field of an answer, so that none is ever left out', () => {
+    const schemas = object(at(document, 'components', 'schemas'));
+    const answers = operations().map(({ operation }) => operation.responses);
+    const shapes = [...answers, ...namesIn(schemas, answers).map((name) => schemas[name])];
+    const optional = shapes.flatMap((shape) => fieldsOf(shape, '')).filter((it) => !it.required);
+    expect(optional.map(({ path }) => path)).toEqual([]);
+  });
+});
+
+describe('the answers of /v1/verify', () => {
+  it('are as the document describes them, whatever the verdict', async () => {
+    const ajv = new Ajv2020({ strict: false });
+    ajv.addSchema(document, 'openapi');
+    const matches = ajv.compile({ $ref: 'openapi#/components/schemas/VerifyAnswer' });
+    const fields = Object.keys(
+      object(at(document, 'components', 'schemas', 'VerifyAnswer')).properties ?? {},
+    );
+    const database = await createTestDatabase();
+    const instance = await launch(database.url);
+    for (const answer of await verdicts(instance)) {
+      expect(matches(answer), JSON.stringify(matches.errors)).toBe(true);
+      expect(Object.keys(answer)).toEqual(fields);
+    }
+    await instance.stop();
+    await database.drop();
+  });
+});
+
+/** Real answers with different verdicts, from full to empty. */
+async function verdicts({ call }: Instance): Promise<Json[]> {
+  const body = {
+    name: 'full',
+    ownerId: 'customer_42',
+    scopes: ['read'],
+    resources: ['project:alpha'],
+    metadata: { plan: 'pro' },
+    expiresInSeconds: 3600,
+  };
+  const full = (await call('POST', '/v1/keys', { body })).body;
+  const plain = (await call('POST', '/v1/keys', { body: { name: 'plain' } })).body;
+  const verify = async (key: string, more: Json = {}) =>
+    (await call('POST', '/v1/verify', { body: { key, ...more } })).body;
+  const answers = [
+    await verify(full.key),
+    await verify(full.key, { requiredScopes: ['write'] }),
+    await verify(plain.key),
+    await verify('no key at all'),
+  ];
+  await call('POST', `/v1/keys/${full.id}/revoke`);
+  answers.push(await verify(full.key));
+  const codes = answers.map(({ code }) => code);
+  expect(codes).toEqual(['VALID', 'INSUFFICIENT_SCOPE', 'VALID', 'NOT_FOUND', 'REVOKED']);
+  return answers;
+}
+
+interface Field {
+  path: string;
+  field: Json;
+  required: boolean;
+}
+
+/** Every property and every parameter, wherever it is in the document. */
+function fieldsOf(node: unknown, path: string): Field[] {
+  if (typeof node !== 'object' || node === null) return [];
+  const own = 'properties' in node ? Object.entries(object(node.properties)) : [];
+  const required = 'required' in node ? list(node.required) : [];
+  const fields = own.map(([name, field]) => ({
+    path: `${path}/${name}`,
+    field: object(field),
+    required: required.includes(name as never),
+  }));
+  const parameters = 'parameters' in node ? list(node.parameters) : [];
+  for (const field of parameters)
+    fields.push({ path: `${path}?${field.name}`, field, required: true });
+  // Examples may hold anything, also what looks like a schema.
+  const below = Object.entries(node).filter(([name]) => name !== 'examples');
+  return [...fields, ...below.flatMap(([name, child]) => fieldsOf(child, `${path}/${name}`))];
+}
+
+/** The schemas that something refers to, by way of others too. */
+function namesIn(schemas: Json, node: unknown, known: string[] = []): string[] {
+  const found = JSON.stringify(node).matchAll(/"#\/components\/schemas\/(\w+)"/g);
+  for (const [, name = ''] of found) {
+    if (known.includes(name)) continue;
+    known.push(name);
+    namesIn(schemas, schemas[name], known);
+  }
+  return known;
+}
+
+/** What is made of described parts needs no example of its own. */
+function isDescribed(field: Json): boolean {
+  if ('$ref' in field) return true;
+  const schema = 'schema' in field ? { ...field, ...object(field.schema) } : field;
+  const parts = [schema, object(schema.items), ...list(schema.anyOf)];
+  const hasParts = parts.some((part) => '$ref' in part || 'properties' in part);
+  return Boolean(schema.description) && (hasParts || 'examples' in schema || 'example' in schema);
+}
+
+function operations() {
+  return Object.entries(object(document.paths)).flatMap(([path, item]) =>
+    Object.entries(object(item))
+      .filter(([method]) => METHODS.includes(method))
+      .map(([method, operation]) => ({ name: `${method} ${path}`, operation: object(operation) })),
+  );
+}
+
+function at(node: Json, ...names: string[]): unknown {
+  return names.reduce<unknown>((inner, name) => object(inner)[name], node);
+}
+
+function refTo(name: string) {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function object(value: unknown): Json {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function list(value: unknown): Json[] {
+  return Array.isArray(value) ? value : [];
+}
