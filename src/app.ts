@@ -4,10 +4,11 @@ import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 
 import { auditRoutes } from './audit/audit.routes.ts';
 import type { AuditService } from './audit/audit.service.ts';
+import type { Changes } from './changes/changes.ts';
 import type { App } from './http/app-type.ts';
 import { type Authenticate, CallContexts } from './http/authentication.ts';
 import { guardCalls } from './http/call.ts';
-import { handleErrors } from './http/error-handler.ts';
+import { handleErrors, refuseUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import { describeApi } from './http/openapi.ts';
 import { logRequests } from './http/request-log.ts';
@@ -15,10 +16,14 @@ import { ActorSchema, ProblemSchema, REQUEST_ID_PATTERN } from './http/schemas.t
 import { checkRequests } from './http/validation.ts';
 import { keyRoutes } from './keys/keys.routes.ts';
 import type { KeyService } from './keys/keys.service.ts';
+import { managementRoutes } from './management/management.routes.ts';
+import type { ManagementService } from './management/management.service.ts';
 import { usageRoutes } from './usage/usage.routes.ts';
 import type { UsageService } from './usage/usage.service.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { verifyRoutes } from './verification/verify.routes.ts';
+import { workspaceRoutes } from './workspaces/workspaces.routes.ts';
+import type { WorkspaceService } from './workspaces/workspaces.service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
@@ -26,6 +31,9 @@ export interface AppDependencies {
   checksumKey: Uint8Array;
   verifier: Verifier;
   keys: KeyService;
+  changes: Changes;
+  workspaces: WorkspaceService;
+  managementKeys: ManagementService;
   usage: UsageService;
   audit: AuditService;
   readiness: ReadinessChecks;
@@ -49,6 +57,7 @@ export async function buildApp(its: AppDependencies): Promise<App> {
     http: { maxHeaderSize: MAX_HEADER_BYTES },
     genReqId: requestIds(),
     clientErrorHandler: refuseBrokenRequest,
+    frameworkErrors: refuseUrl,
     return503OnClosing: true,
     routerOptions: { maxParamLength: 128 },
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -64,7 +73,9 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   await describeApi(app);
   healthRoutes(app, its.readiness);
   verifyRoutes(app, its.verifier, its.authenticate);
-  keyRoutes(app, its.keys);
+  keyRoutes(app, its.keys, its.changes);
+  workspaceRoutes(app, its.workspaces);
+  managementRoutes(app, its.managementKeys);
   usageRoutes(app, its.usage);
   auditRoutes(app, its.audit);
   return app;

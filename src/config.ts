@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { cleanEnv, makeValidator, num, str, url } from 'envalid';
+import { cleanEnv, makeValidator, str } from 'envalid';
 
 /** A sensitive setting may also come from a file: `NAME_FILE` holds its path. */
 const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
 
 const int = (least: number, most: number) =>
   makeValidator<number>((input) => {
-    const value = Number(input);
-    if (Number.isInteger(value) && value >= least && value <= most) return value;
+    const value = /^\d+$/.test(input) ? Number(input) : Number.NaN;
+    if (value >= least && value <= most) return value;
     throw new Error(`must be a whole number from ${least} to ${most}`);
   });
 
@@ -22,16 +22,23 @@ const onOff = makeValidator<boolean>((input) => {
   throw new Error('must be on or off');
 });
 
+const host = matching(/^\S+$/, 'must be a host name or an IP address');
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
 const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
 
+/** The value is not quoted back: it may hold a password. */
+const databaseUrl = makeValidator<string>((input) => {
+  if (/^postgres(ql)?:\/\//.test(input) && URL.canParse(input)) return input;
+  throw new Error('must be a URL such as postgres://user:password@host:5432/database');
+});
+
 /** Every setting: its environment variable, bounds, default and meaning. */
 const SETTINGS = {
-  DATABASE_URL: url({
+  DATABASE_URL: databaseUrl({
     default: undefined,
     desc: 'PostgreSQL 14 or newer, its one writing primary. Unset: an embedded database.',
   }),
-  HOST: str({ default: '127.0.0.1', desc: 'Address to listen on.' }),
+  HOST: host({ default: '127.0.0.1', desc: 'Address to listen on.' }),
   PORT: int(0, 65_535)({ default: 8080, desc: 'Port to listen on; 0 takes a free one.' }),
   LOG_LEVEL: str({
     default: 'info',
@@ -75,7 +82,10 @@ const SETTINGS = {
     default: true,
     desc: 'on, or off behind PgBouncer older than 1.21 in transaction mode.',
   }),
-  KEYWARD_SHUTDOWN_SECONDS: num({
+  KEYWARD_SHUTDOWN_SECONDS: int(
+    1,
+    3600,
+  )({
     default: 20,
     desc: 'Seconds that a graceful stop may take before the process ends anyway.',
   }),

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/audit.service.ts';
 import { Changes } from './changes/changes.ts';
+import { dropOldAnswers } from './changes/idempotency.ts';
 import type { Config } from './config.ts';
 import { dropOldLanes } from './db/batch-sequence.ts';
 import { Database } from './db/database.ts';
@@ -14,7 +15,7 @@ import { migrationsCheck } from './http/health.ts';
 import { KeyService } from './keys/keys.service.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
-import { Authenticator } from './management/authenticator.ts';
+import { ManagementService } from './management/management.service.ts';
 import { Hasher } from './secrets/hasher.ts';
 import { Issuer } from './secrets/issuer.ts';
 import { Pepper } from './secrets/pepper.ts';
@@ -24,10 +25,12 @@ import { UsageCounters } from './usage/usage.counters.ts';
 import { UsageFlusher } from './usage/usage.flusher.ts';
 import { UsageService } from './usage/usage.service.ts';
 import { writeUsage } from './usage/usage.store.ts';
+import { Authenticator } from './verification/authenticator.ts';
 import { dropFutureRows, pruneFeed } from './verification/feed-pruning.ts';
 import { Fence } from './verification/fence.ts';
 import { States } from './verification/states.ts';
 import { Verifier } from './verification/verifier.ts';
+import { WorkspaceService } from './workspaces/workspaces.service.ts';
 
 const USAGE_COUNTERS = 200_000;
 const HOUSEKEEPING_MS = 60_000;
@@ -93,9 +96,10 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     (sequence, batch) => writeUsage(dataOrm, { instance, lane: 'usage', sequence }, batch),
     log,
   );
-  const verifier = new Verifier({ states, prover, usage: counters, clock, checksumKey });
+  const engine = { states, prover, usage: counters, clock, checksumKey };
+  const verifier = new Verifier(engine);
+  const authenticator = new Authenticator(engine, config.rootKey);
 
-  const authenticator = new Authenticator(config.rootKey);
   const changes = new Changes(orm, clock, pepper);
   const app = await buildApp({
     log,
@@ -103,6 +107,9 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     authenticate: (authorization) => authenticator.authenticate(authorization),
     verifier,
     keys: new KeyService({ orm, changes, issuer, clock }),
+    changes,
+    workspaces: new WorkspaceService(orm, changes),
+    managementKeys: new ManagementService({ orm, changes, issuer, clock }),
     usage: new UsageService(orm, clock),
     audit: new AuditService(orm),
     readiness: {
@@ -112,7 +119,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   });
 
   const housekeeping = () =>
-    Promise.all([pruneFeed(orm), dropOldLanes(orm)]).catch((err) =>
+    Promise.all([pruneFeed(orm), dropOldLanes(orm), dropOldAnswers(orm)]).catch((err) =>
       log.warn({ err }, 'housekeeping failed, will retry'),
     );
   let timer: NodeJS.Timeout | undefined;

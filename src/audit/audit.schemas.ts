@@ -1,5 +1,14 @@
 import { type Static, Type } from 'typebox';
-import { ActorSchema, Cursor, instant, NextCursor, nullable, ref } from '../http/schemas.ts';
+import {
+  ActorSchema,
+  Cursor,
+  instant,
+  NextCursor,
+  nullable,
+  PageLimit,
+  ref,
+  WorkspaceId,
+} from '../http/schemas.ts';
 
 const filter = (description: string, example: string) =>
   Type.Optional(
@@ -8,19 +17,14 @@ const filter = (description: string, example: string) =>
 
 export const ListAuditEvents = Type.Object(
   {
+    workspaceId: Type.Optional(WorkspaceId),
     action: filter('Only this action.', 'key.revoked'),
     actorId: filter('Only what this management key did.', 'root'),
     onBehalfOf: filter('Only what was done on behalf of this.', 'user:42'),
     targetId: filter('Only what was done to this.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
     after: Type.Optional(instant('Only what was done at or after this time.')),
     before: Type.Optional(instant('Only what was done before this time.')),
-    limit: Type.Integer({
-      minimum: 1,
-      maximum: 200,
-      default: 50,
-      description: 'Events on a page.',
-      examples: [50],
-    }),
+    limit: PageLimit,
     cursor: Type.Optional(Cursor),
   },
   { additionalProperties: false },
@@ -41,7 +45,7 @@ export const AuditEvent = Type.Object(
     }),
     action: Type.String({
       description:
-        'What was done. Known values: key.created, key.updated, key.revoked, key.deleted.',
+        'What was done. Known values: key.created, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked.',
       examples: ['key.revoked'],
     }),
     actor: ref(ActorSchema),

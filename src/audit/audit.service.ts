@@ -1,8 +1,6 @@
 import type { Orm } from '../db/database.ts';
-import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
-import type { CallContext } from '../http/authentication.ts';
-import { decodeCursor, encodeCursor } from '../http/cursor.ts';
-import { Problem } from '../http/problem.ts';
+import { type CallContext, workspaceOf } from '../http/authentication.ts';
+import { badCursor, decodeCursor, encodeCursor } from '../http/cursor.ts';
 import type { AuditEventPage, ListAuditEvents } from './audit.schemas.ts';
 import { listAuditEvents } from './audit.store.ts';
 
@@ -17,10 +15,10 @@ export class AuditService {
   }
 
   async list(call: CallContext, query: ListAuditEvents): Promise<AuditEventPage> {
-    const { limit, cursor, after, before, ...filter } = query;
+    const { workspaceId, limit, cursor, after, before, ...filter } = query;
     const found = await listAuditEvents(
       this.#orm,
-      call.caller.workspaceId ?? DEFAULT_WORKSPACE,
+      workspaceOf(call, workspaceId),
       { ...filter, ...utc('after', after), ...utc('before', before) },
       cursor === undefined ? null : sequenceIn(cursor),
       limit + 1,
@@ -41,6 +39,6 @@ function utc<Name extends string>(name: Name, time: string | undefined) {
 
 function sequenceIn(cursor: string): number {
   const sequence = Number(decodeCursor(LIST, cursor).id);
-  if (!Number.isSafeInteger(sequence)) throw new Problem('INVALID_CURSOR');
+  if (!Number.isSafeInteger(sequence)) throw badCursor();
   return sequence;
 }

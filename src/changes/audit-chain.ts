@@ -11,7 +11,7 @@ import type { Pepper } from '../secrets/pepper.ts';
 export interface AuditEntry {
   workspaceId: string;
   action: string;
-  target: { type: 'key'; id: string };
+  target: { type: 'key' | 'workspace' | 'management_key'; id: string };
   before: Json;
   after: Json;
 }

@@ -1,9 +1,12 @@
 import { sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { isRetryable } from '../db/errors.ts';
+import type { Caller } from '../domain/caller.ts';
+import type { Idempotency } from '../http/authentication.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Pepper } from '../secrets/pepper.ts';
 import { type AuditEntry, type AuditOrigin, appendAudit } from './audit-chain.ts';
+import { type Outcome, refuseRepetition, rememberAnswer } from './idempotency.ts';
 
 const ATTEMPTS = 3;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -17,9 +20,15 @@ export interface Change {
   record: (entry: AuditEntry) => void;
 }
 
+/** The call that asks for a change. */
+export interface ChangeCall extends AuditOrigin {
+  caller: Pick<Caller, 'id'>;
+  idempotency: Idempotency | null;
+}
+
 /**
- * Every change goes through here: one transaction, durable before it is acknowledged, with its
- * audit entries as the last statements.
+ * Every change goes through here: one transaction, durable before it is acknowledged, made once
+ * for each Idempotency-Key, with its audit entries as the last statements.
  */
 export class Changes {
   readonly #orm: Orm;
@@ -33,24 +42,27 @@ export class Changes {
   }
 
   /** `work` may run again after a deadlock, so it must do nothing outside its transaction. */
-  async run<T>(origin: AuditOrigin, work: (change: Change) => Promise<T>): Promise<T> {
+  async run<T extends Outcome>(call: ChangeCall, work: (change: Change) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(origin, work);
+        return await this.#attempt(call, work);
       } catch (error) {
         if (attempt === ATTEMPTS || !isRetryable(error)) throw error;
       }
     }
   }
 
-  #attempt<T>(origin: AuditOrigin, work: (change: Change) => Promise<T>): Promise<T> {
+  #attempt<T extends Outcome>(call: ChangeCall, work: (change: Change) => Promise<T>): Promise<T> {
+    const { caller, idempotency } = call;
     return this.#orm.transaction(async (tx) => {
       await makeDurable(tx);
+      if (idempotency) await refuseRepetition(tx, caller.id, idempotency);
       const at = this.#clock.date();
       const entries: AuditEntry[] = [];
-      const result = await work({ tx, at, record: (entry) => entries.push(entry) });
-      await appendAudit(tx, entries, origin, at, this.#pepper);
-      return result;
+      const outcome = await work({ tx, at, record: (entry) => entries.push(entry) });
+      if (idempotency) await rememberAnswer(tx, caller.id, idempotency, outcome, at);
+      await appendAudit(tx, entries, call, at, this.#pepper);
+      return outcome;
     });
   }
 }

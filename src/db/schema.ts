@@ -11,10 +11,12 @@ import {
   primaryKey,
   text,
   timestamp,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { Actor } from '../domain/caller.ts';
-import type { JsonObject } from '../domain/json.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
+import type { AvailableScope } from '../domain/scopes.ts';
 
 /**
  * The tables that the application reads and writes. The machinery of the fence (`change_feed`,
@@ -37,11 +39,61 @@ export const workspaces = pgTable(
     status: text('status', { enum: ['active', 'suspended'] })
       .notNull()
       .default('active'),
+    name: text('name'),
     defaultPrefix: text('default_prefix').notNull().default('ak_live'),
+    apiAccess: boolean('api_access').notNull().default(true),
+    maxActiveKeys: integer('max_active_keys'),
+    requireExpiry: boolean('require_expiry').notNull().default(false),
+    maxLifetimeSeconds: integer('max_lifetime_seconds'),
+    requireResource: boolean('require_resource').notNull().default(false),
+    availableScopes: jsonb('available_scopes').$type<AvailableScope[]>(),
+    immutableKeys: boolean('immutable_keys').notNull().default(false),
+    /** Counts the changes: the ETag. */
+    revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
+    deletedAt: instant('deleted_at'),
   },
   (table) => [check('workspaces_status', sql`${table.status} in ('active', 'suspended')`)],
+);
+
+/** What callers authenticate to Keyward with. Their credentials are in `secrets` too. */
+export const managementKeys = pgTable(
+  'management_keys',
+  {
+    id: text('id').primaryKey(),
+    /** Null: every workspace. */
+    workspaceId: text('workspace_id').references(() => workspaces.id),
+    name: text('name').notNull(),
+    permissions: text('permissions').array().notNull(),
+    expiresAt: instant('expires_at'),
+    revision: integer('revision').notNull().default(1),
+    createdAt: instant('created_at').notNull(),
+    createdBy: jsonb('created_by').$type<Actor>().notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    revokedAt: instant('revoked_at'),
+    revokedBy: jsonb('revoked_by').$type<Actor>(),
+  },
+  (table) => [index('management_keys_by_created').on(table.createdAt, table.id)],
+);
+
+/** What a POST with an Idempotency-Key did, so that its repetition does nothing. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** Who sent it: the same key of another caller is another key. */
+    callerId: text('caller_id').notNull(),
+    key: text('key').notNull(),
+    /** SHA-256 of the call and its payload. */
+    fingerprint: text('fingerprint').notNull(),
+    /** The answer, without the one-time key string. */
+    answer: jsonb('answer').$type<{ status: number; etag: string | null; body: Json }>().notNull(),
+    createdAt: instant('created_at').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.callerId, table.key] }),
+    index('idempotency_keys_by_created').on(table.createdAt),
+  ],
 );
 
 /** The identity and its policy. Its credentials are in `secrets`, its use in `key_usage`. */
@@ -80,6 +132,7 @@ export const keys = pgTable(
     index('keys_by_created')
       .on(table.workspaceId, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
+    index('keys_by_owner').on(table.workspaceId, table.ownerId),
   ],
 );
 
@@ -100,6 +153,7 @@ export const secrets = pgTable(
   },
   (table) => [
     index('secrets_by_key').on(table.keyId),
+    uniqueIndex('secrets_one_current').on(table.keyId).where(sql`${table.status} = 'current'`),
     check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
   ],
 );
@@ -195,3 +249,11 @@ export const auditEvents = pgTable(
     index('audit_events_by_time').on(table.workspaceId, table.time),
   ],
 );
+
+/** Where the log of a workspace was cut: the last link that was dropped. */
+export const auditCheckpoints = pgTable('audit_checkpoints', {
+  workspaceId: text('workspace_id').primaryKey(),
+  sequence: count('sequence').notNull(),
+  hash: text('hash').notNull(),
+  cutAt: instant('cut_at').notNull(),
+});

@@ -6,12 +6,15 @@ export const PERMISSIONS = [
   'keys:verify',
   'usage:read',
   'audit:read',
+  'workspaces:read',
+  'workspaces:write',
+  'management:write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 /** Named in audit entries and in `createdBy` / `revokedBy`. */
 export interface Actor {
-  type: 'root' | 'management_key' | 'system';
+  type: 'root' | 'management_key' | 'key' | 'system';
   id: string;
   /** Whom the caller says it acts for, from the `Keyward-Actor` header: asserted, not proven. */
   onBehalfOf: string | null;

@@ -14,6 +14,8 @@ export interface KeyPolicy {
   scopes: readonly string[];
   /** Null allows every resource, an empty list none. */
   resources: readonly string[] | null;
+  /** Whether a key that lists resources must be asked about one. */
+  requireResource: boolean;
 }
 
 /** What the caller asks about a key. */
@@ -31,26 +33,38 @@ export interface Decision {
 
 const NONE: readonly string[] = [];
 
-/** The one place with the order of checks. Pure: the same question at the same time, the same answer. */
-export function decide(policy: KeyPolicy, question: Question, now: number): Decision {
-  const state = stateVerdict(policy, now);
-  if (state) return { code: state, missingScopes: NONE };
-  if (!ipAllowed(policy, question)) return { code: 'IP_NOT_ALLOWED', missingScopes: NONE };
-  const missing = scopesMissing(policy, question);
-  if (missing.length > 0) return { code: 'INSUFFICIENT_SCOPE', missingScopes: missing };
-  if (!resourceAllowed(policy, question)) {
-    return { code: 'RESOURCE_NOT_ALLOWED', missingScopes: NONE };
-  }
-  return { code: 'VALID', missingScopes: NONE };
+/** One check: the verdict where it fails, and whether it does. */
+interface Check {
+  code: VerdictCode;
+  fails: (policy: KeyPolicy, question: Question, now: number) => boolean;
 }
 
-function stateVerdict(policy: KeyPolicy, now: number): VerdictCode | null {
-  if (policy.revoked) return 'REVOKED';
-  if (policy.workspaceSuspended) return 'WORKSPACE_SUSPENDED';
-  if (!policy.enabled) return 'DISABLED';
-  if (policy.notBefore !== null && now < policy.notBefore) return 'NOT_YET_VALID';
-  if (policy.expiresAt !== null && now >= policy.expiresAt) return 'EXPIRED';
-  return null;
+/** The one place with the order of checks: the first that fails decides. */
+const CHECKS: readonly Check[] = [
+  { code: 'REVOKED', fails: (policy) => policy.revoked },
+  { code: 'WORKSPACE_SUSPENDED', fails: (policy) => policy.workspaceSuspended },
+  { code: 'DISABLED', fails: (policy) => !policy.enabled },
+  { code: 'NOT_YET_VALID', fails: (p, _q, now) => p.notBefore !== null && now < p.notBefore },
+  { code: 'EXPIRED', fails: (p, _q, now) => p.expiresAt !== null && now >= p.expiresAt },
+  { code: 'IP_NOT_ALLOWED', fails: (policy, question) => !ipAllowed(policy, question) },
+  { code: 'INSUFFICIENT_SCOPE', fails: (p, question) => scopesMissing(p, question).length > 0 },
+  { code: 'RESOURCE_NOT_ALLOWED', fails: (policy, question) => !resourceAllowed(policy, question) },
+];
+
+/** Pure: the same question at the same time, the same answer. */
+export function decide(policy: KeyPolicy, question: Question, now: number): Decision {
+  const failed = CHECKS.find((check) => check.fails(policy, question, now));
+  if (!failed) return { code: 'VALID', missingScopes: NONE };
+  const lacksScopes = failed.code === 'INSUFFICIENT_SCOPE';
+  return {
+    code: failed.code,
+    missingScopes: lacksScopes ? scopesMissing(policy, question) : NONE,
+  };
+}
+
+/** Every check with its outcome, in their order: for people who ask why. */
+export function explain(policy: KeyPolicy, question: Question, now: number) {
+  return CHECKS.map(({ code, fails }) => ({ code, passed: !fails(policy, question, now) }));
 }
 
 function ipAllowed(policy: KeyPolicy, question: Question): boolean {
@@ -68,7 +82,9 @@ function scopesMissing(policy: KeyPolicy, question: Question): readonly string[]
   return anyMet ? missing : [...new Set([...missing, ...requiredAnyScope])];
 }
 
+/** A request that names no resource passes, unless the workspace insists on one. */
 function resourceAllowed(policy: KeyPolicy, question: Question): boolean {
-  if (policy.resources === null || question.resource === undefined) return true;
+  if (policy.resources === null) return true;
+  if (question.resource === undefined) return !policy.requireResource;
   return policy.resources.includes(question.resource);
 }

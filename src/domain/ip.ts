@@ -15,10 +15,17 @@ export function parseIpRange(text: string): IpRange | null {
   const [address, bits, ...rest] = text.split('/');
   if (address === undefined || rest.length > 0 || isIP(address) === 0) return null;
   if (address.includes('%')) return null;
-  const parsed = ipaddr.parse(address);
-  const width = parsed.kind() === 'ipv4' ? 32 : 128;
+  const parsed = parseAddress(address);
+  const width = widthOf(parsed);
   const length = bits === undefined ? width : parsePrefixLength(bits, width);
   return length === null ? null : normalise(parsed, length);
+}
+
+/** Ranges were checked when they were stored; one that is not understood must not be ignored. */
+export function knownRange(text: string): IpRange {
+  const range = parseIpRange(text);
+  if (!range) throw new Error('a stored IP range is not valid');
+  return range;
 }
 
 /** Whether the text is one address (not a range). */
@@ -27,8 +34,22 @@ export function isIpAddress(text: string): boolean {
 }
 
 export function isIpAllowed(ranges: readonly IpRange[], ip: string): boolean {
-  const address = ipaddr.process(ip);
+  const parsed = parseAddress(ip);
+  const [address] = normalise(parsed, widthOf(parsed));
   return ranges.some(([network, bits]) => contains(network, bits, address));
+}
+
+/** The dotted end of an IPv6 address in hex: ipaddr.js would take `::1.2.3.4` for a mapped one. */
+function parseAddress(text: string): Address {
+  const dotted = /(?<=:)\d+\.\d+\.\d+\.\d+$/.exec(text)?.[0];
+  if (dotted === undefined) return ipaddr.parse(text);
+  const [a = 0, b = 0, c = 0, d = 0] = dotted.split('.').map(Number);
+  const groups = [a * 256 + b, c * 256 + d].map((group) => group.toString(16));
+  return ipaddr.parse(text.slice(0, -dotted.length) + groups.join(':'));
+}
+
+function widthOf(address: Address): number {
+  return address.kind() === 'ipv4' ? 32 : 128;
 }
 
 function contains(network: Address, bits: number, address: Address): boolean {

@@ -7,6 +7,13 @@ export const SCOPE_MAX_LENGTH = 128;
 export const REQUIRED_SCOPE_PATTERN = `^${SEGMENT}(:${SEGMENT}){0,7}$`;
 export const GRANTED_SCOPE_PATTERN = `^(\\*|${SEGMENT}(:${SEGMENT}){0,7}|${SEGMENT}(:${SEGMENT}){0,6}:\\*)$`;
 
+/** A scope that a workspace knows, as its dashboards show it. */
+export interface AvailableScope {
+  scope: string;
+  title: string;
+  description: string;
+}
+
 /** The required scopes that none of the granted ones covers. */
 export function missingScopes(granted: readonly string[], required: readonly string[]): string[] {
   return required.filter((scope) => !grants(granted, scope));
@@ -16,7 +23,8 @@ export function grants(granted: readonly string[], scope: string): boolean {
   return granted.some((grant) => covers(grant, scope));
 }
 
-function covers(grant: string, scope: string): boolean {
+/** Whether a granted scope (which may end in a wildcard) includes another one. */
+export function covers(grant: string, scope: string): boolean {
   if (grant === scope || grant === '*') return true;
   return grant.endsWith(':*') && scope.startsWith(grant.slice(0, -1));
 }

@@ -23,9 +23,11 @@ export function guardCalls(app: App, contexts: CallContexts, checksumKey: Uint8A
     if (permission) request.call = await contexts.of(request, permission);
   });
   app.addHook('preHandler', async (request) => {
-    if (request.call && request.body && containsKey(JSON.stringify(request.body), checksumKey)) {
+    if (!request.call) return;
+    if (request.body && containsKey(JSON.stringify(request.body), checksumKey)) {
       throw new Problem('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
     }
+    request.call = { ...request.call, idempotency: contexts.idempotencyOf(request) };
   });
 }
 

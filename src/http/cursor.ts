@@ -16,10 +16,10 @@ export function encodeCursor(list: string, position: CursorPosition): string {
 
 export function decodeCursor(list: string, cursor: string): CursorPosition {
   const parts = parse(cursor);
-  if (!Array.isArray(parts) || parts.length !== 3 || parts[0] !== list) throw bad();
+  if (!Array.isArray(parts) || parts.length !== 3 || parts[0] !== list) throw badCursor();
   const [, value, id]: unknown[] = parts;
-  if (typeof id !== 'string' || !(value === null || typeof value === 'string')) throw bad();
-  if (!isStorable(id) || !isStorable(value ?? '')) throw bad();
+  if (typeof id !== 'string' || !(value === null || typeof value === 'string')) throw badCursor();
+  if (!isStorable(id) || !isStorable(value ?? '')) throw badCursor();
   return { value, id };
 }
 
@@ -27,7 +27,7 @@ function parse(cursor: string): unknown {
   try {
     return JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
   } catch {
-    throw bad();
+    throw badCursor();
   }
 }
 
@@ -35,7 +35,8 @@ function isStorable(value: string): boolean {
   return value.isWellFormed() && !value.includes('\0');
 }
 
-function bad(): Problem {
+/** The answer to a cursor that no list gave. */
+export function badCursor(): Problem {
   const detail = 'Pass `nextCursor` as it was given, with the same filters and sort.';
   return new Problem('INVALID_CURSOR', detail, [{ pointer: '/query/cursor', detail }]);
 }

@@ -1,9 +1,11 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isUnavailable } from '../db/errors.ts';
+import { isUnavailable, sqlState } from '../db/errors.ts';
+import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
 import { OverloadError } from '../lib/overload.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 import type { App } from './app-type.ts';
-import { Problem, problemBody } from './problem.ts';
+import { badCursor } from './cursor.ts';
+import { invalid, Problem, problemBody, ReplayedAnswer, type StoredAnswer } from './problem.ts';
 import { validationProblem } from './validation.ts';
 
 const RETRY_AFTER_SECONDS = '1';
@@ -11,7 +13,8 @@ const RETRY_AFTER_SECONDS = '1';
 /** Every error becomes problem+json. What a parser or the database said stays inside. */
 export function handleErrors(app: App): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    const problem = toProblem(error);
+    if (error instanceof ReplayedAnswer) return replay(reply, error.answer);
+    const problem = toProblem(error, request);
     if (problem.status >= 500) logFailure(request, error, problem);
     return sendProblem(reply, request, problem);
   });
@@ -24,15 +27,37 @@ export function sendProblem(reply: FastifyReply, request: FastifyRequest, proble
   return reply
     .status(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
-    .send(JSON.stringify(problemBody(problem, request.id)));
+    .send(withoutKeys(JSON.stringify(problemBody(problem, request.id))));
 }
 
-function toProblem(error: FastifyError): Problem {
+const KEYS = new RegExp(KEY_SCAN_PATTERN, 'g');
+
+/** Field names are quoted, and whoever sent a key in the wrong place sent it as one. */
+function withoutKeys(text: string): string {
+  return text.replace(KEYS, '[redacted]');
+}
+
+/** The answer of the first call with this Idempotency-Key, without the key string. */
+function replay(reply: FastifyReply, { status, etag, body }: StoredAnswer) {
+  if (etag !== null) reply.header('etag', etag);
+  return reply.status(status).header('idempotent-replayed', 'true').send(body);
+}
+
+function toProblem(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error;
   if (error.validation) return validationProblem(error.validation, error.validationContext);
   if (error instanceof OverloadError) return new Problem('OVERLOADED');
   if (error instanceof UnavailableError || isUnavailable(error)) return new Problem('UNAVAILABLE');
+  if (hasForgedCursor(error, request)) return badCursor();
   return frameworkProblem(error);
+}
+
+/** A cursor is checked for its form; what is in it only the database can tell. */
+const UNREADABLE_VALUES = new Set(['22003', '22007', '22008', '22P02']);
+
+function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolean {
+  if (typeof query !== 'object' || query === null || !('cursor' in query)) return false;
+  return query.cursor !== undefined && UNREADABLE_VALUES.has(sqlState(error) ?? '');
 }
 
 /** Fastify's own errors. Their messages can quote the body, so none is passed on. */
@@ -50,6 +75,16 @@ function frameworkProblem(error: FastifyError): Problem {
     default:
       return error.statusCode === 400 ? new Problem('MALFORMED_JSON') : new Problem('INTERNAL');
   }
+}
+
+/** For what the router cannot read, before any hook. Its message quotes the URL, so it stays inside. */
+export function refuseUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  const unreadable = error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH';
+  reply.header('x-request-id', request.id);
+  const problem = unreadable
+    ? invalid('/path', 'must be a valid URL path with identifiers of at most 128 characters')
+    : frameworkProblem(error);
+  return sendProblem(reply, request, problem);
 }
 
 /** 405 with the methods that the path does take, else 404. */

@@ -1,10 +1,17 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
+import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
 import { PROBLEMS } from './problem.ts';
 
 /** Shapes that more than one feature speaks of. */
 
 export const nullable = <Schema extends TSchema>(schema: Schema, options: TSchemaOptions = {}) =>
-  Type.Union([schema, Type.Null()], options);
+  Type.Union([schema, Type.Null()], { ...documentationOf(schema), ...options });
+
+/** A schema's documentation moves up to what is made of it. */
+function documentationOf(schema: TSchema): TSchemaOptions {
+  const { description, examples }: TSchemaOptions = { ...schema };
+  return { ...(description ? { description } : {}), ...(examples ? { examples } : {}) };
+}
 
 export const instant = (description: string, options: TSchemaOptions = {}) =>
   Type.String({
@@ -111,3 +118,83 @@ export const KeyPath = Type.Object({
     examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
   }),
 });
+
+export const WorkspaceId = Type.String({
+  pattern: '^[A-Za-z0-9._-]{1,64}$',
+  description:
+    'The workspace meant. A management key of one workspace implies it; without it the others ' +
+    'mean `default`, or every workspace when they verify.',
+  examples: ['default'],
+});
+
+/** For calls without a body. */
+export const WorkspaceQuery = Type.Object(
+  { workspaceId: Type.Optional(WorkspaceId) },
+  { additionalProperties: false },
+);
+
+export const PageLimit = Type.Integer({
+  minimum: 1,
+  maximum: 200,
+  default: 50,
+  description: 'Entries on a page.',
+  examples: [50],
+});
+
+export const ExpiresInSeconds = Type.Integer({
+  minimum: 1,
+  maximum: 315_360_000,
+  description: 'Instead of `expiresAt`: seconds from now, at most ten years.',
+  examples: [2592000],
+});
+
+export const RotationGrace = Type.Object(
+  {
+    graceSeconds: Type.Integer({
+      minimum: 0,
+      maximum: 2_592_000,
+      description: 'Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.',
+      examples: [86400],
+    }),
+    supersede: Type.Optional(
+      Type.Boolean({
+        description:
+          'While another rotation is in its grace: end its retiring string now and retire the ' +
+          'current one. Default: false, which answers 409.',
+        examples: [false],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const RequiredScopes = (description: string) =>
+  Type.Array(
+    Type.String({
+      pattern: REQUIRED_SCOPE_PATTERN,
+      maxLength: SCOPE_MAX_LENGTH,
+      description: 'A scope without wildcard.',
+      examples: ['sources:read'],
+    }),
+    { minItems: 1, maxItems: 50, uniqueItems: true, description, examples: [['sources:read']] },
+  );
+
+/** What a verification asks about a key. */
+export const Question = {
+  requiredScopes: Type.Optional(RequiredScopes('The key must have all of these scopes.')),
+  requiredAnyScope: Type.Optional(
+    RequiredScopes('The key must have at least one of these scopes.'),
+  ),
+  resource: Type.Optional(
+    text(256, 'What is to be touched; checked where the key lists resources.', 'project:alpha'),
+  ),
+  ip: Type.Optional(
+    Type.String({
+      format: 'ip-address',
+      maxLength: 45,
+      description:
+        "The client's address. Without it, a key that is bound to addresses is not valid.",
+      examples: ['203.0.113.7'],
+    }),
+  ),
+};

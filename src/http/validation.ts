@@ -1,8 +1,7 @@
-import { isIP } from 'node:net';
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifySchemaValidationError } from 'fastify';
-import { parseIpRange } from '../domain/ip.ts';
+import { isIpAddress, parseIpRange } from '../domain/ip.ts';
 import type { App } from './app-type.ts';
 import { type FieldError, Problem } from './problem.ts';
 
@@ -10,13 +9,14 @@ const ERRORS_SHOWN = 20;
 
 const FORMATS: Record<string, (text: string) => boolean> = {
   text: isStorableText,
-  'ip-address': (text) => isIP(text) !== 0 && !text.includes('%'),
+  'ip-address': isIpAddress,
   'ip-range': (text) => parseIpRange(text) !== null,
   instant: isInstant,
 };
 
 /** Bodies are taken as they are; path, query and headers are text, so numbers are read out of it. */
 export function checkRequests(app: App): void {
+  app.removeContentTypeParser('text/plain');
   const exact = validator({ coerceTypes: false });
   const textual = validator({ coerceTypes: 'array' });
   app.setValidatorCompiler(({ schema, httpPart }) =>
@@ -49,15 +49,19 @@ function isStorableText(text: string): boolean {
   return text.trim() !== '' && text.isWellFormed() && !/[^\P{Cc}\t\n]/u.test(text);
 }
 
-/** RFC 3339 with an offset, of a day that exists, within years that Postgres and Date agree on. */
+const INSTANT =
+  /^(\d{4})-(\d{2})-(\d{2})T([01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+/** From 1970 up to the last year of four digits in UTC: what Postgres and Date write alike. */
+const LAST_INSTANT = Date.UTC(10_000, 0) - 1;
+
+/** RFC 3339 with an offset, of a day that exists. */
 function isInstant(text: string): boolean {
-  const match = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i.exec(
-    text,
-  );
-  if (!match || Number.isNaN(Date.parse(text))) return false;
+  const match = INSTANT.exec(text);
+  const time = Date.parse(text);
+  if (!match || !(time >= 0 && time <= LAST_INSTANT)) return false;
   const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])];
   const date = new Date(Date.UTC(year, month - 1, day));
-  return year >= 1970 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
 }
 
 const PARTS: Record<string, string> = {
@@ -92,7 +96,12 @@ function fieldError(error: Failure, part: string): FieldError {
 function missingOrExtra({ params }: Failure): string {
   const { missingProperty, additionalProperty, propertyName } = params;
   const name = missingProperty ?? additionalProperty ?? propertyName;
-  return typeof name === 'string' ? `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` : '';
+  return typeof name === 'string' ? pointerStep(name) : '';
+}
+
+/** One step of a JSON pointer (RFC 6901). */
+export function pointerStep(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 const FORMAT_HELP: Record<string, string> = {

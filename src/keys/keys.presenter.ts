@@ -1,17 +1,18 @@
-import type { Json } from '../domain/json.ts';
+import { pickChanged } from '../changes/difference.ts';
 import { keyStatus } from '../domain/status.ts';
 import type { Key } from './keys.schemas.ts';
 import type { KeyRecord, KeyRow, SecretRow } from './keys.store.ts';
 
 /** How a key is shown. */
 export function presentKey({ key, use, secrets }: KeyRecord, now: number): Key {
+  const live = secrets.filter(({ validUntil }) => !validUntil || validUntil.getTime() > now);
   return {
     ...presentFields(key),
     status: keyStatus(key, now),
-    start: secrets[0]?.start ?? '',
+    start: live[0]?.start ?? '',
     createdBy: key.createdBy,
     revokedBy: key.revokedBy,
-    secrets: secrets.map(presentSecret),
+    secrets: live.map(presentSecret),
     usage: {
       total: use.total ?? 0,
       lastUsedAt: iso(use.lastUsedAt),
@@ -25,22 +26,9 @@ export function etagOf(key: KeyRow): string {
   return `"${key.revision}"`;
 }
 
-/** What an audit entry says of a key: the fields of `next` that differ from `previous`. */
-export function auditDifference(previous: KeyRow | null, next: KeyRow) {
-  const before = previous ? presentFields(previous) : null;
-  const after = presentFields(next);
-  const changed = Object.entries(after).filter(
-    ([name, value]) =>
-      name !== 'updatedAt' && JSON.stringify(value) !== JSON.stringify(before && get(before, name)),
-  );
-  return {
-    before: before && Object.fromEntries(changed.map(([name]) => [name, get(before, name)])),
-    after: Object.fromEntries(changed),
-  };
-}
-
-function get(fields: Record<string, Json>, name: string): Json {
-  return fields[name] ?? null;
+/** What an audit entry says of a change. */
+export function keyDifference(previous: KeyRow | null, next: KeyRow) {
+  return pickChanged(previous && presentFields(previous), presentFields(next));
 }
 
 function presentFields(key: KeyRow) {

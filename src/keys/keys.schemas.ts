@@ -3,9 +3,20 @@ import type { JsonObject } from '../domain/json.ts';
 import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../domain/key-string.ts';
 import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
 import { KEY_STATUSES } from '../domain/status.ts';
-import { ActorSchema, Cursor, instant, NextCursor, nullable, ref, text } from '../http/schemas.ts';
-
-const MAX_LIFETIME_SECONDS = 315_360_000;
+import {
+  ActorSchema,
+  Cursor,
+  ExpiresInSeconds,
+  instant,
+  NextCursor,
+  nullable,
+  PageLimit,
+  Question,
+  RotationGrace,
+  ref,
+  text,
+  WorkspaceId,
+} from '../http/schemas.ts';
 
 const Name = text(100, 'What people call the key.', 'CI deploys');
 const Description = text(1000, 'More about it.', 'Used by the nightly deployment job.');
@@ -50,12 +61,6 @@ const AllowedIps = Type.Array(
 );
 const NotBefore = instant('The key is not valid before this time.');
 const ExpiresAt = instant('The key is valid until just before this time; must lie ahead.');
-const ExpiresInSeconds = Type.Integer({
-  minimum: 1,
-  maximum: MAX_LIFETIME_SECONDS,
-  description: 'Instead of `expiresAt`: seconds from now, at most ten years.',
-  examples: [2592000],
-});
 const Metadata = Type.Unsafe<JsonObject>({
   type: 'object',
   additionalProperties: true,
@@ -67,6 +72,7 @@ const Metadata = Type.Unsafe<JsonObject>({
 export const CreateKey = Type.Object(
   {
     name: Name,
+    workspaceId: Type.Optional(WorkspaceId),
     description: Type.Optional(Description),
     prefix: Type.Optional(
       Type.String({
@@ -111,14 +117,97 @@ export const PatchKey = Type.Object(
 );
 export type PatchKey = Static<typeof PatchKey>;
 
+const revocation = {
+  reason: Type.Optional(text(64, 'Why, in a word that you can filter by.', 'leaked')),
+  note: Type.Optional(text(1000, 'Why, for people.', 'Found in a public repository.')),
+};
+
 export const RevokeKey = Type.Object(
-  {
-    reason: Type.Optional(text(64, 'Why, in a word that you can filter by.', 'leaked')),
-    note: Type.Optional(text(1000, 'Why, for people.', 'Found in a public repository.')),
-  },
+  { workspaceId: Type.Optional(WorkspaceId), ...revocation },
   { additionalProperties: false },
 );
 export type RevokeKey = Static<typeof RevokeKey>;
+
+export const RotateKey = Type.Object(
+  { workspaceId: Type.Optional(WorkspaceId), ...RotationGrace.properties },
+  { additionalProperties: false },
+);
+export type RotateKey = Static<typeof RotateKey>;
+
+export const BulkRevoke = Type.Object(
+  {
+    workspaceId: Type.Optional(WorkspaceId),
+    ids: Type.Optional(
+      Type.Array(Type.String({ pattern: '^key_[0-9A-Za-z]{22}$' }), {
+        minItems: 1,
+        maxItems: 1000,
+        uniqueItems: true,
+        description: 'These keys. Give either `ids` or `ownerId`.',
+        examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
+      }),
+    ),
+    ownerId: Type.Optional(OwnerId),
+    dryRun: Type.Optional(
+      Type.Boolean({
+        description: 'Only say what would be revoked. Default: false.',
+        examples: [true],
+      }),
+    ),
+    ...revocation,
+  },
+  { additionalProperties: false },
+);
+export type BulkRevoke = Static<typeof BulkRevoke>;
+
+export const BulkRevocation = Type.Object(
+  {
+    dryRun: Type.Boolean({ description: 'Whether nothing was changed.', examples: [false] }),
+    matched: Type.Integer({ description: 'Keys that the filter names.', examples: [3] }),
+    alreadyRevoked: Type.Integer({ description: 'Those revoked before.', examples: [1] }),
+    revoked: Type.Integer({
+      description: 'Those revoked by this call, or that would be.',
+      examples: [2],
+    }),
+    keyIds: Type.Array(Type.String(), {
+      description: 'Their identifiers.',
+      examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
+    }),
+    missingIds: Type.Array(Type.String(), {
+      description: 'Identifiers in `ids` of which the workspace has no key.',
+      examples: [[]],
+    }),
+  },
+  { $id: 'BulkRevocation', description: 'What a bulk revocation did.' },
+);
+export type BulkRevocation = Static<typeof BulkRevocation>;
+
+export const ExplainKey = Type.Object(
+  { workspaceId: Type.Optional(WorkspaceId), ...Question },
+  { additionalProperties: false },
+);
+export type ExplainKey = Static<typeof ExplainKey>;
+
+export const Explanation = Type.Object(
+  {
+    valid: Type.Boolean({ description: 'Whether every check passes.', examples: [false] }),
+    code: Type.String({
+      description: 'The verdict: the first check that fails.',
+      examples: ['EXPIRED'],
+    }),
+    checks: Type.Array(
+      Type.Object({
+        code: Type.String({
+          description: 'The verdict that this check stands for.',
+          examples: ['EXPIRED'],
+        }),
+        passed: Type.Boolean({ description: 'Whether it passes.', examples: [false] }),
+      }),
+      { description: 'Every check in its order, also after the first that fails.' },
+    ),
+  },
+  { $id: 'Explanation', description: 'Why a key is valid or not.' },
+);
+export type Explanation = Static<typeof Explanation>;
 
 const Secret = Type.Object({
   id: Type.String({ description: "The secret's identifier.", examples: ['sec_5Tn8Wq2Lx7'] }),
@@ -232,8 +321,11 @@ export type Key = Static<typeof Key>;
 export const IssuedKey = Type.Object(
   {
     ...keyFields,
-    key: Type.String({
-      description: 'The key string. Shown here and never again: store it now.',
+    key: nullable(Type.String(), {
+      description:
+        'The key string. Shown here and never again: store it now. Null where the call was a ' +
+        'repetition of one with the same Idempotency-Key: rotate with `graceSeconds: 0` and ' +
+        '`supersede: true` if the first answer was lost.',
       examples: ['ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
     }),
   },
@@ -241,15 +333,59 @@ export const IssuedKey = Type.Object(
 );
 export type IssuedKey = Static<typeof IssuedKey>;
 
+const at = (description: string) => Type.Optional(instant(description));
+
 export const ListKeys = Type.Object(
   {
-    limit: Type.Integer({
-      minimum: 1,
-      maximum: 200,
-      default: 50,
-      description: 'Keys on a page.',
-      examples: [50],
+    workspaceId: Type.Optional(WorkspaceId),
+    status: Type.Optional(
+      Type.Array(
+        Type.Unsafe<(typeof KEY_STATUSES)[number]>({ type: 'string', enum: [...KEY_STATUSES] }),
+        {
+          maxItems: KEY_STATUSES.length,
+          description: 'Only keys with one of these statuses. Default: all.',
+          examples: [['active', 'scheduled']],
+        },
+      ),
+    ),
+    search: Type.Optional(text(100, 'Part of the name, in any case.', 'deploy')),
+    start: Type.Optional(
+      text(48, 'How the key string begins, as lists show it.', 'ak_live_4fQ2mX…'),
+    ),
+    ownerId: Type.Optional(OwnerId),
+    scope: Type.Optional(
+      Type.String({
+        pattern: GRANTED_SCOPE_PATTERN,
+        maxLength: SCOPE_MAX_LENGTH,
+        description: 'Keys that were given exactly this scope.',
+        examples: ['sources:read'],
+      }),
+    ),
+    prefix: Type.Optional(
+      Type.String({
+        pattern: PREFIX_PATTERN,
+        maxLength: PREFIX_MAX_LENGTH,
+        description: 'Keys with this prefix.',
+        examples: ['ak_live'],
+      }),
+    ),
+    createdAfter: at('Created at or after this time.'),
+    createdBefore: at('Created before this time.'),
+    expiresAfter: at('Expires at or after this time.'),
+    expiresBefore: at('Expires before this time.'),
+    lastUsedAfter: at('Last found valid at or after this time.'),
+    lastUsedBefore: at('Last found valid before this time.'),
+    neverUsed: Type.Optional(
+      Type.Boolean({ description: 'True: never found valid so far.', examples: [true] }),
+    ),
+    sort: Type.Unsafe<'-createdAt' | 'name' | 'expiresAt'>({
+      type: 'string',
+      enum: ['-createdAt', 'name', 'expiresAt'],
+      default: '-createdAt',
+      description: 'Newest first, by name in any case, or the next to expire first.',
+      examples: ['-createdAt'],
     }),
+    limit: PageLimit,
     cursor: Type.Optional(Cursor),
   },
   { additionalProperties: false },
@@ -258,7 +394,7 @@ export type ListKeys = Static<typeof ListKeys>;
 
 export const KeyPage = Type.Object(
   {
-    data: Type.Array(ref(Key), { description: 'The keys, newest first.' }),
+    data: Type.Array(ref(Key), { description: 'The keys, in the order of `sort`.' }),
     nextCursor: NextCursor,
   },
   { $id: 'KeyPage', description: 'One page of keys.' },

@@ -1,37 +1,49 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Change, Changes } from '../changes/changes.ts';
+import { differs } from '../changes/difference.ts';
 import type { Orm } from '../db/database.ts';
-import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
-import type { CallContext } from '../http/authentication.ts';
+import { type CallContext, requireMatch, workspaceOf } from '../http/authentication.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { lifetime } from '../http/lifetime.ts';
 import { invalid, Problem } from '../http/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Issuer } from '../secrets/issuer.ts';
+import { endGrace, rotateSecret } from '../secrets/rotation.ts';
 import { insertSecret } from '../secrets/secrets.store.ts';
-import { auditDifference, etagOf, presentKey } from './keys.presenter.ts';
+import { explainKey } from './keys.explanation.ts';
+import { listKeys, listName } from './keys.listing.ts';
+import { etagOf, keyDifference, presentKey } from './keys.presenter.ts';
 import type {
   CreateKey,
+  ExplainKey,
+  Explanation,
   IssuedKey,
   Key,
   KeyPage,
   ListKeys,
   PatchKey,
   RevokeKey,
+  RotateKey,
 } from './keys.schemas.ts';
 import {
   findKey,
-  findWorkspace,
   insertKey,
   type KeyChanges,
   type KeyRecord,
   type KeyRow,
-  listKeys,
   lockKey,
   type NewKeyRow,
   updateKey,
 } from './keys.store.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
+import {
+  checkLifetime,
+  checkMutability,
+  checkScopes,
+  policiesOf,
+  requireApiAccess,
+  requireRoom,
+} from './policies.ts';
 
 export interface KeyServiceDependencies {
   orm: Orm;
@@ -46,7 +58,11 @@ export interface Versioned<T> {
   etag: string;
 }
 
-const LIST = 'keys:-createdAt';
+/** Names one key of one workspace. */
+export interface KeyName {
+  id: string;
+  workspaceId?: string | undefined;
+}
 
 /** The life of a key: one function a use case, one transaction a change. */
 export class KeyService {
@@ -58,89 +74,137 @@ export class KeyService {
 
   async create(call: CallContext, input: CreateKey): Promise<Versioned<IssuedKey>> {
     const { orm, changes, issuer } = this.#its;
-    const workspaceId = workspaceOf(call);
-    const prefix = input.prefix ?? (await findWorkspace(orm, workspaceId))?.defaultPrefix;
-    if (prefix === undefined) throw new Problem('NOT_FOUND');
+    const workspaceId = workspaceOf(call, input.workspaceId);
+    const prefix = input.prefix ?? (await policiesOf(orm, workspaceId)).defaultPrefix;
     refuseReservedPrefix(prefix);
     checkMetadata(input.metadata ?? {});
     const issued = await issuer.issue(prefix);
     return changes.run(call, async (change) => {
       const { tx, at } = change;
-      const key = await insertKey(tx, newKey(call, input, workspaceId, prefix, at));
+      const policies = await policiesOf(tx, workspaceId);
+      requireApiAccess(policies);
+      checkScopes(policies, input.scopes ?? []);
+      const wished = lifetime({ notBefore: null, expiresAt: null }, input, at);
+      checkLifetime(policies, wished, at);
+      await requireRoom(change, workspaceId);
+      const own = { workspaceId, prefix, ...wished };
+      const key = await insertKey(tx, { ...newKey(call, input, at), ...own });
       await insertSecret(tx, { keyId: key.id, workspaceId }, issued, at);
-      record(change, 'key.created', null, key);
-      const shown = await this.#show(change, key);
-      return { ...shown, body: { ...shown.body, key: issued.key } };
+      record(change, 'created', null, key);
+      return this.#issued(change, key, issued.key);
     });
   }
 
-  async get(call: CallContext, id: string): Promise<Versioned<Key>> {
-    const found = await findKey(this.#its.orm, workspaceOf(call), id);
+  async get(call: CallContext, { id, workspaceId }: KeyName): Promise<Versioned<Key>> {
+    const found = await findKey(this.#its.orm, workspaceOf(call, workspaceId), id);
     if (!found) throw new Problem('NOT_FOUND');
     return this.#present(found);
   }
 
-  async list(call: CallContext, { limit, cursor }: ListKeys): Promise<KeyPage> {
-    const after = cursor === undefined ? null : decodeCursor(LIST, cursor);
-    const found = await listKeys(this.#its.orm, workspaceOf(call), limit + 1, after);
+  async list(call: CallContext, query: ListKeys): Promise<KeyPage> {
+    const { orm, clock } = this.#its;
+    const { limit, cursor } = query;
+    const name = listName(query);
+    const after = cursor === undefined ? null : decodeCursor(name, cursor);
+    const workspaceId = workspaceOf(call, query.workspaceId);
+    const found = await listKeys(orm, workspaceId, query, after, clock.date(), limit + 1);
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     return {
       data: page.map((record) => this.#present(record).body),
-      nextCursor: last
-        ? encodeCursor(LIST, { value: last.key.createdAt.toISOString(), id: last.key.id })
-        : null,
+      nextCursor: last ? encodeCursor(name, { value: last.sortValue, id: last.key.id }) : null,
     };
   }
 
-  patch(call: CallContext, id: string, patch: PatchKey): Promise<Versioned<Key>> {
-    return this.#change(call, id, async (change, key) => {
+  patch(call: CallContext, name: KeyName, patch: PatchKey): Promise<Versioned<Key>> {
+    return this.#change(call, name, async (change, key) => {
       if (key.revokedAt) throw new Problem('KEY_REVOKED');
+      const policies = await policiesOf(change.tx, key.workspaceId);
+      checkMutability(policies, patch);
+      checkScopes(policies, patch.scopes ?? []);
       const changes = patched(key, patch, change.at);
-      return this.#apply(change, 'key.updated', key, changes);
+      const wished = { ...key, ...changes };
+      if (hasExpiry(patch)) checkLifetime(policies, wished, change.at);
+      if (isExpired(key, change.at) && !isExpired(wished, change.at)) {
+        await requireRoom(change, key.workspaceId);
+      }
+      return apply(change, 'updated', key, changes);
     });
   }
 
   /** Final, and idempotent: a second call changes nothing and shows the first one's reason. */
-  revoke(call: CallContext, id: string, { reason, note }: RevokeKey): Promise<Versioned<Key>> {
-    return this.#change(call, id, async (change, key) => {
+  revoke(call: CallContext, name: KeyName, { reason, note }: RevokeKey): Promise<Versioned<Key>> {
+    return this.#change(call, name, async (change, key) => {
       if (key.revokedAt) return key;
-      return this.#apply(change, 'key.revoked', key, {
-        ...revocation(call, change.at),
-        revokeReason: reason ?? null,
-        revokeNote: note ?? null,
-      });
+      const why = { revokeReason: reason ?? null, revokeNote: note ?? null };
+      return apply(change, 'revoked', key, { ...revocation(call, change.at), ...why });
     });
   }
 
   /** Revokes the key and takes it out of every list. Its history stays. */
-  async delete(call: CallContext, id: string): Promise<void> {
+  async delete(call: CallContext, name: KeyName): Promise<void> {
     await this.#its.changes.run(call, async (change) => {
-      const key = await lockKey(change.tx, workspaceOf(call), id);
-      if (!key) throw new Problem('NOT_FOUND');
+      const key = await lock(change, call, name);
       const revoked = key.revokedAt ? {} : revocation(call, change.at);
-      await this.#apply(change, 'key.deleted', key, { ...revoked, deletedAt: change.at });
+      const deleted = await apply(change, 'deleted', key, { ...revoked, deletedAt: change.at });
+      return { body: {}, etag: etagOf(deleted) };
     });
+  }
+
+  /** The same key with a new string; the old one is valid until the grace ends. */
+  async rotate(call: CallContext, name: KeyName, wish: RotateKey): Promise<Versioned<IssuedKey>> {
+    const { prefix } = (await this.get(call, name)).body;
+    const issued = await this.#its.issuer.issue(prefix);
+    return this.#its.changes.run(call, async (change) => {
+      const key = await lock(change, call, name);
+      const { tx, at } = change;
+      if (key.revokedAt) throw new Problem('KEY_REVOKED');
+      if (isExpired(key, at)) throw new Problem('KEY_EXPIRED');
+      requireApiAccess(await policiesOf(tx, key.workspaceId));
+      await rotateSecret(tx, { keyId: key.id, workspaceId: key.workspaceId }, issued, wish, at);
+      const rotated = await updateKey(tx, key.id, { updatedAt: at });
+      const { graceSeconds } = wish;
+      const after = { graceSeconds, start: issued.start };
+      change.record({ ...aboutKey(key, 'rotated'), before: null, after });
+      return this.#issued(change, rotated, issued.key);
+    });
+  }
+
+  /** Ends the retiring string now. Nothing to end is not an error. */
+  async endGrace(call: CallContext, name: KeyName): Promise<void> {
+    await this.#its.changes.run(call, async (change) => {
+      const key = await lock(change, call, name);
+      const ended = await endGrace(change.tx, key.id);
+      if (ended.length > 0) {
+        await updateKey(change.tx, key.id, { updatedAt: change.at });
+        const after = { endedSecretIds: ended };
+        change.record({ ...aboutKey(key, 'grace_ended'), before: null, after });
+      }
+      return { body: {} };
+    });
+  }
+
+  async explain(call: CallContext, name: KeyName, question: ExplainKey): Promise<Explanation> {
+    const { orm, clock } = this.#its;
+    const found = await findKey(orm, workspaceOf(call, name.workspaceId), name.id);
+    if (!found) throw new Problem('NOT_FOUND');
+    const policies = await policiesOf(orm, found.key.workspaceId);
+    return explainKey(found.key, policies, question, clock.now());
   }
 
   #change(
     call: CallContext,
-    id: string,
+    name: KeyName,
     work: (change: Change, key: KeyRow) => Promise<KeyRow>,
   ): Promise<Versioned<Key>> {
-    return this.#its.changes.run(call, async (change) => {
-      const key = await lockKey(change.tx, workspaceOf(call), id);
-      if (!key) throw new Problem('NOT_FOUND');
-      return this.#show(change, await work(change, key));
-    });
+    return this.#its.changes.run(call, async (change) =>
+      this.#show(change, await work(change, await lock(change, call, name))),
+    );
   }
 
-  /** Writes what differs and puts it on the record; nothing where nothing differs. */
-  async #apply(change: Change, action: string, key: KeyRow, changes: KeyChanges): Promise<KeyRow> {
-    if (!differs(key, changes)) return key;
-    const updated = await updateKey(change.tx, key.id, { ...changes, updatedAt: change.at });
-    record(change, action, key, updated);
-    return updated;
+  async #issued(change: Change, row: KeyRow, key: string): Promise<Versioned<IssuedKey>> {
+    const { body, etag } = await this.#show(change, row);
+    return { body: { ...body, key }, etag };
   }
 
   async #show({ tx }: Change, { workspaceId, id }: KeyRow): Promise<Versioned<Key>> {
@@ -154,20 +218,32 @@ export class KeyService {
   }
 }
 
-function workspaceOf({ caller }: CallContext): string {
-  return caller.workspaceId ?? DEFAULT_WORKSPACE;
+async function lock(change: Change, call: CallContext, { id, workspaceId }: KeyName) {
+  const key = await lockKey(change.tx, workspaceOf(call, workspaceId), id);
+  if (!key) throw new Problem('NOT_FOUND');
+  requireMatch(call, etagOf(key));
+  return key;
 }
 
-function record(change: Change, action: string, previous: KeyRow | null, next: KeyRow): void {
-  const target = { type: 'key' as const, id: next.id };
-  const { workspaceId } = next;
-  change.record({ workspaceId, action, target, ...auditDifference(previous, next) });
+/** Writes what differs and puts it on the record; nothing where nothing differs. */
+async function apply(
+  change: Change,
+  what: string,
+  key: KeyRow,
+  changes: KeyChanges,
+): Promise<KeyRow> {
+  if (!differs(key, changes)) return key;
+  const updated = await updateKey(change.tx, key.id, { ...changes, updatedAt: change.at });
+  record(change, what, key, updated);
+  return updated;
 }
 
-function differs(key: KeyRow, changes: KeyChanges): boolean {
-  return Object.entries(changes).some(
-    ([name, value]) => !isDeepStrictEqual(value, Reflect.get(key, name)),
-  );
+function record(change: Change, what: string, previous: KeyRow | null, next: KeyRow): void {
+  change.record({ ...aboutKey(next, what), ...keyDifference(previous, next) });
+}
+
+export function aboutKey({ workspaceId, id }: KeyRow, what: string) {
+  return { workspaceId, action: `key.${what}`, target: { type: 'key' as const, id } };
 }
 
 function refuseReservedPrefix(prefix: string): void {
@@ -175,17 +251,9 @@ function refuseReservedPrefix(prefix: string): void {
   throw invalid('/body/prefix', `${MANAGEMENT_PREFIX} is the prefix of management keys`);
 }
 
-function newKey(
-  { actor }: CallContext,
-  input: CreateKey,
-  workspaceId: string,
-  prefix: string,
-  at: Date,
-): NewKeyRow {
+function newKey({ actor }: CallContext, input: CreateKey, at: Date) {
   return {
     id: newId('key'),
-    workspaceId,
-    prefix,
     name: input.name,
     description: input.description ?? null,
     ownerId: input.ownerId ?? null,
@@ -194,19 +262,16 @@ function newKey(
     allowedIps: input.allowedIps ?? null,
     metadata: mergeMetadata({}, input.metadata ?? {}),
     enabled: input.enabled ?? true,
-    ...lifetime({ notBefore: null, expiresAt: null }, input, at),
     createdAt: at,
     createdBy: actor,
     updatedAt: at,
-  };
+  } satisfies Partial<NewKeyRow>;
 }
 
 function patched(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {
   const { notBefore, expiresAt, expiresInSeconds, metadata, ...plain } = patch;
-  const changes: KeyChanges = {
-    ...plain,
-    ...lifetime(key, { notBefore, expiresAt, expiresInSeconds }, at),
-  };
+  const wishes = { notBefore, expiresAt, expiresInSeconds };
+  const changes: KeyChanges = { ...plain, ...lifetime(key, wishes, at) };
   if (metadata !== undefined) {
     changes.metadata = mergeMetadata(key.metadata, metadata);
     checkMetadata(changes.metadata);
@@ -214,43 +279,14 @@ function patched(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {
   return changes;
 }
 
-interface LifetimeInput {
-  notBefore?: string | null | undefined;
-  expiresAt?: string | null | undefined;
-  expiresInSeconds?: number | undefined;
+function hasExpiry({ expiresAt, expiresInSeconds }: PatchKey): boolean {
+  return expiresAt !== undefined || expiresInSeconds !== undefined;
 }
 
-interface Lifetime {
-  notBefore: Date | null;
-  expiresAt: Date | null;
+function isExpired({ expiresAt }: Pick<KeyRow, 'expiresAt'>, at: Date): boolean {
+  return expiresAt !== null && expiresAt <= at;
 }
 
-/** When a key is valid, after the wishes have been applied to what was. */
-function lifetime(current: Lifetime, input: LifetimeInput, at: Date): Lifetime {
-  const expiresAt = wishedExpiry(current, input, at);
-  const notBefore = input.notBefore === undefined ? current.notBefore : toDate(input.notBefore);
-  if (notBefore && expiresAt && notBefore >= expiresAt) {
-    throw invalid('/body/notBefore', 'must be earlier than the expiry');
-  }
-  return { notBefore, expiresAt };
-}
-
-function wishedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Date | null {
-  const { expiresAt, expiresInSeconds } = input;
-  if (expiresInSeconds !== undefined) {
-    if (expiresAt === undefined) return new Date(at.getTime() + expiresInSeconds * 1000);
-    throw invalid('/body/expiresInSeconds', 'give either expiresAt or expiresInSeconds, not both');
-  }
-  if (expiresAt === undefined) return current.expiresAt;
-  const wished = toDate(expiresAt);
-  if (wished && wished <= at) throw invalid('/body/expiresAt', 'must lie in the future');
-  return wished;
-}
-
-function toDate(text: string | null): Date | null {
-  return text === null ? null : new Date(text);
-}
-
-function revocation({ actor }: CallContext, at: Date) {
+export function revocation({ actor }: CallContext, at: Date) {
   return { revokedAt: at, revokedBy: actor };
 }

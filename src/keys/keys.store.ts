@@ -1,7 +1,6 @@
-import { and, desc, eq, getTableColumns, inArray, isNull, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
-import { keys, keyUsage, secrets, secretUsage, workspaces } from '../db/schema.ts';
-import type { CursorPosition } from '../http/cursor.ts';
+import { keys, keyUsage, secrets, secretUsage } from '../db/schema.ts';
 
 export type KeyRow = typeof keys.$inferSelect;
 export type NewKeyRow = typeof keys.$inferInsert;
@@ -50,20 +49,6 @@ export async function lockKey(tx: Transaction, workspaceId: string, id: string) 
   return row ?? null;
 }
 
-/** Newest first, from where the page before ended. */
-export async function listKeys(
-  db: Reader,
-  workspaceId: string,
-  limit: number,
-  after: CursorPosition | null,
-): Promise<KeyRecord[]> {
-  const rows = await selectKeys(db)
-    .where(and(visible(workspaceId), after ? isAfter(after) : undefined))
-    .orderBy(desc(keys.createdAt), desc(keys.id))
-    .limit(limit);
-  return withSecrets(db, rows);
-}
-
 export async function insertKey(tx: Transaction, row: NewKeyRow): Promise<KeyRow> {
   const [inserted] = await tx.insert(keys).values(row).returning();
   if (!inserted) throw new Error('an insert returns its row');
@@ -81,23 +66,44 @@ export async function updateKey(tx: Transaction, id: string, changes: KeyChanges
   return updated;
 }
 
-export async function findWorkspace(db: Reader, id: string) {
-  const [workspace] = await db.select().from(workspaces).where(eq(workspaces.id, id));
-  return workspace ?? null;
+/** Locks keys by id, in id order, as all who lock several do. */
+export function lockKeys(
+  tx: Transaction,
+  workspaceId: string,
+  which: { ids: readonly string[] } | { ownerId: string },
+  limit: number,
+): Promise<KeyRow[]> {
+  const chosen =
+    'ids' in which ? inArray(keys.id, [...which.ids]) : eq(keys.ownerId, which.ownerId);
+  return tx
+    .select()
+    .from(keys)
+    .where(and(visible(workspaceId), chosen))
+    .orderBy(keys.id)
+    .limit(limit)
+    .for('update');
 }
 
-function visible(workspaceId: string) {
+/** Writes the same changes to several locked keys. */
+export async function updateKeys(tx: Transaction, ids: readonly string[], changes: KeyChanges) {
+  if (ids.length === 0) return [];
+  return tx
+    .update(keys)
+    .set({ ...changes, revision: sql`${keys.revision} + 1` })
+    .where(inArray(keys.id, [...ids]))
+    .returning();
+}
+
+export function visible(workspaceId: string) {
   return and(eq(keys.workspaceId, workspaceId), isNull(keys.deletedAt));
 }
 
-function isAfter({ value, id }: CursorPosition) {
-  return sql`(${keys.createdAt}, ${keys.id}) < (${value}::timestamptz, ${id})`;
-}
-
-function selectKeys(db: Reader) {
+/** `extra` is selected beside each key: what a list is sorted by. */
+export function selectKeys(db: Reader, extra: SQL<string | null> = sql<null>`null`) {
   return db
     .select({
       key: getTableColumns(keys),
+      extra,
       use: {
         total: keyUsage.total,
         lastUsedAt: keyUsage.lastUsedAt,
@@ -109,7 +115,7 @@ function selectKeys(db: Reader) {
     .$dynamic();
 }
 
-async function withSecrets(
+export async function withSecrets(
   db: Reader,
   rows: { key: KeyRow; use: KeyUse | null }[],
 ): Promise<KeyRecord[]> {

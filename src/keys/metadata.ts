@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../domain/json.ts';
 import { invalid } from '../http/problem.ts';
+import { pointerStep } from '../http/validation.ts';
 
 const MAX_BYTES = 8192;
 const MAX_DEPTH = 8;
@@ -28,7 +29,7 @@ function checkValue(value: Json, pointer: string, depthLeft: number): void {
   if (depthLeft === 0) throw invalid(pointer, `is nested more than ${MAX_DEPTH} levels deep`);
   for (const [name, child] of Object.entries(value)) {
     checkText(name, pointer);
-    checkValue(child, `${pointer}/${name}`, depthLeft - 1);
+    checkValue(child, pointer + pointerStep(name), depthLeft - 1);
   }
 }
 

@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox';
-import { instant } from '../http/schemas.ts';
+import { instant, WorkspaceId } from '../http/schemas.ts';
 
 export const UsageQuery = Type.Object(
   {
+    workspaceId: Type.Optional(WorkspaceId),
     from: Type.Optional(
       instant('Start of the range, rounded down to the granularity. Default: 30 days before `to`.'),
     ),

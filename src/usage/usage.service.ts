@@ -1,6 +1,5 @@
 import type { Orm } from '../db/database.ts';
-import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
-import type { CallContext } from '../http/authentication.ts';
+import { type CallContext, workspaceOf } from '../http/authentication.ts';
 import { invalid, Problem } from '../http/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { KeyUsage, UsageQuery } from './usage.schemas.ts';
@@ -22,7 +21,7 @@ export class UsageService {
   }
 
   async ofKey(call: CallContext, id: string, query: UsageQuery): Promise<KeyUsage> {
-    const workspaceId = call.caller.workspaceId ?? DEFAULT_WORKSPACE;
+    const workspaceId = workspaceOf(call, query.workspaceId);
     const range = rangeOf(query, this.#clock.now());
     if (!(await keyExists(this.#orm, workspaceId, id))) throw new Problem('NOT_FOUND');
     return summarise(await readUsage(this.#orm, id, range), range);

@@ -7,15 +7,20 @@ const LOAD: Statement = {
   name: 'load_states',
   text: `
     select wanted.ref, (select id::text from incarnation) as incarnation,
-           k.id as key_id, s.hash, s.status as secret_status, p.pepper_id, p.proof,
-           k.workspace_id, w.status as workspace_status, k.name, k.owner_id, k.scopes,
-           k.resources, k.allowed_ips, k.metadata, k.enabled, k.not_before, k.expires_at,
-           k.revoked_at is not null as revoked, k.deleted_at is not null as deleted,
-           k.min_policy_version
+           s.ref is not null as has_secret,
+           case when k.id is not null then 'key' when m.id is not null then 'management' end as kind,
+           s.key_id, s.hash, s.status as secret_status, s.valid_until, p.pepper_id, p.proof,
+           w.id as workspace_id, w.status as workspace_status, w.require_resource,
+           coalesce(k.name, m.name) as name, coalesce(k.expires_at, m.expires_at) as expires_at,
+           coalesce(k.revoked_at, m.revoked_at) is not null as revoked,
+           coalesce(k.deleted_at, w.deleted_at) is not null as deleted,
+           k.owner_id, k.scopes, k.resources, k.allowed_ips, k.metadata, k.enabled, k.not_before,
+           k.min_policy_version, m.permissions
       from unnest($1::text[]) as wanted (ref)
       left join secrets s on s.ref = wanted.ref
       left join keys k on k.id = s.key_id
-      left join workspaces w on w.id = k.workspace_id
+      left join management_keys m on m.id = s.key_id
+      left join workspaces w on w.id = coalesce(k.workspace_id, m.workspace_id)
       left join secret_proofs p on p.ref = s.ref`,
 };
 
@@ -107,7 +112,9 @@ export class StateLoader {
     const { ref, incarnation } = row;
     const state = stateOf(row);
     const loaded = { ref, state, incarnation, discarded: flight.discarded };
-    if (flight.isCurrent(ref, state)) this.#remember(loaded);
+    // A secret without its key (someone is half way through writing them) is not remembered.
+    const isWhole = state !== null || !row.has_secret;
+    if (isWhole && flight.isCurrent(ref, state)) this.#remember(loaded);
     return loaded;
   }
 }

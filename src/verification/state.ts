@@ -1,76 +1,114 @@
+import type { Permission } from '../domain/caller.ts';
 import type { KeyPolicy } from '../domain/decide.ts';
-import { type IpRange, parseIpRange } from '../domain/ip.ts';
+import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { SecretEvidence } from '../secrets/prover.ts';
 
 /** The rules that this version of Keyward knows. A key that needs newer ones is not judged here. */
 export const POLICY_VERSION = 1;
 
-/** Everything that a verification needs to know of a secret and its key. */
-export interface SecretState extends SecretEvidence, KeyPolicy {
+/** What a verification needs to know of any secret, whatever it belongs to. */
+interface SecretFacts extends SecretEvidence {
+  /** `key_…` or `mk_…`. */
   keyId: string;
-  workspaceId: string;
   retired: boolean;
+  /** When a retiring secret ends; null for the current one. Epoch milliseconds. */
+  validUntil: number | null;
+  /** The key, or its whole workspace, is gone. */
   deleted: boolean;
+}
+
+export interface KeyState extends SecretFacts, KeyPolicy {
+  kind: 'key';
+  workspaceId: string;
   minPolicyVersion: number;
   name: string;
   ownerId: string | null;
   metadata: JsonObject;
 }
 
-/** A row of the load statement: one for each wanted ref, all null where there is no such secret. */
-export interface StateRow {
-  ref: string;
-  incarnation: string | null;
-  key_id: string | null;
-  hash: string;
-  secret_status: 'current' | 'retiring' | 'retired';
-  pepper_id: string | null;
-  proof: Buffer | null;
-  workspace_id: string;
-  workspace_status: 'active' | 'suspended';
+export interface ManagementState extends SecretFacts {
+  kind: 'management';
+  /** Null: every workspace. */
+  workspaceId: string | null;
   name: string;
-  owner_id: string | null;
-  scopes: string[];
-  resources: string[] | null;
-  allowed_ips: string[] | null;
-  metadata: JsonObject;
-  enabled: boolean;
-  not_before: Date | null;
-  expires_at: Date | null;
+  permissions: ReadonlySet<Permission>;
   revoked: boolean;
-  deleted: boolean;
-  min_policy_version: number;
+  expiresAt: number | null;
 }
 
+export type SecretState = KeyState | ManagementState;
+
+/** Whether a secret has ended, by rotation or with its key: to outsiders it never was. */
+export function isGone(state: SecretState, now: number): boolean {
+  return state.deleted || state.retired || (state.validUntil !== null && now >= state.validUntil);
+}
+
+/** A row of the load statement: one for each wanted ref, `kind` null where there is no such secret. */
+export type StateRow = {
+  ref: string;
+  incarnation: string | null;
+  has_secret: boolean;
+  key_id: string;
+  hash: string;
+  secret_status: 'current' | 'retiring' | 'retired';
+  valid_until: Date | null;
+  pepper_id: string | null;
+  proof: Buffer | null;
+  name: string;
+  revoked: boolean;
+  deleted: boolean;
+  expires_at: Date | null;
+} & (
+  | { kind: null }
+  | { kind: 'management'; workspace_id: string | null; permissions: Permission[] }
+  | {
+      kind: 'key';
+      workspace_id: string;
+      workspace_status: 'active' | 'suspended';
+      require_resource: boolean;
+      owner_id: string | null;
+      scopes: string[];
+      resources: string[] | null;
+      allowed_ips: string[] | null;
+      metadata: JsonObject;
+      enabled: boolean;
+      not_before: Date | null;
+      min_policy_version: number;
+    }
+);
+
 export function stateOf(row: StateRow): SecretState | null {
-  if (row.key_id === null) return null;
-  return {
+  if (row.kind === null) return null;
+  const facts = {
     ref: row.ref,
     keyId: row.key_id,
-    workspaceId: row.workspace_id,
     hash: row.hash,
     proof: row.proof && row.pepper_id ? { proof: row.proof, pepperId: row.pepper_id } : null,
     retired: row.secret_status === 'retired',
+    validUntil: row.valid_until?.getTime() ?? null,
     deleted: row.deleted,
-    minPolicyVersion: row.min_policy_version,
     name: row.name,
+    revoked: row.revoked,
+    expiresAt: row.expires_at?.getTime() ?? null,
+  };
+  if (row.kind === 'management') {
+    const permissions = new Set(row.permissions);
+    return { ...facts, kind: 'management', workspaceId: row.workspace_id, permissions };
+  }
+  return {
+    ...facts,
+    kind: 'key',
+    workspaceId: row.workspace_id,
+    minPolicyVersion: row.min_policy_version,
     ownerId: row.owner_id,
     metadata: row.metadata,
-    revoked: row.revoked,
     workspaceSuspended: row.workspace_status === 'suspended',
+    requireResource: row.require_resource,
     enabled: row.enabled,
     notBefore: row.not_before?.getTime() ?? null,
-    expiresAt: row.expires_at?.getTime() ?? null,
     allowedIps: row.allowed_ips?.map(knownRange) ?? null,
     scopes: row.scopes,
     resources: row.resources,
   };
-}
-
-/** Ranges were checked when they were stored; one that is not understood must not be ignored. */
-function knownRange(text: string): IpRange {
-  const range = parseIpRange(text);
-  if (!range) throw new Error('a stored IP range is not valid');
-  return range;
 }

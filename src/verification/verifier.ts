@@ -4,7 +4,7 @@ import type { VerdictCode } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 import type { Prover } from '../secrets/prover.ts';
-import { POLICY_VERSION, type SecretState } from './state.ts';
+import { isGone, type KeyState, POLICY_VERSION, type SecretState } from './state.ts';
 import type { States } from './states.ts';
 
 /** Where verdicts are counted. */
@@ -27,10 +27,12 @@ export interface Presented extends Question {
 
 /** `state` is null where the key must look as if it did not exist. */
 export interface Verdict extends Decision {
-  state: SecretState | null;
+  state: KeyState | null;
 }
 
 const NOT_FOUND: Verdict = { code: 'NOT_FOUND', missingScopes: [], state: null };
+/** Where verifications that match no key are counted for callers who ask about every workspace. */
+const ANY_WORKSPACE = '*';
 
 /** One verification, from the presented string to the counted verdict. */
 export class Verifier {
@@ -40,13 +42,16 @@ export class Verifier {
     this.#its = dependencies;
   }
 
-  /** `caller` is awaited beside the key's state, so that one fence vouches for both. */
-  async verify(presented: Presented, caller: Promise<{ workspaceId: string }>): Promise<Verdict> {
+  /**
+   * `workspace` (null: all of them) is awaited beside the key's state, so that one fence vouches
+   * for the caller and for the key.
+   */
+  async verify(presented: Presented, workspace: Promise<string | null>): Promise<Verdict> {
     const { states, prover, usage, clock } = this.#its;
     const parsed = this.#parse(presented.key);
-    const [{ workspaceId }, state] = await Promise.all([caller, parsed && states.get(parsed.ref)]);
-    if (!state || !(await prover.proves(state, presented.key))) {
-      usage.countUnmatched(workspaceId, clock.now());
+    const [wanted, state] = await Promise.all([workspace, parsed && states.get(parsed.ref)]);
+    if (!isKeyOf(state, wanted) || !(await prover.proves(state, presented.key))) {
+      usage.countUnmatched(wanted ?? ANY_WORKSPACE, clock.now());
       return NOT_FOUND;
     }
     const verdict = judge(state, presented, clock.now());
@@ -61,8 +66,13 @@ export class Verifier {
   }
 }
 
-function judge(state: SecretState, question: Question, now: number): Verdict {
-  if (state.deleted || state.retired) return NOT_FOUND;
+/** Management keys are never valid here, and keys of other workspaces do not exist. */
+function isKeyOf(state: SecretState | null, workspace: string | null): state is KeyState {
+  return state?.kind === 'key' && (workspace === null || state.workspaceId === workspace);
+}
+
+function judge(state: KeyState, question: Question, now: number): Verdict {
+  if (isGone(state, now)) return NOT_FOUND;
   if (state.minPolicyVersion > POLICY_VERSION) {
     throw new UnavailableError('this key has rules that only a newer version of Keyward knows');
   }

@@ -1,10 +1,9 @@
-import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import type { App } from '../http/app-type.ts';
 import type { Authenticate } from '../http/authentication.ts';
-import { requirePermission } from '../http/authentication.ts';
+import { requirePermission, workspaceScope } from '../http/authentication.ts';
 import { Problem } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
-import type { SecretState } from './state.ts';
+import type { KeyState } from './state.ts';
 import type { Verdict, Verifier } from './verifier.ts';
 import { VerifyAnswer, VerifyRequest } from './verify.schemas.ts';
 
@@ -28,30 +27,36 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
       },
     },
     async (request, reply) => {
-      const caller = authorize(request.headers.authorization, authenticate);
+      const { authorization } = request.headers;
+      const mistake = request.validationError ?? schemeMistake(request.body.key);
       // Outsiders learn nothing of what this call takes: the caller comes before the body.
-      if (request.validationError) {
-        await caller;
-        throw request.validationError;
+      if (mistake) {
+        await authorize(authenticate, authorization, undefined);
+        throw mistake;
       }
-      refuseScheme(request.body.key);
       reply.header('cache-control', 'no-store');
-      return answerOf(await verifier.verify(request.body, caller), request.id);
+      const workspace = authorize(authenticate, authorization, request.body.workspaceId);
+      return answerOf(await verifier.verify(request.body, workspace), request.id);
     },
   );
 }
 
-async function authorize(authorization: string | undefined, authenticate: Authenticate) {
+/** Which workspace the caller asks about: null is all of them. */
+async function authorize(
+  authenticate: Authenticate,
+  authorization: string | undefined,
+  wanted: string | undefined,
+): Promise<string | null> {
   const caller = await authenticate(authorization);
   requirePermission(caller, 'keys:verify');
-  return { workspaceId: caller.workspaceId ?? DEFAULT_WORKSPACE };
+  return workspaceScope(caller, wanted);
 }
 
 /** The commonest mistake: the whole `Authorization` header passed on. */
-function refuseScheme(key: string): void {
-  if (!SCHEME.test(key)) return;
+function schemeMistake(key: string): Problem | null {
+  if (!SCHEME.test(key)) return null;
   const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
-  throw new Problem('KEY_WITH_SCHEME', detail, [{ pointer: '/body/key', detail }]);
+  return new Problem('KEY_WITH_SCHEME', detail, [{ pointer: '/body/key', detail }]);
 }
 
 function answerOf({ code, missingScopes, state }: Verdict, requestId: string): VerifyAnswer {
@@ -72,9 +77,10 @@ const NOTHING: About = {
   resources: null,
   metadata: null,
   expiresAt: null,
+  rotation: null,
 };
 
-function describe(state: SecretState, missingScopes: readonly string[]): About {
+function describe(state: KeyState, missingScopes: readonly string[]): About {
   const { keyId, workspaceId, name, ownerId, scopes, resources, metadata, expiresAt } = state;
   return {
     keyId,
@@ -85,6 +91,11 @@ function describe(state: SecretState, missingScopes: readonly string[]): About {
     missingScopes: [...missingScopes],
     resources: resources && [...resources],
     metadata,
-    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    expiresAt: iso(expiresAt),
+    rotation: { retiring: state.validUntil !== null, validUntil: iso(state.validUntil) },
   };
+}
+
+function iso(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
 }

@@ -1,21 +1,9 @@
 import { type Static, Type } from 'typebox';
-import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
 import { VERDICT_CODES } from '../domain/verdict.ts';
-import { nullable, RequestId, text } from '../http/schemas.ts';
+import { nullable, Question, RequestId, WorkspaceId } from '../http/schemas.ts';
 
 /** The longest string that is looked at: longer ones are a bad request, not a verdict. */
 export const PRESENTED_KEY_MAX_LENGTH = 512;
-
-const RequiredScopes = (description: string) =>
-  Type.Array(
-    Type.String({
-      pattern: REQUIRED_SCOPE_PATTERN,
-      maxLength: SCOPE_MAX_LENGTH,
-      description: 'A scope without wildcard.',
-      examples: ['sources:read'],
-    }),
-    { minItems: 1, maxItems: 50, uniqueItems: true, description, examples: [['sources:read']] },
-  );
 
 export const VerifyRequest = Type.Object(
   {
@@ -25,22 +13,8 @@ export const VerifyRequest = Type.Object(
       minLength: 1,
       maxLength: PRESENTED_KEY_MAX_LENGTH,
     }),
-    requiredScopes: Type.Optional(RequiredScopes('The key must have all of these scopes.')),
-    requiredAnyScope: Type.Optional(
-      RequiredScopes('The key must have at least one of these scopes.'),
-    ),
-    resource: Type.Optional(
-      text(256, 'What is to be touched; checked where the key lists resources.', 'project:alpha'),
-    ),
-    ip: Type.Optional(
-      Type.String({
-        format: 'ip-address',
-        maxLength: 45,
-        description:
-          "The client's address. Without it, a key that is bound to addresses is not valid.",
-        examples: ['203.0.113.7'],
-      }),
-    ),
+    workspaceId: Type.Optional(WorkspaceId),
+    ...Question,
   },
   { additionalProperties: false },
 );
@@ -89,6 +63,19 @@ export const VerifyAnswer = Type.Object(
       description: 'When the key expires, RFC 3339 in UTC; null: never.',
       examples: ['2030-01-31T12:00:00.000Z'],
     }),
+    rotation: nullable(
+      Type.Object({
+        retiring: Type.Boolean({
+          description: 'Whether the presented string is being replaced: its holder should switch.',
+          examples: [false],
+        }),
+        validUntil: nullable(Type.String(), {
+          description: 'Until when a retiring string is valid.',
+          examples: [null],
+        }),
+      }),
+      { description: 'How the presented string stands in a rotation of its key.' },
+    ),
     requestId: RequestId,
   },
   { $id: 'VerifyAnswer', description: 'A verdict on a presented key.' },

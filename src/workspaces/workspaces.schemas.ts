@@ -1,0 +1,113 @@
+import { type Static, Type } from 'typebox';
+import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../domain/key-string.ts';
+import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
+import { Cursor, NextCursor, nullable, PageLimit, ref, text } from '../http/schemas.ts';
+
+const AvailableScope = Type.Object(
+  {
+    scope: Type.String({
+      pattern: GRANTED_SCOPE_PATTERN,
+      maxLength: SCOPE_MAX_LENGTH,
+      description: 'The scope.',
+      examples: ['sources:read'],
+    }),
+    title: text(100, 'Its name for people.', 'Read sources'),
+    description: text(500, 'What it allows, for people.', 'List and read all sources.'),
+  },
+  { additionalProperties: false },
+);
+
+const policies = {
+  apiAccess: Type.Boolean({
+    description:
+      'False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go ' +
+      'on working. Default: true.',
+    examples: [true],
+  }),
+  maxActiveKeys: nullable(Type.Integer({ minimum: 0, maximum: 10_000_000 }), {
+    description:
+      'How many keys may be neither revoked nor expired at a time. Default: null, no limit.',
+    examples: [100],
+  }),
+  requireExpiry: Type.Boolean({
+    description: 'Whether every new key must expire. Default: false.',
+    examples: [false],
+  }),
+  maxLifetimeSeconds: nullable(Type.Integer({ minimum: 60, maximum: 315_360_000 }), {
+    description: 'The longest time from now to an expiry. Default: null, no limit.',
+    examples: [7776000],
+  }),
+  requireResource: Type.Boolean({
+    description:
+      'Whether a verification of a key that lists resources must name one. Default: false.',
+    examples: [false],
+  }),
+  availableScopes: nullable(Type.Array(AvailableScope, { maxItems: 500 }), {
+    description: 'The scopes that keys may have; others are refused. Default: null, any.',
+    examples: [[{ scope: 'sources:read', title: 'Read sources', description: 'List and read.' }]],
+  }),
+  immutableKeys: Type.Boolean({
+    description:
+      'Whether what a key may do is fixed at its creation: then only `name`, `description` and ' +
+      '`enabled` can change. Default: false.',
+    examples: [false],
+  }),
+  defaultPrefix: Type.String({
+    pattern: PREFIX_PATTERN,
+    maxLength: PREFIX_MAX_LENGTH,
+    description: 'The prefix of keys that name none. Default: `ak_live`.',
+    examples: ['ak_live'],
+  }),
+};
+
+const Name = nullable(text(100, 'What people call it.', 'Acme Inc.'), {
+  description: 'What people call it.',
+  examples: ['Acme Inc.'],
+});
+
+export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies }), {
+  additionalProperties: false,
+});
+export type WorkspaceInput = Static<typeof WorkspaceInput>;
+
+const time = (description: string) =>
+  Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
+
+export const Workspace = Type.Object(
+  {
+    id: Type.String({ description: "Your own tenant's identifier.", examples: ['acme'] }),
+    name: Name,
+    status: Type.String({
+      description: 'Known values: active, suspended.',
+      examples: ['active'],
+    }),
+    ...policies,
+    createdAt: time('When it was created, RFC 3339 in UTC.'),
+    updatedAt: time('When it last changed.'),
+  },
+  { $id: 'Workspace', description: 'The tenant that owns keys, and its policies.' },
+);
+export type Workspace = Static<typeof Workspace>;
+
+export const WorkspacePath = Type.Object({
+  id: Type.String({
+    pattern: '^[A-Za-z0-9._-]{1,64}$',
+    description: "The workspace's identifier: your own tenant's.",
+    examples: ['acme'],
+  }),
+});
+
+export const ListWorkspaces = Type.Object(
+  { limit: PageLimit, cursor: Type.Optional(Cursor) },
+  { additionalProperties: false },
+);
+export type ListWorkspaces = Static<typeof ListWorkspaces>;
+
+export const WorkspacePage = Type.Object(
+  {
+    data: Type.Array(ref(Workspace), { description: 'The workspaces, by id.' }),
+    nextCursor: NextCursor,
+  },
+  { $id: 'WorkspacePage', description: 'One page of workspaces.' },
+);
+export type WorkspacePage = Static<typeof WorkspacePage>;
