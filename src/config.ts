@@ -33,7 +33,7 @@ const databaseUrl = makeValidator<string>((input) => {
 });
 
 /** Every setting: its environment variable, bounds, default and meaning. */
-const SETTINGS = {
+export const SETTINGS = {
   DATABASE_URL: databaseUrl({
     default: undefined,
     desc: 'PostgreSQL 14 or newer, its one writing primary. Unset: an embedded database.',

@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
+import { expectProblem, Watch } from '../support/untouched.ts';
+
+const UNAUTHENTICATED = { status: 401, code: 'UNAUTHENTICATED' };
+const ID = `key_${'0'.repeat(22)}`;
+
+/** Every call that needs a management key, each with a body that would do. */
+const CALLS: [method: string, url: string, body?: object][] = [
+  ['POST', '/v1/verify', { key: 'x' }],
+  ['POST', '/v1/keys', { name: 'x' }],
+  ['GET', '/v1/keys'],
+  ['GET', `/v1/keys/${ID}`],
+  ['PATCH', `/v1/keys/${ID}`, { name: 'x' }],
+  ['DELETE', `/v1/keys/${ID}`],
+  ['POST', `/v1/keys/${ID}/revoke`, {}],
+  ['GET', `/v1/keys/${ID}/usage`],
+  ['GET', '/v1/audit-events'],
+];
+const WITH_BODY = CALLS.filter(([, , body]) => body !== undefined);
+
+const CREDENTIALS: [what: string, authorization: string | null][] = [
+  ['no credential', null],
+  ['an empty header', ''],
+  ['the scheme alone', 'Bearer'],
+  ['the scheme and a space', 'Bearer '],
+  ['another key', `Bearer ${'x'.repeat(38)}`],
+  ['the root key without scheme', ROOT_KEY],
+  ['the root key under Basic', `Basic ${Buffer.from(`root:${ROOT_KEY}`).toString('base64')}`],
+  ['the root key under another scheme', `Token ${ROOT_KEY}`],
+  ['the root key in capitals', `Bearer ${ROOT_KEY.toUpperCase()}`],
+  ['the root key cut short', `Bearer ${ROOT_KEY.slice(0, -1)}`],
+  ['the root key with more behind it', `Bearer ${ROOT_KEY}x`],
+  ['the root key with a word behind it', `Bearer ${ROOT_KEY} x`],
+  ['the root key in quotes', `Bearer "${ROOT_KEY}"`],
+  ['the root key twice', `Bearer ${ROOT_KEY}, Bearer ${ROOT_KEY}`],
+];
+
+describe('a caller who cannot prove to be one', () => {
+  let database: TestDatabase;
+  let keyward: Instance;
+  let watch: Watch;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    keyward = await launch(database.url);
+    watch = await Watch.over(database.url);
+  });
+  afterAll(async () => {
+    await watch.close();
+    await keyward.stop();
+    await database.drop();
+  });
+
+  /** Refused with a challenge, and told nothing that depends on what was sent. */
+  const turnedAway = async (method: string, url: string, options: CallOptions) => {
+    const call = () => keyward.call(method, url, { as: null, ...options });
+    const answer = await watch.expectRefused(call, UNAUTHENTICATED);
+    expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="[^"]+"/);
+    return answer;
+  };
+
+  it.each(CREDENTIALS)(
+    'with %s gets 401 with a challenge from every call',
+    async (_what, value) => {
+      for (const [method, url, body] of CALLS) {
+        const headers: Record<string, string> = value === null ? {} : { authorization: value };
+        await turnedAway(method, url, { body, headers });
+      }
+    },
+  );
+
+  it('learns nothing of paths: identifiers are not looked at first', async () => {
+    for (const id of ['x', '%00', ID]) await turnedAway('GET', `/v1/keys/${id}`, {});
+    await turnedAway('GET', '/v1/keys?limit=x&nothing=1', {});
+    await turnedAway('GET', '/v1/keys?cursor=x', {});
+  });
+
+  describe.each(WITH_BODY)('%s %s', (method, url) => {
+    it.each([
+      ['malformed JSON', { body: '{' }],
+      ['an invalid body', { body: { nothing: 1 } }],
+      ['no body', {}],
+      ['an empty body', { body: '' }],
+      ['a list', { body: [] }],
+      ['another type of body', { body: 'x', headers: { 'content-type': 'text/plain' } }],
+      ['a body that is too large', { body: { name: 'x'.repeat(70_000) } }],
+      ['a scheme before the key', { body: { key: 'Bearer ak_live_x' } }],
+    ] as [string, CallOptions][])('is told 401 with %s too', async (_what, options) => {
+      await turnedAway(method, url, options);
+    });
+  });
+
+  it('is turned away where no root key is set, whatever is presented', async () => {
+    const closed = await launch(database.url, { rootKey: undefined });
+    for (const authorization of ['', 'Bearer ', 'Bearer undefined', `Bearer ${ROOT_KEY}`]) {
+      const answer = await closed.call('GET', '/v1/keys', { as: null, headers: { authorization } });
+      expectProblem(answer, UNAUTHENTICATED);
+    }
+    await closed.stop();
+  });
+
+  it('is turned away with a customer key, however valid', async () => {
+    const { key } = (await keyward.call('POST', '/v1/keys', { body: { name: 'x' } })).body;
+    for (const [method, url, body] of CALLS) await turnedAway(method, url, { body, as: key });
+  });
+});
+
+describe('a caller with the root key', () => {
+  let database: TestDatabase;
+  let keyward: Instance;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    keyward = await launch(database.url);
+  });
+  afterAll(async () => {
+    await keyward.stop();
+    await database.drop();
+  });
+
+  it.each(['Bearer', 'bearer', 'BEARER'])('is known by the scheme %s', async (scheme) => {
+    const headers = { authorization: `${scheme} ${ROOT_KEY}` };
+    expect(await keyward.call('GET', '/v1/keys', { as: null, headers })).toMatchObject({
+      status: 200,
+    });
+  });
+
+  it.each(['Bearer ', 'bearer ', 'Bearer  ', 'Bearer\t', 'Basic ', 'ApiKey ', 'Token '])(
+    'who passes %j on with the key is told to remove it',
+    async (scheme) => {
+      const { key } = (await keyward.call('POST', '/v1/keys', { body: { name: 'x' } })).body;
+      const answer = await keyward.call('POST', '/v1/verify', { body: { key: scheme + key } });
+      expectProblem(answer, { status: 400, code: 'KEY_WITH_SCHEME', pointer: '/body/key' });
+      expect(answer.body.detail).toMatch(/remove the authorization scheme/i);
+      expect(answer.text).not.toContain(key);
+    },
+  );
+
+  it('is never valid in verify, and no management key is', async () => {
+    const answer = await keyward.call('POST', '/v1/verify', { body: { key: ROOT_KEY } });
+    expect(answer.body).toMatchObject({ valid: false, code: 'NOT_FOUND', keyId: null });
+  });
+
+  it('answers health checks without a key, and says nothing more there', async () => {
+    expect(await keyward.call('GET', '/livez', { as: null })).toMatchObject({ status: 200 });
+    const ready = await keyward.call('GET', '/readyz', { as: null });
+    expect(ready.body).toEqual({ status: 'ok', checks: expect.any(Object) });
+  });
+});

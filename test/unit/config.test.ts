@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConfigError, readConfig } from '../../src/config.ts';
+
+const KEY = 'k'.repeat(32);
+
+function problemsOf(environment: NodeJS.ProcessEnv): string[] {
+  try {
+    readConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n').sort();
+    throw error;
+  }
+  return [];
+}
+
+describe('the settings', () => {
+  it('all have defaults, so that nothing needs to be set', () => {
+    expect(readConfig({})).toMatchObject({
+      databaseUrl: undefined,
+      host: '127.0.0.1',
+      port: 8080,
+      logLevel: 'info',
+      rootKey: undefined,
+      secret: undefined,
+      usageFlushMs: 1000,
+      argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
+      preparedStatements: true,
+    });
+  });
+
+  it('are frozen, and other variables of the environment are passed over', () => {
+    const config = readConfig({ HOME: '/root', NODE_ENV: 'production', PATH: '/bin' });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.argon2)).toBe(true);
+    expect(config).toEqual(readConfig({}));
+  });
+
+  it('that are wrong are all reported at once, each by its name', () => {
+    const problems = problemsOf({
+      DATABASE_URL: 'mysql://localhost/x',
+      PORT: '65536',
+      LOG_LEVEL: 'loud',
+      KEYWARD_ROOT_KEY: 'short',
+      KEYWARD_SECRET_FILE: '/does/not/exist',
+      KEYWARD_USAGE_FLUSH_MS: 'soon',
+      KEYWARD_PREPARED_STATEMENTS: 'yes',
+    });
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual([
+      'DATABASE_URL',
+      'KEYWARD_PREPARED_STATEMENTS',
+      'KEYWARD_ROOT_KEY',
+      'KEYWARD_SECRET_FILE',
+      'KEYWARD_USAGE_FLUSH_MS',
+      'LOG_LEVEL',
+      'PORT',
+    ]);
+  });
+
+  it('that are wrong are not quoted where they are sensitive', () => {
+    const secret = 'hunter2!';
+    const message = problemsOf({
+      DATABASE_URL: `mysql://user:${secret}@localhost/x`,
+      KEYWARD_ROOT_KEY: secret,
+      KEYWARD_SECRET: secret,
+    }).join('\n');
+    expect(message).toContain('DATABASE_URL');
+    expect(message).not.toContain(secret);
+  });
+
+  it.each([
+    ['PORT', 0, 65_535],
+    ['KEYWARD_USAGE_FLUSH_MS', 1, 60_000],
+    ['KEYWARD_ARGON2_MEMORY_KIB', 8192, 1_048_576],
+    ['KEYWARD_ARGON2_ITERATIONS', 1, 20],
+    ['KEYWARD_ARGON2_PARALLELISM', 1, 16],
+    ['KEYWARD_CACHED_KEYS', 100, 10_000_000],
+    ['KEYWARD_POOL_SIZE', 2, 200],
+    ['KEYWARD_SHUTDOWN_SECONDS', 1, 3600],
+  ])('%s is a whole number from %i to %i', (name, least, most) => {
+    for (const good of [least, least + 1, most]) {
+      expect(problemsOf({ [name]: String(good) })).toEqual([]);
+    }
+    for (const bad of [least - 1, most + 1, `${least}.5`, 'x', '', ' ', `0x${least}`, 'Infinity']) {
+      expect(problemsOf({ [name]: String(bad) })).toEqual([
+        `${name}: must be a whole number from ${least} to ${most}`,
+      ]);
+    }
+  });
+
+  it.each([
+    ['DATABASE_URL', 'postgres://user:pw@db.example:5432/keyward?sslmode=require', true],
+    ['DATABASE_URL', 'postgresql:///keyward?host=/tmp', true],
+    ['DATABASE_URL', 'db.example:5432', false],
+    ['DATABASE_URL', '', false],
+    ['HOST', '0.0.0.0', true],
+    ['HOST', '::', true],
+    ['HOST', '', false],
+    ['KEYWARD_ROOT_KEY', KEY, true],
+    ['KEYWARD_ROOT_KEY', 'A-z_9'.repeat(50), true],
+    ['KEYWARD_ROOT_KEY', 'k'.repeat(31), false],
+    ['KEYWARD_ROOT_KEY', 'k'.repeat(257), false],
+    ['KEYWARD_ROOT_KEY', `${'k'.repeat(32)}\n`, false],
+    ['KEYWARD_ROOT_KEY', 'k k'.repeat(20), false],
+    ['KEYWARD_ROOT_KEY', '', false],
+    ['KEYWARD_SECRET', 'any text, of 32 characters or more: é', true],
+    ['KEYWARD_SECRET', 's'.repeat(31), false],
+    ['KEYWARD_SECRET', 's'.repeat(1025), false],
+    ['KEYWARD_SECRET', '', false],
+    ['KEYWARD_PREPARED_STATEMENTS', 'off', true],
+    ['KEYWARD_PREPARED_STATEMENTS', 'false', false],
+    ['LOG_LEVEL', 'trace', true],
+    ['LOG_LEVEL', 'TRACE', false],
+  ])('%s may be %j: %s', (name, value, good) => {
+    expect(problemsOf({ [name]: value }).length).toBe(good ? 0 : 1);
+  });
+});
+
+describe('a sensitive setting from a file', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'keyward-config-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const file = (content: string) => {
+    const path = join(folder, String(Math.random()));
+    writeFileSync(path, content);
+    return path;
+  };
+
+  it.each([
+    ['DATABASE_URL', 'databaseUrl', 'postgres://localhost/keyward'],
+    ['KEYWARD_ROOT_KEY', 'rootKey', KEY],
+    ['KEYWARD_SECRET', 'secret', `${KEY} with spaces `],
+  ] as const)('%s_FILE gives %s, without the line end that editors add', (name, field, value) => {
+    for (const end of ['', '\n', '\r\n']) {
+      expect(readConfig({ [`${name}_FILE`]: file(value + end) })[field]).toBe(value);
+    }
+  });
+
+  it('is checked like any other, and reported beside the rest', () => {
+    const problems = problemsOf({ KEYWARD_ROOT_KEY_FILE: file('short'), PORT: 'x' });
+    expect(problems.map((problem) => problem.split(':')[0])).toEqual(['KEYWARD_ROOT_KEY', 'PORT']);
+  });
+
+  it('is refused where the setting is given directly too', () => {
+    const problems = problemsOf({ KEYWARD_SECRET: KEY, KEYWARD_SECRET_FILE: file(KEY) });
+    expect(problems).toEqual(['KEYWARD_SECRET: is set twice, also as a file']);
+  });
+
+  it('that cannot be read is an error, never an absent setting', () => {
+    const path = join(folder, 'absent');
+    expect(problemsOf({ KEYWARD_SECRET_FILE: path })).toEqual([
+      `KEYWARD_SECRET_FILE: cannot read ${path}`,
+    ]);
+    expect(problemsOf({ KEYWARD_SECRET_FILE: folder }).length).toBe(1);
+    expect(problemsOf({ KEYWARD_SECRET_FILE: '' }).length).toBe(1);
+    expect(problemsOf({ KEYWARD_SECRET_FILE: file('') }).length).toBe(1);
+  });
+});
