@@ -14,7 +14,11 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
   app.post(
     '/v1/verify',
     {
-      attachValidation: true,
+      // Outsiders learn nothing of what this call takes: whatever is wrong, the caller comes first.
+      errorHandler: async (error, request) => {
+        await authorize(authenticate, request.headers.authorization, undefined);
+        throw error;
+      },
       schema: {
         operationId: 'verifyKey',
         tags: ['Verification'],
@@ -27,14 +31,9 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
       },
     },
     async (request, reply) => {
-      const { authorization } = request.headers;
-      const mistake = request.validationError ?? schemeMistake(request.body.key);
-      // Outsiders learn nothing of what this call takes: the caller comes before the body.
-      if (mistake) {
-        await authorize(authenticate, authorization, undefined);
-        throw mistake;
-      }
+      refuseScheme(request.body.key);
       reply.header('cache-control', 'no-store');
+      const { authorization } = request.headers;
       const workspace = authorize(authenticate, authorization, request.body.workspaceId);
       return answerOf(await verifier.verify(request.body, workspace), request.id);
     },
@@ -53,10 +52,10 @@ async function authorize(
 }
 
 /** The commonest mistake: the whole `Authorization` header passed on. */
-function schemeMistake(key: string): Problem | null {
-  if (!SCHEME.test(key)) return null;
+function refuseScheme(key: string): void {
+  if (!SCHEME.test(key)) return;
   const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
-  return new Problem('KEY_WITH_SCHEME', detail, [{ pointer: '/body/key', detail }]);
+  throw new Problem('KEY_WITH_SCHEME', detail, [{ pointer: '/body/key', detail }]);
 }
 
 function answerOf({ code, missingScopes, state }: Verdict, requestId: string): VerifyAnswer {
