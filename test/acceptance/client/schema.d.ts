@@ -130,6 +130,262 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate a key
+         * @description The same key with a new string, shown here for the only time. The old string is valid until the grace ends, and verify says so of it. An expired or revoked key is not revived. Needs the permission `keys:write`.
+         */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{id}/retiring-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End the grace of a rotation
+         * @description The replaced string ends now. Nothing to end is fine too. Needs the permission `keys:write`.
+         */
+        delete: operations["endGrace"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{id}/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain a verdict
+         * @description What verify would say of this key now, check by check; by id, without the key string. Nothing is consumed or counted. Needs the permission `keys:read`.
+         */
+        post: operations["explainKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/bulk-revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke many keys
+         * @description By id or by owner, all or nothing, at most 10,000 at once. Needs the permission `keys:revoke`.
+         */
+        post: operations["bulkRevokeKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List workspaces
+         * @description Needs the permission `workspaces:read`.
+         */
+        get: operations["listWorkspaces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a workspace
+         * @description Needs the permission `workspaces:read`.
+         */
+        get: operations["getWorkspace"];
+        /**
+         * Create or replace a workspace
+         * @description Provisioning that can be repeated: what is left out gets its default. The id is yours. Needs the permission `workspaces:write`.
+         */
+        put: operations["putWorkspace"];
+        post?: never;
+        /**
+         * Delete a workspace
+         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Needs the permission `workspaces:write`.
+         */
+        delete: operations["deleteWorkspace"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a workspace
+         * @description A merge patch: what is left out stays, null clears, lists replace. Needs the permission `workspaces:write`.
+         */
+        patch: operations["updateWorkspace"];
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Suspend a workspace
+         * @description None of its keys is valid until it is resumed; in force once answered. Needs the permission `workspaces:write`.
+         */
+        post: operations["suspendWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workspaces/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a workspace
+         * @description Needs the permission `workspaces:write`.
+         */
+        post: operations["resumeWorkspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/management-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List management keys
+         * @description Needs the permission `management:write`.
+         */
+        get: operations["listManagementKeys"];
+        put?: never;
+        /**
+         * Create a management key
+         * @description The answer holds its string, for the only time. Needs the permission `management:write`.
+         */
+        post: operations["createManagementKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/management-keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a management key
+         * @description Needs the permission `management:write`.
+         */
+        get: operations["getManagementKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/management-keys/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate a management key
+         * @description The same key with a new string; the old one is valid until the grace ends. Needs the permission `management:write`.
+         */
+        post: operations["rotateManagementKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/management-keys/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a management key
+         * @description For good, and on every instance once answered. Needs the permission `management:write`.
+         */
+        post: operations["revokeManagementKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/{id}/usage": {
         parameters: {
             query?: never;
@@ -192,7 +448,7 @@ export interface components {
              */
             status: number;
             /**
-             * @description What went wrong, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, INTERNAL, OVERLOADED, UNAVAILABLE.
+             * @description What went wrong, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
@@ -329,6 +585,19 @@ export interface components {
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt: string | null;
+            /** @description How the presented string stands in a rotation of its key. */
+            rotation: {
+                /**
+                 * @description Whether the presented string is being replaced: its holder should switch.
+                 * @example false
+                 */
+                retiring: boolean;
+                /**
+                 * @description Until when a retiring string is valid.
+                 * @example null
+                 */
+                validUntil: string | null;
+            } | null;
             /**
              * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
              * @example req_4fQ2-1a
@@ -675,15 +944,325 @@ export interface components {
                 lastDeniedAt: string | null;
             };
             /**
-             * @description The key string. Shown here and never again: store it now.
+             * @description The key string. Shown here and never again: store it now. Null where the call was a repetition of one with the same Idempotency-Key: rotate with `graceSeconds: 0` and `supersede: true` if the first answer was lost.
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
-            key: string;
+            key: string | null;
         };
         /** @description One page of keys. */
         KeyPage: {
-            /** @description The keys, newest first. */
+            /** @description The keys, in the order of `sort`. */
             data: components["schemas"]["Key"][];
+            /**
+             * @description Pass it as `cursor` for the next page; null on the last.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description What a bulk revocation did. */
+        BulkRevocation: {
+            /**
+             * @description Whether nothing was changed.
+             * @example false
+             */
+            dryRun: boolean;
+            /**
+             * @description Keys that the filter names.
+             * @example 3
+             */
+            matched: number;
+            /**
+             * @description Those revoked before.
+             * @example 1
+             */
+            alreadyRevoked: number;
+            /**
+             * @description Those revoked by this call, or that would be.
+             * @example 2
+             */
+            revoked: number;
+            /**
+             * @description Their identifiers.
+             * @example [
+             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
+             *     ]
+             */
+            keyIds: string[];
+            /**
+             * @description Identifiers in `ids` of which the workspace has no key.
+             * @example []
+             */
+            missingIds: string[];
+        };
+        /** @description Why a key is valid or not. */
+        Explanation: {
+            /**
+             * @description Whether every check passes.
+             * @example false
+             */
+            valid: boolean;
+            /**
+             * @description The verdict: the first check that fails.
+             * @example EXPIRED
+             */
+            code: string;
+            /** @description Every check in its order, also after the first that fails. */
+            checks: {
+                /**
+                 * @description The verdict that this check stands for.
+                 * @example EXPIRED
+                 */
+                code: string;
+                /**
+                 * @description Whether it passes.
+                 * @example false
+                 */
+                passed: boolean;
+            }[];
+        };
+        /** @description The tenant that owns keys, and its policies. */
+        Workspace: {
+            /**
+             * @description Your own tenant's identifier.
+             * @example acme
+             */
+            id: string;
+            /**
+             * @description What people call it.
+             * @example Acme Inc.
+             */
+            name: string | null;
+            /**
+             * @description Known values: active, suspended.
+             * @example active
+             */
+            status: string;
+            /**
+             * @description False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go on working. Default: true.
+             * @example true
+             */
+            apiAccess: boolean;
+            /**
+             * @description How many keys may be neither revoked nor expired at a time. Default: null, no limit.
+             * @example 100
+             */
+            maxActiveKeys: number | null;
+            /**
+             * @description Whether every new key must expire. Default: false.
+             * @example false
+             */
+            requireExpiry: boolean;
+            /**
+             * @description The longest time from now to an expiry. Default: null, no limit.
+             * @example 7776000
+             */
+            maxLifetimeSeconds: number | null;
+            /**
+             * @description Whether a verification of a key that lists resources must name one. Default: false.
+             * @example false
+             */
+            requireResource: boolean;
+            /**
+             * @description The scopes that keys may have; others are refused. Default: null, any.
+             * @example [
+             *       {
+             *         "scope": "sources:read",
+             *         "title": "Read sources",
+             *         "description": "List and read."
+             *       }
+             *     ]
+             */
+            availableScopes: {
+                /**
+                 * @description The scope.
+                 * @example sources:read
+                 */
+                scope: string;
+                /**
+                 * Format: text
+                 * @description Its name for people.
+                 * @example Read sources
+                 */
+                title: string;
+                /**
+                 * Format: text
+                 * @description What it allows, for people.
+                 * @example List and read all sources.
+                 */
+                description: string;
+            }[] | null;
+            /**
+             * @description Whether what a key may do is fixed at its creation: then only `name`, `description` and `enabled` can change. Default: false.
+             * @example false
+             */
+            immutableKeys: boolean;
+            /**
+             * @description The prefix of keys that name none. Default: `ak_live`.
+             * @example ak_live
+             */
+            defaultPrefix: string;
+            /**
+             * @description When it was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * @description When it last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /** @description One page of workspaces. */
+        WorkspacePage: {
+            /** @description The workspaces, by id. */
+            data: components["schemas"]["Workspace"][];
+            /**
+             * @description Pass it as `cursor` for the next page; null on the last.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description What a caller authenticates to Keyward with, without its string. */
+        ManagementKey: {
+            /**
+             * @description Stable over rotations.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description The one workspace it works in; null: all of them.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description What people call it.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description How its string begins.
+             * @example kw_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description What it may do.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: string[];
+            /**
+             * @description Known values: active, expired, revoked.
+             * @example active
+             */
+            status: string;
+            /**
+             * @description When it expires; null: never.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * @description When it last authenticated a call, up to the last flush.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description Until when the string before the last rotation is valid; null: none.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            retiringUntil: string | null;
+            /**
+             * @description When it was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description When it was revoked; null: it was not.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked it.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+        };
+        /** @description A management key, with its string for the only time. */
+        IssuedManagementKey: {
+            /**
+             * @description Stable over rotations.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description The one workspace it works in; null: all of them.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description What people call it.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description How its string begins.
+             * @example kw_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description What it may do.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: string[];
+            /**
+             * @description Known values: active, expired, revoked.
+             * @example active
+             */
+            status: string;
+            /**
+             * @description When it expires; null: never.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * @description When it last authenticated a call, up to the last flush.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description Until when the string before the last rotation is valid; null: none.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            retiringUntil: string | null;
+            /**
+             * @description When it was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description When it was revoked; null: it was not.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked it.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Its string. Shown here and never again; null where the call was a repetition of one with the same Idempotency-Key.
+             * @example kw_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string | null;
+        };
+        /** @description One page of management keys. */
+        ManagementKeyPage: {
+            /** @description The management keys, newest first. */
+            data: components["schemas"]["ManagementKey"][];
             /**
              * @description Pass it as `cursor` for the next page; null on the last.
              * @example eyJhZnRlciI6Ii4uLiJ9
@@ -787,7 +1366,7 @@ export interface components {
              */
             time: string;
             /**
-             * @description What was done. Known values: key.created, key.updated, key.revoked, key.deleted.
+             * @description What was done. Known values: key.created, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked.
              * @example key.revoked
              */
             action: string;
@@ -919,6 +1498,11 @@ export interface operations {
                      */
                     key: string;
                     /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /**
                      * @description The key must have all of these scopes.
                      * @example [
                      *       "sources:read"
@@ -1017,7 +1601,85 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Keys on a page.
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+                /**
+                 * @description Only keys with one of these statuses. Default: all.
+                 * @example [
+                 *       "active",
+                 *       "scheduled"
+                 *     ]
+                 */
+                status?: ("active" | "scheduled" | "disabled" | "expired" | "revoked")[];
+                /**
+                 * @description Part of the name, in any case.
+                 * @example deploy
+                 */
+                search?: string;
+                /**
+                 * @description How the key string begins, as lists show it.
+                 * @example ak_live_4fQ2mX…
+                 */
+                start?: string;
+                /**
+                 * @description Whom the key belongs to in your system.
+                 * @example customer_42
+                 */
+                ownerId?: string;
+                /**
+                 * @description Keys that were given exactly this scope.
+                 * @example sources:read
+                 */
+                scope?: string;
+                /**
+                 * @description Keys with this prefix.
+                 * @example ak_live
+                 */
+                prefix?: string;
+                /**
+                 * @description Created at or after this time. RFC 3339.
+                 * @example 2030-01-31T12:00:00.000Z
+                 */
+                createdAfter?: string;
+                /**
+                 * @description Created before this time. RFC 3339.
+                 * @example 2030-01-31T12:00:00.000Z
+                 */
+                createdBefore?: string;
+                /**
+                 * @description Expires at or after this time. RFC 3339.
+                 * @example 2030-01-31T12:00:00.000Z
+                 */
+                expiresAfter?: string;
+                /**
+                 * @description Expires before this time. RFC 3339.
+                 * @example 2030-01-31T12:00:00.000Z
+                 */
+                expiresBefore?: string;
+                /**
+                 * @description Last found valid at or after this time. RFC 3339.
+                 * @example 2030-01-31T12:00:00.000Z
+                 */
+                lastUsedAfter?: string;
+                /**
+                 * @description Last found valid before this time. RFC 3339.
+                 * @example 2030-01-31T12:00:00.000Z
+                 */
+                lastUsedBefore?: string;
+                /**
+                 * @description True: never found valid so far.
+                 * @example true
+                 */
+                neverUsed?: boolean;
+                /**
+                 * @description Newest first, by name in any case, or the next to expire first.
+                 * @example -createdAt
+                 */
+                sort: "-createdAt" | "name" | "expiresAt";
+                /**
+                 * @description Entries on a page.
                  * @example 50
                  */
                 limit: number;
@@ -1070,6 +1732,15 @@ export interface operations {
                 };
             };
             /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1096,6 +1767,11 @@ export interface operations {
                      * @example CI deploys
                      */
                     name: string;
+                    /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
                     /**
                      * Format: text
                      * @description More about it.
@@ -1216,6 +1892,15 @@ export interface operations {
                 };
             };
             /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1226,6 +1911,15 @@ export interface operations {
             };
             /** @description An error, as RFC 9457 describes. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1246,7 +1940,13 @@ export interface operations {
     };
     getKey: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -1317,7 +2017,13 @@ export interface operations {
     };
     deleteKey: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -1374,6 +2080,15 @@ export interface operations {
                 };
             };
             /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1386,7 +2101,13 @@ export interface operations {
     };
     updateKey: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+            };
             header?: never;
             path: {
                 /**
@@ -1526,6 +2247,15 @@ export interface operations {
                 };
             };
             /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -1571,6 +2301,11 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /**
                      * Format: text
                      * @description Why, in a word that you can filter by.
                      * @example leaked
@@ -1593,6 +2328,378 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's identifier.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /**
+                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @example 86400
+                     */
+                    graceSeconds: number;
+                    /**
+                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @example false
+                     */
+                    supersede?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description A key, with its string for the only time. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endGrace: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description The key's identifier.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No string but the current one is valid. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's identifier.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /**
+                     * @description The key must have all of these scopes.
+                     * @example [
+                     *       "sources:read"
+                     *     ]
+                     */
+                    requiredScopes?: string[];
+                    /**
+                     * @description The key must have at least one of these scopes.
+                     * @example [
+                     *       "sources:read"
+                     *     ]
+                     */
+                    requiredAnyScope?: string[];
+                    /**
+                     * Format: text
+                     * @description What is to be touched; checked where the key lists resources.
+                     * @example project:alpha
+                     */
+                    resource?: string;
+                    /**
+                     * Format: ip-address
+                     * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                     * @example 203.0.113.7
+                     */
+                    ip?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Why a key is valid or not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
             /** @description An error, as RFC 9457 describes. */
@@ -1660,9 +2767,1409 @@ export interface operations {
             };
         };
     };
+    bulkRevokeKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /**
+                     * @description These keys. Give either `ids` or `ownerId`.
+                     * @example [
+                     *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
+                     *     ]
+                     */
+                    ids?: string[];
+                    /**
+                     * Format: text
+                     * @description Whom the key belongs to in your system.
+                     * @example customer_42
+                     */
+                    ownerId?: string;
+                    /**
+                     * @description Only say what would be revoked. Default: false.
+                     * @example true
+                     */
+                    dryRun?: boolean;
+                    /**
+                     * Format: text
+                     * @description Why, in a word that you can filter by.
+                     * @example leaked
+                     */
+                    reason?: string;
+                    /**
+                     * Format: text
+                     * @description Why, for people.
+                     * @example Found in a public repository.
+                     */
+                    note?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description What a bulk revocation did. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRevocation"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWorkspaces: {
+        parameters: {
+            query: {
+                /**
+                 * @description Entries on a page.
+                 * @example 50
+                 */
+                limit: number;
+                /**
+                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @example eyJhZnRlciI6Ii4uLiJ9
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of workspaces. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkspacePage"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The workspace's identifier: your own tenant's.
+                 * @example acme
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tenant that owns keys, and its policies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The workspace's identifier: your own tenant's.
+                 * @example acme
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description What people call it.
+                     * @example Acme Inc.
+                     */
+                    name?: string | null;
+                    /**
+                     * @description False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go on working. Default: true.
+                     * @example true
+                     */
+                    apiAccess?: boolean;
+                    /**
+                     * @description How many keys may be neither revoked nor expired at a time. Default: null, no limit.
+                     * @example 100
+                     */
+                    maxActiveKeys?: number | null;
+                    /**
+                     * @description Whether every new key must expire. Default: false.
+                     * @example false
+                     */
+                    requireExpiry?: boolean;
+                    /**
+                     * @description The longest time from now to an expiry. Default: null, no limit.
+                     * @example 7776000
+                     */
+                    maxLifetimeSeconds?: number | null;
+                    /**
+                     * @description Whether a verification of a key that lists resources must name one. Default: false.
+                     * @example false
+                     */
+                    requireResource?: boolean;
+                    /**
+                     * @description The scopes that keys may have; others are refused. Default: null, any.
+                     * @example [
+                     *       {
+                     *         "scope": "sources:read",
+                     *         "title": "Read sources",
+                     *         "description": "List and read."
+                     *       }
+                     *     ]
+                     */
+                    availableScopes?: {
+                        /**
+                         * @description The scope.
+                         * @example sources:read
+                         */
+                        scope: string;
+                        /**
+                         * Format: text
+                         * @description Its name for people.
+                         * @example Read sources
+                         */
+                        title: string;
+                        /**
+                         * Format: text
+                         * @description What it allows, for people.
+                         * @example List and read all sources.
+                         */
+                        description: string;
+                    }[] | null;
+                    /**
+                     * @description Whether what a key may do is fixed at its creation: then only `name`, `description` and `enabled` can change. Default: false.
+                     * @example false
+                     */
+                    immutableKeys?: boolean;
+                    /**
+                     * @description The prefix of keys that name none. Default: `ak_live`.
+                     * @example ak_live
+                     */
+                    defaultPrefix?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The tenant that owns keys, and its policies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description The tenant that owns keys, and its policies. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The workspace's identifier: your own tenant's.
+                 * @example acme
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The workspace's identifier: your own tenant's.
+                 * @example acme
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description What people call it.
+                     * @example Acme Inc.
+                     */
+                    name?: string | null;
+                    /**
+                     * @description False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go on working. Default: true.
+                     * @example true
+                     */
+                    apiAccess?: boolean;
+                    /**
+                     * @description How many keys may be neither revoked nor expired at a time. Default: null, no limit.
+                     * @example 100
+                     */
+                    maxActiveKeys?: number | null;
+                    /**
+                     * @description Whether every new key must expire. Default: false.
+                     * @example false
+                     */
+                    requireExpiry?: boolean;
+                    /**
+                     * @description The longest time from now to an expiry. Default: null, no limit.
+                     * @example 7776000
+                     */
+                    maxLifetimeSeconds?: number | null;
+                    /**
+                     * @description Whether a verification of a key that lists resources must name one. Default: false.
+                     * @example false
+                     */
+                    requireResource?: boolean;
+                    /**
+                     * @description The scopes that keys may have; others are refused. Default: null, any.
+                     * @example [
+                     *       {
+                     *         "scope": "sources:read",
+                     *         "title": "Read sources",
+                     *         "description": "List and read."
+                     *       }
+                     *     ]
+                     */
+                    availableScopes?: {
+                        /**
+                         * @description The scope.
+                         * @example sources:read
+                         */
+                        scope: string;
+                        /**
+                         * Format: text
+                         * @description Its name for people.
+                         * @example Read sources
+                         */
+                        title: string;
+                        /**
+                         * Format: text
+                         * @description What it allows, for people.
+                         * @example List and read all sources.
+                         */
+                        description: string;
+                    }[] | null;
+                    /**
+                     * @description Whether what a key may do is fixed at its creation: then only `name`, `description` and `enabled` can change. Default: false.
+                     * @example false
+                     */
+                    immutableKeys?: boolean;
+                    /**
+                     * @description The prefix of keys that name none. Default: `ak_live`.
+                     * @example ak_live
+                     */
+                    defaultPrefix?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The tenant that owns keys, and its policies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suspendWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The workspace's identifier: your own tenant's.
+                 * @example acme
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tenant that owns keys, and its policies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeWorkspace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The workspace's identifier: your own tenant's.
+                 * @example acme
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tenant that owns keys, and its policies. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listManagementKeys: {
+        parameters: {
+            query: {
+                /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+                /**
+                 * @description Entries on a page.
+                 * @example 50
+                 */
+                limit: number;
+                /**
+                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @example eyJhZnRlciI6Ii4uLiJ9
+                 */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of management keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKeyPage"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createManagementKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: text
+                     * @description What people call it.
+                     * @example API gateway
+                     */
+                    name: string;
+                    /**
+                     * @description What the key may do; nobody grants more than they hold. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:write.
+                     * @example [
+                     *       "keys:verify"
+                     *     ]
+                     */
+                    permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:write")[];
+                    /**
+                     * @description The one workspace it works in; null: all of them. Default: the caller's own.
+                     * @example acme
+                     */
+                    workspaceId?: string | null;
+                    /**
+                     * Format: instant
+                     * @description Valid until just before this time; must lie ahead. RFC 3339.
+                     * @example 2030-01-31T12:00:00.000Z
+                     */
+                    expiresAt?: string;
+                    /**
+                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @example 2592000
+                     */
+                    expiresInSeconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description A management key, with its string for the only time. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedManagementKey"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getManagementKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The management key's identifier.
+                 * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a caller authenticates to Keyward with, without its string. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKey"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateManagementKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The management key's identifier.
+                 * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @example 86400
+                     */
+                    graceSeconds: number;
+                    /**
+                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @example false
+                     */
+                    supersede?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description A management key, with its string for the only time. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedManagementKey"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeManagementKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The management key's identifier.
+                 * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a caller authenticates to Keyward with, without its string. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKey"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getKeyUsage: {
         parameters: {
             query: {
+                /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
                 /**
                  * @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
@@ -1751,6 +4258,11 @@ export interface operations {
         parameters: {
             query: {
                 /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+                /**
                  * @description Only this action.
                  * @example key.revoked
                  */
@@ -1781,7 +4293,7 @@ export interface operations {
                  */
                 before?: string;
                 /**
-                 * @description Events on a page.
+                 * @description Entries on a page.
                  * @example 50
                  */
                 limit: number;
