@@ -40,6 +40,7 @@ import {
   checkLifetime,
   checkMutability,
   checkScopes,
+  holdPolicies,
   policiesOf,
   requireApiAccess,
   requireRoom,
@@ -81,7 +82,7 @@ export class KeyService {
     const issued = await issuer.issue(prefix);
     return changes.run(call, async (change) => {
       const { tx, at } = change;
-      const policies = await policiesOf(tx, workspaceId);
+      const policies = await holdPolicies(tx, workspaceId);
       requireApiAccess(policies);
       checkScopes(policies, input.scopes ?? []);
       const wished = lifetime({ notBefore: null, expiresAt: null }, input, at);

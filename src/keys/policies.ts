@@ -19,6 +19,22 @@ export async function policiesOf(db: Orm | Transaction, id: string): Promise<Wor
   return found;
 }
 
+/**
+ * The policies for a key that is being made, held until the transaction ends: the workspace can be
+ * neither deleted nor changed before the key is there. Where room will be counted the row is locked
+ * for that at once, so that no two who hold it wait for each other.
+ */
+export async function holdPolicies(tx: Transaction, id: string): Promise<WorkspacePolicies> {
+  const { maxActiveKeys } = await policiesOf(tx, id);
+  const [held] = await tx
+    .select()
+    .from(workspaces)
+    .where(and(eq(workspaces.id, id), isNull(workspaces.deletedAt)))
+    .for(maxActiveKeys === null ? 'key share' : 'update');
+  if (!held) throw new Problem('NOT_FOUND');
+  return held;
+}
+
 /** The plan gate: new key strings are made only where the workspace has API access. */
 export function requireApiAccess({ apiAccess }: WorkspacePolicies): void {
   if (!apiAccess) throw new Problem('UPGRADE_REQUIRED');

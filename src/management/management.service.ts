@@ -21,13 +21,13 @@ import type {
 } from './management.schemas.ts';
 import {
   findManagementKey,
+  holdWorkspace,
   insertManagementKey,
   listManagementKeys,
   lockManagementKey,
   type ManagementRecord,
   type ManagementRow,
   updateManagementKey,
-  workspaceExists,
 } from './management.store.ts';
 
 const LIST = 'management-keys';
@@ -171,7 +171,7 @@ function requireAll({ permissions }: Caller, wanted: readonly string[]): void {
 }
 
 async function requireWorkspace({ tx }: Change, id: string | null): Promise<void> {
-  if (id === null || (await workspaceExists(tx, id))) return;
+  if (id === null || (await holdWorkspace(tx, id))) return;
   throw new Problem('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 

@@ -71,11 +71,13 @@ export async function updateManagementKey(
     .where(eq(managementKeys.id, id));
 }
 
-export async function workspaceExists(tx: Transaction, id: string): Promise<boolean> {
+/** Held until the transaction ends: it cannot be deleted before what is made for it is there. */
+export async function holdWorkspace(tx: Transaction, id: string): Promise<boolean> {
   const found = await tx
     .select({ id: workspaces.id })
     .from(workspaces)
-    .where(and(eq(workspaces.id, id), isNull(workspaces.deletedAt)));
+    .where(and(eq(workspaces.id, id), isNull(workspaces.deletedAt)))
+    .for('key share');
   return found.length === 1;
 }
 

@@ -84,12 +84,14 @@ export class WorkspaceService {
       const row = { id: visible(call, id), ...fields, createdAt: at, updatedAt: at };
       const isNew = call.ifMatch === null && (await insertWorkspace(tx, row));
       const current = await lockWorkspace(tx, id);
-      if (!current) throw new Problem('PRECONDITION_FAILED');
-      if (isNew) return created(change, current);
-      requireMatch(call, etagOf(current));
-      if (!current.deletedAt) return answer(await apply(change, 'updated', current, fields));
-      const again = { ...fields, status: 'active' as const, deletedAt: null, createdAt: at };
-      return { ...answer(await apply(change, 'created', current, again)), created: true };
+      if (current && isNew) return created(change, current);
+      if (current && !current.deletedAt) {
+        requireMatch(call, etagOf(current));
+        return answer(await apply(change, 'updated', current, fields));
+      }
+      if (call.ifMatch !== null) throw new Problem('PRECONDITION_FAILED');
+      const again = { ...row, status: 'active' as const, deletedAt: null };
+      return created(change, await updateWorkspace(tx, id, again));
     });
   }
 

@@ -1,0 +1,122 @@
+import { afterAll, beforeAll } from 'vitest';
+import type { Permission } from '../../src/domain/caller.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { type Answer, type CallOptions, type Instance, launch } from './instance.ts';
+
+/** Two instances on one fresh database. */
+export class Pair {
+  #database: TestDatabase | undefined;
+  #instances: readonly Instance[] = [];
+
+  async start(): Promise<void> {
+    this.#database = await createTestDatabase();
+    this.#instances = [await launch(this.#database.url), await launch(this.#database.url)];
+  }
+
+  async stop(): Promise<void> {
+    for (const instance of this.#instances) await instance.stop();
+    await this.#database?.drop();
+  }
+
+  get first(): Instance {
+    return this.#instance(0);
+  }
+
+  get second(): Instance {
+    return this.#instance(1);
+  }
+
+  get databaseUrl(): string {
+    if (!this.#database) throw new Error('the pair has not been started');
+    return this.#database.url;
+  }
+
+  /** Time goes on for both. */
+  advance(ms: number): void {
+    for (const instance of this.#instances) instance.advance(ms);
+  }
+
+  /** Writes all counters. */
+  async flush(): Promise<void> {
+    for (const { service } of this.#instances) await service.inside.flusher.flush();
+  }
+
+  #instance(index: number): Instance {
+    const instance = this.#instances[index];
+    if (!instance) throw new Error('the pair has not been started');
+    return instance;
+  }
+}
+
+/** A pair for the tests of the file or block that this is called in. */
+export function usePair(): Pair {
+  const pair = new Pair();
+  beforeAll(() => pair.start());
+  afterAll(() => pair.stop());
+  return pair;
+}
+
+export interface ManagementWish {
+  permissions: readonly Permission[];
+  workspaceId?: string | null;
+  expiresInSeconds?: number;
+}
+
+/** A management key that the root key makes. */
+export async function createManagementKey(instance: Instance, wish: ManagementWish) {
+  const body = { name: 'a management key', ...wish };
+  const answer = await instance.call('POST', '/v1/management-keys', { body });
+  if (answer.status !== 201) throw new Error(`no management key: ${answer.text}`);
+  return { id: String(answer.body.id), key: String(answer.body.key) };
+}
+
+/** A workspace, new or as it was before but for what is wished. */
+export async function putWorkspace(instance: Instance, id: string, body: object = {}) {
+  const answer = await instance.call('PUT', `/v1/workspaces/${id}`, { body });
+  if (answer.status > 201) throw new Error(`no workspace: ${answer.text}`);
+  return answer;
+}
+
+/** The audit entries of one thing, newest first. */
+export async function auditOf(instance: Instance, targetId: string, workspaceId = 'default') {
+  const url = `/v1/audit-events?targetId=${targetId}&workspaceId=${workspaceId}`;
+  const { body } = await instance.call('GET', url);
+  return body.data;
+}
+
+/** As one who obeys `Retry-After`: calls again where the instance has too much to do. */
+export async function persist(
+  instance: Instance,
+  method: string,
+  url: string,
+  options: CallOptions,
+): Promise<Answer> {
+  for (;;) {
+    const answer = await instance.call(method, url, options);
+    if (answer.status !== 503) return answer;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** The same call many times at once, half of them to each instance. */
+export function storm(
+  pair: Pair,
+  calls: number,
+  call: (instance: Instance, index: number) => Promise<Answer>,
+): Promise<Answer[]> {
+  return Promise.all(
+    Array.from({ length: calls }, (_, index) =>
+      call(index % 2 === 0 ? pair.first : pair.second, index),
+    ),
+  );
+}
+
+/** How often each outcome occurred: by status and, where it is an error, by its code. */
+export function tally(answers: readonly Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { status, body } of answers) {
+    const outcome = status < 400 ? `${status}` : `${status} ${body.code}`;
+    counts[outcome] = (counts[outcome] ?? 0) + 1;
+  }
+  return counts;
+}
