@@ -9,6 +9,8 @@ const DAY_MS = 86_400_000;
 const WIDTH_MS = { hour: 3_600_000, day: DAY_MS };
 const LONGEST_DAYS = { hour: 35, day: 400 };
 const DEFAULT_DAYS = 30;
+/** Rounding up stays within years of four digits, which Postgres and Date write alike. */
+const LAST_END = Date.UTC(9999, 11, 31);
 
 /** Reads what the counters have written. */
 export class UsageService {
@@ -39,6 +41,7 @@ function rangeOf({ from, to, granularity }: UsageQuery, now: number): Range {
   const end = Math.ceil((to === undefined ? now : Date.parse(to)) / width) * width;
   const wished = from === undefined ? end - DEFAULT_DAYS * DAY_MS : Date.parse(from);
   const start = Math.floor(wished / width) * width;
+  if (end > LAST_END) throw invalid('/query/to', 'must not be later than 9999-12-31');
   if (start >= end) throw invalid('/query/from', 'must be earlier than `to`');
   if (end - start > LONGEST_DAYS[granularity] * DAY_MS) {
     const longest = LONGEST_DAYS[granularity];
