@@ -17,8 +17,8 @@ export async function rootClient({ url }: { url: string }, dataDirectory: string
 
 export async function createKey(client: KeywardClient, name: string) {
   const { data, error } = await client.POST('/v1/keys', { body: { name } });
-  if (!data) throw new Error(`no key was created: ${error.detail}`);
-  return data;
+  if (!data?.key) throw new Error(`no key was created: ${error?.detail}`);
+  return { id: data.id, key: data.key };
 }
 
 export async function verdictOf(client: KeywardClient, key: string) {

@@ -12,7 +12,7 @@ const STARTED = /Keyward listens on (http:\S+)/;
 
 type Settings = Record<string, string>;
 
-export interface Ended {
+interface Ended {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
