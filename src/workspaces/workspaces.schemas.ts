@@ -73,15 +73,32 @@ export type WorkspaceInput = Static<typeof WorkspaceInput>;
 const time = (description: string) =>
   Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
 
+/** As it is given, but for the formats, which only checks of input know. */
+const ShownScope = Type.Object({
+  scope: Type.String({ description: 'The scope.', examples: ['sources:read'] }),
+  title: Type.String({ description: 'Its name for people.', examples: ['Read sources'] }),
+  description: Type.String({
+    description: 'What it allows, for people.',
+    examples: ['List and read all sources.'],
+  }),
+});
+
 export const Workspace = Type.Object(
   {
     id: Type.String({ description: "Your own tenant's identifier.", examples: ['acme'] }),
-    name: Name,
+    name: nullable(Type.String(), {
+      description: 'What people call it.',
+      examples: ['Acme Inc.'],
+    }),
     status: Type.String({
       description: 'Known values: active, suspended.',
       examples: ['active'],
     }),
     ...policies,
+    availableScopes: nullable(Type.Array(ShownScope), {
+      description: 'The scopes that keys may have; others are refused. Null: any.',
+      examples: [null],
+    }),
     createdAt: time('When it was created, RFC 3339 in UTC.'),
     updatedAt: time('When it last changed.'),
   },

@@ -1,0 +1,59 @@
+import type { Permission } from '../../src/domain/caller.ts';
+
+/** What each call of the API needs, by `operationId`; null: nothing. */
+export const PERMISSION_OF: Record<string, Permission | null> = {
+  verifyKey: 'keys:verify',
+  createKey: 'keys:write',
+  listKeys: 'keys:read',
+  getKey: 'keys:read',
+  updateKey: 'keys:write',
+  revokeKey: 'keys:revoke',
+  deleteKey: 'keys:revoke',
+  rotateKey: 'keys:write',
+  endGrace: 'keys:write',
+  explainKey: 'keys:read',
+  bulkRevokeKeys: 'keys:revoke',
+  getKeyUsage: 'usage:read',
+  listWorkspaces: 'workspaces:read',
+  getWorkspace: 'workspaces:read',
+  putWorkspace: 'workspaces:write',
+  updateWorkspace: 'workspaces:write',
+  suspendWorkspace: 'workspaces:write',
+  resumeWorkspace: 'workspaces:write',
+  deleteWorkspace: 'workspaces:write',
+  createManagementKey: 'management:write',
+  listManagementKeys: 'management:write',
+  getManagementKey: 'management:write',
+  rotateManagementKey: 'management:write',
+  revokeManagementKey: 'management:write',
+  listAuditEvents: 'audit:read',
+};
+
+interface Described {
+  operationId?: string;
+  requestBody?: unknown;
+}
+
+export interface Operation {
+  id: string;
+  method: string;
+  /** With `{parameters}`. */
+  path: string;
+  hasBody: boolean;
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head', 'trace'];
+
+/** Every call that an OpenAPI document describes. */
+export function operationsOf(paths: Record<string, Record<string, Described>>): Operation[] {
+  return Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item)
+      .filter(([method]) => METHODS.includes(method))
+      .map(([method, { operationId, requestBody }]) => ({
+        id: operationId ?? `${method} ${path}`,
+        method: method.toUpperCase(),
+        path,
+        hasBody: requestBody !== undefined,
+      })),
+  );
+}
