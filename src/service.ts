@@ -15,6 +15,8 @@ import { migrationsCheck } from './http/health.ts';
 import { KeyService } from './keys/keys.service.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import { Consumer } from './limits/consumer.ts';
+import { Limiter } from './limits/limiter.ts';
 import { ManagementService } from './management/management.service.ts';
 import { Hasher } from './secrets/hasher.ts';
 import { Issuer } from './secrets/issuer.ts';
@@ -72,7 +74,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const checksumKey = await readChecksumKey(database);
   await dropFutureRows(orm);
 
-  const clock = new Clock(options.clockOffset);
+  const clockOffset = options.clockOffset ?? (() => 0);
+  const clock = new Clock(clockOffset);
   const pepper = config.secret === undefined ? null : new Pepper(config.secret);
   const hasher = new Hasher(config.argon2);
   const issuer = new Issuer(hasher, pepper, checksumKey);
@@ -97,7 +100,12 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     log,
   );
   const engine = { states, prover, usage: counters, clock, checksumKey };
-  const verifier = new Verifier(engine);
+  const limits = new Limiter(
+    new Consumer(database, instance, clockOffset),
+    () => fence.incarnation,
+  );
+  fence.listen(limits);
+  const verifier = new Verifier({ ...engine, limits });
   const authenticator = new Authenticator(engine, config.rootKey);
 
   const changes = new Changes(orm, clock, pepper);

@@ -31,6 +31,11 @@ export const ListAuditEvents = Type.Object(
 );
 export type ListAuditEvents = Static<typeof ListAuditEvents>;
 
+const Hash = Type.String({
+  description: 'Links this entry to the one before it: a change, gap or reorder breaks the chain.',
+  examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+});
+
 export const AuditEvent = Type.Object(
   {
     id: Type.String({ description: "The event's identifier.", examples: ['evt_2Lx7Yb2kQm4Xc9'] }),
@@ -45,7 +50,7 @@ export const AuditEvent = Type.Object(
     }),
     action: Type.String({
       description:
-        'What was done. Known values: key.created, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked.',
+        'What was done. Known values: key.created, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.',
       examples: ['key.revoked'],
     }),
     actor: ref(ActorSchema),
@@ -72,11 +77,7 @@ export const AuditEvent = Type.Object(
       description: 'Where that call came from.',
       examples: ['203.0.113.7'],
     }),
-    hash: Type.String({
-      description:
-        'Links this entry to the one before it: a change, gap or reorder breaks the chain.',
-      examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
-    }),
+    hash: Hash,
   },
   { $id: 'AuditEvent', description: 'One change, on the record.' },
 );
@@ -90,3 +91,20 @@ export const AuditEventPage = Type.Object(
   { $id: 'AuditEventPage', description: 'One page of audit events.' },
 );
 export type AuditEventPage = Static<typeof AuditEventPage>;
+
+export const AuditHead = Type.Object(
+  {
+    workspaceId: Type.String({ description: 'Whose log it is.', examples: ['default'] }),
+    sequence: Type.Integer({
+      description: 'The place of the newest entry; 0 while the log is empty.',
+      examples: [17],
+    }),
+    hash: Hash,
+    time: Type.String({
+      description: 'When this was read, RFC 3339 in UTC.',
+      examples: ['2026-01-31T12:00:00.000Z'],
+    }),
+  },
+  { $id: 'AuditHead', description: 'The end of an audit log, to be kept elsewhere.' },
+);
+export type AuditHead = Static<typeof AuditHead>;

@@ -115,6 +115,15 @@ export const keys = pgTable(
     enabled: boolean('enabled').notNull(),
     notBefore: instant('not_before'),
     expiresAt: instant('expires_at'),
+    /** Rate limits, one in each place: its name, units in a window, and the window's length. */
+    limitNames: text('limit_names').array().notNull().default([]),
+    limitUnits: bigint('limit_units', { mode: 'number' }).array().notNull().default([]),
+    limitWindows: integer('limit_windows').array().notNull().default([]),
+    /** Whether verifications cost credits; the balance is in `key_consumption`. */
+    creditsLimited: boolean('credits_limited').notNull().default(false),
+    refillInterval: text('refill_interval', { enum: ['daily', 'monthly'] }),
+    refillAmount: count('refill_amount'),
+    refillDay: integer('refill_day'),
     /** Counts the changes: the ETag. */
     revision: integer('revision').notNull().default(1),
     /** The lowest policy version that an instance must know to judge this key. */
@@ -157,6 +166,24 @@ export const secrets = pgTable(
     check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
   ],
 );
+
+/**
+ * What a key has consumed: its credits and all its windows in one row, so that all or nothing is
+ * one row. Written by the function `consume_limits`; times are epoch milliseconds.
+ */
+export const keyConsumption = pgTable('key_consumption', {
+  keyId: text('key_id').primaryKey(),
+  credits: count('credits'),
+  /** When the balance was last set by a refill, or its schedule by hand. */
+  refilledMs: count('refilled_ms').notNull().default(0),
+  lastMs: count('last_ms').notNull().default(0),
+  names: text('names').array().notNull().default([]),
+  windows: integer('windows').array().notNull().default([]),
+  /** The newest slice of each window. */
+  slices: bigint('slices', { mode: 'number' }).array().notNull().default([]),
+  /** 21 slices of each window, a ring by slice number. */
+  counts: bigint('counts', { mode: 'number' }).array().notNull().default([]),
+});
 
 /** Keyed proofs of secrets: a fast stand-in for argon2 while KEYWARD_SECRET stays the same. */
 export const secretProofs = pgTable('secret_proofs', {
@@ -211,6 +238,8 @@ export const batchSequences = pgTable(
     instance: uuid('instance').notNull(),
     lane: text('lane').notNull(),
     sequence: count('sequence').notNull(),
+    /** What the batch answered, for a caller who did not get to hear it. */
+    answer: text('answer'),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.instance, table.lane] })],

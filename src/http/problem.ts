@@ -19,6 +19,7 @@ export const PROBLEMS = {
   KEY_EXPIRED: [409, 'The key has expired; extend it first.'],
   KEY_IMMUTABLE: [409, "The workspace does not let this field change after the key's creation."],
   KEY_LIMIT_REACHED: [409, 'The workspace has as many active keys as it may have.'],
+  CREDITS_UNLIMITED: [409, 'The credits of this key are not limited; set `credits` first.'],
   ROTATION_UNDER_WAY: [409, 'A rotation is under way; end its grace, or send `supersede: true`.'],
   DEFAULT_WORKSPACE: [409, 'The workspace `default` cannot be deleted.'],
   TOO_MANY_KEYS: [409, 'More keys match than one call may revoke; narrow the filter.'],

@@ -198,3 +198,24 @@ export const Question = {
     }),
   ),
 };
+
+/** How a rate limit is shown. */
+export const rateLimitFields = {
+  name: Type.String({ description: 'Its name.', examples: ['per-minute'] }),
+  limit: Type.Integer({ description: 'Units in any window.', examples: [100] }),
+  windowSeconds: Type.Integer({ description: "The window's length.", examples: [60] }),
+  remaining: Type.Integer({ description: 'Units left now.', examples: [99] }),
+  resetAt: nullable(Type.String(), {
+    description: 'When the oldest spent units come back; null: none is spent.',
+    examples: ['2026-01-31T12:01:00.000Z'],
+  }),
+};
+
+export const Cost = Type.Integer({
+  minimum: 0,
+  maximum: 1_000_000,
+  description:
+    "What the verification takes of the key's limits and credits. 0 looks without spending. " +
+    'Default: 1.',
+  examples: [1],
+});

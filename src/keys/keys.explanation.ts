@@ -1,17 +1,25 @@
 import { explain, type KeyPolicy, type Question } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
+import { presentCredits, presentLimits } from './keys.limits.ts';
 import type { Explanation } from './keys.schemas.ts';
-import type { KeyRow } from './keys.store.ts';
+import type { KeyRecord, KeyRow } from './keys.store.ts';
 import type { WorkspacePolicies } from './policies.ts';
 
 /** What each check would say now, for an operator who asks why. Nothing is consumed or counted. */
 export function explainKey(
-  key: KeyRow,
+  { key, consumption }: KeyRecord,
   workspace: WorkspacePolicies,
-  question: Question,
+  question: Question & { cost?: number },
   now: number,
 ): Explanation {
-  const checks = explain(policyOf(key, workspace), question, now);
+  const { cost = 1 } = question;
+  const units = presentLimits(key, consumption, now);
+  const credits = presentCredits(key, consumption, now);
+  const checks = [
+    ...explain(policyOf(key, workspace), question, now),
+    { code: 'RATE_LIMITED', passed: cost === 0 || units.every((u) => u.remaining >= cost) },
+    { code: 'CREDITS_EXHAUSTED', passed: !credits || cost === 0 || credits.remaining >= cost },
+  ];
   const failed = checks.find((check) => !check.passed);
   return { valid: !failed, code: failed?.code ?? 'VALID', checks };
 }

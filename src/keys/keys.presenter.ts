@@ -1,15 +1,20 @@
 import { pickChanged } from '../changes/difference.ts';
+import { limitsOf } from '../domain/limits.ts';
 import { keyStatus } from '../domain/status.ts';
+import { presentCredits, presentLimits } from './keys.limits.ts';
 import type { Key } from './keys.schemas.ts';
 import type { KeyRecord, KeyRow, SecretRow } from './keys.store.ts';
 
 /** How a key is shown. */
-export function presentKey({ key, use, secrets }: KeyRecord, now: number): Key {
+export function presentKey(record: KeyRecord, now: number): Key {
+  const { key, use, secrets, consumption } = record;
   const live = secrets.filter(({ validUntil }) => !validUntil || validUntil.getTime() > now);
   return {
     ...presentFields(key),
     status: keyStatus(key, now),
     start: live[0]?.start ?? '',
+    rateLimits: presentLimits(key, consumption, now),
+    credits: presentCredits(key, consumption, now),
     createdBy: key.createdBy,
     revokedBy: key.revokedBy,
     secrets: live.map(presentSecret),
@@ -28,7 +33,19 @@ export function etagOf(key: KeyRow): string {
 
 /** What an audit entry says of a change. */
 export function keyDifference(previous: KeyRow | null, next: KeyRow) {
-  return pickChanged(previous && presentFields(previous), presentFields(next));
+  return pickChanged(previous && auditFields(previous), auditFields(next));
+}
+
+/** Balances and windows are not part of it: verifications change those. */
+function auditFields(key: KeyRow) {
+  const { refillInterval: interval, refillAmount: amount, refillDay: dayOfMonth } = key;
+  const limits = limitsOf(key.limitNames, key.limitUnits, key.limitWindows);
+  return {
+    ...presentFields(key),
+    rateLimits: limits.map((limit) => ({ ...limit })),
+    creditsLimited: key.creditsLimited,
+    refill: interval && { interval, amount, dayOfMonth },
+  };
 }
 
 function presentFields(key: KeyRow) {

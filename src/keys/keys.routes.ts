@@ -8,6 +8,7 @@ import { bulkRevoke } from './bulk-revocation.ts';
 import {
   BulkRevocation,
   BulkRevoke,
+  ChangeCredits,
   CreateKey,
   ExplainKey,
   Explanation,
@@ -200,6 +201,26 @@ export function keyRoutes(app: App, keys: KeyService, changes: Changes): void {
     async (request, reply) => {
       await keys.endGrace(callOf(request), { ...request.params, ...request.query });
       return reply.status(204).send(null);
+    },
+  );
+
+  app.post(
+    '/v1/keys/:id/credits',
+    {
+      config: { permission: 'keys:write' },
+      schema: {
+        operationId: 'changeCredits',
+        tags,
+        summary: "Change a key's credits",
+        description: 'Adds to, subtracts from or sets the balance. In force once answered.',
+        params: KeyPath,
+        body: ChangeCredits,
+        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415, 422),
+      },
+    },
+    async (request, reply) => {
+      const name = { ...request.params, workspaceId: request.body.workspaceId };
+      return send(reply, await keys.credits(callOf(request), name, request.body));
     },
   );
 

@@ -5,6 +5,7 @@ import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
 import { KEY_STATUSES } from '../domain/status.ts';
 import {
   ActorSchema,
+  Cost,
   Cursor,
   ExpiresInSeconds,
   instant,
@@ -13,6 +14,7 @@ import {
   PageLimit,
   Question,
   RotationGrace,
+  rateLimitFields,
   ref,
   text,
   WorkspaceId,
@@ -69,6 +71,86 @@ const Metadata = Type.Unsafe<JsonObject>({
   examples: [{ plan: 'pro' }],
 });
 
+const RateLimits = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({
+        pattern: '^[a-z][a-z0-9_-]{0,31}$',
+        description: 'Its name, unique within the key.',
+        examples: ['per-minute'],
+      }),
+      limit: Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        description: 'Units in any interval of the length; 0 lets nothing through.',
+        examples: [100],
+      }),
+      windowSeconds: Type.Integer({
+        minimum: 1,
+        maximum: 2_592_000,
+        description: 'The length, 1 second to 30 days.',
+        examples: [60],
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  {
+    maxItems: 5,
+    description: 'Up to 5; a verification must fit into all of them. Default: none.',
+    examples: [[{ name: 'per-minute', limit: 100, windowSeconds: 60 }]],
+  },
+);
+const Refill = Type.Object(
+  {
+    interval: Type.Unsafe<'daily' | 'monthly'>({
+      type: 'string',
+      enum: ['daily', 'monthly'],
+      description: 'At 00:00 UTC each day, or once a month.',
+      examples: ['monthly'],
+    }),
+    amount: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000_000_000,
+      description: 'What the balance is set to.',
+      examples: [1000],
+    }),
+    dayOfMonth: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 31,
+        description: 'For `monthly`: the day; the last of a shorter month. Default: 1.',
+        examples: [1],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+const Credits = Type.Object(
+  {
+    remaining: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000_000_000,
+        description:
+          'The balance. Needed where it is not limited yet; when left out in a change, it stays.',
+        examples: [1000],
+      }),
+    ),
+    refill: Type.Optional(
+      nullable(Refill, {
+        description: 'When the balance is set anew; null or left out: never.',
+        examples: [{ interval: 'monthly', amount: 1000, dayOfMonth: 1 }],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Credits = Static<typeof Credits>;
+const CreditsSetting = nullable(Credits, {
+  description: 'How many verifications are left. Null: not limited. Default: null.',
+  examples: [{ remaining: 1000 }],
+});
+
 export const CreateKey = Type.Object(
   {
     name: Name,
@@ -90,6 +172,8 @@ export const CreateKey = Type.Object(
     notBefore: Type.Optional(NotBefore),
     expiresAt: Type.Optional(ExpiresAt),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    rateLimits: Type.Optional(RateLimits),
+    credits: Type.Optional(CreditsSetting),
     metadata: Type.Optional(Metadata),
     enabled: Type.Optional(Enabled),
   },
@@ -108,6 +192,8 @@ export const PatchKey = Type.Object(
     notBefore: Type.Optional(nullable(NotBefore)),
     expiresAt: Type.Optional(nullable(ExpiresAt)),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    rateLimits: Type.Optional(RateLimits),
+    credits: Type.Optional(CreditsSetting),
     metadata: Type.Optional(
       nullable(Metadata, { description: 'Merged name by name; a null value removes its name.' }),
     ),
@@ -127,6 +213,26 @@ export const RevokeKey = Type.Object(
   { additionalProperties: false },
 );
 export type RevokeKey = Static<typeof RevokeKey>;
+
+export const ChangeCredits = Type.Object(
+  {
+    workspaceId: Type.Optional(WorkspaceId),
+    operation: Type.Unsafe<'add' | 'subtract' | 'set'>({
+      type: 'string',
+      enum: ['add', 'subtract', 'set'],
+      description: 'What to do with the balance; `subtract` stops at 0.',
+      examples: ['add'],
+    }),
+    amount: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000_000_000,
+      description: 'How many credits.',
+      examples: [500],
+    }),
+  },
+  { additionalProperties: false },
+);
+export type ChangeCredits = Static<typeof ChangeCredits>;
 
 export const RotateKey = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId), ...RotationGrace.properties },
@@ -182,7 +288,7 @@ export const BulkRevocation = Type.Object(
 export type BulkRevocation = Static<typeof BulkRevocation>;
 
 export const ExplainKey = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), ...Question },
+  { workspaceId: Type.Optional(WorkspaceId), ...Question, cost: Type.Optional(Cost) },
   { additionalProperties: false },
 );
 export type ExplainKey = Static<typeof ExplainKey>;
@@ -289,6 +395,34 @@ const keyFields = {
   }),
   notBefore: maybeTime('Not valid before this time; null: at once.'),
   expiresAt: maybeTime('Valid until just before this time; null: for ever.'),
+  rateLimits: Type.Array(Type.Object(rateLimitFields), {
+    description: 'Its rate limits and how they stand.',
+    examples: [[]],
+  }),
+  credits: nullable(
+    Type.Object({
+      remaining: Type.Integer({ description: 'Credits left.', examples: [1000] }),
+      refill: nullable(
+        Type.Object({
+          interval: Type.String({
+            description: 'Known values: daily, monthly.',
+            examples: ['monthly'],
+          }),
+          amount: Type.Integer({ description: 'What it sets the balance to.', examples: [1000] }),
+          dayOfMonth: nullable(Type.Integer(), {
+            description: 'The day of a monthly refill; null for a daily one.',
+            examples: [1],
+          }),
+          nextAt: Type.String({
+            description: 'When it is due next.',
+            examples: ['2026-02-01T00:00:00.000Z'],
+          }),
+        }),
+        { description: 'When the balance is set anew; null: never.' },
+      ),
+    }),
+    { description: 'Its credits; null: not limited.' },
+  ),
   metadata: Type.Record(Type.String(), Type.Unknown(), {
     description: 'Anything of yours.',
     examples: [{ plan: 'pro' }],

@@ -11,9 +11,11 @@ import type { Issuer } from '../secrets/issuer.ts';
 import { endGrace, rotateSecret } from '../secrets/rotation.ts';
 import { insertSecret } from '../secrets/secrets.store.ts';
 import { explainKey } from './keys.explanation.ts';
+import { changeCredits, limitColumns, prepareConsumption } from './keys.limits.ts';
 import { listKeys, listName } from './keys.listing.ts';
 import { etagOf, keyDifference, presentKey } from './keys.presenter.ts';
 import type {
+  ChangeCredits,
   CreateKey,
   ExplainKey,
   Explanation,
@@ -88,8 +90,9 @@ export class KeyService {
       const wished = lifetime({ notBefore: null, expiresAt: null }, input, at);
       checkLifetime(policies, wished, at);
       await requireRoom(change, workspaceId);
-      const own = { workspaceId, prefix, ...wished };
+      const own = { workspaceId, prefix, ...wished, ...limitColumns(null, input) };
       const key = await insertKey(tx, { ...newKey(call, input, at), ...own });
+      await prepareConsumption(change, key, input.credits);
       await insertSecret(tx, { keyId: key.id, workspaceId }, issued, at);
       record(change, 'created', null, key);
       return this.#issued(change, key, issued.key);
@@ -129,7 +132,25 @@ export class KeyService {
       if (isExpired(key, change.at) && !isExpired(wished, change.at)) {
         await requireRoom(change, key.workspaceId);
       }
-      return apply(change, 'updated', key, changes);
+      const updated = await apply(change, 'updated', key, changes);
+      if (patch.rateLimits || patch.credits) {
+        await prepareConsumption(change, updated, patch.credits);
+      }
+      if (patch.credits?.remaining === undefined) return updated;
+      const after = { credits: patch.credits.remaining };
+      change.record({ ...aboutKey(key, 'credits_changed'), before: null, after });
+      return updateKey(change.tx, key.id, { updatedAt: change.at });
+    });
+  }
+
+  /** In force everywhere once answered: the change of the key lifts remembered denials. */
+  credits(call: CallContext, name: KeyName, input: ChangeCredits): Promise<Versioned<Key>> {
+    return this.#change(call, name, async (change, key) => {
+      if (key.revokedAt) throw new Problem('KEY_REVOKED');
+      const { before, after } = await changeCredits(change, key, input);
+      const balances = { before: { credits: before }, after: { credits: after } };
+      change.record({ ...aboutKey(key, 'credits_changed'), ...balances });
+      return updateKey(change.tx, key.id, { updatedAt: change.at });
     });
   }
 
@@ -190,7 +211,7 @@ export class KeyService {
     const found = await findKey(orm, workspaceOf(call, name.workspaceId), name.id);
     if (!found) throw new Problem('NOT_FOUND');
     const policies = await policiesOf(orm, found.key.workspaceId);
-    return explainKey(found.key, policies, question, clock.now());
+    return explainKey(found, policies, question, clock.now());
   }
 
   #change(
@@ -270,9 +291,10 @@ function newKey({ actor }: CallContext, input: CreateKey, at: Date) {
 }
 
 function patched(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {
-  const { notBefore, expiresAt, expiresInSeconds, metadata, ...plain } = patch;
+  const { notBefore, expiresAt, expiresInSeconds, metadata, rateLimits, credits, ...plain } = patch;
   const wishes = { notBefore, expiresAt, expiresInSeconds };
-  const changes: KeyChanges = { ...plain, ...lifetime(key, wishes, at) };
+  const limits = limitColumns(key, { rateLimits, credits });
+  const changes: KeyChanges = { ...plain, ...lifetime(key, wishes, at), ...limits };
   if (metadata !== undefined) {
     changes.metadata = mergeMetadata(key.metadata, metadata);
     checkMetadata(changes.metadata);

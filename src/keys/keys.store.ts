@@ -1,6 +1,6 @@
 import { and, desc, eq, getTableColumns, inArray, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
-import { keys, keyUsage, secrets, secretUsage } from '../db/schema.ts';
+import { keyConsumption, keys, keyUsage, secrets, secretUsage } from '../db/schema.ts';
 
 export type KeyRow = typeof keys.$inferSelect;
 export type NewKeyRow = typeof keys.$inferInsert;
@@ -26,6 +26,7 @@ export interface KeyUse {
 export interface KeyRecord {
   key: KeyRow;
   use: KeyUse;
+  consumption: typeof keyConsumption.$inferSelect | null;
   secrets: SecretRow[];
 }
 
@@ -109,15 +110,17 @@ export function selectKeys(db: Reader, extra: SQL<string | null> = sql<null>`nul
         lastUsedAt: keyUsage.lastUsedAt,
         lastDeniedAt: keyUsage.lastDeniedAt,
       },
+      consumption: getTableColumns(keyConsumption),
     })
     .from(keys)
     .leftJoin(keyUsage, eq(keyUsage.keyId, keys.id))
+    .leftJoin(keyConsumption, eq(keyConsumption.keyId, keys.id))
     .$dynamic();
 }
 
 export async function withSecrets(
   db: Reader,
-  rows: { key: KeyRow; use: KeyUse | null }[],
+  rows: (Pick<KeyRecord, 'key' | 'consumption'> & { use: KeyUse | null })[],
 ): Promise<KeyRecord[]> {
   const byKey = Map.groupBy(
     await secretsOf(
@@ -127,8 +130,9 @@ export async function withSecrets(
     (s) => s.keyId,
   );
   const unused: KeyUse = { total: null, lastUsedAt: null, lastDeniedAt: null };
-  return rows.map(({ key, use }) => ({
+  return rows.map(({ key, use, consumption }) => ({
     key,
+    consumption,
     use: use ?? unused,
     secrets: byKey.get(key.id) ?? [],
   }));

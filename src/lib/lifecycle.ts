@@ -28,7 +28,7 @@ async function withDeadline(
 ): Promise<Error | null> {
   const { promise: late, resolve } = Promise.withResolvers<Error>();
   const timer = setTimeout(() => resolve(new Error('deadline passed')), deadlineMs);
-  const done = run().then(
+  const done = (async () => run())().then(
     () => null,
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   );

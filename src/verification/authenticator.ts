@@ -3,17 +3,17 @@ import { type Caller, ROOT_CALLER } from '../domain/caller.ts';
 import { hasValidChecksum, MANAGEMENT_PREFIX, parseKey } from '../domain/key-string.ts';
 import { bearerOf, Problem } from '../http/problem.ts';
 import { isGone, type ManagementState } from './state.ts';
-import type { VerifierDependencies } from './verifier.ts';
+import type { EngineDependencies } from './verifier.ts';
 
 /**
  * Knows callers by the management key that they present: proven, vouched for by the fence and
  * counted like any other key. Of the root key only a digest is held.
  */
 export class Authenticator {
-  readonly #its: VerifierDependencies;
+  readonly #its: EngineDependencies;
   readonly #rootDigest: Buffer | null;
 
-  constructor(dependencies: VerifierDependencies, rootKey: string | undefined) {
+  constructor(dependencies: EngineDependencies, rootKey: string | undefined) {
     this.#its = dependencies;
     this.#rootDigest = rootKey === undefined ? null : digest(rootKey);
   }

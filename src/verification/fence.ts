@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, Statement } from '../db/database.ts';
+import { sqlState } from '../db/errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 
@@ -19,7 +20,6 @@ interface FenceRow {
   snapshot: string;
   incarnation: string | null;
   started: string;
-  replica: boolean;
   time: number;
   went_back: boolean | null;
   pruned: boolean | null;
@@ -37,7 +37,6 @@ const FENCE: Statement = {
     select pg_current_snapshot()::text as snapshot,
            (select id::text from incarnation) as incarnation,
            pg_postmaster_start_time()::text as started,
-           pg_is_in_recovery() as replica,
            extract(epoch from clock_timestamp())::float8 * 1000 as time,
            pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax($1::pg_snapshot) as went_back,
            pg_snapshot_xmin($1::pg_snapshot) < (select below from feed_pruned) as pruned,
@@ -52,6 +51,9 @@ const SETTLE_INCARNATION: Statement = {
   name: 'settle_incarnation',
   text: 'insert into incarnation (id) values ($1) on conflict do nothing',
 };
+
+/** A replica has no UNLOGGED tables, and Postgres refuses each statement that names one. */
+const NOT_ON_A_REPLICA = '0A000';
 
 /** After a failure, how long callers are refused at once before the database is tried again. */
 const RETRY_AFTER_MS = 100;
@@ -106,7 +108,7 @@ export class Fence {
 
   /** Resolves when a fence that began after this call has returned. */
   pass(): Promise<void> {
-    if (this.#isDown()) return Promise.reject(new UnavailableError('the database is away'));
+    if (this.isDown) return Promise.reject(new UnavailableError('the database is away'));
     if (!this.#next) {
       this.#next = Promise.withResolvers<void>();
       if (!this.#inFlight) this.#schedule();
@@ -115,7 +117,7 @@ export class Fence {
   }
 
   /** While the database is away one caller at a time asks for it; the others hear so at once. */
-  #isDown(): boolean {
+  get isDown(): boolean {
     if (this.#failedAt === null) return false;
     return this.#inFlight || performance.now() - this.#failedAt < RETRY_AFTER_MS;
   }
@@ -142,7 +144,7 @@ export class Fence {
     } catch (error) {
       this.#losses++;
       this.#failedAt = performance.now();
-      passing?.reject(new UnavailableError('the database did not answer', { cause: error }));
+      passing?.reject(new UnavailableError(whyNot(error), { cause: error }));
     }
     this.#inFlight = false;
     if (this.#next) this.#schedule();
@@ -152,7 +154,6 @@ export class Fence {
     this.#count++;
     const [row] = await this.#database.query<FenceRow>(FENCE, [this.#previous?.snapshot ?? null]);
     if (!row) throw new Error('a fence has one row');
-    if (row.replica) throw new Error('the database is a replica; Keyward needs the primary');
     if (row.incarnation) return row;
     await this.#database.query(SETTLE_INCARNATION, [randomUUID()]);
     return this.#ask();
@@ -176,4 +177,9 @@ export class Fence {
     if (row.incarnation !== previous.incarnation || row.started !== previous.started) return true;
     return row.went_back === true || row.pruned === true;
   }
+}
+
+function whyNot(error: unknown): string {
+  if (sqlState(error) !== NOT_ON_A_REPLICA) return 'the database did not answer';
+  return 'the database is a replica; Keyward needs the primary';
 }

@@ -15,7 +15,8 @@ const LOAD: Statement = {
            coalesce(k.revoked_at, m.revoked_at) is not null as revoked,
            coalesce(k.deleted_at, w.deleted_at) is not null as deleted,
            k.owner_id, k.scopes, k.resources, k.allowed_ips, k.metadata, k.enabled, k.not_before,
-           k.min_policy_version, m.permissions
+           k.min_policy_version, k.limit_names, k.limit_units, k.limit_windows, k.credits_limited,
+           k.refill_interval, k.refill_amount, k.refill_day, m.permissions
       from unnest($1::text[]) as wanted (ref)
       left join secrets s on s.ref = wanted.ref
       left join keys k on k.id = s.key_id

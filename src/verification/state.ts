@@ -2,10 +2,12 @@ import type { Permission } from '../domain/caller.ts';
 import type { KeyPolicy } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
+import { limitsOf, type RateLimit } from '../domain/limits.ts';
+import type { Refill } from '../domain/refill.ts';
 import type { SecretEvidence } from '../secrets/prover.ts';
 
 /** The rules that this version of Keyward knows. A key that needs newer ones is not judged here. */
-export const POLICY_VERSION = 1;
+export const POLICY_VERSION = 2;
 
 /** What a verification needs to know of any secret, whatever it belongs to. */
 interface SecretFacts extends SecretEvidence {
@@ -25,6 +27,9 @@ export interface KeyState extends SecretFacts, KeyPolicy {
   name: string;
   ownerId: string | null;
   metadata: JsonObject;
+  limits: readonly RateLimit[];
+  creditsLimited: boolean;
+  refill: Refill | null;
 }
 
 export interface ManagementState extends SecretFacts {
@@ -75,6 +80,13 @@ export type StateRow = {
       enabled: boolean;
       not_before: Date | null;
       min_policy_version: number;
+      limit_names: string[];
+      limit_units: string[];
+      limit_windows: number[];
+      credits_limited: boolean;
+      refill_interval: 'daily' | 'monthly' | null;
+      refill_amount: string | null;
+      refill_day: number | null;
     }
 );
 
@@ -110,5 +122,12 @@ export function stateOf(row: StateRow): SecretState | null {
     allowedIps: row.allowed_ips?.map(knownRange) ?? null,
     scopes: row.scopes,
     resources: row.resources,
+    limits: limitsOf(row.limit_names, row.limit_units.map(Number), row.limit_windows),
+    creditsLimited: row.credits_limited,
+    refill: row.refill_interval && {
+      interval: row.refill_interval,
+      amount: Number(row.refill_amount),
+      dayOfMonth: row.refill_day,
+    },
   };
 }

@@ -42,12 +42,14 @@ export class States implements FenceListener {
   /** The state of a secret as of now or later; null where there is no such secret. */
   async get(ref: string): Promise<SecretState | null> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      // No load either: a crowd must not ask a database that is away.
+      if (this.#fence.isDown) break;
       const loading = this.#remembers(ref) ? null : this.#loader.load(ref);
       const [loaded] = await Promise.all([loading, this.#fence.pass()]);
       if (this.#remembers(ref)) return this.#held.get(ref) ?? null;
       if (loaded && this.#isOfThisRun(loaded)) return loaded.state;
     }
-    throw new UnavailableError('the database changed too often while it was read');
+    throw new UnavailableError('the database is away, or changed too often while it was read');
   }
 
   forget(changes: readonly Change[]): void {

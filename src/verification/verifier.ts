@@ -1,5 +1,6 @@
 import { type Decision, decide, type Question } from '../domain/decide.ts';
 import { hasValidChecksum, type ParsedKey, parseKey } from '../domain/key-string.ts';
+import type { RateLimitStanding } from '../domain/limits.ts';
 import type { VerdictCode } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
@@ -13,7 +14,21 @@ export interface VerdictCounter {
   countUnmatched(workspaceId: string, now: number): void;
 }
 
-export interface VerifierDependencies {
+/** What a verification spent of its key's limits and credits, or why it could not. */
+export interface Spending {
+  code: VerdictCode;
+  credits: number | null;
+  rateLimits: readonly (RateLimitStanding & { exceeded: boolean })[];
+  retryAt: number | null;
+}
+
+/** Where limits and credits are spent: all or nothing. */
+export interface Spender {
+  spend(state: KeyState, cost: number, now: number): Promise<Spending>;
+}
+
+/** What a presented key of any kind is known by. */
+export interface EngineDependencies {
   states: States;
   prover: Prover;
   usage: VerdictCounter;
@@ -21,16 +36,24 @@ export interface VerifierDependencies {
   checksumKey: Uint8Array;
 }
 
+export interface VerifierDependencies extends EngineDependencies {
+  limits: Spender;
+}
+
 export interface Presented extends Question {
   key: string;
+  /** What it takes of the key's limits and credits; 0 looks without spending. */
+  cost?: number;
 }
 
 /** `state` is null where the key must look as if it did not exist. */
 export interface Verdict extends Decision {
   state: KeyState | null;
+  /** Null where the verdict did not depend on limits or credits. */
+  spending: Spending | null;
 }
 
-const NOT_FOUND: Verdict = { code: 'NOT_FOUND', missingScopes: [], state: null };
+const NOT_FOUND: Verdict = { code: 'NOT_FOUND', missingScopes: [], state: null, spending: null };
 /** Where verifications that match no key are counted for callers who ask about every workspace. */
 const ANY_WORKSPACE = '*';
 
@@ -54,9 +77,17 @@ export class Verifier {
       usage.countUnmatched(wanted ?? ANY_WORKSPACE, clock.now());
       return NOT_FOUND;
     }
-    const verdict = judge(state, presented, clock.now());
+    const decided = judge(state, presented, clock.now());
+    const verdict = isLimited(decided) ? await this.#spend(decided, state, presented) : decided;
     usage.count(state.keyId, state.ref, verdict.code, clock.now());
     return verdict;
+  }
+
+  /** The last checks: they spend, so they come when all others have passed. */
+  async #spend(decided: Verdict, state: KeyState, { cost = 1 }: Presented): Promise<Verdict> {
+    const { limits, clock } = this.#its;
+    const spending = await limits.spend(state, cost, clock.now());
+    return { ...decided, code: spending.code, spending };
   }
 
   /** Format and checksum end guesses and typos before anything is read. */
@@ -71,10 +102,14 @@ function isKeyOf(state: SecretState | null, workspace: string | null): state is 
   return state?.kind === 'key' && (workspace === null || state.workspaceId === workspace);
 }
 
+function isLimited({ code, state }: Verdict): boolean {
+  return code === 'VALID' && state !== null && (state.creditsLimited || state.limits.length > 0);
+}
+
 function judge(state: KeyState, question: Question, now: number): Verdict {
   if (isGone(state, now)) return NOT_FOUND;
   if (state.minPolicyVersion > POLICY_VERSION) {
     throw new UnavailableError('this key has rules that only a newer version of Keyward knows');
   }
-  return { ...decide(state, question, now), state };
+  return { ...decide(state, question, now), state, spending: null };
 }

@@ -1,6 +1,14 @@
 import { type Static, Type } from 'typebox';
 import { VERDICT_CODES } from '../domain/verdict.ts';
-import { nullable, Question, RequestId, WorkspaceId } from '../http/schemas.ts';
+import {
+  Cost,
+  nullable,
+  Question,
+  RequestId,
+  rateLimitFields,
+  ref,
+  WorkspaceId,
+} from '../http/schemas.ts';
 
 /** The longest string that is looked at: longer ones are a bad request, not a verdict. */
 export const PRESENTED_KEY_MAX_LENGTH = 512;
@@ -15,6 +23,7 @@ export const VerifyRequest = Type.Object(
     }),
     workspaceId: Type.Optional(WorkspaceId),
     ...Question,
+    cost: Type.Optional(Cost),
   },
   { additionalProperties: false },
 );
@@ -63,6 +72,26 @@ export const VerifyAnswer = Type.Object(
       description: 'When the key expires, RFC 3339 in UTC; null: never.',
       examples: ['2030-01-31T12:00:00.000Z'],
     }),
+    credits: nullable(
+      Type.Object({
+        remaining: Type.Integer({ description: 'Credits left after this one.', examples: [99] }),
+      }),
+      { description: 'Null where they are not limited, or the verdict did not get that far.' },
+    ),
+    rateLimits: nullable(
+      Type.Array(
+        Type.Object({
+          ...rateLimitFields,
+          exceeded: Type.Boolean({
+            description: 'Whether this limit is why the verdict is RATE_LIMITED.',
+            examples: [false],
+          }),
+        }),
+      ),
+      {
+        description: 'How the limits stand. Null where the key has none, or it did not get so far.',
+      },
+    ),
     rotation: nullable(
       Type.Object({
         retiring: Type.Boolean({
@@ -81,3 +110,22 @@ export const VerifyAnswer = Type.Object(
   { $id: 'VerifyAnswer', description: 'A verdict on a presented key.' },
 );
 export type VerifyAnswer = Static<typeof VerifyAnswer>;
+
+export const VerifyBatch = Type.Object(
+  {
+    requests: Type.Array(VerifyRequest, {
+      minItems: 1,
+      maxItems: 100,
+      description: 'The verifications.',
+      examples: [
+        [{ key: 'ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq' }],
+      ],
+    }),
+  },
+  { additionalProperties: false },
+);
+
+export const VerifyAnswers = Type.Object(
+  { results: Type.Array(ref(VerifyAnswer), { description: 'The verdicts, in order.' }) },
+  { $id: 'VerifyAnswers', description: 'Verdicts on presented keys.' },
+);

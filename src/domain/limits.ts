@@ -1,0 +1,66 @@
+/** A rate limit: at most `limit` units in any interval of the window's length. */
+export interface RateLimit {
+  name: string;
+  limit: number;
+  windowSeconds: number;
+}
+
+/** The limits of a key from the arrays in which they are stored. */
+export function limitsOf(
+  names: readonly string[],
+  units: readonly number[],
+  windows: readonly number[],
+): RateLimit[] {
+  return names.map((name, index) => ({
+    name,
+    limit: units[index] ?? 0,
+    windowSeconds: windows[index] ?? 1,
+  }));
+}
+
+/** How a rate limit stands. */
+export interface RateLimitStanding extends RateLimit {
+  remaining: number;
+  /** When the oldest spent units come back, in epoch milliseconds; null where none is spent. */
+  resetAt: number | null;
+}
+
+/** A window as it is stored: a ring of slices by their number. */
+export interface StoredWindow {
+  newestSlice: number;
+  counts: readonly number[];
+}
+
+/** Slices that overlap a sliding window of 20 slices' length. */
+export const SLICES = 21;
+
+export function sliceMs({ windowSeconds }: RateLimit): number {
+  return windowSeconds * 50;
+}
+
+/** How a limit stands at a time, for reading: the database decides. */
+export function standing(
+  limit: RateLimit,
+  window: StoredWindow | null,
+  now: number,
+): RateLimitStanding {
+  const newest = Math.floor(now / sliceMs(limit));
+  const live = window ? liveSlices(window, newest) : [];
+  const spent = live.reduce((sum, slice) => sum + slice.count, 0);
+  const oldest = live.find(({ count }) => count > 0);
+  return {
+    ...limit,
+    remaining: Math.max(0, limit.limit - spent),
+    resetAt: oldest ? (oldest.number + SLICES) * sliceMs(limit) : null,
+  };
+}
+
+/** The slices of the ring that still overlap the window, oldest first. */
+function liveSlices({ newestSlice, counts }: StoredWindow, current: number) {
+  const newest = Math.max(newestSlice, current);
+  const slices = [];
+  for (let number = newest - SLICES + 1; number <= newestSlice; number++) {
+    if (number > newestSlice - SLICES) slices.push({ number, count: counts[number % SLICES] ?? 0 });
+  }
+  return slices;
+}

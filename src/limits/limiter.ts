@@ -1,0 +1,105 @@
+import { LRUCache } from 'lru-cache';
+import type { RateLimit, RateLimitStanding } from '../domain/limits.ts';
+import { nextRefill, type Refill } from '../domain/refill.ts';
+import { UnavailableError } from '../lib/unavailable.ts';
+import type { Consumer, SpendingCode, Spent } from './consumer.ts';
+
+const DENIALS_REMEMBERED = 50_000;
+
+/** What a key may spend. */
+export interface Allowance {
+  keyId: string;
+  limits: readonly RateLimit[];
+  creditsLimited: boolean;
+  refill: Refill | null;
+}
+
+/** What a verification spent, or why it could not. */
+export interface SpendingOutcome {
+  code: SpendingCode;
+  /** Credits left; null where they are not limited. */
+  credits: number | null;
+  rateLimits: readonly (RateLimitStanding & { exceeded: boolean })[];
+  /** When it may pass again, in epoch milliseconds; null where no time is known. */
+  retryAt: number | null;
+}
+
+interface Denial {
+  cost: number;
+  until: number;
+  outcome: SpendingOutcome;
+}
+
+/**
+ * Limits and credits of keys. A denial is remembered for as long as nothing can come back, or
+ * until the feed names the key, so that an exhausted key that hammers costs no statement each.
+ */
+export class Limiter {
+  readonly #consumer: Consumer;
+  readonly #incarnation: () => string | null;
+  readonly #denials = new LRUCache<string, Denial>({ max: DENIALS_REMEMBERED });
+  /** Counts what the fence said: a denial that was under way meanwhile is not remembered. */
+  #generation = 0;
+
+  constructor(consumer: Consumer, incarnation: () => string | null) {
+    this.#consumer = consumer;
+    this.#incarnation = incarnation;
+  }
+
+  /** All or nothing; a denied one spends nothing. `now` is epoch milliseconds. */
+  async spend(allowance: Allowance, cost: number, now: number): Promise<SpendingOutcome> {
+    const denied = this.#denials.get(allowance.keyId);
+    if (denied && cost >= denied.cost && now < denied.until) return denied.outcome;
+    const generation = this.#generation;
+    const spent = await this.#consumer.spend({ keyId: allowance.keyId, cost });
+    if (spent.incarnation !== this.#incarnation()) {
+      throw new UnavailableError('limits were read from another run of the database');
+    }
+    const outcome = outcomeOf(spent, allowance, cost, now);
+    if (spent.code !== 'VALID' && generation === this.#generation) {
+      const until = outcome.retryAt ?? Number.POSITIVE_INFINITY;
+      this.#denials.set(allowance.keyId, { cost, until, outcome });
+    }
+    return outcome;
+  }
+
+  forget(changes: readonly { kind: string; id: string }[]): void {
+    this.#generation++;
+    for (const { kind, id } of changes) {
+      if (kind === 'key') this.#denials.delete(id);
+      else if (kind !== 'secret') this.#denials.clear();
+    }
+  }
+
+  reset(): void {
+    this.#generation++;
+    this.#denials.clear();
+  }
+}
+
+function outcomeOf(spent: Spent, allowance: Allowance, cost: number, now: number): SpendingOutcome {
+  const rateLimits = allowance.limits.map((limit, index) => {
+    const remaining = spent.units[index] ?? 0;
+    return {
+      ...limit,
+      remaining,
+      resetAt: spent.resets[index] ?? null,
+      exceeded: spent.code === 'RATE_LIMITED' && remaining < cost,
+    };
+  });
+  const { code, credits } = spent;
+  return { code, credits, rateLimits, retryAt: retryAt(code, rateLimits, allowance.refill, now) };
+}
+
+/** Nothing comes back before then. Null where only a change of the key can help. */
+function retryAt(
+  code: SpendingCode,
+  rateLimits: SpendingOutcome['rateLimits'],
+  refill: Refill | null,
+  now: number,
+): number | null {
+  if (code === 'CREDITS_EXHAUSTED') return refill && nextRefill(refill, now);
+  const resets = rateLimits.filter(({ exceeded }) => exceeded).map(({ resetAt }) => resetAt);
+  const known = resets.filter((resetAt) => resetAt !== null);
+  return known.length === resets.length && known.length > 0 ? Math.max(...known) : null;
+}
