@@ -22,7 +22,7 @@ import { Hasher } from './secrets/hasher.ts';
 import { Issuer } from './secrets/issuer.ts';
 import { Pepper } from './secrets/pepper.ts';
 import { Prover } from './secrets/prover.ts';
-import { storeProof } from './secrets/secrets.store.ts';
+import { hardenSecret, storeProof } from './secrets/secrets.store.ts';
 import { UsageCounters } from './usage/usage.counters.ts';
 import { UsageFlusher } from './usage/usage.flusher.ts';
 import { UsageService } from './usage/usage.service.ts';
@@ -30,6 +30,7 @@ import { writeUsage } from './usage/usage.store.ts';
 import { Authenticator } from './verification/authenticator.ts';
 import { dropFutureRows, pruneFeed } from './verification/feed-pruning.ts';
 import { Fence } from './verification/fence.ts';
+import { ImportedKeys } from './verification/imported-keys.ts';
 import { States } from './verification/states.ts';
 import { Verifier } from './verification/verifier.ts';
 import { WorkspaceService } from './workspaces/workspaces.service.ts';
@@ -86,6 +87,13 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     store: (ref, proof) => {
       storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
     },
+    // A failure is made good by the next use of the key.
+    harden: (ref, key) => {
+      issuer
+        .seal(key)
+        .then((sealed) => hardenSecret(dataOrm, ref, sealed))
+        .catch((err) => log.warn({ err }, 'an imported key was not hardened yet'));
+    },
   });
 
   const fence = new Fence(database, clock);
@@ -105,7 +113,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     () => fence.incarnation,
   );
   fence.listen(limits);
-  const verifier = new Verifier({ ...engine, limits });
+  const imported = new ImportedKeys(database, fence);
+  const verifier = new Verifier({ ...engine, limits, imported });
   const authenticator = new Authenticator(engine, config.rootKey);
 
   const changes = new Changes(orm, clock, pepper);

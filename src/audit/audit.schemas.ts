@@ -50,7 +50,7 @@ export const AuditEvent = Type.Object(
     }),
     action: Type.String({
       description:
-        'What was done. Known values: key.created, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.',
+        'What was done. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.',
       examples: ['key.revoked'],
     }),
     actor: ref(ActorSchema),

@@ -154,7 +154,7 @@ export const secrets = pgTable(
     keyId: text('key_id').notNull(),
     workspaceId: text('workspace_id'),
     start: text('start').notNull(),
-    /** argon2id of the whole key, in PHC form. */
+    /** argon2id of the whole key, in PHC form; an imported key's own digest until its first use. */
     hash: text('hash').notNull(),
     status: text('status', { enum: ['current', 'retiring', 'retired'] }).notNull(),
     validUntil: instant('valid_until'),
@@ -183,6 +183,11 @@ export const keyConsumption = pgTable('key_consumption', {
   slices: bigint('slices', { mode: 'number' }).array().notNull().default([]),
   /** 21 slices of each window, a ring by slice number. */
   counts: bigint('counts', { mode: 'number' }).array().notNull().default([]),
+});
+
+/** The hash algorithms with which keys were imported: most installations have none. */
+export const importedAlgorithms = pgTable('imported_algorithms', {
+  algorithm: text('algorithm', { enum: ['sha256', 'sha512'] }).primaryKey(),
 });
 
 /** Keyed proofs of secrets: a fast stand-in for argon2 while KEYWARD_SECRET stays the same. */

@@ -23,6 +23,11 @@ export interface Question {
   requiredScopes?: readonly string[];
   requiredAnyScope?: readonly string[];
   resource?: string;
+  /**
+   * A resource that someone named, perhaps the client: it must be allowed as well, but does not
+   * count as named where a resource is required.
+   */
+  unvouchedResource?: string;
   ip?: string;
 }
 
@@ -84,7 +89,9 @@ function scopesMissing(policy: KeyPolicy, question: Question): readonly string[]
 
 /** A request that names no resource passes, unless the workspace insists on one. */
 function resourceAllowed(policy: KeyPolicy, question: Question): boolean {
-  if (policy.resources === null) return true;
-  if (question.resource === undefined) return !policy.requireResource;
-  return policy.resources.includes(question.resource);
+  const { resources, requireResource } = policy;
+  const { resource, unvouchedResource } = question;
+  if (resources === null) return true;
+  if (unvouchedResource !== undefined && !resources.includes(unvouchedResource)) return false;
+  return resource === undefined ? !requireResource : resources.includes(resource);
 }

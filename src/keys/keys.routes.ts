@@ -5,6 +5,7 @@ import type { App } from '../http/app-type.ts';
 import { callOf } from '../http/call.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
 import { bulkRevoke } from './bulk-revocation.ts';
+import { importKeys } from './keys.import.ts';
 import {
   BulkRevocation,
   BulkRevoke,
@@ -12,6 +13,8 @@ import {
   CreateKey,
   ExplainKey,
   Explanation,
+  ImportKeys,
+  ImportReport,
   IssuedKey,
   Key,
   KeyPage,
@@ -23,6 +26,7 @@ import {
 import type { KeyService, Versioned } from './keys.service.ts';
 
 const tags = ['Keys'];
+const IMPORT_BODY_LIMIT_BYTES = 4_194_304;
 
 export function keyRoutes(app: App, keys: KeyService, changes: Changes): void {
   app.addSchema(Key);
@@ -30,6 +34,7 @@ export function keyRoutes(app: App, keys: KeyService, changes: Changes): void {
   app.addSchema(KeyPage);
   app.addSchema(BulkRevocation);
   app.addSchema(Explanation);
+  app.addSchema(ImportReport);
 
   app.post(
     '/v1/keys',
@@ -245,6 +250,25 @@ export function keyRoutes(app: App, keys: KeyService, changes: Changes): void {
       const name = { ...request.params, workspaceId: question.workspaceId };
       return keys.explain(callOf(request), name, question);
     },
+  );
+
+  app.post(
+    '/v1/keys/import',
+    {
+      bodyLimit: IMPORT_BODY_LIMIT_BYTES,
+      config: { permission: 'keys:write' },
+      schema: {
+        operationId: 'importKeys',
+        tags,
+        summary: 'Import keys of another system',
+        description:
+          'By the SHA-256 or SHA-512 digest of the whole key string, up to 1000 at once. Holders go ' +
+          'on presenting what they have; its first use moves a key to argon2id.',
+        body: ImportKeys,
+        response: answers({ 200: ref(ImportReport) }, 404, 409, 413, 415, 422),
+      },
+    },
+    (request) => importKeys(changes, callOf(request), request.body),
   );
 
   app.post(

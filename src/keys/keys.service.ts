@@ -1,11 +1,10 @@
 import type { Change, Changes } from '../changes/changes.ts';
 import { differs } from '../changes/difference.ts';
 import type { Orm } from '../db/database.ts';
-import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { type CallContext, requireMatch, workspaceOf } from '../http/authentication.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
 import { lifetime } from '../http/lifetime.ts';
-import { invalid, Problem } from '../http/problem.ts';
+import { Problem } from '../http/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Issuer } from '../secrets/issuer.ts';
 import { endGrace, rotateSecret } from '../secrets/rotation.ts';
@@ -34,10 +33,10 @@ import {
   type KeyRecord,
   type KeyRow,
   lockKey,
-  type NewKeyRow,
   updateKey,
 } from './keys.store.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
+import { newKeyRow } from './new-key.ts';
 import {
   checkLifetime,
   checkMutability,
@@ -78,20 +77,16 @@ export class KeyService {
   async create(call: CallContext, input: CreateKey): Promise<Versioned<IssuedKey>> {
     const { orm, changes, issuer } = this.#its;
     const workspaceId = workspaceOf(call, input.workspaceId);
-    const prefix = input.prefix ?? (await policiesOf(orm, workspaceId)).defaultPrefix;
-    refuseReservedPrefix(prefix);
-    checkMetadata(input.metadata ?? {});
+    // Checked once before the costly hash, and again where it counts.
+    const { prefix } = newKeyRow(call, input, await policiesOf(orm, workspaceId), this.#now());
     const issued = await issuer.issue(prefix);
     return changes.run(call, async (change) => {
       const { tx, at } = change;
       const policies = await holdPolicies(tx, workspaceId);
       requireApiAccess(policies);
-      checkScopes(policies, input.scopes ?? []);
-      const wished = lifetime({ notBefore: null, expiresAt: null }, input, at);
-      checkLifetime(policies, wished, at);
+      const row = { ...newKeyRow(call, input, policies, at), prefix };
       await requireRoom(change, workspaceId);
-      const own = { workspaceId, prefix, ...wished, ...limitColumns(null, input) };
-      const key = await insertKey(tx, { ...newKey(call, input, at), ...own });
+      const key = await insertKey(tx, row);
       await prepareConsumption(change, key, input.credits);
       await insertSecret(tx, { keyId: key.id, workspaceId }, issued, at);
       record(change, 'created', null, key);
@@ -235,6 +230,10 @@ export class KeyService {
     return this.#present(found);
   }
 
+  #now(): Date {
+    return this.#its.clock.date();
+  }
+
   #present(found: KeyRecord): Versioned<Key> {
     return { body: presentKey(found, this.#its.clock.now()), etag: etagOf(found.key) };
   }
@@ -266,28 +265,6 @@ function record(change: Change, what: string, previous: KeyRow | null, next: Key
 
 export function aboutKey({ workspaceId, id }: KeyRow, what: string) {
   return { workspaceId, action: `key.${what}`, target: { type: 'key' as const, id } };
-}
-
-function refuseReservedPrefix(prefix: string): void {
-  if (prefix !== MANAGEMENT_PREFIX) return;
-  throw invalid('/body/prefix', `${MANAGEMENT_PREFIX} is the prefix of management keys`);
-}
-
-function newKey({ actor }: CallContext, input: CreateKey, at: Date) {
-  return {
-    id: newId('key'),
-    name: input.name,
-    description: input.description ?? null,
-    ownerId: input.ownerId ?? null,
-    scopes: input.scopes ?? [],
-    resources: input.resources ?? null,
-    allowedIps: input.allowedIps ?? null,
-    metadata: mergeMetadata({}, input.metadata ?? {}),
-    enabled: input.enabled ?? true,
-    createdAt: at,
-    createdBy: actor,
-    updatedAt: at,
-  } satisfies Partial<NewKeyRow>;
 }
 
 function patched(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {

@@ -41,10 +41,10 @@ export function requireApiAccess({ apiAccess }: WorkspacePolicies): void {
 }
 
 /**
- * Room for one more active key. The workspace's row is locked until the transaction ends, so that
+ * Room for more active keys. The workspace's row is locked until the transaction ends, so that
  * of many at the same moment exactly as many get through as there is room.
  */
-export async function requireRoom({ tx, at }: Change, id: string): Promise<void> {
+export async function requireRoom({ tx, at }: Change, id: string, wanted = 1): Promise<void> {
   const { maxActiveKeys } = await policiesOf(tx, id);
   if (maxActiveKeys === null) return;
   await tx
@@ -53,7 +53,7 @@ export async function requireRoom({ tx, at }: Change, id: string): Promise<void>
     .where(eq(workspaces.id, id))
     .for('update');
   const limit = (await policiesOf(tx, id)).maxActiveKeys;
-  if (limit !== null && (await activeKeys(tx, id, at)) >= limit) {
+  if (limit !== null && (await activeKeys(tx, id, at)) + wanted > limit) {
     throw new Problem('KEY_LIMIT_REACHED', `The workspace may have ${limit} active keys.`);
   }
 }

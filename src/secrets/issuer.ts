@@ -30,7 +30,12 @@ export class Issuer {
 
   async issue(prefix: string): Promise<IssuedSecret> {
     const { key, ref, start } = generateKey(prefix, this.#checksumKey);
-    return { key, ref, start, hash: await this.#hasher.hash(key), proof: this.#proof(key) };
+    return { key, ref, start, ...(await this.seal(key)) };
+  }
+
+  /** What Postgres may keep of a key. */
+  async seal(key: string): Promise<Pick<IssuedSecret, 'hash' | 'proof'>> {
+    return { hash: await this.#hasher.hash(key), proof: this.#proof(key) };
   }
 
   #proof(key: string): StoredProof | null {

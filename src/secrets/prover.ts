@@ -1,5 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { isUnhardened } from '../domain/imported-key.ts';
 import type { Hasher } from './hasher.ts';
 import type { StoredProof } from './issuer.ts';
 import type { Pepper } from './pepper.ts';
@@ -18,6 +19,8 @@ export interface ProverOptions {
   capacity: number;
   /** Keeps the proof of a secret that argon2 has just confirmed. */
   store: (ref: string, proof: StoredProof) => void;
+  /** Puts argon2id in the place of an imported digest. */
+  harden: (ref: string, key: string) => void;
 }
 
 const WRONG_KEYS_REMEMBERED = 10_000;
@@ -45,10 +48,17 @@ export class Prover {
     const known = this.#known.get(secret.ref);
     if (known?.digest === digest && known.hash === secret.hash) return true;
     if (this.#wrong.has(digest)) return false;
+    if (isUnhardened(secret)) return this.#learnImported(secret, key, digest);
     const byProof = this.#checkStoredProof(secret, key);
     return byProof === null
       ? this.#slowly(secret, key, digest)
       : this.#learn(secret, digest, byProof);
+  }
+
+  /** The key of an imported secret was found by its digest, which is its proof. */
+  #learnImported(secret: SecretEvidence, key: string, digest: string): boolean {
+    this.#options.harden(secret.ref, key);
+    return this.#learn(secret, digest, true);
   }
 
   /** Null where no proof is stored, or one made under another KEYWARD_SECRET. */

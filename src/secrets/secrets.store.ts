@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { secretProofs, secrets } from '../db/schema.ts';
 import { newId } from '../domain/key-string.ts';
@@ -32,4 +32,17 @@ export async function storeProof(orm: Orm, ref: string, proof: StoredProof): Pro
       target: secretProofs.ref,
       set: { pepperId: sql`excluded.pepper_id`, proof: sql`excluded.proof` },
     });
+}
+
+/** Puts argon2id in the place of an imported digest, once. */
+export async function hardenSecret(
+  orm: Orm,
+  ref: string,
+  { hash, proof }: Pick<IssuedSecret, 'hash' | 'proof'>,
+): Promise<void> {
+  if (proof) await storeProof(orm, ref, proof);
+  await orm
+    .update(secrets)
+    .set({ hash })
+    .where(and(eq(secrets.ref, ref), eq(secrets.hash, ref)));
 }

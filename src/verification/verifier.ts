@@ -1,10 +1,11 @@
 import { type Decision, decide, type Question } from '../domain/decide.ts';
-import { hasValidChecksum, type ParsedKey, parseKey } from '../domain/key-string.ts';
+import { hasValidChecksum, parseKey } from '../domain/key-string.ts';
 import type { RateLimitStanding } from '../domain/limits.ts';
 import type { VerdictCode } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 import type { Prover } from '../secrets/prover.ts';
+import type { ImportedKeys } from './imported-keys.ts';
 import { isGone, type KeyState, POLICY_VERSION, type SecretState } from './state.ts';
 import type { States } from './states.ts';
 
@@ -38,6 +39,7 @@ export interface EngineDependencies {
 
 export interface VerifierDependencies extends EngineDependencies {
   limits: Spender;
+  imported: ImportedKeys;
 }
 
 export interface Presented extends Question {
@@ -70,9 +72,8 @@ export class Verifier {
    * for the caller and for the key.
    */
   async verify(presented: Presented, workspace: Promise<string | null>): Promise<Verdict> {
-    const { states, prover, usage, clock } = this.#its;
-    const parsed = this.#parse(presented.key);
-    const [wanted, state] = await Promise.all([workspace, parsed && states.get(parsed.ref)]);
+    const { prover, usage, clock } = this.#its;
+    const [wanted, state] = await Promise.all([workspace, this.#find(presented.key)]);
     if (!isKeyOf(state, wanted) || !(await prover.proves(state, presented.key))) {
       usage.countUnmatched(wanted ?? ANY_WORKSPACE, clock.now());
       return NOT_FOUND;
@@ -90,10 +91,22 @@ export class Verifier {
     return { ...decided, code: spending.code, spending };
   }
 
-  /** Format and checksum end guesses and typos before anything is read. */
-  #parse(key: string): ParsedKey | null {
+  /** Format and checksum end guesses and typos, before any key is read. */
+  async #find(key: string): Promise<SecretState | null> {
+    const { states, checksumKey } = this.#its;
     const parsed = parseKey(key);
-    return parsed && hasValidChecksum(key, this.#its.checksumKey) ? parsed : null;
+    if (parsed && hasValidChecksum(key, checksumKey)) return states.get(parsed.ref);
+    return this.#findImported(key);
+  }
+
+  /** A string of another system: looked up by its digest, where any such keys were imported. */
+  async #findImported(key: string): Promise<SecretState | null> {
+    const { states, imported } = this.#its;
+    for (const ref of await imported.refsOf(key)) {
+      const state = await states.get(ref);
+      if (state) return state;
+    }
+    return null;
   }
 }
 

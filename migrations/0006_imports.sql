@@ -1,0 +1,3 @@
+CREATE TABLE "imported_algorithms" (
+	"algorithm" text PRIMARY KEY NOT NULL
+);

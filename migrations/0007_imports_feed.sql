@@ -1,0 +1,1 @@
+SELECT feed_table('imported_algorithms', 'everything', 'algorithm', 'algorithm');
