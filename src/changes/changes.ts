@@ -6,7 +6,7 @@ import type { Idempotency } from '../http/authentication.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Pepper } from '../secrets/pepper.ts';
 import { type AuditEntry, type AuditOrigin, appendAudit } from './audit-chain.ts';
-import { type Outcome, refuseRepetition, rememberAnswer } from './idempotency.ts';
+import { type Outcome, refuseRepetition, rememberAnswer, replayEarlier } from './idempotency.ts';
 
 const ATTEMPTS = 3;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -39,6 +39,11 @@ export class Changes {
     this.#orm = orm;
     this.#clock = clock;
     this.#pepper = pepper;
+  }
+
+  /** For use cases that prepare at some cost: a repetition is answered before they do. */
+  async replay({ caller, idempotency }: ChangeCall): Promise<void> {
+    if (idempotency) await replayEarlier(this.#orm, caller.id, idempotency);
   }
 
   /** `work` may run again after a deadlock, so it must do nothing outside its transaction. */

@@ -16,14 +16,23 @@ const KEPT_HOURS = 24;
 export async function refuseRepetition(
   tx: Transaction,
   callerId: string,
-  { key, fingerprint }: Idempotency,
+  idempotency: Idempotency,
 ): Promise<void> {
-  const lock = sql`hashtextextended(${`${callerId} ${key}`}, 0)`;
+  const lock = sql`hashtextextended(${`${callerId} ${idempotency.key}`}, 0)`;
   const { rows } = await tx.execute<{ mine: boolean }>(
     sql`select pg_try_advisory_xact_lock(${lock}) as mine`,
   );
   if (!rows[0]?.mine) throw new Problem('IDEMPOTENCY_IN_FLIGHT');
-  const [earlier] = await tx
+  await replayEarlier(tx, callerId, idempotency);
+}
+
+/** Answers what has been answered before. Says nothing of a call that is under way. */
+export async function replayEarlier(
+  db: Orm | Transaction,
+  callerId: string,
+  { key, fingerprint }: Idempotency,
+): Promise<void> {
+  const [earlier] = await db
     .select()
     .from(idempotencyKeys)
     .where(and(eq(idempotencyKeys.callerId, callerId), eq(idempotencyKeys.key, key)));

@@ -77,6 +77,7 @@ export class KeyService {
   async create(call: CallContext, input: CreateKey): Promise<Versioned<IssuedKey>> {
     const { orm, changes, issuer } = this.#its;
     const workspaceId = workspaceOf(call, input.workspaceId);
+    await changes.replay(call);
     // Checked once before the costly hash, and again where it counts.
     const { prefix } = newKeyRow(call, input, await policiesOf(orm, workspaceId), this.#now());
     const issued = await issuer.issue(prefix);
@@ -170,6 +171,7 @@ export class KeyService {
 
   /** The same key with a new string; the old one is valid until the grace ends. */
   async rotate(call: CallContext, name: KeyName, wish: RotateKey): Promise<Versioned<IssuedKey>> {
+    await this.#its.changes.replay(call);
     const { prefix } = (await this.get(call, name)).body;
     const issued = await this.#its.issuer.issue(prefix);
     return this.#its.changes.run(call, async (change) => {

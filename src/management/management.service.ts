@@ -51,6 +51,7 @@ export class ManagementService {
   ): Promise<ManagementAnswer<IssuedManagementKey>> {
     const workspaceId = bindingOf(call.caller, input.workspaceId);
     requireAll(call.caller, input.permissions);
+    await this.#its.changes.replay(call);
     const issued = await this.#its.issuer.issue(MANAGEMENT_PREFIX);
     return this.#its.changes.run(call, async (change) => {
       const { tx, at } = change;
@@ -94,6 +95,7 @@ export class ManagementService {
     id: string,
     wish: RotateManagementKey,
   ): Promise<ManagementAnswer<IssuedManagementKey>> {
+    await this.#its.changes.replay(call);
     const issued = await this.#its.issuer.issue(MANAGEMENT_PREFIX);
     return this.#its.changes.run(call, async (change) => {
       const row = await lock(change, call, id);

@@ -1,8 +1,9 @@
 import type { Permission } from '../../src/domain/caller.ts';
 
-/** What each call of the API needs, by `operationId`; null: nothing. */
-export const PERMISSION_OF: Record<string, Permission | null> = {
+/** What each call of the API needs, by `operationId`. */
+export const PERMISSION_OF: Record<string, Permission> = {
   verifyKey: 'keys:verify',
+  verifyKeys: 'keys:verify',
   createKey: 'keys:write',
   listKeys: 'keys:read',
   getKey: 'keys:read',
@@ -11,6 +12,7 @@ export const PERMISSION_OF: Record<string, Permission | null> = {
   deleteKey: 'keys:revoke',
   rotateKey: 'keys:write',
   endGrace: 'keys:write',
+  changeCredits: 'keys:write',
   explainKey: 'keys:read',
   bulkRevokeKeys: 'keys:revoke',
   getKeyUsage: 'usage:read',
@@ -27,6 +29,7 @@ export const PERMISSION_OF: Record<string, Permission | null> = {
   rotateManagementKey: 'management:write',
   revokeManagementKey: 'management:write',
   listAuditEvents: 'audit:read',
+  getAuditHead: 'audit:read',
 };
 
 interface Described {

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
+import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+import { createKey, insertKey, verdict } from '../support/sql-keys.ts';
+
+const UNKNOWN = `key_${'0'.repeat(22)}`;
+
+describe('bulk revocation', () => {
+  const pair = usePair();
+  const bulk = async (body: object, as?: string) =>
+    pair.first.call('POST', '/v1/keys/bulk-revoke', { body, ...(as ? { as } : {}) });
+  const verdicts = async (...keys: { key: string }[]) => {
+    const codes = [];
+    for (const { key } of keys) codes.push(await verdict(pair.second, key));
+    return codes;
+  };
+
+  it('by id: at once, everywhere, with an entry for each and what was not found', async () => {
+    const [one, two, other] = [
+      await createKey(pair.first),
+      await createKey(pair.first),
+      await createKey(pair.first),
+    ];
+    const old = await createKey(pair.first);
+    await pair.first.call('POST', `/v1/keys/${old.id}/revoke`, { body: { reason: 'before' } });
+    expect(await verdicts(one, two, other)).toEqual(['VALID', 'VALID', 'VALID']);
+    const why = { reason: 'leaked', note: 'All in one file.' };
+    const { status, body } = await bulk({ ids: [one.id, UNKNOWN, two.id, old.id], ...why });
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: {
+        dryRun: false,
+        matched: 3,
+        alreadyRevoked: 1,
+        revoked: 2,
+        keyIds: expect.toSatisfy((ids: string[]) => sameSet(ids, [one.id, two.id])),
+        missingIds: [UNKNOWN],
+      },
+    });
+    expect(await verdicts(one, two, other)).toEqual(['REVOKED', 'REVOKED', 'VALID']);
+    for (const { id } of [one, two]) {
+      const [entry] = await auditOf(pair.first, id);
+      const after = { revokeReason: 'leaked', revokeNote: why.note, revokedAt: expect.any(String) };
+      expect(entry).toMatchObject({ action: 'key.revoked', after });
+      const read = await pair.second.call('GET', `/v1/keys/${id}`);
+      expect(read.body).toMatchObject({ status: 'revoked', revokedBy: { type: 'root' } });
+    }
+    const untouched = await pair.second.call('GET', `/v1/keys/${old.id}`);
+    expect(untouched.body.revokeReason).toBe('before');
+    expect(await auditOf(pair.first, old.id)).toHaveLength(2);
+  });
+
+  it('by owner: all of that owner in this workspace, and nobody else', async () => {
+    await putWorkspace(pair.first, 'apart');
+    const own = { ownerId: 'customer_42' };
+    const keys = [await createKey(pair.first, own), await createKey(pair.first, own)];
+    const bystanders = [
+      await createKey(pair.first, { ownerId: 'customer_4' }),
+      await createKey(pair.first),
+      await createKey(pair.first, { ...own, workspaceId: 'apart' }),
+    ];
+    const { body } = await bulk(own);
+    expect(body).toMatchObject({ matched: 2, revoked: 2, missingIds: [] });
+    expect(await verdicts(...keys)).toEqual(['REVOKED', 'REVOKED']);
+    expect(await verdicts(...bystanders)).toEqual(['VALID', 'VALID', 'VALID']);
+    expect((await bulk(own)).body).toMatchObject({ matched: 2, alreadyRevoked: 2, revoked: 0 });
+    expect((await bulk({ ownerId: 'nobody' })).body).toMatchObject({ matched: 0, revoked: 0 });
+  });
+
+  it('dryRun says what would be revoked and changes nothing', async () => {
+    const key = await createKey(pair.first, { ownerId: 'customer_7' });
+    const wish = { ownerId: 'customer_7' };
+    const { body: preview } = await bulk({ ...wish, dryRun: true });
+    expect(preview).toMatchObject({ dryRun: true, revoked: 1, keyIds: [key.id] });
+    expect(await verdicts(key)).toEqual(['VALID']);
+    expect(await auditOf(pair.first, key.id)).toHaveLength(1);
+    const { body } = await bulk({ ...wish, dryRun: false });
+    expect(body).toEqual({ ...preview, dryRun: false });
+  });
+
+  it('keys of another workspace are missing, and stay as they are', async () => {
+    await putWorkspace(pair.first, 'mine');
+    const key = await createKey(pair.first, { ownerId: 'customer_9' });
+    const wish = { permissions: ['keys:revoke'] as const, workspaceId: 'mine' };
+    const { key: as } = await createManagementKey(pair.first, wish);
+    expect((await bulk({ ids: [key.id] }, as)).body).toMatchObject({
+      matched: 0,
+      missingIds: [key.id],
+    });
+    expect((await bulk({ ownerId: 'customer_9' }, as)).body.matched).toBe(0);
+    expect((await bulk({ ids: [key.id], workspaceId: 'default' }, as)).status).toBe(404);
+    expect(await verdicts(key)).toEqual(['VALID']);
+  });
+
+  it('without a filter, or with two, it is refused', async () => {
+    const none = [{}, { dryRun: true }, { reason: 'leaked' }, { ids: [] }];
+    for (const body of [...none, { ids: [UNKNOWN], ownerId: 'customer_42' }, { ownerId: '' }]) {
+      expect((await bulk(body)).status).toBe(400);
+    }
+  });
+
+  it('thousands at once are all revoked, each with its entry in one whole chain', async () => {
+    const KEYS = 2500;
+    await putWorkspace(pair.first, 'large');
+    const { key } = await createKey(pair.first, { workspaceId: 'large', ownerId: 'whale' });
+    expect(await verdict(pair.second, key)).toBe('VALID');
+    const sql = await connect(pair.databaseUrl);
+    await sql.query('begin');
+    for (let i = 0; i < KEYS; i++) {
+      const id = String(i).padStart(22, '0');
+      await insertKey(sql, { id: `key_${id}`, ref: id, workspaceId: 'large' });
+    }
+    await sql.query(`update keys set owner_id = 'whale' where workspace_id = 'large'`);
+    await sql.query('commit');
+    const { body } = await bulk({ workspaceId: 'large', ownerId: 'whale' });
+    expect(body.revoked).toBe(KEYS + 1);
+    expect(await verdict(pair.second, key)).toBe('REVOKED');
+    const { rows } = await sql.query(
+      `select count(distinct target_id)::int as targets, min(sequence)::int, max(sequence)::int
+         from audit_events where workspace_id = 'large' and action = 'key.revoked'`,
+    );
+    expect(rows).toEqual([{ targets: KEYS + 1, min: 3, max: KEYS + 3 }]);
+  });
+});
+
+function sameSet(actual: string[], expected: string[]): boolean {
+  return actual.toSorted().join() === expected.toSorted().join();
+}

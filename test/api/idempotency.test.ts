@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import type { Answer, CallOptions } from '../support/instance.ts';
+import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+import { createKey, verdict } from '../support/sql-keys.ts';
+
+describe('Idempotency-Key', () => {
+  const pair = usePair();
+  let made = 0;
+  const fresh = () => `idem-${++made}`;
+  const post = (url: string, idempotencyKey: string, body: object, more: CallOptions = {}) =>
+    pair.first.call('POST', url, {
+      ...more,
+      body,
+      headers: { 'idempotency-key': idempotencyKey, ...more.headers },
+    });
+  const again = (url: string, idempotencyKey: string, body: object) =>
+    pair.second.call('POST', url, { body, headers: { 'idempotency-key': idempotencyKey } });
+  const code = ({ status, body }: Answer) => `${status} ${body?.code}`;
+  const expectReplay = (replay: Answer, first: Answer) => {
+    expect(replay.status).toBe(first.status);
+    expect(replay.headers.etag).toBe(first.headers.etag);
+    expect(replay.headers['idempotent-replayed']).toBe('true');
+    const { body } = first;
+    expect(replay.body).toEqual('key' in body ? { ...body, key: null } : body);
+  };
+
+  it('a repetition answers what the first call answered, with `key: null`, and does nothing', async () => {
+    const name = fresh();
+    const first = await post('/v1/keys', name, { name });
+    expect(first.status).toBe(201);
+    expectReplay(await again('/v1/keys', name, { name }), first);
+    const { body } = await pair.first.call('GET', `/v1/keys?search=${name}`);
+    expect(body.data.map(({ id }: { id: string }) => id)).toEqual([first.body.id]);
+    expect(await auditOf(pair.first, first.body.id)).toHaveLength(1);
+  });
+
+  it('a lost answer is replayed, and the key is saved by rotating it at once', async () => {
+    const name = fresh();
+    await post('/v1/keys', name, { name });
+    const { body } = await again('/v1/keys', name, { name });
+    const rotated = await post(`/v1/keys/${body.id}/rotate`, fresh(), {
+      graceSeconds: 0,
+      supersede: true,
+    });
+    expect(await verdict(pair.second, rotated.body.key)).toBe('VALID');
+  });
+
+  it('quoted and unquoted it is the same', async () => {
+    const name = fresh();
+    const first = await post('/v1/keys', `"${name}"`, { name });
+    expectReplay(await again('/v1/keys', name, { name }), first);
+  });
+
+  it('with another payload or another call it is refused: 422', async () => {
+    const name = fresh();
+    const { body } = await post('/v1/keys', name, { name });
+    const other = await again('/v1/keys', name, { name, ownerId: 'other' });
+    const elsewhere = await again(`/v1/keys/${body.id}/revoke`, name, {});
+    expect([other, elsewhere].map(code)).toEqual(Array(2).fill('422 IDEMPOTENCY_MISMATCH'));
+    expect(await verdict(pair.second, body.key)).toBe('VALID');
+  });
+
+  it('belongs to its caller: another one may use the same', async () => {
+    const name = fresh();
+    const first = await post('/v1/keys', name, { name });
+    const { key: as } = await createManagementKey(pair.first, { permissions: ['keys:write'] });
+    const second = await post('/v1/keys', name, { name }, { as });
+    expect(second.status).toBe(201);
+    expect(second.body.id).not.toBe(first.body.id);
+    expect(second.body.key).toEqual(expect.any(String));
+  });
+
+  it('of a call that was refused it is free again', async () => {
+    await putWorkspace(pair.first, 'full', { maxActiveKeys: 0 });
+    const name = fresh();
+    const wish = { name, workspaceId: 'full' };
+    expect((await post('/v1/keys', name, { ...wish, nmae: 'typo' })).status).toBe(400);
+    expect(code(await post('/v1/keys', name, wish))).toBe('409 KEY_LIMIT_REACHED');
+    await putWorkspace(pair.first, 'full');
+    expect((await post('/v1/keys', name, wish)).status).toBe(201);
+  });
+
+  it('a rotation that is sent twice rotates once: the new string lives', async () => {
+    const { id } = await createKey(pair.first);
+    const name = fresh();
+    const url = `/v1/keys/${id}/rotate`;
+    const wish = { graceSeconds: 0, supersede: true };
+    const first = await post(url, name, wish);
+    expectReplay(await again(url, name, wish), first);
+    expect(await verdict(pair.second, first.body.key)).toBe('VALID');
+  });
+
+  it('a rotation that is sent twice is replayed also when its key has been deleted since', async () => {
+    const { id } = await createKey(pair.first);
+    const name = fresh();
+    const url = `/v1/keys/${id}/rotate`;
+    const first = await post(url, name, { graceSeconds: 0 });
+    await pair.first.call('DELETE', `/v1/keys/${id}`);
+    expectReplay(await again(url, name, { graceSeconds: 0 }), first);
+  });
+
+  it('holds for every other POST, too', async () => {
+    await putWorkspace(pair.first, 'posts');
+    const { id } = await createKey(pair.first, { credits: { remaining: 5 } });
+    const { id: managed } = await createManagementKey(pair.first, { permissions: ['keys:read'] });
+    const manager = { name: 'new', permissions: ['keys:read'] };
+    const calls: [string, object][] = [
+      ['/v1/workspaces/posts/suspend', {}],
+      ['/v1/workspaces/posts/resume', {}],
+      ['/v1/management-keys', manager],
+      [`/v1/management-keys/${managed}/rotate`, { graceSeconds: 60 }],
+      [`/v1/management-keys/${managed}/revoke`, {}],
+      [`/v1/keys/${id}/credits`, { operation: 'add', amount: 3 }],
+      ['/v1/keys/bulk-revoke', { ids: [id] }],
+      [`/v1/keys/${id}/revoke`, {}],
+    ];
+    for (const [url, body] of calls) {
+      const name = fresh();
+      const first = await post(url, name, body);
+      expect(first.status).toBeLessThan(300);
+      expectReplay(await again(url, name, body), first);
+    }
+  });
+
+  it('needs a form: 1 to 128 visible characters, and no key in it', async () => {
+    const { key } = await createKey(pair.first);
+    for (const name of ['""', 'with blank', 'x'.repeat(129), key]) {
+      const answer = await post('/v1/keys', name, { name: 'refused' });
+      expect(code(answer)).toBe('400 INVALID_REQUEST');
+      expect(answer.body.errors[0].pointer).toBe('/headers/idempotency-key');
+    }
+    expect((await post('/v1/keys', 'x'.repeat(128), { name: 'taken' })).status).toBe(201);
+  });
+});

@@ -1,0 +1,60 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { PERMISSIONS, type Permission } from '../../src/domain/caller.ts';
+import { type Operation, operationsOf, PERMISSION_OF } from '../support/operations.ts';
+import { createManagementKey, usePair } from '../support/pair.ts';
+
+const ID = '0'.repeat(22);
+
+describe('permissions', () => {
+  const pair = usePair();
+  let operations: Operation[];
+  const only = new Map<Permission, string>();
+  const allBut = new Map<Permission, string>();
+
+  beforeAll(async () => {
+    const { body } = await pair.first.call('GET', '/openapi.json');
+    operations = operationsOf(body.paths).filter(({ path }) => path.startsWith('/v1/'));
+    for (const permission of PERMISSIONS) {
+      const others = PERMISSIONS.filter((other) => other !== permission);
+      only.set(permission, (await make([permission])).key);
+      allBut.set(permission, (await make(others)).key);
+    }
+  });
+
+  const make = (permissions: readonly Permission[]) =>
+    createManagementKey(pair.first, { permissions });
+  const call = async ({ method, path, hasBody }: Operation, as: string | null) => {
+    const id = path.includes('management-keys') ? `mk_${ID}` : `key_${ID}`;
+    const options = hasBody ? { as, body: {} } : { as };
+    return (await pair.second.call(method, path.replace(/\{\w+\}/, id), options)).status;
+  };
+  const outcomes = async (keyFor: (operation: Operation) => string | null) =>
+    Object.fromEntries(
+      await Promise.all(operations.map(async (one) => [one.id, await call(one, keyFor(one))])),
+    );
+  const each = (status: number) => Object.fromEntries(operations.map(({ id }) => [id, status]));
+  const permissionOf = ({ id }: Operation): Permission => {
+    const permission = PERMISSION_OF[id];
+    if (!permission) throw new Error(`no permission is known for ${id}`);
+    return permission;
+  };
+
+  it('every call of the API is known to this test', () => {
+    expect(operations.map(({ id }) => id).sort()).toEqual(Object.keys(PERMISSION_OF).sort());
+  });
+
+  it('no call is answered without a management key: 401', async () => {
+    expect(await outcomes(() => null)).toEqual(each(401));
+  });
+
+  it('each call is refused with every permission but its own: 403', async () => {
+    const answered = await outcomes((one) => allBut.get(permissionOf(one)) ?? null);
+    expect(answered).toEqual(each(403));
+  });
+
+  it('each call is let in with its own permission alone', async () => {
+    const answered = await outcomes((one) => only.get(permissionOf(one)) ?? null);
+    const refused = Object.values(answered).filter((status) => status === 401 || status === 403);
+    expect(refused).toEqual([]);
+  });
+});

@@ -1,0 +1,182 @@
+import type pg from 'pg';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { PERMISSIONS, type Permission } from '../../src/domain/caller.ts';
+import { KEY_SCAN_PATTERN } from '../../src/domain/key-string.ts';
+import { connect } from '../support/database.ts';
+import type { Answer } from '../support/instance.ts';
+import {
+  MUTATING_CALLS,
+  READING_CALLS,
+  type Rehearsed,
+  setStage,
+} from '../support/mutating-calls.ts';
+import { operationsOf, PERMISSION_OF } from '../support/operations.ts';
+import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+
+/** Everything that a call can change, but for the counters. */
+const WITNESS = `
+  select md5(coalesce(string_agg(line, '' order by line), '')) as digest from (
+    select to_jsonb(k)::text as line from keys k
+    union all select to_jsonb(s)::text from secrets s
+    union all select to_jsonb(w)::text from workspaces w
+    union all select to_jsonb(m)::text from management_keys m
+    union all select to_jsonb(a)::text from audit_events a
+    union all select to_jsonb(i)::text from idempotency_keys i
+  ) as lines`;
+
+const KEYS = new RegExp(KEY_SCAN_PATTERN, 'g');
+
+describe('every call that changes something', () => {
+  const pair = usePair();
+  let outsider: string;
+  let count = 0;
+
+  beforeAll(async () => {
+    await putWorkspace(pair.first, 'foreign');
+    const wish = { permissions: PERMISSIONS, workspaceId: 'foreign' };
+    outsider = (await createManagementKey(pair.first, wish)).key;
+  });
+
+  it('is in the table of this test', async () => {
+    const { body } = await pair.first.call('GET', '/openapi.json');
+    const changing = operationsOf(body.paths).filter(({ method }) => method !== 'GET');
+    const ids = changing.map(({ id }) => id).filter((id) => !READING_CALLS.includes(id));
+    expect(ids.sort()).toEqual(Object.keys(MUTATING_CALLS).sort());
+  });
+
+  /** The call on a fresh stage, with a caller who holds its permission alone. */
+  async function rehearse(operation: string) {
+    const workspaceId = `stage-${++count}`;
+    const stage = await setStage(pair.first, workspaceId);
+    const call = await MUTATING_CALLS[operation]?.(stage);
+    const permission = PERMISSION_OF[operation];
+    if (!call || !permission) throw new Error(`nothing is known of ${operation}`);
+    const caller = await createManagementKey(pair.first, {
+      permissions: [permission],
+      workspaceId,
+    });
+    expect(await call.look(pair.second, null)).toEqual(call.before);
+    return { call, caller, permission, workspaceId };
+  }
+
+  const send = (
+    { method, url, body }: Pick<Rehearsed, 'method' | 'url' | 'body'>,
+    as: string,
+    headers: Record<string, string> = {},
+  ) => pair.first.call(method, url, { as, headers, ...(body && { body }) });
+
+  const digest = async (sql: pg.Client) => (await sql.query(WITNESS)).rows[0].digest;
+
+  describe.each(Object.keys(MUTATING_CALLS))('%s', (operation) => {
+    it('changes nothing for who lacks its permission (403) or is of another workspace (404)', async () => {
+      const { call, permission, workspaceId } = await rehearse(operation);
+      const others = PERMISSIONS.filter((other) => other !== permission) satisfies Permission[];
+      const weak = await createManagementKey(pair.first, { permissions: others, workspaceId });
+      const sql = await connect(pair.databaseUrl);
+      const before = await digest(sql);
+      expect((await send(call, weak.key)).status).toBe(403);
+      expect((await send(call, outsider)).status).toBe(404);
+      if (call.thing !== null) expect((await send(implied(call), outsider)).status).toBe(404);
+      expect(await digest(sql)).toBe(before);
+      expect(await call.look(pair.second, null)).toEqual(call.before);
+    });
+
+    it('is undone where its audit entry cannot be written, and leaves none where it cannot commit', async () => {
+      const { call, caller } = await rehearse(operation);
+      const sql = await connect(pair.databaseUrl);
+      const before = await digest(sql);
+      for (const sabotage of [refuseAudit, refuseCommit]) {
+        const restore = await sabotage(sql);
+        const { status } = await send(call, caller.key, { 'idempotency-key': 'sabotaged' });
+        await restore();
+        expect(status).toBe(500);
+        expect(await digest(sql)).toBe(before);
+        expect(await call.look(pair.second, null)).toEqual(call.before);
+      }
+      const { status } = await send(call, caller.key, { 'idempotency-key': 'sabotaged' });
+      expect(status).toBeLessThan(300);
+    });
+
+    it('is refused where its thing has changed (412), and changes nothing then', async () => {
+      const { call, caller } = await rehearse(operation);
+      if (call.thing === null) return;
+      const sql = await connect(pair.databaseUrl);
+      const { etag } = (await pair.second.call('GET', call.thing)).headers;
+      const before = await digest(sql);
+      for (const stale of ['"0"', `W/${etag}`, 'anything', `W/${etag}, "0"`]) {
+        expect((await send(call, caller.key, { 'if-match': stale })).status).toBe(412);
+      }
+      expect(await digest(sql)).toBe(before);
+      const { status } = await send(call, caller.key, { 'if-match': `"0", ${etag}` });
+      expect(status).toBeLessThan(300);
+    });
+
+    it('is seen at once by the other instance, is on the record, and shows no key', async () => {
+      const { call, caller, workspaceId } = await rehearse(operation);
+      const headers = { 'x-request-id': `call-${count}`, 'keyward-actor': 'user:42' };
+      const ifMatch = call.thing === null ? {} : { 'if-match': '*' };
+      const answer = await send(call, caller.key, { ...headers, ...ifMatch });
+      expect(answer.status).toBeLessThan(300);
+      expect(await call.look(pair.second, answer)).toEqual(call.after);
+      const sql = await connect(pair.databaseUrl);
+      const entries = await entriesOf(sql, workspaceId, headers['x-request-id']);
+      expect(entries.map((text) => JSON.parse(text))).toMatchObject([
+        {
+          action: call.action,
+          workspaceId,
+          actor: { type: 'management_key', id: caller.id, onBehalfOf: 'user:42' },
+          ip: '127.0.0.1',
+        },
+      ]);
+      expectNoKey(answer, entries);
+    });
+  });
+
+  /** The one-time string aside, no key is in the answer, the record or the log. */
+  function expectNoKey({ body, text }: Answer, entries: string[]): void {
+    const once = [...text.matchAll(KEYS)].map(([key]) => key);
+    expect(once).toEqual(typeof body?.key === 'string' ? [body.key] : []);
+    expect(entries.join('\n').match(KEYS)).toBeNull();
+    for (const { logLines } of [pair.first, pair.second]) {
+      expect(logLines).not.toEqual([]);
+      expect(logLines.join('').match(KEYS)).toBeNull();
+    }
+  }
+});
+
+/** The call without a word of the workspace: the caller's own is meant. */
+function implied({ method, url, body }: Rehearsed): Pick<Rehearsed, 'method' | 'url' | 'body'> {
+  const path = url.split('?', 1)[0] ?? url;
+  if (!body) return { method, url: path };
+  const { workspaceId: _, ...rest } = { workspaceId: undefined, ...body };
+  return { method, url: path, body: rest };
+}
+
+async function entriesOf(sql: pg.Client, workspaceId: string, requestId: string) {
+  const { rows } = await sql.query<{ payload: string }>(
+    `select payload from audit_events
+      where workspace_id = $1 and payload::jsonb ->> 'requestId' = $2 order by sequence`,
+    [workspaceId, requestId],
+  );
+  return rows.map(({ payload }) => payload);
+}
+
+const REFUSE = `
+  create or replace function refuse() returns trigger language plpgsql as
+  $$ begin raise exception 'refused'; end $$`;
+
+/** No audit entry can be inserted. */
+async function refuseAudit(sql: pg.Client): Promise<() => Promise<unknown>> {
+  await sql.query(REFUSE);
+  await sql.query(`create trigger refuse before insert on audit_events
+                   for each row execute function refuse()`);
+  return () => sql.query('drop trigger refuse on audit_events');
+}
+
+/** Whatever has written an audit entry fails when it commits. */
+async function refuseCommit(sql: pg.Client): Promise<() => Promise<unknown>> {
+  await sql.query(REFUSE);
+  await sql.query(`create constraint trigger refuse after insert on audit_events
+                   deferrable initially deferred for each row execute function refuse()`);
+  return () => sql.query('drop trigger refuse on audit_events');
+}
