@@ -5,6 +5,7 @@ import { createLogger } from '../../src/http/request-log.ts';
 import { createService, type Service } from '../../src/service.ts';
 
 export const ROOT_KEY = 'root-key-of-the-tests-0123456789abcdef';
+export const TEST_SECRET = 'secret-of-the-tests-0123456789abcdef';
 
 export interface Answer {
   status: number;
@@ -70,7 +71,7 @@ function testConfig(databaseUrl: string): Config {
   return readConfig({
     DATABASE_URL: databaseUrl,
     KEYWARD_ROOT_KEY: ROOT_KEY,
-    KEYWARD_SECRET: 'secret-of-the-tests-0123456789abcdef',
+    KEYWARD_SECRET: TEST_SECRET,
     KEYWARD_ARGON2_MEMORY_KIB: '8192',
     KEYWARD_ARGON2_ITERATIONS: '1',
     LOG_LEVEL: 'trace',
