@@ -1,12 +1,13 @@
 import type { App } from '../http/app-type.ts';
 import { callOf } from '../http/call.ts';
-import { answers, ref } from '../http/schemas.ts';
-import { AuditEvent, AuditEventPage, ListAuditEvents } from './audit.schemas.ts';
+import { answers, ref, WorkspaceQuery } from '../http/schemas.ts';
+import { AuditEvent, AuditEventPage, AuditHead, ListAuditEvents } from './audit.schemas.ts';
 import type { AuditService } from './audit.service.ts';
 
 export function auditRoutes(app: App, audit: AuditService): void {
   app.addSchema(AuditEvent);
   app.addSchema(AuditEventPage);
+  app.addSchema(AuditHead);
   app.get(
     '/v1/audit-events',
     {
@@ -21,5 +22,21 @@ export function auditRoutes(app: App, audit: AuditService): void {
       },
     },
     (request) => audit.list(callOf(request), request.query),
+  );
+  app.get(
+    '/v1/audit-events/head',
+    {
+      config: { permission: 'audit:read' },
+      schema: {
+        operationId: 'getAuditHead',
+        tags: ['Audit'],
+        summary: 'Read the end of the log',
+        description:
+          'The newest link of the chain. Whoever keeps it elsewhere can tell later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`.',
+        querystring: WorkspaceQuery,
+        response: answers({ 200: ref(AuditHead) }),
+      },
+    },
+    (request) => audit.head(callOf(request), request.query),
   );
 }

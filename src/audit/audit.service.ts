@@ -1,8 +1,8 @@
 import type { Orm } from '../db/database.ts';
 import { type CallContext, workspaceOf } from '../http/authentication.ts';
 import { badCursor, decodeCursor, encodeCursor } from '../http/cursor.ts';
-import type { AuditEventPage, ListAuditEvents } from './audit.schemas.ts';
-import { listAuditEvents } from './audit.store.ts';
+import type { AuditEventPage, AuditHead, ListAuditEvents } from './audit.schemas.ts';
+import { listAuditEvents, readHead } from './audit.store.ts';
 
 const LIST = 'audit-events';
 
@@ -29,6 +29,12 @@ export class AuditService {
       data: page.map(({ payload, hash }) => ({ ...JSON.parse(payload), hash })),
       nextCursor: last ? encodeCursor(LIST, { value: null, id: String(last.sequence) }) : null,
     };
+  }
+
+  async head(call: CallContext, query: { workspaceId?: string }): Promise<AuditHead> {
+    const workspaceId = workspaceOf(call, query.workspaceId);
+    const { head, time } = await readHead(this.#orm, workspaceId);
+    return { workspaceId, ...head, time: time.toISOString() };
   }
 }
 

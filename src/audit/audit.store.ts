@@ -1,6 +1,7 @@
-import { and, desc, eq, gte, lt } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
+import { FIRST_HEAD, type Head } from '../changes/audit-chain.ts';
 import type { Orm } from '../db/database.ts';
-import { auditEvents } from '../db/schema.ts';
+import { auditEvents, auditHeads } from '../db/schema.ts';
 
 export interface AuditFilter {
   action?: string;
@@ -42,4 +43,19 @@ export async function listAuditEvents(
     )
     .orderBy(desc(auditEvents.sequence))
     .limit(limit);
+}
+
+/** The end of a workspace's log and, by the database's clock, when it was read. */
+export async function readHead(orm: Orm, workspaceId: string): Promise<{ head: Head; time: Date }> {
+  const { rows } = await orm.execute<{ ms: number; sequence: string | null; hash: string | null }>(
+    sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms,
+               ${auditHeads.sequence}, ${auditHeads.hash}
+          from (select) as always
+          left join ${auditHeads} on ${auditHeads.workspaceId} = ${workspaceId}`,
+  );
+  const [row] = rows;
+  if (!row) throw new Error('the read of a head always has a row');
+  const { ms, sequence, hash } = row;
+  const isEmpty = sequence === null || hash === null;
+  return { head: isEmpty ? FIRST_HEAD : { sequence: Number(sequence), hash }, time: new Date(ms) };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { inArray, sql } from 'drizzle-orm';
-import type { Transaction } from '../db/database.ts';
+import { desc, eq, inArray, sql } from 'drizzle-orm';
+import type { Orm, Transaction } from '../db/database.ts';
 import { auditEvents, auditHeads } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { Json } from '../domain/json.ts';
@@ -20,10 +20,12 @@ export interface AuditEntry {
 export interface AuditOrigin {
   actor: Actor;
   requestId: string;
-  ip: string;
+  /** Null where no call over the network asked for it. */
+  ip: string | null;
 }
 
-interface Head {
+/** A link of the chain: who knows it can tell whether the log up to it is still what it was. */
+export interface Head {
   sequence: number;
   hash: string;
 }
@@ -113,4 +115,28 @@ async function moveHeads(tx: Transaction, heads: Map<string, Head>): Promise<voi
       target: auditHeads.workspaceId,
       set: { sequence: sql`excluded.sequence`, hash: sql`excluded.hash` },
     });
+}
+
+/** A log that KEYWARD_SECRET keys cannot be continued without one: anyone could have. */
+export class UnkeyedLogError extends Error {
+  override name = 'UnkeyedLogError';
+}
+
+/** For whoever appends by hand; the service itself goes on rather than to refuse every change. */
+export async function requireKeyedAsBefore(
+  orm: Orm,
+  workspaceId: string,
+  pepper: Pepper | null,
+): Promise<void> {
+  if (pepper) return;
+  const [newest] = await orm
+    .select({ pepperId: auditEvents.pepperId })
+    .from(auditEvents)
+    .where(eq(auditEvents.workspaceId, workspaceId))
+    .orderBy(desc(auditEvents.sequence))
+    .limit(1);
+  if (!newest?.pepperId) return;
+  throw new UnkeyedLogError(
+    `The audit log of ${workspaceId} is keyed; set KEYWARD_SECRET as the service has it (its id is ${newest.pepperId}).`,
+  );
 }

@@ -4,6 +4,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
+import { sqlState } from './errors.ts';
 
 const MIGRATIONS = {
   migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)),
@@ -15,19 +16,30 @@ export class DatabaseVersionError extends Error {
   override name = 'DatabaseVersionError';
 }
 
+/** The schema is older than this version, and cannot be brought up to date by this user. */
+export class PendingMigrationsError extends Error {
+  override name = 'PendingMigrationsError';
+}
+
+type Executor = Pick<ReturnType<typeof drizzle>, 'execute'>;
+
 /**
- * Brings the schema up to date. Instances that start together take turns: one transaction holds
- * the advisory lock (so that it also works behind a transaction pooler), another migrates.
+ * Brings the schema up to date. Where it is, nothing is asked that needs more rights than reading,
+ * so that a service may run as a user who cannot change tables. Instances that start together
+ * take turns: one transaction holds the advisory lock (so that it also works behind a transaction
+ * pooler), another migrates.
  */
 export async function migrate(url: string): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5000 });
   pool.on('error', () => {});
   try {
     const orm = drizzle(pool);
+    await requireVersion(orm);
+    if ((await pendingMigrations(orm)) === 0) return;
     await orm.transaction(async (lock) => {
-      await requireVersion(lock);
       await lock.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
-      await runMigrations(orm, MIGRATIONS);
+      const pending = await pendingMigrations(orm);
+      if (pending > 0) await runMigrations(orm, MIGRATIONS).catch(explainRights(pending));
     });
   } finally {
     await pool.end();
@@ -39,7 +51,34 @@ export function expectedMigrations(): number {
   return readMigrationFiles(MIGRATIONS).length;
 }
 
-async function requireVersion(orm: { execute: ReturnType<typeof drizzle>['execute'] }) {
+/** How many of this version's migrations the database lacks. Whoever may not ask is told why. */
+export async function pendingMigrations(orm: Executor): Promise<number> {
+  const files = readMigrationFiles(MIGRATIONS);
+  const { rows: tables } = await orm.execute(sql`
+    select from pg_class where relname = '__drizzle_migrations'
+       and relnamespace = (select oid from pg_namespace where nspname = 'drizzle')`);
+  if (tables.length === 0) return files.length;
+  const { rows } = await orm
+    .execute<{ newest: string | null }>(
+      sql`select max(created_at) as newest from drizzle.__drizzle_migrations`,
+    )
+    .catch(explainRights(files.length));
+  const newest = Number(rows[0]?.newest ?? 0);
+  return files.filter(({ folderMillis }) => folderMillis > newest).length;
+}
+
+const NOT_ALLOWED = '42501';
+
+function explainRights(pending: number): (error: unknown) => never {
+  return (error) => {
+    if (sqlState(error) !== NOT_ALLOWED) throw error;
+    throw new PendingMigrationsError(
+      `The user in DATABASE_URL may not bring the schema up to date (${pending} migrations); run \`keyward migrate\` as the owner of the tables, then grant this user its rights (docs/database-roles.md).`,
+    );
+  };
+}
+
+async function requireVersion(orm: Executor) {
   const { rows } = await orm.execute<{ major: number; version: string }>(sql`
     select current_setting('server_version_num')::int / 10000 as major,
            current_setting('server_version') as version`);

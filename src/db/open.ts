@@ -36,7 +36,7 @@ export function openDatabase(config: Config, log: Logger): Promise<OpenDatabase>
     : openExternal(config, config.databaseUrl, log);
 }
 
-async function openEmbedded(config: Config): Promise<OpenDatabase> {
+export async function openEmbedded(config: Config): Promise<OpenDatabase> {
   const dataDirectory = resolve(config.dataDirectory);
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   const postgres = await startEmbeddedPostgres({
@@ -105,8 +105,13 @@ const REFUSALS: Record<string, string> = {
   '28P01': 'The database refused the password in DATABASE_URL.',
   '28000': 'The database refused the user in DATABASE_URL.',
   '3D000': 'The database named in DATABASE_URL does not exist; create it first.',
-  '42501': 'The user in DATABASE_URL may not create tables; grant it, or run `keyward migrate`.',
+  '42501': 'The user in DATABASE_URL lacks rights on the tables; see docs/database-roles.md.',
 };
+
+/** For one attempt: what the operator can mend is a sentence. */
+export function explainDatabase(error: unknown): unknown {
+  return isUnavailable(error) ? unreachable(error) : explained(error);
+}
 
 function explained(error: unknown): unknown {
   const sentence = REFUSALS[sqlState(error) ?? ''];

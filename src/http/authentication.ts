@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { type Actor, type Caller, DEFAULT_WORKSPACE, type Permission } from '../domain/caller.ts';
-import { containsKey } from '../domain/key-string.ts';
+import { type ChecksumKey, containsKey } from '../domain/key-string.ts';
 import { invalid, Problem } from './problem.ts';
 
 /** As the draft has it, a quoted string; unquoted ones are taken too. */
@@ -25,7 +25,8 @@ export interface CallContext {
   caller: Caller;
   actor: Actor;
   requestId: string;
-  ip: string;
+  /** Null where the call did not come over the network. */
+  ip: string | null;
   /** The entity tags of `If-Match`, one of which the thing must still have; null: any will do. */
   ifMatch: readonly string[] | null;
   idempotency: Idempotency | null;
@@ -34,9 +35,9 @@ export interface CallContext {
 /** Turns a request into the context of its call: who, on whose behalf, and whether they may. */
 export class CallContexts {
   readonly #authenticate: Authenticate;
-  readonly #checksumKey: Uint8Array;
+  readonly #checksumKey: ChecksumKey;
 
-  constructor(authenticate: Authenticate, checksumKey: Uint8Array) {
+  constructor(authenticate: Authenticate, checksumKey: ChecksumKey) {
     this.#authenticate = authenticate;
     this.#checksumKey = checksumKey;
   }

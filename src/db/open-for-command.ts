@@ -1,0 +1,74 @@
+import { access } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import pg from 'pg';
+import type { Config } from '../config.ts';
+import type { Orm } from './database.ts';
+import { PendingMigrationsError, pendingMigrations } from './migrate.ts';
+import { DatabaseUnreachableError, explainDatabase, openEmbedded } from './open.ts';
+import * as schema from './schema.ts';
+
+const CONNECT_TIMEOUT_MS = 5000;
+
+/** The database of a command that runs and ends. */
+export interface CommandDatabase {
+  url: string;
+  /** One connection, on which a statement may take as long as it takes. */
+  orm: Orm;
+  secret: string | undefined;
+}
+
+/** Runs work on a database that is there and up to date; nothing is made or migrated on the way. */
+export async function withDatabase<T>(
+  config: Config,
+  work: (database: CommandDatabase) => Promise<T>,
+): Promise<T> {
+  if (config.databaseUrl !== undefined) return onUrl(config.databaseUrl, config.secret, work);
+  await requireEmbedded(config.dataDirectory);
+  const { url, secret, close } = await openEmbedded(config);
+  try {
+    return await onUrl(url, secret, work);
+  } finally {
+    await close();
+  }
+}
+
+async function onUrl<T>(
+  url: string,
+  secret: string | undefined,
+  work: (database: CommandDatabase) => Promise<T>,
+): Promise<T> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: 1,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'keyward command',
+  });
+  pool.on('error', () => {});
+  try {
+    const orm = drizzle(pool, { schema });
+    await requireMigrated(orm);
+    return await work({ url, orm, secret });
+  } catch (error) {
+    throw explainDatabase(error);
+  } finally {
+    await pool.end();
+  }
+}
+
+async function requireMigrated(orm: Orm): Promise<void> {
+  const pending = await pendingMigrations(orm);
+  if (pending === 0) return;
+  throw new PendingMigrationsError(
+    `The schema lacks ${pending} migrations of this version; run \`keyward migrate\` first.`,
+  );
+}
+
+async function requireEmbedded(dataDirectory: string): Promise<void> {
+  const directory = resolve(dataDirectory);
+  await access(join(directory, 'postgres')).catch(() => {
+    throw new DatabaseUnreachableError(
+      `There is no embedded database in ${directory}; set KEYWARD_DATA_DIR to its folder, or DATABASE_URL.`,
+    );
+  });
+}

@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { dropOldAnswers } from '../../src/changes/idempotency.ts';
+import { dropOldLanes } from '../../src/db/batch-sequence.ts';
+import { expectedMigrations, migrate } from '../../src/db/migrate.ts';
+import { pruneFeed } from '../../src/verification/feed-pruning.ts';
+import { verdictOn } from '../support/audit-log.ts';
+import { connect } from '../support/database.ts';
+import { type Instance, launch } from '../support/instance.ts';
+
+const DOCUMENT = new URL('../../docs/database-roles.md', import.meta.url);
+/** Roles are the whole server's, so that this run has names of its own. */
+const OWN = `keyward_${randomBytes(6).toString('hex')}`;
+
+/** The SQL of the document, step by step, for the roles and the database of this run. */
+async function steps(): Promise<string[]> {
+  const text = await readFile(DOCUMENT, 'utf8');
+  return [...text.matchAll(/```sql\n(.*?)```/gs)].map(([, block = '']) =>
+    block
+      .replaceAll(/keyward_(owner|runtime)/g, `${OWN}_$1`)
+      .replaceAll(/DATABASE keyward\b/g, `DATABASE ${OWN}`),
+  );
+}
+
+function urlOf(database: string, role?: 'owner' | 'runtime'): string {
+  const url = new URL(inject('postgresUrl'));
+  url.pathname = `/${database}`;
+  if (role) {
+    url.username = `${OWN}_${role}`;
+    url.password = `change-me-${role}`;
+  }
+  return url.href;
+}
+
+/** Statement by statement: CREATE DATABASE stands alone. */
+async function run(url: string, block: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (const statement of block.split(/;\s*\n/)) {
+      if (statement.trim() !== '') await client.query(statement);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+describe('the roles that docs/database-roles.md makes', () => {
+  const server = new URL(inject('postgresUrl')).href;
+  const runtimeUrl = urlOf(OWN, 'runtime');
+  let grants: string;
+  let instance: Instance;
+  let runtime: pg.Client;
+
+  beforeAll(async () => {
+    const [roles = '', schema = '', rights = ''] = await steps();
+    grants = rights;
+    await run(server, roles);
+    await run(urlOf(OWN), schema);
+    await migrate(urlOf(OWN, 'owner'));
+    await run(urlOf(OWN, 'owner'), grants);
+    await run(urlOf(OWN, 'owner'), grants);
+    // As `keyward` does at every start.
+    await migrate(runtimeUrl);
+    instance = await launch(runtimeUrl);
+    runtime = new pg.Client({ connectionString: runtimeUrl });
+    await runtime.connect();
+  });
+  afterAll(async () => {
+    await runtime.end();
+    await instance.stop();
+    await run(
+      server,
+      `drop database ${OWN} with (force);\ndrop role ${OWN}_owner;\ndrop role ${OWN}_runtime;\n`,
+    );
+  });
+
+  const call = async (method: string, path: string, body?: object, headers = {}) => {
+    const answer = await instance.call(method, path, { body, headers });
+    expect(`${method} ${path} ${answer.status}`).toMatch(/ 20[0-4]$/);
+    return answer.body;
+  };
+
+  it('let the service live the whole life of a workspace, its keys and a management key', async () => {
+    await call('PUT', '/v1/workspaces/acme', { name: 'Acme' });
+    await call('PATCH', '/v1/workspaces/acme', { maxActiveKeys: 100 });
+    const workspaceId = 'acme';
+    const inAcme = '?workspaceId=acme';
+    const retry = { 'idempotency-key': 'once' };
+    const { id, key } = await call('POST', '/v1/keys', { name: 'a', workspaceId }, retry);
+    expect((await call('POST', '/v1/keys', { name: 'a', workspaceId }, retry)).id).toBe(id);
+    expect((await call('POST', '/v1/verify', { key })).code).toBe('VALID');
+    await call('PATCH', `/v1/keys/${id}${inAcme}`, { name: 'b', enabled: false });
+    await call('PATCH', `/v1/keys/${id}${inAcme}`, { enabled: true });
+    const rotated = await call('POST', `/v1/keys/${id}/rotate`, { workspaceId, graceSeconds: 60 });
+    await call('DELETE', `/v1/keys/${id}/retiring-secret${inAcme}`);
+    expect((await call('POST', '/v1/verify', { key: rotated.key })).code).toBe('VALID');
+    expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
+    await instance.service.inside.flusher.flush();
+    await call('GET', `/v1/keys/${id}/usage${inAcme}`);
+    await call('POST', `/v1/keys/${id}/revoke`, { workspaceId, reason: 'test' });
+    await call('DELETE', `/v1/keys/${id}${inAcme}`);
+    await call('POST', '/v1/workspaces/acme/suspend');
+    await call('POST', '/v1/workspaces/acme/resume');
+    const manager = await call('POST', '/v1/management-keys', {
+      name: 'm',
+      permissions: ['keys:read'],
+    });
+    await call('POST', `/v1/management-keys/${manager.id}/rotate`, { graceSeconds: 0 });
+    await call('POST', `/v1/management-keys/${manager.id}/revoke`);
+    await call('DELETE', '/v1/workspaces/acme');
+    expect((await call('GET', `/v1/audit-events${inAcme}`)).data.length).toBeGreaterThan(8);
+    expect(await call('GET', '/readyz')).toMatchObject({ status: 'ok' });
+  });
+
+  it('let the service verify keys with limits and credits', async () => {
+    const rateLimits = [{ name: 'minute', limit: 2, windowSeconds: 60 }];
+    const { key } = await call('POST', '/v1/keys', { name: 'limited', rateLimits });
+    expect((await call('POST', '/v1/verify', { key })).code).toBe('VALID');
+  });
+
+  it('let the service keep house', async () => {
+    const { orm } = instance.service.inside.database;
+    await dropOldLanes(orm);
+    await dropOldAnswers(orm);
+    await pruneFeed(orm, 0);
+    await pruneFeed(orm, 0);
+    const { rows } = await runtime.query('select count(*)::int as rows from change_feed');
+    expect(rows[0].rows).toBe(0);
+  });
+
+  it.each([
+    'update audit_events set payload = payload',
+    'delete from audit_events',
+    'truncate audit_events',
+    'alter table audit_events disable trigger user',
+    'drop trigger audit_append_only on audit_events',
+    'drop table audit_events',
+    'set session_replication_role = replica',
+    `set role ${OWN}_owner`,
+    'create table own_table (id int)',
+    'create or replace function refuse_audit_change() returns trigger language plpgsql as $$ begin return null; end $$',
+    `update audit_checkpoints set sequence = 1`,
+    `insert into audit_checkpoints values ('default', 1, 'x', now())`,
+    'update installation set id = 2',
+    'delete from keys',
+    'delete from audit_heads',
+    'alter table keys disable trigger user',
+  ])('let a stolen runtime connection not: %s', async (statement) => {
+    await runtime.query(`select set_config('keyward.audit_retention', 'on', false)`);
+    await expect(runtime.query(statement)).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('leave the log intact', async () => {
+    const client = await connect(urlOf(OWN));
+    expect((await verdictOn(client, 'default')).problem).toBeNull();
+  });
+
+  it('name every table, so that a new one is not forgotten', async () => {
+    const { rows } = await runtime.query<{ name: string }>(
+      `select relname as name from pg_class
+        where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'S')`,
+    );
+    const words = new Set(grants.match(/\w+/g));
+    expect(rows.map(({ name }) => name).filter((name) => !words.has(name))).toEqual([]);
+  });
+});
+
+describe('a user who may not change the schema', () => {
+  it('is told that migrations are pending, and how to run them', async () => {
+    const name = `keyward_${randomBytes(6).toString('hex')}`;
+    const server = inject('postgresUrl');
+    await run(server, `create role ${name} login password 'p';\ncreate database ${name};\n`);
+    const url = new URL(urlOf(name));
+    url.username = name;
+    url.password = 'p';
+    const refused = new RegExp(`\\(${expectedMigrations()} migrations\\); run .keyward migrate.`);
+    await expect(migrate(url.href)).rejects.toThrow(refused);
+
+    const admin = await connect(urlOf(name));
+    await migrate(urlOf(name));
+    await expect(migrate(url.href)).rejects.toThrow(refused);
+    await admin.query(`grant usage on schema drizzle to ${name}`);
+    await admin.query(`grant select on drizzle.__drizzle_migrations to ${name}`);
+    await migrate(url.href);
+    await admin.query(
+      `delete from drizzle.__drizzle_migrations
+        where created_at = (select max(created_at) from drizzle.__drizzle_migrations)`,
+    );
+    await expect(migrate(url.href)).rejects.toThrow(/\(1 migrations\); run .keyward migrate./);
+    await run(server, `drop database ${name} with (force);\ndrop role ${name};\n`);
+  });
+});

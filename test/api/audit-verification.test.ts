@@ -1,0 +1,223 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { workspacesWithLog } from '../../src/audit/audit.verification.ts';
+import { appendAudit } from '../../src/changes/audit-chain.ts';
+import { rewriteHashes, setHead, tamper, verdictOn, writeLog } from '../support/audit-log.ts';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Instance, launch } from '../support/instance.ts';
+
+const ENTRIES = 5;
+
+describe('what tampering with the audit log shows', () => {
+  let database: TestDatabase;
+  let keyed: Instance;
+  let plain: Instance;
+  let sql: pg.Client;
+  let count = 0;
+  let workspace: string;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    keyed = await launch(database.url);
+    plain = await launch(database.url, { secret: undefined });
+  });
+  afterAll(async () => {
+    await keyed.stop();
+    await plain.stop();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    sql = await connect(database.url);
+    workspace = `w${++count}`;
+  });
+
+  const headOf = async (instance: Instance) =>
+    (await instance.call('GET', `/v1/audit-events/head?workspaceId=${workspace}`)).body;
+  const problem = async (more = {}) => (await verdictOn(sql, workspace, more)).problem;
+  const withoutSecret = { peppers: new Map() };
+  const ofEntry = (sequence: number) => [workspace, sequence];
+
+  it('a log that nobody touched is intact, and its exported head is its last entry', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    const head = await headOf(keyed);
+    expect(head).toEqual({
+      workspaceId: workspace,
+      sequence: ENTRIES,
+      hash: expect.stringMatching(/^[0-9a-f]{64}$/),
+      time: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+    const verdict = await verdictOn(sql, workspace, { expected: [head] });
+    expect(verdict).toMatchObject({
+      problem: null,
+      entries: ENTRIES,
+      first: 1,
+      last: { hash: head.hash },
+    });
+  });
+
+  it('an empty log has a head too, which every later log continues', async () => {
+    const head = await headOf(keyed);
+    expect(head).toMatchObject({ sequence: 0, hash: '0'.repeat(64) });
+    await writeLog(keyed, workspace, 1);
+    expect(await problem({ expected: [head] })).toBeNull();
+  });
+
+  it('a head is shown only to who may read the log', async () => {
+    const body = { name: 'no auditor', permissions: ['keys:read'] };
+    const { key } = (await keyed.call('POST', '/v1/management-keys', { body })).body;
+    expect((await keyed.call('GET', '/v1/audit-events/head', { as: key })).status).toBe(403);
+  });
+
+  it('an entry that was changed', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    const change = `update audit_events set payload = replace(payload, 'name 3', 'name x')
+                     where workspace_id = $1 and sequence = $2`;
+    await tamper(sql, change, ofEntry(3));
+    expect(await problem()).toBe('entry 3 was changed, or the one before it replaced');
+  });
+
+  it('an entry that was removed', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    await tamper(
+      sql,
+      'delete from audit_events where workspace_id = $1 and sequence = $2',
+      ofEntry(3),
+    );
+    expect(await problem()).toBe('entry 3 is missing');
+  });
+
+  it('two entries that were swapped', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    const move = (from: number, to: number) =>
+      tamper(
+        sql,
+        'update audit_events set sequence = $3 where workspace_id = $1 and sequence = $2',
+        [...ofEntry(from), to],
+      );
+    await move(2, 99);
+    await move(3, 2);
+    await move(99, 3);
+    expect(await problem()).toMatch(/^entry 2 holds what was written as 3 .*: entries were moved$/);
+  });
+
+  it('a front that was cut without a checkpoint, and one with a forged checkpoint', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    const cut =
+      'delete from audit_events where workspace_id = $1 and sequence <= $2 returning hash';
+    await tamper(
+      sql,
+      `with dropped as (${cut})
+      insert into audit_checkpoints select $1, $2, max(hash), now() from dropped`,
+      ofEntry(1),
+    );
+    expect(await problem()).toMatch(/front up to entry 1 .* no entry records that it was pruned/);
+    await sql.query('delete from audit_checkpoints where workspace_id = $1', [workspace]);
+    expect(await problem()).toBe('entry 1 is missing: the front was cut without a checkpoint');
+  });
+
+  it('a tail that was cut; where the head was set back too, only a head that was kept tells', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    const kept = await headOf(keyed);
+    await tamper(
+      sql,
+      'delete from audit_events where workspace_id = $1 and sequence > $2',
+      ofEntry(3),
+    );
+    expect(await problem()).toBe('the tail was cut: entries 4 to 5 are missing');
+    const { last } = await verdictOn(sql, workspace);
+    await setHead(sql, workspace, last.sequence, last.hash);
+    expect(await problem()).toBeNull();
+    expect(await problem({ expected: [kept] })).toBe(
+      'the tail was cut: the log ends at 3, the expected head is 5',
+    );
+  });
+
+  it('entries beyond the head, and a log whose head is gone', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    await setHead(sql, workspace, 4, 'f'.repeat(64));
+    expect(await problem()).toBe('the last entry, 5, is not the one that audit_heads names');
+    await sql.query('delete from audit_heads where workspace_id = $1', [workspace]);
+    expect(await problem()).toBe('the last entry, 5, is not the one that audit_heads names');
+  });
+
+  it('a log rewritten with new hashes: KEYWARD_SECRET tells it, or a head that was kept', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    const kept = await headOf(keyed);
+    const change = `update audit_events set payload = replace(payload, 'name 3', 'name x')
+                     where workspace_id = $1`;
+    await tamper(sql, change, [workspace]);
+    await rewriteHashes(sql, workspace);
+    expect(await problem()).toMatch('entry 5 is not keyed');
+    expect(await problem(withoutSecret)).toBeNull();
+    expect(await problem({ ...withoutSecret, expected: [kept] })).toBe(
+      'entry 5 is not the expected head: the log was rewritten',
+    );
+  });
+
+  it('a log that no secret keys is intact, rewritten or not, unless a head was kept', async () => {
+    await writeLog(plain, workspace, ENTRIES);
+    const kept = await headOf(plain);
+    expect(await problem({ ...withoutSecret, expected: [kept] })).toBeNull();
+    await tamper(sql, `delete from audit_events where workspace_id = $1 and sequence > 4`, [
+      workspace,
+    ]);
+    await rewriteHashes(sql, workspace);
+    expect(await problem(withoutSecret)).toBeNull();
+    expect(await problem({ ...withoutSecret, expected: [kept] })).toMatch('the tail was cut');
+  });
+
+  it('a keyed log cannot be judged without its secret, and says which one it needs', async () => {
+    await writeLog(keyed, workspace, ENTRIES);
+    expect(await problem(withoutSecret)).toMatch(
+      /^entry 1 cannot be checked without the KEYWARD_SECRET whose id is [0-9a-f]{16}$/,
+    );
+  });
+
+  it('is found beyond the first pages of a long log, and progress is told', async () => {
+    const { orm } = keyed.service.inside.database;
+    const target = { type: 'workspace', id: workspace } as const;
+    const entry = { workspaceId: workspace, action: 'test', target, before: null, after: null };
+    const actor = { type: 'system', id: 'test', onBehalfOf: null } as const;
+    const origin = { actor, requestId: 'req_1', ip: null };
+    await orm.transaction((tx) =>
+      appendAudit(tx, Array(1201).fill(entry), origin, new Date(), null),
+    );
+    const progress: number[] = [];
+    const onProgress = (entries: number) => progress.push(entries);
+    expect(await problem({ ...withoutSecret, onProgress })).toBeNull();
+    expect(progress).toEqual([500, 1000, 1201]);
+    await tamper(
+      sql,
+      'delete from audit_events where workspace_id = $1 and sequence = $2',
+      ofEntry(1001),
+    );
+    expect(await problem(withoutSecret)).toBe('entry 1001 is missing');
+  });
+
+  it('is looked for in every workspace that has a trace of a log', async () => {
+    await sql.query(`insert into audit_heads values ('lost-events', 3, 'x')`);
+    await writeLog(keyed, workspace, 1);
+    const orm = keyed.service.inside.database.orm;
+    const found = await workspacesWithLog(orm);
+    expect(found).toEqual(expect.arrayContaining(['default', 'lost-events', workspace, 'w1']));
+    expect(new Set(found).size).toBe(found.length);
+    expect((await verdictOn(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');
+  });
+
+  it.each(['origin', 'replica'])(
+    'with its triggers on, nothing is changed, deleted or truncated (session_replication_role = %s)',
+    async (role) => {
+      await writeLog(keyed, workspace, 2);
+      await sql.query(`set session_replication_role = ${role}`);
+      const refused = /append-only/;
+      const statements = [
+        `update audit_events set payload = payload where workspace_id = '${workspace}'`,
+        `delete from audit_events where workspace_id = '${workspace}'`,
+        'truncate audit_events',
+        'truncate audit_events cascade',
+      ];
+      for (const text of statements) await expect(sql.query(text)).rejects.toThrow(refused);
+      expect(await problem()).toBeNull();
+    },
+  );
+});

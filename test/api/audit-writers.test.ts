@@ -1,0 +1,129 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { verdictOn, writeLog } from '../support/audit-log.ts';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Instance, launch } from '../support/instance.ts';
+
+const WRITERS = 200;
+
+describe('those who write to the audit log', () => {
+  let database: TestDatabase;
+  let first: Instance;
+  let second: Instance;
+  let sql: pg.Client;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    first = await launch(database.url);
+    second = await launch(database.url);
+  });
+  afterAll(async () => {
+    await first.stop();
+    await second.stop();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    sql = await connect(database.url);
+  });
+
+  const rename = (instance: Instance, workspaceId: string, name: string) =>
+    instance.call('PUT', `/v1/workspaces/${workspaceId}`, { body: { name } });
+  const createKey = (instance: Instance, body: object) =>
+    instance.call('POST', '/v1/keys', { body: { name: 'a key', ...body } });
+  const waitingForLocks = async () => {
+    const { rows } = await sql.query(
+      `select count(*)::int as waiting from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return rows[0].waiting;
+  };
+
+  it(`${WRITERS} at once in one workspace over two instances make one whole chain`, async () => {
+    await rename(first, 'busy', 'busy');
+    const keys: string[] = [];
+    while (keys.length < WRITERS) {
+      const { body } = await createKey(first, { workspaceId: 'busy' });
+      keys.push(body.id);
+    }
+    const patched = await Promise.all(
+      keys.map((id, index) =>
+        (index % 2 ? first : second).call('PATCH', `/v1/keys/${id}?workspaceId=busy`, {
+          body: { name: id },
+        }),
+      ),
+    );
+    expect(new Set(patched.map(({ status }) => status))).toEqual(new Set([200]));
+    const entries = 1 + 2 * WRITERS;
+    expect(await verdictOn(sql, 'busy')).toMatchObject({
+      problem: null,
+      entries,
+      last: { sequence: entries },
+    });
+    const { rows } = await sql.query(
+      `select count(distinct target_id)::int as keys from audit_events
+        where workspace_id = 'busy' and action = 'key.updated'`,
+    );
+    expect(rows[0].keys).toBe(WRITERS);
+  });
+
+  it('who are the first in their workspace wait for each other, and none is lost', async () => {
+    await sql.query(`insert into workspaces (id) values ('new')`);
+    const made = await Promise.all(
+      [first, second, first, second, first, second].map((instance) =>
+        createKey(instance, { workspaceId: 'new' }),
+      ),
+    );
+    expect(made.map(({ status }) => status)).toEqual(Array(6).fill(201));
+    expect(await verdictOn(sql, 'new')).toMatchObject({ problem: null, last: { sequence: 6 } });
+  });
+
+  it('of another workspace do not wait for an open transaction that holds a head', async () => {
+    await writeLog(first, 'held', 1);
+    await writeLog(first, 'free', 1);
+    await sql.query('begin');
+    await sql.query(`select from audit_heads where workspace_id = 'held' for update`);
+    let isDone = false;
+    const held = rename(first, 'held', 'must wait').then(() => {
+      isDone = true;
+    });
+    await vi.waitFor(async () => expect(await waitingForLocks()).toBe(1), { timeout: 10_000 });
+    expect((await rename(first, 'free', 'need not wait')).status).toBe(200);
+    expect(isDone).toBe(false);
+    await sql.query('commit');
+    await held;
+    expect(await verdictOn(sql, 'held')).toMatchObject({ problem: null, entries: 2 });
+    expect(await verdictOn(sql, 'free')).toMatchObject({ problem: null, entries: 2 });
+  });
+
+  it('lose their change where the entry cannot be written', async () => {
+    const { id, key } = (await createKey(first, {})).body;
+    const { rows } = await sql.query(
+      `select sequence::int from audit_heads where workspace_id = 'default'`,
+    );
+    await sql.query(
+      `insert into audit_events (workspace_id, sequence, payload, hash)
+       values ('default', $1, '{}', 'in the way')`,
+      [rows[0].sequence + 1],
+    );
+    const refused = await first.call('POST', `/v1/keys/${id}/revoke`, { body: {} });
+    expect(refused.status).toBe(500);
+    const answer = await second.call('POST', '/v1/verify', { body: { key } });
+    expect(answer.body.code).toBe('VALID');
+  });
+
+  it('lose their entry where the change does not commit', async () => {
+    await rename(first, 'undone', 'before');
+    await sql.query(`
+      create function refuse_commit() returns trigger language plpgsql as
+        $$ begin raise exception 'refused at commit'; end $$;
+      create constraint trigger refuse_commit after update on workspaces
+        deferrable initially deferred for each row
+        when (new.name = 'after') execute function refuse_commit()`);
+    expect((await rename(first, 'undone', 'after')).status).toBe(500);
+    expect(await verdictOn(sql, 'undone')).toMatchObject({ problem: null, entries: 1 });
+    const { body } = await second.call('GET', '/v1/workspaces/undone');
+    expect(body.name).toBe('before');
+    expect((await rename(second, 'undone', 'again')).status).toBe(200);
+    expect(await verdictOn(sql, 'undone')).toMatchObject({ problem: null, entries: 2 });
+  });
+});

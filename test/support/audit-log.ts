@@ -1,0 +1,73 @@
+import { drizzle } from 'drizzle-orm/node-postgres';
+import type pg from 'pg';
+import { type VerificationTerms, verifyLog } from '../../src/audit/audit.verification.ts';
+import { chainHash, FIRST_HEAD } from '../../src/changes/audit-chain.ts';
+import * as schema from '../../src/db/schema.ts';
+import { Pepper } from '../../src/secrets/pepper.ts';
+import type { Instance } from './instance.ts';
+
+/** Of the KEYWARD_SECRET that tests launch their instances with. */
+const PEPPER = new Pepper('secret-of-the-tests-0123456789abcdef');
+
+/** How the audit log of a workspace is, with the secret at hand unless said otherwise. */
+export function verdictOn(
+  client: pg.Client,
+  workspaceId: string,
+  terms: Partial<VerificationTerms> = {},
+) {
+  return verifyLog(drizzle(client, { schema }), {
+    workspaceId,
+    peppers: new Map([[PEPPER.id, PEPPER]]),
+    expected: [],
+    allowUnkeyed: false,
+    onProgress: () => {},
+    ...terms,
+  });
+}
+
+/** Puts so many changes on the record of a new workspace. */
+export async function writeLog(instance: Instance, workspaceId: string, entries: number) {
+  for (let entry = 1; entry <= entries; entry++) {
+    const body = { name: `name ${entry}` };
+    await instance.call('PUT', `/v1/workspaces/${workspaceId}`, { body });
+  }
+}
+
+/** What only the owner of the table can do: SQL on the log with its triggers switched off. */
+export async function tamper(client: pg.Client, text: string, values: unknown[] = []) {
+  await client.query('alter table audit_events disable trigger user');
+  await client.query(text, values);
+  await client.query('alter table audit_events enable always trigger audit_append_only');
+  await client.query('alter table audit_events enable always trigger audit_no_truncate');
+}
+
+/** Makes a log whole again that was tampered with, as far as one can who has no secret. */
+export async function rewriteHashes(client: pg.Client, workspaceId: string): Promise<void> {
+  const { rows } = await client.query<{ sequence: string; payload: string }>(
+    'select sequence, payload from audit_events where workspace_id = $1 order by sequence',
+    [workspaceId],
+  );
+  let head = FIRST_HEAD;
+  for (const { sequence, payload } of rows) {
+    head = { sequence: Number(sequence), hash: chainHash(head.hash, payload, null) };
+    await tamper(
+      client,
+      'update audit_events set hash = $3, pepper_id = null where workspace_id = $1 and sequence = $2',
+      [workspaceId, head.sequence, head.hash],
+    );
+  }
+  await setHead(client, workspaceId, head.sequence, head.hash);
+}
+
+export async function setHead(
+  client: pg.Client,
+  workspaceId: string,
+  sequence: number,
+  hash: string,
+): Promise<void> {
+  await client.query('update audit_heads set sequence = $2, hash = $3 where workspace_id = $1', [
+    workspaceId,
+    sequence,
+    hash,
+  ]);
+}
