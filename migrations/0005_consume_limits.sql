@@ -32,14 +32,17 @@ END
 $$;
 --> statement-breakpoint
 
--- Puts the windows of a key into the order of its limits. A window whose length changed keeps what
--- it has counted, all of it in its newest slice: never less than was spent.
+-- Puts the windows of a key into the order of its limits. All limits of a key count the same
+-- spending, so a limit continues any window of its own length: its own of before, or that of
+-- another name. Where only its length changed it keeps what its window knows, each unit as late as
+-- it can have been spent: never less than was spent.
 CREATE FUNCTION align_windows(
   INOUT consumption key_consumption, names text[], windows integer[], now_ms bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
   old key_consumption := consumption;
   place integer;
+  slice bigint;
   spent bigint;
 BEGIN
   consumption.names := names;
@@ -48,30 +51,64 @@ BEGIN
   consumption.counts := array_fill(0::bigint, ARRAY[21 * cardinality(names)]);
   FOR i IN 1..cardinality(names) LOOP
     place := array_position(old.names, names[i]);
+    IF place IS NULL OR old.windows[place] <> windows[i] THEN
+      place := coalesce(array_position(old.windows, windows[i]), place);
+    END IF;
     CONTINUE WHEN place IS NULL;
     IF old.windows[place] = windows[i] THEN
       consumption.slices[i] := old.slices[place];
       consumption.counts[21 * i - 20 : 21 * i] := old.counts[21 * place - 20 : 21 * place];
-    ELSE
-      SELECT coalesce(sum(count), 0) INTO spent
-        FROM unnest(old.counts[21 * place - 20 : 21 * place]) AS count;
-      consumption.slices[i] := now_ms / (windows[i] * 50);
-      consumption.counts[21 * i - 20 + (consumption.slices[i] % 21)::integer] := spent;
+      CONTINUE;
     END IF;
+    consumption.slices[i] := now_ms / (windows[i] * 50);
+    FOR age IN 0..20 LOOP
+      slice := old.slices[place] - age;
+      spent := CASE WHEN slice < 0 THEN 0
+                    ELSE old.counts[21 * place - 20 + (slice % 21)::integer] END;
+      slice := least(now_ms, (slice + 1) * old.windows[place] * 50 - 1) / (windows[i] * 50);
+      CONTINUE WHEN spent = 0 OR slice < consumption.slices[i] - 20;
+      consumption.counts[21 * i - 20 + (slice % 21)::integer] :=
+        consumption.counts[21 * i - 20 + (slice % 21)::integer] + spent;
+    END LOOP;
   END LOOP;
+END
+$$;
+--> statement-breakpoint
+
+-- The same for the row of one key, in the transaction that changes its limits.
+CREATE FUNCTION align_consumption(changed_key text, at_ms bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  consumption key_consumption;
+  wanted record;
+BEGIN
+  SELECT * INTO consumption FROM key_consumption WHERE key_id = changed_key FOR UPDATE;
+  SELECT limit_names, limit_windows INTO wanted FROM keys WHERE id = changed_key;
+  IF consumption.names = wanted.limit_names AND consumption.windows = wanted.limit_windows THEN
+    RETURN;
+  END IF;
+  consumption := align_windows(consumption, wanted.limit_names, wanted.limit_windows,
+                               greatest(consumption.last_ms, at_ms));
+  UPDATE key_consumption
+     SET names = consumption.names, windows = consumption.windows,
+         slices = consumption.slices, counts = consumption.counts
+   WHERE key_id = changed_key;
 END
 $$;
 --> statement-breakpoint
 
 -- Decides a batch of verifications that cost something, in order of arrival within each key.
 -- Rows are locked in key order, as every other writer of them does, so that no two batches can
--- wait for each other in a circle; the time is taken after the lock and never runs backwards.
+-- wait for each other in a circle. What they hold, what their keys may spend, and the time are read
+-- after that: whoever waited for a lock must not judge by limits that have changed meanwhile. Time
+-- never runs backwards for a key.
 --
 -- Windows slide in 20 slices: a slice counts in full while any of it overlaps the window, so 21
 -- slices are kept. Never more than the limit in any interval of the window's length.
 --
 -- Answers JSON with an array for each of: codes (0 passes, 1 rate limited, 2 no credits; null where
--- the key has no row), credits left, and five places an entry of units left and reset times.
+-- the key has no row), times of the decision, credits left, and five places an entry of units left
+-- and reset times.
 -- A batch that was applied before answers what it answered then.
 CREATE FUNCTION consume_limits(
   batch_instance uuid, batch_lane text, batch_sequence bigint,
@@ -79,6 +116,7 @@ CREATE FUNCTION consume_limits(
 ) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   codes integer[] := array_fill(NULL::integer, ARRAY[cardinality(entry_keys)]);
+  times bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(entry_keys)]);
   credits_left bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(entry_keys)]);
   units_left bigint[] := array_fill(NULL::bigint, ARRAY[5 * cardinality(entry_keys)]);
   resets bigint[] := array_fill(NULL::bigint, ARRAY[5 * cardinality(entry_keys)]);
@@ -109,6 +147,9 @@ BEGIN
     RETURN answered;
   END IF;
 
+  PERFORM FROM key_consumption WHERE key_id = ANY (entry_keys)
+   ORDER BY key_id COLLATE "C" FOR UPDATE;
+
   FOR subject IN
     SELECT c AS consumption, k.limit_names, k.limit_units, k.limit_windows,
            k.credits_limited, k.refill_interval, k.refill_amount, k.refill_day, e.entries
@@ -116,8 +157,6 @@ BEGIN
               FROM unnest(entry_keys) WITH ORDINALITY AS u (key, entry) GROUP BY u.key) AS e
       JOIN key_consumption c ON c.key_id = e.key
       JOIN keys k ON k.id = e.key
-     ORDER BY c.key_id COLLATE "C"
-       FOR UPDATE OF c
   LOOP
     consumption := subject.consumption;
     changed := false;
@@ -140,8 +179,8 @@ BEGIN
     used := array_fill(0::bigint, ARRAY[cardinality(subject.limit_names)]);
     FOR i IN 1..cardinality(subject.limit_names) LOOP
       slice := now_ms / (subject.limit_windows[i] * 50);
-      FOR passed IN greatest(consumption.slices[i] + 1, slice - 20)..slice LOOP
-        consumption.counts[21 * i - 20 + (passed % 21)::integer] := 0;
+      FOR age IN 0..least(slice - consumption.slices[i] - 1, 20) LOOP
+        consumption.counts[21 * i - 20 + ((slice - age) % 21)::integer] := 0;
       END LOOP;
       consumption.slices[i] := greatest(consumption.slices[i], slice);
       FOR s IN 21 * i - 20 .. 21 * i LOOP
@@ -174,6 +213,7 @@ BEGIN
         END IF;
       END IF;
       codes[entry] := code;
+      times[entry] := now_ms;
       IF subject.credits_limited THEN
         credits_left[entry] := coalesce(consumption.credits, 0);
       END IF;
@@ -205,7 +245,8 @@ BEGIN
 
   answered := json_build_object(
     'incarnation', (SELECT id FROM incarnation),
-    'codes', codes, 'credits', credits_left, 'units', units_left, 'resets', resets)::text;
+    'codes', codes, 'times', times,
+    'credits', credits_left, 'units', units_left, 'resets', resets)::text;
   UPDATE batch_sequences SET answer = answered
    WHERE instance = batch_instance AND lane = batch_lane;
   RETURN answered;

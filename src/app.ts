@@ -5,6 +5,7 @@ import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import { auditRoutes } from './audit/audit.routes.ts';
 import type { AuditService } from './audit/audit.service.ts';
 import type { Changes } from './changes/changes.ts';
+import type { ChecksumKey } from './domain/key-string.ts';
 import type { App } from './http/app-type.ts';
 import { type Authenticate, CallContexts } from './http/authentication.ts';
 import { guardCalls } from './http/call.ts';
@@ -20,16 +21,21 @@ import { managementRoutes } from './management/management.routes.ts';
 import type { ManagementService } from './management/management.service.ts';
 import { usageRoutes } from './usage/usage.routes.ts';
 import type { UsageService } from './usage/usage.service.ts';
+import { type AuthorizeDependencies, authorizeRoutes } from './verification/authorize.routes.ts';
+import type { Holder } from './verification/holder.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { verifyRoutes } from './verification/verify.routes.ts';
+import { whoamiRoutes } from './verification/whoami.routes.ts';
 import { workspaceRoutes } from './workspaces/workspaces.routes.ts';
 import type { WorkspaceService } from './workspaces/workspaces.service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
   authenticate: Authenticate;
-  checksumKey: Uint8Array;
+  checksumKey: ChecksumKey;
   verifier: Verifier;
+  gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
+  holder: Holder;
   keys: KeyService;
   changes: Changes;
   workspaces: WorkspaceService;
@@ -67,12 +73,15 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   handleErrors(app);
   logRequests(app);
   guardCalls(app, new CallContexts(its.authenticate, its.checksumKey), its.checksumKey);
-  app.addHook('onSend', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    done();
   });
   await describeApi(app);
   healthRoutes(app, its.readiness);
   verifyRoutes(app, its.verifier, its.authenticate);
+  authorizeRoutes(app, { ...its.gateway, ...its });
+  whoamiRoutes(app, its.holder);
   keyRoutes(app, its.keys, its.changes);
   workspaceRoutes(app, its.workspaces);
   managementRoutes(app, its.managementKeys);

@@ -23,6 +23,10 @@ const onOff = makeValidator<boolean>((input) => {
 });
 
 const host = matching(/^\S+$/, 'must be a host name or an IP address');
+const keyHeader = matching(
+  /^(?!x-keyward-|authorization$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$/i,
+  'must be the name of a header of its own, such as X-Acme-Key',
+);
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
 const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
 
@@ -56,6 +60,10 @@ export const SETTINGS = {
   KEYWARD_SECRET: secret({
     default: undefined,
     desc: 'Keys the stored proofs, so that restarts need no argon2, and the audit chain.',
+  }),
+  KEYWARD_KEY_HEADER: keyHeader({
+    default: undefined,
+    desc: 'A header in which gateways pass the key on, besides X-API-Key and Authorization.',
   }),
   KEYWARD_USAGE_FLUSH_MS: int(
     1,
@@ -99,6 +107,8 @@ export type Config = Readonly<{
   dataDirectory: string;
   rootKey: string | undefined;
   secret: string | undefined;
+  /** In lower case. */
+  keyHeader: string | undefined;
   usageFlushMs: number;
   argon2: Readonly<{ memoryCost: number; timeCost: number; parallelism: number }>;
   cachedKeys: number;
@@ -130,6 +140,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     dataDirectory: settings.KEYWARD_DATA_DIR,
     rootKey: settings.KEYWARD_ROOT_KEY,
     secret: settings.KEYWARD_SECRET,
+    keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
     argon2: Object.freeze({
       memoryCost: settings.KEYWARD_ARGON2_MEMORY_KIB,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, type KeyObject, randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
@@ -11,10 +11,12 @@ import { Database } from './db/database.ts';
 import { expectedMigrations } from './db/migrate.ts';
 import { installation } from './db/schema.ts';
 import type { App } from './http/app-type.ts';
+import type { Authenticate } from './http/authentication.ts';
 import { migrationsCheck } from './http/health.ts';
 import { KeyService } from './keys/keys.service.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import { OverloadError } from './lib/overload.ts';
 import { Consumer } from './limits/consumer.ts';
 import { Limiter } from './limits/limiter.ts';
 import { ManagementService } from './management/management.service.ts';
@@ -30,6 +32,7 @@ import { writeUsage } from './usage/usage.store.ts';
 import { Authenticator } from './verification/authenticator.ts';
 import { dropFutureRows, pruneFeed } from './verification/feed-pruning.ts';
 import { Fence } from './verification/fence.ts';
+import { Holder } from './verification/holder.ts';
 import { ImportedKeys } from './verification/imported-keys.ts';
 import { States } from './verification/states.ts';
 import { Verifier } from './verification/verifier.ts';
@@ -51,6 +54,7 @@ export interface Service {
     states: States;
     flusher: UsageFlusher;
     database: Database;
+    consumer: Consumer;
   };
 }
 
@@ -88,12 +92,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
     },
     // A failure is made good by the next use of the key.
-    harden: (ref, key) => {
+    harden: (ref, key) =>
       issuer
-        .seal(key)
+        .seal(key, 'hardening')
         .then((sealed) => hardenSecret(dataOrm, ref, sealed))
-        .catch((err) => log.warn({ err }, 'an imported key was not hardened yet'));
-    },
+        .catch((err) => {
+          const level = err instanceof OverloadError ? 'debug' : 'warn';
+          log[level]({ err }, 'an imported key was not hardened yet');
+        }),
   });
 
   const fence = new Fence(database, clock);
@@ -108,21 +114,22 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     log,
   );
   const engine = { states, prover, usage: counters, clock, checksumKey };
-  const limits = new Limiter(
-    new Consumer(database, instance, clockOffset),
-    () => fence.incarnation,
-  );
+  const consumer = new Consumer(database, instance, clockOffset);
+  const limits = new Limiter(consumer, () => fence.incarnation);
   fence.listen(limits);
   const imported = new ImportedKeys(database, fence);
   const verifier = new Verifier({ ...engine, limits, imported });
   const authenticator = new Authenticator(engine, config.rootKey);
 
   const changes = new Changes(orm, clock, pepper);
+  const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const app = await buildApp({
     log,
     checksumKey,
-    authenticate: (authorization) => authenticator.authenticate(authorization),
+    authenticate,
     verifier,
+    gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
+    holder: new Holder({ finder: verifier, prover, clock, authenticate, changes }),
     keys: new KeyService({ orm, changes, issuer, clock }),
     changes,
     workspaces: new WorkspaceService(orm, changes),
@@ -158,14 +165,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
         log,
       );
     },
-    inside: { hasher, fence, states, flusher, database },
+    inside: { hasher, fence, states, flusher, database, consumer },
   };
 }
 
-async function readChecksumKey({ orm }: Database): Promise<Uint8Array> {
+async function readChecksumKey({ orm }: Database): Promise<KeyObject> {
   const [row] = await orm.select({ key: installation.checksumKey }).from(installation);
   if (!row) throw new Error('the database has no installation row; run the migrations');
-  return row.key;
+  return createSecretKey(row.key);
 }
 
 /** What an operator should know of the database's own settings. */

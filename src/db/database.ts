@@ -2,6 +2,7 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import type { PgTransaction } from 'drizzle-orm/pg-core';
 import pg from 'pg';
+import { isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
 
 type Schema = typeof schema;
@@ -46,8 +47,8 @@ export class Database {
     const data = this.#pool(options.url, DATA_POOL_SIZE, DATA_QUERY_TIMEOUT_MS);
     this.#pools = [control, data];
     this.#named = options.preparedStatements;
-    this.orm = drizzle(control, { schema });
-    this.dataOrm = drizzle(data, { schema });
+    this.orm = ormOn(control);
+    this.dataOrm = ormOn(data);
   }
 
   onConnectionLoss(listener: () => void): void {
@@ -82,8 +83,31 @@ export class Database {
     const lost = () => {
       for (const listener of this.#lossListeners) listener();
     };
+    // Also while it is in use: an error that nobody listens to would end the process.
+    pool.on('connect', (client) => client.on('error', lost));
     pool.on('error', lost);
     pool.on('remove', lost);
     return pool;
   }
+}
+
+/**
+ * Drizzle's own `transaction` never gives back a connection whose BEGIN failed, and gives back one
+ * whose ROLLBACK did. Here a connection on which the database fell silent is closed.
+ */
+function ormOn(pool: pg.Pool): Orm {
+  const orm = drizzle(pool, { schema });
+  orm.transaction = async (work, config) => {
+    const client = await pool.connect();
+    let isLost = false;
+    try {
+      return await drizzle(client, { schema }).transaction(work, config);
+    } catch (error) {
+      isLost = isUnavailable(error);
+      throw error;
+    } finally {
+      client.release(isLost);
+    }
+  };
+  return orm;
 }

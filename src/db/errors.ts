@@ -17,12 +17,14 @@ export function isRetryable(error: unknown): boolean {
 const SERVER_CLASSES = new Set(['08', '53', '57', '58', 'XX']);
 const SOCKET_CODES = /^E(CONN|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND|HOSTUNREACH|NETUNREACH)/;
 const DRIVER_MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Cannot use a pool after calling end)/;
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
 
 /** Whether the database could not be asked or did not answer, as opposed to refusing a statement. */
 export function isUnavailable(error: unknown): boolean {
   const cause = error instanceof DrizzleQueryError ? error.cause : error;
   if (!(cause instanceof Error)) return false;
+  // Whatever the reason: a port refused, a socket's file missing.
+  if ('syscall' in cause && cause.syscall === 'connect') return true;
   const code = sqlState(cause) ?? '';
   if (code.length === 5 && SERVER_CLASSES.has(code.slice(0, 2))) return true;
   return SOCKET_CODES.test(code) || DRIVER_MESSAGES.test(cause.message);

@@ -17,9 +17,16 @@ export function refOfDigest(algorithm: ImportAlgorithm, value: string): string |
   const bytes = BYTES[algorithm];
   const isHex = value.length === 2 * bytes && /^[0-9a-fA-F]+$/.test(value);
   if (isHex) return `${algorithm}:${value.toLowerCase()}`;
-  if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) return null;
   const decoded = Buffer.from(value, 'base64');
-  return decoded.length === bytes ? `${algorithm}:${decoded.toString('hex')}` : null;
+  const isBase64 = decoded.length === bytes && encodings(decoded).includes(value);
+  return isBase64 ? `${algorithm}:${decoded.toString('hex')}` : null;
+}
+
+/** What an encoder can have written; anything else was cut or mistyped. */
+function encodings(bytes: Buffer): string[] {
+  const base64 = bytes.toString('base64');
+  const url = bytes.toString('base64url');
+  return [base64, base64.replace(/=+$/, ''), url, url.padEnd(base64.length, '=')];
 }
 
 /** Whether a stored hash is still the imported digest, which is what the ref says too. */

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, type KeyObject, randomBytes } from 'node:crypto';
 
 /**
  * The key string: `<prefix>_<ref><secret><checksum>`, parsed from the end, so that a prefix may
@@ -23,6 +23,9 @@ export const MANAGEMENT_PREFIX = 'kw';
 
 const KEY = /^([a-z][a-z0-9]*(?:_[a-z0-9]+)*)_([0-9A-Za-z]{16})[0-9A-Za-z]{43}([0-9A-Za-z]{6})$/;
 
+/** A KeyObject, where speed matters: raw bytes are prepared anew for each checksum. */
+export type ChecksumKey = KeyObject | Uint8Array;
+
 export interface ParsedKey {
   prefix: string;
   ref: string;
@@ -35,10 +38,10 @@ export interface GeneratedKey extends ParsedKey {
   start: string;
 }
 
-export function generateKey(prefix: string, checksumKey: Uint8Array): GeneratedKey {
+export function generateKey(prefix: string, checksumKey: ChecksumKey): GeneratedKey {
   const ref = randomText(REF_LENGTH);
   const body = `${prefix}_${ref}${randomText(SECRET_LENGTH)}`;
-  return { key: body + checksum(body, checksumKey), prefix, ref, start: startOf(prefix, ref) };
+  return { key: body + checksum(body, checksumKey), prefix, ref, start: startOf({ prefix, ref }) };
 }
 
 /** The parts of a well-formed key, or null. Says nothing of its checksum. */
@@ -51,13 +54,13 @@ export function parseKey(text: string): ParsedKey | null {
 }
 
 /** Whether a well-formed key carries the checksum that this installation would have given it. */
-export function hasValidChecksum(key: string, checksumKey: Uint8Array): boolean {
+export function hasValidChecksum(key: string, checksumKey: ChecksumKey): boolean {
   const expected = checksum(key.slice(0, -CHECKSUM_LENGTH), checksumKey);
   return equalInConstantTime(expected, key.slice(-CHECKSUM_LENGTH));
 }
 
 /** Whether a text contains a key of this installation anywhere. */
-export function containsKey(text: string, checksumKey: Uint8Array): boolean {
+export function containsKey(text: string, checksumKey: ChecksumKey): boolean {
   for (const end of tailEnds(text)) {
     const candidate = KEY_AT_END.exec(text.slice(Math.max(0, end - KEY_MAX_LENGTH), end))?.[0];
     if (candidate && anyPrefixPasses(candidate, checksumKey)) return true;
@@ -65,7 +68,8 @@ export function containsKey(text: string, checksumKey: Uint8Array): boolean {
   return false;
 }
 
-function startOf(prefix: string, ref: string): string {
+/** What lists show of a key. */
+export function startOf({ prefix, ref }: ParsedKey): string {
   return `${prefix}_${ref.slice(0, 6)}…`;
 }
 
@@ -78,7 +82,7 @@ function* tailEnds(text: string): Generator<number> {
 }
 
 /** Text before a key may look like more of its prefix, so every possible beginning is tried. */
-function anyPrefixPasses(candidate: string, checksumKey: Uint8Array): boolean {
+function anyPrefixPasses(candidate: string, checksumKey: ChecksumKey): boolean {
   for (let from = 0; from < candidate.length - TAIL_LENGTH - 1; from++) {
     const key = candidate.slice(from);
     if (parseKey(key) && hasValidChecksum(key, checksumKey)) return true;
@@ -86,7 +90,7 @@ function anyPrefixPasses(candidate: string, checksumKey: Uint8Array): boolean {
   return false;
 }
 
-function checksum(body: string, checksumKey: Uint8Array): string {
+function checksum(body: string, checksumKey: ChecksumKey): string {
   const digest = createHmac('sha256', checksumKey).update(body).digest();
   let rest = Number(digest.readBigUInt64BE(0) % CHECKSUM_SPACE);
   let text = '';

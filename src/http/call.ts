@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Permission } from '../domain/caller.ts';
-import { containsKey } from '../domain/key-string.ts';
+import { type ChecksumKey, containsKey } from '../domain/key-string.ts';
 import type { App } from './app-type.ts';
 import type { CallContext, CallContexts } from './authentication.ts';
 import { Problem } from './problem.ts';
@@ -16,18 +16,24 @@ declare module 'fastify' {
 }
 
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
-export function guardCalls(app: App, contexts: CallContexts, checksumKey: Uint8Array) {
+export function guardCalls(app: App, contexts: CallContexts, checksumKey: ChecksumKey) {
   app.decorateRequest('call', null);
-  app.addHook('onRequest', async (request) => {
+  const authenticate = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;
     if (permission) request.call = await contexts.of(request, permission);
-  });
-  app.addHook('preHandler', async (request) => {
+  };
+  const inspect = async (request: FastifyRequest) => {
     if (!request.call) return;
     if (request.body && containsKey(JSON.stringify(request.body), checksumKey)) {
       throw new Problem('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
     }
     request.call = { ...request.call, idempotency: contexts.idempotencyOf(request) };
+  };
+  // Only on such routes: the verification path runs no hook that has nothing to do.
+  app.addHook('onRoute', (route) => {
+    if (!route.config?.permission) return;
+    route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
+    route.preHandler = [inspect, ...[route.preHandler ?? []].flat()];
   });
 }
 

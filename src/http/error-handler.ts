@@ -43,7 +43,7 @@ function replay(reply: FastifyReply, { status, etag, body }: StoredAnswer) {
   return reply.status(status).header('idempotent-replayed', 'true').send(body);
 }
 
-function toProblem(error: FastifyError, request: FastifyRequest): Problem {
+export function toProblem(error: FastifyError, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error;
   if (error.validation) return validationProblem(error.validation, error.validationContext);
   if (error instanceof OverloadError) return new Problem('OVERLOADED');
@@ -99,6 +99,8 @@ function refuseUnknown(app: App, request: FastifyRequest, reply: FastifyReply) {
 }
 
 function logFailure(request: FastifyRequest, error: Error, problem: Problem): void {
-  if (problem.status === 503) request.log.warn({ code: problem.code, err: error }, 'no answer');
-  else request.log.error({ code: problem.code, err: error }, 'request failed');
+  if (problem.status === 503)
+    request.log.warn({ requestId: request.id, code: problem.code, err: error }, 'no answer');
+  else
+    request.log.error({ requestId: request.id, code: problem.code, err: error }, 'request failed');
 }

@@ -42,6 +42,17 @@ export async function describeApi(app: App): Promise<void> {
             scheme: 'bearer',
             description: 'A management key, such as the root key.',
           },
+          gatewayKey: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'X-Keyward-Authorization',
+            description: 'A management key of a gateway: `Bearer <management key>`.',
+          },
+          presentedKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: "The holder's own key: a customer's or a management key.",
+          },
         },
       },
       security: [{ managementKey: [] }],

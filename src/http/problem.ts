@@ -9,6 +9,10 @@ export const PROBLEMS = {
   CONTAINS_KEY: [400, 'A text that would be stored contains an API key.'],
   KEY_WITH_SCHEME: [400, '`key` starts with an authorization scheme such as `Bearer`.'],
   UNAUTHENTICATED: [401, 'Send a valid management key: `Authorization: Bearer <management key>`.'],
+  GATEWAY_UNAUTHENTICATED: [
+    401,
+    'The gateway must send `X-Keyward-Authorization: Bearer <management key>`.',
+  ],
   FORBIDDEN: [403, 'The management key lacks the permission for this call.'],
   UPGRADE_REQUIRED: [403, 'The workspace has no API access; its existing keys go on working.'],
   NOT_FOUND: [404, 'No such thing, or not in this workspace.'],

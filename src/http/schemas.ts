@@ -67,7 +67,7 @@ export const ProblemSchema = Type.Object(
 export const ActorSchema = Type.Object(
   {
     type: Type.String({
-      description: 'What the actor is. Known values: root, management_key, system.',
+      description: 'What the actor is. Known values: root, management_key, key, system.',
       examples: ['root'],
     }),
     id: Type.String({ description: 'Its identifier.', examples: ['root'] }),

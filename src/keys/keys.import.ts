@@ -49,14 +49,16 @@ function sort(
   at: Date,
 ) {
   const candidates: Candidate[] = [];
+  const seen = new Set<string>();
   const refused: ImportResult[] = [];
   items.forEach((item, index) => {
     const ref = refOfDigest(item.hash.algorithm, item.hash.value);
     if (ref === null) refused.push(invalid(index, [WRONG_DIGEST]));
-    else if (candidates.some((earlier) => earlier.ref === ref)) refused.push(duplicate(index));
+    else if (seen.has(ref)) refused.push(duplicate(index));
     else {
       try {
         candidates.push({ index, ref, item, row: newKeyRow(call, item, policies, at) });
+        seen.add(ref);
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         refused.push(invalid(index, error.errors));
@@ -72,7 +74,8 @@ async function insert(change: Change, workspaceId: string, candidates: readonly 
   if (candidates.length === 0) return created;
   const { tx, at } = change;
   const known = await knownRefs(change, candidates);
-  const fresh = candidates.filter(({ ref }) => !known.has(ref));
+  // In one order, so that two imports of the same keys wait for each other and not in a circle.
+  const fresh = candidates.filter(({ ref }) => !known.has(ref)).sort(byRef);
   if (fresh.length === 0) return created;
   await requireRoom(change, workspaceId, fresh.length);
   const inserted = await tx
@@ -99,6 +102,10 @@ async function insert(change: Change, workspaceId: string, candidates: readonly 
   return created;
 }
 
+function byRef(a: Candidate, b: Candidate): number {
+  return a.ref < b.ref ? -1 : 1;
+}
+
 async function knownRefs({ tx }: Change, candidates: readonly Candidate[]): Promise<Set<string>> {
   const found = await tx
     .select({ ref: secrets.ref })
@@ -120,7 +127,7 @@ async function noteAlgorithms({ tx }: Change, winners: readonly Candidate[]): Pr
   if (used.size === 0) return;
   await tx
     .insert(importedAlgorithms)
-    .values([...used].map((algorithm) => ({ algorithm })))
+    .values([...used].sort().map((algorithm) => ({ algorithm })))
     .onConflictDoNothing();
 }
 

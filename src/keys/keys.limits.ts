@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { Change } from '../changes/changes.ts';
 import type { Transaction } from '../db/database.ts';
 import { keyConsumption } from '../db/schema.ts';
@@ -59,21 +59,28 @@ function creditColumns(key: KeyRow | null, credits: Credits | null): KeyChanges 
   };
 }
 
-/** Makes the row that verifications spend from, and sets the balance where it is wished. */
+/**
+ * Makes the row that verifications spend from, puts its windows into the order of the limits, and
+ * sets the balance where it is wished. `previous` is the key before the change.
+ */
 export async function prepareConsumption(
   { tx, at }: Change,
   key: KeyRow,
   credits: Credits | null | undefined,
+  previous: KeyRow | null = null,
 ): Promise<void> {
   const limited = key.creditsLimited || key.limitNames.length > 0;
   if (!limited) return;
   await tx.insert(keyConsumption).values({ keyId: key.id }).onConflictDoNothing();
+  await tx.execute(sql`select align_consumption(${key.id}, ${at.getTime()})`);
   if (!credits) return;
-  const { remaining } = credits;
-  const balance = remaining === undefined ? {} : { credits: remaining };
+  const row = await lockConsumption(tx, key.id);
+  const now = Math.max(at.getTime(), row.lastMs);
+  // A balance that is kept is the one that is shown: with the refill that was due before.
+  const kept = previous ? balanceAt(previous, row, now) : 0;
   await tx
     .update(keyConsumption)
-    .set({ ...balance, refilledMs: at.getTime() })
+    .set({ credits: credits.remaining ?? kept, refilledMs: Math.max(now, row.refilledMs) })
     .where(eq(keyConsumption.keyId, key.id));
 }
 
@@ -112,7 +119,7 @@ async function lockConsumption(tx: Transaction, keyId: string): Promise<Consumpt
 export function presentLimits(key: KeyRow, row: ConsumptionRow | null, now: number) {
   const limits = limitsOf(key.limitNames, key.limitUnits, key.limitWindows);
   return limits.map((limit) => {
-    const { resetAt, ...shown } = standing(limit, windowOf(row, limit), now);
+    const { resetAt, ...shown } = standing(limit, windowOf(row, limit), timeOf(row, now));
     return { ...shown, resetAt: resetAt === null ? null : new Date(resetAt).toISOString() };
   });
 }
@@ -121,9 +128,14 @@ export function presentCredits(key: KeyRow, row: ConsumptionRow | null, now: num
   if (!key.creditsLimited) return null;
   const refill = refillOf(key);
   return {
-    remaining: row ? balanceAt(key, row, now) : 0,
+    remaining: row ? balanceAt(key, row, timeOf(row, now)) : 0,
     refill: refill && { ...refill, nextAt: new Date(nextRefill(refill, now)).toISOString() },
   };
+}
+
+/** For a key time never runs backwards. */
+function timeOf(row: ConsumptionRow | null, now: number): number {
+  return Math.max(now, row?.lastMs ?? 0);
 }
 
 function windowOf(row: ConsumptionRow | null, { name, windowSeconds }: RateLimit) {

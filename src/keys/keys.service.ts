@@ -130,7 +130,7 @@ export class KeyService {
       }
       const updated = await apply(change, 'updated', key, changes);
       if (patch.rateLimits || patch.credits) {
-        await prepareConsumption(change, updated, patch.credits);
+        await prepareConsumption(change, updated, patch.credits, key);
       }
       if (patch.credits?.remaining === undefined) return updated;
       const after = { credits: patch.credits.remaining };

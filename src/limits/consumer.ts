@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../db/database.ts';
-import { isUnavailable } from '../db/errors.ts';
+import { isRetryable, isUnavailable } from '../db/errors.ts';
 import { Coalescer } from '../lib/coalescer.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 
@@ -19,6 +19,8 @@ export type SpendingCode = 'VALID' | 'RATE_LIMITED' | 'CREDITS_EXHAUSTED';
 /** What became of it; units and resets in the order of the key's limits. */
 export interface Spent {
   code: SpendingCode;
+  /** When it was decided, in epoch milliseconds of the database. */
+  at: number;
   credits: number | null;
   units: readonly (number | null)[];
   resets: readonly (number | null)[];
@@ -28,6 +30,7 @@ export interface Spent {
 interface BatchAnswer {
   incarnation: string | null;
   codes: (number | null)[];
+  times: (number | null)[];
   credits: (number | null)[];
   units: (number | null)[];
   resets: (number | null)[];
@@ -89,7 +92,7 @@ export class Consumer {
     try {
       return await this.#send(lane, spendings);
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (!isUnavailable(error) && !isRetryable(error)) throw error;
       return this.#send(lane, spendings);
     }
   }
@@ -112,10 +115,13 @@ export class Consumer {
 
 function spentOf(answer: BatchAnswer, index: number): Spent {
   const code = CODES[answer.codes[index] ?? -1];
-  if (!code) throw new UnavailableError('a key with limits has no row to spend from');
+  const at = answer.times[index] ?? null;
+  if (!code || at === null)
+    throw new UnavailableError('a key with limits has no row to spend from');
   const places = [PLACES * index, PLACES * (index + 1)] as const;
   return {
     code,
+    at,
     credits: answer.credits[index] ?? null,
     units: answer.units.slice(...places),
     resets: answer.resets.slice(...places),

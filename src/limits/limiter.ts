@@ -27,7 +27,7 @@ export interface SpendingOutcome {
 interface Denial {
   cost: number;
   until: number;
-  outcome: SpendingOutcome;
+  spent: Spent;
 }
 
 /**
@@ -48,19 +48,29 @@ export class Limiter {
 
   /** All or nothing; a denied one spends nothing. `now` is epoch milliseconds. */
   async spend(allowance: Allowance, cost: number, now: number): Promise<SpendingOutcome> {
-    const denied = this.#denials.get(allowance.keyId);
-    if (denied && cost >= denied.cost && now < denied.until) return denied.outcome;
+    const denied = this.#remembered(allowance, cost, now);
+    if (denied) return denied;
     const generation = this.#generation;
     const spent = await this.#consumer.spend({ keyId: allowance.keyId, cost });
     if (spent.incarnation !== this.#incarnation()) {
       throw new UnavailableError('limits were read from another run of the database');
     }
-    const outcome = outcomeOf(spent, allowance, cost, now);
+    const outcome = outcomeOf(spent, allowance, cost);
     if (spent.code !== 'VALID' && generation === this.#generation) {
       const until = outcome.retryAt ?? Number.POSITIVE_INFINITY;
-      this.#denials.set(allowance.keyId, { cost, until, outcome });
+      this.#denials.set(allowance.keyId, { cost, until, spent });
     }
     return outcome;
+  }
+
+  /** Null where the database has to be asked. */
+  #remembered(allowance: Allowance, cost: number, now: number): SpendingOutcome | null {
+    const denial = this.#denials.get(allowance.keyId);
+    if (!denial || cost < denial.cost || now >= denial.until) return null;
+    const outcome = outcomeOf(denial.spent, allowance, cost);
+    // Limits are checked before credits, and this cost may be too much for one of them as well.
+    const isOther = outcome.code === 'CREDITS_EXHAUSTED' && outcome.rateLimits.some(lacks(cost));
+    return isOther ? null : outcome;
   }
 
   forget(changes: readonly { kind: string; id: string }[]): void {
@@ -77,7 +87,11 @@ export class Limiter {
   }
 }
 
-function outcomeOf(spent: Spent, allowance: Allowance, cost: number, now: number): SpendingOutcome {
+function lacks(cost: number) {
+  return ({ remaining }: { remaining: number }) => remaining < cost;
+}
+
+function outcomeOf(spent: Spent, allowance: Allowance, cost: number): SpendingOutcome {
   const rateLimits = allowance.limits.map((limit, index) => {
     const remaining = spent.units[index] ?? 0;
     return {
@@ -88,18 +102,20 @@ function outcomeOf(spent: Spent, allowance: Allowance, cost: number, now: number
     };
   });
   const { code, credits } = spent;
-  return { code, credits, rateLimits, retryAt: retryAt(code, rateLimits, allowance.refill, now) };
+  return { code, credits, rateLimits, retryAt: retryAt(spent, rateLimits, allowance.refill, cost) };
 }
 
 /** Nothing comes back before then. Null where only a change of the key can help. */
 function retryAt(
-  code: SpendingCode,
+  { code, at }: Spent,
   rateLimits: SpendingOutcome['rateLimits'],
   refill: Refill | null,
-  now: number,
+  cost: number,
 ): number | null {
-  if (code === 'CREDITS_EXHAUSTED') return refill && nextRefill(refill, now);
-  const resets = rateLimits.filter(({ exceeded }) => exceeded).map(({ resetAt }) => resetAt);
+  if (code === 'CREDITS_EXHAUSTED') return refill && nextRefill(refill, at);
+  const resets = rateLimits
+    .filter(({ exceeded }) => exceeded)
+    .map(({ limit, resetAt }) => (cost > limit ? null : resetAt));
   const known = resets.filter((resetAt) => resetAt !== null);
   return known.length === resets.length && known.length > 0 ? Math.max(...known) : null;
 }

@@ -8,11 +8,23 @@ export interface Argon2Cost {
   parallelism: number;
 }
 
+/** Who waits for whom: `low` is for what anyone may ask. */
+export type ProofLane = 'verification' | 'low';
+
+/** Keys of other systems are hashed again in the background: new keys never wait for that. */
+export type HashLane = 'issuance' | 'hardening';
+
 /** Argon2id in bounded lanes, so that neither verifying nor issuing can starve the other. */
 export class Hasher {
   readonly #cost: Argon2Cost;
-  readonly #verification = new Lane(Math.max(1, availableParallelism() - 1), 64);
-  readonly #issuance = new Lane(1, 64);
+  readonly #proofs: Record<ProofLane, Lane> = {
+    verification: new Lane(Math.max(1, availableParallelism() - 1), 64),
+    low: new Lane(1, 16),
+  };
+  readonly #hashes: Record<HashLane, Lane> = {
+    issuance: new Lane(1, 64),
+    hardening: new Lane(1, 16),
+  };
   #runs = 0;
 
   constructor(cost: Argon2Cost) {
@@ -24,15 +36,15 @@ export class Hasher {
     return this.#runs;
   }
 
-  hash(key: string): Promise<string> {
-    return this.#issuance.run(() => {
+  hash(key: string, lane: HashLane): Promise<string> {
+    return this.#hashes[lane].run(() => {
       this.#runs++;
       return argon2.hash(key, { ...this.#cost, type: argon2.argon2id });
     });
   }
 
-  matches(hash: string, key: string): Promise<boolean> {
-    return this.#verification.run(() => {
+  matches(hash: string, key: string, lane: ProofLane): Promise<boolean> {
+    return this.#proofs[lane].run(() => {
       this.#runs++;
       return argon2.verify(hash, key);
     });

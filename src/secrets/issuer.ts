@@ -1,5 +1,5 @@
-import { generateKey } from '../domain/key-string.ts';
-import type { Hasher } from './hasher.ts';
+import { type ChecksumKey, generateKey } from '../domain/key-string.ts';
+import type { Hasher, HashLane } from './hasher.ts';
 import type { Pepper } from './pepper.ts';
 
 export interface StoredProof {
@@ -20,9 +20,9 @@ export interface IssuedSecret {
 export class Issuer {
   readonly #hasher: Hasher;
   readonly #pepper: Pepper | null;
-  readonly #checksumKey: Uint8Array;
+  readonly #checksumKey: ChecksumKey;
 
-  constructor(hasher: Hasher, pepper: Pepper | null, checksumKey: Uint8Array) {
+  constructor(hasher: Hasher, pepper: Pepper | null, checksumKey: ChecksumKey) {
     this.#hasher = hasher;
     this.#pepper = pepper;
     this.#checksumKey = checksumKey;
@@ -30,12 +30,12 @@ export class Issuer {
 
   async issue(prefix: string): Promise<IssuedSecret> {
     const { key, ref, start } = generateKey(prefix, this.#checksumKey);
-    return { key, ref, start, ...(await this.seal(key)) };
+    return { key, ref, start, ...(await this.seal(key, 'issuance')) };
   }
 
   /** What Postgres may keep of a key. */
-  async seal(key: string): Promise<Pick<IssuedSecret, 'hash' | 'proof'>> {
-    return { hash: await this.#hasher.hash(key), proof: this.#proof(key) };
+  async seal(key: string, lane: HashLane): Promise<Pick<IssuedSecret, 'hash' | 'proof'>> {
+    return { hash: await this.#hasher.hash(key, lane), proof: this.#proof(key) };
   }
 
   #proof(key: string): StoredProof | null {

@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 
 /**
  * Keys derived from KEYWARD_SECRET, which is never in the database: what they prove there is of no
@@ -7,11 +7,11 @@ import { createHmac, hkdfSync } from 'node:crypto';
  */
 export class Pepper {
   readonly id: string;
-  readonly #proofKey: Uint8Array;
-  readonly #auditKey: Uint8Array;
+  readonly #proofKey: KeyObject;
+  readonly #auditKey: KeyObject;
 
   constructor(secret: string) {
-    this.id = Buffer.from(derive(secret, 'id')).toString('hex').slice(0, 16);
+    this.id = derive(secret, 'id').export().toString('hex').slice(0, 16);
     this.#proofKey = derive(secret, 'proof');
     this.#auditKey = derive(secret, 'audit');
   }
@@ -25,6 +25,7 @@ export class Pepper {
   }
 }
 
-function derive(secret: string, purpose: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secret, '', `keyward ${purpose} v1`, 32));
+/** Key objects, because raw bytes would be prepared anew for each use. */
+function derive(secret: string, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `keyward ${purpose} v1`, 32)));
 }

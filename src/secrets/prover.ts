@@ -1,7 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { isUnhardened } from '../domain/imported-key.ts';
-import type { Hasher } from './hasher.ts';
+import type { Hasher, ProofLane } from './hasher.ts';
 import type { StoredProof } from './issuer.ts';
 import type { Pepper } from './pepper.ts';
 
@@ -19,8 +19,8 @@ export interface ProverOptions {
   capacity: number;
   /** Keeps the proof of a secret that argon2 has just confirmed. */
   store: (ref: string, proof: StoredProof) => void;
-  /** Puts argon2id in the place of an imported digest. */
-  harden: (ref: string, key: string) => void;
+  /** Puts argon2id in the place of an imported digest. Never rejects. */
+  harden: (ref: string, key: string) => Promise<void>;
 }
 
 const WRONG_KEYS_REMEMBERED = 10_000;
@@ -32,33 +32,54 @@ const WRONG_KEYS_REMEMBERED = 10_000;
 export class Prover {
   readonly #options: ProverOptions;
   /** Of this process alone: a remembered digest is worth nothing anywhere else. */
-  readonly #digestKey = randomBytes(32).toString('latin1');
+  readonly #digestKey = randomBytes(32).toString('base64url');
   readonly #known: LRUCache<string, { digest: string; hash: string }>;
   readonly #wrong = new LRUCache<string, true>({ max: WRONG_KEYS_REMEMBERED });
   readonly #underWay = new Map<string, Promise<boolean>>();
+  readonly #hardening = new Set<string>();
 
   constructor(options: ProverOptions) {
     this.#options = options;
     this.#known = new LRUCache({ max: options.capacity });
   }
 
-  /** Answers at once for what is remembered. Digests are keyed, so comparing them leaks nothing. */
-  proves(secret: SecretEvidence, key: string): boolean | Promise<boolean> {
-    const digest = hash('sha256', this.#digestKey + key, 'base64url');
+  /** What a key is remembered by: keyed, so that comparing two of them leaks nothing. */
+  digestOf(key: string): string {
+    return hash('sha256', this.#digestKey + key, 'base64url');
+  }
+
+  /** Whether this very key has been found to be right before. */
+  remembers(ref: string, digest: string): boolean {
+    return this.#known.get(ref)?.digest === digest;
+  }
+
+  /** Answers at once for what is remembered; `digest` is the key's own. */
+  proves(
+    secret: SecretEvidence,
+    key: string,
+    digest: string,
+    lane: ProofLane = 'verification',
+  ): boolean | Promise<boolean> {
     const known = this.#known.get(secret.ref);
     if (known?.digest === digest && known.hash === secret.hash) return true;
     if (this.#wrong.has(digest)) return false;
-    if (isUnhardened(secret)) return this.#learnImported(secret, key, digest);
+    if (isUnhardened(secret)) return this.#trustDigest(secret, key);
     const byProof = this.#checkStoredProof(secret, key);
     return byProof === null
-      ? this.#slowly(secret, key, digest)
+      ? this.#slowly(secret, key, digest, lane)
       : this.#learn(secret, digest, byProof);
   }
 
-  /** The key of an imported secret was found by its digest, which is its proof. */
-  #learnImported(secret: SecretEvidence, key: string, digest: string): boolean {
-    this.#options.harden(secret.ref, key);
-    return this.#learn(secret, digest, true);
+  /**
+   * The key of an imported secret was found by its digest, which is its proof. Each use asks for
+   * argon2id until it is there: where there is too much to do, a later use makes it good.
+   */
+  #trustDigest({ ref }: SecretEvidence, key: string): boolean {
+    if (!this.#hardening.has(ref)) {
+      this.#hardening.add(ref);
+      void this.#options.harden(ref, key).finally(() => this.#hardening.delete(ref));
+    }
+    return true;
   }
 
   /** Null where no proof is stored, or one made under another KEYWARD_SECRET. */
@@ -68,18 +89,26 @@ export class Prover {
     return timingSafeEqual(pepper.proofOf(key), secret.proof.proof);
   }
 
-  /** Callers that present the same key at the same time share one argon2 computation. */
-  #slowly(secret: SecretEvidence, key: string, digest: string): Promise<boolean> {
-    const underWay = this.#underWay.get(digest);
+  /** Callers that present the same key at the same time, in one lane, share one computation. */
+  #slowly(secret: SecretEvidence, key: string, digest: string, lane: ProofLane): Promise<boolean> {
+    const name = `${lane} ${digest}`;
+    const underWay = this.#underWay.get(name);
     if (underWay) return underWay;
-    const answer = this.#argon2(secret, key, digest).finally(() => this.#underWay.delete(digest));
-    this.#underWay.set(digest, answer);
+    const answer = this.#argon2(secret, key, digest, lane).finally(() =>
+      this.#underWay.delete(name),
+    );
+    this.#underWay.set(name, answer);
     return answer;
   }
 
-  async #argon2(secret: SecretEvidence, key: string, digest: string): Promise<boolean> {
+  async #argon2(
+    secret: SecretEvidence,
+    key: string,
+    digest: string,
+    lane: ProofLane,
+  ): Promise<boolean> {
     const { hasher, pepper, store } = this.#options;
-    const right = await hasher.matches(secret.hash, key);
+    const right = await hasher.matches(secret.hash, key, lane);
     if (right && pepper) store(secret.ref, { pepperId: pepper.id, proof: pepper.proofOf(key) });
     return this.#learn(secret, digest, right);
   }

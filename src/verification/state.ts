@@ -1,10 +1,11 @@
-import type { Permission } from '../domain/caller.ts';
+import type { Caller, Permission } from '../domain/caller.ts';
 import type { KeyPolicy } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { limitsOf, type RateLimit } from '../domain/limits.ts';
 import type { Refill } from '../domain/refill.ts';
 import type { SecretEvidence } from '../secrets/prover.ts';
+import { shownText } from './verify.answer.ts';
 
 /** The rules that this version of Keyward knows. A key that needs newer ones is not judged here. */
 export const POLICY_VERSION = 2;
@@ -27,6 +28,8 @@ export interface KeyState extends SecretFacts, KeyPolicy {
   name: string;
   ownerId: string | null;
   metadata: JsonObject;
+  /** What every answer says of the key, as JSON. */
+  shown: string;
   limits: readonly RateLimit[];
   creditsLimited: boolean;
   refill: Refill | null;
@@ -37,7 +40,8 @@ export interface ManagementState extends SecretFacts {
   /** Null: every workspace. */
   workspaceId: string | null;
   name: string;
-  permissions: ReadonlySet<Permission>;
+  /** Whom the key stands for when it authenticates. */
+  caller: Caller;
   revoked: boolean;
   expiresAt: number | null;
 }
@@ -105,23 +109,29 @@ export function stateOf(row: StateRow): SecretState | null {
     expiresAt: row.expires_at?.getTime() ?? null,
   };
   if (row.kind === 'management') {
+    const { key_id: id, workspace_id: workspaceId } = row;
     const permissions = new Set(row.permissions);
-    return { ...facts, kind: 'management', workspaceId: row.workspace_id, permissions };
+    const caller: Caller = { type: 'management_key', id, permissions, workspaceId };
+    return { ...facts, kind: 'management', workspaceId, caller };
   }
-  return {
-    ...facts,
-    kind: 'key',
+  const answered = {
     workspaceId: row.workspace_id,
-    minPolicyVersion: row.min_policy_version,
     ownerId: row.owner_id,
     metadata: row.metadata,
+    scopes: row.scopes,
+    resources: row.resources,
+  };
+  return {
+    ...facts,
+    ...answered,
+    kind: 'key',
+    shown: shownText({ ...facts, ...answered }),
+    minPolicyVersion: row.min_policy_version,
     workspaceSuspended: row.workspace_status === 'suspended',
     requireResource: row.require_resource,
     enabled: row.enabled,
     notBefore: row.not_before?.getTime() ?? null,
     allowedIps: row.allowed_ips?.map(knownRange) ?? null,
-    scopes: row.scopes,
-    resources: row.resources,
     limits: limitsOf(row.limit_names, row.limit_units.map(Number), row.limit_windows),
     creditsLimited: row.credits_limited,
     refill: row.refill_interval && {

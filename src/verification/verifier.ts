@@ -1,5 +1,5 @@
 import { type Decision, decide, type Question } from '../domain/decide.ts';
-import { hasValidChecksum, parseKey } from '../domain/key-string.ts';
+import { type ChecksumKey, hasValidChecksum, parseKey } from '../domain/key-string.ts';
 import type { RateLimitStanding } from '../domain/limits.ts';
 import type { VerdictCode } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -34,7 +34,7 @@ export interface EngineDependencies {
   prover: Prover;
   usage: VerdictCounter;
   clock: Clock;
-  checksumKey: Uint8Array;
+  checksumKey: ChecksumKey;
 }
 
 export interface VerifierDependencies extends EngineDependencies {
@@ -73,8 +73,10 @@ export class Verifier {
    */
   async verify(presented: Presented, workspace: Promise<string | null>): Promise<Verdict> {
     const { prover, usage, clock } = this.#its;
-    const [wanted, state] = await Promise.all([workspace, this.#find(presented.key)]);
-    if (!isKeyOf(state, wanted) || !(await prover.proves(state, presented.key))) {
+    const { key } = presented;
+    const digest = prover.digestOf(key);
+    const [wanted, state] = await Promise.all([workspace, this.find(key, digest)]);
+    if (!isKeyOf(state, wanted) || !(await prover.proves(state, key, digest))) {
       usage.countUnmatched(wanted ?? ANY_WORKSPACE, clock.now());
       return NOT_FOUND;
     }
@@ -92,11 +94,9 @@ export class Verifier {
   }
 
   /** Format and checksum end guesses and typos, before any key is read. */
-  async #find(key: string): Promise<SecretState | null> {
-    const { states, checksumKey } = this.#its;
-    const parsed = parseKey(key);
-    if (parsed && hasValidChecksum(key, checksumKey)) return states.get(parsed.ref);
-    return this.#findImported(key);
+  find(key: string, digest: string): Promise<SecretState | null> {
+    const ref = nativeRef(this.#its, key, digest);
+    return ref === null ? this.#findImported(key) : this.#its.states.get(ref);
   }
 
   /** A string of another system: looked up by its digest, where any such keys were imported. */
@@ -108,6 +108,14 @@ export class Verifier {
     }
     return null;
   }
+}
+
+/** The ref of a key of this installation. One that is remembered has passed its checksum before. */
+export function nativeRef(its: EngineDependencies, key: string, digest: string): string | null {
+  const parsed = parseKey(key);
+  if (!parsed) return null;
+  const passes = its.prover.remembers(parsed.ref, digest) || hasValidChecksum(key, its.checksumKey);
+  return passes ? parsed.ref : null;
 }
 
 /** Management keys are never valid here, and keys of other workspaces do not exist. */

@@ -5,11 +5,16 @@ import type { Authenticate } from '../http/authentication.ts';
 import { requirePermission, workspaceScope } from '../http/authentication.ts';
 import { Problem } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
-import type { KeyState } from './state.ts';
-import type { Spending, Verdict, Verifier } from './verifier.ts';
+import type { Verifier } from './verifier.ts';
+import { answerText } from './verify.answer.ts';
 import { VerifyAnswer, VerifyAnswers, VerifyBatch, VerifyRequest } from './verify.schemas.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
+/** Answers are made as text, so their type must be said. */
+const ANSWER_HEADERS = {
+  'cache-control': 'no-store',
+  'content-type': 'application/json; charset=utf-8',
+};
 const SCHEME = /^(bearer|apikey|basic|token)\s/i;
 
 export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authenticate): void {
@@ -22,9 +27,9 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
     throw error;
   };
   const verify = async (request: VerifyRequest, caller: Promise<Caller>, requestId: string) =>
-    answerOf(await verifier.verify(request, scopeOf(caller, request.workspaceId)), requestId);
+    answerText(await verifier.verify(request, scopeOf(caller, request.workspaceId)), requestId);
 
-  app.post(
+  app.post<{ Body: VerifyRequest; Reply: string }>(
     '/v1/verify',
     {
       errorHandler,
@@ -41,12 +46,12 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
     },
     async ({ body, headers, id }, reply) => {
       refuseScheme(body.key, '/body/key');
-      reply.header('cache-control', 'no-store');
+      reply.headers(ANSWER_HEADERS);
       return verify(body, authenticate(headers.authorization), id);
     },
   );
 
-  app.post(
+  app.post<{ Body: VerifyBatch; Reply: string }>(
     '/v1/verify/batch',
     {
       errorHandler,
@@ -66,9 +71,10 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
       body.requests.forEach(({ key }, index) => {
         refuseScheme(key, `/body/requests/${index}/key`);
       });
-      reply.header('cache-control', 'no-store');
+      reply.headers(ANSWER_HEADERS);
       const caller = authenticate(headers.authorization);
-      return { results: await Promise.all(body.requests.map((one) => verify(one, caller, id))) };
+      const results = await Promise.all(body.requests.map((one) => verify(one, caller, id)));
+      return `{"results":[${results.join()}]}`;
     },
   );
 }
@@ -88,60 +94,4 @@ function refuseScheme(key: string, pointer: string): void {
   if (!SCHEME.test(key)) return;
   const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
   throw new Problem('KEY_WITH_SCHEME', detail, [{ pointer, detail }]);
-}
-
-export function answerOf(verdict: Verdict, requestId: string): VerifyAnswer {
-  const { code, state } = verdict;
-  const about = state ? describe(state, verdict) : NOTHING;
-  return { valid: code === 'VALID', code, ...about, requestId };
-}
-
-function creditsOf(spending: Spending | null) {
-  if (!spending || spending.credits === null) return null;
-  return { remaining: spending.credits };
-}
-
-type ShownLimit = Spending['rateLimits'][number];
-type About = Omit<VerifyAnswer, 'valid' | 'code' | 'requestId'>;
-
-/** What outsiders learn of a key that they cannot prove: nothing. */
-const NOTHING: About = {
-  keyId: null,
-  workspaceId: null,
-  name: null,
-  ownerId: null,
-  scopes: null,
-  missingScopes: null,
-  resources: null,
-  metadata: null,
-  expiresAt: null,
-  credits: null,
-  rateLimits: null,
-  rotation: null,
-};
-
-function describe(state: KeyState, { missingScopes, spending }: Verdict): About {
-  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata, expiresAt } = state;
-  return {
-    keyId,
-    workspaceId,
-    name,
-    ownerId,
-    scopes: [...scopes],
-    missingScopes: [...missingScopes],
-    resources: resources && [...resources],
-    metadata,
-    expiresAt: iso(expiresAt),
-    credits: creditsOf(spending),
-    rateLimits: spending?.rateLimits.map(showLimit) ?? null,
-    rotation: { retiring: state.validUntil !== null, validUntil: iso(state.validUntil) },
-  };
-}
-
-function showLimit({ name, limit, windowSeconds, remaining, resetAt, exceeded }: ShownLimit) {
-  return { name, limit, windowSeconds, remaining, resetAt: iso(resetAt), exceeded };
-}
-
-function iso(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
 }

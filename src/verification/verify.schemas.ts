@@ -56,10 +56,6 @@ export const VerifyAnswer = Type.Object(
       description: 'The scopes that the key has.',
       examples: [['sources:read']],
     }),
-    missingScopes: nullable(Type.Array(Type.String()), {
-      description: 'The required scopes that it lacks; empty unless that is the verdict.',
-      examples: [[]],
-    }),
     resources: nullable(Type.Array(Type.String()), {
       description: 'What the key may touch; null: everything.',
       examples: [['project:alpha']],
@@ -71,6 +67,23 @@ export const VerifyAnswer = Type.Object(
     expiresAt: nullable(Type.String(), {
       description: 'When the key expires, RFC 3339 in UTC; null: never.',
       examples: ['2030-01-31T12:00:00.000Z'],
+    }),
+    rotation: nullable(
+      Type.Object({
+        retiring: Type.Boolean({
+          description: 'Whether the presented string is being replaced: its holder should switch.',
+          examples: [false],
+        }),
+        validUntil: nullable(Type.String(), {
+          description: 'Until when a retiring string is valid.',
+          examples: [null],
+        }),
+      }),
+      { description: 'How the presented string stands in a rotation of its key.' },
+    ),
+    missingScopes: nullable(Type.Array(Type.String()), {
+      description: 'The required scopes that it lacks; empty unless that is the verdict.',
+      examples: [[]],
     }),
     credits: nullable(
       Type.Object({
@@ -90,20 +103,8 @@ export const VerifyAnswer = Type.Object(
       ),
       {
         description: 'How the limits stand. Null where the key has none, or it did not get so far.',
+        examples: [null],
       },
-    ),
-    rotation: nullable(
-      Type.Object({
-        retiring: Type.Boolean({
-          description: 'Whether the presented string is being replaced: its holder should switch.',
-          examples: [false],
-        }),
-        validUntil: nullable(Type.String(), {
-          description: 'Until when a retiring string is valid.',
-          examples: [null],
-        }),
-      }),
-      { description: 'How the presented string stands in a rotation of its key.' },
     ),
     requestId: RequestId,
   },
@@ -124,6 +125,8 @@ export const VerifyBatch = Type.Object(
   },
   { additionalProperties: false },
 );
+
+export type VerifyBatch = Static<typeof VerifyBatch>;
 
 export const VerifyAnswers = Type.Object(
   { results: Type.Array(ref(VerifyAnswer), { description: 'The verdicts, in order.' }) },

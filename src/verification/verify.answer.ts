@@ -1,0 +1,84 @@
+import type { Spending, Verdict } from './verifier.ts';
+import type { VerifyAnswer } from './verify.schemas.ts';
+
+/**
+ * Answers are put together as text: what they say of a key is the same for each of its
+ * verifications, so it is serialised once, when the key's state is loaded. A test holds them to
+ * the schema.
+ */
+export function answerText(verdict: Verdict, requestId: string): string {
+  const { code, state, missingScopes, spending } = verdict;
+  const head = `{"valid":${code === 'VALID'},"code":"${code}",`;
+  const id = `"requestId":"${requestId}"}`;
+  if (!state) return `${head}${NOTHING}${id}`;
+  const missing = missingScopes.length === 0 ? '[]' : JSON.stringify(missingScopes);
+  const spent = spending ? spentText(spending) : '"credits":null,"rateLimits":null';
+  return `${head}${state.shown},"missingScopes":${missing},${spent},${id}`;
+}
+
+type Shown = Pick<
+  VerifyAnswer,
+  | 'keyId'
+  | 'workspaceId'
+  | 'name'
+  | 'ownerId'
+  | 'scopes'
+  | 'resources'
+  | 'metadata'
+  | 'expiresAt'
+  | 'rotation'
+>;
+
+/** What outsiders learn of a key that they cannot prove: nothing. */
+const NOTHING = `${fields({
+  keyId: null,
+  workspaceId: null,
+  name: null,
+  ownerId: null,
+  scopes: null,
+  resources: null,
+  metadata: null,
+  expiresAt: null,
+  rotation: null,
+})},"missingScopes":null,"credits":null,"rateLimits":null,`;
+
+/** The fields of an answer that depend on the key and the presented secret alone. */
+export function shownText(key: {
+  keyId: string;
+  workspaceId: string;
+  name: string;
+  ownerId: string | null;
+  scopes: readonly string[];
+  resources: readonly string[] | null;
+  metadata: VerifyAnswer['metadata'];
+  expiresAt: number | null;
+  validUntil: number | null;
+}): string {
+  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata } = key;
+  return fields({
+    keyId,
+    workspaceId,
+    name,
+    ownerId,
+    scopes: [...scopes],
+    resources: resources && [...resources],
+    metadata,
+    expiresAt: iso(key.expiresAt),
+    rotation: { retiring: key.validUntil !== null, validUntil: iso(key.validUntil) },
+  });
+}
+
+/** An object as JSON, without its braces. */
+function fields(shown: Shown): string {
+  return JSON.stringify(shown).slice(1, -1);
+}
+
+function spentText({ credits, rateLimits }: Spending): string {
+  const shown = rateLimits.map(({ resetAt, ...limit }) => ({ ...limit, resetAt: iso(resetAt) }));
+  const balance = credits === null ? 'null' : `{"remaining":${credits}}`;
+  return `"credits":${balance},"rateLimits":${JSON.stringify(shown)}`;
+}
+
+function iso(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
