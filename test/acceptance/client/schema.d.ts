@@ -58,6 +58,107 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/verify/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Verify many keys
+         * @description Up to 100 verifications, each on its own, answered in order. Needs the permission `keys:verify`.
+         */
+        post: operations["verifyKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/authorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verify a key for a gateway
+         * @description For gateways that ask before they let a request through (nginx `auth_request`,
+         *     Caddy `forward_auth`, Traefik ForwardAuth, Envoy `ext_authz`): the verdict by status and headers.
+         *     Every method and every path below `/v1/authorize/` is taken alike, the body is never looked at, and
+         *     unknown queries are ignored.
+         *
+         *     The gateway authenticates itself with a management key that has the permission `keys:verify`, in
+         *     `X-Keyward-Authorization: Bearer <management key>`; 401 with the code GATEWAY_UNAUTHENTICATED means
+         *     that this is wrong. The key to judge is the client's: the header that `KEYWARD_KEY_HEADER` names,
+         *     else `X-API-Key`, else `Authorization: Bearer`.
+         *
+         *     What is asked about the key may be said by query or by header. The client's own query and headers
+         *     often come along, so **whatever is said anywhere must hold**: more can only make the answer
+         *     stricter, and a parameter said twice with different values is a 400. A gateway that writes all of
+         *     its query, or sets or removes every parameter header, says so after its credential:
+         *     `; from=query` or `; from=headers`. Then only that place is read, and it is believed; without it
+         *     `ip` is ignored (keys bound to addresses are refused), `resource` does not satisfy a workspace that
+         *     requires one, and `cost` is at least 1.
+         *
+         *     200: VALID. 401: KEY_MISSING, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED. 403:
+         *     WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429: RATE_LIMITED,
+         *     CREDITS_EXHAUSTED, with `Retry-After` where a reset is known. With `mode=nginx` a 429 becomes a 403,
+         *     and everything that is not a verdict on the client's key a 503.
+         */
+        get: operations["authorize"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Say what the presented key is
+         * @description For a key's holder: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do. Not counted as a use. Whatever is not valid gets the same 401.
+         */
+        get: operations["whoAmI"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/whoami/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give the presented key up
+         * @description Revokes the key presented as `Authorization: Bearer`, a customer’s or a management key, for good and at once: all of it, also where the presented string is a retiring one. A second call is a 401.
+         */
+        post: operations["giveUpKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys": {
         parameters: {
             query?: never;
@@ -170,6 +271,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys/{id}/credits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change a key's credits
+         * @description Adds to, subtracts from or sets the balance. In force once answered. Needs the permission `keys:write`.
+         */
+        post: operations["changeCredits"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/{id}/explain": {
         parameters: {
             query?: never;
@@ -184,6 +305,26 @@ export interface paths {
          * @description What verify would say of this key now, check by check; by id, without the key string. Nothing is consumed or counted. Needs the permission `keys:read`.
          */
         post: operations["explainKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import keys of another system
+         * @description By the SHA-256 or SHA-512 digest of the whole key string, up to 1000 at once. Holders go on presenting what they have; its first use moves a key to argon2id. Needs the permission `keys:write`.
+         */
+        post: operations["importKeys"];
         delete?: never;
         options?: never;
         head?: never;
@@ -426,6 +567,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit-events/head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the end of the log
+         * @description The newest link of the chain. Whoever keeps it elsewhere can tell later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`. Needs the permission `audit:read`.
+         */
+        get: operations["getAuditHead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -448,7 +609,7 @@ export interface components {
              */
             status: number;
             /**
-             * @description What went wrong, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, UNAVAILABLE.
+             * @description What went wrong, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
@@ -487,7 +648,7 @@ export interface components {
         /** @description Who did it. */
         Actor: {
             /**
-             * @description What the actor is. Known values: root, management_key, system.
+             * @description What the actor is. Known values: root, management_key, key, system.
              * @example root
              */
             type: string;
@@ -528,7 +689,7 @@ export interface components {
              */
             valid: boolean;
             /**
-             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, VALID.
+             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, RATE_LIMITED, CREDITS_EXHAUSTED, VALID.
              * @example VALID
              */
             code: string;
@@ -559,11 +720,6 @@ export interface components {
              *     ]
              */
             scopes: string[] | null;
-            /**
-             * @description The required scopes that it lacks; empty unless that is the verdict.
-             * @example []
-             */
-            missingScopes: string[] | null;
             /**
              * @description What the key may touch; null: everything.
              * @example [
@@ -599,10 +755,134 @@ export interface components {
                 validUntil: string | null;
             } | null;
             /**
+             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @example []
+             */
+            missingScopes: string[] | null;
+            /** @description Null where they are not limited, or the verdict did not get that far. */
+            credits: {
+                /**
+                 * @description Credits left after this one.
+                 * @example 99
+                 */
+                remaining: number;
+            } | null;
+            /**
+             * @description How the limits stand. Null where the key has none, or it did not get so far.
+             * @example null
+             */
+            rateLimits: {
+                /**
+                 * @description Its name.
+                 * @example per-minute
+                 */
+                name: string;
+                /**
+                 * @description Units in any window.
+                 * @example 100
+                 */
+                limit: number;
+                /**
+                 * @description The window's length.
+                 * @example 60
+                 */
+                windowSeconds: number;
+                /**
+                 * @description Units left now.
+                 * @example 99
+                 */
+                remaining: number;
+                /**
+                 * @description When the oldest spent units come back; null: none is spent.
+                 * @example 2026-01-31T12:01:00.000Z
+                 */
+                resetAt: string | null;
+                /**
+                 * @description Whether this limit is why the verdict is RATE_LIMITED.
+                 * @example false
+                 */
+                exceeded: boolean;
+            }[] | null;
+            /**
              * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
+        };
+        /** @description Verdicts on presented keys. */
+        VerifyAnswers: {
+            /** @description The verdicts, in order. */
+            results: components["schemas"]["VerifyAnswer"][];
+        };
+        /** @description What a presented key is and may do. */
+        WhoAmI: {
+            /**
+             * @description What the presented key is. Known values: key, management_key, root.
+             * @example key
+             */
+            type: string;
+            /**
+             * @description Its identifier.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description How its string begins, as lists show it; null for the root key and imported ones.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string | null;
+            /**
+             * @description Its name.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description The workspace that it is of; null: every one.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description Whom it belongs to.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description What it may do; null where it is not a customer’s key.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            scopes: string[] | null;
+            /**
+             * @description What it may touch; null: everything.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description What it may do to Keyward; null where it is a customer’s key.
+             * @example null
+             */
+            permissions: string[] | null;
+            /**
+             * @description When it expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /** @description How the presented string stands in a rotation of its key. */
+            rotation: {
+                /**
+                 * @description Whether the presented string is being replaced: switch to the new one.
+                 * @example false
+                 */
+                retiring: boolean;
+                /**
+                 * @description Until when a retiring string is valid.
+                 * @example null
+                 */
+                validUntil: string | null;
+            };
         };
         /** @description A key, without its string. */
         Key: {
@@ -682,6 +962,68 @@ export interface components {
              * @example null
              */
             expiresAt: string | null;
+            /**
+             * @description Its rate limits and how they stand.
+             * @example []
+             */
+            rateLimits: {
+                /**
+                 * @description Its name.
+                 * @example per-minute
+                 */
+                name: string;
+                /**
+                 * @description Units in any window.
+                 * @example 100
+                 */
+                limit: number;
+                /**
+                 * @description The window's length.
+                 * @example 60
+                 */
+                windowSeconds: number;
+                /**
+                 * @description Units left now.
+                 * @example 99
+                 */
+                remaining: number;
+                /**
+                 * @description When the oldest spent units come back; null: none is spent.
+                 * @example 2026-01-31T12:01:00.000Z
+                 */
+                resetAt: string | null;
+            }[];
+            /** @description Its credits; null: not limited. */
+            credits: {
+                /**
+                 * @description Credits left.
+                 * @example 1000
+                 */
+                remaining: number;
+                /** @description When the balance is set anew; null: never. */
+                refill: {
+                    /**
+                     * @description Known values: daily, monthly.
+                     * @example monthly
+                     */
+                    interval: string;
+                    /**
+                     * @description What it sets the balance to.
+                     * @example 1000
+                     */
+                    amount: number;
+                    /**
+                     * @description The day of a monthly refill; null for a daily one.
+                     * @example 1
+                     */
+                    dayOfMonth: number | null;
+                    /**
+                     * @description When it is due next.
+                     * @example 2026-02-01T00:00:00.000Z
+                     */
+                    nextAt: string;
+                } | null;
+            } | null;
             /**
              * @description Anything of yours.
              * @example {
@@ -853,6 +1195,68 @@ export interface components {
              */
             expiresAt: string | null;
             /**
+             * @description Its rate limits and how they stand.
+             * @example []
+             */
+            rateLimits: {
+                /**
+                 * @description Its name.
+                 * @example per-minute
+                 */
+                name: string;
+                /**
+                 * @description Units in any window.
+                 * @example 100
+                 */
+                limit: number;
+                /**
+                 * @description The window's length.
+                 * @example 60
+                 */
+                windowSeconds: number;
+                /**
+                 * @description Units left now.
+                 * @example 99
+                 */
+                remaining: number;
+                /**
+                 * @description When the oldest spent units come back; null: none is spent.
+                 * @example 2026-01-31T12:01:00.000Z
+                 */
+                resetAt: string | null;
+            }[];
+            /** @description Its credits; null: not limited. */
+            credits: {
+                /**
+                 * @description Credits left.
+                 * @example 1000
+                 */
+                remaining: number;
+                /** @description When the balance is set anew; null: never. */
+                refill: {
+                    /**
+                     * @description Known values: daily, monthly.
+                     * @example monthly
+                     */
+                    interval: string;
+                    /**
+                     * @description What it sets the balance to.
+                     * @example 1000
+                     */
+                    amount: number;
+                    /**
+                     * @description The day of a monthly refill; null for a daily one.
+                     * @example 1
+                     */
+                    dayOfMonth: number | null;
+                    /**
+                     * @description When it is due next.
+                     * @example 2026-02-01T00:00:00.000Z
+                     */
+                    nextAt: string;
+                } | null;
+            } | null;
+            /**
              * @description Anything of yours.
              * @example {
              *       "plan": "pro"
@@ -1020,6 +1424,58 @@ export interface components {
                 passed: boolean;
             }[];
         };
+        /** @description What an import did. */
+        ImportReport: {
+            /**
+             * @description Keys made.
+             * @example 998
+             */
+            created: number;
+            /**
+             * @description Digests that were known already.
+             * @example 1
+             */
+            duplicates: number;
+            /**
+             * @description Items refused.
+             * @example 1
+             */
+            invalid: number;
+            /** @description What became of each item, in order. */
+            results: {
+                /**
+                 * @description Its place in `keys`, from 0.
+                 * @example 0
+                 */
+                index: number;
+                /**
+                 * @description Known values: created, duplicate (its digest is known already), invalid.
+                 * @example created
+                 */
+                status: string;
+                /**
+                 * @description The new key; null where none was made.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                keyId: string | null;
+                /**
+                 * @description Why it is invalid; else empty.
+                 * @example []
+                 */
+                errors: {
+                    /**
+                     * @description JSON pointer within the item.
+                     * @example /expiresAt
+                     */
+                    pointer: string;
+                    /**
+                     * @description What is wrong with it.
+                     * @example must lie in the future
+                     */
+                    detail: string;
+                }[];
+            }[];
+        };
         /** @description The tenant that owns keys, and its policies. */
         Workspace: {
             /**
@@ -1063,14 +1519,8 @@ export interface components {
              */
             requireResource: boolean;
             /**
-             * @description The scopes that keys may have; others are refused. Default: null, any.
-             * @example [
-             *       {
-             *         "scope": "sources:read",
-             *         "title": "Read sources",
-             *         "description": "List and read."
-             *       }
-             *     ]
+             * @description The scopes that keys may have; others are refused. Null: any.
+             * @example null
              */
             availableScopes: {
                 /**
@@ -1079,13 +1529,11 @@ export interface components {
                  */
                 scope: string;
                 /**
-                 * Format: text
                  * @description Its name for people.
                  * @example Read sources
                  */
                 title: string;
                 /**
-                 * Format: text
                  * @description What it allows, for people.
                  * @example List and read all sources.
                  */
@@ -1366,7 +1814,7 @@ export interface components {
              */
             time: string;
             /**
-             * @description What was done. Known values: key.created, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked.
+             * @description What was done. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
              * @example key.revoked
              */
             action: string;
@@ -1423,6 +1871,29 @@ export interface components {
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
+        };
+        /** @description The end of an audit log, to be kept elsewhere. */
+        AuditHead: {
+            /**
+             * @description Whose log it is.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description The place of the newest entry; 0 while the log is empty.
+             * @example 17
+             */
+            sequence: number;
+            /**
+             * @description Links this entry to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            /**
+             * @description When this was read, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
         };
     };
     responses: never;
@@ -1528,6 +1999,11 @@ export interface operations {
                      * @example 203.0.113.7
                      */
                     ip?: string;
+                    /**
+                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @example 1
+                     */
+                    cost?: number;
                 };
             };
         };
@@ -1540,6 +2016,460 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["VerifyAnswer"];
                 };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verifyKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The verifications.
+                     * @example [
+                     *       {
+                     *         "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+                     *       }
+                     *     ]
+                     */
+                    requests: {
+                        /**
+                         * @description The key as it was presented, without an authorization scheme.
+                         * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+                         */
+                        key: string;
+                        /**
+                         * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                         * @example default
+                         */
+                        workspaceId?: string;
+                        /**
+                         * @description The key must have all of these scopes.
+                         * @example [
+                         *       "sources:read"
+                         *     ]
+                         */
+                        requiredScopes?: string[];
+                        /**
+                         * @description The key must have at least one of these scopes.
+                         * @example [
+                         *       "sources:read"
+                         *     ]
+                         */
+                        requiredAnyScope?: string[];
+                        /**
+                         * Format: text
+                         * @description What is to be touched; checked where the key lists resources.
+                         * @example project:alpha
+                         */
+                        resource?: string;
+                        /**
+                         * Format: ip-address
+                         * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                         * @example 203.0.113.7
+                         */
+                        ip?: string;
+                        /**
+                         * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                         * @example 1
+                         */
+                        cost?: number;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description Verdicts on presented keys. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifyAnswers"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    authorize: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The key must have all of these, separated by commas.
+                 * @example orders:read
+                 */
+                requiredScopes?: string;
+                /**
+                 * @description The key must have at least one of these.
+                 * @example orders:read,orders:write
+                 */
+                requiredAnyScope?: string;
+                /**
+                 * @description What is to be touched.
+                 * @example project:alpha
+                 */
+                resource?: string;
+                /**
+                 * @description The client's address. Needs `from`.
+                 * @example 203.0.113.7
+                 */
+                ip?: string;
+                /**
+                 * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                 * @example 1
+                 */
+                cost?: number;
+                /**
+                 * @description The workspace that the key must be of. Default: whichever it is.
+                 * @example default
+                 */
+                workspaceId?: string;
+                /**
+                 * @description `nginx`: answer 200, 401, 403 or 503 alone.
+                 * @example nginx
+                 */
+                mode?: string;
+            };
+            header: {
+                /**
+                 * @description The gateway's own credential: `Bearer <management key>`, perhaps with `from`.
+                 * @example Bearer kw_…; from=query
+                 */
+                "x-keyward-authorization": string;
+                /**
+                 * @description The client's key.
+                 * @example ak_live_…
+                 */
+                "x-api-key"?: string;
+                /** @description As `requiredScopes` in the query. */
+                "x-keyward-required-scopes"?: string;
+                /** @description As `requiredAnyScope` in the query. */
+                "x-keyward-required-any-scope"?: string;
+                /** @description As `resource` in the query. */
+                "x-keyward-resource"?: string;
+                /** @description As `ip` in the query. */
+                "x-keyward-ip"?: string;
+                /** @description As `cost` in the query. */
+                "x-keyward-cost"?: string;
+                /** @description As `workspaceId` in the query. */
+                "x-keyward-workspace-id"?: string;
+                /**
+                 * @description As `mode` in the query.
+                 * @example nginx
+                 */
+                "x-keyward-mode"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The request may go on. No body. */
+            200: {
+                headers: {
+                    /** @description The verdict, or the code of the problem. */
+                    "X-Keyward-Code"?: string;
+                    /** @description The true status, where `mode=nginx` answers another. */
+                    "X-Keyward-Status"?: string;
+                    /** @description The key's identifier. */
+                    "X-Keyward-Key-Id"?: string;
+                    /** @description Whom the key belongs to; empty where unknown. What is not visible ASCII, and `%`, is percent-encoded. */
+                    "X-Keyward-Owner"?: string;
+                    /** @description The scopes of the key, separated by spaces. */
+                    "X-Keyward-Scopes"?: string;
+                    /** @description The workspace of the key. */
+                    "X-Keyward-Workspace"?: string;
+                    /** @description The presented string is being replaced (RFC 9745). */
+                    Deprecation?: string;
+                    /** @description When a string that is being replaced ends (RFC 8594). */
+                    Sunset?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description A parameter cannot be understood, or is said twice, differently. */
+            400: {
+                headers: {
+                    /** @description The verdict, or the code of the problem. */
+                    "X-Keyward-Code"?: string;
+                    /** @description The true status, where `mode=nginx` answers another. */
+                    "X-Keyward-Status"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or one that is not valid; or the gateway is not authenticated. */
+            401: {
+                headers: {
+                    /** @description The verdict, or the code of the problem. */
+                    "X-Keyward-Code"?: string;
+                    /** @description The true status, where `mode=nginx` answers another. */
+                    "X-Keyward-Status"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key is valid, but not for this; or the gateway lacks the permission. */
+            403: {
+                headers: {
+                    /** @description The verdict, or the code of the problem. */
+                    "X-Keyward-Code"?: string;
+                    /** @description The true status, where `mode=nginx` answers another. */
+                    "X-Keyward-Status"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The workspace is not the gateway's. */
+            404: {
+                headers: {
+                    /** @description The verdict, or the code of the problem. */
+                    "X-Keyward-Code"?: string;
+                    /** @description The true status, where `mode=nginx` answers another. */
+                    "X-Keyward-Status"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is reached. */
+            429: {
+                headers: {
+                    /** @description The verdict, or the code of the problem. */
+                    "X-Keyward-Code"?: string;
+                    /** @description The true status, where `mode=nginx` answers another. */
+                    "X-Keyward-Status"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No answer is to be had; try again after a moment. */
+            503: {
+                headers: {
+                    /** @description The verdict, or the code of the problem. */
+                    "X-Keyward-Code"?: string;
+                    /** @description The true status, where `mode=nginx` answers another. */
+                    "X-Keyward-Status"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    whoAmI: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a presented key is and may do. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhoAmI"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveUpKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is revoked. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description An error, as RFC 9457 describes. */
             400: {
@@ -1762,16 +2692,16 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /**
                      * Format: text
                      * @description What people call the key.
                      * @example CI deploys
                      */
                     name: string;
-                    /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
                     /**
                      * Format: text
                      * @description More about it.
@@ -1828,6 +2758,72 @@ export interface operations {
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
+                    /**
+                     * @description Up to 5; a verification must fit into all of them. Default: none.
+                     * @example [
+                     *       {
+                     *         "name": "per-minute",
+                     *         "limit": 100,
+                     *         "windowSeconds": 60
+                     *       }
+                     *     ]
+                     */
+                    rateLimits?: {
+                        /**
+                         * @description Its name, unique within the key.
+                         * @example per-minute
+                         */
+                        name: string;
+                        /**
+                         * @description Units in any interval of the length; 0 lets nothing through.
+                         * @example 100
+                         */
+                        limit: number;
+                        /**
+                         * @description The length, 1 second to 30 days.
+                         * @example 60
+                         */
+                        windowSeconds: number;
+                    }[];
+                    /**
+                     * @description How many verifications are left. Null: not limited. Default: null.
+                     * @example {
+                     *       "remaining": 1000
+                     *     }
+                     */
+                    credits?: {
+                        /**
+                         * @description The balance. Needed where it is not limited yet; when left out in a change, it stays.
+                         * @example 1000
+                         */
+                        remaining?: number;
+                        /**
+                         * @description When the balance is set anew; null or left out: never.
+                         * @example {
+                         *       "interval": "monthly",
+                         *       "amount": 1000,
+                         *       "dayOfMonth": 1
+                         *     }
+                         */
+                        refill?: {
+                            /**
+                             * @description At 00:00 UTC each day, or once a month.
+                             * @example monthly
+                             * @enum {string}
+                             */
+                            interval: "daily" | "monthly";
+                            /**
+                             * @description What the balance is set to.
+                             * @example 1000
+                             */
+                            amount: number;
+                            /**
+                             * @description For `monthly`: the day; the last of a shorter month. Default: 1.
+                             * @example 1
+                             */
+                            dayOfMonth?: number;
+                        } | null;
+                    } | null;
                     /**
                      * @description Anything of yours, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
                      * @example {
@@ -2174,6 +3170,72 @@ export interface operations {
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
+                    /**
+                     * @description Up to 5; a verification must fit into all of them. Default: none.
+                     * @example [
+                     *       {
+                     *         "name": "per-minute",
+                     *         "limit": 100,
+                     *         "windowSeconds": 60
+                     *       }
+                     *     ]
+                     */
+                    rateLimits?: {
+                        /**
+                         * @description Its name, unique within the key.
+                         * @example per-minute
+                         */
+                        name: string;
+                        /**
+                         * @description Units in any interval of the length; 0 lets nothing through.
+                         * @example 100
+                         */
+                        limit: number;
+                        /**
+                         * @description The length, 1 second to 30 days.
+                         * @example 60
+                         */
+                        windowSeconds: number;
+                    }[];
+                    /**
+                     * @description How many verifications are left. Null: not limited. Default: null.
+                     * @example {
+                     *       "remaining": 1000
+                     *     }
+                     */
+                    credits?: {
+                        /**
+                         * @description The balance. Needed where it is not limited yet; when left out in a change, it stays.
+                         * @example 1000
+                         */
+                        remaining?: number;
+                        /**
+                         * @description When the balance is set anew; null or left out: never.
+                         * @example {
+                         *       "interval": "monthly",
+                         *       "amount": 1000,
+                         *       "dayOfMonth": 1
+                         *     }
+                         */
+                        refill?: {
+                            /**
+                             * @description At 00:00 UTC each day, or once a month.
+                             * @example monthly
+                             * @enum {string}
+                             */
+                            interval: "daily" | "monthly";
+                            /**
+                             * @description What the balance is set to.
+                             * @example 1000
+                             */
+                            amount: number;
+                            /**
+                             * @description For `monthly`: the day; the last of a shorter month. Default: 1.
+                             * @example 1
+                             */
+                            dayOfMonth?: number;
+                        } | null;
+                    } | null;
                     /**
                      * @description Merged name by name; a null value removes its name.
                      * @example {
@@ -2642,6 +3704,143 @@ export interface operations {
             };
         };
     };
+    changeCredits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The key's identifier.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /**
+                     * @description What to do with the balance; `subtract` stops at 0.
+                     * @example add
+                     * @enum {string}
+                     */
+                    operation: "add" | "subtract" | "set";
+                    /**
+                     * @description How many credits.
+                     * @example 500
+                     */
+                    amount: number;
+                };
+            };
+        };
+        responses: {
+            /** @description A key, without its string. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     explainKey: {
         parameters: {
             query?: never;
@@ -2689,6 +3888,11 @@ export interface operations {
                      * @example 203.0.113.7
                      */
                     ip?: string;
+                    /**
+                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @example 1
+                     */
+                    cost?: number;
                 };
             };
         };
@@ -2749,6 +3953,282 @@ export interface operations {
             };
             /** @description An error, as RFC 9457 describes. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @example default
+                     */
+                    workspaceId?: string;
+                    /** @description The keys to take over. */
+                    keys: {
+                        /**
+                         * Format: text
+                         * @description What people call the key.
+                         * @example CI deploys
+                         */
+                        name: string;
+                        /**
+                         * Format: text
+                         * @description More about it.
+                         * @example Used by the nightly deployment job.
+                         */
+                        description?: string;
+                        /**
+                         * @description The key string begins with it. Default: the workspace's `defaultPrefix`. `kw` is taken.
+                         * @example ak_live
+                         */
+                        prefix?: string;
+                        /**
+                         * Format: text
+                         * @description Whom the key belongs to in your system.
+                         * @example customer_42
+                         */
+                        ownerId?: string;
+                        /**
+                         * @description What the key may do. Default: nothing in particular.
+                         * @example [
+                         *       "sources:read",
+                         *       "members:*"
+                         *     ]
+                         */
+                        scopes?: string[];
+                        /**
+                         * @description What the key may touch: null everything, an empty list nothing. Default: null.
+                         * @example [
+                         *       "project:alpha"
+                         *     ]
+                         */
+                        resources?: string[];
+                        /**
+                         * @description Where the key may be used from: null everywhere, an empty list nowhere.
+                         * @example [
+                         *       "203.0.113.0/24"
+                         *     ]
+                         */
+                        allowedIps?: string[];
+                        /**
+                         * Format: instant
+                         * @description The key is not valid before this time. RFC 3339.
+                         * @example 2030-01-31T12:00:00.000Z
+                         */
+                        notBefore?: string;
+                        /**
+                         * Format: instant
+                         * @description The key is valid until just before this time; must lie ahead. RFC 3339.
+                         * @example 2030-01-31T12:00:00.000Z
+                         */
+                        expiresAt?: string;
+                        /**
+                         * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                         * @example 2592000
+                         */
+                        expiresInSeconds?: number;
+                        /**
+                         * @description Up to 5; a verification must fit into all of them. Default: none.
+                         * @example [
+                         *       {
+                         *         "name": "per-minute",
+                         *         "limit": 100,
+                         *         "windowSeconds": 60
+                         *       }
+                         *     ]
+                         */
+                        rateLimits?: {
+                            /**
+                             * @description Its name, unique within the key.
+                             * @example per-minute
+                             */
+                            name: string;
+                            /**
+                             * @description Units in any interval of the length; 0 lets nothing through.
+                             * @example 100
+                             */
+                            limit: number;
+                            /**
+                             * @description The length, 1 second to 30 days.
+                             * @example 60
+                             */
+                            windowSeconds: number;
+                        }[];
+                        /**
+                         * @description How many verifications are left. Null: not limited. Default: null.
+                         * @example {
+                         *       "remaining": 1000
+                         *     }
+                         */
+                        credits?: {
+                            /**
+                             * @description The balance. Needed where it is not limited yet; when left out in a change, it stays.
+                             * @example 1000
+                             */
+                            remaining?: number;
+                            /**
+                             * @description When the balance is set anew; null or left out: never.
+                             * @example {
+                             *       "interval": "monthly",
+                             *       "amount": 1000,
+                             *       "dayOfMonth": 1
+                             *     }
+                             */
+                            refill?: {
+                                /**
+                                 * @description At 00:00 UTC each day, or once a month.
+                                 * @example monthly
+                                 * @enum {string}
+                                 */
+                                interval: "daily" | "monthly";
+                                /**
+                                 * @description What the balance is set to.
+                                 * @example 1000
+                                 */
+                                amount: number;
+                                /**
+                                 * @description For `monthly`: the day; the last of a shorter month. Default: 1.
+                                 * @example 1
+                                 */
+                                dayOfMonth?: number;
+                            } | null;
+                        } | null;
+                        /**
+                         * @description Anything of yours, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
+                         * @example {
+                         *       "plan": "pro"
+                         *     }
+                         */
+                        metadata?: {
+                            [key: string]: unknown;
+                        };
+                        /**
+                         * @description False switches the key off until it is true again. Default: true.
+                         * @example true
+                         */
+                        enabled?: boolean;
+                        /** @description The digest that the other system kept. */
+                        hash: {
+                            /**
+                             * @description How it was made.
+                             * @example sha256
+                             * @enum {string}
+                             */
+                            algorithm: "sha256" | "sha512";
+                            /**
+                             * @description Over the whole key string as its holder presents it; hex or base64.
+                             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+                             */
+                            value: string;
+                        };
+                        /**
+                         * Format: text
+                         * @description How the key string begins, for lists; never more than a few characters.
+                         * @example sk_ab12
+                         */
+                        start?: string;
+                    }[];
+                };
+            };
+        };
+        responses: {
+            /** @description What an import did. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4316,6 +5796,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEventPage"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAuditHead: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @example default
+                 */
+                workspaceId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The end of an audit log, to be kept elsewhere. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditHead"];
                 };
             };
             /** @description An error, as RFC 9457 describes. */

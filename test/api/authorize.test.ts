@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
+import { expectProblem } from '../support/untouched.ts';
+
+const GATEWAY = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}` };
+
+describe('authorize', () => {
+  let database: TestDatabase;
+  let instance: Instance;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    instance = await launch(database.url, { keyHeader: 'x-acme-key' });
+  });
+  afterAll(async () => {
+    await instance.stop();
+    await database.drop();
+  });
+
+  const create = async (body: object = {}) =>
+    (await instance.call('POST', '/v1/keys', { body: { name: 'a key', ...body } })).body;
+  const authorize = (
+    key: string | null,
+    path = '',
+    options: CallOptions & { method?: string } = {},
+  ) =>
+    instance.call(options.method ?? 'GET', `/v1/authorize${path}`, {
+      as: key,
+      ...options,
+      headers: { ...GATEWAY, ...options.headers },
+    });
+
+  it('answers a valid key with 200, an empty body and who it is', async () => {
+    const { id, key } = await create({ ownerId: 'customer_42', scopes: ['a', 'b:*'] });
+    const { status, text, headers } = await authorize(key);
+    expect({ status, text }).toEqual({ status: 200, text: '' });
+    expect(headers).toMatchObject({
+      'x-keyward-key-id': id,
+      'x-keyward-owner': 'customer_42',
+      'x-keyward-scopes': 'a b:*',
+      'x-keyward-workspace': 'default',
+      'x-keyward-code': 'VALID',
+      'x-keyward-status': '200',
+      'cache-control': 'no-store',
+    });
+    expect(headers).not.toHaveProperty('sunset');
+  });
+
+  it('sends every identity header always, empty where nothing is known', async () => {
+    const { headers } = await authorize((await create()).key);
+    expect(headers).toMatchObject({ 'x-keyward-owner': '', 'x-keyward-scopes': '' });
+  });
+
+  it.each(['Zoë & Söhne %2F', 'a b', '客户:42', '😀', 'plain:owner@example.com'])(
+    'carries the owner %s through a header and back',
+    async (ownerId) => {
+      const { headers } = await authorize((await create({ ownerId })).key);
+      const owner = String(headers['x-keyward-owner']);
+      expect(owner).toMatch(/^[\x21-\x7e]+$/);
+      expect(decodeURIComponent(owner)).toBe(ownerId);
+    },
+  );
+
+  it('answers every dead key with 401 and says so as RFC 6750 does', async () => {
+    const [revoked, disabled, later, expired] = await Promise.all([
+      create(),
+      create({ enabled: false }),
+      create({ notBefore: '2999-01-01T00:00:00Z' }),
+      create({ expiresInSeconds: 1 }),
+    ]);
+    await instance.call('POST', `/v1/keys/${revoked.id}/revoke`);
+    instance.advance(2000);
+    const cases = {
+      NOT_FOUND: 'ak_live_nonsense',
+      REVOKED: revoked.key,
+      DISABLED: disabled.key,
+      NOT_YET_VALID: later.key,
+      EXPIRED: expired.key,
+    };
+    for (const [code, key] of Object.entries(cases)) {
+      const answer = await authorize(key);
+      expectProblem(answer, { status: 401, code });
+      expect(answer.headers).toMatchObject({
+        'www-authenticate': 'Bearer realm="keyward", error="invalid_token"',
+        'x-keyward-code': code,
+      });
+      expect(answer.headers).not.toHaveProperty('x-keyward-key-id');
+    }
+  });
+
+  it('answers a request without a key with 401 and no error, as RFC 6750 does', async () => {
+    for (const headers of [{}, { authorization: 'Basic dTpw' }, { 'x-api-key': '' }]) {
+      const answer = await authorize(null, '', { headers });
+      expectProblem(answer, { status: 401, code: 'KEY_MISSING' });
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="keyward"');
+    }
+  });
+
+  it('answers a key that is valid but not for this with 403', async () => {
+    const { key } = await create({ scopes: ['a'], resources: ['project:alpha'] });
+    const scope = await authorize(key, '?requiredScopes=a,b,c');
+    expectProblem(scope, { status: 403, code: 'INSUFFICIENT_SCOPE' });
+    expect(scope.headers['www-authenticate']).toBe(
+      'Bearer realm="keyward", error="insufficient_scope", scope="b c"',
+    );
+    const resource = await authorize(key, '?resource=project:beta');
+    expectProblem(resource, { status: 403, code: 'RESOURCE_NOT_ALLOWED' });
+    const bound = await create({ allowedIps: ['203.0.113.7'] });
+    expectProblem(await authorize(bound.key), { status: 403, code: 'IP_NOT_ALLOWED' });
+    await instance.call('PUT', '/v1/workspaces/tenant', { body: {} });
+    const suspended = await create({ workspaceId: 'tenant' });
+    await instance.call('POST', '/v1/workspaces/tenant/suspend');
+    expectProblem(await authorize(suspended.key), { status: 403, code: 'WORKSPACE_SUSPENDED' });
+  });
+
+  it('answers a spent key with 429 and when to come back, if that is known', async () => {
+    const rateLimits = [{ name: 'minute', limit: 1, windowSeconds: 60 }];
+    const { key } = await create({ rateLimits });
+    expect((await authorize(key)).status).toBe(200);
+    const spent = await authorize(key);
+    expectProblem(spent, { status: 429, code: 'RATE_LIMITED' });
+    const seconds = Number(spent.headers['retry-after']);
+    expect(seconds).toBeGreaterThanOrEqual(1);
+    expect(seconds).toBeLessThanOrEqual(63);
+    const drained = await create({ credits: { remaining: 1 } });
+    await authorize(drained.key);
+    expectProblem(await authorize(drained.key), { status: 429, code: 'CREDITS_EXHAUSTED' });
+  });
+
+  it('takes every method, path, query, content type and body', async () => {
+    const { key } = await create();
+    const methods = 'GET HEAD OPTIONS POST PUT PATCH DELETE TRACE PROPFIND MKCOL QUERY'.split(' ');
+    const paths = ['', '/', '/a/b%2Fc/..;x', `/${'long'.repeat(500)}`, '?a=1&a=2&toString=3&%zz'];
+    for (const method of methods) {
+      for (const path of paths) {
+        const { status } = await authorize(key, path, { method });
+        expect({ method, path, status }).toEqual({ method, path, status: 200 });
+      }
+    }
+    for (const type of ['application/json', 'text/xml', 'multipart/form-data', ';;nonsense']) {
+      const headers = { 'content-type': type };
+      const body = `{ not json ${'x'.repeat(100_000)}`;
+      expect((await authorize(key, '/upload', { method: 'POST', headers, body })).status).toBe(200);
+    }
+  });
+
+  it('finds the key in the configured header first, then X-API-Key, then Authorization', async () => {
+    const { key } = await create();
+    expect((await authorize(null, '', { headers: { 'x-api-key': key } })).status).toBe(200);
+    expect((await authorize(null, '', { headers: { 'x-acme-key': key } })).status).toBe(200);
+    const jwt = { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' };
+    const beside = await authorize(null, '', { headers: { ...jwt, 'x-api-key': key } });
+    expect(beside.status).toBe(200);
+    const first = await authorize(key, '', { headers: { 'x-api-key': key, 'x-acme-key': 'no' } });
+    expect(first.status).toBe(401);
+  });
+
+  it('tells a holder whose string is being replaced until when it is valid', async () => {
+    const { id, key } = await create();
+    const rotated = await instance.call('POST', `/v1/keys/${id}/rotate`, {
+      body: { graceSeconds: 3600 },
+    });
+    const { validUntil } = rotated.body.secrets.find(
+      ({ status }: { status: string }) => status === 'retiring',
+    );
+    const { headers } = await authorize(key);
+    expect(headers.sunset).toBe(new Date(validUntil).toUTCString());
+    expect(headers.deprecation).toMatch(/^@\d{10}$/);
+    const deprecated = Number(String(headers.deprecation).slice(1)) * 1000;
+    expect(deprecated).toBeLessThan(Date.parse(validUntil));
+    expect((await authorize(rotated.body.key)).headers).not.toHaveProperty('sunset');
+  });
+
+  it('counts what it answers like any other verification', async () => {
+    const { id, key } = await create();
+    await authorize(key);
+    await authorize(key, '?requiredScopes=a');
+    await instance.service.inside.flusher.flush();
+    const { body } = await instance.call('GET', `/v1/keys/${id}/usage`);
+    expect(body.byCode).toEqual({ VALID: 1, INSUFFICIENT_SCOPE: 1 });
+  });
+
+  it('logs neither the URL nor a header nor a key', async () => {
+    const { key } = await create();
+    await authorize(key, `/secret-path/${key}?token=${key}`, { headers: { 'x-api-key': key } });
+    const log = instance.logLines.join('');
+    expect(log).toContain('"route":"/v1/authorize/*"');
+    expect(log).not.toContain('secret-path');
+    expect(log).not.toContain(key);
+  });
+});

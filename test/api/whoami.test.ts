@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
+import { expectProblem } from '../support/untouched.ts';
+
+describe('whoami', () => {
+  let database: TestDatabase;
+  let first: Instance;
+  let second: Instance;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    first = await launch(database.url);
+    second = await launch(database.url);
+  });
+  afterAll(async () => {
+    await first.stop();
+    await second.stop();
+    await database.drop();
+  });
+
+  const post = async (url: string, body: object = {}) =>
+    (await first.call('POST', url, { body })).body;
+  const createKey = (body: object = {}) => post('/v1/keys', { name: 'a key', ...body });
+  const createManagementKey = (body: object = {}) =>
+    post('/v1/management-keys', { name: 'a service', permissions: ['keys:read'], ...body });
+  const whoami = (as: string | null, instance = first) =>
+    instance.call('GET', '/v1/whoami', { as });
+  const giveUp = (as: string | null, instance = first) =>
+    instance.call('POST', '/v1/whoami/revoke', { as });
+  const refused = { status: 401, code: 'UNAUTHENTICATED' };
+
+  it("tells a customer key's holder what it is and may do", async () => {
+    const policy = { ownerId: 'customer_42', scopes: ['a', 'b:*'], resources: ['project:alpha'] };
+    const { id, key, start } = await createKey({ ...policy, expiresAt: '2999-01-01T00:00:00Z' });
+    const { status, body, headers } = await whoami(key, second);
+    expect({ status, body }).toEqual({
+      status: 200,
+      body: {
+        type: 'key',
+        id,
+        start,
+        name: 'a key',
+        workspaceId: 'default',
+        ...policy,
+        permissions: null,
+        expiresAt: '2999-01-01T00:00:00.000Z',
+        rotation: { retiring: false, validUntil: null },
+      },
+    });
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  it("tells a management key's holder what it is and may do", async () => {
+    const { id, key, start } = await createManagementKey({ workspaceId: 'default' });
+    expect((await whoami(key)).body).toEqual({
+      type: 'management_key',
+      id,
+      start,
+      name: 'a service',
+      workspaceId: 'default',
+      ownerId: null,
+      scopes: null,
+      resources: null,
+      permissions: ['keys:read'],
+      expiresAt: null,
+      rotation: { retiring: false, validUntil: null },
+    });
+    const root = (await whoami(ROOT_KEY)).body;
+    expect(root).toMatchObject({ type: 'root', id: 'root', start: null, workspaceId: null });
+    expect(root.permissions).toContain('keys:verify');
+  });
+
+  it('answers wherever the key is used from, and shows a string that is being replaced', async () => {
+    const { id, key } = await createKey({ allowedIps: [], resources: [] });
+    await post(`/v1/keys/${id}/rotate`, { graceSeconds: 3600 });
+    expect((await whoami(key)).body).toMatchObject({
+      id,
+      rotation: { retiring: true, validUntil: expect.any(String) },
+    });
+  });
+
+  it('knows imported keys too', async () => {
+    const key = 'legacy.key/0123456789+abcdef';
+    const hash = { algorithm: 'sha256', value: createHash('sha256').update(key).digest('hex') };
+    await post('/v1/keys/import', { keys: [{ name: 'legacy', hash }] });
+    expect((await whoami(key)).body).toMatchObject({ type: 'key', name: 'legacy', start: null });
+    expect((await giveUp(key, second)).status).toBe(204);
+    expectProblem(await whoami(key), refused);
+  });
+
+  it('answers whatever is not valid with the same 401', async () => {
+    const [live, disabled, revoked, rotated, scheduled, expired] = await Promise.all([
+      createKey(),
+      createKey({ enabled: false }),
+      createKey(),
+      createKey(),
+      createKey({ notBefore: '2999-01-01T00:00:00Z' }),
+      createManagementKey({ expiresInSeconds: 1 }),
+    ]);
+    await post(`/v1/keys/${revoked.id}/revoke`);
+    await post(`/v1/keys/${rotated.id}/rotate`, { graceSeconds: 0 });
+    await first.call('PUT', '/v1/workspaces/tenant', { body: {} });
+    const suspended = await createKey({ workspaceId: 'tenant' });
+    await post('/v1/workspaces/tenant/suspend');
+    first.advance(2000);
+    const dead = [disabled, revoked, rotated, scheduled, expired, suspended].map(({ key }) => key);
+    const presented = [
+      null,
+      'nonsense',
+      `${live.key}x`,
+      `${live.key.slice(0, -8)}00000000`,
+      ...dead,
+    ];
+    const bodies = new Set<string>();
+    for (const key of presented) {
+      for (const answer of [await whoami(key), await giveUp(key)]) {
+        expectProblem(answer, refused);
+        bodies.add(JSON.stringify({ ...answer.body, requestId: '' }));
+      }
+    }
+    expect(bodies.size).toBe(1);
+  });
+
+  it('is not counted as a use', async () => {
+    const [key, managementKey] = [await createKey(), await createManagementKey()];
+    await whoami(key.key);
+    await whoami(managementKey.key);
+    await whoami(`${key.key.slice(0, -8)}00000000`);
+    await first.service.inside.flusher.flush();
+    const { body } = await first.call('GET', `/v1/keys/${key.id}`);
+    expect(body.usage).toEqual({ total: 0, lastUsedAt: null, lastDeniedAt: null });
+    const read = await first.call('GET', `/v1/management-keys/${managementKey.id}`);
+    expect(read.body.lastUsedAt).toBeNull();
+  });
+
+  it('a key that its holder gives up is revoked at once on every instance, and on the record', async () => {
+    const { id, key } = await createKey();
+    expect((await whoami(key, second)).status).toBe(200);
+    const { status, text } = await giveUp(key);
+    expect({ status, text }).toEqual({ status: 204, text: '' });
+    const verdict = await second.call('POST', '/v1/verify', { body: { key } });
+    expect(verdict.body.code).toBe('REVOKED');
+    expectProblem(await whoami(key, second), refused);
+    expectProblem(await giveUp(key), refused);
+    const actor = { type: 'key', id, onBehalfOf: null };
+    const { body } = await first.call('GET', `/v1/keys/${id}`);
+    expect(body).toMatchObject({ status: 'revoked', revokeReason: 'given_up', revokedBy: actor });
+    const events = await first.call('GET', '/v1/audit-events?limit=200');
+    const about = events.body.data.filter((e: { target: { id: string } }) => e.target.id === id);
+    expect(about.map(({ action }: { action: string }) => action)).toEqual([
+      'key.revoked',
+      'key.created',
+    ]);
+    expect(about[0]).toMatchObject({
+      actor,
+      before: { revokedAt: null },
+      after: { revokeReason: 'given_up' },
+    });
+    expect(events.text).not.toContain(key);
+  });
+
+  it('a management key that its holder gives up is revoked at once on every instance', async () => {
+    const { id, key } = await createManagementKey();
+    expect((await second.call('GET', '/v1/keys', { as: key })).status).toBe(200);
+    expect((await giveUp(key)).status).toBe(204);
+    expect((await second.call('GET', '/v1/keys', { as: key })).status).toBe(401);
+    expectProblem(await giveUp(key, second), refused);
+    const { body } = await first.call('GET', `/v1/management-keys/${id}`);
+    expect(body).toMatchObject({ status: 'revoked', revokedBy: { type: 'management_key', id } });
+  });
+
+  it('of many holders who give the same key up at once, one is told that it worked', async () => {
+    const { id, key } = await createKey();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => giveUp(key, i % 2 ? first : second)),
+    );
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([204, ...Array(19).fill(401)]);
+    const events = await first.call('GET', '/v1/audit-events?limit=200');
+    const revocations = events.body.data.filter(
+      (e: { action: string; target: { id: string } }) =>
+        e.target.id === id && e.action === 'key.revoked',
+    );
+    expect(revocations).toHaveLength(1);
+  });
+
+  it('the root key cannot be given up', async () => {
+    expectProblem(await giveUp(ROOT_KEY), { status: 403, code: 'FORBIDDEN' });
+    expect((await whoami(ROOT_KEY)).status).toBe(200);
+  });
+});
