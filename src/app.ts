@@ -6,6 +6,7 @@ import { auditRoutes } from './audit/audit.routes.ts';
 import type { AuditService } from './audit/audit.service.ts';
 import type { Changes } from './changes/changes.ts';
 import type { ChecksumKey } from './domain/key-string.ts';
+import { limitInFlight } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { type Authenticate, CallContexts } from './http/authentication.ts';
 import { guardCalls } from './http/call.ts';
@@ -31,6 +32,8 @@ import type { WorkspaceService } from './workspaces/workspaces.service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
+  maxInFlight: number;
+  logVerifyEvery: number;
   authenticate: Authenticate;
   checksumKey: ChecksumKey;
   verifier: Verifier;
@@ -71,7 +74,8 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   app.addSchema(ActorSchema);
   checkRequests(app);
   handleErrors(app);
-  logRequests(app);
+  limitInFlight(app, its.maxInFlight);
+  logRequests(app, its.logVerifyEvery);
   guardCalls(app, new CallContexts(its.authenticate, its.checksumKey), its.checksumKey);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

@@ -66,9 +66,30 @@ export const SETTINGS = {
     desc: 'A header in which gateways pass the key on, besides X-API-Key and Authorization.',
   }),
   KEYWARD_USAGE_FLUSH_MS: int(
-    1,
+    0,
     60_000,
-  )({ default: 1000, desc: 'Milliseconds between two writes of the counters.' }),
+  )({
+    default: 1000,
+    desc: 'Milliseconds between two writes of the counters. 0: each answer waits for its own.',
+  }),
+  KEYWARD_STALE_IF_ERROR_MS: int(
+    0,
+    3_600_000,
+  )({
+    default: 0,
+    desc: 'For how long known keys without limits may be answered from memory, marked `stale`, while the database is away. 0: never, so that revocation stays immediate.',
+  }),
+  KEYWARD_MAX_IN_FLIGHT: int(
+    1,
+    100_000,
+  )({ default: 2000, desc: 'Requests at work at once; one more is answered 503.' }),
+  KEYWARD_LOG_VERIFY_EVERY: int(
+    0,
+    1_000_000,
+  )({
+    default: 1,
+    desc: 'Log one in so many successful verifications; 0: none. Errors are always logged.',
+  }),
   KEYWARD_ARGON2_MEMORY_KIB: int(
     8192,
     1_048_576,
@@ -110,6 +131,9 @@ export type Config = Readonly<{
   /** In lower case. */
   keyHeader: string | undefined;
   usageFlushMs: number;
+  staleIfErrorMs: number;
+  maxInFlight: number;
+  logVerifyEvery: number;
   argon2: Readonly<{ memoryCost: number; timeCost: number; parallelism: number }>;
   cachedKeys: number;
   poolSize: number;
@@ -142,6 +166,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     secret: settings.KEYWARD_SECRET,
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
+    staleIfErrorMs: settings.KEYWARD_STALE_IF_ERROR_MS,
+    maxInFlight: settings.KEYWARD_MAX_IN_FLIGHT,
+    logVerifyEvery: settings.KEYWARD_LOG_VERIFY_EVERY,
     argon2: Object.freeze({
       memoryCost: settings.KEYWARD_ARGON2_MEMORY_KIB,
       timeCost: settings.KEYWARD_ARGON2_ITERATIONS,

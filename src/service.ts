@@ -35,11 +35,13 @@ import { Fence } from './verification/fence.ts';
 import { Holder } from './verification/holder.ts';
 import { ImportedKeys } from './verification/imported-keys.ts';
 import { States } from './verification/states.ts';
-import { Verifier } from './verification/verifier.ts';
+import { type VerdictCounter, Verifier } from './verification/verifier.ts';
 import { WorkspaceService } from './workspaces/workspaces.service.ts';
 
 const USAGE_COUNTERS = 200_000;
 const HOUSEKEEPING_MS = 60_000;
+/** What could not be written before its answer is tried again so often. */
+const RETRY_FLUSH_MS = 1000;
 
 export interface Service {
   app: App;
@@ -103,7 +105,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   });
 
   const fence = new Fence(database, clock);
-  const states = new States(database, fence, config.cachedKeys);
+  const states = new States(database, fence, config.cachedKeys, config.staleIfErrorMs);
   await fence.pass();
 
   const instance = randomUUID();
@@ -113,7 +115,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     (sequence, batch) => writeUsage(dataOrm, { instance, lane: 'usage', sequence }, batch),
     log,
   );
-  const engine = { states, prover, usage: counters, clock, checksumKey };
+  const usage = config.usageFlushMs === 0 ? countBeforeAnswering(counters, flusher) : counters;
+  const engine = { states, prover, usage, clock, checksumKey };
   const consumer = new Consumer(database, instance, clockOffset);
   const limits = new Limiter(consumer, () => fence.incarnation);
   fence.listen(limits);
@@ -125,6 +128,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const app = await buildApp({
     log,
+    maxInFlight: config.maxInFlight,
+    logVerifyEvery: config.logVerifyEvery,
     checksumKey,
     authenticate,
     verifier,
@@ -150,7 +155,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   return {
     app,
     start: () => {
-      flusher.start(config.usageFlushMs);
+      flusher.start(config.usageFlushMs || RETRY_FLUSH_MS);
       timer = setInterval(() => void housekeeping(), HOUSEKEEPING_MS);
     },
     stop: () => {
@@ -166,6 +171,20 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       );
     },
     inside: { hasher, fence, states, flusher, database, consumer },
+  };
+}
+
+/** The answer waits for the commit of its count; those who wait together share one. */
+function countBeforeAnswering(counters: UsageCounters, flusher: UsageFlusher): VerdictCounter {
+  return {
+    count: (...verdict) => {
+      counters.count(...verdict);
+      return flusher.flush();
+    },
+    countUnmatched: (...verdict) => {
+      counters.countUnmatched(...verdict);
+      return flusher.flush();
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace';
-import type { Logger } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 import { type OpenDatabase, openDatabase } from './db/open.ts';
 import type { App } from './http/app-type.ts';
@@ -15,7 +15,8 @@ export class StartError extends Error {
 
 /** Runs the service until a signal ends it. */
 export async function start(config: Config): Promise<number> {
-  const log = createLogger(config.logLevel);
+  // Asynchronous: lines that come while one is being written go out together.
+  const log = createLogger(config.logLevel, pino.destination({ dest: 1, sync: false }));
   const waiting = await openWaitingRoom(config, log).catch((error) => refusePort(config, error));
   let database: OpenDatabase | undefined;
   try {

@@ -9,6 +9,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The management permission that a call needs; checked before its body is read. */
     permission?: Permission;
+    /** Passes also when the instance is overloaded. */
+    alwaysAdmitted?: boolean;
+    /** Successful calls are logged one in so many. */
+    logSampled?: boolean;
   }
   interface FastifyRequest {
     call: CallContext | null;

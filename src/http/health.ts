@@ -28,15 +28,18 @@ export function healthRoutes(app: App, checks: ReadinessChecks): void {
     response,
   });
 
+  const config = { alwaysAdmitted: true };
+
   app.get(
     '/livez',
-    { schema: schema('getLiveness', 'Whether the process runs', { 200: answer }) },
+    { config, schema: schema('getLiveness', 'Whether the process runs', { 200: answer }) },
     () => ({ status: 'ok', checks: {} }),
   );
 
   app.get(
     '/readyz',
     {
+      config,
       schema: schema('getReadiness', 'Whether the instance can do its work', {
         200: answer,
         503: answer,

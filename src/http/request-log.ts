@@ -28,10 +28,17 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 }
 
 /** One line for each request, with its route's pattern and never its URL. */
-export function logRequests(app: App): void {
+export function logRequests(app: App, verifyEvery: number): void {
+  let verifications = 0;
+  const isLeftOut = ({ routeOptions }: FastifyRequest, status: number) =>
+    routeOptions.config.logSampled === true &&
+    status < 400 &&
+    (verifyEvery === 0 || verifications++ % verifyEvery !== 0);
+
   // Log lines name the request themselves, which spares a logger for each request.
   app.setChildLoggerFactory((logger) => logger);
   app.addHook('onResponse', (request, reply, done) => {
+    if (isLeftOut(request, reply.statusCode)) return done();
     request.log.info(
       {
         requestId: request.id,

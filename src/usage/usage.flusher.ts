@@ -16,7 +16,8 @@ export class UsageFlusher {
   readonly #log: Logger;
   #frozen: UsageBatch | null = null;
   #sequence = 1;
-  #last: Promise<void> | null = null;
+  #current: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
   #ticking = false;
   #timer: NodeJS.Timeout | null = null;
 
@@ -37,15 +38,20 @@ export class UsageFlusher {
     return this.flush();
   }
 
-  /** Writes everything that was counted before this call, after what is being written. */
+  /**
+   * Writes everything that was counted before this call. Callers who come while a write is under
+   * way share the next one.
+   */
   flush(): Promise<void> {
-    const before = this.#last ?? Promise.resolve();
-    const mine = before.then(
-      () => this.#writeAll(),
-      () => this.#writeAll(),
-    );
-    this.#last = mine;
-    return mine;
+    this.#next ??= this.#after(this.#current);
+    return this.#next;
+  }
+
+  async #after(before: Promise<void> | null): Promise<void> {
+    await before?.catch(() => {});
+    this.#current = this.#next;
+    this.#next = null;
+    await this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {

@@ -25,7 +25,7 @@ export class Authenticator {
     if (digest === this.#rootDigest) return ROOT_CALLER;
     const state = await this.#find(presented, digest);
     if (!state || !this.#isInForce(state)) throw new Problem('UNAUTHENTICATED');
-    this.#its.usage.count(state.keyId, state.ref, 'VALID', this.#its.clock.now());
+    await this.#its.usage.count(state.keyId, state.ref, 'VALID', this.#its.clock.now());
     return state.caller;
   }
 

@@ -30,6 +30,7 @@ export function authorizeRoutes(app: App, its: AuthorizeDependencies): void {
     // Answered before the body is looked at: it is the client's, of any size and type.
     onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(its, request, reply),
     errorHandler: nameProblem,
+    config: { logSampled: true },
     onSend: settleStatus,
     validatorCompiler: () => () => true,
     exposeHeadRoute: false,

@@ -82,6 +82,7 @@ export class Fence {
   #losses = 0;
   #lossesVouched = 0;
   #failedAt: number | null = null;
+  #returnedAt = Number.NEGATIVE_INFINITY;
   #count = 0;
   #slot = 0;
   #inSlot = 0;
@@ -99,6 +100,11 @@ export class Fence {
   /** Which run of Postgres the last fence spoke to; null before the first. */
   get incarnation(): string | null {
     return this.#previous?.incarnation ?? null;
+  }
+
+  /** Milliseconds since a fence last returned. */
+  get ageMs(): number {
+    return performance.now() - this.#returnedAt;
   }
 
   /** Fences sent since the start. */
@@ -140,6 +146,7 @@ export class Fence {
     try {
       this.#apply(await this.#ask(), losses);
       this.#failedAt = null;
+      this.#returnedAt = performance.now();
       passing?.resolve();
     } catch (error) {
       this.#losses++;

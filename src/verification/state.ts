@@ -19,6 +19,8 @@ interface SecretFacts extends SecretEvidence {
   validUntil: number | null;
   /** The key, or its whole workspace, is gone. */
   deleted: boolean;
+  /** Nothing vouches for it: the database is away, and the operator prefers that to no answer. */
+  stale: boolean;
 }
 
 export interface KeyState extends SecretFacts, KeyPolicy {
@@ -104,6 +106,7 @@ export function stateOf(row: StateRow): SecretState | null {
     retired: row.secret_status === 'retired',
     validUntil: row.valid_until?.getTime() ?? null,
     deleted: row.deleted,
+    stale: false,
     name: row.name,
     revoked: row.revoked,
     expiresAt: row.expires_at?.getTime() ?? null,

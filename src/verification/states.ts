@@ -14,13 +14,16 @@ const ATTEMPTS = 3;
  */
 export class States implements FenceListener {
   readonly #fence: Fence;
+  readonly #staleIfErrorMs: number;
   readonly #loader: StateLoader;
   readonly #held: LRUCache<string, SecretState>;
   readonly #absent = new LRUCache<string, true>({ max: ABSENT_REMEMBERED });
   readonly #refsOfKey = new Map<string, string[]>();
 
-  constructor(database: Database, fence: Fence, capacity: number) {
+  /** @param staleIfErrorMs how long memory may answer while the database is away; 0: never. */
+  constructor(database: Database, fence: Fence, capacity: number, staleIfErrorMs = 0) {
     this.#fence = fence;
+    this.#staleIfErrorMs = staleIfErrorMs;
     this.#loader = new StateLoader(database, (loaded) => this.#remember(loaded));
     this.#held = new LRUCache({
       max: capacity,
@@ -41,6 +44,23 @@ export class States implements FenceListener {
 
   /** The state of a secret as of now or later; null where there is no such secret. */
   async get(ref: string): Promise<SecretState | null> {
+    try {
+      return await this.#fresh(ref);
+    } catch (error) {
+      const held = error instanceof UnavailableError ? this.#stale(ref) : null;
+      if (!held) throw error;
+      return held;
+    }
+  }
+
+  /** What was known when the database was last heard, where the operator allows that. */
+  #stale(ref: string): SecretState | null {
+    const held = this.#held.get(ref);
+    if (!held || this.#fence.ageMs >= this.#staleIfErrorMs) return null;
+    return { ...held, stale: true };
+  }
+
+  async #fresh(ref: string): Promise<SecretState | null> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       // No load either: a crowd must not ask a database that is away.
       if (this.#fence.isDown) break;

@@ -9,10 +9,10 @@ import type { ImportedKeys } from './imported-keys.ts';
 import { isGone, type KeyState, POLICY_VERSION, type SecretState } from './state.ts';
 import type { States } from './states.ts';
 
-/** Where verdicts are counted. */
+/** Where verdicts are counted. What it returns is awaited before the answer. */
 export interface VerdictCounter {
-  count(keyId: string, secretRef: string, code: VerdictCode, now: number): void;
-  countUnmatched(workspaceId: string, now: number): void;
+  count(keyId: string, secretRef: string, code: VerdictCode, now: number): Promise<void> | void;
+  countUnmatched(workspaceId: string, now: number): Promise<void> | void;
 }
 
 /** What a verification spent of its key's limits and credits, or why it could not. */
@@ -77,18 +77,19 @@ export class Verifier {
     const digest = prover.digestOf(key);
     const [wanted, state] = await Promise.all([workspace, this.find(key, digest)]);
     if (!isKeyOf(state, wanted) || !(await prover.proves(state, key, digest))) {
-      usage.countUnmatched(wanted ?? ANY_WORKSPACE, clock.now());
+      await usage.countUnmatched(wanted ?? ANY_WORKSPACE, clock.now());
       return NOT_FOUND;
     }
     const decided = judge(state, presented, clock.now());
     const verdict = isLimited(decided) ? await this.#spend(decided, state, presented) : decided;
-    usage.count(state.keyId, state.ref, verdict.code, clock.now());
+    await usage.count(state.keyId, state.ref, verdict.code, clock.now());
     return verdict;
   }
 
   /** The last checks: they spend, so they come when all others have passed. */
   async #spend(decided: Verdict, state: KeyState, { cost = 1 }: Presented): Promise<Verdict> {
     const { limits, clock } = this.#its;
+    if (state.stale) throw new UnavailableError('limits cannot be spent from without the database');
     const spending = await limits.spend(state, cost, clock.now());
     return { ...decided, code: spending.code, spending };
   }

@@ -13,7 +13,7 @@ export function answerText(verdict: Verdict, requestId: string): string {
   if (!state) return `${head}${NOTHING}${id}`;
   const missing = missingScopes.length === 0 ? '[]' : JSON.stringify(missingScopes);
   const spent = spending ? spentText(spending) : '"credits":null,"rateLimits":null';
-  return `${head}${state.shown},"missingScopes":${missing},${spent},${id}`;
+  return `${head}${state.shown},"missingScopes":${missing},${spent},"stale":${state.stale},${id}`;
 }
 
 type Shown = Pick<
@@ -40,7 +40,7 @@ const NOTHING = `${fields({
   metadata: null,
   expiresAt: null,
   rotation: null,
-})},"missingScopes":null,"credits":null,"rateLimits":null,`;
+})},"missingScopes":null,"credits":null,"rateLimits":null,"stale":false,`;
 
 /** The fields of an answer that depend on the key and the presented secret alone. */
 export function shownText(key: {

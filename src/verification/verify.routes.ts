@@ -33,6 +33,7 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
     '/v1/verify',
     {
       errorHandler,
+      config: { logSampled: true },
       schema: {
         operationId: 'verifyKey',
         tags: ['Verification'],
@@ -55,6 +56,7 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
     '/v1/verify/batch',
     {
       errorHandler,
+      config: { logSampled: true },
       bodyLimit: BATCH_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'verifyKeys',

@@ -106,6 +106,12 @@ export const VerifyAnswer = Type.Object(
         examples: [null],
       },
     ),
+    stale: Type.Boolean({
+      description:
+        'True: the database is away, and this is what was last known of the key. Only with ' +
+        '`KEYWARD_STALE_IF_ERROR_MS` set.',
+      examples: [false],
+    }),
     requestId: RequestId,
   },
   { $id: 'VerifyAnswer', description: 'A verdict on a presented key.' },

@@ -85,11 +85,12 @@ describe('a key that is not one', () => {
     for (const other of others) expect(other).toEqual(first);
   });
 
-  it('and says nothing: every field but the verdict and the request is null', async () => {
-    const { valid, code, requestId, ...rest } = (await verify(issuing, unknown())).body;
-    expect({ valid, code, requestId }).toEqual({
+  it('and says nothing: every field that could be of the key is null', async () => {
+    const { valid, code, stale, requestId, ...rest } = (await verify(issuing, unknown())).body;
+    expect({ valid, code, stale, requestId }).toEqual({
       valid: false,
       code: 'NOT_FOUND',
+      stale: false,
       requestId: 'same',
     });
     expect(Object.keys(rest)).toContain('keyId');

@@ -1,0 +1,20 @@
+import type { App } from './app-type.ts';
+import { Problem } from './problem.ts';
+
+/**
+ * The bound on requests at work. Above it a request is refused at once, with Retry-After, instead
+ * of joining a queue that would make every answer late. Health checks always pass.
+ */
+export function limitInFlight(app: App, max: number): void {
+  let inFlight = 0;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.alwaysAdmitted) return done();
+    if (inFlight >= max) return done(new Problem('OVERLOADED'));
+    inFlight++;
+    // Also where the client has hung up: `close` comes in any case, and once.
+    reply.raw.once('close', () => {
+      inFlight--;
+    });
+    done();
+  });
+}

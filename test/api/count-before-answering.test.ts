@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Instance, launch } from '../support/instance.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+describe('with KEYWARD_USAGE_FLUSH_MS=0', () => {
+  let database: TestDatabase;
+  let reader: Instance;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    reader = await launch(database.url);
+  });
+  afterAll(async () => {
+    await reader.stop();
+    await database.drop();
+  });
+
+  const create = async () => (await reader.call('POST', '/v1/keys', { body: { name: 'k' } })).body;
+  const totalOf = async (id: string) =>
+    (await reader.call('GET', `/v1/keys/${id}`)).body.usage.total;
+
+  it('every verification is in the database before it is answered, also many at once', async () => {
+    const instance = await launch(database.url, { usageFlushMs: 0 });
+    const { id, key } = await create();
+    const verify = () => instance.call('POST', '/v1/verify', { body: { key } });
+    await verify();
+    expect(await totalOf(id)).toBe(1);
+    await Promise.all(Array.from({ length: 200 }, verify));
+    expect(await totalOf(id)).toBe(201);
+    await instance.stop();
+  });
+
+  it('what cannot be counted is not answered', async () => {
+    const proxy = await TcpProxy.open(database.url);
+    const instance = await launch(proxy.url, { usageFlushMs: 0 });
+    const { key } = await create();
+    const verify = () => instance.call('POST', '/v1/verify', { body: { key } });
+    expect((await verify()).status).toBe(200);
+    proxy.cut();
+    expect((await verify()).status).toBe(503);
+    await instance.stop();
+  });
+});
