@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
 import { expectProblem } from '../support/untouched.ts';
 
@@ -184,6 +184,17 @@ describe('whoami', () => {
         e.target.id === id && e.action === 'key.revoked',
     );
     expect(revocations).toHaveLength(1);
+  });
+
+  it('is undone where it cannot be put on the record', async () => {
+    const [key, managementKey] = [await createKey(), await createManagementKey()];
+    const sql = await connect(database.url);
+    await sql.query('alter table audit_events add constraint sabotage check (false) not valid');
+    const statuses = [await giveUp(key.key), await giveUp(managementKey.key)];
+    await sql.query('alter table audit_events drop constraint sabotage');
+    expect(statuses.map(({ status }) => status)).toEqual([500, 500]);
+    expect((await whoami(key.key, second)).status).toBe(200);
+    expect((await whoami(managementKey.key, second)).status).toBe(200);
   });
 
   it('the root key cannot be given up', async () => {

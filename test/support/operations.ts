@@ -5,6 +5,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
   verifyKey: 'keys:verify',
   verifyKeys: 'keys:verify',
   createKey: 'keys:write',
+  importKeys: 'keys:write',
   listKeys: 'keys:read',
   getKey: 'keys:read',
   updateKey: 'keys:write',
@@ -35,6 +36,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
 interface Described {
   operationId?: string;
   requestBody?: unknown;
+  security?: object[];
 }
 
 export interface Operation {
@@ -47,11 +49,11 @@ export interface Operation {
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head', 'trace'];
 
-/** Every call that an OpenAPI document describes. */
+/** Every call of an OpenAPI document that the common credential, a management key, is for. */
 export function operationsOf(paths: Record<string, Record<string, Described>>): Operation[] {
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item)
-      .filter(([method]) => METHODS.includes(method))
+      .filter(([method, { security }]) => METHODS.includes(method) && security === undefined)
       .map(([method, { operationId, requestBody }]) => ({
         id: operationId ?? `${method} ${path}`,
         method: method.toUpperCase(),
