@@ -1,6 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS, type Permission } from '../../src/domain/caller.ts';
-import { type Operation, operationsOf, PERMISSION_OF } from '../support/operations.ts';
+import {
+  type Operation,
+  OTHERWISE_AUTHENTICATED,
+  operationsOf,
+  PERMISSION_OF,
+} from '../support/operations.ts';
 import { createManagementKey, usePair } from '../support/pair.ts';
 
 const ID = '0'.repeat(22);
@@ -8,16 +13,19 @@ const ID = '0'.repeat(22);
 describe('permissions', () => {
   const pair = usePair();
   let operations: Operation[];
+  let others: Operation[];
   const only = new Map<Permission, string>();
   const allBut = new Map<Permission, string>();
 
   beforeAll(async () => {
     const { body } = await pair.first.call('GET', '/openapi.json');
-    operations = operationsOf(body.paths).filter(({ path }) => path.startsWith('/v1/'));
+    const all = operationsOf(body.paths).filter(({ path }) => path.startsWith('/v1/'));
+    operations = all.filter((one) => !one.isOtherwiseAuthenticated);
+    others = all.filter((one) => one.isOtherwiseAuthenticated);
     for (const permission of PERMISSIONS) {
-      const others = PERMISSIONS.filter((other) => other !== permission);
       only.set(permission, (await make([permission])).key);
-      allBut.set(permission, (await make(others)).key);
+      const allOthers = PERMISSIONS.filter((other) => other !== permission);
+      allBut.set(permission, (await make(allOthers)).key);
     }
   });
 
@@ -41,6 +49,7 @@ describe('permissions', () => {
 
   it('every call of the API is known to this test', () => {
     expect(operations.map(({ id }) => id).sort()).toEqual(Object.keys(PERMISSION_OF).sort());
+    expect(others.map(({ id }) => id).sort()).toEqual(OTHERWISE_AUTHENTICATED);
   });
 
   it('no call is answered without a management key: 401', async () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
@@ -12,6 +13,8 @@ export interface Stage {
 
 /** A call that is ready to be made, and how its effect shows. */
 export interface Rehearsed {
+  /** Whose call it is, where a key's holder needs no management key. */
+  holder?: { id: string; key: string };
   method: string;
   url: string;
   body?: object;
@@ -36,6 +39,20 @@ export const MUTATING_CALLS: Record<string, (stage: Stage) => Promise<Rehearsed>
     before: null,
     after: 'VALID',
   }),
+  importKeys: async ({ workspaceId }) => {
+    const old = `of-another-system-${workspaceId}`;
+    const hash = { algorithm: 'sha256', value: createHash('sha256').update(old).digest('hex') };
+    return {
+      method: 'POST',
+      url: '/v1/keys/import',
+      body: { workspaceId, keys: [{ name: 'imported', hash }] },
+      thing: null,
+      action: 'key.imported',
+      look: (instance) => verdict(instance, old),
+      before: 'NOT_FOUND',
+      after: 'VALID',
+    };
+  },
   updateKey: async (stage) => ({
     ...onKey(stage, 'PATCH', ''),
     body: { enabled: false },
@@ -76,6 +93,14 @@ export const MUTATING_CALLS: Record<string, (stage: Stage) => Promise<Rehearsed>
     ...onKey(stage, 'POST', ''),
     url: '/v1/keys/bulk-revoke',
     body: { workspaceId: stage.workspaceId, ids: [stage.key.id] },
+    thing: null,
+    action: 'key.revoked',
+    after: 'REVOKED',
+  }),
+  giveUpKey: async (stage) => ({
+    ...onKey(stage, 'POST', ''),
+    url: '/v1/whoami/revoke',
+    holder: stage.key,
     thing: null,
     action: 'key.revoked',
     after: 'REVOKED',

@@ -1,6 +1,6 @@
 import type { Permission } from '../../src/domain/caller.ts';
 
-/** What each call of the API needs, by `operationId`. */
+/** What each call of the API needs of its caller's management key, by `operationId`. */
 export const PERMISSION_OF: Record<string, Permission> = {
   verifyKey: 'keys:verify',
   verifyKeys: 'keys:verify',
@@ -33,6 +33,9 @@ export const PERMISSION_OF: Record<string, Permission> = {
   getAuditHead: 'audit:read',
 };
 
+/** Who calls these is known by another credential: a gateway's, or the very key that is meant. */
+export const OTHERWISE_AUTHENTICATED = ['authorize', 'giveUpKey', 'whoAmI'];
+
 interface Described {
   operationId?: string;
   requestBody?: unknown;
@@ -45,20 +48,23 @@ export interface Operation {
   /** With `{parameters}`. */
   path: string;
   hasBody: boolean;
+  /** Whether the document names another credential than a management key for it. */
+  isOtherwiseAuthenticated: boolean;
 }
 
 const METHODS = ['get', 'put', 'post', 'delete', 'patch', 'options', 'head', 'trace'];
 
-/** Every call of an OpenAPI document that the common credential, a management key, is for. */
+/** Every call that an OpenAPI document describes. */
 export function operationsOf(paths: Record<string, Record<string, Described>>): Operation[] {
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item)
-      .filter(([method, { security }]) => METHODS.includes(method) && security === undefined)
-      .map(([method, { operationId, requestBody }]) => ({
+      .filter(([method]) => METHODS.includes(method))
+      .map(([method, { operationId, requestBody, security }]) => ({
         id: operationId ?? `${method} ${path}`,
         method: method.toUpperCase(),
         path,
         hasBody: requestBody !== undefined,
+        isOtherwiseAuthenticated: security !== undefined,
       })),
   );
 }
