@@ -16,6 +16,7 @@ import { describeApi } from './http/openapi.ts';
 import { logRequests } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema, REQUEST_ID_PATTERN } from './http/schemas.ts';
 import { checkRequests } from './http/validation.ts';
+import { keyActionRoutes } from './keys/keys.actions.routes.ts';
 import { keyRoutes } from './keys/keys.routes.ts';
 import type { KeyService } from './keys/keys.service.ts';
 import { managementRoutes } from './management/management.routes.ts';
@@ -86,7 +87,8 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   verifyRoutes(app, its.verifier, its.authenticate);
   authorizeRoutes(app, { ...its.gateway, ...its });
   whoamiRoutes(app, its.holder);
-  keyRoutes(app, its.keys, its.changes);
+  keyRoutes(app, its.keys);
+  keyActionRoutes(app, its.keys, its.changes);
   workspaceRoutes(app, its.workspaces);
   managementRoutes(app, its.managementKeys);
   usageRoutes(app, its.usage);

@@ -1,8 +1,8 @@
 import type { Changes } from '../changes/changes.ts';
 import { type CallContext, workspaceOf } from '../http/authentication.ts';
 import { invalid, Problem } from '../http/problem.ts';
+import type { BulkRevocation, BulkRevoke } from './bulk-revocation.schemas.ts';
 import { keyDifference } from './keys.presenter.ts';
-import type { BulkRevocation, BulkRevoke } from './keys.schemas.ts';
 import { aboutKey, revocation } from './keys.service.ts';
 import { type KeyRow, lockKeys, updateKeys } from './keys.store.ts';
 

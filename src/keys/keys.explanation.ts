@@ -1,7 +1,7 @@
 import { explain, type KeyPolicy, type Question } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
+import type { Explanation } from './keys.explanation.schemas.ts';
 import { presentCredits, presentLimits } from './keys.limits.ts';
-import type { Explanation } from './keys.schemas.ts';
 import type { KeyRecord, KeyRow } from './keys.store.ts';
 import type { WorkspacePolicies } from './policies.ts';
 

@@ -5,7 +5,8 @@ import { keyConsumption } from '../db/schema.ts';
 import { limitsOf, type RateLimit, SLICES, standing } from '../domain/limits.ts';
 import { lastRefill, nextRefill, type Refill } from '../domain/refill.ts';
 import { invalid, Problem } from '../http/problem.ts';
-import type { ChangeCredits, Credits } from './keys.schemas.ts';
+import type { Credits } from './key-fields.schemas.ts';
+import type { ChangeCredits } from './keys.schemas.ts';
 import type { KeyChanges, KeyRow } from './keys.store.ts';
 
 /** The first version of the rules that knows limits: an older instance must not judge such a key. */

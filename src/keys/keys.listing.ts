@@ -3,7 +3,7 @@ import { and, arrayContains, eq, exists, gte, isNull, lt, type SQL, sql } from '
 import type { Orm } from '../db/database.ts';
 import { keys, keyUsage, secrets } from '../db/schema.ts';
 import type { CursorPosition } from '../http/cursor.ts';
-import type { ListKeys } from './keys.schemas.ts';
+import type { ListKeys } from './keys.listing.schemas.ts';
 import { type KeyRecord, selectKeys, visible, withSecrets } from './keys.store.ts';
 
 /** How a list can be sorted: what by, as which type, and which way. Ties go by id. */

@@ -1,8 +1,8 @@
 import { pickChanged } from '../changes/difference.ts';
 import { limitsOf } from '../domain/limits.ts';
 import { keyStatus } from '../domain/status.ts';
+import type { Key } from './key.schemas.ts';
 import { presentCredits, presentLimits } from './keys.limits.ts';
-import type { Key } from './keys.schemas.ts';
 import type { KeyRecord, KeyRow, SecretRow } from './keys.store.ts';
 
 /** How a key is shown. */

@@ -9,23 +9,14 @@ import type { Clock } from '../lib/clock.ts';
 import type { Issuer } from '../secrets/issuer.ts';
 import { endGrace, rotateSecret } from '../secrets/rotation.ts';
 import { insertSecret } from '../secrets/secrets.store.ts';
+import type { IssuedKey, Key } from './key.schemas.ts';
+import type { ExplainKey, Explanation } from './keys.explanation.schemas.ts';
 import { explainKey } from './keys.explanation.ts';
 import { changeCredits, limitColumns, prepareConsumption } from './keys.limits.ts';
+import type { KeyPage, ListKeys } from './keys.listing.schemas.ts';
 import { listKeys, listName } from './keys.listing.ts';
 import { etagOf, keyDifference, presentKey } from './keys.presenter.ts';
-import type {
-  ChangeCredits,
-  CreateKey,
-  ExplainKey,
-  Explanation,
-  IssuedKey,
-  Key,
-  KeyPage,
-  ListKeys,
-  PatchKey,
-  RevokeKey,
-  RotateKey,
-} from './keys.schemas.ts';
+import type { ChangeCredits, CreateKey, PatchKey, RevokeKey, RotateKey } from './keys.schemas.ts';
 import {
   findKey,
   insertKey,
