@@ -96,7 +96,7 @@ export const Workspace = Type.Object(
     }),
     ...policies,
     availableScopes: nullable(Type.Array(ShownScope), {
-      description: 'The scopes that keys may have; others are refused. Null: any.',
+      description: 'The scopes that keys may have; others are refused. Null: no limit.',
       examples: [null],
     }),
     createdAt: time('When it was created, RFC 3339 in UTC.'),

@@ -1519,7 +1519,7 @@ export interface components {
              */
             requireResource: boolean;
             /**
-             * @description The scopes that keys may have; others are refused. Null: any.
+             * @description The scopes that keys may have; others are refused. Null: no limit.
              * @example null
              */
             availableScopes: {
