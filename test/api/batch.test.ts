@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import type { Answer, Instance } from '../support/instance.ts';
+import { createManagementKey, tally, usePair } from '../support/pair.ts';
+import { createKey } from '../support/sql-keys.ts';
+import { recordStatements } from '../support/statements.ts';
+
+interface One {
+  key: string;
+  cost?: number;
+  requiredScopes?: string[];
+}
+
+describe('a batch of verifications', () => {
+  const pair = usePair();
+  const batch = (instance: Instance, requests: readonly object[], as?: string): Promise<Answer> =>
+    instance.call('POST', '/v1/verify/batch', { body: { requests }, ...(as && { as }) });
+  const codesOf = ({ body }: Answer) => body.results.map(({ code }: { code: string }) => code);
+
+  it('answers 100 requests in their order, each on its own', async () => {
+    const good = await createKey(pair.first, { name: 'good', scopes: ['a'] });
+    const off = await createKey(pair.first, { name: 'off', enabled: false });
+    const kinds: [One, string][] = [
+      [{ key: good.key }, 'VALID'],
+      [{ key: off.key }, 'DISABLED'],
+      [{ key: 'nonsense' }, 'NOT_FOUND'],
+      [{ key: good.key, requiredScopes: ['b'] }, 'INSUFFICIENT_SCOPE'],
+      [{ key: good.key.replace(/.$/, '_') }, 'NOT_FOUND'],
+    ];
+    const chosen = Array.from({ length: 100 }, (_, i) => kinds[(i * 7) % kinds.length] ?? kinds[0]);
+    const answer = await batch(
+      pair.second,
+      chosen.map((kind) => kind?.[0] ?? {}),
+    );
+    expect(codesOf(answer)).toEqual(chosen.map((kind) => kind?.[1]));
+    expect(answer.body.results[0]).toMatchObject({ valid: true, keyId: good.id, name: 'good' });
+    const single = await pair.second.call('POST', '/v1/verify', { body: chosen[3]?.[0] });
+    expect(Object.keys(answer.body.results[3])).toEqual(Object.keys(single.body));
+  });
+
+  it('of 100 keys never seen takes one fence, and one load and one spending at most twice', async () => {
+    const wishes = Array.from({ length: 100 }, (_, i) =>
+      i % 2 === 0 ? {} : { credits: { remaining: 5 } },
+    );
+    const created = await Promise.all(wishes.map((wish) => createKeyPatiently(wish)));
+    const statements = recordStatements(pair.second.service.inside.database);
+    const answer = await batch(
+      pair.second,
+      created.map(({ key }) => ({ key })),
+    );
+    expect(new Set(codesOf(answer))).toEqual(new Set(['VALID']));
+    const counts = Map.groupBy(statements, (name) => name);
+    expect(counts.get('fence')).toHaveLength(1);
+    expect(counts.get('load_states')?.length).toBeLessThanOrEqual(2);
+    expect(counts.get('consume_limits')?.length).toBeLessThanOrEqual(2);
+    expect(statements.length).toBeLessThanOrEqual(5);
+  });
+
+  it('is exact where keys with limits and credits repeat in it, with costs of all sorts', async () => {
+    const poor = await createKey(pair.first, { credits: { remaining: 10 } });
+    const limited = await createKey(pair.first, {
+      rateLimits: [{ name: 'hourly', limit: 8, windowSeconds: 3600 }],
+      credits: { remaining: 100 },
+    });
+    const requests = Array.from({ length: 30 }, (_, i) => ({
+      key: i % 2 === 0 ? poor.key : limited.key,
+      cost: i % 3,
+    }));
+    const { body } = await batch(pair.second, requests);
+    const spent = (keyId: string) =>
+      requests
+        .filter((_, i) => body.results[i].keyId === keyId && body.results[i].code === 'VALID')
+        .reduce((sum, { cost }) => sum + cost, 0);
+    expect([spent(poor.id), spent(limited.id)]).toEqual([10, 8]);
+    const read = (await pair.first.call('GET', `/v1/keys/${limited.id}`)).body;
+    expect(read.credits.remaining).toBe(92);
+    expect(read.rateLimits[0].remaining).toBe(0);
+    await pair.flush();
+    const usage = (await pair.first.call('GET', `/v1/keys/${limited.id}/usage`)).body;
+    expect(usage.total).toBe(15);
+  });
+
+  it('of many callers at once over two instances overspends nothing', async () => {
+    const { id, key } = await createKey(pair.first, { credits: { remaining: 500 } });
+    const hundred = Array.from({ length: 100 }, () => ({ key }));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => batch(i % 2 ? pair.first : pair.second, hundred)),
+    );
+    const codes = Map.groupBy(answers.flatMap(codesOf), (code) => code);
+    expect(codes.get('VALID')).toHaveLength(500);
+    expect(codes.get('CREDITS_EXHAUSTED')).toHaveLength(500);
+    expect((await pair.first.call('GET', `/v1/keys/${id}`)).body.credits.remaining).toBe(0);
+  });
+
+  it('is refused as a whole where it is empty, too long, or an item is not a verification', async () => {
+    const { key } = await createKey(pair.first, { credits: { remaining: 5 } });
+    const of = (count: number) => Array.from({ length: count }, () => ({ key }));
+    const answers = [await batch(pair.first, []), await batch(pair.first, of(101))];
+    expect(tally(answers)).toEqual({ '400 INVALID_REQUEST': 2 });
+    expect(answers.map(({ body }) => body.errors[0].pointer)).toEqual([
+      '/body/requests',
+      '/body/requests',
+    ]);
+    const bad = await batch(pair.first, [{ key }, { key, cost: -1 }, { key: `Bearer ${key}` }]);
+    expect(bad.status).toBe(400);
+    expect(bad.body.errors[0].pointer).toBe('/body/requests/1/cost');
+    const scheme = await batch(pair.first, [{ key }, { key: `Bearer ${key}` }]);
+    expect(scheme.body).toMatchObject({
+      code: 'KEY_WITH_SCHEME',
+      errors: [{ pointer: '/body/requests/1/key' }],
+    });
+    const verified = await pair.first.call('POST', '/v1/verify', { body: { key, cost: 5 } });
+    expect(verified.body.code).toBe('VALID');
+  });
+
+  it('needs keys:verify, and shows a bound caller nothing of other workspaces', async () => {
+    const { key } = await createKey(pair.first);
+    const reader = await createManagementKey(pair.first, { permissions: ['keys:read'] });
+    expect((await batch(pair.second, [{ key }], reader.key)).status).toBe(403);
+    expect((await batch(pair.second, [{ key }], 'kw_nonsense')).status).toBe(401);
+    await pair.first.call('PUT', '/v1/workspaces/other', { body: {} });
+    const bound = await createManagementKey(pair.first, {
+      permissions: ['keys:verify'],
+      workspaceId: 'other',
+    });
+    const answer = await batch(pair.second, [{ key }, { key: 'nonsense' }], bound.key);
+    expect(codesOf(answer)).toEqual(['NOT_FOUND', 'NOT_FOUND']);
+    const [known, nonsense] = answer.body.results;
+    expect(known).toEqual(nonsense);
+  });
+
+  /** Issuing is bounded: a crowd is told to come back. */
+  async function createKeyPatiently(body: object) {
+    for (;;) {
+      const created = await createKey(pair.first, body);
+      if (created.key) return created;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+});

@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { type Instance, ROOT_KEY } from '../support/instance.ts';
+import { storm, usePair } from '../support/pair.ts';
+import { createKey } from '../support/sql-keys.ts';
+import { meddle } from '../support/statements.ts';
+
+const DAY_MS = 86_400_000;
+const perMinute = (limit: number) => ({ name: 'per-minute', limit, windowSeconds: 60 });
+
+describe('a remembered denial', () => {
+  const pair = usePair();
+  const verify = async (instance: Instance, key: string, cost = 1) =>
+    (await instance.call('POST', '/v1/verify', { body: { key, cost } })).body;
+  const spent = (instance: Instance) => instance.service.inside.consumer.count;
+  const patch = (id: string, body: object) => pair.first.call('PATCH', `/v1/keys/${id}`, { body });
+  const credits = (id: string, operation: string, amount: number) =>
+    pair.first.call('POST', `/v1/keys/${id}/credits`, { body: { operation, amount } });
+
+  /** Spent on both instances, and known to be. */
+  const exhausted = async (body: object) => {
+    const created = await createKey(pair.first, body);
+    for (const instance of [pair.first, pair.second]) {
+      while ((await verify(instance, created.key)).valid);
+    }
+    return created;
+  };
+  const codes = async (key: string, cost = 1) => [
+    (await verify(pair.first, key, cost)).code,
+    (await verify(pair.second, key, cost)).code,
+  ];
+
+  it.each([
+    ['RATE_LIMITED', { rateLimits: [perMinute(3)] }],
+    ['CREDITS_EXHAUSTED', { credits: { remaining: 3 } }],
+  ])('keeps an exhausted key that hammers from the database: %s', async (code, body) => {
+    const { key } = await exhausted(body);
+    const before = spent(pair.first) + spent(pair.second);
+    const answers = await storm(pair, 400, (instance) =>
+      instance.call('POST', '/v1/verify', { body: { key } }),
+    );
+    expect(new Set(answers.map((answer) => answer.body.code))).toEqual(new Set([code]));
+    expect(spent(pair.first) + spent(pair.second)).toBe(before);
+  });
+
+  it('is lifted on every instance by a PATCH of the limit, of the credits, and by adding some', async () => {
+    const limited = await exhausted({ rateLimits: [perMinute(3)] });
+    await patch(limited.id, { rateLimits: [perMinute(5)] });
+    expect(await codes(limited.key)).toEqual(['VALID', 'VALID']);
+    expect(await codes(limited.key)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+
+    const poor = await exhausted({ credits: { remaining: 1 } });
+    await credits(poor.id, 'add', 2);
+    expect(await codes(poor.key)).toEqual(['VALID', 'VALID']);
+    expect(await codes(poor.key)).toEqual(['CREDITS_EXHAUSTED', 'CREDITS_EXHAUSTED']);
+    await patch(poor.id, { credits: { remaining: 2 } });
+    expect(await codes(poor.key)).toEqual(['VALID', 'VALID']);
+    expect(await codes(poor.key)).toEqual(['CREDITS_EXHAUSTED', 'CREDITS_EXHAUSTED']);
+    await patch(poor.id, { credits: null });
+    expect(await codes(poor.key)).toEqual(['VALID', 'VALID']);
+  });
+
+  it('ends when units come back, and when a refill is due', async () => {
+    const limited = await exhausted({ rateLimits: [perMinute(3)] });
+    pair.advance(63_001);
+    expect(await codes(limited.key)).toEqual(['VALID', 'VALID']);
+    const daily = { interval: 'daily', amount: 2 };
+    const poor = await exhausted({ credits: { remaining: 1, refill: daily } });
+    expect(await codes(poor.key)).toEqual(['CREDITS_EXHAUSTED', 'CREDITS_EXHAUSTED']);
+    pair.advance(DAY_MS);
+    expect(await codes(poor.key)).toEqual(['VALID', 'VALID']);
+    expect(await codes(poor.key)).toEqual(['CREDITS_EXHAUSTED', 'CREDITS_EXHAUSTED']);
+  });
+
+  it('of a high cost denies no lower one, and looking is never denied', async () => {
+    const { key } = await createKey(pair.first, { rateLimits: [perMinute(5)] });
+    expect(await codes(key, 6)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+    expect(await codes(key, 2)).toEqual(['VALID', 'VALID']);
+    expect(await codes(key, 2)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+    expect(await codes(key, 0)).toEqual(['VALID', 'VALID']);
+    expect((await verify(pair.second, key, 1)).code).toBe('VALID');
+  });
+
+  it('keeps the order of the checks: a cost beyond a limit is RATE_LIMITED, credits or not', async () => {
+    const body = { rateLimits: [perMinute(5)], credits: { remaining: 1 } };
+    const { key } = await exhausted(body);
+    expect(await codes(key, 2)).toEqual(['CREDITS_EXHAUSTED', 'CREDITS_EXHAUSTED']);
+    expect(await codes(key, 5)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+  });
+
+  it('that raced with a change of its key is not remembered', async () => {
+    const { id, key } = await createKey(pair.first, { credits: { remaining: 0 } });
+    const decided = Promise.withResolvers<void>();
+    const changed = Promise.withResolvers<void>();
+    const restore = meddle(pair.second.service.inside.database, 'consume_limits', async (send) => {
+      const rows = await send();
+      decided.resolve();
+      await changed.promise;
+      return rows;
+    });
+    const slow = verify(pair.second, key);
+    await decided.promise;
+    restore();
+    await credits(id, 'add', 5);
+    const passed = await verify(pair.second, key);
+    changed.resolve();
+    expect(passed.code).toBe('VALID');
+    expect((await slow).code).toBe('CREDITS_EXHAUSTED');
+    expect((await verify(pair.second, key)).code).toBe('VALID');
+  });
+
+  it('names no time to retry after where waiting does not help', async () => {
+    const { key } = await createKey(pair.first, { rateLimits: [perMinute(5)] });
+    await verify(pair.first, key);
+    const authorize = (cost: number) =>
+      pair.first.call('GET', '/v1/authorize', {
+        as: null,
+        headers: {
+          'x-keyward-authorization': `Bearer ${ROOT_KEY}`,
+          'x-api-key': key,
+          'x-keyward-cost': String(cost),
+        },
+      });
+    const beyond = await authorize(6);
+    expect([beyond.status, beyond.headers['retry-after']]).toEqual([429, undefined]);
+    const early = await authorize(5);
+    expect(early.status).toBe(429);
+    expect(Number(early.headers['retry-after'])).toBeGreaterThan(55);
+  });
+});

@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lastRefill } from '../../src/domain/refill.ts';
+import {
+  type ConsumeAnswer,
+  consume,
+  type Entry,
+  entryOf,
+  insertLimitedKey,
+  type LimitedKey,
+} from '../support/consume.ts';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { KeyModel, naiveLastRefill } from '../support/limits-model.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const UNITS = ['a', 'b', 'c', 'd', 'e'] as const;
+
+const refills = fc.oneof(
+  fc.constant({ interval: 'daily' as const, amount: 12, dayOfMonth: null }),
+  fc.record({
+    interval: fc.constant('monthly' as const),
+    amount: fc.integer({ min: 0, max: 40 }),
+    dayOfMonth: fc.integer({ min: 1, max: 31 }),
+  }),
+);
+const keys = fc.record({
+  limits: fc
+    .array(
+      fc.record({
+        limit: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(0)),
+        windowSeconds: fc.constantFrom(1, 2, 7, 60, 3600, 86_400, 2_592_000),
+      }),
+      { maxLength: 5 },
+    )
+    .map((all) => all.map((limit, i) => ({ name: UNITS[i] ?? '', ...limit }))),
+  credits: fc.option(fc.integer({ min: 0, max: 60 })),
+  refill: fc.option(refills),
+  createdAt: fc.constant(Date.now()),
+});
+/** Mostly on, by parts of any of the windows; sometimes back, as a broken source of time would. */
+const pauses = fc.oneof(
+  fc.integer({ min: 0, max: 100 }),
+  fc.integer({ min: 0, max: 4000 }),
+  fc.integer({ min: 0, max: 2 * HOUR }),
+  fc.integer({ min: 0, max: 40 * DAY }),
+  fc.integer({ min: -3 * DAY, max: 0 }),
+);
+const costs = fc.oneof(fc.constantFrom(0, 1, 1, 1), fc.integer({ min: 0, max: 50 }));
+const batches = fc.array(
+  fc.record({
+    pause: pauses,
+    entries: fc.array(fc.record({ key: fc.nat(2), cost: costs }), { minLength: 1, maxLength: 12 }),
+  }),
+  { minLength: 1, maxLength: 10 },
+);
+
+describe('the function that spends limits and credits', () => {
+  let database: TestDatabase;
+  let client: pg.Client;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  /** What one key's entries were answered, beside what the model says of them. */
+  function compare(model: KeyModel, answer: ConsumeAnswer, entries: Entry[], key: string) {
+    const own = entries.flatMap((entry, index) => (entry.key === key ? [index] : []));
+    if (own.length === 0) return null;
+    const now = answer.times[own[0] ?? 0] ?? 0;
+    for (const index of own) expect(answer.times[index]).toBe(now);
+    const expected = model.spendAll(
+      own.map((index) => entries[index]?.cost ?? 0),
+      now,
+    );
+    const actual = own.map((index) => entryOf(answer, index, model.limits.length));
+    expect(actual).toEqual(expected);
+    return {
+      now,
+      spent: actual.some(({ code }, i) => code === 'VALID' && costAt(entries, own[i])),
+    };
+  }
+  const costAt = (entries: Entry[], index: number | undefined) =>
+    (entries[index ?? -1]?.cost ?? 0) > 0;
+
+  it('answers random batches as a sequential reference does, also while time runs backwards', async () => {
+    client = await connect(database.url);
+    const run = async (
+      wanted: LimitedKey[],
+      all: { pause: number; entries: { key: number; cost: number }[] }[],
+    ) => {
+      const id = randomUUID();
+      const models = new Map<string, KeyModel>();
+      for (const [index, key] of wanted.entries()) {
+        await insertLimitedKey(client, `${id}-${index}`, key);
+        const { limits, credits, refill, createdAt } = key;
+        const limited = credits === null ? null : refill;
+        models.set(`${id}-${index}`, new KeyModel(limits, credits, limited, createdAt));
+      }
+      const last = new Map<string, number>();
+      let offset = 0;
+      for (const { pause, entries: wishes } of all) {
+        offset += pause;
+        const entries = wishes.map(({ key, cost }) => ({ key: `${id}-${key}`, cost }));
+        const before = Date.now() + offset;
+        const answer = await consume(client, entries, offset);
+        for (const [key, model] of models) {
+          const seen = compare(model, answer, entries, key);
+          if (!seen) continue;
+          expect(seen.now).toBeGreaterThanOrEqual(Math.max(before - 1000, last.get(key) ?? 0));
+          if (seen.spent) last.set(key, seen.now);
+        }
+      }
+    };
+    const property = fc.asyncProperty(fc.tuple(keys, keys, keys), batches, run);
+    await fc.assert(property, { numRuns: 150 });
+  });
+
+  it('knows refill dates as the service and a calendar do', async () => {
+    client = await connect(database.url);
+    const sample = fc.sample(
+      fc.tuple(refills, fc.integer({ min: 0, max: 4_200_000_000_000 })),
+      3000,
+    );
+    const { rows } = await client.query(
+      `select last_refill_ms(i, d, n)::float8 as due
+         from unnest($1::text[], $2::int[], $3::bigint[]) with ordinality as u (i, d, n, place)
+        order by place`,
+      [
+        sample.map(([{ interval }]) => interval),
+        sample.map(([{ dayOfMonth }]) => dayOfMonth),
+        sample.map(([, now]) => now),
+      ],
+    );
+    const due = rows.map((row) => row.due);
+    expect(due).toEqual(sample.map(([refill, now]) => naiveLastRefill(refill, now)));
+    expect(due).toEqual(sample.map(([refill, now]) => lastRefill(refill, now)));
+  });
+
+  it('spends a repeated batch once and answers it alike; an outdated one is not answered', async () => {
+    client = await connect(database.url);
+    const id = randomUUID();
+    const limits = [{ name: 'a', limit: 5, windowSeconds: 60 }];
+    await insertLimitedKey(client, id, { limits, credits: 10, refill: null, createdAt: 0 });
+    const [instance, lane] = [randomUUID(), 'a'];
+    const batch = Array.from({ length: 3 }, () => ({ key: id, cost: 1 }));
+    const first = await consume(client, batch, 0, { instance, lane, sequence: 1 });
+    expect(await consume(client, batch, 0, { instance, lane, sequence: 1 })).toEqual(first);
+    expect(first.credits).toEqual([9, 8, 7]);
+    const next = await consume(client, batch, 0, { instance, lane, sequence: 2 });
+    expect(next.codes).toEqual([0, 0, 1]);
+    expect(await consume(client, batch, 0, { instance, lane, sequence: 1 })).toBeNull();
+    const other = await consume(client, batch, 0, { instance, lane: 'b', sequence: 1 });
+    expect(other).toMatchObject({ codes: [1, 1, 1], credits: [5, 5, 5] });
+  });
+
+  it('lets nothing through a limit of 0, more than the limit never, and a cost of 0 always', async () => {
+    client = await connect(database.url);
+    const none = randomUUID();
+    const five = randomUUID();
+    const limit = (units: number) => [{ name: 'a', limit: units, windowSeconds: 60 }];
+    const rest = { credits: null, refill: null, createdAt: 0 };
+    await insertLimitedKey(client, none, { limits: limit(0), ...rest });
+    await insertLimitedKey(client, five, { limits: limit(5), ...rest });
+    const entries = [none, none, five, five, five, five].map((key, i) => ({
+      key,
+      cost: [1, 0, 6, 5, 1, 0][i] ?? 0,
+    }));
+    const answer = await consume(client, entries);
+    expect(answer.codes).toEqual([1, 0, 1, 0, 1, 0]);
+  });
+
+  it('answers nothing for a key that has no row to spend from', async () => {
+    client = await connect(database.url);
+    const answer = await consume(client, [{ key: 'key_nowhere', cost: 1 }]);
+    expect(answer.codes).toEqual([null]);
+  });
+
+  it('judges by limits that changed while it waited for the lock, and forgets nothing spent', async () => {
+    client = await connect(database.url);
+    const [holder, late] = [await connect(database.url), await connect(database.url)];
+    const id = randomUUID();
+    const limit = (name: string) => ({ name, limit: 10, windowSeconds: name === 'a' ? 60 : 600 });
+    const rest = { credits: null, refill: null, createdAt: 0 };
+    await insertLimitedKey(client, id, { limits: [limit('a')], ...rest });
+    await holder.query('begin');
+    await holder.query('select 1 from key_consumption where key_id = $1 for update', [id]);
+    const waiting = consume(late, [{ key: id, cost: 1 }]);
+    await untilWaiting(client);
+    await client.query(
+      `update keys set limit_names = '{a,b}', limit_units = '{10,10}', limit_windows = '{60,600}'
+        where id = $1`,
+      [id],
+    );
+    await holder.query('commit');
+    expect(entryOf(await waiting, 0, 2).units).toEqual([9, 9]);
+    expect(entryOf(await consume(client, [{ key: id, cost: 1 }]), 0, 2).units).toEqual([8, 8]);
+  });
+});
+
+/** Until some statement waits for a lock. */
+async function untilWaiting(client: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query(
+      `select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    if (rows.length > 0) return;
+  }
+}

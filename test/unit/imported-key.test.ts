@@ -1,0 +1,54 @@
+import { hash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { importedRef, isUnhardened, refOfDigest } from '../../src/domain/imported-key.ts';
+
+const algorithms = fc.constantFrom('sha256' as const, 'sha512' as const);
+
+describe('the digest of an imported key', () => {
+  it('leads to the same ref in hex, base64 and base64url, padded or not', () => {
+    fc.assert(
+      fc.property(algorithms, fc.string(), (algorithm, key) => {
+        const ref = importedRef(algorithm, key);
+        const hex = hash(algorithm, key, 'hex');
+        const base64 = hash(algorithm, key, 'base64');
+        const url = hash(algorithm, key, 'base64url');
+        const padded = url.padEnd(base64.length, '=');
+        const forms = [hex, hex.toUpperCase(), base64, base64.replace(/=+$/, ''), url, padded];
+        for (const form of forms) expect(refOfDigest(algorithm, form)).toBe(ref);
+      }),
+    );
+  });
+
+  it('is refused where no encoder can have written it, or the other algorithm did', () => {
+    fc.assert(
+      fc.property(algorithms, fc.string(), fc.nat(200), (algorithm, key, place) => {
+        const base64 = hash(algorithm, key, 'base64');
+        const other = algorithm === 'sha256' ? 'sha512' : 'sha256';
+        const wrong = [
+          base64.slice(0, place % base64.replace(/=+$/, '').length),
+          `${base64}A`,
+          ` ${base64}`,
+          `${base64}\n`,
+          base64.replace(/.(=*)$/, '!$1'),
+          hash(algorithm, key, 'hex').replace(/.$/, 'g'),
+          hash(other, key, 'hex'),
+          hash(other, key, 'base64'),
+        ];
+        for (const value of wrong) expect(refOfDigest(algorithm, value)).toBeNull();
+      }),
+    );
+  });
+
+  it('is refused where bits are set that stand for nothing: it was mistyped', () => {
+    const base64 = Buffer.alloc(32).toString('base64');
+    expect(refOfDigest('sha256', base64)).not.toBeNull();
+    expect(refOfDigest('sha256', base64.replace('A=', 'B='))).toBeNull();
+  });
+
+  it('is hardened once something else than the digest stands beside it', () => {
+    const ref = importedRef('sha256', 'a key');
+    expect(isUnhardened({ ref, hash: ref })).toBe(true);
+    expect(isUnhardened({ ref, hash: '$argon2id$v=19$…' })).toBe(false);
+  });
+});
