@@ -5,13 +5,13 @@ import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import { auditRoutes } from './audit/audit.routes.ts';
 import type { AuditService } from './audit/audit.service.ts';
 import type { Changes } from './changes/changes.ts';
-import type { ChecksumKey } from './domain/key-string.ts';
 import { limitInFlight } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { type Authenticate, CallContexts } from './http/authentication.ts';
 import { guardCalls } from './http/call.ts';
 import { handleErrors, refuseUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
+import type { KeyDetector } from './http/key-detector.ts';
 import { describeApi } from './http/openapi.ts';
 import { logRequests } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema, REQUEST_ID_PATTERN } from './http/schemas.ts';
@@ -36,7 +36,7 @@ export interface AppDependencies {
   maxInFlight: number;
   logVerifyEvery: number;
   authenticate: Authenticate;
-  checksumKey: ChecksumKey;
+  keyDetector: KeyDetector;
   verifier: Verifier;
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
   holder: Holder;
@@ -65,7 +65,7 @@ export async function buildApp(its: AppDependencies): Promise<App> {
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { maxHeaderSize: MAX_HEADER_BYTES },
-    genReqId: requestIds(),
+    genReqId: requestIds(its.keyDetector),
     clientErrorHandler: refuseBrokenRequest,
     frameworkErrors: refuseUrl,
     return503OnClosing: true,
@@ -77,7 +77,7 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   handleErrors(app);
   limitInFlight(app, its.maxInFlight);
   logRequests(app, its.logVerifyEvery);
-  guardCalls(app, new CallContexts(its.authenticate, its.checksumKey), its.checksumKey);
+  guardCalls(app, new CallContexts(its.authenticate, its.keyDetector), its.keyDetector);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
@@ -97,12 +97,13 @@ export async function buildApp(its: AppDependencies): Promise<App> {
 }
 
 /** The caller's own id where it is fit to be logged, else one of ours. */
-function requestIds() {
+function requestIds(detector: KeyDetector) {
   const process = randomBytes(4).toString('hex');
   let count = 0;
+  const isFitForLog = (wished: string) => REQUEST_ID.test(wished) && !detector.isIn(wished);
   return (request: { headers: Record<string, string | string[] | undefined> }) => {
     const wished = request.headers['x-request-id'];
-    if (typeof wished === 'string' && REQUEST_ID.test(wished)) return wished;
+    if (typeof wished === 'string' && isFitForLog(wished)) return wished;
     return `req_${process}-${(count++).toString(36)}`;
   };
 }

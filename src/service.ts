@@ -13,6 +13,7 @@ import { installation } from './db/schema.ts';
 import type { App } from './http/app-type.ts';
 import type { Authenticate } from './http/authentication.ts';
 import { migrationsCheck } from './http/health.ts';
+import { KeyDetector } from './http/key-detector.ts';
 import { KeyService } from './keys/keys.service.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
@@ -130,7 +131,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     log,
     maxInFlight: config.maxInFlight,
     logVerifyEvery: config.logVerifyEvery,
-    checksumKey,
+    keyDetector: new KeyDetector(checksumKey, config.rootKey),
     authenticate,
     verifier,
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },

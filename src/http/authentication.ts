@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { type Actor, type Caller, DEFAULT_WORKSPACE, type Permission } from '../domain/caller.ts';
-import { type ChecksumKey, containsKey } from '../domain/key-string.ts';
+import type { KeyDetector } from './key-detector.ts';
 import { invalid, Problem } from './problem.ts';
 
 /** As the draft has it, a quoted string; unquoted ones are taken too. */
@@ -35,11 +35,11 @@ export interface CallContext {
 /** Turns a request into the context of its call: who, on whose behalf, and whether they may. */
 export class CallContexts {
   readonly #authenticate: Authenticate;
-  readonly #checksumKey: ChecksumKey;
+  readonly #detector: KeyDetector;
 
-  constructor(authenticate: Authenticate, checksumKey: ChecksumKey) {
+  constructor(authenticate: Authenticate, detector: KeyDetector) {
     this.#authenticate = authenticate;
-    this.#checksumKey = checksumKey;
+    this.#detector = detector;
   }
 
   async of(request: FastifyRequest, permission: Permission): Promise<CallContext> {
@@ -55,7 +55,7 @@ export class CallContexts {
     const header = request.headers['idempotency-key'];
     if (request.method !== 'POST' || header === undefined) return null;
     const key = typeof header === 'string' ? IDEMPOTENCY_KEY.exec(header)?.[1] : undefined;
-    if (key === undefined || containsKey(key, this.#checksumKey)) {
+    if (key === undefined || this.#detector.isIn(key)) {
       throw invalid('/headers/idempotency-key', 'must be 1 to 128 visible ASCII characters');
     }
     return { key, fingerprint: fingerprint(request), status: successOf(request) };
@@ -68,7 +68,7 @@ export class CallContexts {
     if (typeof header !== 'string' || !ACTOR.test(header)) {
       throw invalid('/headers/keyward-actor', 'must be 1 to 128 visible ASCII characters');
     }
-    if (containsKey(header, this.#checksumKey)) throw new Problem('CONTAINS_KEY');
+    if (this.#detector.isIn(header)) throw new Problem('CONTAINS_KEY');
     return header;
   }
 }

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Permission } from '../domain/caller.ts';
-import { type ChecksumKey, containsKey } from '../domain/key-string.ts';
 import type { App } from './app-type.ts';
 import type { CallContext, CallContexts } from './authentication.ts';
+import type { KeyDetector } from './key-detector.ts';
 import { Problem } from './problem.ts';
 
 declare module 'fastify' {
@@ -20,7 +20,7 @@ declare module 'fastify' {
 }
 
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
-export function guardCalls(app: App, contexts: CallContexts, checksumKey: ChecksumKey) {
+export function guardCalls(app: App, contexts: CallContexts, detector: KeyDetector) {
   app.decorateRequest('call', null);
   const authenticate = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;
@@ -28,7 +28,7 @@ export function guardCalls(app: App, contexts: CallContexts, checksumKey: Checks
   };
   const inspect = async (request: FastifyRequest) => {
     if (!request.call) return;
-    if (request.body && containsKey(JSON.stringify(request.body), checksumKey)) {
+    if (request.body && detector.isIn(JSON.stringify(request.body))) {
       throw new Problem('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
     }
     request.call = { ...request.call, idempotency: contexts.idempotencyOf(request) };

@@ -1,0 +1,31 @@
+import { hash, randomBytes } from 'node:crypto';
+import { type ChecksumKey, containsKey } from '../domain/key-string.ts';
+
+const ROOT_KEY_LIKE = /[A-Za-z0-9_-]{32,256}/g;
+
+/** Finds keys in texts that would be stored or logged: native ones, and the root key. */
+export class KeyDetector {
+  readonly #checksumKey: ChecksumKey;
+  /** Of this process alone. Of the root key only a digest is held. */
+  readonly #digestKey = randomBytes(32).toString('base64url');
+  readonly #rootDigest: string | null;
+
+  constructor(checksumKey: ChecksumKey, rootKey: string | undefined) {
+    this.#checksumKey = checksumKey;
+    this.#rootDigest = rootKey === undefined ? null : this.#digestOf(rootKey);
+  }
+
+  isIn(text: string): boolean {
+    return this.#holdsRootKey(text) || containsKey(text, this.#checksumKey);
+  }
+
+  #holdsRootKey(text: string): boolean {
+    if (this.#rootDigest === null) return false;
+    const candidates = text.match(ROOT_KEY_LIKE) ?? [];
+    return candidates.some((candidate) => this.#digestOf(candidate) === this.#rootDigest);
+  }
+
+  #digestOf(text: string): string {
+    return hash('sha256', this.#digestKey + text, 'base64url');
+  }
+}
