@@ -7,6 +7,7 @@ import { DatabaseVersionError, migrate, PendingMigrationsError } from './db/migr
 import { DatabaseUnreachableError, explainDatabase } from './db/open.ts';
 import { withDatabase } from './db/open-for-command.ts';
 import { Problem } from './http/problem.ts';
+import { importFile, readImportWish } from './keys/import.command.ts';
 import { readOptions, UsageError } from './lib/command-line.ts';
 import { createManagementKey, readManagementKeyWish } from './management/management.commands.ts';
 import { Pepper } from './secrets/pepper.ts';
@@ -22,6 +23,7 @@ const COMMANDS = new Map<string, Command>(
     'audit verify': verifyCommand,
     'audit prune': pruneCommand,
     'management-key create': managementKeyCommand,
+    import: importCommand,
   }),
 );
 
@@ -48,6 +50,12 @@ const HELP = `Usage: keyward [command] [options]
     --name NAME             what people call it
     --permissions A,B       what it may do; all by default
     --workspace ID          where; everywhere by default
+
+  import FILE             take over keys of another system by their digests, from a file of JSON
+                          lines (.jsonl) or CSV (.csv); docs/import.md has its fields
+    --workspace ID          whose; default by default
+    --report FILE           keeps what became of each line, and how far it came: run again with it
+                            to go on where it was interrupted
 
   help                    this
 
@@ -145,6 +153,14 @@ async function managementKeyCommand(config: () => Config, words: string[]): Prom
     ),
   ).catch(pointToRootKey);
   return 0;
+}
+
+async function importCommand(config: () => Config, words: string[]): Promise<number> {
+  const wish = readImportWish(words);
+  const areAllFit = await withDatabase(config(), ({ orm, secret }) =>
+    importFile({ orm, pepper: pepperOf(secret) }, wish, operator()),
+  );
+  return areAllFit ? 0 : 1;
 }
 
 /** The embedded database belongs to one process at a time; a running one is asked by its API. */

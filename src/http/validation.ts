@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifySchemaValidationError } from 'fastify';
+import type { TSchema } from 'typebox';
 import { isIpAddress, parseIpRange } from '../domain/ip.ts';
 import type { App } from './app-type.ts';
 import { type FieldError, Problem } from './problem.ts';
@@ -44,6 +45,13 @@ function validator(options: { coerceTypes: boolean | 'array' }): Ajv {
   return ajv;
 }
 
+/** The check that bodies get, for what comes another way; its pointers begin within the value. */
+export function checkerOf(schema: TSchema): (value: unknown) => FieldError[] {
+  const validate = validator({ coerceTypes: false }).compile(schema);
+  return (value) =>
+    validate(value) ? [] : fieldErrors(validate.errors ?? [], '').slice(0, ERRORS_SHOWN);
+}
+
 /** Text that Postgres can store and people can read: no control characters, no half characters. */
 function isStorableText(text: string): boolean {
   return text.trim() !== '' && text.isWellFormed() && !/[^\P{Cc}\t\n]/u.test(text);
@@ -76,13 +84,17 @@ export function validationProblem(
   context: string | undefined,
 ): Problem {
   const part = PARTS[context ?? 'body'] ?? '';
-  const fields = distinct(errors.filter(isTelling).map((error) => fieldError(error, part)));
+  const fields = fieldErrors(errors, part);
   const first = fields[0];
   const detail = first ? `${first.pointer}: ${first.detail}` : undefined;
   return new Problem('INVALID_REQUEST', detail, fields.slice(0, ERRORS_SHOWN));
 }
 
 type Failure = FastifySchemaValidationError | ErrorObject;
+
+function fieldErrors(errors: readonly Failure[], part: string): FieldError[] {
+  return distinct(errors.filter(isTelling).map((error) => fieldError(error, part)));
+}
 
 /** A failed alternative is told by what failed within it. */
 function isTelling(error: Failure): boolean {

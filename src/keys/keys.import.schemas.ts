@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { nullable, text, WorkspaceId } from '../http/schemas.ts';
 import { newKeyFields } from './key-fields.schemas.ts';
 
-const ImportItem = Type.Object(
+export const ImportItem = Type.Object(
   {
     ...newKeyFields,
     hash: Type.Object(

@@ -1,11 +1,9 @@
-import { sql } from 'drizzle-orm';
 import { type AuditOrigin, requireKeyedAsBefore } from '../changes/audit-chain.ts';
 import { Changes } from '../changes/changes.ts';
 import type { Orm } from '../db/database.ts';
-import { installation } from '../db/schema.ts';
+import { readInstallation } from '../db/installation.ts';
 import { DEFAULT_WORKSPACE, PERMISSIONS, type Permission, ROOT_CALLER } from '../domain/caller.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
-import { Clock } from '../lib/clock.ts';
 import { readOptions, UsageError } from '../lib/command-line.ts';
 import { Hasher } from '../secrets/hasher.ts';
 import { Issuer } from '../secrets/issuer.ts';
@@ -70,17 +68,4 @@ export async function createManagementKey(
       'Its key follows; it is not shown again.\n',
   );
   process.stdout.write(`${body.key}\n`);
-}
-
-async function readInstallation(orm: Orm): Promise<{ checksumKey: Uint8Array; clock: Clock }> {
-  const [row] = await orm
-    .select({
-      checksumKey: installation.checksumKey,
-      ms: sql<number>`extract(epoch from clock_timestamp())::float8 * 1000`,
-    })
-    .from(installation);
-  if (!row) throw new Error('the database has no installation row');
-  const clock = new Clock();
-  clock.sync(row.ms);
-  return { checksumKey: row.checksumKey, clock };
 }

@@ -1,0 +1,262 @@
+import { createHash } from 'node:crypto';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { runCommand } from '../../src/cli.ts';
+import { connect, createTestDatabase } from '../support/database.ts';
+import { temporaryFolder } from '../support/folder.ts';
+import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
+import { launchProgram } from '../support/program.ts';
+import { verify } from '../support/sql-keys.ts';
+
+/** 100,000 take minutes; `KEYWARD_TEST_IMPORTS` says so. */
+const KEYS = Number(process.env.KEYWARD_TEST_IMPORTS ?? 4000);
+
+const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
+const hash = (key: string) => ({ algorithm: 'sha256', value: sha256(key) });
+const lines = (values: readonly unknown[]) =>
+  values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join('\n');
+
+describe('keyward import', { timeout: 600_000 }, () => {
+  let url: string;
+  let instance: Instance;
+  let folder: string;
+
+  beforeEach(async () => {
+    const database = await createTestDatabase();
+    url = database.url;
+    instance = await launch(url);
+    onTestFinished(async () => {
+      await instance.stop();
+      await database.drop();
+    });
+    folder = await temporaryFolder('keyward-import-');
+  });
+
+  const settings = () => ({ DATABASE_URL: url, KEYWARD_SECRET: TEST_SECRET });
+  /** As `keyward import` does, in this process. */
+  const keyward = async (...words: string[]) => {
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      const code = await runCommand(['import', ...words], settings());
+      return { code, stderr: stderr.mock.calls.map(([text]) => String(text)).join('') };
+    } finally {
+      stderr.mockRestore();
+    }
+  };
+  const fileOf = async (name: string, text: string) => {
+    const path = join(folder, name);
+    await writeFile(path, text);
+    return path;
+  };
+  const entriesOf = async (path: string) =>
+    (await readFile(path, 'utf8').catch(() => ''))
+      .split('\n')
+      .filter((line) => line.endsWith('}'))
+      .map((line) => JSON.parse(line));
+  const count = async () => {
+    const client = await connect(url);
+    const { rows } = await client.query(
+      `select count(*)::int as keys, count(distinct ref)::int as refs,
+              count(distinct key_id)::int as of_keys
+         from keys join secrets on key_id = keys.id`,
+    );
+    return rows[0];
+  };
+
+  it('takes over JSON lines and says of each refused line which field is wrong', async () => {
+    const path = await fileOf(
+      'keys.jsonl',
+      lines([
+        {
+          name: 'one',
+          hash: hash('old-1'),
+          scopes: ['a'],
+          ownerId: 'o',
+          metadata: { plan: 'pro' },
+        },
+        '',
+        '{"name": ',
+        { hash: hash('old-2') },
+        { name: 'odd', hash: hash('old-3'), colour: 'red' },
+        { name: 'digest', hash: { algorithm: 'sha256', value: 'x'.repeat(64) } },
+        { name: 'past', hash: hash('old-4'), expiresAt: '2020-01-01T00:00:00Z' },
+        { name: 'two', hash: { algorithm: 'sha512', value: 'A'.repeat(86) } },
+        { name: 'again', hash: hash('old-1') },
+        '[]',
+        { name: 'last', hash: hash('old-5') },
+      ]),
+    );
+    const report = join(folder, 'report.jsonl');
+    const outcome = await keyward(path, '--report', report);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(
+      /^11 lines: 3 created, 1 duplicates, 6 invalid; \d+ per second/m,
+    );
+    const entries = await entriesOf(report);
+    const told = entries
+      .filter(({ type }) => type === 'line')
+      .map(({ line, status, errors }) => `${line} ${status} ${errors[0]?.pointer ?? ''}`.trim());
+    expect(told).toEqual([
+      '3 invalid',
+      '4 invalid /name',
+      '5 invalid /colour',
+      '6 invalid /hash/value',
+      '7 invalid /expiresAt',
+      '9 duplicate',
+      '10 invalid',
+    ]);
+    expect((await verify(instance, 'old-1')).body).toMatchObject({
+      code: 'VALID',
+      scopes: ['a'],
+      ownerId: 'o',
+      metadata: { plan: 'pro' },
+    });
+    expect((await verify(instance, 'old-5')).body.code).toBe('VALID');
+    expect((await verify(instance, 'old-4')).body.code).toBe('NOT_FOUND');
+    const audit = (await instance.call('GET', '/v1/audit-events?action=key.imported')).body.data;
+    expect(audit).toHaveLength(3);
+    expect(audit[0].actor).toEqual({ type: 'system', id: 'cli', onBehalfOf: null });
+    const printed = outcome.stderr + (await readFile(report, 'utf8'));
+    for (const key of ['old-1', 'old-4']) expect(printed).not.toContain(sha256(key));
+  });
+
+  it('takes over CSV, quoted, with each kind of column, into the wished workspace', async () => {
+    await instance.call('PUT', '/v1/workspaces/acme', { body: {} });
+    const path = await fileOf(
+      'keys.csv',
+      [
+        '\uFEFFname,hash_algorithm,hash_value,owner_id,scopes,allowed_ips,expires_at,metadata,start,enabled,rate_limits,credits,resources',
+        `"Last, first ""x""",sha256,${sha256('c-1')},o 1,a b:c,203.0.113.0/24 ::1,2099-01-01T00:00:00Z,"{""plan"":""pro""}",sk_1,true,"[{""name"":""m"",""limit"":5,""windowSeconds"":60}]","{""remaining"":3}","[""project:a""]"`,
+        `"two\nlines",sha256,${sha256('c-2')},,,,,,,false,,,`,
+        `three,sha256,${sha256('c-3')},,,,,{plan,,,,,`,
+        `four,sha256,${sha256('c-4')},,,,,,,yes,,,`,
+        `five,md5,${sha256('c-5')},,,,,,,,,,`,
+        'six,sha256',
+        '',
+      ].join('\r\n'),
+    );
+    const outcome = await keyward(path, '--workspace', 'acme');
+    expect(outcome.code).toBe(1);
+    const told = outcome.stderr.split('\n').filter((line) => line.startsWith('line '));
+    expect(told.map((line) => line.replace(/^line (\d+): (\S+).*/, '$1 $2'))).toEqual([
+      '5 /metadata',
+      '6 /enabled',
+      '7 /hash/algorithm',
+      '8 has',
+    ]);
+    expect(outcome.stderr).toContain('2 created, 0 duplicates, 4 invalid');
+    const { data } = (await instance.call('GET', '/v1/keys?workspaceId=acme&sort=name')).body;
+    expect(data).toMatchObject([
+      {
+        name: 'Last, first "x"',
+        ownerId: 'o 1',
+        scopes: ['a', 'b:c'],
+        allowedIps: ['203.0.113.0/24', '::1'],
+        expiresAt: '2099-01-01T00:00:00.000Z',
+        metadata: { plan: 'pro' },
+        start: 'sk_1…',
+        rateLimits: [{ name: 'm', limit: 5, remaining: 5 }],
+        credits: { remaining: 3 },
+        resources: ['project:a'],
+      },
+      { name: 'two\nlines', enabled: false, resources: null },
+    ]);
+  });
+
+  it(`killed in the middle and run again, makes each of ${KEYS} keys once`, async () => {
+    const all = Array.from({ length: KEYS }, (_, i) => ({ name: `k${i}`, hash: hash(`old-${i}`) }));
+    const path = await fileOf('many.jsonl', lines(all));
+    const report = join(folder, 'report.jsonl');
+    const words = ['import', path, '--report', report];
+    const positions = async () =>
+      (await entriesOf(report)).filter(({ type }) => type === 'position').length;
+    for (const half of [1, Math.floor(KEYS / 2000)]) {
+      const program = launchProgram(settings(), { words });
+      while ((await positions()) < half);
+      expect(await program.end('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
+    }
+    expect((await count()).keys).toBeLessThan(KEYS);
+    const outcome = await keyward(path, '--report', report);
+    expect(outcome.stderr).toMatch(/^Going on after line \d+000\.\n/);
+    expect(outcome.code).toBe(0);
+    expect(outcome.stderr).toContain(`${KEYS} lines: ${KEYS} created, 0 duplicates, 0 invalid`);
+    expect(await count()).toEqual({ keys: KEYS, refs: KEYS, of_keys: KEYS });
+    for (let i = 0; i < KEYS; i += Math.floor(KEYS / 97)) {
+      expect((await verify(instance, `old-${i}`)).body).toMatchObject({
+        code: 'VALID',
+        name: `k${i}`,
+      });
+    }
+    const again = await keyward(path, '--report', report);
+    expect(again.stderr).toContain(`${KEYS} created, 0 duplicates, 0 invalid`);
+    expect((await count()).keys).toBe(KEYS);
+  });
+
+  it('killed after a commit and before its note of it, knows its own keys again', async () => {
+    const all = Array.from({ length: 2500 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));
+    const path = await fileOf('many.jsonl', lines([...all, all[0], { name: 'no hash' }]));
+    const report = join(folder, 'report.jsonl');
+    const first = await keyward(path, '--report', report);
+    expect(first.stderr).toContain('2502 lines: 2500 created, 1 duplicates, 1 invalid');
+    const whole = await readFile(report, 'utf8');
+    const afterFirst = whole.indexOf('\n', whole.indexOf('"position"')) + 1;
+    for (const torn of [afterFirst, afterFirst + 9, whole.indexOf('\n') + 1, whole.length - 1, 7]) {
+      await writeFile(report, whole);
+      await truncate(report, torn);
+      const outcome = await keyward(path, '--report', report);
+      if (torn === 7) expect(outcome.stderr).toContain('0 created, 2501 duplicates, 1 invalid');
+      else {
+        expect(outcome.stderr).toContain('2502 lines: 2500 created, 1 duplicates, 1 invalid');
+        expect(await readFile(report, 'utf8')).toBe(whole);
+      }
+    }
+    expect((await count()).keys).toBe(2500);
+  });
+
+  it('refuses what it cannot read before it imports anything, and touches no file of others', async () => {
+    const good = `good,sha256,${sha256('g')}`;
+    const header = 'name,hash_algorithm,hash_value';
+    const broken = await fileOf('broken.csv', `${header}\n${good}\nx"y,sha256,"z\n${good}\n`);
+    const columns = await fileOf('columns.csv', `name,colour\n${good}\n`);
+    const text = await fileOf('keys.txt', good);
+    const jsonl = await fileOf('keys.jsonl', lines([{ name: 'g', hash: hash('g') }]));
+    const notes = await fileOf('notes.txt', 'mine');
+    const other = await fileOf('other.jsonl', lines([{ name: 'h', hash: hash('h') }]));
+    const report = join(folder, 'report.jsonl');
+    const refusals: [string[], RegExp][] = [
+      [[broken], /broken\.csv: is not CSV near line 3 \(/],
+      [[columns], /no column colour; known are name, hash_algorithm/],
+      [[text], /must end in \.csv or \.jsonl/],
+      [[join(folder, 'nowhere.csv')], /nowhere\.csv: cannot be read \(ENOENT\)/],
+      [['--report', report], /Name the file first/],
+      [[jsonl, '--workspace', 'nowhere'], /No workspace nowhere/],
+      [[jsonl, '--report', notes], /notes\.txt is there already and is not the report/],
+    ];
+    for (const [words, sentence] of refusals) {
+      const outcome = await keyward(...words);
+      expect(outcome.code).toBe(1);
+      expect(outcome.stderr).toMatch(sentence);
+    }
+    expect(await readFile(notes, 'utf8')).toBe('mine');
+    expect((await count()).keys).toBe(0);
+    await keyward(other, '--report', report);
+    expect((await keyward(jsonl, '--report', report)).stderr).toMatch(/reports on another file/);
+    expect((await count()).keys).toBe(1);
+  });
+
+  it('obeys the policies of the workspace, and goes on once they allow it', async () => {
+    await instance.call('PUT', '/v1/workspaces/acme', { body: { maxActiveKeys: 1500 } });
+    const all = Array.from({ length: 2000 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));
+    const path = await fileOf('many.jsonl', lines(all));
+    const words = [path, '--workspace', 'acme', '--report', join(folder, 'report.jsonl')];
+    const stopped = await keyward(...words);
+    expect(stopped.code).toBe(1);
+    expect(stopped.stderr).toContain('The workspace may have 1500 active keys.');
+    expect((await count()).keys).toBe(1000);
+    await instance.call('PATCH', '/v1/workspaces/acme', { body: { maxActiveKeys: null } });
+    const outcome = await keyward(...words);
+    expect(outcome).toMatchObject({ code: 0 });
+    expect(outcome.stderr).toContain('2000 lines: 2000 created, 0 duplicates, 0 invalid');
+  });
+});
