@@ -1,73 +1,242 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
+import { type Answer, type Instance, launch } from '../support/instance.ts';
+import { putWorkspace, usePair } from '../support/pair.ts';
+import { verdict, verify } from '../support/sql-keys.ts';
+
+type Encoding = 'hex' | 'base64' | 'base64url';
+
+const hashOf = (key: string, algorithm = 'sha256', encoding: Encoding = 'hex') => ({
+  algorithm,
+  value: createHash(algorithm).update(key).digest(encoding),
+});
 
 describe('imported keys', () => {
-  let database: TestDatabase;
-  let first: Instance;
-  let second: Instance;
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    first = await launch(database.url);
-    second = await launch(database.url);
-  });
-  afterAll(async () => {
-    await first.stop();
-    await second.stop();
-    await database.drop();
-  });
-
-  const verify = async (instance: Instance, key: string) =>
-    (await instance.call('POST', '/v1/verify', { body: { key } })).body;
-  const importKeys = (keys: object[]) => first.call('POST', '/v1/keys/import', { body: { keys } });
-  const sha = (algorithm: string, key: string, form: 'hex' | 'base64' = 'hex') => ({
-    algorithm,
-    value: createHash(algorithm).update(key).digest(form),
-  });
+  const pair = usePair();
+  const importKeys = (keys: object[], more: object = {}, instance = pair.first) =>
+    instance.call('POST', '/v1/keys/import', { body: { keys, ...more } });
+  const statuses = ({ body }: Answer) => body.results.map((one: { status: string }) => one.status);
+  const importOne = async (key: string, more: object = {}): Promise<string> => {
+    const { body } = await importKeys([{ name: key, hash: hashOf(key), ...more }]);
+    return body.results[0].keyId;
+  };
+  const evidenceOf = async (keyId: string) => {
+    const client = await connect(pair.databaseUrl);
+    const query = 'select ref, hash from secrets where key_id = $1 order by created_at';
+    return (await client.query<{ ref: string; hash: string }>(query, [keyId])).rows;
+  };
+  /** Uses the key until argon2id stands in the place of its digest. */
+  const harden = async (instance: Instance, key: string, keyId: string) => {
+    while (!(await evidenceOf(keyId))[0]?.hash.startsWith('$argon2id$')) {
+      expect(await verdict(instance, key)).toBe('VALID');
+    }
+  };
 
   it('are NOT_FOUND before their import and VALID on every instance after it', async () => {
-    expect(await verify(second, 'old-key-1')).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await verdict(pair.second, 'old-1')).toBe('NOT_FOUND');
     const report = await importKeys([
-      { name: 'one', hash: sha('sha256', 'old-key-1') },
-      { name: 'two', hash: sha('sha512', 'old-key-2', 'base64'), scopes: ['a'] },
+      { name: 'one', hash: hashOf('old-1') },
+      { name: 'two', hash: hashOf('old-2', 'sha512', 'base64'), scopes: ['a'] },
+      { name: 'three', hash: hashOf('old-3', 'sha256', 'base64url') },
+      { name: 'four', hash: hashOf('old-4', 'sha512') },
     ]);
-    expect(report.body).toMatchObject({ created: 2, duplicates: 0, invalid: 0 });
-    const [one] = report.body.results;
-    expect(await verify(second, 'old-key-1')).toMatchObject({ code: 'VALID', keyId: one.keyId });
-    expect(await verify(second, 'old-key-2')).toMatchObject({ code: 'VALID', scopes: ['a'] });
-    expect(await verify(second, 'old-key-3')).toMatchObject({ code: 'NOT_FOUND' });
+    expect(report.body).toMatchObject({ created: 4, duplicates: 0, invalid: 0 });
+    for (const instance of [pair.second, pair.first]) {
+      for (const [index, key] of ['old-1', 'old-2', 'old-3', 'old-4'].entries()) {
+        const { keyId } = report.body.results[index];
+        expect((await verify(instance, key)).body).toMatchObject({ code: 'VALID', keyId });
+      }
+      expect(await verdict(instance, 'old-5')).toBe('NOT_FOUND');
+      expect(await verdict(instance, hashOf('old-1').value)).toBe('NOT_FOUND');
+    }
   });
 
-  it('duplicates and refused items are reported and keep nobody out', async () => {
-    const same = { name: 'three', hash: sha('sha256', 'old-key-4') };
-    const report = await importKeys([
-      same,
-      same,
-      { name: 'known', hash: sha('sha256', 'old-key-1') },
-      { name: 'past', hash: sha('sha256', 'old-key-5'), expiresAt: '2020-01-01T00:00:00Z' },
+  it('move to argon2id on their first use, and are still found by their digest', async () => {
+    const keyId = await importOne('hardened');
+    const [before] = await evidenceOf(keyId);
+    expect(before?.hash).toBe(before?.ref);
+    await harden(pair.first, 'hardened', keyId);
+    const [after] = await evidenceOf(keyId);
+    expect(after?.ref).toBe(before?.ref);
+    expect(await verdict(pair.second, 'hardened')).toBe('VALID');
+    expect(await verdict(pair.second, 'hardened ')).toBe('NOT_FOUND');
+  });
+
+  it('need no argon2 after a restart', async () => {
+    const keyId = await importOne('restarted');
+    await harden(pair.first, 'restarted', keyId);
+    const restarted = await launch(pair.databaseUrl);
+    expect(await verdict(restarted, 'restarted')).toBe('VALID');
+    expect(restarted.service.inside.hasher.runs).toBe(0);
+    await restarted.stop();
+  });
+
+  it('are all hardened in the end, however many are used at once, and new keys need not wait', async () => {
+    const keys = Array.from({ length: 60 }, (_, i) => `crowd-${i}`);
+    const { body } = await importKeys(keys.map((key) => ({ name: key, hash: hashOf(key) })));
+    const codes = await Promise.all(keys.map((key) => verdict(pair.first, key)));
+    expect(new Set(codes)).toEqual(new Set(['VALID']));
+    const created = await pair.first.call('POST', '/v1/keys', { body: { name: 'new' } });
+    expect(created.status).toBe(201);
+    for (const [index, { keyId }] of body.results.entries()) {
+      await harden(pair.first, keys[index] ?? '', keyId);
+    }
+  });
+
+  it('rotate into the native format, keep their identity, and end at once everywhere', async () => {
+    const keyId = await importOne('rotated', { prefix: 'my_app' });
+    const rotate = (body: object) => pair.first.call('POST', `/v1/keys/${keyId}/rotate`, { body });
+    const rotated = await rotate({ graceSeconds: 60 });
+    expect(rotated.body.key).toMatch(/^my_app_/);
+    expect((await verify(pair.second, rotated.body.key)).body).toMatchObject({
+      code: 'VALID',
+      keyId,
+    });
+    expect((await verify(pair.second, 'rotated')).body).toMatchObject({
+      code: 'VALID',
+      rotation: { retiring: true },
+    });
+    await pair.first.call('DELETE', `/v1/keys/${keyId}/retiring-secret`);
+    expect(await verdict(pair.second, 'rotated')).toBe('NOT_FOUND');
+    const other = await importOne('rotated at once');
+    await verify(pair.second, 'rotated at once');
+    await pair.first.call('POST', `/v1/keys/${other}/rotate`, { body: { graceSeconds: 0 } });
+    expect(await verdict(pair.second, 'rotated at once')).toBe('NOT_FOUND');
+  });
+
+  it('are revoked at once on every instance, and do not come back by another import', async () => {
+    const keyId = await importOne('revoked');
+    expect(await verdict(pair.second, 'revoked')).toBe('VALID');
+    await pair.first.call('POST', `/v1/keys/${keyId}/revoke`);
+    expect(await verdict(pair.second, 'revoked')).toBe('REVOKED');
+    expect(statuses(await importKeys([{ name: 'again', hash: hashOf('revoked') }]))).toEqual([
+      'duplicate',
     ]);
-    expect(report.body.results.map((result: { status: string }) => result.status)).toEqual([
+    await pair.first.call('DELETE', `/v1/keys/${keyId}`);
+    expect(statuses(await importKeys([{ name: 'again', hash: hashOf('revoked') }]))).toEqual([
+      'duplicate',
+    ]);
+    expect(await verdict(pair.second, 'revoked')).toBe('NOT_FOUND');
+  });
+
+  it('duplicates and refused items are reported, each by itself, and keep nobody out', async () => {
+    const hash = hashOf('dup-1');
+    const digest = (value: string) => ({ name: 'digest', hash: { algorithm: 'sha256', value } });
+    const report = await importKeys([
+      { name: 'first', hash },
+      { name: 'same', hash },
+      { name: 'in base64', hash: hashOf('dup-1', 'sha256', 'base64') },
+      digest(hashOf('x', 'sha512').value),
+      digest('z'.repeat(64)),
+      { name: 'past', hash: hashOf('dup-2'), expiresAt: '2020-01-01T00:00:00Z' },
+      { name: 'prefix', hash: hashOf('dup-3'), prefix: 'kw' },
+      { name: 'last', hash: hashOf('dup-4') },
+    ]);
+    expect(report.status).toBe(200);
+    expect(report.body).toMatchObject({ created: 2, duplicates: 2, invalid: 4 });
+    expect(statuses(report)).toEqual([
       'created',
       'duplicate',
       'duplicate',
       'invalid',
+      'invalid',
+      'invalid',
+      'invalid',
+      'created',
     ]);
-    expect(report.body.results[3].errors[0].pointer).toBe('/expiresAt');
+    const pointers = report.body.results.map((one: Result) => one.errors[0]?.pointer ?? null);
+    expect(pointers.slice(3, 7)).toEqual(['/hash/value', '/hash/value', '/expiresAt', '/prefix']);
+    expect(report.text).not.toContain(hash.value);
   });
 
-  it('rotate into the native format and keep their identity', async () => {
-    const { body } = await importKeys([{ name: 'old', hash: sha('sha256', 'old-key-6') }]);
-    const { keyId } = body.results[0];
-    const rotated = await first.call('POST', `/v1/keys/${keyId}/rotate`, {
-      body: { graceSeconds: 60 },
+  it('of one request at the same place are refused as a whole where an item has another shape', async () => {
+    const good = { name: 'shape', hash: hashOf('shape') };
+    const answer = await importKeys([good, { ...good, colour: 'red' }]);
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors[0].pointer).toBe('/body/keys/1/colour');
+    expect((await importKeys([])).status).toBe(400);
+    expect((await importKeys(Array.from({ length: 1001 }, () => good))).status).toBe(400);
+    expect(await verdict(pair.second, 'shape')).toBe('NOT_FOUND');
+  });
+
+  it('of another workspace look like any duplicate, and are nobody else’s to see', async () => {
+    await putWorkspace(pair.first, 'acme');
+    await putWorkspace(pair.first, 'rival');
+    const mine = await importKeys([{ name: 'mine', hash: hashOf('shared') }], {
+      workspaceId: 'acme',
     });
-    expect(rotated.body.key).toMatch(/^ak_live_/);
-    expect(await verify(second, rotated.body.key)).toMatchObject({ code: 'VALID', keyId });
-    expect(await verify(second, 'old-key-6')).toMatchObject({
-      code: 'VALID',
-      rotation: { retiring: true },
+    const again = [{ name: 'theirs', hash: hashOf('shared') }];
+    const own = await importKeys(again, { workspaceId: 'acme' });
+    const foreign = await importKeys(again, { workspaceId: 'rival' });
+    expect(foreign.body).toEqual(own.body);
+    expect(foreign.body.results[0].keyId).toBeNull();
+    const ask = (workspaceId: string) =>
+      pair.second.call('POST', '/v1/verify', { body: { key: 'shared', workspaceId } });
+    expect((await ask('rival')).body).toMatchObject({ code: 'NOT_FOUND', keyId: null });
+    expect((await ask('acme')).body.keyId).toBe(mine.body.results[0].keyId);
+  });
+
+  it('obey the policies of their workspace', async () => {
+    const workspaceId = 'strict';
+    await putWorkspace(pair.first, workspaceId, {
+      requireExpiry: true,
+      availableScopes: [{ scope: 'read', title: 'Read', description: 'Reads' }],
+      maxActiveKeys: 3,
     });
+    const expiresInSeconds = 3600;
+    const of = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => ({
+        name: 'k',
+        hash: hashOf(`strict-${from + i}`),
+        expiresInSeconds,
+      }));
+    const report = await importKeys(
+      [
+        { name: 'forever', hash: hashOf('strict-a') },
+        { name: 'scope', hash: hashOf('strict-b'), expiresInSeconds, scopes: ['write'] },
+        ...of(0, 2),
+      ],
+      { workspaceId },
+    );
+    expect(statuses(report)).toEqual(['invalid', 'invalid', 'created', 'created']);
+    const full = await importKeys(of(2, 2), { workspaceId });
+    expect(full).toMatchObject({ status: 409, body: { code: 'KEY_LIMIT_REACHED' } });
+    expect(await verdict(pair.second, 'strict-2')).toBe('NOT_FOUND');
+    expect(statuses(await importKeys(of(0, 3), { workspaceId }))).toEqual([
+      'duplicate',
+      'duplicate',
+      'created',
+    ]);
+    await putWorkspace(pair.first, workspaceId, { apiAccess: false });
+    const gated = await importKeys(of(5, 1), { workspaceId });
+    expect(gated).toMatchObject({ status: 403, body: { code: 'UPGRADE_REQUIRED' } });
+  });
+
+  it('by two instances at once, 1000 the same in other orders, are made once each', async () => {
+    const items = Array.from({ length: 1000 }, (_, i) => ({
+      name: `k${i}`,
+      hash: hashOf(`both-${i}`, i % 2 === 0 ? 'sha256' : 'sha512'),
+    }));
+    const answers = await Promise.all([
+      importKeys(items),
+      importKeys(items.toReversed(), {}, pair.second),
+      importKeys(items.toReversed()),
+      importKeys(items, {}, pair.second),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const sum = (name: string) => answers.reduce((total, { body }) => total + body[name], 0);
+    expect([sum('created'), sum('duplicates')]).toEqual([1000, 3000]);
+    const client = await connect(pair.databaseUrl);
+    const { rows } = await client.query(
+      `select count(*)::int as keys, count(distinct ref)::int as refs from secrets join keys k
+           on k.id = key_id where k.name ~ '^k[0-9]+$' and k.workspace_id = 'default'`,
+    );
+    expect(rows).toEqual([{ keys: 1000, refs: 1000 }]);
+    expect(await verdict(pair.second, 'both-999')).toBe('VALID');
   });
 });
+
+interface Result {
+  errors: { pointer: string }[];
+}
