@@ -1,0 +1,47 @@
+import { type Entry, isAnswered, type Verification, type Violation } from '../history.ts';
+import { checkCounting } from './counting.ts';
+import { checkFreshness } from './freshness.ts';
+import { Model } from './model.ts';
+import { checkRecords } from './records.ts';
+import { checkSpending } from './spending.ts';
+
+/** Every promise that the record shows to be broken. Pure: the same record, the same answer. */
+export function checkHistory(history: readonly Entry[]): Violation[] {
+  const model = new Model(history);
+  const verifications = history.filter(
+    (entry): entry is Verification => entry.type === 'verify' && isAnswered(entry),
+  );
+  return [
+    ...checkAnswers(history),
+    ...checkFreshness(model, verifications),
+    ...checkCounting(history),
+    ...checkSpending(model, history),
+    ...checkRecords(model, history),
+  ];
+}
+
+const CHANGES_MAY_ANSWER = new Set([200, 201, 204, 404, 409, 503]);
+
+/** Nobody may be answered what no documentation explains: an error is a 503 and nothing else. */
+function checkAnswers(history: readonly Entry[]): Violation[] {
+  const violations: Violation[] = [];
+  for (const entry of history) {
+    if (entry.type === 'stop' && entry.exitCode !== 0) {
+      const what = `instance ${entry.instance} ended with ${entry.exitCode} after SIGTERM`;
+      violations.push({ promise: 'answers', what });
+    }
+    if ((entry.type !== 'verify' && entry.type !== 'change') || entry.status === null) continue;
+    const expected =
+      entry.type === 'change'
+        ? CHANGES_MAY_ANSWER.has(entry.status)
+        : [200, 503, ...(entry.as === null ? [] : [401])].includes(entry.status);
+    if (expected) continue;
+    const name = entry.type === 'change' ? entry.op : 'verify';
+    violations.push({
+      promise: 'answers',
+      what: `${name} answered ${entry.status}`,
+      call: entry.id,
+    });
+  }
+  return violations;
+}

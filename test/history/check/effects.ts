@@ -1,0 +1,96 @@
+import {
+  type AuditEntry,
+  type ChangeCall,
+  type Entry,
+  isAcknowledged,
+  isAnswered,
+  OPERATIONS,
+} from '../history.ts';
+
+/** One changed thing: a call and the entry that it left in the audit log. */
+export interface Effect {
+  call: ChangeCall;
+  target: string;
+  start: number;
+  /** It was surely in force from then on. */
+  end: number;
+  sequence: number | null;
+  /** The database's time of the change, in epoch milliseconds: at least and at most. */
+  time: readonly [number, number];
+  audit: AuditEntry | null;
+}
+
+/**
+ * What took effect. The audit log settles what the caller could not know: an unanswered call took
+ * effect if it left an entry. It also gives the order of commits in each workspace.
+ */
+export function effectsOf(history: readonly Entry[]): Effect[] {
+  const audit = auditIndex(history);
+  const inForceBy = inForceTimes(history);
+  const effects: Effect[] = [];
+  for (const call of history) {
+    if (call.type !== 'change') continue;
+    for (const target of targetsOf(call, audit)) {
+      const entry = audit.get(nameOf(call.id, OPERATIONS[call.op], target)) ?? null;
+      if (!entry && !isAcknowledged(call)) continue;
+      const answered = isAcknowledged(call) ? call.end : Number.POSITIVE_INFINITY;
+      effects.push({
+        call,
+        target,
+        start: call.start,
+        end: Math.min(answered, (entry && inForceBy.get(entry)) ?? answered),
+        sequence: entry?.sequence ?? null,
+        time: entry ? [entry.time, entry.time] : [call.wall, call.wall + call.end - call.start],
+        audit: entry,
+      });
+    }
+  }
+  return effects;
+}
+
+/** In the order in which they were committed, as far as it is known. */
+export function inOrder(effects: readonly Effect[]): Effect[] {
+  return effects.toSorted((a, b) =>
+    a.sequence !== null && b.sequence !== null ? a.sequence - b.sequence : a.end - b.end,
+  );
+}
+
+export function nameOf(requestId: string, action: string, target: string): string {
+  return `${requestId} ${action} ${target}`;
+}
+
+function auditIndex(history: readonly Entry[]): Map<string, AuditEntry> {
+  const index = new Map<string, AuditEntry>();
+  for (const entry of history) {
+    if (entry.type !== 'audit') continue;
+    index.set(nameOf(entry.requestId, entry.action, entry.targetId), entry);
+  }
+  return index;
+}
+
+/** An acknowledged bulk call names what it changed; one of unknown outcome may have changed all. */
+function targetsOf(call: ChangeCall, audit: ReadonlyMap<string, AuditEntry>): string[] {
+  const action = OPERATIONS[call.op];
+  if (isAcknowledged(call)) return call.targets;
+  if (isAnswered(call)) return [];
+  return call.targets.filter((target) => audit.has(nameOf(call.id, action, target)));
+}
+
+/** A change was in force when a later one of its workspace was acknowledged. */
+function inForceTimes(history: readonly Entry[]): Map<AuditEntry, number> {
+  const ends = new Map<string, number>();
+  const entries: AuditEntry[] = [];
+  for (const entry of history) {
+    if (entry.type === 'audit') entries.push(entry);
+    if (entry.type === 'change' && isAcknowledged(entry)) ends.set(entry.id, entry.end);
+  }
+  const times = new Map<AuditEntry, number>();
+  for (const log of Map.groupBy(entries, ({ workspaceId }) => workspaceId).values()) {
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const entry of log.toSorted((a, b) => b.sequence - a.sequence)) {
+      earliest = Math.min(earliest, ends.get(entry.requestId) ?? Number.POSITIVE_INFINITY);
+      times.set(entry, earliest);
+    }
+  }
+  return times;
+}

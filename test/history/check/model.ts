@@ -1,0 +1,151 @@
+import type { ChangeCall, Entry, Limit, Terms, Verification } from '../history.ts';
+import { type Effect, effectsOf, inOrder } from './effects.ts';
+import { Register } from './register.ts';
+
+/** A string's standing. `retiring` ends between the two times, in epoch milliseconds. */
+export type Standing =
+  | { is: 'current' }
+  | { is: 'retired' }
+  | { is: 'retiring'; until: readonly [number, number] };
+
+export interface ModelKey {
+  id: string;
+  workspaceId: string;
+  /** The call that made it. */
+  made: ChangeCall;
+  revoked: Register<boolean>;
+  deleted: Register<boolean>;
+  enabled: Register<boolean>;
+  scopes: Register<string[]>;
+  resources: Register<string[] | null>;
+  allowedIps: Register<string[] | null>;
+  expiresAt: Register<number | null>;
+  limit: Register<Limit | null>;
+  effects: Effect[];
+}
+
+interface ModelString {
+  key: ModelKey;
+  standing: Register<Standing>;
+}
+
+/** What the changes of a history made of keys, their strings and workspaces: what may be true when. */
+export class Model {
+  readonly keys = new Map<string, ModelKey>();
+  /** By ref. */
+  readonly strings = new Map<string, ModelString>();
+  readonly suspended = new Map<string, Register<boolean>>();
+  readonly effects: readonly Effect[];
+
+  constructor(history: readonly Entry[]) {
+    this.effects = inOrder(effectsOf(history));
+    for (const effect of this.effects) if (isCreation(effect)) this.#create(effect);
+    for (const effect of this.effects) this.#apply(effect);
+    for (const key of this.keys.values()) this.#replayRotations(key);
+    for (const entry of history) if (entry.type === 'verify') this.#learn(entry);
+  }
+
+  suspension(workspaceId: string): Register<boolean> {
+    let register = this.suspended.get(workspaceId);
+    if (!register) {
+      register = new Register();
+      register.write({ ...ALWAYS, value: false });
+      this.suspended.set(workspaceId, register);
+    }
+    return register;
+  }
+
+  #create(effect: Effect): void {
+    const { call, target } = effect;
+    const key: ModelKey = {
+      id: target,
+      workspaceId: call.workspaceId,
+      made: call,
+      revoked: new Register(),
+      deleted: new Register(),
+      enabled: new Register(),
+      scopes: new Register(),
+      resources: new Register(),
+      allowedIps: new Register(),
+      expiresAt: new Register(),
+      limit: new Register(),
+      effects: [],
+    };
+    key.revoked.write({ ...ALWAYS, value: false });
+    key.deleted.write({ ...ALWAYS, value: false });
+    writeTerms(key, effect, { ...NEW_KEY, ...call.terms });
+    this.keys.set(target, key);
+  }
+
+  #apply(effect: Effect): void {
+    const { call, target } = effect;
+    if (call.op === 'suspend' || call.op === 'resume') {
+      this.suspension(target).write(writeOf(effect, call.op === 'suspend'));
+      return;
+    }
+    const key = this.keys.get(target);
+    if (!key) return;
+    key.effects.push(effect);
+    if (REVOKING.has(call.op)) key.revoked.write(writeOf(effect, true));
+    if (call.op === 'delete') key.deleted.write(writeOf(effect, true));
+    if (call.op === 'patch') writeTerms(key, effect, call.terms);
+  }
+
+  /** Which string a rotation replaced follows from their order. */
+  #replayRotations(key: ModelKey): void {
+    let current: Register<Standing> | null = null;
+    let retiring: Register<Standing> | null = null;
+    for (const effect of key.effects) {
+      const { call, time } = effect;
+      const isRotation = call.op === 'rotate' || call.op === 'rotate-management';
+      if (!isCreation(effect) && !isRotation && call.op !== 'end-grace') continue;
+      retiring?.write(writeOf(effect, { is: 'retired' }));
+      retiring = null;
+      if (call.op === 'end-grace') continue;
+      const graceMs = (call.terms.graceSeconds ?? 0) * 1000;
+      const until = [time[0] + graceMs, time[1] + graceMs] as const;
+      current?.write(writeOf(effect, graceMs > 0 ? { is: 'retiring', until } : { is: 'retired' }));
+      if (graceMs > 0) retiring = current;
+      current = new Register();
+      current.write(writeOf(effect, { is: 'current' }));
+      if (call.newRef !== null) this.strings.set(call.newRef, { key, standing: current });
+    }
+  }
+
+  /** What is final was so from the first answer on that said so, whoever caused it. */
+  #learn({ ref, forged, code, start, end }: Verification): void {
+    const string = this.strings.get(ref);
+    if (!string || forged) return;
+    const seen = { start, end, sequence: null };
+    if (code === 'REVOKED') string.key.revoked.write({ ...seen, value: true });
+    if (code === 'NOT_FOUND') string.standing.write({ ...seen, value: { is: 'retired' } });
+  }
+}
+
+const REVOKING = new Set(['revoke', 'bulk-revoke', 'delete', 'revoke-management']);
+const ALWAYS = { start: Number.NEGATIVE_INFINITY, end: Number.NEGATIVE_INFINITY, sequence: null };
+const NEW_KEY: Terms = {
+  scopes: [],
+  resources: null,
+  allowedIps: null,
+  expiresAt: null,
+  enabled: true,
+  limit: null,
+};
+
+function isCreation({ call }: Effect): boolean {
+  return call.op === 'create' || call.op === 'create-management';
+}
+
+function writeTerms(key: ModelKey, effect: Effect, terms: Terms): void {
+  if (terms.scopes !== undefined) key.scopes.write(writeOf(effect, terms.scopes));
+  if (terms.resources !== undefined) key.resources.write(writeOf(effect, terms.resources));
+  if (terms.allowedIps !== undefined) key.allowedIps.write(writeOf(effect, terms.allowedIps));
+  if (terms.expiresAt !== undefined) key.expiresAt.write(writeOf(effect, terms.expiresAt));
+  if (terms.enabled !== undefined) key.enabled.write(writeOf(effect, terms.enabled));
+  if (terms.limit !== undefined) key.limit.write(writeOf(effect, terms.limit));
+}
+
+function writeOf<T>({ start, end, sequence }: Effect, value: T) {
+  return { start, end, sequence, value };
+}

@@ -1,0 +1,156 @@
+/**
+ * The record of a run: one JSON object a line. Times are milliseconds of the recorder's monotonic
+ * clock; `wall` is its wall clock at the start, for what ends by time.
+ */
+export type Entry = Run | Verification | ChangeCall | Fault | Kill | Flush | Evidence;
+
+export interface Run {
+  type: 'run';
+  seed: number;
+  plant: string | null;
+}
+
+interface Call {
+  /** Sent as X-Request-Id. */
+  id: string;
+  instance: number;
+  start: number;
+  end: number;
+  wall: number;
+  /** Null: no answer came, so nobody knows what became of it. */
+  status: number | null;
+  /** The ref of the management key that sent it; null: the root key. */
+  as: string | null;
+}
+
+/** What was asked about a key. */
+export interface Ask {
+  scope?: string;
+  resource?: string;
+  ip?: string;
+  cost: number;
+}
+
+export interface Verification extends Call {
+  type: 'verify';
+  /** The ref of the presented string. */
+  ref: string;
+  /** A string that nobody issued, with a ref that somebody has. */
+  forged: boolean;
+  ask: Ask;
+  code: string | null;
+}
+
+export const OPERATIONS = {
+  create: 'key.created',
+  patch: 'key.updated',
+  rotate: 'key.rotated',
+  'end-grace': 'key.grace_ended',
+  revoke: 'key.revoked',
+  'bulk-revoke': 'key.revoked',
+  delete: 'key.deleted',
+  credits: 'key.credits_changed',
+  'create-workspace': 'workspace.created',
+  suspend: 'workspace.suspended',
+  resume: 'workspace.resumed',
+  'create-management': 'management_key.created',
+  'rotate-management': 'management_key.rotated',
+  'revoke-management': 'management_key.revoked',
+} as const;
+export type Operation = keyof typeof OPERATIONS;
+
+/** What a change asks for, and with it what a key is at its creation. */
+export interface Terms {
+  scopes?: string[];
+  resources?: string[] | null;
+  allowedIps?: string[] | null;
+  /** Epoch milliseconds. */
+  expiresAt?: number | null;
+  enabled?: boolean;
+  credits?: number;
+  limit?: Limit | null;
+  graceSeconds?: number;
+  operation?: 'add' | 'set';
+  amount?: number;
+}
+
+/** Each key has at most one. */
+export interface Limit {
+  units: number;
+  windowSeconds: number;
+}
+
+export interface ChangeCall extends Call {
+  type: 'change';
+  op: Operation;
+  workspaceId: string;
+  /** The keys, the workspace or the management key that it names; a new one's id from its answer. */
+  targets: string[];
+  terms: Terms;
+  /** The ref of the string that the answer held. */
+  newRef: string | null;
+}
+
+export interface Fault {
+  type: 'fault';
+  kind: string;
+  instance: number | null;
+  start: number;
+  end: number;
+}
+
+/** A process that ended without a chance to flush. */
+export interface Kill {
+  type: 'kill';
+  instance: number;
+  /** When the process that died had been started. */
+  born: number;
+  at: number;
+}
+
+/** A commit of counters that came back to its instance, seen on the wire. */
+export interface Flush {
+  type: 'flush';
+  instance: number;
+  /** The batch's number; the same again where a commit's answer was lost. */
+  sequence: number;
+  at: number;
+}
+
+/** What the database and the stopped processes say when all is over. */
+export type Evidence =
+  | AuditEntry
+  | { type: 'count'; ref: string; code: string; count: number }
+  | { type: 'balance'; keyId: string; credits: number | null }
+  | { type: 'chain'; intact: boolean; said: string }
+  | { type: 'stop'; instance: number; exitCode: number | null };
+
+export interface AuditEntry {
+  type: 'audit';
+  workspaceId: string;
+  sequence: number;
+  /** Epoch milliseconds. */
+  time: number;
+  requestId: string;
+  action: string;
+  targetId: string;
+  creditsBefore: number | null;
+  creditsAfter: number | null;
+}
+
+/** A promise that the record shows to be broken. */
+export interface Violation {
+  promise: 'P1' | 'P3' | 'P4' | 'P6' | 'answers';
+  what: string;
+  /** The call that shows it, where there is one. */
+  call?: string;
+}
+
+/** Answered for good: whatever is not is of unknown outcome. */
+export function isAnswered(call: { status: number | null }): boolean {
+  return call.status !== null && call.status < 500;
+}
+
+export function isAcknowledged(call: { status: number | null }): boolean {
+  return call.status !== null && call.status < 300;
+}

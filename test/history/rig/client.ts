@@ -1,0 +1,139 @@
+import { forgeKey } from '../../support/forged-key.ts';
+import type { Ask, ChangeCall, Operation, Terms, Verification } from '../history.ts';
+import { type Answer, type Instance, ROOT_KEY } from './instance.ts';
+import type { Random } from './random.ts';
+import type { Recorder } from './recorder.ts';
+import type { HeldManagementKey, HeldString, World } from './world.ts';
+
+export interface Wish {
+  op: Operation;
+  workspaceId: string;
+  method: string;
+  path: string;
+  body?: object;
+  targets: string[];
+  terms?: Terms;
+}
+
+/** What a client makes of an answer. */
+export interface Done {
+  status: number | null;
+  body: Fields;
+}
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Sends calls and records each with its start, its end and what came of it. */
+export class Client {
+  readonly #instances: readonly Instance[];
+  readonly #recorder: Recorder;
+  readonly #world: World;
+  #count = 0;
+
+  constructor(instances: readonly Instance[], recorder: Recorder, world: World) {
+    this.#instances = instances;
+    this.#recorder = recorder;
+    this.#world = world;
+  }
+
+  async verify(
+    instance: Instance,
+    string: HeldString,
+    ask: Ask,
+    as: HeldString | null = null,
+    forged = false,
+  ): Promise<Verification> {
+    const { scope, resource, ip, cost } = ask;
+    const body = {
+      key: forged
+        ? forgeKey(string.key.slice(0, -66), string.ref, this.#world.checksumKey)
+        : string.key,
+      ...(scope !== undefined && { requiredScopes: [scope] }),
+      ...(resource !== undefined && { resource }),
+      ...(ip !== undefined && { ip }),
+      ...(cost !== 1 && { cost }),
+    };
+    const call = await this.#send(instance, 'POST', '/v1/verify', body, as);
+    const code = call.status === 200 ? textOf(call.body.code) : null;
+    const { body: _, ...times } = call;
+    const entry: Verification = { type: 'verify', ...times, ref: string.ref, forged, ask, code };
+    this.#recorder.add(entry);
+    return entry;
+  }
+
+  /** Through any instance, or one of these. */
+  async change(random: Random, wish: Wish, through = this.#instances): Promise<Done> {
+    const { op, workspaceId, method, path, body, targets, terms = {} } = wish;
+    const call = await this.#send(random.pick(through), method, path, body, null);
+    const { body: answer, ...times } = call;
+    const named = namedBy(op, answer);
+    const newKey = textOf(answer.key);
+    const entry: ChangeCall = {
+      type: 'change',
+      ...times,
+      op,
+      workspaceId,
+      targets: call.status !== null && call.status < 300 && named ? named : targets,
+      terms,
+      newRef: newKey === null ? null : newKey.slice(-65, -49),
+    };
+    this.#recorder.add(entry);
+    return { status: call.status, body: answer };
+  }
+
+  get instances(): readonly Instance[] {
+    return this.#instances;
+  }
+
+  /** A management key to ask with, now and then. */
+  caller(random: Random): HeldString | null {
+    const choices: HeldManagementKey[] = this.#world.managementKeys;
+    if (choices.length === 0 || !random.chance(0.15)) return null;
+    return this.#world.pickString(random, random.pick(choices));
+  }
+
+  async #send(
+    instance: Instance,
+    method: string,
+    path: string,
+    body: object | undefined,
+    as: HeldString | null,
+  ) {
+    const id = `h${(this.#count++).toString(36)}`;
+    const headers = { authorization: `Bearer ${as?.key ?? ROOT_KEY}`, 'x-request-id': id };
+    const wall = Date.now();
+    const start = performance.now();
+    const answer: Answer | null = await instance
+      .call(method, path, headers, body)
+      .catch(() => null);
+    const end = performance.now();
+    return {
+      id,
+      instance: instance.number,
+      start,
+      end,
+      wall,
+      status: answer?.status ?? null,
+      as: as?.ref ?? null,
+      body: fieldsOf(answer?.body),
+    };
+  }
+}
+
+/** The ids that an answer says were changed; null where the call itself named them. */
+function namedBy(op: Operation, answer: Fields): string[] | null {
+  if (op === 'bulk-revoke') {
+    return Array.isArray(answer.keyIds) ? answer.keyIds.filter((id) => typeof id === 'string') : [];
+  }
+  if (op !== 'create' && op !== 'create-management') return null;
+  const id = textOf(answer.id);
+  return id === null ? [] : [id];
+}
+
+export function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function fieldsOf(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

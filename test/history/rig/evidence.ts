@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Evidence } from '../history.ts';
+import { SECRET } from './instance.ts';
+import type { Postgres } from './server.ts';
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+
+/** What the database says when all instances have written what they held. */
+export async function readEvidence(postgres: Postgres): Promise<Evidence[]> {
+  const [audit, counts, balances] = [
+    await readAudit(postgres),
+    await readCounts(postgres),
+    await readBalances(postgres),
+  ];
+  return [...audit, ...counts, ...balances, verifyChain(postgres.url)];
+}
+
+async function readAudit(postgres: Postgres): Promise<Evidence[]> {
+  const rows = await postgres.query<{ payload: string; sequence: string }>(
+    'select payload, sequence from audit_events order by workspace_id, sequence',
+  );
+  return rows.map(({ payload, sequence }) => {
+    const entry: Payload = JSON.parse(payload);
+    return {
+      type: 'audit',
+      workspaceId: entry.workspaceId,
+      sequence: Number(sequence),
+      time: Date.parse(entry.time),
+      requestId: entry.requestId,
+      action: entry.action,
+      targetId: entry.target.id,
+      creditsBefore: entry.before?.credits ?? null,
+      creditsAfter: entry.after?.credits ?? null,
+    };
+  });
+}
+
+interface Payload {
+  workspaceId: string;
+  time: string;
+  requestId: string;
+  action: string;
+  target: { id: string };
+  before: { credits?: number } | null;
+  after: { credits?: number } | null;
+}
+
+async function readCounts(postgres: Postgres): Promise<Evidence[]> {
+  const rows = await postgres.query<{ ref: string; code: string; count: string }>(
+    'select secret_ref as ref, code, sum(count) as count from usage_hourly group by 1, 2',
+  );
+  return rows.map(({ ref, code, count }) => ({ type: 'count', ref, code, count: Number(count) }));
+}
+
+async function readBalances(postgres: Postgres): Promise<Evidence[]> {
+  const rows = await postgres.query<{ id: string; credits: string | null }>(
+    'select key_id as id, credits from key_consumption',
+  );
+  return rows.map(({ id, credits }) => ({
+    type: 'balance',
+    keyId: id,
+    credits: credits === null ? null : Number(credits),
+  }));
+}
+
+/** With the very command that an operator has for it. */
+function verifyChain(databaseUrl: string): Evidence {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'audit', 'verify'], {
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl, KEYWARD_SECRET: SECRET },
+  });
+  return { type: 'chain', intact: status === 0, said: `${stdout}${stderr}`.trim().slice(0, 500) };
+}

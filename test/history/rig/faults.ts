@@ -1,0 +1,168 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Scene } from './actions.ts';
+import type { Instance } from './instance.ts';
+import type { CutAt, Network } from './network.ts';
+import type { Random } from './random.ts';
+import type { Recorder } from './recorder.ts';
+import { reuseIds } from './reused-ids.ts';
+import type { Postgres } from './server.ts';
+
+/** What faults happen to. */
+export interface Rig {
+  postgres: Postgres;
+  instances: readonly Instance[];
+  networks: readonly Network[];
+  recorder: Recorder;
+  scene: Scene;
+  random: Random;
+  /** For faults that need an instance for themselves. */
+  turns: Turns;
+}
+
+/** One after the other. */
+export class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  take(work: () => Promise<void>): Promise<void> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}
+
+export type Fault = (rig: Rig, instance: Instance, network: Network) => Promise<void>;
+
+const kill: Fault = async ({ recorder, random }, instance) => {
+  const { born } = instance;
+  await instance.end('SIGKILL');
+  recorder.add({ type: 'kill', instance: instance.number, born, at: performance.now() });
+  await delay(random.between(0, 600));
+  instance.start();
+  await instance.untilReady();
+};
+
+const restart: Fault = async ({ recorder }, instance) => {
+  const exitCode = await instance.end('SIGTERM');
+  recorder.add({ type: 'stop', instance: instance.number, exitCode });
+  instance.start();
+  await instance.untilReady();
+};
+
+const freeze: Fault = async ({ random }, instance) => {
+  instance.signal('SIGSTOP');
+  await delay(random.between(200, 3500));
+  instance.signal('SIGCONT');
+};
+
+const terminate: Fault = ({ postgres, random }) =>
+  postgres.terminateBackends(random.between(1, 12)).then(() => undefined);
+
+const killBackend: Fault = ({ postgres }) => postgres.killBackend();
+
+const stopPostgres: Fault = async ({ postgres, random }) => {
+  await postgres.stop();
+  await delay(random.between(0, 1500));
+  await postgres.start();
+};
+
+const crashPostgres: Fault = async ({ postgres, random }) => {
+  await postgres.kill();
+  await delay(random.between(0, 1000));
+  await postgres.start();
+};
+
+const slow: Fault = async ({ random }, _instance, network) => {
+  network.delay(random.pick([5, 20, 60, 150]));
+  await delay(random.between(1000, 4000));
+  network.mend();
+};
+
+/** Answers are under way when the line breaks: what became of them nobody can tell. */
+const slowThenCut: Fault = async ({ random }, _instance, network) => {
+  network.delay(random.pick([20, 60, 150]));
+  await delay(random.between(300, 1500));
+  network.cut();
+  await delay(random.between(0, 800));
+  network.mend();
+};
+
+const cut: Fault = async ({ random }, _instance, network) => {
+  network.cut();
+  await delay(random.between(0, 2000));
+  network.mend();
+};
+
+const halfOpen: Fault = async ({ random }, _instance, network) => {
+  network.silence();
+  await delay(random.between(500, 4000));
+  network.mend();
+};
+
+/** The answer to this statement is lost, and nothing else. */
+function cutAt(statement: CutAt): Fault {
+  return async (_rig, _instance, network) => {
+    network.cutAt(statement);
+    await delay(1200);
+    network.mend();
+  };
+}
+
+/** What happens to processes, and what happens to the database and the way to it: side by side. */
+const OF_INSTANCES = { kill, restart, freeze };
+const OF_DATABASE = {
+  terminate,
+  killBackend,
+  stopPostgres,
+  crashPostgres,
+  slow,
+  slowThenCut,
+  cut,
+  halfOpen,
+  cutAtCommit: cutAt('commit'),
+  cutAtConsume: cutAt('consume_limits'),
+  reuseIds,
+};
+export type FaultName = keyof typeof OF_INSTANCES | keyof typeof OF_DATABASE;
+
+const PAUSE_MS = [500, 2500] as const;
+
+/** Lets faults happen until it is told to stop; ends with everything mended and running. */
+export async function makeTrouble(rig: Rig, stop: AbortSignal, only?: readonly FaultName[]) {
+  await together(
+    [OF_INSTANCES, OF_DATABASE].map((faults) => {
+      const chosen = Object.entries(faults).filter(([name]) => !only || isIn(only, name));
+      return chosen.length === 0
+        ? undefined
+        : series({ ...rig, random: rig.random.fork() }, chosen, stop);
+    }),
+  );
+}
+
+/** All have ended before any failure is told. */
+async function together(work: readonly (Promise<void> | undefined)[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
+}
+
+function isIn(names: readonly string[], name: string): boolean {
+  return names.includes(name);
+}
+
+async function series(rig: Rig, faults: [string, Fault][], stop: AbortSignal): Promise<void> {
+  const { instances, networks, recorder, random, turns } = rig;
+  while (!stop.aborted) {
+    await delay(random.between(...PAUSE_MS));
+    const [kind, fault] = random.pick(faults);
+    const place = random.between(0, instances.length - 1);
+    const [instance, network] = [instances[place], networks[place]];
+    if (stop.aborted || !instance || !network) return;
+    const isOfInstance = kind in OF_INSTANCES || kind === 'reuseIds';
+    const start = performance.now();
+    const happen = () => fault(rig, instance, network);
+    await (isOfInstance ? turns.take(happen) : happen()).catch((cause: unknown) => {
+      throw new Error(`the fault ${kind} could not be made`, { cause });
+    });
+    const end = performance.now();
+    recorder.add({ type: 'fault', kind, instance: instance.number, start, end });
+  }
+}

@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Random } from './random.ts';
+
+/** Text of one statement; instead of its answer the line is cut. */
+export type CutAt = 'commit' | 'consume_limits';
+
+const CLAIM = 'insert into "batch_sequences"';
+/** Within the parameters of that statement: the lane, then the sequence, each with its length. */
+const SEQUENCE = /usage\W{4}(\d+)/;
+const COMMITTED = 'COMMIT\0';
+
+/** One connection between an instance and Postgres. */
+interface Line {
+  client: Socket;
+  server: Socket;
+  /** Of the counters whose transaction is under way on it. */
+  sequence: number | null;
+  isDoomed: boolean;
+}
+
+/** The network between one instance and Postgres: it delays, cuts, and swallows. */
+export class Network {
+  readonly url: string;
+  /** Told when a commit of counters has gone back to the instance. */
+  onFlush: (sequence: number) => void = () => {};
+  readonly #socketPath: string;
+  readonly #server: Server;
+  readonly #random: Random;
+  readonly #lines = new Set<Line>();
+  #delayMs = 0;
+  #isCut = false;
+  #isSilent = false;
+  #cutAt: CutAt | null = null;
+
+  private constructor(databaseUrl: string, server: Server, random: Random) {
+    const url = new URL(databaseUrl);
+    this.#socketPath = `${url.searchParams.get('host')}/.s.PGSQL.${url.port}`;
+    url.searchParams.delete('host');
+    url.hostname = '127.0.0.1';
+    url.port = String((server.address() as AddressInfo).port);
+    this.url = url.href;
+    this.#server = server;
+    this.#random = random;
+    server.on('connection', (client) => this.#carry(client));
+  }
+
+  static async open(databaseUrl: string, random: Random): Promise<Network> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Network(databaseUrl, server, random);
+  }
+
+  /** Each piece of data comes up to so much later, in order within a connection. */
+  delay(milliseconds: number): void {
+    this.#delayMs = milliseconds;
+  }
+
+  cut(): void {
+    this.#isCut = true;
+    for (const line of this.#lines) destroy(line);
+  }
+
+  /** Both ends believe in their connection, and nothing passes any more. */
+  silence(): void {
+    this.#isSilent = true;
+  }
+
+  /** The next such statement reaches Postgres, its answer is lost with the connection. */
+  cutAt(statement: CutAt): void {
+    this.#cutAt = statement;
+  }
+
+  /** What was swallowed is lost, so the connections that it was on end. */
+  mend(): void {
+    if (this.#isSilent) for (const line of this.#lines) destroy(line);
+    this.#delayMs = 0;
+    this.#isCut = false;
+    this.#isSilent = false;
+    this.#cutAt = null;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.cut();
+  }
+
+  #carry(client: Socket): void {
+    if (this.#isCut) {
+      client.destroy();
+      return;
+    }
+    const server = connect(this.#socketPath);
+    const line: Line = { client, server, sequence: null, isDoomed: false };
+    this.#lines.add(line);
+    this.#pipe(line, client, server, (data) => this.#seeQuestion(line, data));
+    this.#pipe(line, server, client, (data) => this.#seeAnswer(line, data));
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => destroy(line));
+      socket.on('close', () => {
+        this.#lines.delete(line);
+        destroy(line);
+      });
+    }
+  }
+
+  #pipe(line: Line, from: Socket, to: Socket, see: (data: Buffer) => void): void {
+    let due = 0;
+    from.on('data', (data) => {
+      if (this.#isSilent) return;
+      due = Math.max(due, performance.now() + this.#random.next() * this.#delayMs);
+      const pass = () => {
+        if (!to.writable || this.#isSilent) return;
+        see(data);
+        if (!line.isDoomed || to === line.server) to.write(data);
+        else destroy(line);
+      };
+      if (due <= performance.now()) pass();
+      else setTimeout(pass, due - performance.now());
+    });
+  }
+
+  #seeQuestion(line: Line, data: Buffer): void {
+    const text = data.toString('latin1');
+    if (text.includes(CLAIM)) line.sequence = Number(SEQUENCE.exec(text)?.[1] ?? 0);
+    if (this.#cutAt === null || !text.includes(this.#cutAt)) return;
+    if (this.#cutAt === 'commit' && line.sequence === null) return;
+    this.#cutAt = null;
+    line.isDoomed = true;
+  }
+
+  #seeAnswer(line: Line, data: Buffer): void {
+    if (line.sequence === null || line.isDoomed) return;
+    const text = data.toString('latin1');
+    if (text.includes(COMMITTED)) this.onFlush(line.sequence);
+    if (text.includes(COMMITTED) || text.includes('ROLLBACK\0')) line.sequence = null;
+  }
+}
+
+function destroy({ client, server }: Line): void {
+  client.destroy();
+  server.destroy();
+}

@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { probe } from './actions.ts';
+import type { Fault, Rig } from './faults.ts';
+import type { Instance } from './instance.ts';
+import type { Postgres } from './server.ts';
+import type { HeldKey } from './world.ts';
+
+const BURNED_IDS = 300;
+/** Until the counters of the calls before are written. */
+const FLUSHED_MS = 600;
+const ATTEMPTS = 40;
+
+/**
+ * A crash after which Postgres hands out transaction ids again that an instance has seen pass. That
+ * instance is frozen meanwhile, so that it hears nothing of the crash before the ids have caught
+ * up. Clients stand still, because each commit makes the ids before it durable.
+ */
+export const reuseIds: Fault = (rig, instance) =>
+  rig.scene.world.pauseFor(async () => {
+    const { postgres, scene } = rig;
+    await delay(FLUSHED_MS);
+    await postgres.untilReady();
+    const keys = scene.world.living.slice(-6);
+    await postgres.query('checkpoint');
+    await burnIds(postgres);
+    await Promise.all(keys.map((key) => look(rig, instance, key)));
+    instance.signal('SIGSTOP');
+    try {
+      await postgres.killBackend();
+      await narrow(rig, instance, keys.slice(-2));
+      await burnIds(postgres);
+    } finally {
+      instance.signal('SIGCONT');
+    }
+    await probe(scene, keys);
+  });
+
+/** Ids that were given out but never reach the disk. */
+async function burnIds(postgres: Postgres): Promise<void> {
+  const client = await postgres.connect();
+  for (let i = 0; i < BURNED_IDS; i++) {
+    await client.query('begin');
+    await client.query('select pg_current_xact_id()');
+    await client.query('rollback');
+  }
+  await client.end();
+}
+
+async function look({ scene }: Rig, instance: Instance, key: HeldKey): Promise<void> {
+  const string = key.strings.at(-1);
+  if (string) await scene.client.verify(instance, string, { cost: 0 });
+}
+
+async function narrow(rig: Rig, frozen: Instance, keys: readonly HeldKey[]): Promise<void> {
+  const { client, random } = rig.scene;
+  const others = client.instances.filter((instance) => instance !== frozen);
+  for (const { id, workspaceId } of keys) {
+    const path = `/v1/keys/${id}/revoke`;
+    const body = { workspaceId };
+    const wish = { op: 'revoke', workspaceId, method: 'POST', path, body, targets: [id] } as const;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { status } = await client.change(random, { ...wish, targets: [id] }, others);
+      if (status === 200) break;
+      await delay(50);
+    }
+  }
+}

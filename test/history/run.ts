@@ -1,0 +1,106 @@
+import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { PLANTS } from './plants.ts';
+import { reportOf } from './report.ts';
+import { type Outcome, runRound } from './round.ts';
+
+/**
+ * The history checker. Without options it runs for a minute; `--minutes 10` is the acceptance run.
+ * `--plant NAME` puts a bug in first, and succeeds when it is caught; `--plant all` tries each.
+ */
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string' },
+    seconds: { type: 'string' },
+    seed: { type: 'string' },
+    plant: { type: 'string' },
+  },
+});
+const RESULTS = fileURLToPath(new URL('results', import.meta.url));
+const PLANTED_ROUND_MS = 15_000;
+const PLANTED_BOUND_MS = 180_000;
+
+const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
+const durationMs = values.seconds
+  ? Number(values.seconds) * 1000
+  : Number(values.minutes ?? 1) * 60_000;
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+
+process.exitCode = (await main()) ? 0 : 1;
+
+function main(): Promise<boolean> {
+  say(`seed ${seed}`);
+  if (values.plant === undefined) return clean();
+  return values.plant === 'all' ? everyPlant() : caught(values.plant).then(({ ms }) => ms !== null);
+}
+
+async function clean(): Promise<boolean> {
+  const { history, violations } = await round(null, seed, durationMs, 'clean');
+  process.stdout.write(`\nseed           ${seed}\n${reportOf(history, violations)}`);
+  return violations.length === 0 && !interrupted.signal.aborted;
+}
+
+async function everyPlant(): Promise<boolean> {
+  const rows: string[] = [];
+  let all = true;
+  for (const [name, { what }] of Object.entries(PLANTS)) {
+    const { ms, by } = await caught(name);
+    all &&= ms !== null;
+    const outcome = ms === null ? 'NOT CAUGHT' : `${Math.round(ms / 1000)} s`;
+    rows.push(`| ${name} | ${what} | ${outcome} | ${by} |`);
+    if (interrupted.signal.aborted) break;
+  }
+  process.stdout.write(
+    `\n| bug | what is wrong | caught after | by |\n| --- | --- | --- | --- |\n`,
+  );
+  process.stdout.write(`${rows.join('\n')}\n`);
+  return all;
+}
+
+/** Short rounds until one shows it: the time is that of all of them, starts included. */
+async function caught(name: string): Promise<{ ms: number | null; by: string }> {
+  const plant = PLANTS[name];
+  if (!plant) throw new Error(`no such bug: ${name}; known: ${Object.keys(PLANTS).join(', ')}`);
+  const begun = performance.now();
+  for (let turn = 0; performance.now() - begun < PLANTED_BOUND_MS; turn++) {
+    const { violations } = await round([name, plant], seed + turn, PLANTED_ROUND_MS, name);
+    const [first] = violations;
+    const ms = performance.now() - begun;
+    if (first) {
+      say(`${name}: caught after ${Math.round(ms / 1000)} s; ${first.promise}: ${first.what}`);
+      return { ms, by: [...new Set(violations.map(({ promise }) => promise))].join(', ') };
+    }
+    if (interrupted.signal.aborted) break;
+  }
+  say(`${name}: NOT CAUGHT`);
+  return { ms: null, by: '' };
+}
+
+function round(
+  plant: Parameters<typeof runRound>[0]['plant'],
+  own: number,
+  ms: number,
+  folder: string,
+): Promise<Outcome> {
+  const begun = performance.now();
+  let before = 0;
+  return runRound({
+    seed: own,
+    durationMs: ms,
+    plant,
+    results: join(RESULTS, folder),
+    signal: interrupted.signal,
+    onProgress: ({ calls, faults }) => {
+      const seconds = Math.round((performance.now() - begun) / 1000);
+      say(`${seconds} s: ${Math.round((calls - before) / 10)} calls/s, ${faults} faults so far`);
+      before = calls;
+    },
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
