@@ -108,6 +108,21 @@ describe('credits', () => {
     expect(await verify(pair.second, key, 2)).toMatchObject({ credits: { remaining: 3 } });
   });
 
+  it('lists show balances, limits and refills as reads do', async () => {
+    const { id, key } = await createKey(pair.first, {
+      name: 'listed',
+      credits: { remaining: 9, refill: { interval: 'monthly', amount: 5, dayOfMonth: 31 } },
+      rateLimits: [{ name: 'daily', limit: 10, windowSeconds: 86_400 }],
+    });
+    await verify(pair.first, key, 4);
+    const one = await read(id);
+    expect(one.credits.remaining).toBe(5);
+    expect(one.rateLimits[0]).toMatchObject({ remaining: 6, resetAt: expect.any(String) });
+    const { data } = (await pair.first.call('GET', '/v1/keys?search=listed')).body;
+    expect(data[0].credits).toEqual(one.credits);
+    expect(data[0].rateLimits).toEqual(one.rateLimits);
+  });
+
   it('a balance that is kept by a change of the schedule is the one that was shown', async () => {
     const refill = { interval: 'daily', amount: 100 };
     const { id, key } = await createKey(pair.first, { credits: { remaining: 5, refill } });

@@ -94,7 +94,7 @@ export class KeyModel {
 }
 
 /** Whether a refill is due on the UTC day that begins at this time. */
-export function isRefillDay({ interval, dayOfMonth }: ModelRefill, midnight: number): boolean {
+function isRefillDay({ interval, dayOfMonth }: ModelRefill, midnight: number): boolean {
   if (interval === 'daily') return true;
   const wanted = dayOfMonth ?? 1;
   const day = new Date(midnight).getUTCDate();
