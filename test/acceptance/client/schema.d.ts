@@ -804,6 +804,11 @@ export interface components {
                 exceeded: boolean;
             }[] | null;
             /**
+             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @example false
+             */
+            stale: boolean;
+            /**
              * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
              * @example req_4fQ2-1a
              */
