@@ -1,0 +1,108 @@
+import type pg from 'pg';
+import { expect, it, onTestFinished } from 'vitest';
+import { connect } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
+import { type Instance, launch } from '../support/instance.ts';
+import { startPrivatePostgres } from '../support/private-postgres.ts';
+import { createKey, verdict, verify } from '../support/sql-keys.ts';
+
+const DEADLINE = { timeout: 60_000 };
+const BACK = { timeout: 30_000, interval: 20 };
+
+async function xid(client: pg.Client): Promise<number> {
+  const { rows } = await client.query('select pg_current_xact_id()::text as id');
+  return Number(rows[0].id);
+}
+
+/** Tries until the server takes connections again. */
+async function reconnect(url: string): Promise<pg.Client> {
+  let client: pg.Client | undefined;
+  const attempt = async () => {
+    client = await connect(url).catch(() => undefined);
+    return client !== undefined;
+  };
+  await expect.poll(attempt, BACK).toBe(true);
+  if (!client) throw new Error('no connection');
+  return client;
+}
+
+/** Every answer meanwhile is 503 or one of the codes that are right by now. */
+async function answersOnly(instance: Instance, key: string, ...codes: string[]): Promise<void> {
+  const attempt = async () => {
+    const { status, body } = await verify(instance, key);
+    if (status === 503) return false;
+    expect(codes).toContain(body.code);
+    return true;
+  };
+  await expect.poll(attempt, BACK).toBe(true);
+}
+
+it('a revoke in a transaction id that a crashed Postgres hands out again is noticed', {
+  ...DEADLINE,
+}, async () => {
+  // Nothing may be written behind the commits, or the ids of the lost transactions survive.
+  const server = await startPrivatePostgres({ wal_writer_delay: '10s', autovacuum: 'off' });
+  const instance = await launch(server.url);
+  onTestFinished(instance.stop);
+  const [lost, revoked] = [await createKey(instance), await createKey(instance)];
+  const client = await connect(server.url);
+  await client.query('checkpoint');
+  await client.query('begin');
+  await client.query('update keys set revoked_at = now() where id = $1', [lost.id]);
+  const { rows } = await client.query('select pg_backend_pid() as pid');
+  const other = await connect(server.url);
+  let newest = 0;
+  for (let i = 0; i < 20; i++) {
+    await other.query('begin');
+    newest = await xid(other);
+    await other.query('rollback');
+  }
+  for (const { key } of [lost, revoked]) expect(await verdict(instance, key)).toBe('VALID');
+
+  const ended = new Promise((resolve) => client.once('end', resolve));
+  process.kill(rows[0].pid, 'SIGKILL');
+  await ended;
+  const after = await reconnect(server.url);
+  await after.query('begin');
+  await after.query('update keys set revoked_at = now() where id = $1', [revoked.id]);
+  const reused = await xid(after);
+  await after.query('commit');
+  expect(reused).toBeLessThanOrEqual(newest);
+
+  await answersOnly(instance, revoked.key, 'REVOKED');
+  await answersOnly(instance, lost.key, 'VALID');
+});
+
+it('a restart of Postgres resets: what was changed while nobody could be asked is noticed', {
+  ...DEADLINE,
+}, async () => {
+  const server = await startPrivatePostgres();
+  const instance = await launch(server.url);
+  onTestFinished(instance.stop);
+  const { id, key } = await createKey(instance);
+  expect(await verdict(instance, key)).toBe('VALID');
+  await server.stop();
+  expect((await verify(instance, key)).status).toBe(503);
+  await server.start();
+  const client = await reconnect(server.url);
+  await client.query('update keys set enabled = false where id = $1', [id]);
+  await answersOnly(instance, key, 'DISABLED');
+});
+
+it('a replica is refused, also by who knew it as the primary', { ...DEADLINE }, async () => {
+  const server = await startPrivatePostgres();
+  const { database, fence } = await startEngine(server.url);
+  onTestFinished(() => database.close());
+  await server.stop();
+  await server.startAsReplica();
+  const client = await reconnect(server.url);
+  const { rows } = await client.query('select pg_is_in_recovery() as replica');
+  expect(rows).toEqual([{ replica: true }]);
+  const refusal = () =>
+    fence.pass().then(
+      () => 'passed',
+      (error: unknown) => String(error),
+    );
+  await expect.poll(refusal, BACK).toContain('is a replica');
+  await expect(startEngine(server.url)).rejects.toMatchObject({ name: 'UnavailableError' });
+});

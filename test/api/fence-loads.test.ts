@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Engine, startEngine } from '../support/engine.ts';
+import { insertKey } from '../support/sql-keys.ts';
+
+let database: TestDatabase;
+let engine: Engine;
+let client: pg.Client;
+let ref: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  return database.drop;
+});
+beforeEach(async () => {
+  client = await connect(database.url);
+  ref = randomBytes(8).toString('hex');
+  await insertKey(client, { id: `key_${ref}`, ref });
+  engine = await startEngine(database.url);
+});
+afterEach(() => engine.database.close());
+
+const revoke = () =>
+  client.query('update keys set revoked_at = now() where id = $1', [`key_${ref}`]);
+const isRevoked = async () => (await engine.states.get(ref))?.revoked;
+
+describe('a load that began before a revoke', () => {
+  it('may answer who asked before, and is not held once a fence has named the key', async () => {
+    const load = engine.database.hold('load_states', 'after');
+    const early = isRevoked();
+    await load.reached;
+    await revoke();
+    await engine.fence.pass();
+    load.open();
+    expect(await early).toBe(false);
+    expect(engine.states.size).toBe(0);
+    expect(await isRevoked()).toBe(true);
+  });
+
+  it('does not answer who asks after, also while it is still under way', async () => {
+    const load = engine.database.hold('load_states', 'after');
+    const early = isRevoked();
+    await load.reached;
+    await revoke();
+    const late = isRevoked();
+    expect(await late).toBe(true);
+    load.open();
+    expect(await early).toBe(false);
+    expect(await isRevoked()).toBe(true);
+  });
+
+  it('is evicted by the fence where it is held before that fence returns', async () => {
+    const load = engine.database.hold('load_states', 'after');
+    const early = isRevoked();
+    await load.reached;
+    await engine.fence.pass();
+    await revoke();
+    const fence = engine.database.hold('fence', 'after');
+    const late = isRevoked();
+    await fence.reached;
+    load.open();
+    expect(await early).toBe(false);
+    fence.open();
+    expect(await late).toBe(true);
+  });
+
+  it('is not held where its answer comes after that of the fence', async () => {
+    const load = engine.database.hold('load_states', 'after');
+    const early = isRevoked();
+    await load.reached;
+    const fence = engine.database.hold('fence', 'after');
+    const passing = engine.fence.pass();
+    await fence.reached;
+    await revoke();
+    fence.open();
+    await passing;
+    const next = engine.fence.pass();
+    await next;
+    load.open();
+    await early;
+    expect(engine.states.size).toBe(0);
+    expect(await isRevoked()).toBe(true);
+  });
+});
+
+describe('who asks during a fence', () => {
+  it('is not answered by it: it began before the question', async () => {
+    expect(await isRevoked()).toBe(false);
+    const fence = engine.database.hold('fence', 'after');
+    const passing = engine.fence.pass();
+    await fence.reached;
+    await revoke();
+    const late = isRevoked();
+    fence.open();
+    await passing;
+    expect(await late).toBe(true);
+  });
+
+  it('shares the next one with all who ask meanwhile', async () => {
+    await isRevoked();
+    const fence = engine.database.hold('fence', 'after');
+    const passing = engine.fence.pass();
+    await fence.reached;
+    const before = engine.fence.count;
+    const questions = Array.from({ length: 500 }, () => isRevoked());
+    fence.open();
+    await Promise.all([passing, ...questions]);
+    expect(engine.fence.count).toBe(before + 1);
+  });
+});
+
+describe('a reset', () => {
+  it('empties memory when the fence returns', async () => {
+    await isRevoked();
+    expect(engine.states.size).toBe(1);
+    await client.query('delete from incarnation');
+    await engine.fence.pass();
+    expect(engine.states.size).toBe(0);
+  });
+
+  it('discards the loads under way: their answer is asked for again', async () => {
+    const load = engine.database.hold('load_states', 'after');
+    const early = isRevoked();
+    await load.reached;
+    await revoke();
+    await client.query('delete from incarnation');
+    await engine.fence.pass();
+    load.open();
+    expect(await early).toBe(true);
+    expect(engine.states.loads).toBe(2);
+  });
+
+  it('does not hold what was read from another run of Postgres than the fence spoke to', async () => {
+    await engine.fence.pass();
+    await client.query('update incarnation set id = gen_random_uuid()');
+    const fence = engine.database.hold('fence', 'before');
+    const question = isRevoked();
+    await fence.reached;
+    await expect.poll(() => engine.states.loads).toBe(1);
+    expect(engine.states.size).toBe(0);
+    fence.open();
+    expect(await question).toBe(false);
+  });
+});
+
+it('what is absent is not held where a fence names its ref while it is read', async () => {
+  const unknown = randomBytes(8).toString('hex');
+  const load = engine.database.hold('load_states', 'after');
+  const early = engine.states.get(unknown);
+  await load.reached;
+  await insertKey(client, { id: `key_${unknown}`, ref: unknown });
+  await engine.fence.pass();
+  load.open();
+  expect(await early).toBeNull();
+  expect(await engine.states.get(unknown)).toMatchObject({ ref: unknown });
+});
+
+it('a change of its workspace or of everything keeps a load from being held as well', async () => {
+  for (const statement of [
+    `update workspaces set updated_at = now() where id = 'default'`,
+    `insert into change_feed (kind, id) values ('everything', '')`,
+  ]) {
+    const load = engine.database.hold('load_states', 'after');
+    const question = isRevoked();
+    await load.reached;
+    await client.query(statement);
+    await engine.fence.pass();
+    load.open();
+    expect(await question).toBe(false);
+  }
+  expect(engine.states.loads).toBeGreaterThanOrEqual(3);
+});
+
+it('a burst of unknown refs does not push held keys out of memory', async () => {
+  await isRevoked();
+  const unknown = Array.from({ length: 3000 }, (_, n) => `unknown-${n}`);
+  await Promise.all(unknown.map((name) => engine.states.get(name)));
+  const loads = engine.states.loads;
+  expect(await isRevoked()).toBe(false);
+  expect(engine.states.loads).toBe(loads);
+});

@@ -1,0 +1,164 @@
+import { sql } from 'drizzle-orm';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Database } from '../../src/db/database.ts';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
+import { type Instance, launch } from '../support/instance.ts';
+import { createKey, verdict, verify } from '../support/sql-keys.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+const BACK = { timeout: 20_000, interval: 20 };
+const CONNECTIONS_OF_VERIFICATION = 6;
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  return database.drop;
+});
+
+async function launchBehindProxy(): Promise<{ proxy: TcpProxy; instance: Instance }> {
+  const proxy = await TcpProxy.open(database.url);
+  const instance = await launch(proxy.url);
+  onTestFinished(instance.stop);
+  return { proxy, instance };
+}
+
+const comesBack = (instance: Instance, key: string) =>
+  expect.poll(() => verdict(instance, key), BACK).toBe('VALID');
+
+describe('while Postgres is away', () => {
+  it('a verification is answered 503 problem+json with Retry-After, known key or not', async () => {
+    const { proxy, instance } = await launchBehindProxy();
+    const [known, unknown] = [await createKey(instance), await createKey(instance)];
+    expect(await verdict(instance, known.key)).toBe('VALID');
+    proxy.cut();
+    for (const { key } of [known, unknown, known]) {
+      const answer = await verify(instance, key);
+      expect(answer.status).toBe(503);
+      expect(answer.headers['content-type']).toContain('application/problem+json');
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      expect(answer.body).toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+    }
+    proxy.restore();
+    await comesBack(instance, known.key);
+  });
+
+  it('a crowd is refused at once: few ask the database, and few connections are tried', async () => {
+    const { proxy, instance } = await launchBehindProxy();
+    const keys = await Promise.all(Array.from({ length: 20 }, () => createKey(instance)));
+    expect(await verdict(instance, keys[0]?.key ?? '')).toBe('VALID');
+    proxy.cut();
+    const { fence, states } = instance.service.inside;
+    await fence.pass().catch(() => undefined);
+    const before = { fences: fence.count, loads: states.loads, attempts: proxy.attempts };
+    const started = performance.now();
+    for (let round = 0; round < 10; round++) {
+      const answers = await Promise.all(keys.map(({ key }) => verify(instance, key)));
+      for (const { status } of answers) expect(status).toBe(503);
+    }
+    // One try in a tenth of a second, each with a load beside it.
+    const tries = Math.ceil((performance.now() - started) / 100) + 1;
+    expect(fence.count - before.fences).toBeLessThanOrEqual(tries);
+    expect(states.loads - before.loads).toBeLessThanOrEqual(tries);
+    expect(proxy.attempts - before.attempts).toBeLessThanOrEqual(2 * tries);
+    proxy.restore();
+    await comesBack(instance, keys[0]?.key ?? '');
+  });
+
+  it('a revoke that it acknowledges elsewhere is known as soon as it answers again', async () => {
+    const { proxy, instance } = await launchBehindProxy();
+    const { id, key } = await createKey(instance);
+    expect(await verdict(instance, key)).toBe('VALID');
+    proxy.cut();
+    const client = await connect(database.url);
+    await client.query('update keys set revoked_at = now() where id = $1', [id]);
+    expect((await verify(instance, key)).status).toBe(503);
+    proxy.restore();
+    await expect
+      .poll(async () => {
+        const { status, body } = await verify(instance, key);
+        if (status === 200) expect(body.code).toBe('REVOKED');
+        return status;
+      }, BACK)
+      .toBe(200);
+  });
+
+  it('counters wait, and are written once each when it is back', async () => {
+    const { proxy, instance } = await launchBehindProxy();
+    const { id, key } = await createKey(instance);
+    for (let i = 0; i < 5; i++) await verdict(instance, key);
+    proxy.cut();
+    for (let i = 0; i < 3; i++) {
+      await expect(instance.service.inside.flusher.flush()).rejects.toThrow();
+    }
+    proxy.restore();
+    await comesBack(instance, key);
+    await expect.poll(() => flushed(instance), BACK).toBe(true);
+    const answered = (await usageOf(instance, id)).byCode.VALID;
+    expect(answered).toBeGreaterThanOrEqual(6);
+    await verdict(instance, key);
+    await instance.service.inside.flusher.flush();
+    expect((await usageOf(instance, id)).total).toBe(answered + 1);
+  });
+});
+
+const flushed = (instance: Instance) =>
+  instance.service.inside.flusher.flush().then(
+    () => true,
+    () => false,
+  );
+
+async function usageOf(instance: Instance, id: string) {
+  return (await instance.call('GET', `/v1/keys/${id}/usage`)).body;
+}
+
+describe('a network that falls silent', () => {
+  it('refuses who asks after the first timeout at once, and loses no connection for good', async () => {
+    const { proxy, instance } = await launchBehindProxy();
+    const { key } = await createKey(instance);
+    expect(await verdict(instance, key)).toBe('VALID');
+    const own = instance.service.inside.database;
+    const write = () => own.dataOrm.transaction((tx) => tx.execute(sql`select pg_sleep(0.01)`));
+    await Promise.all(Array.from({ length: CONNECTIONS_OF_VERIFICATION }, write));
+    proxy.silence();
+    const writes = Array.from({ length: 2 * CONNECTIONS_OF_VERIFICATION }, write);
+    const [answer, ...outcomes] = await Promise.all([
+      verify(instance, key),
+      ...writes.map((write) => write.then(String, () => 'refused')),
+    ]);
+    expect(answer.status).toBe(503);
+    expect(new Set(outcomes)).toEqual(new Set(['refused']));
+    proxy.restore();
+    await comesBack(instance, key);
+    await Promise.all(Array.from({ length: 3 * CONNECTIONS_OF_VERIFICATION }, write));
+  });
+});
+
+describe('a connection that is lost within a transaction', () => {
+  it('fails that transaction alone, and resets', async () => {
+    const { database: own, fence, feed } = await startEngine(database.url);
+    onTestFinished(() => own.close());
+    const client = await connect(database.url);
+    const lost = own.orm.transaction(async (tx) => {
+      const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+      await client.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+      await expect.poll(() => fence.pass().then(() => feed.resets), BACK).toBeGreaterThan(1);
+      await tx.execute(sql`select 1`);
+    });
+    await expect(lost).rejects.toThrow();
+    expect((await own.orm.execute(sql`select 1 as one`)).rows).toEqual([{ one: 1 }]);
+  });
+
+  it('gives none back that is still within a transaction', async () => {
+    const proxy = await TcpProxy.open(database.url);
+    const own = new Database({ url: proxy.url, poolSize: 2, preparedStatements: true });
+    onTestFinished(() => own.close());
+    proxy.cutAfter('commit');
+    await expect(own.orm.transaction((tx) => tx.execute(sql`select 1`))).rejects.toThrow();
+    // Within a transaction, `now()` is older than the statement.
+    const isFresh = sql`select now() = statement_timestamp() as fresh`;
+    for (let i = 0; i < 4; i++)
+      expect((await own.orm.execute(isFresh)).rows).toEqual([{ fresh: true }]);
+  });
+});

@@ -1,0 +1,22 @@
+import type { Change, FenceListener } from '../../src/verification/fence.ts';
+
+/** Notes what fences name, in order. */
+export class FeedRecorder implements FenceListener {
+  #named: string[] = [];
+  resets = 0;
+
+  forget(changes: readonly Change[]): void {
+    this.#named.push(...changes.map(({ kind, id }) => `${kind} ${id}`.trim()));
+  }
+
+  reset(): void {
+    this.resets++;
+  }
+
+  /** What has been named since it was last asked, sorted. */
+  take(): string[] {
+    const named = this.#named.sort();
+    this.#named = [];
+    return named;
+  }
+}

@@ -1,0 +1,67 @@
+import type pg from 'pg';
+import { Database, type Statement } from '../../src/db/database.ts';
+
+/** Before a statement is sent to Postgres, or after its answer has come. */
+export type Point = 'before' | 'after';
+
+/** One statement held at one point. */
+export interface Gate {
+  /** Resolves when the statement has got there. */
+  reached: Promise<void>;
+  open: () => void;
+}
+
+interface WaitingGate extends Gate {
+  name: string;
+  point: Point;
+  arrive: () => void;
+  opened: Promise<void>;
+}
+
+/** The real database, with statements of the verification path held back as a test says. */
+export class GatedDatabase extends Database {
+  readonly #gates: WaitingGate[] = [];
+  /** Statements that Postgres is working on. */
+  running = 0;
+  /** Called where no gate is set; a schedule of its own can hold everything. */
+  pause: (name: string, point: Point) => Promise<void> = () => Promise.resolve();
+
+  static open(url: string): GatedDatabase {
+    return new GatedDatabase({ url, poolSize: 2, preparedStatements: true });
+  }
+
+  /** Holds the next statement of this name. */
+  hold(name: string, point: Point): Gate {
+    const reached = Promise.withResolvers<void>();
+    const opened = Promise.withResolvers<void>();
+    const gate = {
+      name,
+      point,
+      reached: reached.promise,
+      arrive: reached.resolve,
+      opened: opened.promise,
+      open: opened.resolve,
+    };
+    this.#gates.push(gate);
+    return gate;
+  }
+
+  override async query<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values: unknown[],
+  ): Promise<Row[]> {
+    await this.#pass(statement.name, 'before');
+    this.running++;
+    const rows = await super.query<Row>(statement, values).finally(() => this.running--);
+    await this.#pass(statement.name, 'after');
+    return rows;
+  }
+
+  #pass(name: string, point: Point): Promise<void> {
+    const index = this.#gates.findIndex((gate) => gate.name === name && gate.point === point);
+    const [gate] = index < 0 ? [] : this.#gates.splice(index, 1);
+    if (!gate) return this.pause(name, point);
+    gate.arrive();
+    return gate.opened;
+  }
+}

@@ -1,0 +1,43 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { startEmbeddedPostgres } from '../../src/db/embedded/postgres.ts';
+import { migrate } from '../../src/db/migrate.ts';
+
+/** A server of one test's own, to be crashed, stopped and started at will. */
+export interface PrivatePostgres {
+  url: string;
+  stop: () => Promise<void>;
+  /** After a stop, at the same URL. */
+  start: () => Promise<void>;
+  /** After a stop, as a standby that waits for a primary. */
+  startAsReplica: () => Promise<void>;
+}
+
+/** Migrated; removed when the test ends. */
+export async function startPrivatePostgres(
+  settings: Record<string, string> = {},
+): Promise<PrivatePostgres> {
+  const folder = await mkdtemp(join(tmpdir(), 'keyward-private-'));
+  const directory = join(folder, 'postgres');
+  const launch = () => startEmbeddedPostgres({ directory, durable: false, settings });
+  let server = await launch();
+  onTestFinished(async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+  const start = async () => {
+    server = await launch();
+  };
+  await migrate(server.url);
+  return {
+    url: server.url,
+    stop: () => server.stop(),
+    start,
+    startAsReplica: async () => {
+      await writeFile(join(directory, 'data', 'standby.signal'), '');
+      await start();
+    },
+  };
+}
