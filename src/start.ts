@@ -56,6 +56,8 @@ async function serve(config: Config, database: OpenDatabase, waiting: App, log: 
     if (err) log.fatal({ err }, 'stopping after an error that nothing handled');
     const code = await stop();
     resolve(err ? 1 : code);
+    // It ends the process with 0 unless this fails.
+    if (code !== 0) throw new Error('not all stopped cleanly');
   });
   database.lost.then(async () => {
     log.fatal('the embedded database ended unexpectedly');

@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { UsageBatch, UsageCounters } from './usage.counters.ts';
 
 const BATCH_COUNTERS = 5000;
+/** Between the attempts of a stop, which is the last chance: a restart of Postgres is waited out. */
+const STOP_PAUSES_MS = [50, 200, 800, 2000];
 
 /** Writes a batch in one transaction, once for each sequence number however often it is sent. */
 export type WriteUsage = (sequence: number, batch: UsageBatch) => Promise<void>;
@@ -28,13 +31,17 @@ export class UsageFlusher {
   }
 
   start(intervalMs: number): void {
-    this.#timer = setInterval(() => void this.#flushAndLog(), intervalMs);
+    this.#timer = setInterval(() => void this.#tick(), intervalMs);
   }
 
-  /** Stops the timer and writes what is left. Rejects where that fails. */
-  stop(): Promise<void> {
+  /** Stops the timer and writes what is left. Rejects where that fails again and again. */
+  async stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
+    for (const pause of STOP_PAUSES_MS) {
+      if (await this.#flushAndLog()) return;
+      await delay(pause);
+    }
     return this.flush();
   }
 
@@ -54,29 +61,36 @@ export class UsageFlusher {
     await this.#writeAll();
   }
 
+  /** What a failure left, then what is there now: not what comes meanwhile, or it would not end. */
   async #writeAll(): Promise<void> {
-    for (let batch = this.#freeze(); batch; batch = this.#freeze()) {
-      await this.#write(this.#sequence, batch);
-      this.#frozen = null;
-      this.#sequence++;
+    if (this.#frozen) await this.#writeFrozen(this.#frozen);
+    for (let left = this.#counters.size; left > 0; left -= BATCH_COUNTERS) {
+      await this.#writeFrozen(this.#counters.take(BATCH_COUNTERS));
     }
   }
 
-  #freeze(): UsageBatch | null {
-    if (!this.#frozen && this.#counters.size > 0)
-      this.#frozen = this.#counters.take(BATCH_COUNTERS);
-    return this.#frozen;
+  async #writeFrozen(batch: UsageBatch): Promise<void> {
+    this.#frozen = batch;
+    await this.#write(this.#sequence, batch);
+    this.#frozen = null;
+    this.#sequence++;
   }
 
   /** On the timer: a write that takes longer than the interval is not followed by a queue. */
-  async #flushAndLog(): Promise<void> {
+  async #tick(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
+    await this.#flushAndLog();
+    this.#ticking = false;
+  }
+
+  async #flushAndLog(): Promise<boolean> {
     try {
       await this.flush();
+      return true;
     } catch (err) {
       this.#log.warn({ err, waiting: this.#counters.size }, 'counters not written, will retry');
+      return false;
     }
-    this.#ticking = false;
   }
 }

@@ -48,11 +48,15 @@ export function effectsOf(history: readonly Entry[]): Effect[] {
   return effects;
 }
 
-/** In the order in which they were committed, as far as it is known. */
+/**
+ * In the order in which those of one workspace were committed, as far as it is known. No change is
+ * in force later than one that follows it in the log, so this is also the order of their ends.
+ */
 export function inOrder(effects: readonly Effect[]): Effect[] {
-  return effects.toSorted((a, b) =>
-    a.sequence !== null && b.sequence !== null ? a.sequence - b.sequence : a.end - b.end,
-  );
+  return effects.toSorted((a, b) => {
+    if (a.end !== b.end) return a.end < b.end ? -1 : 1;
+    return (a.sequence ?? 0) - (b.sequence ?? 0);
+  });
 }
 
 export function nameOf(requestId: string, action: string, target: string): string {

@@ -98,10 +98,12 @@ export class Model {
     for (const effect of key.effects) {
       const { call, time } = effect;
       const isRotation = call.op === 'rotate' || call.op === 'rotate-management';
-      if (!isCreation(effect) && !isRotation && call.op !== 'end-grace') continue;
+      // One that left no entry found no grace to end.
+      const endsGrace = call.op === 'end-grace' && effect.audit !== null;
+      if (!isCreation(effect) && !isRotation && !endsGrace) continue;
       retiring?.write(writeOf(effect, { is: 'retired' }));
       retiring = null;
-      if (call.op === 'end-grace') continue;
+      if (endsGrace) continue;
       const graceMs = (call.terms.graceSeconds ?? 0) * 1000;
       const until = [time[0] + graceMs, time[1] + graceMs] as const;
       current?.write(writeOf(effect, graceMs > 0 ? { is: 'retiring', until } : { is: 'retired' }));

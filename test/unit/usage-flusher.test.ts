@@ -1,0 +1,141 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { createLogger } from '../../src/http/request-log.ts';
+import { type UsageBatch, UsageCounters } from '../../src/usage/usage.counters.ts';
+import { UsageFlusher } from '../../src/usage/usage.flusher.ts';
+
+type Outcome = 'written' | 'lost' | 'unknown';
+
+/** Takes each batch once, as the database does; a write may fail before or after it took effect. */
+class Ledger {
+  total = 0;
+  #last = 0;
+  readonly sent: { sequence: number; batch: string }[] = [];
+  readonly outcomes: Outcome[] = [];
+  atOnce = 0;
+  most = 0;
+  hold: Promise<void> = Promise.resolve();
+
+  readonly write = async (sequence: number, batch: UsageBatch): Promise<void> => {
+    this.most = Math.max(this.most, ++this.atOnce);
+    this.sent.push({ sequence, batch: JSON.stringify(batch) });
+    await this.hold;
+    this.atOnce--;
+    const outcome = this.outcomes.shift() ?? 'written';
+    if (outcome === 'lost') throw new Error('connection lost');
+    if (sequence > this.#last) {
+      this.#last = sequence;
+      for (const { count } of batch.counts) this.total += count;
+    }
+    if (outcome === 'unknown') throw new Error('no answer to COMMIT');
+  };
+}
+
+function setUp(capacity = 100) {
+  const counters = new UsageCounters(capacity);
+  const ledger = new Ledger();
+  const flusher = new UsageFlusher(counters, ledger.write, createLogger('silent'));
+  const count = (ref = 'ref') => counters.count('key', ref, 'VALID', 0);
+  return { counters, ledger, flusher, count };
+}
+
+describe('a flush', () => {
+  it('of nothing writes nothing', async () => {
+    const { ledger, flusher } = setUp();
+    await flusher.flush();
+    expect(ledger.sent).toEqual([]);
+  });
+
+  it('that failed is sent again as it was, and newer counts follow under the next number', async () => {
+    const { ledger, flusher, count } = setUp();
+    ledger.outcomes.push('unknown', 'lost');
+    count();
+    await expect(flusher.flush()).rejects.toThrow('no answer');
+    count();
+    await expect(flusher.flush()).rejects.toThrow('lost');
+    count();
+    await flusher.flush();
+    expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 1, 1, 2]);
+    const [first, second, third] = ledger.sent;
+    expect(second).toEqual(first);
+    expect(third).toEqual(first);
+    expect(ledger.total).toBe(3);
+  });
+
+  it('never runs twice at once, and ends after what was counted before it is written', async () => {
+    const { ledger, flusher, count } = setUp();
+    const held = Promise.withResolvers<void>();
+    ledger.hold = held.promise;
+    count();
+    const first = flusher.flush();
+    await vi.waitFor(() => expect(ledger.sent).toHaveLength(1));
+    count();
+    const second = Promise.all([flusher.flush(), flusher.flush()]);
+    held.resolve();
+    await first;
+    await second;
+    expect(ledger).toMatchObject({ most: 1, total: 2 });
+    expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 2]);
+  });
+
+  it('fails its own callers alone: who comes during one that fails gets the outcome of the next', async () => {
+    const { ledger, flusher, count } = setUp();
+    const held = Promise.withResolvers<void>();
+    ledger.hold = held.promise;
+    ledger.outcomes.push('lost');
+    count();
+    const first = flusher.flush();
+    await vi.waitFor(() => expect(ledger.sent).toHaveLength(1));
+    const second = flusher.flush();
+    held.resolve();
+    await expect(first).rejects.toThrow('lost');
+    await second;
+    expect(ledger.total).toBe(1);
+  });
+});
+
+describe('a stop', () => {
+  it('writes everything, also where the connection is lost at that moment', async () => {
+    const { ledger, flusher, count } = setUp();
+    flusher.start(3_600_000);
+    for (let i = 0; i < 7; i++) count(`ref${i}`);
+    ledger.outcomes.push('lost', 'unknown');
+    await flusher.stop();
+    expect(ledger.total).toBe(7);
+  });
+
+  it('says so where nothing could be written', async () => {
+    const { ledger, flusher, count } = setUp();
+    count();
+    ledger.outcomes.push(...Array<Outcome>(20).fill('lost'));
+    await expect(flusher.stop()).rejects.toThrow('lost');
+  });
+});
+
+it('whatever fails how often and in whatever order, each count is written once', async () => {
+  const outcome = fc.constantFrom<Outcome>('written', 'lost', 'unknown');
+  const step = fc.oneof(fc.nat(5), fc.array(outcome, { maxLength: 3 }));
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const { ledger, flusher, count } = setUp();
+      const flushes: Promise<unknown>[] = [];
+      let counted = 0;
+      for (const next of steps) {
+        if (typeof next === 'number') {
+          count(`ref${next}`);
+          counted++;
+        } else {
+          ledger.outcomes.push(...next);
+          flushes.push(flusher.flush().catch(() => undefined));
+          if (next.length > 1) await Promise.all(flushes);
+          expect(ledger.total).toBeLessThanOrEqual(counted);
+        }
+      }
+      await Promise.all(flushes);
+      ledger.outcomes.length = 0;
+      await flusher.flush();
+      expect(ledger.total).toBe(counted);
+      expect(ledger.most).toBeLessThanOrEqual(1);
+    }),
+  );
+});
