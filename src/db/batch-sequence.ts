@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from './database.ts';
 import { batchSequences } from './schema.ts';
 
@@ -10,22 +10,18 @@ export interface BatchId {
 }
 
 /**
- * Advances a lane to this batch, by compare-and-set in the batch's own transaction. False where it
- * has been applied before: then a commit whose outcome was unknown did happen. A first attempt
- * that is still running holds the row, and the second waits for how it ends. A gap is no reason to
- * refuse: a database that lost its last commits, or was restored, is behind its instances.
+ * Advances a lane to this batch, by compare-and-set within the batch's own statement. Returns no row
+ * where it has been applied before: then a commit whose outcome was unknown did happen. A first
+ * attempt that is still running holds the row, and the second waits for how it ends. A gap is no
+ * reason to refuse: a database that lost its last commits, or was restored, is behind its instances.
  */
-export async function claimBatch(tx: Transaction, batch: BatchId): Promise<boolean> {
-  const claimed = await tx
-    .insert(batchSequences)
-    .values(batch)
-    .onConflictDoUpdate({
-      target: [batchSequences.instance, batchSequences.lane],
-      set: { sequence: sql`excluded.sequence`, updatedAt: sql`now()` },
-      setWhere: sql`${batchSequences.sequence} < excluded.sequence`,
-    })
-    .returning({ sequence: batchSequences.sequence });
-  return claimed.length === 1;
+export function claim({ instance, lane, sequence }: BatchId): SQL {
+  return sql`
+    insert into batch_sequences (instance, lane, sequence) values (${instance}, ${lane}, ${sequence})
+    on conflict (instance, lane)
+    do update set sequence = excluded.sequence, updated_at = now()
+    where batch_sequences.sequence < excluded.sequence
+    returning sequence`;
 }
 
 /** Forgets lanes of instances that have long ended. */

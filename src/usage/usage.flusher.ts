@@ -17,6 +17,7 @@ export class UsageFlusher {
   readonly #counters: UsageCounters;
   readonly #write: WriteUsage;
   readonly #log: Logger;
+  readonly #stopPausesMs: readonly number[];
   #frozen: UsageBatch | null = null;
   #sequence = 1;
   #current: Promise<void> | null = null;
@@ -24,10 +25,16 @@ export class UsageFlusher {
   #ticking = false;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(counters: UsageCounters, write: WriteUsage, log: Logger) {
+  constructor(
+    counters: UsageCounters,
+    write: WriteUsage,
+    log: Logger,
+    stopPausesMs: readonly number[] = STOP_PAUSES_MS,
+  ) {
     this.#counters = counters;
     this.#write = write;
     this.#log = log;
+    this.#stopPausesMs = stopPausesMs;
   }
 
   start(intervalMs: number): void {
@@ -38,7 +45,7 @@ export class UsageFlusher {
   async stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
-    for (const pause of STOP_PAUSES_MS) {
+    for (const pause of this.#stopPausesMs) {
       if (await this.#flushAndLog()) return;
       await delay(pause);
     }

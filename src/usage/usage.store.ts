@@ -1,73 +1,58 @@
 import { and, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
-import { type BatchId, claimBatch } from '../db/batch-sequence.ts';
-import type { Orm, Transaction } from '../db/database.ts';
-import { keys, keyUsage, secrets, secretUsage, usageHourly, usageUnmatched } from '../db/schema.ts';
+import { type BatchId, claim } from '../db/batch-sequence.ts';
+import type { Orm } from '../db/database.ts';
+import { keys, secrets, usageHourly } from '../db/schema.ts';
 import type { UnmatchedCount, UsageBatch, UsageCount } from './usage.counters.ts';
 
-/** Writes one frozen batch: four set-based upserts in one transaction. */
+/**
+ * Writes one frozen batch: one statement, so one transaction and one round trip. All of it hangs
+ * on claiming the batch's number. Rows are sorted, so that two instances lock them in one order.
+ */
 export async function writeUsage(orm: Orm, id: BatchId, batch: UsageBatch): Promise<void> {
-  await orm.transaction(async (tx) => {
-    if (!(await claimBatch(tx, id))) return;
-    if (batch.counts.length > 0) await upsertCounts(tx, batch.counts);
-    if (batch.unmatched.length > 0) await upsertUnmatched(tx, batch.unmatched);
-  });
+  await orm.execute(sql`
+    with claimed as (${claim(id)}),
+         counted as (select c.* from claimed, ${countRows(batch.counts)}),
+         unmatched as (select u.* from claimed, ${unmatchedRows(batch.unmatched)}),
+         hourly as (
+           insert into usage_hourly (key_id, hour, secret_ref, code, count)
+           select key_id, to_timestamp(hour / 1000), secret_ref, code, count
+             from counted order by 1, 2, 3, 4
+           on conflict (key_id, hour, secret_ref, code)
+           do update set count = usage_hourly.count + excluded.count),
+         by_key as (${addTotals(sql`key_usage`, sql`key_id`)}),
+         by_secret as (${addTotals(sql`secret_usage`, sql`secret_ref`)})
+    insert into usage_unmatched (workspace_id, hour, count)
+    select workspace_id, to_timestamp(hour / 1000), count from unmatched order by 1, 2
+    on conflict (workspace_id, hour)
+    do update set count = usage_unmatched.count + excluded.count`);
 }
 
-async function upsertCounts(tx: Transaction, counts: readonly UsageCount[]): Promise<void> {
-  const rows = sql`unnest(
+function countRows(counts: readonly UsageCount[]): SQL {
+  return sql`unnest(
     ${column(counts, (c) => c.keyId)}::text[], ${column(counts, (c) => c.secretRef)}::text[],
     ${column(counts, (c) => c.code)}::text[], ${column(counts, (c) => c.hour)}::float8[],
     ${column(counts, (c) => c.count)}::bigint[], ${column(counts, (c) => c.lastAt)}::float8[]
-  ) as batch (key_id, secret_ref, code, hour, count, last_at)`;
-  await tx
-    .insert(usageHourly)
-    .select(
-      sql`select key_id, to_timestamp(hour / 1000), secret_ref, code, count from ${rows} order by 1, 2, 3, 4`,
-    )
-    .onConflictDoUpdate({
-      target: [usageHourly.keyId, usageHourly.hour, usageHourly.secretRef, usageHourly.code],
-      set: { count: sql`${usageHourly.count} + excluded.count` },
-    });
-  await tx
-    .insert(keyUsage)
-    .select(totalsBy(sql`key_id`, rows))
-    .onConflictDoUpdate({ target: keyUsage.keyId, set: addTotals(sql`key_usage`) });
-  await tx
-    .insert(secretUsage)
-    .select(totalsBy(sql`secret_ref`, rows))
-    .onConflictDoUpdate({ target: secretUsage.secretRef, set: addTotals(sql`secret_usage`) });
+  ) as c (key_id, secret_ref, code, hour, count, last_at)`;
 }
 
-/** Sorted, so that two instances lock the same rows in the same order. */
-function totalsBy(name: SQL, rows: SQL): SQL {
-  return sql`select ${name}, sum(count)::bigint,
-                    to_timestamp(max(last_at) filter (where code = 'VALID') / 1000),
-                    to_timestamp(max(last_at) filter (where code <> 'VALID') / 1000)
-               from ${rows} group by 1 order by 1`;
+function unmatchedRows(counts: readonly UnmatchedCount[]): SQL {
+  return sql`unnest(
+    ${column(counts, (c) => c.workspaceId)}::text[], ${column(counts, (c) => c.hour)}::float8[],
+    ${column(counts, (c) => c.count)}::bigint[]) as u (workspace_id, hour, count)`;
 }
 
 /** `greatest` passes over nulls. */
-function addTotals(table: SQL) {
-  return {
-    total: sql`${table}.total + excluded.total`,
-    lastUsedAt: sql`greatest(${table}.last_used_at, excluded.last_used_at)`,
-    lastDeniedAt: sql`greatest(${table}.last_denied_at, excluded.last_denied_at)`,
-  };
-}
-
-async function upsertUnmatched(tx: Transaction, counts: readonly UnmatchedCount[]): Promise<void> {
-  await tx
-    .insert(usageUnmatched)
-    .select(
-      sql`select workspace_id, to_timestamp(hour / 1000), count from unnest(
-        ${column(counts, (c) => c.workspaceId)}::text[], ${column(counts, (c) => c.hour)}::float8[],
-        ${column(counts, (c) => c.count)}::bigint[]) as batch (workspace_id, hour, count)
-        order by 1, 2`,
-    )
-    .onConflictDoUpdate({
-      target: [usageUnmatched.workspaceId, usageUnmatched.hour],
-      set: { count: sql`${usageUnmatched.count} + excluded.count` },
-    });
+function addTotals(table: SQL, name: SQL): SQL {
+  return sql`
+    insert into ${table} (${name}, total, last_used_at, last_denied_at)
+    select ${name}, sum(count)::bigint,
+           to_timestamp(max(last_at) filter (where code = 'VALID') / 1000),
+           to_timestamp(max(last_at) filter (where code <> 'VALID') / 1000)
+      from counted group by 1 order by 1
+    on conflict (${name}) do update set
+      total = ${table}.total + excluded.total,
+      last_used_at = greatest(${table}.last_used_at, excluded.last_used_at),
+      last_denied_at = greatest(${table}.last_denied_at, excluded.last_denied_at)`;
 }
 
 function column<Row, Value>(rows: readonly Row[], value: (row: Row) => Value) {
