@@ -36,10 +36,15 @@ interface RunningProgram extends Program {
 export interface Launch {
   words?: string[];
   uid?: number;
+  /** Takes what ends it for good; by default the test does so. */
+  whenOver?: (end: () => Promise<void>) => void;
 }
 
 /** Starts the real program with these settings alone; whatever is left of it ends with the test. */
-export function launchProgram(settings: Settings, { words = [], uid }: Launch = {}): Program {
+export function launchProgram(
+  settings: Settings,
+  { words = [], uid, whenOver = onTestFinished }: Launch = {},
+): Program {
   const child = spawn(process.execPath, [MAIN, ...words], {
     cwd: '/',
     env: { PATH: process.env.PATH, ...CHEAP, ...settings },
@@ -58,7 +63,7 @@ export function launchProgram(settings: Settings, { words = [], uid }: Launch = 
       return ended;
     },
   };
-  onTestFinished(() => stopForGood(program, settings.KEYWARD_DATA_DIR));
+  whenOver(() => stopForGood(program, settings.KEYWARD_DATA_DIR));
   return program;
 }
 
