@@ -65,7 +65,7 @@ export class StateLoader {
   readonly #database: Database;
   readonly #remember: (loaded: Loaded) => void;
   readonly #flights = new Set<Flight>();
-  readonly #coalescer = new Coalescer<string, Loaded>({
+  readonly #coalescer = new Coalescer<string, Loaded | Error>({
     run: (refs) => this.#load(refs),
     maxInFlight: 2,
     maxBatch: 500,
@@ -83,8 +83,10 @@ export class StateLoader {
     return this.#count;
   }
 
-  load(ref: string): Promise<Loaded> {
-    return this.#coalescer.add(ref);
+  async load(ref: string): Promise<Loaded> {
+    const answer = await this.#coalescer.add(ref);
+    if (answer instanceof Error) throw answer;
+    return answer;
   }
 
   /** What is named while a load is under way may be answered to those who asked, never remembered. */
@@ -96,22 +98,23 @@ export class StateLoader {
     for (const flight of this.#flights) flight.discarded = true;
   }
 
-  async #load(refs: readonly string[]): Promise<Loaded[]> {
+  async #load(refs: readonly string[]): Promise<(Loaded | Error)[]> {
     const flight = new Flight();
     this.#flights.add(flight);
     this.#count++;
     try {
       const rows = await this.#database.query<StateRow>(LOAD, [[...new Set(refs)]]);
-      const loaded = new Map(rows.map((row) => [row.ref, this.#receive(row, flight)]));
-      return refs.map((ref) => answerFor(ref, loaded));
+      const answers = new Map(rows.map((row) => [row.ref, this.#receive(row, flight)]));
+      return refs.map((ref) => answers.get(ref) ?? new Error('a load answers each ref'));
     } finally {
       this.#flights.delete(flight);
     }
   }
 
-  #receive(row: StateRow, flight: Flight): Loaded {
+  #receive(row: StateRow, flight: Flight): Loaded | Error {
     const { ref, incarnation } = row;
-    const state = stateOf(row);
+    const state = readState(row);
+    if (state instanceof Error) return state;
     const loaded = { ref, state, incarnation, discarded: flight.discarded };
     // A secret without its key (someone is half way through writing them) is not remembered.
     const isWhole = state !== null || !row.has_secret;
@@ -120,8 +123,11 @@ export class StateLoader {
   }
 }
 
-function answerFor(ref: string, loaded: ReadonlyMap<string, Loaded>): Loaded {
-  const answer = loaded.get(ref);
-  if (!answer) throw new Error('a load answers each ref');
-  return answer;
+/** A row that is not understood fails those who asked for it, not those who asked beside them. */
+function readState(row: StateRow): SecretState | Error | null {
+  try {
+    return stateOf(row);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }

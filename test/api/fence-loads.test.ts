@@ -173,6 +173,17 @@ it('a change of its workspace or of everything keeps a load from being held as w
   expect(engine.states.loads).toBeGreaterThanOrEqual(3);
 });
 
+it('a row that nobody understands fails who asked for it, not who asked beside', async () => {
+  const broken = randomBytes(8).toString('hex');
+  await insertKey(client, { id: `key_${broken}`, ref: broken });
+  const spoil = `update keys set allowed_ips = '{nowhere}' where id = $1`;
+  await client.query(spoil, [`key_${broken}`]);
+  const [failed, answered] = await Promise.allSettled([engine.states.get(broken), isRevoked()]);
+  expect(engine.states.loads).toBe(1);
+  expect(failed.status).toBe('rejected');
+  expect(answered).toMatchObject({ status: 'fulfilled', value: false });
+});
+
 it('a burst of unknown refs does not push held keys out of memory', async () => {
   await isRevoked();
   const unknown = Array.from({ length: 3000 }, (_, n) => `unknown-${n}`);

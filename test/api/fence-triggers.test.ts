@@ -88,7 +88,7 @@ describe.for(['origin', 'replica'])('hand-written SQL in the role %s', (role) =>
     expect(await verdicts(key)).toEqual(['NOT_FOUND', 'NOT_FOUND']);
     expect(first.service.inside.states.loads).toBe(loads);
     await client.query(`set session_replication_role = ${role}`);
-    const hash = await first.service.inside.hasher.hash(key);
+    const hash = await first.service.inside.hasher.hash(key, 'issuance');
     await insertKey(client, { id: `key_${ref}`, ref, hash });
     expect(await verdicts(key)).toEqual(['VALID', 'VALID']);
   });

@@ -8,7 +8,7 @@ export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   #isCut = false;
   #isSilent = false;
-  #swallowed: Buffer | null = null;
+  #cutAt: { text: Buffer; reaches: boolean } | null = null;
   /** Connections that were asked for. */
   attempts = 0;
 
@@ -54,7 +54,12 @@ export class TcpProxy {
 
   /** The next statement with this text reaches Postgres; instead of its answer the line is cut. */
   cutAfter(text: string): void {
-    this.#swallowed = Buffer.from(text);
+    this.#cutAt = { text: Buffer.from(text), reaches: true };
+  }
+
+  /** The next statement with this text never reaches Postgres: the line is cut. */
+  cutBefore(text: string): void {
+    this.#cutAt = { text: Buffer.from(text), reaches: false };
   }
 
   #carry(client: Socket): void {
@@ -66,11 +71,15 @@ export class TcpProxy {
     const server = this.#dial();
     let isLast = false;
     client.on('data', (data) => {
-      if (this.#swallowed && data.includes(this.#swallowed)) {
-        this.#swallowed = null;
-        isLast = true;
+      const cut = this.#cutAt;
+      if (!cut || !data.includes(cut.text)) {
+        server.write(data);
+        return;
       }
-      server.write(data);
+      this.#cutAt = null;
+      isLast = true;
+      if (cut.reaches) server.write(data);
+      else server.destroy();
     });
     server.on('data', (data) => {
       if (isLast) server.destroy();

@@ -34,7 +34,7 @@ class Ledger {
 function setUp(capacity = 100) {
   const counters = new UsageCounters(capacity);
   const ledger = new Ledger();
-  const flusher = new UsageFlusher(counters, ledger.write, createLogger('silent'));
+  const flusher = new UsageFlusher(counters, ledger.write, createLogger('silent'), [0, 0]);
   const count = (ref = 'ref') => counters.count('key', ref, 'VALID', 0);
   return { counters, ledger, flusher, count };
 }

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { UsageCounters } from '../../src/usage/usage.counters.ts';
+import { writeUsage } from '../../src/usage/usage.store.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { startEngine } from '../support/engine.ts';
+import { type Instance, launch } from '../support/instance.ts';
+import { createKey, verdict } from '../support/sql-keys.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
+
+let database: TestDatabase;
+let client: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = new pg.Client(database.url);
+  await client.connect();
+});
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+/** What Postgres holds of a key: in its hours, in its total, and in its secret's total. */
+async function written(id: string): Promise<number[]> {
+  const { rows } = await client.query(
+    `select (select coalesce(sum(count), 0)::int from usage_hourly where key_id = $1) as hours,
+            (select coalesce(sum(total), 0)::int from key_usage where key_id = $1) as total,
+            (select coalesce(sum(u.total), 0)::int from secret_usage u
+               join secrets s on s.ref = u.secret_ref where s.key_id = $1) as secrets`,
+    [id],
+  );
+  return [rows[0].hours, rows[0].total, rows[0].secrets];
+}
+
+/** What the statement that writes counters holds. */
+const WRITE = 'insert into usage_hourly';
+
+const thrice = (count: number) => [count, count, count];
+
+async function launched(url: string): Promise<Instance> {
+  const instance = await launch(url);
+  onTestFinished(instance.stop);
+  return instance;
+}
+
+async function verifyTimes(instance: Instance, key: string, times: number): Promise<void> {
+  for (let i = 0; i < times; i++) expect(await verdict(instance, key)).toBe('VALID');
+}
+
+describe('a flush that gets no answer', () => {
+  it('counts once where it took effect and is tried again, and what was counted meanwhile comes after it', async () => {
+    const proxy = await TcpProxy.open(database.url);
+    const instance = await launched(proxy.url);
+    const { flusher } = instance.service.inside;
+    const { id, key } = await createKey(instance);
+    await verifyTimes(instance, key, 3);
+    proxy.cutAfter(WRITE);
+    await expect(flusher.flush()).rejects.toThrow();
+    await expect.poll(() => written(id)).toEqual(thrice(3));
+    await verifyTimes(instance, key, 2);
+    await flusher.flush();
+    expect(await written(id)).toEqual(thrice(5));
+    await flusher.flush();
+    expect(await written(id)).toEqual(thrice(5));
+  });
+
+  it('counts once where it took none', async () => {
+    const proxy = await TcpProxy.open(database.url);
+    const instance = await launched(proxy.url);
+    const { id, key } = await createKey(instance);
+    await verifyTimes(instance, key, 3);
+    proxy.cutBefore(WRITE);
+    await expect(instance.service.inside.flusher.flush()).rejects.toThrow();
+    expect(await written(id)).toEqual(thrice(0));
+    await instance.service.inside.flusher.flush();
+    expect(await written(id)).toEqual(thrice(3));
+  });
+});
+
+describe('flushes', () => {
+  it('called at once on several instances write each count once', async () => {
+    const instances = [await launched(database.url), await launched(database.url)];
+    const [first] = instances;
+    if (!first) throw new Error('no instance');
+    const { id, key } = await createKey(first);
+    for (const instance of instances) await verifyTimes(instance, key, 4);
+    const flushes = instances.flatMap(({ service }) =>
+      Array.from({ length: 5 }, () => service.inside.flusher.flush()),
+    );
+    await Promise.all(flushes);
+    expect(await written(id)).toEqual(thrice(8));
+  });
+
+  it('go on after the database lost the last of them: no later count is taken for a repetition', async () => {
+    const instance = await launched(database.url);
+    const { flusher } = instance.service.inside;
+    const { id, key } = await createKey(instance);
+    for (let i = 0; i < 3; i++) {
+      await verifyTimes(instance, key, 1);
+      await flusher.flush();
+    }
+    // As after a failover to a server that had not got everything yet.
+    const lanes = `update batch_sequences set sequence = 1 where lane = 'usage' and sequence = 3`;
+    expect((await client.query(lanes)).rowCount).toBe(1);
+    await verifyTimes(instance, key, 2);
+    await flusher.flush();
+    expect(await written(id)).toEqual(thrice(5));
+  });
+
+  it('of a batch that was written before change nothing, whatever they hold', async () => {
+    const { database: own } = await startEngine(database.url);
+    onTestFinished(() => own.close());
+    const counters = new UsageCounters(10);
+    const lane = { instance: randomUUID(), lane: 'usage' };
+    const id = `key_${randomUUID()}`;
+    counters.count(id, 'ref', 'VALID', Date.now());
+    const batch = counters.take(10);
+    for (const sequence of [1, 1, 2, 1, 2]) {
+      await writeUsage(own.dataOrm, { ...lane, sequence }, batch);
+    }
+    expect((await written(id)).slice(0, 2)).toEqual([2, 2]);
+    await Promise.all(
+      Array.from({ length: 4 }, () => writeUsage(own.dataOrm, { ...lane, sequence: 3 }, batch)),
+    );
+    expect((await written(id)).slice(0, 2)).toEqual([3, 3]);
+  });
+});
+
+describe('a stop', () => {
+  it('writes everything that was answered', async () => {
+    const instance = await launch(database.url);
+    const { id, key } = await createKey(instance);
+    await verifyTimes(instance, key, 6);
+    expect(await written(id)).toEqual(thrice(0));
+    expect(await instance.service.stop()).toBe(true);
+    expect(await written(id)).toEqual(thrice(6));
+  });
+
+  it('writes everything also where its connections are lost at that moment', async () => {
+    const proxy = await TcpProxy.open(database.url);
+    const instance = await launch(proxy.url);
+    const { id, key } = await createKey(instance);
+    await verifyTimes(instance, key, 4);
+    proxy.cutAfter(WRITE);
+    expect(await instance.service.stop()).toBe(true);
+    expect(await written(id)).toEqual(thrice(4));
+  });
+});

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { Clock } from '../../src/lib/clock.ts';
+
+describe('the clock', () => {
+  it("is the database's, however wrong the system's own is", () => {
+    const clock = new Clock();
+    const reading = Date.UTC(2031, 4, 5);
+    clock.sync(reading);
+    expect(clock.now()).toBeGreaterThanOrEqual(reading);
+    expect(clock.now()).toBeLessThan(reading + 60_000);
+    clock.sync(reading - 86_400_000);
+    expect(clock.now()).toBeLessThan(reading);
+  });
+
+  it('never runs backwards between two readings', () => {
+    const clock = new Clock();
+    clock.sync(0);
+    const readings = Array.from({ length: 1000 }, () => clock.now());
+    expect(readings).toEqual([...readings].sort((a, b) => a - b));
+  });
+
+  it('is moved by its offset, at once and after each reading of the database', () => {
+    let offset = 0;
+    const clock = new Clock(() => offset);
+    clock.sync(1000);
+    offset = 3_600_000;
+    expect(clock.now()).toBeGreaterThanOrEqual(3_601_000);
+    clock.sync(2000);
+    expect(clock.now()).toBeGreaterThanOrEqual(3_602_000);
+  });
+
+  it('as a date is whole milliseconds, never ahead of now', () => {
+    const clock = new Clock();
+    clock.sync(1_900_000_000_000.9);
+    const date = clock.date().getTime();
+    expect(Number.isInteger(date)).toBe(true);
+    expect(date).toBeLessThanOrEqual(clock.now());
+  });
+});

@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Coalescer } from '../../src/lib/coalescer.ts';
+import { OverloadError } from '../../src/lib/overload.ts';
+
+const BOUNDS = { maxInFlight: 2, maxBatch: 3, maxWaiting: 5 };
+
+interface Call {
+  items: readonly number[];
+  answer: (results: readonly number[]) => void;
+  fail: (error: Error) => void;
+}
+
+/** A coalescer whose calls are answered by the test. */
+function heldCoalescer(bounds = BOUNDS) {
+  const calls: Call[] = [];
+  let inFlight = 0;
+  let mostInFlight = 0;
+  const run = (items: readonly number[]) => {
+    mostInFlight = Math.max(mostInFlight, ++inFlight);
+    const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
+    calls.push({ items, answer: resolve, fail: reject });
+    return promise.finally(() => inFlight--);
+  };
+  const coalescer = new Coalescer<number, number>({ run, ...bounds });
+  return { coalescer, calls, mostInFlight: () => mostInFlight };
+}
+
+const settle = () => new Promise((resolve) => setImmediate(resolve));
+const tenfold = (items: readonly number[]) => items.map((item) => item * 10);
+
+describe('a coalescer', () => {
+  it('sends together what arrives together, and gives each caller its own result', async () => {
+    const { coalescer, calls } = heldCoalescer();
+    const answers = [1, 2, 3].map((item) => coalescer.add(item));
+    await settle();
+    expect(calls.map(({ items }) => items)).toEqual([[1, 2, 3]]);
+    calls[0]?.answer([10, 20, 30]);
+    expect(await Promise.all(answers)).toEqual([10, 20, 30]);
+  });
+
+  it('never lets an item join a call that has begun', async () => {
+    const { coalescer, calls } = heldCoalescer();
+    const first = coalescer.add(1);
+    await settle();
+    const second = coalescer.add(1);
+    await settle();
+    expect(calls.map(({ items }) => items)).toEqual([[1], [1]]);
+    calls[1]?.answer([2]);
+    calls[0]?.answer([1]);
+    expect(await Promise.all([first, second])).toEqual([1, 2]);
+  });
+
+  it('has no more calls in flight than it may, and takes what waited in order', async () => {
+    const { coalescer, calls } = heldCoalescer();
+    const answers: Promise<number>[] = [];
+    for (const item of [1, 2]) {
+      answers.push(coalescer.add(item));
+      await settle();
+    }
+    const later = [3, 4, 5, 6, 7].map((item) => coalescer.add(item));
+    await settle();
+    expect(coalescer.waiting).toBe(5);
+    for (let i = 0; i < 4; i++) {
+      const call = calls[i];
+      call?.answer(tenfold(call.items));
+      await settle();
+    }
+    expect(calls.slice(-2).map(({ items }) => items)).toEqual([
+      [3, 4, 5],
+      [6, 7],
+    ]);
+    expect(await Promise.all([...answers, ...later])).toEqual([10, 20, 30, 40, 50, 60, 70]);
+  });
+
+  it('refuses what would wait beyond its bound, and nothing else', async () => {
+    const { coalescer, calls } = heldCoalescer({ maxInFlight: 1, maxBatch: 3, maxWaiting: 2 });
+    const begun = coalescer.add(0);
+    await settle();
+    const waiting = [coalescer.add(1), coalescer.add(2)];
+    await expect(coalescer.add(3)).rejects.toBeInstanceOf(OverloadError);
+    calls[0]?.answer([0]);
+    expect(await begun).toBe(0);
+    await settle();
+    const later = coalescer.add(4);
+    calls[1]?.answer([1, 2]);
+    await settle();
+    calls[2]?.answer([4]);
+    expect(await Promise.all([...waiting, later])).toEqual([1, 2, 4]);
+  });
+
+  it('a call that fails fails its own items alone', async () => {
+    const { coalescer, calls } = heldCoalescer();
+    const first = [coalescer.add(1), coalescer.add(2)];
+    await settle();
+    const second = coalescer.add(3);
+    await settle();
+    calls[0]?.fail(new Error('broken'));
+    calls[1]?.answer([30]);
+    for (const answer of first) await expect(answer).rejects.toThrow('broken');
+    expect(await second).toBe(30);
+  });
+
+  it('goes on after a call that throws, or that does not answer each item', async () => {
+    const outcomes = [
+      () => {
+        throw new Error('thrown');
+      },
+      async () => [],
+      async () => [1],
+    ];
+    const run = () => (outcomes.shift() ?? outcomes[0] ?? (async () => [1]))();
+    const coalescer = new Coalescer<number, number>({ run, ...BOUNDS });
+    await expect(coalescer.add(1)).rejects.toThrow('thrown');
+    await expect(coalescer.add(1)).rejects.toThrow('must answer each');
+    expect(await coalescer.add(1)).toBe(1);
+  });
+
+  it('answers everybody rightly, within all bounds, in any order of arrivals and answers', async () => {
+    const step = fc.oneof(fc.constant('add' as const), fc.nat(3));
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { coalescer, calls, mostInFlight } = heldCoalescer();
+        const open: Call[] = [];
+        const outcomes: Promise<boolean>[] = [];
+        let taken = 0;
+        const answerOne = async (which: number) => {
+          open.push(...calls.slice(taken));
+          taken = calls.length;
+          const [call] = open.splice(which % Math.max(1, open.length), 1);
+          call?.answer(tenfold(call.items));
+          await settle();
+        };
+        for (const [item, next] of steps.entries()) {
+          if (next !== 'add') await answerOne(next);
+          else if (coalescer.waiting < BOUNDS.maxWaiting) {
+            outcomes.push(coalescer.add(item).then((result) => result === item * 10));
+          } else await expect(coalescer.add(item)).rejects.toBeInstanceOf(OverloadError);
+        }
+        await settle();
+        while (taken < calls.length || open.length > 0) await answerOne(0);
+        expect(await Promise.all(outcomes)).toEqual(outcomes.map(() => true));
+        expect(mostInFlight()).toBeLessThanOrEqual(BOUNDS.maxInFlight);
+        for (const { items } of calls) expect(items.length).toBeLessThanOrEqual(BOUNDS.maxBatch);
+        const sent = calls.flatMap(({ items }) => items);
+        expect(sent).toEqual([...sent].sort((a, b) => a - b));
+      }),
+    );
+  });
+});
