@@ -1,5 +1,5 @@
 import { createSecretKey } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { readConfig } from '../src/config.ts';
@@ -106,6 +106,7 @@ async function main(): Promise<void> {
       onProgress: (made) => process.stderr.write(`\r${made} of ${keys} keys`),
     });
     const strings = sample.map(({ key }) => `${key}\n`).join('');
+    await rm(values.sample, { force: true });
     await writeFile(values.sample, strings, { mode: 0o600 });
     const seconds = (performance.now() - started) / 1000;
     const speed = Math.round(keys / seconds);

@@ -1,34 +1,38 @@
-import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import autocannon from 'autocannon';
+import type { LoadOptions, Measured } from './measure.ts';
 
-const CHILD = fileURLToPath(new URL('load-child.ts', import.meta.url));
-const run = promisify(execFile);
+/** A process of its own that sends the load, so that its work is not part of what is measured. */
+process.once('message', async (options: LoadOptions) => {
+  process.send?.(await measure(options));
+  process.disconnect();
+});
 
-export interface Load {
-  url: string;
-  authorization: string;
-  keys: readonly string[];
-  connections: number;
-  seconds: number;
-}
-
-export interface Measured {
-  requestsPerSecond: number;
-  p50Ms: number;
-  p99Ms: number;
-  /** Answers that were not 2xx, and errors of the connection. */
-  failed: number;
-}
-
-/** Verifies the keys in turn from a process of its own. */
-export async function load(wanted: Load): Promise<Measured> {
-  const file = join(tmpdir(), `keyward-load-${process.pid}.json`);
-  await writeFile(file, JSON.stringify(wanted), { mode: 0o600 });
-  const { stdout } = await run(process.execPath, [CHILD, file], { maxBuffer: 1e7 });
-  const measured: Measured = JSON.parse(stdout);
-  return measured;
+async function measure({ url, authorization, bodies, connections, seconds }: LoadOptions) {
+  const durations: number[] = [];
+  const refused: number[] = [];
+  const run = autocannon({
+    url: `${url}/v1/verify`,
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization },
+    requests: bodies.map((body) => ({ body })),
+    connections,
+    duration: seconds,
+  });
+  run.on('response', (_client, status, _bytes, durationMs) => {
+    durations.push(durationMs);
+    if (status !== 200) refused.push(status);
+  });
+  const started = performance.now();
+  await run;
+  const elapsedSeconds = (performance.now() - started) / 1000;
+  if (refused.length > 0) throw new Error(`${refused.length} answers of status ${refused[0]}`);
+  durations.sort((a, b) => a - b);
+  const percentile = (share: number) => durations[Math.floor(durations.length * share)] ?? 0;
+  const result: Measured = {
+    requests: durations.length,
+    requestsPerSecond: durations.length / elapsedSeconds,
+    p50Ms: percentile(0.5),
+    p99Ms: percentile(0.99),
+  };
+  return result;
 }

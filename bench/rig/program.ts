@@ -20,17 +20,20 @@ export interface Server {
 }
 
 /** Starts the real program with these settings. */
-export function startKeyward(settings: Record<string, string>): Promise<Server> {
-  return start(MAIN, { PORT: '0', LOG_LEVEL: 'info', ...settings });
+export function startKeyward(
+  settings: Record<string, string>,
+  nodeOptions: string[] = [],
+): Promise<Server> {
+  return start([...nodeOptions, MAIN], { PORT: '0', LOG_LEVEL: 'info', ...settings });
 }
 
 /** Starts the baseline: a Fastify route with the same request, that answers this text. */
 export function startNoop(answer: string): Promise<Server> {
-  return start(NOOP, { ANSWER: answer });
+  return start([NOOP], { ANSWER: answer });
 }
 
-async function start(script: string, settings: Record<string, string>): Promise<Server> {
-  const child = spawn(process.execPath, [script], {
+async function start(args: string[], settings: Record<string, string>): Promise<Server> {
+  const child = spawn(process.execPath, args, {
     env: { PATH: process.env.PATH, ...settings },
     // The log goes where a container's would: into a pipe that somebody reads.
     stdio: ['ignore', 'pipe', 'pipe'],

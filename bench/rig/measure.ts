@@ -12,6 +12,7 @@ export interface LoadOptions {
 }
 
 export interface Measured {
+  requests: number;
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
@@ -28,14 +29,4 @@ export async function measure(options: LoadOptions): Promise<Measured> {
   const [result]: Measured[] = await Promise.race([once(child, 'message'), ended]);
   if (!result) throw new Error('the load sent no result');
   return result;
-}
-
-/** Of several rounds, value by value. */
-export function medianOf(rounds: readonly Measured[]): Measured {
-  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? 0;
-  return {
-    requestsPerSecond: median(rounds.map(({ requestsPerSecond }) => requestsPerSecond)),
-    p50Ms: median(rounds.map(({ p50Ms }) => p50Ms)),
-    p99Ms: median(rounds.map(({ p99Ms }) => p99Ms)),
-  };
 }

@@ -1,0 +1,99 @@
+import pg from 'pg';
+import { pino } from 'pino';
+import { readConfig } from '../../src/config.ts';
+import { migrate } from '../../src/db/migrate.ts';
+import { createService, type Service } from '../../src/service.ts';
+import { type SampledKey, seedKeys } from '../seed.ts';
+
+const SECRET = 'secret-of-the-benchmark-0123456789abcdef';
+const ROOT_KEY = 'root-key-of-the-benchmark-0123456789abcdef';
+const SAMPLE = 600;
+const TABLES = ['keys', 'secrets', 'secret_proofs', 'key_usage', 'secret_usage', 'usage_hourly'];
+
+/** One Keyward on a database of its own, with so many keys. */
+export interface Installation {
+  keys: number;
+  service: Service;
+  client: pg.Client;
+  sample: SampledKey[];
+  seedSeconds: number;
+  call: (method: 'GET' | 'POST', url: string, body?: object) => Promise<string>;
+  close: () => Promise<void>;
+}
+
+export async function install(serverUrl: string, keys: number): Promise<Installation> {
+  const url = await createDatabase(serverUrl, `keys_${keys}`);
+  const started = performance.now();
+  const sample = await seedKeys(url, {
+    keys,
+    secret: SECRET,
+    sampleEvery: Math.max(1, Math.floor(keys / SAMPLE / 1.2)),
+    onProgress: (made) => process.stderr.write(`\r${made} of ${keys} keys`),
+  });
+  const seedSeconds = (performance.now() - started) / 1000;
+  process.stderr.write('\n');
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  // As autovacuum does in time.
+  await client.query('vacuum (analyze)');
+  const service = await startService(url);
+  return {
+    keys,
+    service,
+    client,
+    sample,
+    seedSeconds,
+    call: (method, path, body) => call(service, method, path, body),
+    close: async () => {
+      await client.end();
+      await service.stop();
+    },
+  };
+}
+
+async function createDatabase(serverUrl: string, name: string): Promise<string> {
+  const admin = new pg.Client({ connectionString: serverUrl });
+  await admin.connect();
+  await admin.query(`create database ${name}`);
+  await admin.end();
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  await migrate(url.href);
+  return url.href;
+}
+
+async function startService(databaseUrl: string): Promise<Service> {
+  const config = readConfig({
+    DATABASE_URL: databaseUrl,
+    KEYWARD_SECRET: SECRET,
+    KEYWARD_ROOT_KEY: ROOT_KEY,
+  });
+  const service = await createService({ config, databaseUrl, log: pino({ level: 'silent' }) });
+  await service.app.ready();
+  return service;
+}
+
+async function call(service: Service, method: 'GET' | 'POST', url: string, body?: object) {
+  const headers = { authorization: `Bearer ${ROOT_KEY}` };
+  const request =
+    body === undefined ? { method, url, headers } : { method, url, headers, payload: body };
+  const answer = await service.app.inject(request);
+  if (answer.statusCode !== 200) throw new Error(`${method} ${url}: ${answer.body}`);
+  return answer.body;
+}
+
+/** Bytes a key of each table, with its indexes. */
+export async function bytesPerKey({ client, keys }: Installation): Promise<Record<string, string>> {
+  const { rows } = await client.query<{ name: string; rows: string; indexes: string }>(
+    `select name, pg_table_size(name::regclass) as rows, pg_indexes_size(name::regclass) as indexes
+       from unnest($1::text[]) as name`,
+    [TABLES],
+  );
+  const each = (bytes: string) => Math.round(Number(bytes) / keys);
+  const shown = rows.map((row): [string, string] => [
+    row.name,
+    `${each(row.rows)} + ${each(row.indexes)} in indexes`,
+  ]);
+  const total = rows.reduce((sum, row) => sum + Number(row.rows) + Number(row.indexes), 0);
+  return { ...Object.fromEntries(shown), total: `${Math.round(total / keys)}` };
+}

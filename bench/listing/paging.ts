@@ -1,0 +1,72 @@
+import type { ListKeys } from '../../src/keys/keys.listing.schemas.ts';
+import { pageOfKeys } from '../../src/keys/keys.listing.ts';
+import type { Installation } from './installation.ts';
+
+const WORKSPACE = 'default';
+const FAR_PAGE = 100;
+const LARGEST_PAGE = 50;
+
+/** Which pages of a list are compared. */
+export interface Pages {
+  limit: number;
+  /** The hundredth, or the last where there are fewer. */
+  far: number;
+}
+
+/** Pages as long as they may be for the list to have a hundredth. */
+export async function choosePages(smallest: Installation, query: ListKeys): Promise<Pages> {
+  const found = (await statement(smallest, query, FAR_PAGE * LARGEST_PAGE)).length;
+  const limit = Math.min(LARGEST_PAGE, Math.max(1, Math.floor(found / FAR_PAGE)));
+  return { limit, far: Math.max(1, Math.min(FAR_PAGE, Math.ceil(found / limit))) };
+}
+
+/** The address of a page that is reached as callers reach it: cursor by cursor. */
+export async function addressOf(
+  installation: Installation,
+  query: ListKeys,
+  { limit, far }: Pages,
+): Promise<string> {
+  // As many keys on the way, on fewer pages.
+  const [steps, length] = far === FAR_PAGE ? [limit, FAR_PAGE - 1] : [far - 1, limit];
+  let cursor: string | null = null;
+  for (let step = 0; step < steps; step++) {
+    const page: { nextCursor: string | null } = JSON.parse(
+      await installation.call('GET', address(query, length, cursor)),
+    );
+    cursor = page.nextCursor;
+  }
+  return address(query, limit, cursor);
+}
+
+export function address(query: ListKeys, limit: number, cursor: string | null = null): string {
+  const pairs = Object.entries({ ...query, limit, ...(cursor !== null && { cursor }) });
+  const parameters = pairs.flatMap(([name, value]) =>
+    [value].flat().map((one): [string, string] => [name, String(one)]),
+  );
+  return `/v1/keys?${new URLSearchParams(parameters)}`;
+}
+
+/** How Postgres runs the first page. */
+export async function explain(
+  { client, ...installation }: Installation,
+  query: ListKeys,
+  limit: number,
+) {
+  const { sql, params } = statement({ client, ...installation }, query, limit + 1).toSQL();
+  const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+    `explain (analyze, buffers) ${sql}`,
+    params,
+  );
+  return rows.map((row) => row['QUERY PLAN']).join('\n');
+}
+
+/** The indexes of a plan that find the keys, not what hangs on them. */
+export function indexesOf(plan: string): string {
+  const named = plan.matchAll(/(?:using|Index Scan on) ((?:keys|secrets)_\w+)|(Seq Scan) on keys/g);
+  return [...new Set([...named].map(([, index, scan]) => index ?? scan))].join(', ') || 'none';
+}
+
+function statement({ service }: Installation, query: ListKeys, limit: number) {
+  const wish = { after: null, now: new Date(), limit };
+  return pageOfKeys(service.inside.database.orm, WORKSPACE, query, wish);
+}

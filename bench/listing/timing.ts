@@ -1,0 +1,21 @@
+/** Runs the tasks in turn, many times, and returns each one's median milliseconds. */
+export async function medians(rounds: number, tasks: readonly Task[]): Promise<number[]> {
+  const times = tasks.map((): number[] => []);
+  for (let round = -WARM_UP; round < rounds; round++) {
+    for (const [index, task] of tasks.entries()) {
+      const started = performance.now();
+      await task(round + WARM_UP);
+      if (round >= 0) times[index]?.push(performance.now() - started);
+    }
+  }
+  return times.map(median);
+}
+
+/** What is timed; it is told how often it ran before. */
+export type Task = (run: number) => Promise<unknown>;
+
+const WARM_UP = 3;
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
