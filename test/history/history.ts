@@ -2,7 +2,7 @@
  * The record of a run: one JSON object a line. Times are milliseconds of the recorder's monotonic
  * clock; `wall` is its wall clock at the start, for what ends by time.
  */
-export type Entry = Run | Verification | ChangeCall | Fault | Kill | Flush | Evidence;
+export type Entry = Run | Verification | ChangeCall | Fault | Ending | Flush | Evidence;
 
 export interface Run {
   type: 'run';
@@ -94,16 +94,20 @@ export interface ChangeCall extends Call {
 export interface Fault {
   type: 'fault';
   kind: string;
-  instance: number | null;
+  /** Whether it kept instances from the database. */
+  isOfDatabase: boolean;
+  instance: number;
   start: number;
   end: number;
 }
 
-/** A process that ended without a chance to flush. */
-export interface Kill {
-  type: 'kill';
+/** A process that ended: killed (-9), asked to (SIGTERM), or by itself, before it served or after. */
+export interface Ending {
+  type: 'ending';
   instance: number;
-  /** When the process that died had been started. */
+  how: 'killed' | 'asked' | 'at-start' | 'by-itself';
+  exitCode: number | null;
+  /** When that process had been started. */
   born: number;
   at: number;
 }
@@ -122,8 +126,7 @@ export type Evidence =
   | AuditEntry
   | { type: 'count'; ref: string; code: string; count: number }
   | { type: 'balance'; keyId: string; credits: number | null }
-  | { type: 'chain'; intact: boolean; said: string }
-  | { type: 'stop'; instance: number; exitCode: number | null };
+  | { type: 'chain'; intact: boolean; said: string };
 
 export interface AuditEntry {
   type: 'audit';

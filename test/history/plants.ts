@@ -113,7 +113,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
         put: 'return true;',
       },
     ],
-    faults: ['cutAtCommit', 'slowThenCut'],
+    faults: ['cutAtFlush', 'slowThenCut'],
   },
   'flush-dropped': {
     what: 'counters whose write failed are forgotten',

@@ -19,6 +19,7 @@ export function reportOf(history: readonly Entry[], violations: readonly Violati
     `counted        ${counted}`,
     `audit entries  ${history.filter(({ type }) => type === 'audit').length}`,
     `kill -9        ${windows.length}; could lose the last ${windows.map((ms) => Math.round(ms)).join(', ')} ms`,
+    `endings        ${tally(history.flatMap((e) => (e.type === 'ending' ? [`${e.how} ${e.exitCode}`] : [])))}`,
     '',
     violations.length === 0 ? 'no violation' : `${violations.length} VIOLATIONS`,
     ...violations

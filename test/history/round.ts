@@ -74,20 +74,20 @@ async function record(
     network.onFlush = (sequence) =>
       recorder.add({ type: 'flush', instance: number, sequence, at: performance.now() });
     const log = join(round.results, `instance-${number}.log`);
-    const instance = await Instance.make({ number, databaseUrl: network.url, main, log });
+    const instance = await Instance.make({ number, databaseUrl: network.url, main, log, recorder });
     cleanUps.push(() => instance.endForGood());
-    instance.start();
-    await instance.untilReady();
     networks.push(network);
     instances.push(instance);
   }
+  for (const instance of instances) instance.start();
+  await Promise.all(instances.map((instance) => instance.untilReady()));
   const world = new World(await readChecksumKey(postgres.url));
   const client = new Client(instances, recorder, world);
   const scene = { client, world, random: random.fork() };
   await makeWorkspaces(scene);
   const rig = { postgres, instances, networks, recorder, scene, random, turns: new Turns() };
   await letLoose(round, rig);
-  await stopAll(instances, recorder);
+  await stopAll(instances);
   for (const entry of await readEvidence(postgres)) recorder.add(entry);
 }
 
@@ -112,11 +112,10 @@ async function makeWorkspaces({ client, random }: Scene): Promise<void> {
 }
 
 /** A clean stop loses nothing. What is in flight from faults is over before. */
-async function stopAll(instances: readonly Instance[], recorder: Recorder): Promise<void> {
+async function stopAll(instances: readonly Instance[]): Promise<void> {
   await delay(500);
   for (const instance of instances) {
     await instance.untilReady();
-    const exitCode = await instance.end('SIGTERM');
-    recorder.add({ type: 'stop', instance: instance.number, exitCode });
+    await instance.end('SIGTERM');
   }
 }

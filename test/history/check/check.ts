@@ -1,4 +1,10 @@
-import { type Entry, isAnswered, type Verification, type Violation } from '../history.ts';
+import {
+  type Ending,
+  type Entry,
+  isAnswered,
+  type Verification,
+  type Violation,
+} from '../history.ts';
 import { checkCounting } from './counting.ts';
 import { checkFreshness } from './freshness.ts';
 import { Model } from './model.ts';
@@ -26,8 +32,8 @@ const CHANGES_MAY_ANSWER = new Set([200, 201, 204, 404, 409, 503]);
 function checkAnswers(history: readonly Entry[]): Violation[] {
   const violations: Violation[] = [];
   for (const entry of history) {
-    if (entry.type === 'stop' && entry.exitCode !== 0) {
-      const what = `instance ${entry.instance} ended with ${entry.exitCode} after SIGTERM`;
+    if (entry.type === 'ending' && isUnexpected(entry, history)) {
+      const what = `instance ${entry.instance} ended with ${entry.exitCode}, ${entry.how}`;
       violations.push({ promise: 'answers', what });
     }
     if ((entry.type !== 'verify' && entry.type !== 'change') || entry.status === null) continue;
@@ -44,4 +50,19 @@ function checkAnswers(history: readonly Entry[]): Violation[] {
     });
   }
   return violations;
+}
+
+/**
+ * While the database is away a stop may fail to write its counters and a start may give up; both say
+ * so by their exit code.
+ */
+const AFTERMATH_MS = 8000;
+
+function isUnexpected({ how, exitCode, at }: Ending, history: readonly Entry[]): boolean {
+  if (how === 'by-itself') return true;
+  if (how === 'killed' || exitCode === 0) return false;
+  return !history.some((entry) => {
+    if (entry.type !== 'fault' || !entry.isOfDatabase) return false;
+    return entry.start <= at && entry.end >= at - AFTERMATH_MS;
+  });
 }

@@ -1,15 +1,15 @@
 import {
+  type Ending,
   type Entry,
   type Flush,
   isAnswered,
-  type Kill,
   type Verification,
   type Violation,
 } from '../history.ts';
 
 /**
- * P3: what was counted lies between what was answered and what was sent. Only a kill -9 may lose
- * any, and only what its instance answered since the flush before its last committed one had come
+ * P3: what was counted lies between what was answered and what was sent. Only a process
+ * that did not end cleanly may lose any, and only what its instance answered since the flush before its last committed one had come
  * back: the last one was frozen after that, and holds all that was answered before.
  */
 export function checkCounting(history: readonly Entry[]): Violation[] {
@@ -83,8 +83,10 @@ interface LossWindow {
 
 export function lossWindows(history: readonly Entry[]): LossWindow[] {
   const flushes = history.filter((entry): entry is Flush => entry.type === 'flush');
-  const kills = history.filter((entry): entry is Kill => entry.type === 'kill');
-  return kills.map(({ instance, born, at }) => {
+  const unclean = history.filter(
+    (entry): entry is Ending => entry.type === 'ending' && entry.exitCode !== 0,
+  );
+  return unclean.map(({ instance, born, at }) => {
     const own = flushes.filter((f) => f.instance === instance && f.at > born && f.at <= at);
     const last = Math.max(0, ...own.map(({ sequence }) => sequence));
     const before = own.find(({ sequence }) => sequence === last - 1);

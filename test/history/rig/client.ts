@@ -1,6 +1,13 @@
 import { forgeKey } from '../../support/forged-key.ts';
-import type { Ask, ChangeCall, Operation, Terms, Verification } from '../history.ts';
-import { type Answer, type Instance, ROOT_KEY } from './instance.ts';
+import {
+  type Ask,
+  type ChangeCall,
+  isAcknowledged,
+  type Operation,
+  type Terms,
+  type Verification,
+} from '../history.ts';
+import { type Instance, ROOT_KEY } from './instance.ts';
 import type { Random } from './random.ts';
 import type { Recorder } from './recorder.ts';
 import type { HeldManagementKey, HeldString, World } from './world.ts';
@@ -57,7 +64,7 @@ export class Client {
     const code = call.status === 200 ? textOf(call.body.code) : null;
     const { body: _, ...times } = call;
     const entry: Verification = { type: 'verify', ...times, ref: string.ref, forged, ask, code };
-    this.#recorder.add(entry);
+    if (call.status !== UNSENT) this.#recorder.add(entry);
     return entry;
   }
 
@@ -73,11 +80,11 @@ export class Client {
       ...times,
       op,
       workspaceId,
-      targets: call.status !== null && call.status < 300 && named ? named : targets,
+      targets: isAcknowledged(call) && named ? named : targets,
       terms,
       newRef: newKey === null ? null : newKey.slice(-65, -49),
     };
-    this.#recorder.add(entry);
+    if (call.status !== UNSENT) this.#recorder.add(entry);
     return { status: call.status, body: answer };
   }
 
@@ -103,9 +110,7 @@ export class Client {
     const headers = { authorization: `Bearer ${as?.key ?? ROOT_KEY}`, 'x-request-id': id };
     const wall = Date.now();
     const start = performance.now();
-    const answer: Answer | null = await instance
-      .call(method, path, headers, body)
-      .catch(() => null);
+    const answer = await instance.call(method, path, headers, body).catch(asUnanswered);
     const end = performance.now();
     return {
       id,
@@ -113,11 +118,18 @@ export class Client {
       start,
       end,
       wall,
-      status: answer?.status ?? null,
+      status: answer.status,
       as: as?.ref ?? null,
-      body: fieldsOf(answer?.body),
+      body: fieldsOf(answer.body),
     };
   }
+}
+
+const UNSENT = 0;
+
+/** Where nobody listens nothing was sent, and nothing can have come of it. */
+function asUnanswered(error: Error & { code?: string }) {
+  return { status: error.code === 'ECONNREFUSED' ? UNSENT : null, body: null };
 }
 
 /** The ids that an answer says were changed; null where the call itself named them. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Scene } from './actions.ts';
 import type { Instance } from './instance.ts';
-import type { CutAt, Network } from './network.ts';
+import { CLAIM, type CutAt, type Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { Recorder } from './recorder.ts';
 import { reuseIds } from './reused-ids.ts';
@@ -32,18 +32,15 @@ export class Turns {
 
 export type Fault = (rig: Rig, instance: Instance, network: Network) => Promise<void>;
 
-const kill: Fault = async ({ recorder, random }, instance) => {
-  const { born } = instance;
+const kill: Fault = async ({ random }, instance) => {
   await instance.end('SIGKILL');
-  recorder.add({ type: 'kill', instance: instance.number, born, at: performance.now() });
   await delay(random.between(0, 600));
   instance.start();
   await instance.untilReady();
 };
 
-const restart: Fault = async ({ recorder }, instance) => {
-  const exitCode = await instance.end('SIGTERM');
-  recorder.add({ type: 'stop', instance: instance.number, exitCode });
+const restart: Fault = async (_rig, instance) => {
+  await instance.end('SIGTERM');
   instance.start();
   await instance.untilReady();
 };
@@ -118,7 +115,7 @@ const OF_DATABASE = {
   slowThenCut,
   cut,
   halfOpen,
-  cutAtCommit: cutAt('commit'),
+  cutAtFlush: cutAt(CLAIM),
   cutAtConsume: cutAt('consume_limits'),
   reuseIds,
 };
@@ -163,6 +160,7 @@ async function series(rig: Rig, faults: [string, Fault][], stop: AbortSignal): P
       throw new Error(`the fault ${kind} could not be made`, { cause });
     });
     const end = performance.now();
-    recorder.add({ type: 'fault', kind, instance: instance.number, start, end });
+    const isOfDatabase = kind in OF_DATABASE;
+    recorder.add({ type: 'fault', kind, isOfDatabase, instance: instance.number, start, end });
   }
 }

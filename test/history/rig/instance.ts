@@ -4,6 +4,8 @@ import { openSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Ending } from '../history.ts';
+import type { Recorder } from './recorder.ts';
 
 export const ROOT_KEY = 'root-key-of-the-history-checker-0000';
 export const SECRET = 'secret-of-the-history-checker-0000000';
@@ -20,6 +22,7 @@ interface InstanceOptions {
   databaseUrl: string;
   main: string;
   log: string;
+  recorder: Recorder;
 }
 
 /** One Keyward as a process, at the same port after each start. */
@@ -30,6 +33,8 @@ export class Instance {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   #child: ChildProcess | null = null;
   #isOver = false;
+  /** What an end of the process that runs now is due to. */
+  #how: Ending['how'] = 'at-start';
   /** When the process that runs now was started. */
   born = 0;
 
@@ -55,7 +60,8 @@ export class Instance {
 
   start(): void {
     if (this.#isOver) return;
-    const { databaseUrl, main, log } = this.#options;
+    const { databaseUrl, main, log, recorder } = this.#options;
+    this.#how = 'at-start';
     const file = openSync(log, 'a');
     this.born = performance.now();
     const child = spawn(process.execPath, [main], {
@@ -64,18 +70,20 @@ export class Instance {
       stdio: ['ignore', file, file],
     });
     this.#child = child;
-    child.once('exit', () => {
-      if (this.#child === child) this.#child = null;
+    child.once('exit', (exitCode) => {
+      this.#child = null;
+      const { number: instance, born } = this;
+      const at = performance.now();
+      recorder.add({ type: 'ending', instance, how: this.#how, exitCode, born, at });
     });
   }
 
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
-    const child = this.#child;
-    if (!child) return null;
-    const exit = once(child, 'exit');
-    child.kill(signal);
-    const [code] = await exit;
-    return typeof code === 'number' ? code : null;
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (!this.#child) return;
+    const exit = once(this.#child, 'exit');
+    this.#how = signal === 'SIGKILL' ? 'killed' : 'asked';
+    this.#child.kill(signal);
+    await exit;
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
@@ -86,8 +94,13 @@ export class Instance {
     const deadline = performance.now() + deadlineMs;
     for (;;) {
       const answer = await this.call('GET', '/readyz', {}, undefined, 2000).catch(() => null);
-      if (answer?.status === 200) return;
-      if (performance.now() > deadline || !this.isRunning) {
+      if (answer?.status === 200) {
+        this.#how = 'by-itself';
+        return;
+      }
+      // As whatever supervises a service would.
+      if (!this.isRunning) this.start();
+      if (performance.now() > deadline || this.#isOver) {
         throw new Error(`instance ${this.number} did not start; see ${this.#options.log}`);
       }
       await delay(50);

@@ -2,19 +2,21 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from './random.ts';
 
-/** Text of one statement; instead of its answer the line is cut. */
-export type CutAt = 'commit' | 'consume_limits';
+/** Text of a statement that writes counters or spends; instead of its answer the line is cut. */
+export type CutAt = typeof CLAIM | 'consume_limits';
 
-const CLAIM = 'insert into "batch_sequences"';
+export const CLAIM = 'insert into batch_sequences';
 /** Within the parameters of that statement: the lane, then the sequence, each with its length. */
 const SEQUENCE = /usage\W{4}(\d+)/;
-const COMMITTED = 'COMMIT\0';
+/** The statement was carried out, and the transaction that it was is over. */
+const WRITTEN = /INSERT 0 \d+.*Z\W{4}I$/s;
+const READY = /Z\W{4}[IE]$/;
 
 /** One connection between an instance and Postgres. */
 interface Line {
   client: Socket;
   server: Socket;
-  /** Of the counters whose transaction is under way on it. */
+  /** Of the counters that are being written on it. */
   sequence: number | null;
   isDoomed: boolean;
 }
@@ -125,7 +127,6 @@ export class Network {
     const text = data.toString('latin1');
     if (text.includes(CLAIM)) line.sequence = Number(SEQUENCE.exec(text)?.[1] ?? 0);
     if (this.#cutAt === null || !text.includes(this.#cutAt)) return;
-    if (this.#cutAt === 'commit' && line.sequence === null) return;
     this.#cutAt = null;
     line.isDoomed = true;
   }
@@ -133,8 +134,8 @@ export class Network {
   #seeAnswer(line: Line, data: Buffer): void {
     if (line.sequence === null || line.isDoomed) return;
     const text = data.toString('latin1');
-    if (text.includes(COMMITTED)) this.onFlush(line.sequence);
-    if (text.includes(COMMITTED) || text.includes('ROLLBACK\0')) line.sequence = null;
+    if (WRITTEN.test(text)) this.onFlush(line.sequence);
+    if (READY.test(text)) line.sequence = null;
   }
 }
 
