@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { sql } from 'drizzle-orm';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
-import { drizzle } from 'drizzle-orm/node-postgres';
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { sqlState } from './errors.ts';
@@ -11,6 +12,7 @@ const MIGRATIONS = {
 };
 const LOCK = 5_396_119;
 const OLDEST_VERSION = 14;
+const TURN_PAUSE_MS = 100;
 
 export class DatabaseVersionError extends Error {
   override name = 'DatabaseVersionError';
@@ -26,24 +28,39 @@ type Executor = Pick<ReturnType<typeof drizzle>, 'execute'>;
 /**
  * Brings the schema up to date. Where it is, nothing is asked that needs more rights than reading,
  * so that a service may run as a user who cannot change tables. Instances that start together
- * take turns: one transaction holds the advisory lock (so that it also works behind a transaction
- * pooler), another migrates.
+ * take turns.
  */
 export async function migrate(url: string): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5000 });
   pool.on('error', () => {});
+  // Also while it is in use: an error that nobody listens to would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}));
   try {
     const orm = drizzle(pool);
     await requireVersion(orm);
-    if ((await pendingMigrations(orm)) === 0) return;
-    await orm.transaction(async (lock) => {
-      await lock.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
-      const pending = await pendingMigrations(orm);
-      if (pending > 0) await runMigrations(orm, MIGRATIONS).catch(explainRights(pending));
-    });
+    while ((await pendingMigrations(orm)) > 0 && !(await migrateInTurn(orm))) {
+      await delay(TURN_PAUSE_MS);
+    }
   } finally {
     await pool.end();
   }
+}
+
+/**
+ * One transaction holds the advisory lock, so that it also works behind a transaction pooler, and
+ * another migrates. False where someone else has the lock: whoever waited for it in a transaction
+ * could hold the very connection of the pooler that the other one needs.
+ */
+function migrateInTurn(orm: NodePgDatabase): Promise<boolean> {
+  return orm.transaction(async (lock) => {
+    const { rows } = await lock.execute<{ taken: boolean }>(
+      sql`select pg_try_advisory_xact_lock(${LOCK}) as taken`,
+    );
+    if (!rows[0]?.taken) return false;
+    const pending = await pendingMigrations(orm);
+    if (pending > 0) await runMigrations(orm, MIGRATIONS).catch(explainRights(pending));
+    return true;
+  });
 }
 
 /** How many migrations this version brings; `/readyz` compares. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { Database, type Statement } from '../../src/db/database.ts';
+import { wayTo } from './instance.ts';
 
 /** Before a statement is sent to Postgres, or after its answer has come. */
 export type Point = 'before' | 'after';
@@ -27,7 +28,8 @@ export class GatedDatabase extends Database {
   pause: (name: string, point: Point) => Promise<void> = () => Promise.resolve();
 
   static open(url: string): GatedDatabase {
-    return new GatedDatabase({ url, poolSize: 2, preparedStatements: true });
+    const { databaseUrl, preparedStatements } = wayTo(url);
+    return new GatedDatabase({ url: databaseUrl, poolSize: 2, preparedStatements });
   }
 
   /** Holds the next statement of this name. */

@@ -1,11 +1,14 @@
 import type { TestProject } from 'vitest/node';
 import { prepareTemplate } from './database.ts';
+import { type PgBouncer, startPgBouncer } from './pgbouncer.ts';
 import { startTestPostgres } from './postgres-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** A superuser's connection to the server of this test run. */
     postgresUrl: string;
+    /** Where instances are to reach that server through one. */
+    pgbouncer: PgBouncer | null;
   }
 }
 
@@ -14,5 +17,10 @@ export default async function setup(project: TestProject) {
   const server = await startTestPostgres();
   await prepareTemplate(server.url);
   project.provide('postgresUrl', server.url);
-  return server.stop;
+  const front = process.env.KEYWARD_TEST_PGBOUNCER ? await startPgBouncer(server.url) : null;
+  project.provide('pgbouncer', front?.pgbouncer ?? null);
+  return async () => {
+    await front?.stop();
+    await server.stop();
+  };
 }

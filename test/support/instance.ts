@@ -1,8 +1,10 @@
 import { Writable } from 'node:stream';
 import type { LightMyRequestResponse } from 'fastify';
+import { inject } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/http/request-log.ts';
 import { createService, type Service } from '../../src/service.ts';
+import { throughPgBouncer } from './pgbouncer.ts';
 
 export const ROOT_KEY = 'root-key-of-the-tests-0123456789abcdef';
 export const TEST_SECRET = 'secret-of-the-tests-0123456789abcdef';
@@ -46,9 +48,10 @@ export async function launch(
     },
   });
   let offset = 0;
+  const way = wayTo(databaseUrl);
   const service = await createService({
-    config: { ...testConfig(databaseUrl), ...settings },
-    databaseUrl,
+    config: { ...testConfig(databaseUrl), ...way, ...settings },
+    databaseUrl: way.databaseUrl,
     log: createLogger('trace', sink),
     clockOffset: () => offset,
   });
@@ -64,6 +67,13 @@ export async function launch(
       await service.stop();
     },
   };
+}
+
+/** Straight to the database, or through the PgBouncer of this test run. */
+export function wayTo(databaseUrl: string) {
+  const pgbouncer = inject('pgbouncer');
+  const pooledUrl = pgbouncer && throughPgBouncer(databaseUrl, pgbouncer);
+  return { databaseUrl: pooledUrl ?? databaseUrl, preparedStatements: !pooledUrl };
 }
 
 /** Counters are flushed when a test says so, and argon2 is as cheap as it may be. */

@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { chooseRunner, type Runner } from '../../src/db/embedded/unprivileged.ts';
+import { freePort } from './program.ts';
+
+/** A real PgBouncer in front of the server of a test run. */
+export interface PgBouncer {
+  /** What it stands in front of: host, port and user. */
+  serverUrl: string;
+  port: number;
+}
+
+const READY_MS = 10_000;
+
+/**
+ * In transaction mode, with so many connections to each database for each user. PgBouncer refuses
+ * to run as root, as Postgres does.
+ */
+export async function startPgBouncer(serverUrl: string, poolSize = 10) {
+  const program = process.env.KEYWARD_TEST_PGBOUNCER ?? 'pgbouncer';
+  const folder = await mkdtemp(join(await realpath(tmpdir()), 'keyward-pgbouncer-'));
+  const runner = await chooseRunner(program, folder);
+  const port = await freePort();
+  await writeFile(join(folder, 'pgbouncer.ini'), settings(serverUrl, { port, folder, poolSize }));
+  await writeFile(join(folder, 'users.txt'), userLine(new URL(serverUrl)));
+  const child = run(runner, program, join(folder, 'pgbouncer.ini'));
+  const ended = once(child, 'close');
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  await untilItListens(child, port).catch(async (error) => {
+    await stop();
+    throw error;
+  });
+  const pgbouncer: PgBouncer = { serverUrl, port };
+  return { pgbouncer, stop };
+}
+
+/** The way through PgBouncer, for a database of its server; null for whatever is elsewhere. */
+export function throughPgBouncer(databaseUrl: string, { serverUrl, port }: PgBouncer) {
+  if (addressOf(databaseUrl) !== addressOf(serverUrl)) return null;
+  const url = new URL(databaseUrl);
+  url.searchParams.delete('host');
+  url.hostname = '127.0.0.1';
+  url.port = String(port);
+  return url.href;
+}
+
+/** Another role's password is not in PgBouncer's list of users: it asks the server for it. */
+function settings(
+  serverUrl: string,
+  { port, folder, poolSize }: { port: number; folder: string; poolSize: number },
+): string {
+  const { host, port: serverPort, user } = partsOf(serverUrl);
+  return `
+[databases]
+* = host=${host} port=${serverPort} auth_user=${user}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+pool_mode = transaction
+auth_type = scram-sha-256
+auth_file = ${join(folder, 'users.txt')}
+max_client_conn = 1000
+default_pool_size = ${poolSize}
+server_idle_timeout = 5
+server_login_retry = 0.1
+`;
+}
+
+function userLine({ username, password }: URL): string {
+  const quoted = (text: string) => `"${decodeURIComponent(text).replaceAll('"', '""')}"`;
+  return `${quoted(username)} ${quoted(password)}\n`;
+}
+
+function run({ prefix, account }: Runner, program: string, file: string): ChildProcess {
+  const [command = program, ...words] = [...prefix, program, '-q', file];
+  return spawn(command, words, { cwd: '/', stdio: ['ignore', 'ignore', 'inherit'], ...account });
+}
+
+async function untilItListens(child: ChildProcess, port: number): Promise<void> {
+  const deadline = performance.now() + READY_MS;
+  while (!(await answers(port))) {
+    if (child.exitCode !== null || performance.now() > deadline) {
+      throw new Error('pgbouncer did not start; see its log above');
+    }
+    await delay(20);
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  }).then((isOpen) => {
+    socket.destroy();
+    return isOpen === true;
+  });
+}
+
+function addressOf(databaseUrl: string): string {
+  const { host, port } = partsOf(databaseUrl);
+  return `${host}:${port}`;
+}
+
+/** The parameter `host` may name the folder of a unix socket, as libpq has it. */
+function partsOf(databaseUrl: string) {
+  const { hostname, port, searchParams, username } = new URL(databaseUrl);
+  const host = searchParams.get('host') ?? hostname;
+  return { host, port: port || '5432', user: decodeURIComponent(username) };
+}
