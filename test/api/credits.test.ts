@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance } from '../support/instance.ts';
-import { storm, usePair } from '../support/pair.ts';
+import { persist, storm, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 
 const DAY_MS = 86_400_000;
@@ -46,8 +46,9 @@ describe('credits', () => {
       instance.call('POST', '/v1/verify', { body: { key } }),
     );
     const changes = storm(pair, 30, (instance, index) =>
-      instance.call('POST', `/v1/keys/${id}/credits`, {
+      persist(instance, 'POST', `/v1/keys/${id}/credits`, {
         body: { operation: index % 3 === 0 ? 'subtract' : 'add', amount: 7 },
+        headers: { 'idempotency-key': `${id}-${index}` },
       }),
     );
     const spent = (await verifications).filter(({ body }) => body.code === 'VALID').length;

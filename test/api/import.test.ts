@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { type Answer, type Instance, launch } from '../support/instance.ts';
-import { putWorkspace, usePair } from '../support/pair.ts';
+import { persist, putWorkspace, storm, usePair } from '../support/pair.ts';
 import { verdict, verify } from '../support/sql-keys.ts';
 
 type Encoding = 'hex' | 'base64' | 'base64url';
@@ -14,8 +14,8 @@ const hashOf = (key: string, algorithm = 'sha256', encoding: Encoding = 'hex') =
 
 describe('imported keys', () => {
   const pair = usePair();
-  const importKeys = (keys: object[], more: object = {}, instance = pair.first) =>
-    instance.call('POST', '/v1/keys/import', { body: { keys, ...more } });
+  const importKeys = (keys: object[], more: object = {}) =>
+    pair.first.call('POST', '/v1/keys/import', { body: { keys, ...more } });
   const statuses = ({ body }: Answer) => body.results.map((one: { status: string }) => one.status);
   const importOne = async (key: string, more: object = {}): Promise<string> => {
     const { body } = await importKeys([{ name: key, hash: hashOf(key), ...more }]);
@@ -218,12 +218,12 @@ describe('imported keys', () => {
       name: `k${i}`,
       hash: hashOf(`both-${i}`, i % 2 === 0 ? 'sha256' : 'sha512'),
     }));
-    const answers = await Promise.all([
-      importKeys(items),
-      importKeys(items.toReversed(), {}, pair.second),
-      importKeys(items.toReversed()),
-      importKeys(items, {}, pair.second),
-    ]);
+    const answers = await storm(pair, 4, (instance, index) =>
+      persist(instance, 'POST', '/v1/keys/import', {
+        body: { keys: index < 2 ? items : items.toReversed() },
+        headers: { 'idempotency-key': `both-${index}` },
+      }),
+    );
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     const sum = (name: string) => answers.reduce((total, { body }) => total + body[name], 0);
     expect([sum('created'), sum('duplicates')]).toEqual([1000, 3000]);
