@@ -129,21 +129,3 @@ it('a transaction that is rolled back is never named', async () => {
   expect(await named()).toEqual([]);
   expect(await verdict(instance, key)).toBe('VALID');
 });
-
-it('a prepared transaction takes effect when it is committed, and is named then, once', async ({
-  skip,
-}) => {
-  const late = await connect(database.url);
-  const { rows } = await late.query('show max_prepared_transactions');
-  skip(rows[0].max_prepared_transactions === '0', 'the server allows no prepared transactions');
-  const { id, key } = await createKey(instance);
-  await named();
-  await late.query(`begin; ${revoke(id)}`);
-  await late.query(`prepare transaction '${id}'`);
-  expect(await named()).toEqual([]);
-  expect(await verdict(instance, key)).toBe('VALID');
-  await late.query(`commit prepared '${id}'`);
-  expect(await verdict(instance, key)).toBe('REVOKED');
-  expect(await named()).toEqual([`key ${id}`]);
-  expect(await named()).toEqual([]);
-});
