@@ -21,7 +21,7 @@ export function handleErrors(app: App): void {
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
 }
 
-export function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: Problem) {
+function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: Problem) {
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="keyward"');
   if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   return reply

@@ -40,7 +40,7 @@ export function newKeyRow(
 }
 
 /** The wished prefix, or the workspace's. */
-export function prefixOf({ prefix }: { prefix?: string }, policies: WorkspacePolicies): string {
+function prefixOf({ prefix }: { prefix?: string }, policies: WorkspacePolicies): string {
   const wished = prefix ?? policies.defaultPrefix;
   if (wished !== MANAGEMENT_PREFIX) return wished;
   throw invalid('/body/prefix', `${MANAGEMENT_PREFIX} is the prefix of management keys`);

@@ -24,7 +24,7 @@ export interface Spending {
 }
 
 /** Where limits and credits are spent: all or nothing. */
-export interface Spender {
+interface Spender {
   spend(state: KeyState, cost: number, now: number): Promise<Spending>;
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../http/schemas.ts';
 
 /** The longest string that is looked at: longer ones are a bad request, not a verdict. */
-export const PRESENTED_KEY_MAX_LENGTH = 512;
+const PRESENTED_KEY_MAX_LENGTH = 512;
 
 export const VerifyRequest = Type.Object(
   {
