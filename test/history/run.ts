@@ -19,8 +19,8 @@ const { values } = parseArgs({
   },
 });
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
-const PLANTED_ROUND_MS = 15_000;
-const PLANTED_BOUND_MS = 180_000;
+const PLANTED_ROUND_MS = 30_000;
+const PLANTED_BOUND_MS = 300_000;
 
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 const durationMs = values.seconds

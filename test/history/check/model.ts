@@ -114,13 +114,22 @@ export class Model {
     }
   }
 
-  /** What is final was so from the first answer on that said so, whoever caused it. */
+  /**
+   * What is final was in force from the first answer on that said so, however late its own call
+   * was answered. Only where some change explains that answer: nothing explains itself.
+   */
   #learn({ ref, forged, code, start, end }: Verification): void {
     const string = this.strings.get(ref);
     if (!string || forged) return;
+    const { key, standing } = string;
     const seen = { start, end, sequence: null };
-    if (code === 'REVOKED') string.key.revoked.write({ ...seen, value: true });
-    if (code === 'NOT_FOUND') string.standing.write({ ...seen, value: { is: 'retired' } });
+    if (code === 'REVOKED' && key.revoked.possible(start, end).includes(true)) {
+      key.revoked.write({ ...seen, value: true });
+    }
+    const mayBeGone = () =>
+      key.deleted.possible(start, end).includes(true) ||
+      standing.possible(start, end).some(({ is }) => is !== 'current');
+    if (code === 'NOT_FOUND' && mayBeGone()) standing.write({ ...seen, value: { is: 'retired' } });
   }
 }
 
