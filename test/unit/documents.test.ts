@@ -1,0 +1,68 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { openapiDocument } from '../../openapi/document.ts';
+
+/**
+ * Documents name the tests that show what they say: `api/rotation` “graceSeconds 0 ends …”, “…”.
+ */
+const ROOT = join(import.meta.dirname, '../..');
+const NAMED = /`((?:unit|api|acceptance|nginx)\/[a-z0-9-]+)`((?:[,;]?\s+“[^”]+”)+)/g;
+
+const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs'), ...markdownIn('deploy')];
+const texts = new Map(documents.map((name) => [name, readFileSync(join(ROOT, name), 'utf8')]));
+
+function markdownIn(folder: string): string[] {
+  const names = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => name.endsWith('.md')).map((name) => join(folder, name));
+}
+
+/** Every test that a document names: its file, and its title. */
+function testsNamedIn(text: string): [string, string][] {
+  return [...text.matchAll(NAMED)].flatMap(([, file = '', titles = '']) =>
+    [...titles.matchAll(/“([^”]+)”/g)].map(([, title = '']): [string, string] => [file, title]),
+  );
+}
+
+/** As it stands in the file, without what differs by quotes and line breaks alone. */
+const plain = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/[\\’']/g, '');
+
+function exists([file, title]: [string, string]): boolean {
+  const path = join(ROOT, 'test', `${file}.test.ts`);
+  return existsSync(path) && plain(readFileSync(path, 'utf8')).includes(plain(title));
+}
+
+describe('the documents', () => {
+  it.each(documents)('%s names tests that exist', (name) => {
+    const missing = testsNamedIn(texts.get(name) ?? '').filter((named) => !exists(named));
+    expect(missing).toEqual([]);
+  });
+
+  it.each(documents)('%s leads to files that exist', (name) => {
+    const targets = [...(texts.get(name) ?? '').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)];
+    const own = targets.map(([, target = '']) => target).filter((t) => !/^[a-z]+:/.test(t));
+    const missing = own.filter((target) => !existsSync(join(ROOT, dirname(name), target)));
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('docs/features.md', () => {
+  it('has a row for every call of the API, and each names a test of that call', async () => {
+    const document = JSON.parse(JSON.stringify(await openapiDocument()));
+    const calls = Object.entries<Record<string, { operationId: string }>>(document.paths).flatMap(
+      ([path, item]) =>
+        Object.entries(item).map(
+          ([method, { operationId }]) => `\`${method.toUpperCase()} ${path}\` | \`${operationId}\``,
+        ),
+    );
+    const rows = (texts.get(join('docs', 'features.md')) ?? '').split('\n');
+    const missing = calls.filter((call) => !rows.some((row) => isShown(row, call)));
+    expect(missing).toEqual([]);
+  });
+});
+
+/** Whether a row is of this call, and names a test of the started program. */
+function isShown(row: string, call: string): boolean {
+  if (!row.startsWith(`| ${call} |`)) return false;
+  return testsNamedIn(row).some(([file]) => file.startsWith('acceptance/'));
+}
