@@ -38,7 +38,8 @@ INSERT INTO feed_pruned (below) VALUES ('0');
 --> statement-breakpoint
 
 -- One trigger function for all tables. Arguments: what a row names, its column, its workspace's
--- column. More than a thousand rows in one statement name their workspaces instead.
+-- column. More than a thousand rows in one statement name their workspaces instead. The feed is
+-- named with its schema, so that no search_path and no temporary table can come between.
 CREATE FUNCTION feed_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   changed text := CASE TG_OP
@@ -48,19 +49,20 @@ DECLARE
   END;
 BEGIN
   IF TG_OP = 'TRUNCATE' THEN
-    INSERT INTO change_feed (kind, id) VALUES ('everything', '');
+    EXECUTE format('INSERT INTO %I.change_feed (kind, id) VALUES (%L, %L)',
+                   TG_TABLE_SCHEMA, 'everything', '');
     RETURN NULL;
   END IF;
   EXECUTE format(
     'WITH named AS (SELECT DISTINCT %2$I AS id, %3$I AS workspace FROM (%4$s) AS changed),
           total AS (SELECT count(*) AS rows FROM named)
-     INSERT INTO change_feed (kind, id)
+     INSERT INTO %5$I.change_feed (kind, id)
      SELECT %1$L, id FROM named, total WHERE rows <= 1000
      UNION ALL
      SELECT DISTINCT CASE WHEN workspace IS NULL THEN ''everything'' ELSE ''workspace'' END,
                      coalesce(workspace, '''')
      FROM named, total WHERE rows > 1000',
-    TG_ARGV[0], TG_ARGV[1], TG_ARGV[2], changed);
+    TG_ARGV[0], TG_ARGV[1], TG_ARGV[2], changed, TG_TABLE_SCHEMA);
   RETURN NULL;
 END
 $$;
