@@ -71,8 +71,7 @@ export async function launch(
 
 /** Straight to the database, or through the PgBouncer of this test run. */
 export function wayTo(databaseUrl: string) {
-  const pgbouncer = inject('pgbouncer');
-  const pooledUrl = pgbouncer && throughPgBouncer(databaseUrl, pgbouncer);
+  const pooledUrl = throughPgBouncer(databaseUrl, inject('pgbouncer'));
   return { databaseUrl: pooledUrl ?? databaseUrl, preparedStatements: !pooledUrl };
 }
 

@@ -43,13 +43,26 @@ export async function startPgBouncer(serverUrl: string, poolSize = 10) {
   return { pgbouncer, stop };
 }
 
-/** The way through PgBouncer, for a database of its server; null for whatever is elsewhere. */
-export function throughPgBouncer(databaseUrl: string, { serverUrl, port }: PgBouncer) {
-  if (addressOf(databaseUrl) !== addressOf(serverUrl)) return null;
+/** Before the servers of single tests. */
+const privateOnes: PgBouncer[] = [];
+
+/** Instances reach this server through a PgBouncer of its own, until it is stopped. */
+export async function putPgBouncerBefore(serverUrl: string): Promise<() => Promise<void>> {
+  const { pgbouncer, stop } = await startPgBouncer(serverUrl);
+  privateOnes.push(pgbouncer);
+  return stop;
+}
+
+/** The way through one of these; null for a database that none stands in front of. */
+export function throughPgBouncer(databaseUrl: string, ofTheRun: PgBouncer | null): string | null {
+  const inFront = [ofTheRun, ...privateOnes].find(
+    (each) => each && addressOf(each.serverUrl) === addressOf(databaseUrl),
+  );
+  if (!inFront) return null;
   const url = new URL(databaseUrl);
   url.searchParams.delete('host');
   url.hostname = '127.0.0.1';
-  url.port = String(port);
+  url.port = String(inFront.port);
   return url.href;
 }
 

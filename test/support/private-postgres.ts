@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { startEmbeddedPostgres } from '../../src/db/embedded/postgres.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import { putPgBouncerBefore } from './pgbouncer.ts';
 
 /** A server of one test's own, to be crashed, stopped and started at will. */
 export interface PrivatePostgres {
@@ -31,6 +32,7 @@ export async function startPrivatePostgres(
     server = await launch();
   };
   await migrate(server.url);
+  if (inject('pgbouncer')) onTestFinished(await putPgBouncerBefore(server.url));
   return {
     url: server.url,
     stop: () => server.stop(),
