@@ -12,6 +12,7 @@ import { expectedMigrations } from './db/migrate.ts';
 import { installation } from './db/schema.ts';
 import type { App } from './http/app-type.ts';
 import type { Authenticate } from './http/authentication.ts';
+import { closeApp } from './http/closing.ts';
 import { migrationsCheck } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { KeyService } from './keys/keys.service.ts';
@@ -164,7 +165,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       const share = config.shutdownSeconds * 1000;
       return stopInOrder(
         [
-          { name: 'requests', deadlineMs: share * 0.5, run: () => app.close() },
+          { name: 'requests', deadlineMs: share * 0.5, run: () => closeApp(app) },
           { name: 'counters', deadlineMs: share * 0.3, run: () => flusher.stop() },
           { name: 'connections', deadlineMs: share * 0.1, run: () => database.close() },
         ],

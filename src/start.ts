@@ -19,14 +19,21 @@ export async function start(config: Config): Promise<number> {
   const log = createLogger(config.logLevel, pino.destination({ dest: 1, sync: false }));
   const waiting = await openWaitingRoom(config, log).catch((error) => refusePort(config, error));
   let database: OpenDatabase | undefined;
+  process.once('SIGTERM', leave);
   try {
     database = await openDatabase(config, log);
+    process.off('SIGTERM', leave);
     return await serve(config, database, waiting, log);
   } catch (error) {
     await waiting.close();
     await database?.close();
     throw error;
   }
+}
+
+/** While it waits nothing has to be finished; as a container's process 1 nothing else would end it. */
+function leave(): never {
+  process.exit(0);
 }
 
 async function serve(config: Config, database: OpenDatabase, waiting: App, log: Logger) {

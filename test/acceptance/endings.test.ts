@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
 import { verifyWithoutPause } from '../support/load.ts';
@@ -45,13 +46,25 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     expect(isRunning(postgres)).toBe(true);
     const load = verifyWithoutPause(client, key);
     await vi.waitFor(() => expect(load.answered.length).toBeGreaterThan(500), UNDER_LOAD);
-    expect(await program.end('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(await program.end('SIGTERM'), program.stdout()).toEqual({ code: 0, signal: null });
     await load.ended;
     expect(isRunning(postgres)).toBe(false);
 
     const again = await startProgram({ KEYWARD_DATA_DIR: directory });
     const usage = await usageOf(await rootClient(again, directory), id);
     expect(usage.total).toBe(load.answered.length);
+  });
+
+  it('a stop finishes what is under way, and does not wait for a client that stays connected', async () => {
+    const directory = await dataFolder();
+    const program = await startProgram({ KEYWARD_DATA_DIR: directory });
+    const socket = await openUnfinishedRequest(program.url);
+    const ended = program.end('SIGTERM');
+    await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
+    const answered = once(socket, 'data');
+    socket.write('{"key": "none"}');
+    expect(String(await answered)).toMatch(/^HTTP\/1.1 401 /);
+    expect(await ended, program.stdout()).toEqual({ code: 0, signal: null });
   });
 
   it('a second signal ends it at once, whatever it still waits for', async () => {
@@ -67,15 +80,16 @@ describe('how the program ends', { timeout: 90_000 }, () => {
   });
 });
 
-/** One whose body never comes: a graceful stop has to wait for it. */
-async function openUnfinishedRequest(url: string): Promise<void> {
+/** One whose body has yet to come: a graceful stop has to wait for it. */
+async function openUnfinishedRequest(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
   const head = 'POST /v1/verify HTTP/1.1\r\nhost: keyward\r\ncontent-type: application/json\r\n';
-  socket.write(`${head}expect: 100-continue\r\ncontent-length: 100\r\n\r\n`);
+  socket.write(`${head}expect: 100-continue\r\ncontent-length: 15\r\n\r\n`);
   // The interim answer tells that the server has begun with it.
-  await new Promise((resolve) => socket.once('data', resolve));
+  await once(socket, 'data');
+  return socket;
 }
 
 function refuses(url: string): Promise<boolean> {
