@@ -30,6 +30,10 @@ and everything that is not a verdict on the client's key a 503.`;
 const text = (description: string, example: string) =>
   Type.Optional(Type.String({ description, examples: [example] }));
 
+const asInQuery = (name: keyof typeof PARAMETER_HEADERS, example: string) => ({
+  [PARAMETER_HEADERS[name]]: text(`As \`${name}\` in the query.`, example),
+});
+
 const Query = Type.Object({
   requiredScopes: text('The key must have all of these, separated by commas.', 'orders:read'),
   requiredAnyScope: text('The key must have at least one of these.', 'orders:read,orders:write'),
@@ -46,12 +50,12 @@ const Headers = Type.Object({
     examples: ['Bearer kw_…; from=query'],
   }),
   'x-api-key': text("The client's key.", 'ak_live_…'),
-  ...Object.fromEntries(
-    Object.entries(PARAMETER_HEADERS).map(([name, header]) => [
-      header,
-      Type.Optional(Type.String({ description: `As \`${name}\` in the query.` })),
-    ]),
-  ),
+  ...asInQuery('requiredScopes', 'orders:read'),
+  ...asInQuery('requiredAnyScope', 'orders:read,orders:write'),
+  ...asInQuery('resource', 'project:alpha'),
+  ...asInQuery('ip', '203.0.113.7'),
+  ...asInQuery('cost', '1'),
+  ...asInQuery('workspaceId', 'default'),
   'x-keyward-mode': text('As `mode` in the query.', 'nginx'),
 });
 
