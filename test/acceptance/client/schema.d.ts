@@ -2276,17 +2276,35 @@ export interface operations {
                  * @example ak_live_…
                  */
                 "x-api-key"?: string;
-                /** @description As `requiredScopes` in the query. */
+                /**
+                 * @description As `requiredScopes` in the query.
+                 * @example orders:read
+                 */
                 "x-keyward-required-scopes"?: string;
-                /** @description As `requiredAnyScope` in the query. */
+                /**
+                 * @description As `requiredAnyScope` in the query.
+                 * @example orders:read,orders:write
+                 */
                 "x-keyward-required-any-scope"?: string;
-                /** @description As `resource` in the query. */
+                /**
+                 * @description As `resource` in the query.
+                 * @example project:alpha
+                 */
                 "x-keyward-resource"?: string;
-                /** @description As `ip` in the query. */
+                /**
+                 * @description As `ip` in the query.
+                 * @example 203.0.113.7
+                 */
                 "x-keyward-ip"?: string;
-                /** @description As `cost` in the query. */
+                /**
+                 * @description As `cost` in the query.
+                 * @example 1
+                 */
                 "x-keyward-cost"?: string;
-                /** @description As `workspaceId` in the query. */
+                /**
+                 * @description As `workspaceId` in the query.
+                 * @example default
+                 */
                 "x-keyward-workspace-id"?: string;
                 /**
                  * @description As `mode` in the query.
