@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
+import { type Instance, launch } from '../support/instance.ts';
+import { createKey, verdict } from '../support/sql-keys.ts';
+
+const OTHER_SECRET = 'another-secret-of-the-tests-0123456789';
+
+let database: TestDatabase;
+const started: Instance[] = [];
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(async () => {
+  for (const instance of started) await instance.stop();
+  await database.drop();
+});
+
+const start = async (settings: { secret?: string | undefined } = {}) => {
+  const instance = await launch(database.url, settings);
+  started.push(instance);
+  return instance;
+};
+
+/** The verdict of an instance that remembers nothing, and what it cost. */
+async function ask(key: string, settings: { secret?: string | undefined } = {}) {
+  const instance = await start(settings);
+  const code = await verdict(instance, key);
+  return { code, argon2: instance.service.inside.hasher.runs };
+}
+
+describe('a KEYWARD_SECRET that was changed or lost', () => {
+  it('costs argon2 once more for each key, and stops none', async () => {
+    const { key } = await createKey(await start());
+    expect(await ask(key)).toEqual({ code: 'VALID', argon2: 0 });
+    const changed = { secret: OTHER_SECRET };
+    expect(await ask(key, changed)).toEqual({ code: 'VALID', argon2: 1 });
+    // The proof is stored beside the answer.
+    await expect
+      .poll(() => ask(key, changed), { timeout: 20_000 })
+      .toEqual({ code: 'VALID', argon2: 0 });
+    expect(await ask(key, { secret: undefined })).toEqual({ code: 'VALID', argon2: 1 });
+  });
+
+  it('lets no wrong key through', async () => {
+    const { key } = await createKey(await start());
+    const { prefix, ref } = partsOf(key);
+    const wrong = forgeKey(prefix, ref, await readChecksumKey(database.url));
+    for (const secret of [OTHER_SECRET, undefined]) {
+      expect(await ask(wrong, { secret })).toEqual({ code: 'NOT_FOUND', argon2: 1 });
+    }
+  });
+});
