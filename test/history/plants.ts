@@ -109,8 +109,8 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     edits: [
       {
         file: 'src/db/batch-sequence.ts',
-        find: 'return claimed.length === 1;',
-        put: 'return true;',
+        find: 'where batch_sequences.sequence < excluded.sequence',
+        put: 'where true',
       },
     ],
     faults: ['cutAtFlush', 'slowThenCut'],

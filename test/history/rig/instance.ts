@@ -68,6 +68,8 @@ export class Instance {
       cwd: '/',
       env: { ...settings(this.#port, databaseUrl), PATH: process.env.PATH },
       stdio: ['ignore', file, file],
+      // Ctrl-C is for the checker: it ends what it started itself, in order.
+      detached: true,
     });
     this.#child = child;
     child.once('exit', (exitCode) => {
