@@ -196,11 +196,22 @@ async function readChecksumKey({ orm }: Database): Promise<KeyObject> {
   return createSecretKey(row.key);
 }
 
-/** What an operator should know of the database's own settings. */
+/** Settings of the database under which promises do not hold, and what an operator should know. */
+const EXPECTED_SETTINGS = {
+  fsync: ['on', 'a crash can undo what Keyward acknowledged'],
+  default_transaction_isolation: [
+    'read committed',
+    'limits would be judged by what was true before they were locked',
+  ],
+} as const;
+
 export async function databaseWarnings({ orm }: Database): Promise<string[]> {
-  const { rows } = await orm.execute<{ fsync: string }>(
-    sql`select current_setting('fsync') as fsync`,
-  );
-  if (rows[0]?.fsync === 'on') return [];
-  return ['The database runs with fsync = off: a crash can undo what Keyward acknowledged.'];
+  const { rows } = await orm.execute<Record<keyof typeof EXPECTED_SETTINGS, string>>(sql`
+    select current_setting('fsync') as fsync,
+           current_setting('default_transaction_isolation') as default_transaction_isolation`);
+  return Object.entries(rows[0] ?? {}).flatMap(([name, value]) => {
+    const [wanted, why] =
+      EXPECTED_SETTINGS[name === 'fsync' ? name : 'default_transaction_isolation'];
+    return value === wanted ? [] : [`The database runs with ${name} = ${value}: ${why}.`];
+  });
 }
