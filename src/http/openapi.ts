@@ -69,7 +69,10 @@ export async function describeApi(app: App): Promise<void> {
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
-      for (const path of Object.values(document.openapiObject.paths ?? {})) relaxBody(path?.post);
+      for (const path of Object.values(document.openapiObject.paths ?? {})) {
+        relaxBody(path?.post);
+        relaxBody(path?.put);
+      }
       return document.openapiObject;
     },
   });
