@@ -5,7 +5,9 @@ import type { Instance } from './instance.ts';
 import type { Postgres } from './server.ts';
 import type { HeldKey } from './world.ts';
 
-const BURNED_IDS = 300;
+const BURNED_IDS = 200;
+/** So many, that the ids of before the crash are passed again. */
+const CAUGHT_UP_IDS = 500;
 /** Until the counters of the calls before are written. */
 const FLUSHED_MS = 600;
 const ATTEMPTS = 40;
@@ -20,15 +22,17 @@ export const reuseIds: Fault = (rig, instance) =>
     const { postgres, scene } = rig;
     await delay(FLUSHED_MS);
     await postgres.untilReady();
-    const keys = scene.world.living.slice(-6);
+    // Without limits: to spend is to commit.
+    const plain = scene.world.living.filter((key) => !key.hasCredits && !key.limit);
+    const keys = plain.slice(-6);
     await postgres.query('checkpoint');
-    await burnIds(postgres);
+    await burnIds(postgres, BURNED_IDS);
     await Promise.all(keys.map((key) => look(rig, instance, key)));
     instance.signal('SIGSTOP');
     try {
       await postgres.killBackend();
       await narrow(rig, instance, keys.slice(-2));
-      await burnIds(postgres);
+      await burnIds(postgres, CAUGHT_UP_IDS);
     } finally {
       instance.signal('SIGCONT');
     }
@@ -36,9 +40,9 @@ export const reuseIds: Fault = (rig, instance) =>
   });
 
 /** Ids that were given out but never reach the disk. */
-async function burnIds(postgres: Postgres): Promise<void> {
+async function burnIds(postgres: Postgres, count: number): Promise<void> {
   const client = await postgres.connect();
-  for (let i = 0; i < BURNED_IDS; i++) {
+  for (let i = 0; i < count; i++) {
     await client.query('begin');
     await client.query('select pg_current_xact_id()');
     await client.query('rollback');
