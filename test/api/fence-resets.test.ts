@@ -122,7 +122,8 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
   });
 });
 
-describe('pruning', () => {
+// The oldest transaction is the whole server's: one of another file can cause a further reset.
+describe('pruning', { retry: 3 }, () => {
   it('loses no change of a transaction that commits after it', async () => {
     const late = await connect(database.url);
     await late.query('begin');

@@ -21,7 +21,7 @@ const READY_MS = 10_000;
  * In transaction mode, with so many connections to each database for each user. PgBouncer refuses
  * to run as root, as Postgres does.
  */
-export async function startPgBouncer(serverUrl: string, poolSize = 10) {
+export async function startPgBouncer(serverUrl: string, poolSize = 40) {
   const program = process.env.KEYWARD_TEST_PGBOUNCER ?? 'pgbouncer';
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'keyward-pgbouncer-'));
   const runner = await chooseRunner(program, folder);
