@@ -73,8 +73,9 @@ async function maker(client: pg.Client, { keys, secret, seed = 1 }: SeedOptions)
   const now = rows[0].now.getTime();
   const pepper = new Pepper(secret);
   const random = new Random(seed);
+  let made = 0;
   return (): SeededKey & { key: string } => {
-    const row = makeRow(random, keys, now);
+    const row = makeRow(random, made++, keys, now);
     const { key, ref, start } = generateKey(row.prefix, checksumKey);
     const proof = { pepperId: pepper.id, proof: pepper.proofOf(key) };
     return { ...row, ...proof, key, ref, start, id: newId('key'), secretId: newId('sec') };

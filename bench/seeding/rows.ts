@@ -48,8 +48,10 @@ const WHO = [
 ] as const;
 const WHAT = ['bot', 'job', 'sync', 'export', 'import', 'gateway', 'worker', 'probe'] as const;
 
-export function makeRow(random: Random, keys: number, now: number): SeededRow {
-  const createdAt = now - random.below(AGE_DAYS * DAY_MS);
+/** The key that was made as the `index`th of so many: evenly over two years, in that order. */
+export function makeRow(random: Random, index: number, keys: number, now: number): SeededRow {
+  const age = (AGE_DAYS * DAY_MS * (keys - index - random.next())) / keys;
+  const createdAt = Math.floor(now - age);
   const owners = Math.max(1, Math.floor(keys / KEYS_PER_OWNER));
   return {
     name: `${random.pick(WHO)} ${random.pick(WHAT)} ${random.below(keys)}`,
@@ -93,9 +95,14 @@ function lifeOf(random: Random, createdAt: number, now: number): Life {
   return { ...life, notBefore: random.chance(0.02) ? createdAt + DAY_MS / 24 : null };
 }
 
-/** Most keys in use were used lately; one in twenty was only ever denied. */
+/**
+ * Most keys in use were used lately; one in eight was given up within days of its making, one in
+ * twenty was only ever denied.
+ */
 function useOf(random: Random, createdAt: number, now: number): SeededUse {
-  const lastUsedAt = Math.floor(now - (now - createdAt) * random.next() ** 3);
+  const lastUsedAt = random.chance(0.125)
+    ? Math.min(now, createdAt + random.below(5 * DAY_MS))
+    : Math.floor(now - (now - createdAt) * random.next() ** 3);
   const denied = random.chance(0.05);
   const hours = Array.from({ length: 1 + random.below(3) }, (_, ago) => ({
     hour: Math.floor(lastUsedAt / 3_600_000 - ago) * 3_600_000,

@@ -137,11 +137,37 @@ export const keys = pgTable(
     revokeNote: text('revoke_note'),
     deletedAt: instant('deleted_at'),
   },
+  // One for each filter and sort of the list of keys: see docs/performance.md.
   (table) => [
     index('keys_by_created')
-      .on(table.workspaceId, table.createdAt, table.id)
+      .on(table.workspaceId, table.createdAt, table.id, table.expiresAt)
       .where(sql`${table.deletedAt} is null`),
-    index('keys_by_owner').on(table.workspaceId, table.ownerId),
+    index('keys_by_name')
+      .on(table.workspaceId, sql`(lower(${table.name}) collate "C")`, table.id)
+      .where(sql`${table.deletedAt} is null`),
+    index('keys_by_expiry')
+      .on(table.workspaceId, sql`coalesce(${table.expiresAt}, 'infinity'::timestamptz)`, table.id)
+      .where(sql`${table.deletedAt} is null`),
+    index('keys_by_owner')
+      .on(table.workspaceId, table.ownerId, table.createdAt, table.id)
+      .where(sql`${table.deletedAt} is null`),
+    index('keys_by_prefix')
+      .on(table.workspaceId, table.prefix, table.createdAt, table.id)
+      .where(sql`${table.deletedAt} is null`),
+    index('keys_by_scope').using('gin', table.scopes).where(sql`${table.deletedAt} is null`),
+    index('keys_revoked')
+      .on(table.workspaceId, table.createdAt, table.id)
+      .where(sql`${table.deletedAt} is null and ${table.revokedAt} is not null`),
+    index('keys_disabled')
+      .on(table.workspaceId, table.createdAt, table.id)
+      .where(
+        sql`${table.deletedAt} is null and ${table.revokedAt} is null and not ${table.enabled}`,
+      ),
+    index('keys_scheduled')
+      .on(table.workspaceId, table.createdAt, table.id, table.notBefore)
+      .where(
+        sql`${table.deletedAt} is null and ${table.revokedAt} is null and ${table.enabled} and ${table.notBefore} is not null`,
+      ),
   ],
 );
 
@@ -162,6 +188,7 @@ export const secrets = pgTable(
   },
   (table) => [
     index('secrets_by_key').on(table.keyId),
+    index('secrets_by_start').on(table.start),
     uniqueIndex('secrets_one_current').on(table.keyId).where(sql`${table.status} = 'current'`),
     check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
   ],

@@ -34,6 +34,7 @@ export const PROBLEMS = {
   IDEMPOTENCY_MISMATCH: [422, 'This Idempotency-Key was used for another call or payload.'],
   INTERNAL: [500, 'Something went wrong in Keyward; the log has it under this request id.'],
   OVERLOADED: [503, 'Too much at once; try again after a moment.'],
+  QUERY_TOO_BROAD: [503, 'The database took too long over this list; narrow its filters.'],
   UNAVAILABLE: [503, 'The database cannot be asked; try again after a moment.'],
 } as const satisfies Record<string, readonly [number, string]>;
 

@@ -98,7 +98,8 @@ export class KeyService {
     const name = listName(query);
     const after = cursor === undefined ? null : decodeCursor(name, cursor);
     const workspaceId = workspaceOf(call, query.workspaceId);
-    const found = await listKeys(orm, workspaceId, query, after, clock.date(), limit + 1);
+    const wish = { after, now: clock.date(), limit: limit + 1 };
+    const found = await listKeys(orm, workspaceId, query, wish);
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     return {

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { keys as keysTable } from '../../src/db/schema.ts';
-import { keyStatus } from '../../src/domain/status.ts';
-import { statusAt } from '../../src/keys/keys.listing.ts';
+import { KEY_STATUSES, keyStatus } from '../../src/domain/status.ts';
+import { hasStatus } from '../../src/keys/keys.filters.ts';
 import {
   expectedList,
   insertListedKeys,
@@ -96,13 +96,21 @@ describe('the list of keys', () => {
     await fc.assert(
       fc.asyncProperty(time, step, async (instant, ms) => {
         const now = new Date(Date.parse(instant) + ms);
-        const rows = await orm.select({ key: keysTable, status: statusAt(now) }).from(keysTable);
-        for (const { key, status } of rows) expect(status).toBe(keyStatus(key, now.getTime()));
+        const all = await orm.select().from(keysTable);
+        for (const status of KEY_STATUSES) {
+          const found = await orm.select().from(keysTable).where(hasStatus(status, now));
+          const expected = all.filter((key) => keyStatus(key, now.getTime()) === status);
+          expect(ids(found)).toEqual(ids(expected));
+        }
       }),
       { numRuns: 30 },
     );
   });
 });
+
+function ids(keys: readonly { id: string }[]): string[] {
+  return keys.map(({ id }) => id).toSorted();
+}
 
 function urlQuery(parameters: object): string {
   const pairs = Object.entries(parameters).flatMap(([name, value]) =>

@@ -16,7 +16,7 @@ const maybe = <T>(...values: T[]) => fc.constantFrom(null, null, ...values);
 type ValueOf<A> = A extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** A key as a list may meet it: its columns, by hand. */
-export const ListedKey = fc.record({
+const AnyKey = fc.record({
   workspace_id: fc.constantFrom('listed', 'listed', 'listed', 'apart'),
   name: fc.constantFrom(...NAMES, ...WIDE_NAMES),
   prefix: fc.constantFrom('ak_live', 'ak_test', 'ak_live_eu'),
@@ -34,6 +34,12 @@ export const ListedKey = fc.record({
     maxLength: 3,
   }),
 });
+/** No key was used before it was made. */
+export const ListedKey = AnyKey.map((key) => ({
+  ...key,
+  last_used_at:
+    key.last_used_at && key.last_used_at < key.created_at ? key.created_at : key.last_used_at,
+}));
 export type ListedKey = ValueOf<typeof ListedKey> & { id: string };
 
 /** Inserts keys with their secrets (the first current, the others retired) and their use. */
