@@ -21,7 +21,7 @@ export interface SeededRow {
   use: SeededUse | null;
 }
 
-export interface SeededUse {
+interface SeededUse {
   total: number;
   lastUsedAt: number | null;
   lastDeniedAt: number | null;

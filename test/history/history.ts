@@ -4,7 +4,7 @@
  */
 export type Entry = Run | Verification | ChangeCall | Fault | Ending | Flush | Evidence;
 
-export interface Run {
+interface Run {
   type: 'run';
   seed: number;
   plant: string | null;
@@ -91,7 +91,7 @@ export interface ChangeCall extends Call {
   newRef: string | null;
 }
 
-export interface Fault {
+interface Fault {
   type: 'fault';
   kind: string;
   /** Whether it kept instances from the database. */

@@ -72,7 +72,7 @@ describe('the settings', () => {
 
   it.each([
     ['PORT', 0, 65_535],
-    ['KEYWARD_USAGE_FLUSH_MS', 1, 60_000],
+    ['KEYWARD_USAGE_FLUSH_MS', 0, 60_000],
     ['KEYWARD_ARGON2_MEMORY_KIB', 8192, 1_048_576],
     ['KEYWARD_ARGON2_ITERATIONS', 1, 20],
     ['KEYWARD_ARGON2_PARALLELISM', 1, 16],

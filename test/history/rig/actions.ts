@@ -18,7 +18,7 @@ const LIVING_KEYS = 36;
 const LIVING_MANAGEMENT_KEYS = 4;
 let names = 0;
 
-export async function createKey({ client, world, random }: Scene): Promise<HeldKey[]> {
+async function createKey({ client, world, random }: Scene): Promise<HeldKey[]> {
   const workspaceId = random.pick(WORKSPACES);
   const limit = random.chance(0.3) ? someLimit(random) : null;
   const credits = random.chance(0.3) ? random.between(0, 60) : undefined;

@@ -1,9 +1,9 @@
 import type { Ask } from '../history.ts';
 import type { Random } from './random.ts';
 
-export const SCOPES = ['read', 'write', 'admin'] as const;
-export const RESOURCES = ['project:a', 'project:b'] as const;
-export const IPS = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
+const SCOPES = ['read', 'write', 'admin'] as const;
+const RESOURCES = ['project:a', 'project:b'] as const;
+const IPS = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 
 /** Mostly everything is asked about, so that whatever was narrowed shows. */
 export function someAsk(random: Random): Ask {

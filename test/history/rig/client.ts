@@ -28,7 +28,7 @@ export interface Done {
   body: Fields;
 }
 
-export type Fields = Readonly<Record<string, unknown>>;
+type Fields = Readonly<Record<string, unknown>>;
 
 /** Sends calls and records each with its start, its end and what came of it. */
 export class Client {

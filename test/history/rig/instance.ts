@@ -9,7 +9,7 @@ import type { Recorder } from './recorder.ts';
 
 export const ROOT_KEY = 'root-key-of-the-history-checker-0000';
 export const SECRET = 'secret-of-the-history-checker-0000000';
-export const FLUSH_MS = 250;
+const FLUSH_MS = 250;
 const CALL_TIMEOUT_MS = 6000;
 
 export interface Answer {
