@@ -18,7 +18,7 @@ export function auditRoutes(app: App, audit: AuditService): void {
         summary: 'List changes',
         description: 'Every change with who made it, newest first.',
         querystring: ListAuditEvents,
-        response: answers({ 200: ref(AuditEventPage) }),
+        response: answers({ 200: ref(AuditEventPage) }, 404),
       },
     },
     (request) => audit.list(callOf(request), request.query),
@@ -34,7 +34,7 @@ export function auditRoutes(app: App, audit: AuditService): void {
         description:
           'The newest link of the chain. Whoever keeps it elsewhere can tell later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`.',
         querystring: WorkspaceQuery,
-        response: answers({ 200: ref(AuditHead) }),
+        response: answers({ 200: ref(AuditHead) }, 404),
       },
     },
     (request) => audit.head(callOf(request), request.query),

@@ -53,7 +53,7 @@ export function toProblem(error: FastifyError, request: FastifyRequest): Problem
 }
 
 /** A cursor is checked for its form; what is in it only the database can tell. */
-const UNREADABLE_VALUES = new Set(['22003', '22007', '22008', '22P02']);
+const UNREADABLE_VALUES = new Set(['22003', '22007', '22008', '22009', '22023', '22P02']);
 
 function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolean {
   if (typeof query !== 'object' || query === null || !('cursor' in query)) return false;

@@ -97,8 +97,13 @@ function lastUsed(db: Reader, { lastUsedAfter, lastUsedBefore }: ListKeys): Cond
   if (range.every((bound) => bound === undefined)) return [];
   const used = exists(use(db, and(...range)));
   if (lastUsedBefore === undefined) return [used];
-  const end = new Date(Date.parse(lastUsedBefore) + CLOCK_SLACK_MS);
-  return [used, lt(keys.createdAt, end)];
+  return [used, lt(keys.createdAt, slightlyAfter(lastUsedBefore))];
+}
+
+/** But for the last minute that can be written. */
+function slightlyAfter(text: string): Date {
+  const end = new Date(Date.parse(text) + CLOCK_SLACK_MS);
+  return end.getUTCFullYear() > 9999 ? new Date(text) : end;
 }
 
 /** Not by a join: of `last_used_at is null` after an outer one, the planner cannot tell how many. */

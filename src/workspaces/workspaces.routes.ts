@@ -103,7 +103,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         summary: 'Suspend a workspace',
         description: 'None of its keys is valid until it is resumed; in force once answered.',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 412),
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
       },
     },
     async (request, reply) =>
@@ -119,7 +119,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Resume a workspace',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 412),
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
       },
     },
     async (request, reply) =>

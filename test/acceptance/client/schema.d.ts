@@ -5050,7 +5050,25 @@ export interface operations {
                 };
             };
             /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5130,7 +5148,25 @@ export interface operations {
                 };
             };
             /** @description An error, as RFC 9457 describes. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5849,6 +5885,15 @@ export interface operations {
                 };
             };
             /** @description An error, as RFC 9457 describes. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5903,6 +5948,15 @@ export interface operations {
             };
             /** @description An error, as RFC 9457 describes. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An error, as RFC 9457 describes. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
