@@ -1,0 +1,109 @@
+import type { Operation } from './document.ts';
+import type { HttpAnswer } from './http.ts';
+import type { Fuzzed } from './requests.ts';
+
+const TAIL_LENGTH = 65;
+const RUNS = /[0-9A-Za-z]{65,}/g;
+const ISSUING = new Set(['createKey', 'rotateKey', 'createManagementKey', 'rotateManagementKey']);
+/** What any call can answer, whatever the document says of it: the body was not its to read. */
+const ANYWHERE = new Set([408, 413, 414, 415, 431]);
+
+interface KnownCodes {
+  errors: ReadonlySet<string>;
+  verdicts: ReadonlySet<string>;
+}
+
+/** What every answer must be, whatever was asked. Gives what is wrong with this one. */
+export class Checks {
+  readonly #codes: KnownCodes;
+  readonly #problemFor: Operation | undefined;
+  readonly #tails = new Set<string>();
+
+  constructor(codes: KnownCodes, operations: readonly Operation[]) {
+    this.#codes = codes;
+    this.#problemFor = operations.find(({ responses }) => responses.get(400));
+  }
+
+  /** From now on this string may be nowhere. */
+  guard(key: string): void {
+    this.#tails.add(key.slice(-TAIL_LENGTH));
+  }
+
+  of(request: Fuzzed, answer: HttpAnswer): string[] {
+    const problems = [...this.#ofStatus(request, answer), ...this.#ofSecrecy(request, answer)];
+    if (answer.status >= 400) return [...problems, ...this.#ofError(request, answer)];
+    return [...problems, ...ofSuccess(request, answer)];
+  }
+
+  /** The strings of keys in a text. */
+  leaksIn(text: string): string[] {
+    return (text.match(RUNS) ?? []).flatMap((run) => this.#tailsIn(run));
+  }
+
+  #ofStatus({ operation }: Fuzzed, { status }: HttpAnswer): string[] {
+    if (status >= 500 && status !== 503) return [`answered ${status}`];
+    const isDescribed = !operation || operation.responses.has(status) || ANYWHERE.has(status);
+    return isDescribed ? [] : [`${status} is not in the document`];
+  }
+
+  #ofSecrecy({ operation }: Fuzzed, { status, headers, text, body }: HttpAnswer): string[] {
+    const issued = operation && ISSUING.has(operation.id) && status < 300 ? keyIn(body) : null;
+    const shown = issued === null ? text : text.replace(issued, '');
+    const leaks = this.leaksIn(`${shown} ${JSON.stringify(headers)}`);
+    if (issued !== null) this.guard(issued);
+    return leaks.map((tail) => `shows the key …${tail.slice(0, 8)}…`);
+  }
+
+  #ofError(request: Fuzzed, answer: HttpAnswer): string[] {
+    const { status, headers, text, body } = answer;
+    const isOfTheParser = text === '' && headers['content-length'] === '0';
+    if (isOfTheParser && (status === 400 || status === 431)) return [];
+    if (request.method === 'HEAD') return [];
+    const type = headers['content-type'] ?? 'nothing';
+    if (!type.startsWith('application/problem+json')) return [`an error as ${type}`];
+    const problems: string[] = [];
+    const check = this.#problemFor?.responses.get(400);
+    if (check && !check(body)) problems.push(`no problem: ${JSON.stringify(check.errors)}`);
+    const { code, requestId, status: told } = fieldsOf(body);
+    if (!this.#isKnown(request, String(code))) problems.push(`an unknown code ${code}`);
+    if (requestId !== headers['x-request-id']) problems.push('another request id in the header');
+    // A gateway may have asked for another status than the true one, which is in the body.
+    if (isToGateway(request) && told !== status) return problems;
+    if (told !== status) problems.push(`${status} that says ${told}`);
+    if (status === 503 && !headers['retry-after']) problems.push('503 without Retry-After');
+    return problems;
+  }
+
+  #isKnown(request: Fuzzed, code: string): boolean {
+    if (this.#codes.errors.has(code)) return true;
+    return isToGateway(request) && (this.#codes.verdicts.has(code) || code === 'KEY_MISSING');
+  }
+
+  #tailsIn(run: string): string[] {
+    const found: string[] = [];
+    for (let start = 0; start + TAIL_LENGTH <= run.length; start++) {
+      const tail = run.slice(start, start + TAIL_LENGTH);
+      if (this.#tails.has(tail)) found.push(tail);
+    }
+    return found;
+  }
+}
+
+function isToGateway({ path }: Fuzzed): boolean {
+  return path.startsWith('/v1/authorize');
+}
+
+function ofSuccess({ operation }: Fuzzed, { status, body }: HttpAnswer): string[] {
+  const check = operation?.responses.get(status);
+  if (!check || check(body)) return [];
+  return [`${status} does not match its schema: ${JSON.stringify(check.errors)}`];
+}
+
+function keyIn(body: unknown): string | null {
+  const { key } = fieldsOf(body);
+  return typeof key === 'string' ? key : null;
+}
+
+function fieldsOf(body: unknown): Record<string, unknown> {
+  return typeof body === 'object' && body !== null ? { ...body } : {};
+}

@@ -1,0 +1,128 @@
+import type { Random } from '../history/rig/random.ts';
+import type { Operation, Parameter } from './document.ts';
+import { headersFor } from './headers.ts';
+import type { HttpRequest } from './http.ts';
+import { type Json, spoil, TEXTS, textOfBody, valueFor } from './values.ts';
+import type { World } from './world.ts';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
+const PATHS = ['/', '/v1', '/v2/verify', '/v1/keys/', '//v1/keys', '/docs', '/openapi.json', '*'];
+const SEGMENTS = [
+  '..',
+  '%2e%2e',
+  '%00',
+  '%ff',
+  '%',
+  '%zz',
+  '%F0%9F%94%91',
+  'key_0000000000000000000000',
+  'mgmt_0000000000000000000000',
+  '__proto__',
+  'constructor',
+  ':id',
+  '*',
+  'a%2Fb',
+  'x'.repeat(129),
+  'x'.repeat(9000),
+];
+
+/** A request for an operation of the document, right or wrong in any of its parts. */
+export interface Fuzzed extends HttpRequest {
+  /** Null where no operation is meant. */
+  operation: Operation | null;
+}
+
+export function makeRequest(
+  operations: readonly Operation[],
+  world: World,
+  random: Random,
+): Fuzzed {
+  if (random.chance(0.02)) return strayRequest(world, random);
+  const operation = random.pick(operations);
+  const wrongMethod = random.chance(0.02);
+  const method = wrongMethod ? random.pick(METHODS) : operation.method;
+  const body = bodyFor(operation, world, random);
+  return {
+    operation: method === operation.method ? operation : null,
+    method,
+    path: pathFor(operation, world, random) + queryFor(operation, world, random),
+    headers: headersFor(operation, body, world, random),
+    body,
+  };
+}
+
+function strayRequest(world: World, random: Random): Fuzzed {
+  const known = random.pick(world.keyIds);
+  return {
+    operation: null,
+    method: random.pick(METHODS),
+    path: random.pick([...PATHS, `/v1/keys/${known}/nothing`, `/v1/keys/${known}//revoke`]),
+    headers: { authorization: `Bearer ${world.rootKey}` },
+    body: null,
+  };
+}
+
+function pathFor({ path }: Operation, world: World, random: Random): string {
+  return path.replace('{id}', () => {
+    if (random.chance(0.12)) return random.pick(SEGMENTS);
+    if (path.startsWith('/v1/workspaces')) return random.pick(world.workspaceIds);
+    return random.pick(path.includes('management') ? world.managementIds : world.keyIds);
+  });
+}
+
+function queryFor({ parameters }: Operation, world: World, random: Random): string {
+  const taken = parameters.filter((each) => each.in === 'query' && random.chance(0.2));
+  const pairs = taken.flatMap((each) => {
+    const values = parameterValues(each, world, random);
+    return values.map((value) => `${each.name}=${value}`);
+  });
+  if (random.chance(0.03)) pairs.push(random.pick(['__proto__=1', 'a[b]=c', '=', '&&', 'x=%zz']));
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+}
+
+/** Percent-encoded, but for what is to be broken. */
+function parameterValues({ name, schema, example }: Parameter, world: World, random: Random) {
+  if (name === 'cursor' && world.cursors.length > 0 && random.chance(0.8)) {
+    const cursor = random.pick(world.cursors);
+    return [random.chance(0.7) ? cursor : encodeURIComponent(spoiltCursor(cursor, random))];
+  }
+  if (name === 'workspaceId' && random.chance(0.8)) return [random.pick(world.workspaceIds)];
+  if (random.chance(0.05)) return [random.pick(['%00', '%ff', '%', '%ud800', '+', ''])];
+  const usual = random.chance(0.4) ? example : valueFor(schema, random);
+  const value = random.chance(0.15) ? random.pick(TEXTS) : usual;
+  const all = Array.isArray(value) ? value : [value];
+  const repeated = random.chance(0.04) ? [...all, ...all] : all;
+  return repeated.map((each) => encodeURIComponent(String(each ?? '').toWellFormed()));
+}
+
+/** Decoded, changed in one place, and encoded again: forms that a cursor of ours never has. */
+function spoiltCursor(cursor: string, random: Random): string {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  const place = random.between(0, text.length);
+  const insert = random.pick(['"', '9'.repeat(20), '\0', 'x', '[]', 'null', 'Infinity', '-']);
+  const changed = text.slice(0, place) + insert + text.slice(place + random.between(0, 3));
+  return random.chance(0.8) ? Buffer.from(changed).toString('base64url') : changed;
+}
+
+function bodyFor({ body }: Operation, world: World, random: Random): Buffer | null {
+  if (!body) return random.chance(0.05) ? Buffer.from('{"name":"none wanted"}') : null;
+  if (random.chance(0.03)) return null;
+  let value = known(valueFor(body, random), world, random);
+  while (random.chance(0.3)) value = spoil(value, random);
+  return textOfBody(value, random);
+}
+
+/** With keys, ids and workspaces that exist in the places where they belong. */
+function known(value: Json, world: World, random: Random): Json {
+  if (Array.isArray(value)) return value.map((each) => known(each, world, random));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => {
+      if (name === 'key') return [name, world.someKey(random)];
+      if (name === 'workspaceId') return [name, random.pick(world.workspaceIds)];
+      if (name === 'ids') return [name, [random.pick(world.keyIds)]];
+      if (random.chance(0.01)) return [name, world.someKey(random)];
+      return [name, known(field, world, random)];
+    }),
+  );
+}
