@@ -4,9 +4,7 @@ import type pg from 'pg';
 const DAY_MS = 86_400_000;
 /** Whole days around now, so that times are often the same and never close to now. */
 const START = Math.floor(Date.now() / 1000) * 1000;
-const instants = [-3, -2, -1, 1, 2, 3].map((day) =>
-  new Date(START + day * DAY_MS).toISOString(),
-);
+const instants = [-3, -2, -1, 1, 2, 3].map((day) => new Date(START + day * DAY_MS).toISOString());
 const past = instants.slice(0, 3);
 
 const NAMES = ['deploy', 'Deploy', 'DEPLOY ci', '100%', '1000', 'a_b', 'aXb', 'back\\slash'];
