@@ -165,19 +165,18 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The program as it is, or a copy of it with a bug. Answers with the file to start. */
-export async function plantedMain(plant: Plant | null, folder: string): Promise<string> {
-  if (!plant) return join(ROOT, 'src', 'main.ts');
-  const copy = join(folder, 'planted');
+/** A copy of the program, so that nobody edits it during a run, with a bug or without. */
+export async function copyProgram(plant: Plant | null, folder: string): Promise<string> {
+  const copy = join(folder, 'program');
   await mkdir(copy, { recursive: true });
   for (const part of ['src', 'migrations', 'package.json']) {
     await cp(join(ROOT, part), join(copy, part), { recursive: true });
   }
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  for (const { file, find, put } of plant.edits) {
+  for (const { file, find, put } of plant?.edits ?? []) {
     const path = join(copy, file);
     const text = await readFile(path, 'utf8');
-    if (text.split(find).length !== 2) throw new Error(`${file} no longer has once: ${find}`);
+    if (text.split(find).length !== 2) throw new Error(`${file} does not have once: ${find}`);
     await writeFile(
       path,
       text.replace(find, () => put),

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readChecksumKey } from '../support/forged-key.ts';
 import { checkHistory } from './check/check.ts';
 import type { Entry, Violation } from './history.ts';
-import { type Plant, plantedMain } from './plants.ts';
+import { copyProgram, type Plant } from './plants.ts';
 import type { Scene } from './rig/actions.ts';
 import { Client } from './rig/client.ts';
 import { readEvidence } from './rig/evidence.ts';
@@ -63,7 +63,7 @@ async function record(
   cleanUps: CleanUp[],
 ): Promise<void> {
   const random = new Random(round.seed);
-  const main = await plantedMain(round.plant?.[1] ?? null, folder);
+  const main = await copyProgram(round.plant?.[1] ?? null, folder);
   const postgres = await Postgres.start(folder);
   cleanUps.push(() => postgres.endForGood());
   const networks: Network[] = [];
@@ -88,7 +88,7 @@ async function record(
   const rig = { postgres, instances, networks, recorder, scene, random, turns: new Turns() };
   await letLoose(round, rig);
   await stopAll(instances);
-  for (const entry of await readEvidence(postgres)) recorder.add(entry);
+  for (const entry of await readEvidence(postgres, main)) recorder.add(entry);
 }
 
 async function letLoose(round: Round, rig: Parameters<typeof makeTrouble>[0]): Promise<void> {

@@ -1,19 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { Evidence } from '../history.ts';
 import { SECRET } from './instance.ts';
 import type { Postgres } from './server.ts';
 
-const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
-
 /** What the database says when all instances have written what they held. */
-export async function readEvidence(postgres: Postgres): Promise<Evidence[]> {
+export async function readEvidence(postgres: Postgres, main: string): Promise<Evidence[]> {
   const [audit, counts, balances] = [
     await readAudit(postgres),
     await readCounts(postgres),
     await readBalances(postgres),
   ];
-  return [...audit, ...counts, ...balances, verifyChain(postgres.url)];
+  return [...audit, ...counts, ...balances, verifyChain(postgres.url, main)];
 }
 
 async function readAudit(postgres: Postgres): Promise<Evidence[]> {
@@ -65,8 +62,8 @@ async function readBalances(postgres: Postgres): Promise<Evidence[]> {
 }
 
 /** With the very command that an operator has for it. */
-function verifyChain(databaseUrl: string): Evidence {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'audit', 'verify'], {
+function verifyChain(databaseUrl: string, main: string): Evidence {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'audit', 'verify'], {
     encoding: 'utf8',
     env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl, KEYWARD_SECRET: SECRET },
   });
