@@ -30,18 +30,23 @@ async function main(): Promise<void> {
       small: { type: 'string', default: '10000' },
       large: { type: 'string', default: '1000000' },
       rounds: { type: 'string', default: '31' },
+      /** Kept, with what was seeded, for the next run. */
+      directory: { type: 'string' },
     },
   });
-  const directory = await mkdtemp(join(tmpdir(), 'keyward-lists-'));
-  const postgres = await startEmbeddedPostgres({ directory, durable: false });
+  const directory = values.directory ?? (await mkdtemp(join(tmpdir(), 'keyward-lists-')));
+  const postgres = await startEmbeddedPostgres({
+    directory: join(directory, 'postgres'),
+    durable: false,
+  });
   try {
-    const small = await install(postgres.url, Number(values.small));
-    const large = await install(postgres.url, Number(values.large));
+    const small = await install(postgres.url, directory, Number(values.small));
+    const large = await install(postgres.url, directory, Number(values.large));
     await report(small, large, Number(values.rounds));
     await Promise.all([small.close(), large.close()]);
   } finally {
     await postgres.stop();
-    await rm(directory, { recursive: true, force: true });
+    if (values.directory === undefined) await rm(directory, { recursive: true, force: true });
   }
 }
 

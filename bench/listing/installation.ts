@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
@@ -21,8 +23,43 @@ export interface Installation {
   close: () => Promise<void>;
 }
 
-export async function install(serverUrl: string, keys: number): Promise<Installation> {
-  const url = await createDatabase(serverUrl, `keys_${keys}`);
+/** Seeds a database of the server, unless the folder has it from an earlier run. */
+export async function install(
+  serverUrl: string,
+  directory: string,
+  keys: number,
+): Promise<Installation> {
+  const url = databaseUrl(serverUrl, `keys_${keys}`);
+  const file = join(directory, `seeded-${keys}.json`);
+  const seeded = (await read(file)) ?? (await seed(serverUrl, url, keys));
+  await writeFile(file, JSON.stringify(seeded), { mode: 0o600 });
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const service = await startService(url);
+  return {
+    keys,
+    service,
+    client,
+    ...seeded,
+    call: (method, path, body) => call(service, method, path, body),
+    close: async () => {
+      await client.end();
+      await service.stop();
+    },
+  };
+}
+
+type Seeded = Pick<Installation, 'sample' | 'seedSeconds'>;
+
+async function read(file: string): Promise<Seeded | null> {
+  const text = await readFile(file, 'utf8').catch(() => null);
+  return text === null ? null : JSON.parse(text);
+}
+
+async function seed(serverUrl: string, url: string, keys: number): Promise<Seeded> {
+  const name = new URL(url).pathname.slice(1);
+  await run(serverUrl, `drop database if exists ${name}`, `create database ${name}`);
+  await migrate(url);
   const started = performance.now();
   const sample = await seedKeys(url, {
     keys,
@@ -32,34 +69,22 @@ export async function install(serverUrl: string, keys: number): Promise<Installa
   });
   const seedSeconds = (performance.now() - started) / 1000;
   process.stderr.write('\n');
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
   // As autovacuum does in time.
-  await client.query('vacuum (analyze)');
-  const service = await startService(url);
-  return {
-    keys,
-    service,
-    client,
-    sample,
-    seedSeconds,
-    call: (method, path, body) => call(service, method, path, body),
-    close: async () => {
-      await client.end();
-      await service.stop();
-    },
-  };
+  await run(url, 'vacuum (analyze)');
+  return { sample, seedSeconds };
 }
 
-async function createDatabase(serverUrl: string, name: string): Promise<string> {
-  const admin = new pg.Client({ connectionString: serverUrl });
-  await admin.connect();
-  await admin.query(`create database ${name}`);
-  await admin.end();
+function databaseUrl(serverUrl: string, name: string): string {
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  await migrate(url.href);
   return url.href;
+}
+
+async function run(url: string, ...statements: string[]): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  for (const statement of statements) await client.query(statement);
+  await client.end();
 }
 
 async function startService(databaseUrl: string): Promise<Service> {

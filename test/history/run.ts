@@ -27,7 +27,12 @@ const durationMs = values.seconds
   ? Number(values.seconds) * 1000
   : Number(values.minutes ?? 1) * 60_000;
 const interrupted = new AbortController();
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(name, () => {
+    say(`${name}: ending early`);
+    interrupted.abort();
+  });
+}
 
 process.exitCode = (await main()) ? 0 : 1;
 
