@@ -1,38 +1,69 @@
-import autocannon from 'autocannon';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection } from './connection.ts';
 import type { LoadOptions, Measured } from './measure.ts';
+import { percentile } from './statistics.ts';
 
 /** A process of its own that sends the load, so that its work is not part of what is measured. */
 process.once('message', async (options: LoadOptions) => {
-  process.send?.(await measure(options));
+  process.send?.(await run(options));
   process.disconnect();
 });
 
-async function measure({ url, authorization, bodies, connections, seconds }: LoadOptions) {
-  const durations: number[] = [];
-  const refused: number[] = [];
-  const run = autocannon({
-    url: `${url}/v1/verify`,
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization },
-    requests: bodies.map((body) => ({ body })),
-    connections,
-    duration: seconds,
-  });
-  run.on('response', (_client, status, _bytes, durationMs) => {
-    durations.push(durationMs);
-    if (status !== 200) refused.push(status);
-  });
+interface Seen {
+  ms: number;
+  status: number;
+  isValid: boolean;
+}
+
+async function run(options: LoadOptions): Promise<Measured> {
   const started = performance.now();
-  await run;
+  const places = Array.from({ length: options.connections }, (_, place) => place);
+  const seen = (await Promise.all(places.map((place) => line(options, place, started)))).flat();
   const elapsedSeconds = (performance.now() - started) / 1000;
-  if (refused.length > 0) throw new Error(`${refused.length} answers of status ${refused[0]}`);
-  durations.sort((a, b) => a - b);
-  const percentile = (share: number) => durations[Math.floor(durations.length * share)] ?? 0;
-  const result: Measured = {
-    requests: durations.length,
-    requestsPerSecond: durations.length / elapsedSeconds,
-    p50Ms: percentile(0.5),
-    p99Ms: percentile(0.99),
+  const durations = seen.map(({ ms }) => ms).sort((a, b) => a - b);
+  return {
+    requests: seen.length,
+    requestsPerSecond: seen.length / elapsedSeconds,
+    p50Ms: percentile(durations, 0.5),
+    p99Ms: percentile(durations, 0.99),
+    valid: seen.filter(({ isValid }) => isValid).length,
+    refused: seen.filter(({ status }) => status !== 200).length,
   };
-  return result;
+}
+
+/** One connection: its requests are every so-manieth of the bodies, one after the other. */
+async function line(options: LoadOptions, place: number, started: number): Promise<Seen[]> {
+  const { url, path, authorization, bodies, connections, seconds } = options;
+  const connection = new Connection(url);
+  const requests = bodies
+    .filter((_, index) => index % connections === place % bodies.length)
+    .map((body) => connection.prepare(path, authorization, body));
+  const begin = pacer(options, place, started);
+  const seen: Seen[] = [];
+  for (let sent = 0; performance.now() < started + seconds * 1000; sent++) {
+    const begun = await begin();
+    const { status, body } = await connection.send(requests[sent % requests.length] as Buffer);
+    const ms = performance.now() - begun;
+    seen.push({ ms, status, isValid: body.startsWith('{"valid":true') });
+  }
+  connection.close();
+  return seen;
+}
+
+/**
+ * When the next request began. Whom the answer before made late began when it was due, so that a
+ * stall is seen by all who would have called meanwhile.
+ */
+function pacer({ connections, perSecond }: LoadOptions, place: number, started: number) {
+  if (perSecond === undefined) return async () => performance.now();
+  const pauseMs = (connections * 1000) / perSecond;
+  let next = started + (pauseMs * place) / connections;
+  return async () => {
+    const due = next;
+    next += pauseMs;
+    const wait = due - performance.now();
+    if (wait <= 0) return due;
+    await delay(wait);
+    return performance.now();
+  };
 }

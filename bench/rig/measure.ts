@@ -4,11 +4,14 @@ import { fileURLToPath } from 'node:url';
 
 export interface LoadOptions {
   url: string;
+  path: string;
   authorization: string;
-  /** The bodies that each connection sends, one after the other and again. */
-  bodies: string[];
+  /** Shared out among the connections, which send theirs one after the other, and again. */
+  bodies: readonly string[];
   connections: number;
   seconds: number;
+  /** Over all connections. Without it each sends as soon as it was answered. */
+  perSecond?: number;
 }
 
 export interface Measured {
@@ -16,12 +19,16 @@ export interface Measured {
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
+  /** Answers that said VALID. */
+  valid: number;
+  /** Answers of another status than 200. */
+  refused: number;
 }
 
 const LOAD = fileURLToPath(new URL('load.ts', import.meta.url));
 
 export async function measure(options: LoadOptions): Promise<Measured> {
-  const child = fork(LOAD);
+  const child = fork(LOAD, { execArgv: [] });
   const ended = once(child, 'exit').then(() => {
     throw new Error('the load ended without a result');
   });

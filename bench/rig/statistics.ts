@@ -1,0 +1,16 @@
+/** The value below which that share of the sorted values lies. */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+export function median(values: readonly number[]): number {
+  return percentile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
+}
+
+/** Two digits after the point. */
+export function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}
