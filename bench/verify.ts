@@ -22,6 +22,8 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '4' },
     keys: { type: 'string', default: '100000' },
     connections: { type: 'string', default: '64' },
+    /** The baseline and the case of this name alone. */
+    only: { type: 'string' },
     profile: { type: 'boolean', default: false },
   },
 });
@@ -41,7 +43,7 @@ interface Round extends Measured {
   cpuMicroseconds: number;
 }
 
-await onStage(async (stage) => report(await takeTurns(await prepare(stage))));
+await onStage(async (stage) => report(await takeTurns(chosen(await prepare(stage)))));
 if (options.profile) await printHotFunctions(join(RESULTS, 'verify.cpuprofile'));
 
 /** The cases: the baseline first. */
@@ -60,7 +62,7 @@ async function prepare(stage: Stage): Promise<Case[]> {
   );
 
   const keyward = await stage.keyward({}, options.profile ? profiling() : []);
-  const quiet = await stage.keyward({ KEYWARD_LOG_VERIFY_EVERY: '0' });
+  const logging = await stage.keyward({ KEYWARD_LOG_VERIFY_PER_SECOND: '1000000' });
   const counting = await stage.keyward({ KEYWARD_USAGE_FLUSH_MS: '0' });
   const authorization = await verifierOf(keyward);
   const bodies = hot.map(bodyOf);
@@ -72,11 +74,21 @@ async function prepare(stage: Stage): Promise<Case[]> {
   return [
     { ...usual, name: 'no-op route', setting: 'Fastify alone', server: noop },
     { ...usual, name: 'hot key' },
-    { ...usual, name: 'hot, not logged', setting: 'KEYWARD_LOG_VERIFY_EVERY=0', server: quiet },
+    {
+      ...usual,
+      name: 'hot, each logged',
+      setting: 'LOG_VERIFY_PER_SECOND=1000000',
+      server: logging,
+    },
     { ...usual, name: 'counted first', setting: 'KEYWARD_USAGE_FLUSH_MS=0', server: counting },
     { ...usual, name: 'limit and credits', bodies: spending },
     { ...usual, name: 'forged key', bodies: hot.map((key) => bodyOf(forgedFrom(key))) },
   ];
+}
+
+function chosen(cases: Case[]): Case[] {
+  if (options.only === undefined) return cases;
+  return cases.filter(({ name }, place) => place === 0 || name === options.only);
 }
 
 function profiling(): string[] {

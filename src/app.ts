@@ -34,7 +34,7 @@ import type { WorkspaceService } from './workspaces/workspaces.service.ts';
 export interface AppDependencies {
   log: FastifyBaseLogger;
   maxInFlight: number;
-  logVerifyEvery: number;
+  logVerifyPerSecond: number;
   authenticate: Authenticate;
   keyDetector: KeyDetector;
   verifier: Verifier;
@@ -76,7 +76,7 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   checkRequests(app);
   handleErrors(app);
   limitInFlight(app, its.maxInFlight);
-  logRequests(app, its.logVerifyEvery);
+  logRequests(app, its.logVerifyPerSecond);
   guardCalls(app, new CallContexts(its.authenticate, its.keyDetector), its.keyDetector);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);

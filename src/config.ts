@@ -83,12 +83,12 @@ export const SETTINGS = {
     1,
     100_000,
   )({ default: 2000, desc: 'Requests at work at once; one more is answered 503.' }),
-  KEYWARD_LOG_VERIFY_EVERY: int(
+  KEYWARD_LOG_VERIFY_PER_SECOND: int(
     0,
     1_000_000,
   )({
-    default: 1,
-    desc: 'Log one in so many successful verifications; 0: none. Errors are always logged.',
+    default: 100,
+    desc: 'Successful verifications that are logged in a second at most; 0: none. Errors always are.',
   }),
   KEYWARD_ARGON2_MEMORY_KIB: int(
     8192,
@@ -133,7 +133,7 @@ export type Config = Readonly<{
   usageFlushMs: number;
   staleIfErrorMs: number;
   maxInFlight: number;
-  logVerifyEvery: number;
+  logVerifyPerSecond: number;
   argon2: Readonly<{ memoryCost: number; timeCost: number; parallelism: number }>;
   cachedKeys: number;
   poolSize: number;
@@ -168,7 +168,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
     staleIfErrorMs: settings.KEYWARD_STALE_IF_ERROR_MS,
     maxInFlight: settings.KEYWARD_MAX_IN_FLIGHT,
-    logVerifyEvery: settings.KEYWARD_LOG_VERIFY_EVERY,
+    logVerifyPerSecond: settings.KEYWARD_LOG_VERIFY_PER_SECOND,
     argon2: Object.freeze({
       memoryCost: settings.KEYWARD_ARGON2_MEMORY_KIB,
       timeCost: settings.KEYWARD_ARGON2_ITERATIONS,

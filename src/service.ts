@@ -131,7 +131,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const app = await buildApp({
     log,
     maxInFlight: config.maxInFlight,
-    logVerifyEvery: config.logVerifyEvery,
+    logVerifyPerSecond: config.logVerifyPerSecond,
     keyDetector: new KeyDetector(checksumKey, config.rootKey),
     authenticate,
     verifier,

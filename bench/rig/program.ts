@@ -75,3 +75,7 @@ function memoryOf(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(line) * 1024;
 }
+
+export function startAt(main: string, settings: Record<string, string>): Promise<Server> {
+  return start([...(process.env.PROFALT ? ['--cpu-prof', '--cpu-prof-interval=200', '--cpu-prof-dir=/tmp/prof'] : []), main], { PORT: '0', LOG_LEVEL: 'info', ...settings });
+}

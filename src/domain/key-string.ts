@@ -53,6 +53,11 @@ export function parseKey(text: string): ParsedKey | null {
   return prefix !== undefined && ref !== undefined ? { prefix, ref } : null;
 }
 
+/** What stands where a key has its ref; says nothing of whether the text is one. */
+export function refOf(text: string): string {
+  return text.slice(-TAIL_LENGTH, REF_LENGTH - TAIL_LENGTH);
+}
+
 /** Whether a well-formed key carries the checksum that this installation would have given it. */
 export function hasValidChecksum(key: string, checksumKey: ChecksumKey): boolean {
   const expected = checksum(key.slice(0, -CHECKSUM_LENGTH), checksumKey);

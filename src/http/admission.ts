@@ -12,7 +12,7 @@ export function limitInFlight(app: App, max: number): void {
     if (inFlight >= max) return done(new Problem('OVERLOADED'));
     inFlight++;
     // Also where the client has hung up: `close` comes in any case, and once.
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       inFlight--;
     });
     done();

@@ -11,7 +11,7 @@ declare module 'fastify' {
     permission?: Permission;
     /** Passes also when the instance is overloaded. */
     alwaysAdmitted?: boolean;
-    /** Successful calls are logged one in so many. */
+    /** Of successful calls only so many a second are logged. */
     logSampled?: boolean;
   }
   interface FastifyRequest {

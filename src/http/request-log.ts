@@ -27,13 +27,14 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   return destination ? pino(options, destination) : pino(options);
 }
 
-/** One line for each request, with its route's pattern and never its URL. */
-export function logRequests(app: App, verifyEvery: number): void {
-  let verifications = 0;
+/**
+ * One line for each request, with its route's pattern and never its URL. A line costs a third of a
+ * verification, so of successful ones only so many a second get theirs.
+ */
+export function logRequests(app: App, verifyPerSecond: number): void {
+  const isWithinBound = perSecond(verifyPerSecond);
   const isLeftOut = ({ routeOptions }: FastifyRequest, status: number) =>
-    routeOptions.config.logSampled === true &&
-    status < 400 &&
-    (verifyEvery === 0 || verifications++ % verifyEvery !== 0);
+    routeOptions.config.logSampled === true && status < 400 && !isWithinBound();
 
   // Log lines name the request themselves, which spares a logger for each request.
   app.setChildLoggerFactory((logger) => logger);
@@ -53,6 +54,20 @@ export function logRequests(app: App, verifyEvery: number): void {
     );
     done();
   });
+}
+
+/** True for the first so many calls of each second. */
+function perSecond(most: number): () => boolean {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const current = Math.floor(performance.now() / 1000);
+    if (current !== second) {
+      second = current;
+      count = 0;
+    }
+    return count++ < most;
+  };
 }
 
 function keyIdOf({ params }: FastifyRequest): string | undefined {

@@ -44,11 +44,11 @@ export class Coalescer<Item, Result> {
     return answer;
   }
 
-  /** At the end of the tick, so that what arrives together leaves together. */
+  /** At the end of the turn of the event loop: what arrived together leaves together. */
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= this.#options.maxInFlight) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    setImmediate(() => {
       this.#scheduled = false;
       void this.#send();
     });

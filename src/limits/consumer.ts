@@ -51,7 +51,7 @@ export class Consumer {
   readonly #database: Database;
   readonly #instance: string;
   readonly #clockOffset: () => number;
-  readonly #coalescer = new Coalescer<Spending, Spent>({
+  readonly #coalescer = new Coalescer<Spending, Spent | null>({
     run: (spendings) => this.#consume(spendings),
     maxInFlight: LANES,
     maxBatch: 500,
@@ -72,11 +72,13 @@ export class Consumer {
     return this.#count;
   }
 
-  spend(spending: Spending): Promise<Spent> {
-    return this.#coalescer.add(spending);
+  async spend(spending: Spending): Promise<Spent> {
+    const spent = await this.#coalescer.add(spending);
+    if (!spent) throw new UnavailableError('a key with limits has no row to spend from');
+    return spent;
   }
 
-  async #consume(spendings: readonly Spending[]): Promise<Spent[]> {
+  async #consume(spendings: readonly Spending[]): Promise<(Spent | null)[]> {
     const lane = this.#idle.pop() ?? { name: `consume-${this.#lanes++}`, sequence: 0 };
     lane.sequence++;
     try {
@@ -113,11 +115,11 @@ export class Consumer {
   }
 }
 
-function spentOf(answer: BatchAnswer, index: number): Spent {
+/** Null where the key has no row: that fails who asked for it, not who asked beside him. */
+function spentOf(answer: BatchAnswer, index: number): Spent | null {
   const code = CODES[answer.codes[index] ?? -1];
   const at = answer.times[index] ?? null;
-  if (!code || at === null)
-    throw new UnavailableError('a key with limits has no row to spend from');
+  if (!code || at === null) return null;
   const places = [PLACES * index, PLACES * (index + 1)] as const;
   return {
     code,

@@ -10,6 +10,8 @@ export interface SecretEvidence {
   ref: string;
   hash: string;
   proof: StoredProof | null;
+  /** The digest of the key that was proven to be behind this hash; null until then. */
+  provenBy: string | null;
 }
 
 export interface ProverOptions {
@@ -48,11 +50,6 @@ export class Prover {
     return hash('sha256', this.#digestKey + key, 'base64url');
   }
 
-  /** Whether this very key has been found to be right before. */
-  remembers(ref: string, digest: string): boolean {
-    return this.#known.get(ref)?.digest === digest;
-  }
-
   /** Answers at once for what is remembered; `digest` is the key's own. */
   proves(
     secret: SecretEvidence,
@@ -60,8 +57,10 @@ export class Prover {
     digest: string,
     lane: ProofLane = 'verification',
   ): boolean | Promise<boolean> {
+    if (secret.provenBy === digest) return true;
     const known = this.#known.get(secret.ref);
-    if (known?.digest === digest && known.hash === secret.hash) return true;
+    if (known?.digest === digest && known.hash === secret.hash)
+      return this.#learn(secret, digest, true);
     if (this.#wrong.has(digest)) return false;
     if (isUnhardened(secret)) return this.#trustDigest(secret, key);
     const byProof = this.#checkStoredProof(secret, key);
@@ -114,8 +113,10 @@ export class Prover {
   }
 
   #learn(secret: SecretEvidence, digest: string, right: boolean): boolean {
-    if (right) this.#known.set(secret.ref, { digest, hash: secret.hash });
-    else this.#wrong.set(digest, true);
+    if (right) {
+      this.#known.set(secret.ref, { digest, hash: secret.hash });
+      secret.provenBy = digest;
+    } else this.#wrong.set(digest, true);
     return right;
   }
 }

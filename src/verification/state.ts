@@ -107,6 +107,7 @@ export function stateOf(row: StateRow): SecretState | null {
     validUntil: row.valid_until?.getTime() ?? null,
     deleted: row.deleted,
     stale: false,
+    provenBy: null,
     name: row.name,
     revoked: row.revoked,
     expiresAt: row.expires_at?.getTime() ?? null,

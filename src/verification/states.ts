@@ -43,14 +43,19 @@ export class States implements FenceListener {
   }
 
   /** The state of a secret as of now or later; null where there is no such secret. */
-  async get(ref: string): Promise<SecretState | null> {
-    try {
-      return await this.#fresh(ref);
-    } catch (error) {
+  get(ref: string): Promise<SecretState | null> {
+    const fresh = this.#fresh(ref);
+    if (this.#staleIfErrorMs === 0) return fresh;
+    return fresh.catch((error) => {
       const held = error instanceof UnavailableError ? this.#stale(ref) : null;
       if (!held) throw error;
       return held;
-    }
+    });
+  }
+
+  /** Whether this very key has been proven to be behind the secret, which is in memory. */
+  hasProven(ref: string, digest: string): boolean {
+    return this.#held.peek(ref)?.provenBy === digest;
   }
 
   /** What was known when the database was last heard, where the operator allows that. */
@@ -64,12 +69,20 @@ export class States implements FenceListener {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       // No load either: a crowd must not ask a database that is away.
       if (this.#fence.isDown) break;
-      const loading = this.#remembers(ref) ? null : this.#loader.load(ref);
-      const [loaded] = await Promise.all([loading, this.#fence.pass()]);
-      if (this.#remembers(ref)) return this.#held.get(ref) ?? null;
+      const loaded = await this.#loadUnlessRemembered(ref);
+      const held = this.#held.get(ref);
+      if (held) return held;
+      if (this.#absent.has(ref)) return null;
       if (loaded && this.#isOfThisRun(loaded)) return loaded.state;
     }
     throw new UnavailableError('the database is away, or changed too often while it was read');
+  }
+
+  /** In any case a fence passes that began after this call. */
+  #loadUnlessRemembered(ref: string): Promise<Loaded | void> {
+    const passing = this.#fence.pass();
+    if (this.#remembers(ref)) return passing;
+    return Promise.all([this.#loader.load(ref), passing]).then(([loaded]) => loaded);
   }
 
   forget(changes: readonly Change[]): void {

@@ -1,5 +1,5 @@
 import { type Decision, decide, type Question } from '../domain/decide.ts';
-import { type ChecksumKey, hasValidChecksum, parseKey } from '../domain/key-string.ts';
+import { type ChecksumKey, hasValidChecksum, parseKey, refOf } from '../domain/key-string.ts';
 import type { RateLimitStanding } from '../domain/limits.ts';
 import type { VerdictCode } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -111,12 +111,11 @@ export class Verifier {
   }
 }
 
-/** The ref of a key of this installation. One that is remembered has passed its checksum before. */
+/** The ref of a key of this installation. One that is proven has passed form and checksum before. */
 export function nativeRef(its: EngineDependencies, key: string, digest: string): string | null {
-  const parsed = parseKey(key);
-  if (!parsed) return null;
-  const passes = its.prover.remembers(parsed.ref, digest) || hasValidChecksum(key, its.checksumKey);
-  return passes ? parsed.ref : null;
+  const ref = refOf(key);
+  if (its.states.hasProven(ref, digest)) return ref;
+  return parseKey(key) && hasValidChecksum(key, its.checksumKey) ? ref : null;
 }
 
 /** Management keys are never valid here, and keys of other workspaces do not exist. */

@@ -35,7 +35,7 @@ async function written(id: string): Promise<number[]> {
 }
 
 /** What the statement that writes counters holds. */
-const WRITE = 'insert into usage_hourly';
+const WRITE = 'write_usage';
 
 const thrice = (count: number) => [count, count, count];
 

@@ -108,9 +108,9 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     what: 'counters are written again where the outcome of a commit was unknown',
     edits: [
       {
-        file: 'src/db/batch-sequence.ts',
-        find: 'where batch_sequences.sequence < excluded.sequence',
-        put: 'where true',
+        file: 'migrations/0009_write_usage.sql',
+        find: '  WHERE batch_sequences.sequence < excluded.sequence;',
+        put: ';',
       },
     ],
     faults: ['cutAtFlush', 'slowThenCut'],

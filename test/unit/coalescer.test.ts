@@ -26,7 +26,12 @@ function heldCoalescer(bounds = BOUNDS) {
   return { coalescer, calls, mostInFlight: () => mostInFlight };
 }
 
-const settle = () => new Promise((resolve) => setImmediate(resolve));
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** Of the event loop: in one a call ends, in the next one the call after it begins. */
+const settle = async () => {
+  await turn();
+  await turn();
+};
 const tenfold = (items: readonly number[]) => items.map((item) => item * 10);
 
 describe('a coalescer', () => {

@@ -5,11 +5,11 @@ import type { Random } from './random.ts';
 /** Text of a statement that writes counters or spends; instead of its answer the line is cut. */
 export type CutAt = typeof CLAIM | 'consume_limits';
 
-export const CLAIM = 'insert into batch_sequences';
+export const CLAIM = 'write_usage';
 /** Within the parameters of that statement: the lane, then the sequence, each with its length. */
 const SEQUENCE = /usage\W{4}(\d+)/;
 /** The statement was carried out, and the transaction that it was is over. */
-const WRITTEN = /INSERT 0 \d+.*Z\W{4}I$/s;
+const WRITTEN = /SELECT 1.*Z\W{4}I$/s;
 const READY = /Z\W{4}[IE]$/;
 
 /** One connection between an instance and Postgres. */
