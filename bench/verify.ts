@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bodyOf, forgedFrom, send, verifierOf } from './rig/calls.ts';
 import { chart } from './rig/chart.ts';
+import { limitKeys } from './rig/limited-keys.ts';
 import { type Measured, measure } from './rig/measure.ts';
 import { printHotFunctions } from './rig/profile.ts';
 import { type Server, startNoop } from './rig/program.ts';
@@ -56,7 +57,7 @@ async function prepare(stage: Stage): Promise<Case[]> {
   });
   const limited = sample.slice(0, LIMITED);
   const hot = sample.slice(LIMITED, LIMITED + IN_USE).map(({ key }) => key);
-  await limit(
+  await limitKeys(
     stage,
     limited.map(({ id }) => id),
   );
@@ -93,20 +94,6 @@ function chosen(cases: Case[]): Case[] {
 
 function profiling(): string[] {
   return ['--cpu-prof', `--cpu-prof-dir=${RESULTS}`, '--cpu-prof-name=verify.cpuprofile'];
-}
-
-/** A rate limit and credits that are never reached. */
-async function limit(stage: Stage, ids: string[]): Promise<void> {
-  await stage.query(
-    `update keys set limit_names = '{per-minute}', limit_units = '{1000000000}',
-                     limit_windows = '{60}', credits_limited = true, min_policy_version = 2
-      where id = any($1)`,
-    [ids],
-  );
-  await stage.query(
-    `insert into key_consumption (key_id, credits) select unnest($1::text[]), 1000000000`,
-    [ids],
-  );
 }
 
 async function takeTurns(cases: Case[]): Promise<Map<Case, Round[]>> {

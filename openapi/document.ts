@@ -12,5 +12,6 @@ export async function openapiDocument(): Promise<object> {
 
 /** Routes keep their services for later and use none to describe themselves. */
 function standIns(): AppDependencies {
-  return Object.assign(Object.create(null), { log: createLogger('silent'), readiness: {} });
+  const needed = { log: createLogger('silent'), readiness: {}, maxInFlight: 1, bounds: [] };
+  return Object.assign(Object.create(null), needed);
 }

@@ -12,6 +12,7 @@ import { guardCalls } from './http/call.ts';
 import { handleErrors, refuseUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
+import { metricsRoutes } from './http/metrics.ts';
 import { describeApi } from './http/openapi.ts';
 import { logRequests } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema, REQUEST_ID_PATTERN } from './http/schemas.ts';
@@ -19,6 +20,7 @@ import { checkRequests } from './http/validation.ts';
 import { keyActionRoutes } from './keys/keys.actions.routes.ts';
 import { keyRoutes } from './keys/keys.routes.ts';
 import type { KeyService } from './keys/keys.service.ts';
+import type { Bound } from './lib/bound.ts';
 import { managementRoutes } from './management/management.routes.ts';
 import type { ManagementService } from './management/management.service.ts';
 import { usageRoutes } from './usage/usage.routes.ts';
@@ -47,6 +49,8 @@ export interface AppDependencies {
   usage: UsageService;
   audit: AuditService;
   readiness: ReadinessChecks;
+  /** What may not grow without limit. */
+  bounds: readonly Bound[];
 }
 
 const BODY_LIMIT_BYTES = 65_536;
@@ -75,7 +79,7 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   app.addSchema(ActorSchema);
   checkRequests(app);
   handleErrors(app);
-  limitInFlight(app, its.maxInFlight);
+  const requests = limitInFlight(app, its.maxInFlight);
   logRequests(app, its.logVerifyPerSecond);
   guardCalls(app, new CallContexts(its.authenticate, its.keyDetector), its.keyDetector);
   app.addHook('onRequest', (request, reply, done) => {
@@ -84,6 +88,7 @@ export async function buildApp(its: AppDependencies): Promise<App> {
   });
   await describeApi(app);
   healthRoutes(app, its.readiness);
+  metricsRoutes(app, [requests, ...its.bounds]);
   verifyRoutes(app, its.verifier, its.authenticate);
   authorizeRoutes(app, { ...its.gateway, ...its });
   whoamiRoutes(app, its.holder);

@@ -147,6 +147,9 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       database: () => fence.pass().then(() => 'ok'),
       migrations: () => migrationsCheck(orm, expectedMigrations()),
     },
+    bounds: [states, prover, limits, consumer, counters, hasher, database].flatMap(
+      ({ bounds }) => bounds,
+    ),
   });
 
   const housekeeping = () =>

@@ -2,7 +2,7 @@ import type { Server } from './program.ts';
 import { ROOT_KEY } from './stage.ts';
 
 /** Calls a management endpoint as root; fails where it is refused. */
-export async function call(server: Server, path: string, body: object): Promise<string> {
+async function call(server: Server, path: string, body: object): Promise<string> {
   return send(server, path, `Bearer ${ROOT_KEY}`, JSON.stringify(body));
 }
 

@@ -32,7 +32,12 @@ export function startNoop(answer: string): Promise<Server> {
   return start([NOOP], { ANSWER: answer });
 }
 
-async function start(args: string[], settings: Record<string, string>): Promise<Server> {
+/** Starts a program of somebody else that says where it listens. */
+export function startPeer(main: string, settings: Record<string, string>): Promise<Server> {
+  return start([main], settings);
+}
+
+async function start(args: string[], settings: NodeJS.ProcessEnv): Promise<Server> {
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env.PATH, ...settings },
     // The log goes where a container's would: into a pipe that somebody reads.
@@ -66,7 +71,7 @@ async function urlOf(child: ChildProcess): Promise<string> {
 }
 
 /** User and system time; Linux only, like the rest of the benchmark's readings. */
-function cpuSecondsOf(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
@@ -74,8 +79,4 @@ function cpuSecondsOf(pid: number): number {
 function memoryOf(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(line) * 1024;
-}
-
-export function startAt(main: string, settings: Record<string, string>): Promise<Server> {
-  return start([...(process.env.PROFALT ? ['--cpu-prof', '--cpu-prof-interval=200', '--cpu-prof-dir=/tmp/prof'] : []), main], { PORT: '0', LOG_LEVEL: 'info', ...settings });
 }

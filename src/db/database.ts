@@ -2,6 +2,7 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import type { PgTransaction } from 'drizzle-orm/pg-core';
 import pg from 'pg';
+import type { Bound } from '../lib/bound.ts';
 import { isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
 
@@ -53,6 +54,16 @@ export class Database {
 
   onConnectionLoss(listener: () => void): void {
     this.#lossListeners.push(listener);
+  }
+
+  /** Connections that are at work. */
+  get bounds(): Bound[] {
+    const [control, data] = this.#pools;
+    const busy = (pool: pg.Pool) => () => pool.totalCount - pool.idleCount;
+    return [
+      { name: 'management_connections', max: control.options.max, used: busy(control) },
+      { name: 'verification_connections', max: data.options.max, used: busy(data) },
+    ];
   }
 
   /** Runs one statement of the verification path. */

@@ -1,3 +1,4 @@
+import type { Bound } from '../lib/bound.ts';
 import type { App } from './app-type.ts';
 import { Problem } from './problem.ts';
 
@@ -5,7 +6,7 @@ import { Problem } from './problem.ts';
  * The bound on requests at work. Above it a request is refused at once, with Retry-After, instead
  * of joining a queue that would make every answer late. Health checks always pass.
  */
-export function limitInFlight(app: App, max: number): void {
+export function limitInFlight(app: App, max: number): Bound {
   let inFlight = 0;
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.alwaysAdmitted) return done();
@@ -17,4 +18,5 @@ export function limitInFlight(app: App, max: number): void {
     });
     done();
   });
+  return { name: 'requests', max, used: () => inFlight };
 }

@@ -1,3 +1,4 @@
+import type { Bound } from './bound.ts';
 import { OverloadError } from './overload.ts';
 
 export interface CoalescerOptions<Item, Result> {
@@ -31,6 +32,10 @@ export class Coalescer<Item, Result> {
 
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  boundAs(name: string): Bound {
+    return { name, max: this.#options.maxWaiting, used: () => this.waiting };
   }
 
   add(item: Item): Promise<Result> {

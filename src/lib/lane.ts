@@ -1,3 +1,4 @@
+import type { Bound } from './bound.ts';
 import { OverloadError } from './overload.ts';
 
 /** A few at once, a bounded number waiting in order, the rest refused. */
@@ -14,6 +15,10 @@ export class Lane {
 
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  boundAs(name: string): Bound {
+    return { name, max: this.#maxWaiting, used: () => this.waiting };
   }
 
   async run<T>(work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../db/database.ts';
 import { isRetryable, isUnavailable } from '../db/errors.ts';
+import type { Bound } from '../lib/bound.ts';
 import { Coalescer } from '../lib/coalescer.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 
@@ -65,6 +66,10 @@ export class Consumer {
     this.#database = database;
     this.#instance = instance;
     this.#clockOffset = clockOffset;
+  }
+
+  get bounds(): Bound[] {
+    return [this.#coalescer.boundAs('spendings_waiting')];
   }
 
   /** Statements sent since the start. */

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { RateLimit, RateLimitStanding } from '../domain/limits.ts';
 import { nextRefill, type Refill } from '../domain/refill.ts';
+import type { Bound } from '../lib/bound.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 import type { Consumer, SpendingCode, Spent } from './consumer.ts';
 
@@ -44,6 +45,10 @@ export class Limiter {
   constructor(consumer: Consumer, incarnation: () => string | null) {
     this.#consumer = consumer;
     this.#incarnation = incarnation;
+  }
+
+  get bounds(): Bound[] {
+    return [{ name: 'denials', max: this.#denials.max, used: () => this.#denials.size }];
   }
 
   /** All or nothing; a denied one spends nothing. `now` is epoch milliseconds. */

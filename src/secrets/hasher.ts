@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import argon2 from 'argon2';
+import type { Bound } from '../lib/bound.ts';
 import { Lane } from '../lib/lane.ts';
 
 export interface Argon2Cost {
@@ -34,6 +35,11 @@ export class Hasher {
   /** How many hashes were computed since the start. */
   get runs(): number {
     return this.#runs;
+  }
+
+  get bounds(): Bound[] {
+    const lanes = { ...this.#proofs, ...this.#hashes };
+    return Object.entries(lanes).map(([name, lane]) => lane.boundAs(`argon2_${name}_waiting`));
   }
 
   hash(key: string, lane: HashLane): Promise<string> {

@@ -1,6 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { isUnhardened } from '../domain/imported-key.ts';
+import type { Bound } from '../lib/bound.ts';
 import type { Hasher, ProofLane } from './hasher.ts';
 import type { StoredProof } from './issuer.ts';
 import type { Pepper } from './pepper.ts';
@@ -43,6 +44,13 @@ export class Prover {
   constructor(options: ProverOptions) {
     this.#options = options;
     this.#known = new LRUCache({ max: options.capacity });
+  }
+
+  get bounds(): Bound[] {
+    return [
+      { name: 'proofs', max: this.#known.max, used: () => this.#known.size },
+      { name: 'wrong_keys', max: this.#wrong.max, used: () => this.#wrong.size },
+    ];
   }
 
   /** What a key is remembered by: keyed, so that comparing two of them leaks nothing. */

@@ -1,4 +1,5 @@
 import type { VerdictCode } from '../domain/verdict.ts';
+import type { Bound } from '../lib/bound.ts';
 import { OverloadError } from '../lib/overload.ts';
 
 const HOUR_MS = 3_600_000;
@@ -42,6 +43,10 @@ export class UsageCounters {
 
   get size(): number {
     return this.#counts.size + this.#unmatched.size;
+  }
+
+  get bounds(): Bound[] {
+    return [{ name: 'counters', max: this.#capacity, used: () => this.size }];
   }
 
   count(keyId: string, secretRef: string, code: VerdictCode, now: number): void {

@@ -1,4 +1,5 @@
 import type { Database, Statement } from '../db/database.ts';
+import type { Bound } from '../lib/bound.ts';
 import { Coalescer } from '../lib/coalescer.ts';
 import type { Change } from './fence.ts';
 import { type SecretState, type StateRow, stateOf } from './state.ts';
@@ -76,6 +77,10 @@ export class StateLoader {
   constructor(database: Database, remember: (loaded: Loaded) => void) {
     this.#database = database;
     this.#remember = remember;
+  }
+
+  get bound(): Bound {
+    return this.#coalescer.boundAs('loads_waiting');
   }
 
   /** Load statements sent since the start. */

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/database.ts';
+import type { Bound } from '../lib/bound.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
 import type { Change, Fence, FenceListener } from './fence.ts';
 import type { SecretState } from './state.ts';
@@ -37,6 +38,14 @@ export class States implements FenceListener {
     return this.#held.size;
   }
 
+  get bounds(): Bound[] {
+    return [
+      { name: 'states', max: this.#held.max, used: () => this.#held.size },
+      { name: 'unknown_refs', max: this.#absent.max, used: () => this.#absent.size },
+      this.#loader.bound,
+    ];
+  }
+
   /** Load statements sent since the start. */
   get loads(): number {
     return this.#loader.count;
@@ -69,20 +78,16 @@ export class States implements FenceListener {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       // No load either: a crowd must not ask a database that is away.
       if (this.#fence.isDown) break;
-      const loaded = await this.#loadUnlessRemembered(ref);
+      const passing = this.#fence.pass();
+      let loaded: Loaded | null = null;
+      if (this.#remembers(ref)) await passing;
+      else [loaded] = await Promise.all([this.#loader.load(ref), passing]);
       const held = this.#held.get(ref);
       if (held) return held;
       if (this.#absent.has(ref)) return null;
       if (loaded && this.#isOfThisRun(loaded)) return loaded.state;
     }
     throw new UnavailableError('the database is away, or changed too often while it was read');
-  }
-
-  /** In any case a fence passes that began after this call. */
-  #loadUnlessRemembered(ref: string): Promise<Loaded | void> {
-    const passing = this.#fence.pass();
-    if (this.#remembers(ref)) return passing;
-    return Promise.all([this.#loader.load(ref), passing]).then(([loaded]) => loaded);
   }
 
   forget(changes: readonly Change[]): void {

@@ -102,4 +102,11 @@ describe('health, call by call', () => {
     const checks = { database: 'ok', migrations: 'ok' };
     expect(await ok(walk.root.GET('/readyz'))).toEqual({ status: 'ok', checks });
   });
+
+  it('getMetrics tells Prometheus how much of each bound is used', async () => {
+    const client = clientOf(walk.url, 'none');
+    const { data, response } = await client.GET('/metrics', { parseAs: 'text' });
+    expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    expect(data).toMatch(/^keyward_bound_used\{bound="requests"\} \d+$/m);
+  });
 });

@@ -22,9 +22,8 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     edits: [
       {
         file: 'src/verification/states.ts',
-        find: 'await Promise.all([loading, this.#fence.pass()]);',
-        put: `await Promise.all([loading, this.#remembers(ref)
-          ? void this.#fence.pass().catch(() => {}) : this.#fence.pass()]);`,
+        find: 'if (this.#remembers(ref)) await passing;',
+        put: 'if (this.#remembers(ref)) void passing.catch(() => {});',
       },
     ],
   },
@@ -99,8 +98,8 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     edits: [
       {
         file: 'src/secrets/prover.ts',
-        find: 'if (known?.digest === digest && known.hash === secret.hash) return true;',
-        put: 'if (known) return true;',
+        find: 'if (secret.provenBy === digest) return true;',
+        put: 'if (secret.provenBy !== null) return true;',
       },
     ],
   },

@@ -1,3 +1,5 @@
+import { median } from '../rig/statistics.ts';
+
 /** Runs the tasks in turn, many times, and returns each one's median milliseconds. */
 export async function medians(rounds: number, tasks: readonly Task[]): Promise<number[]> {
   const times = tasks.map((): number[] => []);
@@ -15,7 +17,3 @@ export async function medians(rounds: number, tasks: readonly Task[]): Promise<n
 export type Task = (run: number) => Promise<unknown>;
 
 const WARM_UP = 3;
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}

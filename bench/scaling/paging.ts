@@ -3,11 +3,18 @@ import { pageOfKeys } from '../../src/keys/keys.listing.ts';
 import type { Installation } from './installation.ts';
 
 const WORKSPACE = 'default';
+
+/** What names one key by its start names one that is there. */
+export function queryOf({ start }: Installation, query: ListKeys): ListKeys {
+  return query.start === undefined ? query : { ...query, start };
+}
 const FAR_PAGE = 100;
 const LARGEST_PAGE = 50;
 
 /** Which pages of a list are compared. */
 export interface Pages {
+  /** As many keys on the first page of both as the smaller list has. */
+  first: number;
   limit: number;
   /** The hundredth, or the last where there are fewer. */
   far: number;
@@ -17,7 +24,8 @@ export interface Pages {
 export async function choosePages(smallest: Installation, query: ListKeys): Promise<Pages> {
   const found = (await statement(smallest, query, FAR_PAGE * LARGEST_PAGE)).length;
   const limit = Math.min(LARGEST_PAGE, Math.max(1, Math.floor(found / FAR_PAGE)));
-  return { limit, far: Math.max(1, Math.min(FAR_PAGE, Math.ceil(found / limit))) };
+  const first = Math.max(1, Math.min(LARGEST_PAGE, found));
+  return { first, limit, far: Math.max(1, Math.min(FAR_PAGE, Math.ceil(found / limit))) };
 }
 
 /** The address of a page that is reached as callers reach it: cursor by cursor. */
@@ -31,11 +39,11 @@ export async function addressOf(
   let cursor: string | null = null;
   for (let step = 0; step < steps; step++) {
     const page: { nextCursor: string | null } = JSON.parse(
-      await installation.call('GET', address(query, length, cursor)),
+      await installation.call('GET', address(queryOf(installation, query), length, cursor)),
     );
     cursor = page.nextCursor;
   }
-  return address(query, limit, cursor);
+  return address(queryOf(installation, query), limit, cursor);
 }
 
 export function address(query: ListKeys, limit: number, cursor: string | null = null): string {
@@ -47,13 +55,9 @@ export function address(query: ListKeys, limit: number, cursor: string | null = 
 }
 
 /** How Postgres runs the first page. */
-export async function explain(
-  { client, ...installation }: Installation,
-  query: ListKeys,
-  limit: number,
-) {
-  const { sql, params } = statement({ client, ...installation }, query, limit + 1).toSQL();
-  const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+export async function explain(installation: Installation, query: ListKeys, limit: number) {
+  const { sql, params } = statement(installation, query, limit + 1).toSQL();
+  const { rows } = await installation.client.query<{ 'QUERY PLAN': string }>(
     `explain (analyze, buffers) ${sql}`,
     params,
   );
@@ -66,7 +70,8 @@ export function indexesOf(plan: string): string {
   return [...new Set([...named].map(([, index, scan]) => index ?? scan))].join(', ') || 'none';
 }
 
-function statement({ service }: Installation, query: ListKeys, limit: number) {
+function statement(installation: Installation, query: ListKeys, limit: number) {
   const wish = { after: null, now: new Date(), limit };
-  return pageOfKeys(service.inside.database.orm, WORKSPACE, query, wish);
+  const { orm } = installation.service.inside.database;
+  return pageOfKeys(orm, WORKSPACE, queryOf(installation, query), wish);
 }

@@ -1,19 +1,28 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../src/db/embedded/postgres.ts';
-import { type Case, cases } from './listing/cases.ts';
-import { bytesPerKey, type Installation, install } from './listing/installation.ts';
-import { address, addressOf, choosePages, explain, indexesOf } from './listing/paging.ts';
-import { medians } from './listing/timing.ts';
+import { bodyOf, verifierOf } from './rig/calls.ts';
+import { measure } from './rig/measure.ts';
+import { startKeyward } from './rig/program.ts';
+import { keepResult, say } from './rig/results.ts';
+import { ROOT_KEY, SECRET } from './rig/stage.ts';
+import { median } from './rig/statistics.ts';
+import { type Case, cases } from './scaling/cases.ts';
+import { bytesPerKey, type Installation, install } from './scaling/installation.ts';
+import { address, addressOf, choosePages, explain, indexesOf, queryOf } from './scaling/paging.ts';
+import { medians } from './scaling/timing.ts';
 
 /**
  * How lists, verifications and usage reads slow down from few keys to many: both sizes in one run,
  * in turn, through the service itself. Ratios hold on any machine; milliseconds do not.
  */
-const RESULTS = new URL('results/', import.meta.url);
 const FIRST_PAGE = 50;
+/** Verifications of keys never seen, and reads of usage: each of another key. */
+const READS = 600;
+const HOT_ROUNDS = 7;
+const HOT_SECONDS = 3;
 
 interface Row {
   what: string;
@@ -42,33 +51,29 @@ async function main(): Promise<void> {
   try {
     const small = await install(postgres.url, directory, Number(values.small));
     const large = await install(postgres.url, directory, Number(values.large));
-    await report(small, large, Number(values.rounds));
+    const { rows, plans } = await compare(small, large, Number(values.rounds));
+    const seeding = `${large.keys} keys were seeded in ${large.seedSeconds.toFixed(0)} s`;
+    const bytes = await bytesPerKey(large);
     await Promise.all([small.close(), large.close()]);
+    rows.push(await compareHot(small, large));
+    await keepResult('scale.json', JSON.stringify({ seeding, bytesPerKey: bytes, rows }, null, 2));
+    await keepResult('scale-plans.txt', plans.join('\n\n'));
+    const shown = [seeding, JSON.stringify(bytes, null, 2), ...rows.map(line)];
+    process.stdout.write(`${shown.join('\n')}\n`);
   } finally {
     await postgres.stop();
     if (values.directory === undefined) await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function report(small: Installation, large: Installation, rounds: number): Promise<void> {
+async function compare(small: Installation, large: Installation, rounds: number) {
   const plans: string[] = [];
   const rows: Row[] = [];
-  for (const one of await listCases(large)) {
+  for (const one of cases(Date.now())) {
     rows.push(...(await compareLists(small, large, one, rounds, plans)));
   }
   rows.push(...(await compareReads(small, large)));
-  const seeding = `${large.keys} keys were seeded in ${large.seedSeconds.toFixed(0)} s`;
-  const summary = { seeding, bytesPerKey: await bytesPerKey(large), rows };
-  await mkdir(RESULTS, { recursive: true });
-  await writeFile(new URL('lists.json', RESULTS), JSON.stringify(summary, null, 2));
-  await writeFile(new URL('lists-plans.txt', RESULTS), plans.join('\n\n'));
-  const shown = [seeding, JSON.stringify(summary.bytesPerKey, null, 2), ...rows.map(line)];
-  process.stdout.write(`${shown.join('\n')}\n`);
-}
-
-async function listCases({ client }: Installation): Promise<Case[]> {
-  const { rows } = await client.query<{ start: string }>('select start from secrets limit 1');
-  return cases(Date.now(), rows[0]?.start ?? '');
+  return { rows, plans };
 }
 
 async function compareLists(
@@ -78,32 +83,31 @@ async function compareLists(
   rounds: number,
   plans: string[],
 ): Promise<Row[]> {
-  // What names one key of the large installation finds none in the small one.
-  const pages = await choosePages(query.start === undefined ? small : large, query);
-  const first = address(query, FIRST_PAGE);
+  const pages = await choosePages(small, query);
+  const first = (its: Installation) => its.call('GET', address(queryOf(its, query), pages.first));
   const [smallFar, largeFar] = [
     await addressOf(small, query, pages),
     await addressOf(large, query, pages),
   ];
   const [a, b, c, d] = await medians(rounds, [
-    () => small.call('GET', first),
-    () => large.call('GET', first),
+    () => first(small),
+    () => first(large),
     () => small.call('GET', smallFar),
     () => large.call('GET', largeFar),
   ]);
   const plan = await explain(large, query, FIRST_PAGE);
   plans.push(`== ${name}\n${plan}`);
   const index = indexesOf(plan);
-  process.stderr.write(`${name}\n`);
+  say(name);
   return [
-    { what: name, page: `1 × ${FIRST_PAGE}`, ...compared(a, b), index },
+    { what: name, page: `1 × ${pages.first}`, ...compared(a, b), index },
     { what: name, page: `${pages.far} × ${pages.limit}`, ...compared(c, d), index },
   ];
 }
 
 /** Keys that the instance has never seen, then their usage: each key once. */
 async function compareReads(small: Installation, large: Installation): Promise<Row[]> {
-  const rounds = Math.min(small.sample.length, large.sample.length) - 3;
+  const rounds = READS;
   const verify = (its: Installation) => (run: number) =>
     its.call('POST', '/v1/verify', { key: its.sample[run]?.key });
   const usage = (its: Installation) => (run: number) =>
@@ -117,12 +121,43 @@ async function compareReads(small: Installation, large: Installation): Promise<R
   ];
 }
 
+/** Keys in use, over the network, in turns: milliseconds from one answer to the next. */
+async function compareHot(small: Installation, large: Installation): Promise<Row> {
+  const servers = [await startOn(small), await startOn(large)];
+  try {
+    const gaps = servers.map((): number[] => []);
+    for (let round = 0; round <= HOT_ROUNDS; round++) {
+      for (const [place, { server, load }] of servers.entries()) {
+        const measured = await measure({ ...load, url: server.url, seconds: HOT_SECONDS });
+        // The first one warms up.
+        if (round > 0) gaps[place]?.push(1000 / measured.requestsPerSecond);
+      }
+    }
+    const [a, b] = gaps.map(median);
+    const page = `${small.sample.length} and ${large.sample.length} keys`;
+    return { what: 'verify, hot', page, ...compared(a, b), index: 'none' };
+  } finally {
+    for (const { server } of servers) await server.stop();
+  }
+}
+
+async function startOn({ databaseUrl, sample }: Installation) {
+  const server = await startKeyward({
+    DATABASE_URL: databaseUrl,
+    KEYWARD_ROOT_KEY: ROOT_KEY,
+    KEYWARD_SECRET: SECRET,
+  });
+  const bodies = sample.map(({ key }) => bodyOf(key));
+  const authorization = await verifierOf(server);
+  return { server, load: { path: '/v1/verify', authorization, bodies, connections: 64 } };
+}
+
 function compared(smallMs = Number.NaN, largeMs = Number.NaN) {
   return { smallMs, largeMs, ratio: largeMs / smallMs };
 }
 
 function line({ what, page, smallMs, largeMs, ratio, index }: Row): string {
-  return `| ${what} | ${page} | ${smallMs.toFixed(1)} | ${largeMs.toFixed(1)} | ${ratio.toFixed(2)} | ${index} |`;
+  return `| ${what} | ${page} | ${smallMs.toFixed(3)} | ${largeMs.toFixed(3)} | ${ratio.toFixed(2)} | ${index} |`;
 }
 
 await main();

@@ -5,16 +5,19 @@ import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { createService, type Service } from '../../src/service.ts';
+import { ROOT_KEY, SECRET } from '../rig/stage.ts';
 import { type SampledKey, seedKeys } from '../seed.ts';
 
-const SECRET = 'secret-of-the-benchmark-0123456789abcdef';
-const ROOT_KEY = 'root-key-of-the-benchmark-0123456789abcdef';
-const SAMPLE = 600;
+/** Keys in use, as far as there are so many. */
+const SAMPLE = 8000;
 const TABLES = ['keys', 'secrets', 'secret_proofs', 'key_usage', 'secret_usage', 'usage_hourly'];
 
 /** One Keyward on a database of its own, with so many keys. */
 export interface Installation {
   keys: number;
+  databaseUrl: string;
+  /** What lists show of one of its keys. */
+  start: string;
   service: Service;
   client: pg.Client;
   sample: SampledKey[];
@@ -35,9 +38,12 @@ export async function install(
   await writeFile(file, JSON.stringify(seeded), { mode: 0o600 });
   const client = new pg.Client({ connectionString: url });
   await client.connect();
+  const { rows } = await client.query<{ start: string }>('select start from secrets limit 1');
   const service = await startService(url);
   return {
     keys,
+    databaseUrl: url,
+    start: rows[0]?.start ?? '',
     service,
     client,
     ...seeded,

@@ -1,0 +1,119 @@
+import { parseArgs } from 'node:util';
+import { refOf } from '../src/domain/key-string.ts';
+import { bodyOf, forgedFrom, verifierOf } from './rig/calls.ts';
+import { type Measured, measure } from './rig/measure.ts';
+import type { Server } from './rig/program.ts';
+import { publish, say } from './rig/results.ts';
+import { onStage, SECRET, type Stage } from './rig/stage.ts';
+import { median, rounded } from './rig/statistics.ts';
+import { seedKeys } from './seed.ts';
+
+/**
+ * What a crowd does to the keys in use: of forged strings, of keys that the instance has never seen,
+ * of such keys without a stored proof. Both sides call as fast as they can, over as many connections
+ * each. And how fast keys never seen are answered where nobody else asks.
+ */
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '4' },
+    connections: { type: 'string', default: '64' },
+    keys: { type: 'string', default: '350000' },
+  },
+});
+const IN_USE = 10_000;
+/** So many strings has a crowd for each round: none may be presented twice. */
+const CROWD = 50_000;
+const ARGON2_CROWD = 1000;
+
+interface Case {
+  name: string;
+  inUse: readonly string[] | null;
+  /** What the crowd presents in a round; null: there is none. */
+  crowd: (() => readonly string[]) | null;
+}
+
+interface Round {
+  inUse: Measured | null;
+  crowd: Measured | null;
+}
+
+await onStage(async (stage) => {
+  const cases = await prepare(stage);
+  const server = await stage.keyward();
+  const authorization = await verifierOf(server);
+  const rounds = new Map(cases.map((one): [Case, Round[]] => [one, []]));
+  for (let count = 1; count <= Number(options.rounds); count++) {
+    say(`round ${count} of ${options.rounds}`);
+    for (const one of cases) rounds.get(one)?.push(await round(server, authorization, one));
+  }
+  await publish('neighbours', rowsOf(rounds));
+});
+
+async function prepare(stage: Stage): Promise<Case[]> {
+  say(`preparing ${options.keys} keys`);
+  const seed = { keys: Number(options.keys), secret: SECRET, sampleEvery: 1 };
+  const strings = (await seedKeys(stage.databaseUrl, seed)).map(({ key }) => key);
+  const inUse = strings.splice(0, IN_USE);
+  const forged = strings.slice(0, CROWD).map(forgedFrom);
+  const unproven = strings.splice(0, 2 * ARGON2_CROWD * Number(options.rounds));
+  await stage.query('delete from secret_proofs where ref = any($1)', [unproven.map(refOf)]);
+  const unseen = next(strings, CROWD);
+  const argon2 = next(unproven, ARGON2_CROWD);
+  return [
+    { name: 'keys in use', inUse, crowd: null },
+    { name: 'beside forged strings', inUse, crowd: () => forged },
+    { name: 'beside keys never seen', inUse, crowd: unseen },
+    { name: 'beside keys that need argon2', inUse, crowd: argon2 },
+    { name: 'keys never seen, alone', inUse: null, crowd: unseen },
+    { name: 'keys that need argon2, alone', inUse: null, crowd: argon2 },
+  ];
+}
+
+function next(strings: string[], count: number): () => string[] {
+  return () => {
+    if (strings.length < count) throw new Error('too few keys for so many rounds: raise --keys');
+    return strings.splice(0, count);
+  };
+}
+
+async function round(server: Server, authorization: string, one: Case): Promise<Round> {
+  const crowd = one.crowd?.();
+  const load = (strings: readonly string[] | null | undefined) =>
+    strings ? measure(loadOf(server, authorization, strings)) : null;
+  const [byUsers, byCrowd] = await Promise.all([load(one.inUse), load(crowd)]);
+  if (crowd && one.name !== 'beside forged strings' && (byCrowd?.requests ?? 0) > crowd.length) {
+    throw new Error(`${one.name}: strings were presented twice; raise CROWD`);
+  }
+  return { inUse: byUsers, crowd: byCrowd };
+}
+
+function loadOf({ url }: Server, authorization: string, strings: readonly string[]) {
+  const { connections, seconds } = options;
+  return {
+    url,
+    path: '/v1/verify',
+    authorization,
+    bodies: strings.map(bodyOf),
+    connections: Number(connections),
+    seconds: Number(seconds),
+  };
+}
+
+function rowsOf(rounds: Map<Case, Round[]>): object[] {
+  const rows = [...rounds].map(([{ name }, own]) => {
+    const mid = (of: (round: Round) => number | undefined) =>
+      rounded(median(own.map((round) => of(round) ?? Number.NaN)));
+    return {
+      name,
+      inUsePerSecond: mid(({ inUse }) => inUse?.requestsPerSecond),
+      inUseP50Ms: mid(({ inUse }) => inUse?.p50Ms),
+      inUseP99Ms: mid(({ inUse }) => inUse?.p99Ms),
+      crowdPerSecond: mid(({ crowd }) => crowd?.requestsPerSecond),
+      crowdP50Ms: mid(({ crowd }) => crowd?.p50Ms),
+      crowdRefused: mid(({ crowd }) => crowd?.refused),
+    };
+  });
+  const alone = rows[0]?.inUseP99Ms ?? Number.NaN;
+  return rows.map((row) => ({ ...row, p99Ratio: rounded(row.inUseP99Ms / alone) }));
+}

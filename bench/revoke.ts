@@ -1,0 +1,82 @@
+import { parseArgs } from 'node:util';
+import { bodyOf, verifierOf } from './rig/calls.ts';
+import { Connection } from './rig/connection.ts';
+import { publish, say } from './rig/results.ts';
+import { onStage, ROOT_KEY, SECRET } from './rig/stage.ts';
+import { percentile, rounded } from './rig/statistics.ts';
+import { type SampledKey, seedKeys } from './seed.ts';
+
+/**
+ * Revocation, again and again: a key that both instances hold in memory is revoked through one, and
+ * the moment that is answered the other is asked. How long the call takes, and how often the answer
+ * was anything but REVOKED. One such answer ends the run with an error.
+ */
+const { values: options } = parseArgs({
+  options: {
+    revocations: { type: 'string', default: '100000' },
+    clients: { type: 'string', default: '4' },
+  },
+});
+const SHARE_ACTIVE = 0.9;
+const REPORT_EVERY = 10_000;
+
+/** A client of two instances. */
+interface Client {
+  revoking: Connection;
+  verifying: Connection;
+}
+
+await onStage(async (stage) => {
+  const wanted = Number(options.revocations);
+  say(`preparing ${wanted} keys`);
+  const seed = { keys: Math.ceil(wanted / SHARE_ACTIVE), secret: SECRET, sampleEvery: 1 };
+  const keys = (await seedKeys(stage.databaseUrl, seed)).slice(0, wanted);
+  if (keys.length < wanted) throw new Error('too few of the seeded keys are active');
+  const [here, there] = [await stage.keyward(), await stage.keyward()];
+  const verifier = await verifierOf(there);
+  const millis: number[] = [];
+  const wrong: string[] = [];
+  const work = Array.from({ length: Number(options.clients) }, async (_, place) => {
+    // Half of the clients revoke through the one instance, half through the other.
+    const [a, b] = place % 2 === 0 ? [here, there] : [there, here];
+    const client = { revoking: new Connection(a.url), verifying: new Connection(b.url) };
+    for (let key = keys.pop(); key; key = keys.pop()) {
+      millis.push(await revokeAndLook(client, verifier, key, wrong));
+      if (millis.length % REPORT_EVERY === 0) say(`${millis.length}, ${wrong.length} wrong`);
+    }
+    client.revoking.close();
+    client.verifying.close();
+  });
+  await Promise.all(work);
+  millis.sort((a, b) => a - b);
+  await publish('revoke', [
+    {
+      revocations: millis.length,
+      clients: Number(options.clients),
+      answeredRevoked: millis.length - wrong.length,
+      p50Ms: rounded(percentile(millis, 0.5)),
+      p99Ms: rounded(percentile(millis, 0.99)),
+    },
+  ]);
+  if (wrong.length > 0) throw new Error(`not REVOKED at once: ${wrong.slice(0, 5).join('\n')}`);
+});
+
+async function revokeAndLook(
+  { revoking, verifying }: Client,
+  verifier: string,
+  { id, key }: SampledKey,
+  wrong: string[],
+): Promise<number> {
+  const look = verifying.prepare('/v1/verify', verifier, bodyOf(key));
+  const before = await verifying.send(look);
+  if (!before.body.startsWith('{"valid":true')) throw new Error(`not valid: ${before.body}`);
+  const started = performance.now();
+  const revoked = await revoking.send(
+    revoking.prepare(`/v1/keys/${id}/revoke`, `Bearer ${ROOT_KEY}`, '{}'),
+  );
+  const ms = performance.now() - started;
+  const after = await verifying.send(look);
+  if (revoked.status !== 200) throw new Error(`not revoked: ${revoked.body}`);
+  if (!after.body.includes('"code":"REVOKED"')) wrong.push(after.body);
+  return ms;
+}

@@ -1,0 +1,103 @@
+import { parseArgs } from 'node:util';
+import { bodyOf, forgedFrom, verifierOf } from './rig/calls.ts';
+import { limitKeys } from './rig/limited-keys.ts';
+import { measure } from './rig/measure.ts';
+import type { Server } from './rig/program.ts';
+import { publish, say } from './rig/results.ts';
+import { onStage, SECRET, type Stage } from './rig/stage.ts';
+import { rounded } from './rig/statistics.ts';
+import { seedKeys } from './seed.ts';
+
+/**
+ * Does it last? A steady load at 80 % of what the machine can do: keys in use, a tenth of them with a
+ * limit and credits, a tenth forged. Memory and latency by the half minute; at the end the counters
+ * in the database must be the answers that were given, one by one.
+ */
+const { values: options } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    share: { type: 'string', default: '0.8' },
+    connections: { type: 'string', default: '64' },
+  },
+});
+const KEYS = 100_000;
+const IN_USE = 10_000;
+const WINDOW_SECONDS = 30;
+const CAPACITY_SECONDS = 8;
+
+interface Sent {
+  valid: number;
+  forged: number;
+}
+
+await onStage(async (stage) => {
+  const bodies = await prepare(stage);
+  const before = await readCounted(stage);
+  const server = await stage.keyward();
+  const authorization = await verifierOf(server);
+  const sent: Sent = { valid: 0, forged: 0 };
+  const load = async (seconds: number, perSecond?: number) => {
+    const pace = perSecond === undefined ? {} : { perSecond };
+    const target = { url: server.url, path: '/v1/verify', authorization, bodies };
+    const connections = Number(options.connections);
+    const measured = await measure({ ...target, connections, seconds, ...pace });
+    if (measured.refused > 0) throw new Error(`${measured.refused} requests were refused`);
+    sent.valid += measured.valid;
+    sent.forged += measured.requests - measured.valid;
+    return measured;
+  };
+  await load(CAPACITY_SECONDS);
+  const capacity = (await load(CAPACITY_SECONDS)).requestsPerSecond;
+  const perSecond = Math.round(capacity * Number(options.share));
+  say(`${Math.round(capacity)} a second at most; going on with ${perSecond}`);
+  const rows = [];
+  const windows = Math.ceil((Number(options.minutes) * 60) / WINDOW_SECONDS);
+  for (let window = 1; window <= windows; window++) {
+    const measured = await load(WINDOW_SECONDS, perSecond);
+    const row = rowOf(window, server, measured);
+    say(JSON.stringify(row));
+    rows.push(row);
+  }
+  await server.stop();
+  await publish('soak', rows);
+  compare(sent, before, await readCounted(stage));
+});
+
+async function prepare(stage: Stage): Promise<string[]> {
+  say(`preparing ${KEYS} keys`);
+  const seed = { keys: KEYS, secret: SECRET, sampleEvery: 5 };
+  const sample = (await seedKeys(stage.databaseUrl, seed)).slice(0, IN_USE);
+  const limited = sample.filter((_, place) => place % 10 === 0);
+  await limitKeys(
+    stage,
+    limited.map(({ id }) => id),
+  );
+  return sample.map(({ key }, place) => bodyOf(place % 10 === 1 ? forgedFrom(key) : key));
+}
+
+function rowOf(window: number, server: Server, measured: Awaited<ReturnType<typeof measure>>) {
+  return {
+    minute: (window * WINDOW_SECONDS) / 60,
+    perSecond: Math.round(measured.requestsPerSecond),
+    p50Ms: rounded(measured.p50Ms),
+    p99Ms: rounded(measured.p99Ms),
+    residentMiB: Math.round(server.memory() / 1_048_576),
+  };
+}
+
+/** Of customers' keys: the caller's own management key is counted too. */
+async function readCounted({ query }: Stage): Promise<Sent> {
+  const [row] = await query<{ valid: string; forged: string }>(
+    `select (select coalesce(sum(count), 0) from usage_hourly where key_id like 'key%') as valid,
+            (select coalesce(sum(count), 0) from usage_unmatched) as forged`,
+  );
+  return { valid: Number(row?.valid), forged: Number(row?.forged) };
+}
+
+/** `before` is what the seeded keys had. */
+function compare(sent: Sent, before: Sent, after: Sent): void {
+  const counted = { valid: after.valid - before.valid, forged: after.forged - before.forged };
+  say(`answered ${JSON.stringify(sent)}, counted ${JSON.stringify(counted)}`);
+  if (counted.valid === sent.valid && counted.forged === sent.forged) return;
+  throw new Error('what was counted is not what was answered');
+}

@@ -1,0 +1,126 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { bodyOf, verifierOf } from './rig/calls.ts';
+import { measure } from './rig/measure.ts';
+import { cpuSecondsOf, type Server } from './rig/program.ts';
+import { publish, say } from './rig/results.ts';
+import { onStage, SECRET, type Stage } from './rig/stage.ts';
+import { rounded } from './rig/statistics.ts';
+import { seedKeys } from './seed.ts';
+
+/**
+ * What verifications cost Postgres: bytes of WAL and statements for 100,000 of them, by how many
+ * keys they are of; then statements and processor time under the same load with 1, 3 and 8
+ * instances. The load is paced, so that all rows are of the same number of verifications.
+ */
+const KEYS = 20_000;
+const PER_SECOND = 5000;
+const SECONDS = 20;
+const VERIFICATIONS = PER_SECOND * SECONDS;
+const CONNECTIONS = 64;
+/** Two intervals of the counters: after them all are written. */
+const FLUSHED_MS = 2500;
+
+interface Statements {
+  fences: number;
+  flushes: number;
+  others: number;
+}
+
+await onStage(
+  async (stage) => {
+    say(`preparing ${KEYS} keys`);
+    await stage.query('create extension pg_stat_statements');
+    const seed = { keys: KEYS, secret: SECRET, sampleEvery: 1 };
+    const bodies = (await seedKeys(stage.databaseUrl, seed)).map(({ key }) => bodyOf(key));
+    const instances: Server[] = [await stage.keyward()];
+    const byKeys = [];
+    for (const keys of [10, 100, 1000, 10_000]) {
+      say(`${VERIFICATIONS} verifications of ${keys} keys`);
+      byKeys.push({ keys, ...(await cost(stage, instances, bodies.slice(0, keys))) });
+    }
+    await publish('writes-by-keys', byKeys);
+    const byInstances = [];
+    for (const count of [1, 3, 8]) {
+      while (instances.length < count) instances.push(await stage.keyward());
+      say(`${VERIFICATIONS} verifications through ${count} instances`);
+      const row = await cost(stage, instances, bodies.slice(0, 1000));
+      byInstances.push({ instances: count, ...row });
+    }
+    await publish('writes-by-instances', byInstances);
+  },
+  { shared_preload_libraries: 'pg_stat_statements', max_connections: '200' },
+);
+
+/** A first run warms memory and plans, and writes the pages that a checkpoint makes WAL write whole. */
+async function cost(stage: Stage, instances: readonly Server[], bodies: readonly string[]) {
+  await run(instances, bodies, 2);
+  await stage.query('select pg_stat_statements_reset()');
+  const [walBefore, cpuBefore] = [await walBytes(stage), cpuOf(stage)];
+  const requests = await run(instances, bodies, SECONDS);
+  const { fences, flushes, others } = await statements(stage);
+  return {
+    verifications: requests,
+    walKiB: Math.round(((await walBytes(stage)) - walBefore) / 1024),
+    fencesPerSecond: rounded(fences / SECONDS),
+    flushes,
+    otherStatements: others,
+    postgresCpuPercent: rounded(((cpuOf(stage) - cpuBefore) / SECONDS) * 100),
+  };
+}
+
+async function run(instances: readonly Server[], bodies: readonly string[], seconds: number) {
+  const loads = instances.map(async (server) => {
+    const authorization = await verifierOf(server);
+    return measure({
+      url: server.url,
+      path: '/v1/verify',
+      authorization,
+      bodies,
+      connections: Math.floor(CONNECTIONS / instances.length),
+      seconds,
+      perSecond: PER_SECOND / instances.length,
+    });
+  });
+  const measured = await Promise.all(loads);
+  await delay(FLUSHED_MS);
+  return measured.reduce((sum, { requests }) => sum + requests, 0);
+}
+
+async function walBytes(stage: Stage): Promise<number> {
+  const [row] = await stage.query<{ bytes: string }>(
+    `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') as bytes`,
+  );
+  return Number(row?.bytes);
+}
+
+async function statements(stage: Stage): Promise<Statements> {
+  const [row] = await stage.query<Record<keyof Statements, string>>(
+    `select coalesce(sum(calls) filter (where query ~ 'pg_current_snapshot'), 0) as fences,
+            coalesce(sum(calls) filter (where query ~ 'write_usage'), 0) as flushes,
+            coalesce(sum(calls) filter (where query !~ 'pg_current_snapshot|write_usage|pg_stat_st'), 0)
+              as others
+       from pg_stat_statements`,
+  );
+  return {
+    fences: Number(row?.fences),
+    flushes: Number(row?.flushes),
+    others: Number(row?.others),
+  };
+}
+
+/** Processor time of the server and of all its processes that live. */
+function cpuOf({ postgresPid }: Stage): number {
+  const running = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  const children = running.filter((pid) => parentOf(pid) === postgresPid);
+  return [postgresPid, ...children].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+}
+
+/** Null where it has ended meanwhile. */
+function parentOf(pid: number): number | null {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
+  } catch {
+    return null;
+  }
+}
