@@ -15,15 +15,15 @@ import { seedKeys } from './seed.ts';
  */
 const { values: options } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '4' },
+    rounds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '64' },
-    keys: { type: 'string', default: '350000' },
+    keys: { type: 'string', default: '360000' },
   },
 });
 const IN_USE = 10_000;
 /** So many strings has a crowd for each round: none may be presented twice. */
-const CROWD = 50_000;
+const CROWD = 40_000;
 const ARGON2_CROWD = 1000;
 
 interface Case {

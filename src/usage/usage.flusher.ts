@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { UsageBatch, UsageCounters } from './usage.counters.ts';
 
-const BATCH_COUNTERS = 5000;
+/** Small enough that putting one together holds no answer up. */
+const BATCH_COUNTERS = 500;
 /** Between the attempts of a stop, which is the last chance: a restart of Postgres is waited out. */
 const STOP_PAUSES_MS = [50, 200, 800, 2000];
 

@@ -16,6 +16,11 @@ export function answerText(verdict: Verdict, requestId: string): string {
   return `${head}${state.shown},"missingScopes":${missing},${spent},"stale":${state.stale},${id}`;
 }
 
+/** For one of a batch that could not be decided: its code is no verdict, so nobody takes it for one. */
+export function undecidedText(requestId: string): string {
+  return `{"valid":false,"code":"UNAVAILABLE",${NOTHING}"requestId":"${requestId}"}`;
+}
+
 type Shown = Pick<
   VerifyAnswer,
   | 'keyId'

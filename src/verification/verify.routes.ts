@@ -3,10 +3,11 @@ import type { Caller } from '../domain/caller.ts';
 import type { App } from '../http/app-type.ts';
 import type { Authenticate } from '../http/authentication.ts';
 import { requirePermission, workspaceScope } from '../http/authentication.ts';
+import { toProblem } from '../http/error-handler.ts';
 import { Problem } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
 import type { Verifier } from './verifier.ts';
-import { answerText } from './verify.answer.ts';
+import { answerText, undecidedText } from './verify.answer.ts';
 import { VerifyAnswer, VerifyAnswers, VerifyBatch, VerifyRequest } from './verify.schemas.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
@@ -63,22 +64,37 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
         tags: ['Verification'],
         summary: 'Verify many keys',
         description:
-          'Up to 100 verifications, each on its own, answered in order. Needs the permission ' +
-          '`keys:verify`.',
+          'Up to 100 verifications, each on its own, answered in order. One that cannot be decided ' +
+          'has the code `UNAVAILABLE`: ask for it again. Where none can, the answer is 503. Needs ' +
+          'the permission `keys:verify`.',
         body: VerifyBatch,
         response: answers({ 200: ref(VerifyAnswers) }, 404, 413, 415),
       },
     },
-    async ({ body, headers, id }, reply) => {
+    async (request, reply) => {
+      const { body, headers, id } = request;
       body.requests.forEach(({ key }, index) => {
         refuseScheme(key, `/body/requests/${index}/key`);
       });
       reply.headers(ANSWER_HEADERS);
       const caller = authenticate(headers.authorization);
-      const results = await Promise.all(body.requests.map((one) => verify(one, caller, id)));
-      return `{"results":[${results.join()}]}`;
+      const results = await Promise.allSettled(body.requests.map((one) => verify(one, caller, id)));
+      return `{"results":[${eachOnItsOwn(results, request).join()}]}`;
     },
   );
+}
+
+/** What cannot be decided fails by itself, so that nothing was spent or counted unanswered. */
+function eachOnItsOwn(
+  results: readonly PromiseSettledResult<string>[],
+  request: FastifyRequest,
+): string[] {
+  const failures = results.filter((result) => result.status === 'rejected');
+  const fatal = failures.find(({ reason }) => toProblem(reason, request).status !== 503);
+  if (fatal) throw fatal.reason;
+  if (failures[0] && failures.length === results.length) throw failures[0].reason;
+  const undecided = undecidedText(request.id);
+  return results.map((result) => (result.status === 'fulfilled' ? result.value : undecided));
 }
 
 /** Which workspace the caller asks about: null is all of them. */

@@ -36,7 +36,7 @@ export const VerifyAnswer = Type.Object(
       examples: [true],
     }),
     code: Type.String({
-      description: `The verdict; treat one you do not know as not valid. Known values: ${VERDICT_CODES.join(', ')}.`,
+      description: `The verdict; treat one you do not know as not valid. Known values: ${VERDICT_CODES.join(', ')}; in a batch also UNAVAILABLE, for one that could not be decided.`,
       examples: ['VALID'],
     }),
     keyId: nullable(Type.String(), {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
 import type { Answer, Instance } from '../support/instance.ts';
 import { createManagementKey, tally, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
@@ -110,6 +111,21 @@ describe('a batch of verifications', () => {
     });
     const verified = await pair.first.call('POST', '/v1/verify', { body: { key, cost: 5 } });
     expect(verified.body.code).toBe('VALID');
+  });
+
+  it('with one that cannot be decided answers the others, and is 503 where there are no others', async () => {
+    const [plain, broken] = [await createKey(pair.first), await createKey(pair.first)];
+    const client = await connect(pair.databaseUrl);
+    const newer = 'update keys set min_policy_version = 99 where id = $1';
+    await client.query(newer, [broken.id]);
+    const answer = await batch(pair.second, [{ key: plain.key }, { key: broken.key }]);
+    expect(codesOf(answer)).toEqual(['VALID', 'UNAVAILABLE']);
+    expect(answer.body.results[1]).toMatchObject({ valid: false, keyId: null, metadata: null });
+    expect((await batch(pair.second, [{ key: broken.key }])).status).toBe(503);
+    await pair.flush();
+    const usage = async (id: string) =>
+      (await pair.first.call('GET', `/v1/keys/${id}/usage`)).body.total;
+    expect([await usage(plain.id), await usage(broken.id)]).toEqual([1, 0]);
   });
 
   it('needs keys:verify, and shows a bound caller nothing of other workspaces', async () => {

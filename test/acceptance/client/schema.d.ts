@@ -89,7 +89,7 @@ export interface paths {
         put?: never;
         /**
          * Verify many keys
-         * @description Up to 100 verifications, each on its own, answered in order. Needs the permission `keys:verify`.
+         * @description Up to 100 verifications, each on its own, answered in order. One that cannot be decided has the code `UNAVAILABLE`: ask for it again. Where none can, the answer is 503. Needs the permission `keys:verify`.
          */
         post: operations["verifyKeys"];
         delete?: never;
@@ -709,7 +709,7 @@ export interface components {
              */
             valid: boolean;
             /**
-             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, RATE_LIMITED, CREDITS_EXHAUSTED, VALID.
+             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, RATE_LIMITED, CREDITS_EXHAUSTED, VALID; in a batch also UNAVAILABLE, for one that could not be decided.
              * @example VALID
              */
             code: string;
