@@ -7,8 +7,8 @@ import { percentile, rounded } from './rig/statistics.ts';
 import { type SampledKey, seedKeys } from './seed.ts';
 
 /**
- * Revocation, again and again: a key that both instances hold in memory is revoked through one, and
- * the moment that is answered the other is asked. How long the call takes, and how often the answer
+ * Revocation, again and again: a key that one instance holds in memory is revoked through another, and
+ * the moment that is answered the first is asked. How long the call takes, and how often the answer
  * was anything but REVOKED. One such answer ends the run with an error.
  */
 const { values: options } = parseArgs({

@@ -43,7 +43,7 @@ async function main(): Promise<void> {
       directory: { type: 'string' },
     },
   });
-  const directory = values.directory ?? (await mkdtemp(join(tmpdir(), 'keyward-lists-')));
+  const directory = values.directory ?? (await mkdtemp(join(tmpdir(), 'keyward-scale-')));
   const postgres = await startEmbeddedPostgres({
     directory: join(directory, 'postgres'),
     durable: false,

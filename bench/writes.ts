@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bodyOf, verifierOf } from './rig/calls.ts';
-import { measure } from './rig/measure.ts';
+import { type LoadOptions, measure } from './rig/measure.ts';
 import { cpuSecondsOf, type Server } from './rig/program.ts';
 import { publish, say } from './rig/results.ts';
 import { onStage, SECRET, type Stage } from './rig/stage.ts';
@@ -21,6 +21,8 @@ const CONNECTIONS = 64;
 /** Two intervals of the counters: after them all are written. */
 const FLUSHED_MS = 2500;
 
+type Load = Pick<LoadOptions, 'authorization' | 'bodies'>;
+
 interface Statements {
   fences: number;
   flushes: number;
@@ -33,18 +35,23 @@ await onStage(
     await stage.query('create extension pg_stat_statements');
     const seed = { keys: KEYS, secret: SECRET, sampleEvery: 1 };
     const bodies = (await seedKeys(stage.databaseUrl, seed)).map(({ key }) => bodyOf(key));
-    const instances: Server[] = [await stage.keyward()];
+    const first = await stage.keyward();
+    const instances = [first];
+    const authorization = await verifierOf(first);
     const byKeys = [];
     for (const keys of [10, 100, 1000, 10_000]) {
       say(`${VERIFICATIONS} verifications of ${keys} keys`);
-      byKeys.push({ keys, ...(await cost(stage, instances, bodies.slice(0, keys))) });
+      byKeys.push({
+        keys,
+        ...(await cost(stage, instances, { authorization, bodies: bodies.slice(0, keys) })),
+      });
     }
     await publish('writes-by-keys', byKeys);
     const byInstances = [];
     for (const count of [1, 3, 8]) {
       while (instances.length < count) instances.push(await stage.keyward());
       say(`${VERIFICATIONS} verifications through ${count} instances`);
-      const row = await cost(stage, instances, bodies.slice(0, 1000));
+      const row = await cost(stage, instances, { authorization, bodies: bodies.slice(0, 1000) });
       byInstances.push({ instances: count, ...row });
     }
     await publish('writes-by-instances', byInstances);
@@ -53,11 +60,11 @@ await onStage(
 );
 
 /** A first run warms memory and plans, and writes the pages that a checkpoint makes WAL write whole. */
-async function cost(stage: Stage, instances: readonly Server[], bodies: readonly string[]) {
-  await run(instances, bodies, 2);
+async function cost(stage: Stage, instances: readonly Server[], load: Load) {
+  await run(instances, load, 2);
   await stage.query('select pg_stat_statements_reset()');
   const [walBefore, cpuBefore] = [await walBytes(stage), cpuOf(stage)];
-  const requests = await run(instances, bodies, SECONDS);
+  const requests = await run(instances, load, SECONDS);
   const { fences, flushes, others } = await statements(stage);
   return {
     verifications: requests,
@@ -69,19 +76,17 @@ async function cost(stage: Stage, instances: readonly Server[], bodies: readonly
   };
 }
 
-async function run(instances: readonly Server[], bodies: readonly string[], seconds: number) {
-  const loads = instances.map(async (server) => {
-    const authorization = await verifierOf(server);
-    return measure({
-      url: server.url,
+async function run(instances: readonly Server[], load: Load, seconds: number) {
+  const loads = instances.map(({ url }) =>
+    measure({
+      ...load,
+      url,
       path: '/v1/verify',
-      authorization,
-      bodies,
       connections: Math.floor(CONNECTIONS / instances.length),
       seconds,
       perSecond: PER_SECOND / instances.length,
-    });
-  });
+    }),
+  );
   const measured = await Promise.all(loads);
   await delay(FLUSHED_MS);
   return measured.reduce((sum, { requests }) => sum + requests, 0);

@@ -16,6 +16,7 @@ export function chart(bars: readonly Bar[]): string {
   const one = LEFT + scale;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13">`,
+    '<title>Throughput as a share of a route that does nothing</title>',
     ...bars.map((bar, index) => row(bar, GAP + index * (BAR + GAP), scale)),
     `<line x1="${one}" x2="${one}" y1="0" y2="${height}" stroke="#888" stroke-dasharray="4"/>`,
     '</svg>\n',

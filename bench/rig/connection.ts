@@ -5,6 +5,7 @@ export interface Answer {
   body: string;
 }
 
+const LOST = 'the server closed a connection';
 const END_OF_HEADERS = '\r\n\r\n';
 const LENGTH = /^content-length: *(\d+)/im;
 
@@ -17,13 +18,17 @@ export class Connection {
   readonly #host: string;
   #received = '';
   #waiting: PromiseWithResolvers<Answer> | null = null;
+  #isLost = false;
 
   constructor(url: string) {
     const { hostname, port, host } = new URL(url);
     this.#host = host;
     this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
     this.#socket.on('data', (chunk) => this.#receive(chunk));
-    const lost = () => this.#waiting?.reject(new Error('the server closed a connection'));
+    const lost = () => {
+      this.#isLost = true;
+      this.#waiting?.reject(new Error(LOST));
+    };
     this.#socket.on('error', lost);
     this.#socket.on('close', lost);
   }
@@ -38,6 +43,7 @@ export class Connection {
   }
 
   send(request: Buffer): Promise<Answer> {
+    if (this.#isLost) return Promise.reject(new Error(LOST));
     this.#waiting = Promise.withResolvers<Answer>();
     this.#socket.write(request);
     return this.#waiting.promise;

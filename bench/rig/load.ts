@@ -42,7 +42,9 @@ async function line(options: LoadOptions, place: number, started: number): Promi
   const seen: Seen[] = [];
   for (let sent = 0; performance.now() < started + seconds * 1000; sent++) {
     const begun = await begin();
-    const { status, body } = await connection.send(requests[sent % requests.length] as Buffer);
+    const request = requests[sent % requests.length];
+    if (!request) throw new Error('a connection has nothing to send');
+    const { status, body } = await connection.send(request);
     const ms = performance.now() - begun;
     seen.push({ ms, status, isValid: body.startsWith('{"valid":true') });
   }

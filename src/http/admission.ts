@@ -13,7 +13,7 @@ export function limitInFlight(app: App, max: number): Bound {
     if (inFlight >= max) return done(new Problem('OVERLOADED'));
     inFlight++;
     // Also where the client has hung up: `close` comes in any case, and once.
-    reply.raw.on('close', () => {
+    reply.raw.once('close', () => {
       inFlight--;
     });
     done();

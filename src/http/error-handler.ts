@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isUnavailable, sqlState } from '../db/errors.ts';
+import { isRetryable, isUnavailable, sqlState } from '../db/errors.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
 import { OverloadError } from '../lib/overload.ts';
 import { UnavailableError } from '../lib/unavailable.ts';
@@ -47,9 +47,15 @@ export function toProblem(error: FastifyError, request: FastifyRequest): Problem
   if (error instanceof Problem) return error;
   if (error.validation) return validationProblem(error.validation, error.validationContext);
   if (error instanceof OverloadError) return new Problem('OVERLOADED');
-  if (error instanceof UnavailableError || isUnavailable(error)) return new Problem('UNAVAILABLE');
+  if (error instanceof UnavailableError || hasPassingCause(error))
+    return new Problem('UNAVAILABLE');
   if (hasForgedCursor(error, request)) return badCursor();
   return frameworkProblem(error);
+}
+
+/** The same request may succeed in a moment. */
+function hasPassingCause(error: unknown): boolean {
+  return isUnavailable(error) || isRetryable(error);
 }
 
 /** A cursor is checked for its form; what is in it only the database can tell. */

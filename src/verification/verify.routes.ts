@@ -84,7 +84,7 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
   );
 }
 
-/** What cannot be decided fails by itself, so that nothing was spent or counted unanswered. */
+/** What cannot be decided fails by itself: what others have spent is answered to them. */
 function eachOnItsOwn(
   results: readonly PromiseSettledResult<string>[],
   request: FastifyRequest,
@@ -93,6 +93,11 @@ function eachOnItsOwn(
   const fatal = failures.find(({ reason }) => toProblem(reason, request).status !== 503);
   if (fatal) throw fatal.reason;
   if (failures[0] && failures.length === results.length) throw failures[0].reason;
+  if (failures[0]) {
+    const { reason: err } = failures[0];
+    const line = { requestId: request.id, undecided: failures.length, err };
+    request.log.warn(line, 'no answer to a part of a batch');
+  }
   const undecided = undecidedText(request.id);
   return results.map((result) => (result.status === 'fulfilled' ? result.value : undecided));
 }

@@ -44,6 +44,20 @@ describe('a coalescer', () => {
     expect(await Promise.all(answers)).toEqual([10, 20, 30]);
   });
 
+  it('sends together what arrives in one turn of the event loop, and waits for no other', async () => {
+    const { coalescer, calls } = heldCoalescer();
+    const answers = [coalescer.add(1)];
+    await Promise.resolve();
+    answers.push(coalescer.add(2));
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+    answers.push(coalescer.add(3));
+    expect(calls).toEqual([]);
+    await turn();
+    expect(calls.map(({ items }) => items)).toEqual([[1, 2, 3]]);
+    calls[0]?.answer([10, 20, 30]);
+    expect(await Promise.all(answers)).toEqual([10, 20, 30]);
+  });
+
   it('never lets an item join a call that has begun', async () => {
     const { coalescer, calls } = heldCoalescer();
     const first = coalescer.add(1);

@@ -40,6 +40,19 @@ function setUp(capacity = 100) {
 }
 
 describe('a flush', () => {
+  it('of more than a batch that fails in the middle loses and repeats nothing', async () => {
+    const { ledger, flusher, counters, count } = setUp(2000);
+    for (let ref = 0; ref < 1200; ref++) count(`ref ${ref}`);
+    ledger.outcomes.push('written', 'unknown');
+    await expect(flusher.flush()).rejects.toThrow('no answer');
+    expect(ledger.total).toBe(1000);
+    for (let ref = 1100; ref < 1300; ref++) count(`ref ${ref}`);
+    await flusher.flush();
+    expect(ledger.total).toBe(1400);
+    expect(counters.size).toBe(0);
+    expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 2, 2, 3]);
+  });
+
   it('of nothing writes nothing', async () => {
     const { ledger, flusher } = setUp();
     await flusher.flush();

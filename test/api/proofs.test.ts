@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { launch } from '../support/instance.ts';
+import { createKey, verdict } from '../support/sql-keys.ts';
+
+const REMEMBERED = 3;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+it('the proof of a key in use outlives any number of other keys, and a reset', async () => {
+  const instance = await launch(database.url, { secret: undefined, cachedKeys: REMEMBERED });
+  const { hasher } = instance.service.inside;
+  const inUse = await createKey(instance);
+  expect(await verdict(instance, inUse.key)).toBe('VALID');
+  for (let passing = 0; passing < 2 * REMEMBERED; passing++) {
+    const other = await createKey(instance);
+    expect(await verdict(instance, other.key)).toBe('VALID');
+    expect(await verdict(instance, inUse.key)).toBe('VALID');
+  }
+  const { runs } = hasher;
+  const client = await connect(database.url);
+  await client.query('delete from incarnation');
+  expect(await verdict(instance, inUse.key)).toBe('VALID');
+  expect(hasher.runs).toBe(runs);
+  await instance.stop();
+});
