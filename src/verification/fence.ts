@@ -57,8 +57,10 @@ const NOT_ON_A_REPLICA = '0A000';
 
 /** After a failure, how long callers are refused at once before the database is tried again. */
 const RETRY_AFTER_MS = 100;
-/** How many fences an instance sends at most: so many at once in each slot of as many pauses, and
- * beyond that one a pause. Less than two thousand a second. */
+/**
+ * How many fences an instance sends at most: a burst at once in each slot of as many pauses, and one
+ * a pause beyond that. Less than two thousand a second.
+ */
 const PAUSE_MS = 1;
 const BURST = 4;
 

@@ -36,7 +36,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
         put: 'if (isWhole) this.#remember(loaded);',
       },
     ],
-    faults: ['slow'],
+    faults: ['slowLoads'],
   },
   'late-commit-skipped': {
     what: 'the fence asks only for transactions that began after the one before it',

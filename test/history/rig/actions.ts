@@ -15,6 +15,7 @@ export interface Scene {
 export type Action = (scene: Scene) => Promise<HeldKey[]>;
 
 const LIVING_KEYS = 36;
+const CROWDED_KEYS = 4;
 const LIVING_MANAGEMENT_KEYS = 4;
 let names = 0;
 
@@ -239,7 +240,9 @@ function onKey(
   return async (scene) => {
     const fitting = scene.world.living.filter(fits);
     if (fitting.length === 0) return [];
-    const key = scene.random.pick(fitting);
+    // Half of all changes go to a few keys, so that they overtake each other and what is read of them.
+    const few = scene.random.chance(0.5) ? fitting.slice(-CROWDED_KEYS) : fitting;
+    const key = scene.random.pick(few);
     await act(scene, key);
     return [key];
   };

@@ -74,6 +74,12 @@ const slow: Fault = async ({ random }, _instance, network) => {
   network.mend();
 };
 
+const slowLoads: Fault = async ({ random }, _instance, network) => {
+  network.delayLoads(random.pick([50, 200, 400]));
+  await delay(random.between(1000, 4000));
+  network.mend();
+};
+
 /** Answers are under way when the line breaks: what became of them nobody can tell. */
 const slowThenCut: Fault = async ({ random }, _instance, network) => {
   network.delay(random.pick([20, 60, 150]));
@@ -112,6 +118,7 @@ const OF_DATABASE = {
   stopPostgres,
   crashPostgres,
   slow,
+  slowLoads,
   slowThenCut,
   cut,
   halfOpen,

@@ -11,6 +11,8 @@ const SEQUENCE = /usage\W{4}(\d+)/;
 /** The statement was carried out, and the transaction that it was is over. */
 const WRITTEN = /SELECT 1.*Z\W{4}I$/s;
 const READY = /Z\W{4}[IE]$/;
+/** The name of the statement that reads keys into memory. */
+const LOAD = 'load_states';
 
 /** One connection between an instance and Postgres. */
 interface Line {
@@ -19,6 +21,8 @@ interface Line {
   /** Of the counters that are being written on it. */
   sequence: number | null;
   isDoomed: boolean;
+  /** Keys are being read on it. */
+  isLoad: boolean;
 }
 
 /** The network between one instance and Postgres: it delays, cuts, and swallows. */
@@ -31,6 +35,7 @@ export class Network {
   readonly #random: Random;
   readonly #lines = new Set<Line>();
   #delayMs = 0;
+  #loadDelayMs = 0;
   #isCut = false;
   #isSilent = false;
   #cutAt: CutAt | null = null;
@@ -58,6 +63,11 @@ export class Network {
     this.#delayMs = milliseconds;
   }
 
+  /** Answers to loads alone come up to so much later: fences and changes overtake them. */
+  delayLoads(milliseconds: number): void {
+    this.#loadDelayMs = milliseconds;
+  }
+
   cut(): void {
     this.#isCut = true;
     for (const line of this.#lines) destroy(line);
@@ -77,6 +87,7 @@ export class Network {
   mend(): void {
     if (this.#isSilent) for (const line of this.#lines) destroy(line);
     this.#delayMs = 0;
+    this.#loadDelayMs = 0;
     this.#isCut = false;
     this.#isSilent = false;
     this.#cutAt = null;
@@ -93,7 +104,7 @@ export class Network {
       return;
     }
     const server = connect(this.#socketPath);
-    const line: Line = { client, server, sequence: null, isDoomed: false };
+    const line: Line = { client, server, sequence: null, isDoomed: false, isLoad: false };
     this.#lines.add(line);
     this.#pipe(line, client, server, (data) => this.#seeQuestion(line, data));
     this.#pipe(line, server, client, (data) => this.#seeAnswer(line, data));
@@ -111,7 +122,8 @@ export class Network {
     let due = 0;
     from.on('data', (data) => {
       if (this.#isSilent) return;
-      due = Math.max(due, performance.now() + this.#random.next() * this.#delayMs);
+      const delayMs = line.isLoad && to === line.client ? this.#loadDelayMs : this.#delayMs;
+      due = Math.max(due, performance.now() + this.#random.next() * delayMs);
       const pass = () => {
         if (!to.writable || this.#isSilent) return;
         see(data);
@@ -125,6 +137,7 @@ export class Network {
 
   #seeQuestion(line: Line, data: Buffer): void {
     const text = data.toString('latin1');
+    line.isLoad = this.#loadDelayMs > 0 && text.includes(LOAD);
     if (text.includes(CLAIM)) line.sequence = Number(SEQUENCE.exec(text)?.[1] ?? 0);
     if (this.#cutAt === null || !text.includes(this.#cutAt)) return;
     this.#cutAt = null;
