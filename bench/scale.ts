@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startEmbeddedPostgres } from '../src/db/embedded/postgres.ts';
+import { startEmbeddedPostgres } from '../src/embedded-postgres/postgres.ts';
 import { bodyOf, verifierOf } from './rig/calls.ts';
 import { measure } from './rig/measure.ts';
 import { startKeyward } from './rig/program.ts';
@@ -84,7 +84,8 @@ async function compareLists(
   plans: string[],
 ): Promise<Row[]> {
   const pages = await choosePages(small, query);
-  const first = (its: Installation) => its.call('GET', address(queryOf(its, query), pages.first));
+  const first = (deps: Installation) =>
+    deps.call('GET', address(queryOf(deps, query), pages.first));
   const [smallFar, largeFar] = [
     await addressOf(small, query, pages),
     await addressOf(large, query, pages),
@@ -108,10 +109,10 @@ async function compareLists(
 /** Keys that the instance has never seen, then their usage: each key once. */
 async function compareReads(small: Installation, large: Installation): Promise<Row[]> {
   const rounds = READS;
-  const verify = (its: Installation) => (run: number) =>
-    its.call('POST', '/v1/verify', { key: its.sample[run]?.key });
-  const usage = (its: Installation) => (run: number) =>
-    its.call('GET', `/v1/keys/${its.sample[run]?.id}/usage`);
+  const verify = (deps: Installation) => (run: number) =>
+    deps.call('POST', '/v1/verify', { key: deps.sample[run]?.key });
+  const usage = (deps: Installation) => (run: number) =>
+    deps.call('GET', `/v1/keys/${deps.sample[run]?.id}/usage`);
   const [a, b] = await medians(rounds, [verify(small), verify(large)]);
   const [c, d] = await medians(rounds, [usage(small), usage(large)]);
   const page = `${rounds} keys`;

@@ -2,36 +2,36 @@ import { randomBytes } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 
-import { auditRoutes } from './audit/audit.routes.ts';
-import type { AuditService } from './audit/audit.service.ts';
-import type { Changes } from './changes/changes.ts';
-import { limitInFlight } from './http/admission.ts';
+import { auditRoutes } from './audit/routes.ts';
+import type { AuditService } from './audit/service.ts';
+import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
+import { registerAuth } from './http/auth-hooks.ts';
 import { type Authenticate, CallContexts } from './http/authentication.ts';
-import { guardCalls } from './http/call.ts';
-import { handleErrors, refuseUrl } from './http/error-handler.ts';
+import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import { metricsRoutes } from './http/metrics.ts';
-import { describeApi } from './http/openapi.ts';
-import { logRequests } from './http/request-log.ts';
+import { registerOpenApi } from './http/openapi.ts';
+import { registerRequestLog } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema, REQUEST_ID_PATTERN } from './http/schemas.ts';
-import { checkRequests } from './http/validation.ts';
-import { keyActionRoutes } from './keys/keys.actions.routes.ts';
-import { keyRoutes } from './keys/keys.routes.ts';
-import type { KeyService } from './keys/keys.service.ts';
-import type { Bound } from './lib/bound.ts';
-import { managementRoutes } from './management/management.routes.ts';
-import type { ManagementService } from './management/management.service.ts';
-import { usageRoutes } from './usage/usage.routes.ts';
-import type { UsageService } from './usage/usage.service.ts';
-import { type AuthorizeDependencies, authorizeRoutes } from './verification/authorize.routes.ts';
-import type { Holder } from './verification/holder.ts';
+import { registerValidation } from './http/validation.ts';
+import { keyActionRoutes } from './keys/action-routes.ts';
+import { keyRoutes } from './keys/routes.ts';
+import type { KeyService } from './keys/service.ts';
+import type { ResourceLimit } from './lib/resource-limit.ts';
+import { managementRoutes } from './management/routes.ts';
+import type { ManagementService } from './management/service.ts';
+import type { UnitOfWork } from './unit-of-work/unit-of-work.ts';
+import { usageRoutes } from './usage/routes.ts';
+import type { UsageService } from './usage/service.ts';
+import { type AuthorizeDependencies, authorizeRoutes } from './verification/authorize/routes.ts';
+import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
-import { verifyRoutes } from './verification/verify.routes.ts';
-import { whoamiRoutes } from './verification/whoami.routes.ts';
-import { workspaceRoutes } from './workspaces/workspaces.routes.ts';
-import type { WorkspaceService } from './workspaces/workspaces.service.ts';
+import { whoamiRoutes } from './whoami/routes.ts';
+import type { WhoamiService } from './whoami/service.ts';
+import { workspaceRoutes } from './workspaces/routes.ts';
+import type { WorkspaceService } from './workspaces/service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
@@ -41,16 +41,16 @@ export interface AppDependencies {
   keyDetector: KeyDetector;
   verifier: Verifier;
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
-  holder: Holder;
+  whoami: WhoamiService;
   keys: KeyService;
-  changes: Changes;
+  changes: UnitOfWork;
   workspaces: WorkspaceService;
   managementKeys: ManagementService;
   usage: UsageService;
   audit: AuditService;
   readiness: ReadinessChecks;
   /** What may not grow without limit. */
-  bounds: readonly Bound[];
+  resourceLimits: readonly ResourceLimit[];
 }
 
 const BODY_LIMIT_BYTES = 65_536;
@@ -59,9 +59,9 @@ const MAX_HEADER_BYTES = 16_384;
 const REQUEST_ID = new RegExp(REQUEST_ID_PATTERN);
 
 /** The HTTP face of the service: hooks and routes. Listens to nothing, reads nothing. */
-export async function buildApp(its: AppDependencies): Promise<App> {
+export async function buildApp(deps: AppDependencies): Promise<App> {
   const app = Fastify({
-    loggerInstance: its.log,
+    loggerInstance: deps.log,
     logController: new LogController({
       disableRequestLogging: true,
       requestIdLogLabel: 'requestId',
@@ -69,35 +69,35 @@ export async function buildApp(its: AppDependencies): Promise<App> {
     bodyLimit: BODY_LIMIT_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { maxHeaderSize: MAX_HEADER_BYTES },
-    genReqId: requestIds(its.keyDetector),
+    genReqId: requestIds(deps.keyDetector),
     clientErrorHandler: refuseBrokenRequest,
-    frameworkErrors: refuseUrl,
+    frameworkErrors: rejectUrl,
     return503OnClosing: true,
     routerOptions: { maxParamLength: 128 },
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
-  checkRequests(app);
-  handleErrors(app);
-  const requests = limitInFlight(app, its.maxInFlight);
-  logRequests(app, its.logVerifyPerSecond);
-  guardCalls(app, new CallContexts(its.authenticate, its.keyDetector), its.keyDetector);
+  registerValidation(app);
+  registerErrorHandler(app);
+  const requests = registerAdmission(app, deps.maxInFlight);
+  registerRequestLog(app, deps.logVerifyPerSecond);
+  registerAuth(app, new CallContexts(deps.authenticate, deps.keyDetector), deps.keyDetector);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();
   });
-  await describeApi(app);
-  healthRoutes(app, its.readiness);
-  metricsRoutes(app, [requests, ...its.bounds]);
-  verifyRoutes(app, its.verifier, its.authenticate);
-  authorizeRoutes(app, { ...its.gateway, ...its });
-  whoamiRoutes(app, its.holder);
-  keyRoutes(app, its.keys);
-  keyActionRoutes(app, its.keys, its.changes);
-  workspaceRoutes(app, its.workspaces);
-  managementRoutes(app, its.managementKeys);
-  usageRoutes(app, its.usage);
-  auditRoutes(app, its.audit);
+  await registerOpenApi(app);
+  healthRoutes(app, deps.readiness);
+  metricsRoutes(app, [requests, ...deps.resourceLimits]);
+  verifyRoutes(app, deps.verifier, deps.authenticate);
+  authorizeRoutes(app, { ...deps.gateway, ...deps });
+  whoamiRoutes(app, deps.whoami);
+  keyRoutes(app, deps.keys);
+  keyActionRoutes(app, deps.keys, deps.changes);
+  workspaceRoutes(app, deps.workspaces);
+  managementRoutes(app, deps.managementKeys);
+  usageRoutes(app, deps.usage);
+  auditRoutes(app, deps.audit);
   return app;
 }
 
@@ -105,7 +105,8 @@ export async function buildApp(its: AppDependencies): Promise<App> {
 function requestIds(detector: KeyDetector) {
   const process = randomBytes(4).toString('hex');
   let count = 0;
-  const isFitForLog = (wished: string) => REQUEST_ID.test(wished) && !detector.isIn(wished);
+  const isFitForLog = (wished: string) =>
+    REQUEST_ID.test(wished) && !detector.isContainedIn(wished);
   return (request: { headers: Record<string, string | string[] | undefined> }) => {
     const wished = request.headers['x-request-id'];
     if (typeof wished === 'string' && isFitForLog(wished)) return wished;

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { pruneLogs, readPruneWish, readVerifyWish, verifyLogs } from './audit/audit.commands.ts';
-import { type AuditOrigin, UnkeyedLogError } from './changes/audit-chain.ts';
+import { type AuditOrigin, UnkeyedLogError } from './audit/chain.ts';
+import { parsePruneArgs, parseVerifyArgs, pruneLogs, verifyLogs } from './audit/commands.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
-import { EmbeddedPostgresError } from './db/embedded/postgres.ts';
+import { Pepper } from './credentials/pepper.ts';
 import { DatabaseVersionError, migrate, PendingMigrationsError } from './db/migrate.ts';
 import { DatabaseUnreachableError, explainDatabase } from './db/open.ts';
 import { withDatabase } from './db/open-for-command.ts';
+import { EmbeddedPostgresError } from './embedded-postgres/postgres.ts';
 import { Problem } from './http/problem.ts';
-import { importFile, readImportWish } from './keys/import.command.ts';
-import { readOptions, UsageError } from './lib/command-line.ts';
-import { createManagementKey, readManagementKeyWish } from './management/management.commands.ts';
-import { Pepper } from './secrets/pepper.ts';
+import { importFile, parseImportArgs } from './keys/import/command.ts';
+import { parseOptions, UsageError } from './lib/command-line.ts';
+import { createManagementKey, parseManagementKeyArgs } from './management/commands.ts';
 import { StartError, start } from './start.ts';
 
 /** A command answers with the process' exit code. */
@@ -109,12 +109,12 @@ function sentence(error: unknown): string {
 }
 
 async function startCommand(config: () => Config, words: string[]): Promise<number> {
-  readOptions(words, {});
+  parseOptions(words, {});
   return start(config());
 }
 
 async function migrateCommand(config: () => Config, words: string[]): Promise<number> {
-  readOptions(words, {});
+  parseOptions(words, {});
   const { databaseUrl } = config();
   if (databaseUrl === undefined) {
     throw new ConfigError('DATABASE_URL: is needed; an embedded database migrates when it starts');
@@ -127,7 +127,7 @@ async function migrateCommand(config: () => Config, words: string[]): Promise<nu
 }
 
 async function verifyCommand(config: () => Config, words: string[]): Promise<number> {
-  const wish = readVerifyWish(words);
+  const wish = parseVerifyArgs(words);
   const intact = await withDatabase(config(), ({ orm, secret }) =>
     verifyLogs({ orm, pepper: pepperOf(secret) }, wish),
   );
@@ -135,7 +135,7 @@ async function verifyCommand(config: () => Config, words: string[]): Promise<num
 }
 
 async function pruneCommand(config: () => Config, words: string[]): Promise<number> {
-  const wish = readPruneWish(words);
+  const wish = parsePruneArgs(words);
   await withDatabase(config(), ({ orm, secret }) =>
     pruneLogs({ orm, pepper: pepperOf(secret) }, wish, operator()),
   );
@@ -143,7 +143,7 @@ async function pruneCommand(config: () => Config, words: string[]): Promise<numb
 }
 
 async function managementKeyCommand(config: () => Config, words: string[]): Promise<number> {
-  const wish = readManagementKeyWish(words);
+  const wish = parseManagementKeyArgs(words);
   const settings = config();
   await withDatabase(settings, ({ orm, secret }) =>
     createManagementKey(
@@ -156,7 +156,7 @@ async function managementKeyCommand(config: () => Config, words: string[]): Prom
 }
 
 async function importCommand(config: () => Config, words: string[]): Promise<number> {
-  const wish = readImportWish(words);
+  const wish = parseImportArgs(words);
   const areAllFit = await withDatabase(config(), ({ orm, secret }) =>
     importFile({ orm, pepper: pepperOf(secret) }, wish, operator()),
   );

@@ -2,43 +2,43 @@ import { createSecretKey, type KeyObject, randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
-import { AuditService } from './audit/audit.service.ts';
-import { Changes } from './changes/changes.ts';
-import { dropOldAnswers } from './changes/idempotency.ts';
+import { AuditService } from './audit/service.ts';
 import type { Config } from './config.ts';
-import { dropOldLanes } from './db/batch-sequence.ts';
+import { Argon2Hasher } from './credentials/argon2-hasher.ts';
+import { Authenticator } from './credentials/authenticator.ts';
+import { CredentialCache } from './credentials/credential-cache.ts';
+import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
+import { SecretIssuer } from './credentials/issuer.ts';
+import { Pepper } from './credentials/pepper.ts';
+import { SecretVerifier } from './credentials/secret-verifier.ts';
+import { storeProof, storeRehash } from './credentials/store.ts';
+import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import { Database } from './db/database.ts';
 import { expectedMigrations } from './db/migrate.ts';
 import { installation } from './db/schema.ts';
+import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
+import { Fence } from './freshness/fence.ts';
 import type { App } from './http/app-type.ts';
 import type { Authenticate } from './http/authentication.ts';
-import { closeApp } from './http/closing.ts';
+import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
-import { KeyService } from './keys/keys.service.ts';
+import { KeyService } from './keys/service.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
-import { OverloadError } from './lib/overload.ts';
-import { Consumer } from './limits/consumer.ts';
-import { Limiter } from './limits/limiter.ts';
-import { ManagementService } from './management/management.service.ts';
-import { Hasher } from './secrets/hasher.ts';
-import { Issuer } from './secrets/issuer.ts';
-import { Pepper } from './secrets/pepper.ts';
-import { Prover } from './secrets/prover.ts';
-import { hardenSecret, storeProof } from './secrets/secrets.store.ts';
-import { UsageCounters } from './usage/usage.counters.ts';
-import { UsageFlusher } from './usage/usage.flusher.ts';
-import { UsageService } from './usage/usage.service.ts';
-import { writeUsage } from './usage/usage.store.ts';
-import { Authenticator } from './verification/authenticator.ts';
-import { dropFutureRows, pruneFeed } from './verification/feed-pruning.ts';
-import { Fence } from './verification/fence.ts';
-import { Holder } from './verification/holder.ts';
-import { ImportedKeys } from './verification/imported-keys.ts';
-import { States } from './verification/states.ts';
-import { type VerdictCounter, Verifier } from './verification/verifier.ts';
-import { WorkspaceService } from './workspaces/workspaces.service.ts';
+import { OverloadError } from './lib/overload-error.ts';
+import { ManagementService } from './management/service.ts';
+import { QuotaLimiter } from './quotas/quota-limiter.ts';
+import { QuotaStore } from './quotas/quota-store.ts';
+import { deleteOldAnswers } from './unit-of-work/idempotency.ts';
+import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
+import { UsageCounters } from './usage/counters.ts';
+import { UsageFlusher } from './usage/flusher.ts';
+import { UsageService } from './usage/service.ts';
+import { writeUsage } from './usage/store.ts';
+import { type UsageCounter, Verifier } from './verification/verifier.ts';
+import { WhoamiService } from './whoami/service.ts';
+import { WorkspaceService } from './workspaces/service.ts';
 
 const USAGE_COUNTERS = 200_000;
 const HOUSEKEEPING_MS = 60_000;
@@ -52,13 +52,13 @@ export interface Service {
   /** Finishes requests, writes the counters, closes the connections. True where all went well. */
   stop(): Promise<boolean>;
   /** What tests and metrics look at. */
-  inside: {
-    hasher: Hasher;
+  internals: {
+    hasher: Argon2Hasher;
     fence: Fence;
-    states: States;
+    states: CredentialCache;
     flusher: UsageFlusher;
     database: Database;
-    consumer: Consumer;
+    consumer: QuotaStore;
   };
 }
 
@@ -81,25 +81,25 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   });
   const { orm, dataOrm } = database;
   const checksumKey = await readChecksumKey(database);
-  await dropFutureRows(orm);
+  await deleteFutureRows(orm);
 
   const clockOffset = options.clockOffset ?? (() => 0);
   const clock = new Clock(clockOffset);
   const pepper = config.secret === undefined ? null : new Pepper(config.secret);
-  const hasher = new Hasher(config.argon2);
-  const issuer = new Issuer(hasher, pepper, checksumKey);
-  const prover = new Prover({
+  const hasher = new Argon2Hasher(config.argon2);
+  const issuer = new SecretIssuer(hasher, pepper, checksumKey);
+  const prover = new SecretVerifier({
     hasher,
     pepper,
     capacity: config.cachedKeys,
-    store: (ref, proof) => {
+    storeProof: (ref, proof) => {
       storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
     },
     // A failure is made good by the next use of the key.
-    harden: (ref, key) =>
+    rehash: (ref, key) =>
       issuer
-        .seal(key, 'hardening')
-        .then((sealed) => hardenSecret(dataOrm, ref, sealed))
+        .hashForStorage(key, 'hardening')
+        .then((sealed) => storeRehash(dataOrm, ref, sealed))
         .catch((err) => {
           const level = err instanceof OverloadError ? 'debug' : 'warn';
           log[level]({ err }, 'an imported key was not hardened yet');
@@ -107,8 +107,8 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   });
 
   const fence = new Fence(database, clock);
-  const states = new States(database, fence, config.cachedKeys, config.staleIfErrorMs);
-  await fence.pass();
+  const states = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
+  await fence.waitUntilFresh();
 
   const instance = randomUUID();
   const counters = new UsageCounters(USAGE_COUNTERS);
@@ -119,14 +119,14 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   );
   const usage = config.usageFlushMs === 0 ? countBeforeAnswering(counters, flusher) : counters;
   const engine = { states, prover, usage, clock, checksumKey };
-  const consumer = new Consumer(database, instance, clockOffset);
-  const limits = new Limiter(consumer, () => fence.incarnation);
-  fence.listen(limits);
-  const imported = new ImportedKeys(database, fence);
+  const consumer = new QuotaStore(database, instance, clockOffset);
+  const limits = new QuotaLimiter(consumer, () => fence.incarnation);
+  fence.subscribe(limits);
+  const imported = new ImportedAlgorithms(database, fence);
   const verifier = new Verifier({ ...engine, limits, imported });
   const authenticator = new Authenticator(engine, config.rootKey);
 
-  const changes = new Changes(orm, clock, pepper);
+  const changes = new UnitOfWork(orm, clock, pepper);
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const app = await buildApp({
     log,
@@ -136,7 +136,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     authenticate,
     verifier,
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
-    holder: new Holder({ finder: verifier, prover, clock, authenticate, changes }),
+    whoami: new WhoamiService({ finder: verifier, prover, clock, authenticate, changes }),
     keys: new KeyService({ orm, changes, issuer, clock }),
     changes,
     workspaces: new WorkspaceService(orm, changes),
@@ -144,17 +144,17 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     usage: new UsageService(orm, clock),
     audit: new AuditService(orm),
     readiness: {
-      database: () => fence.pass().then(() => 'ok'),
+      database: () => fence.waitUntilFresh().then(() => 'ok'),
       migrations: () => migrationsCheck(orm, expectedMigrations()),
     },
-    bounds: [states, prover, limits, consumer, counters, hasher, database].flatMap(
-      ({ bounds }) => bounds,
+    resourceLimits: [states, prover, limits, consumer, counters, hasher, database].flatMap(
+      ({ resourceLimits: bounds }) => bounds,
     ),
   });
 
   const housekeeping = () =>
-    Promise.all([pruneFeed(orm), dropOldLanes(orm), dropOldAnswers(orm)]).catch((err) =>
-      log.warn({ err }, 'housekeeping failed, will retry'),
+    Promise.all([pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)]).catch(
+      (err) => log.warn({ err }, 'housekeeping failed, will retry'),
     );
   let timer: NodeJS.Timeout | undefined;
   return {
@@ -175,12 +175,12 @@ export async function createService(options: ServiceOptions): Promise<Service> {
         log,
       );
     },
-    inside: { hasher, fence, states, flusher, database, consumer },
+    internals: { hasher, fence, states, flusher, database, consumer },
   };
 }
 
 /** The answer waits for the commit of its count; those who wait together share one. */
-function countBeforeAnswering(counters: UsageCounters, flusher: UsageFlusher): VerdictCounter {
+function countBeforeAnswering(counters: UsageCounters, flusher: UsageFlusher): UsageCounter {
   return {
     count: (...verdict) => {
       counters.count(...verdict);

@@ -4,7 +4,7 @@ import type { Config } from './config.ts';
 import { type OpenDatabase, openDatabase } from './db/open.ts';
 import type { App } from './http/app-type.ts';
 import { createLogger } from './http/request-log.ts';
-import { openWaitingRoom } from './http/waiting-room.ts';
+import { startStartupServer } from './http/startup-server.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { createService, databaseWarnings } from './service.ts';
 
@@ -17,7 +17,7 @@ export class StartError extends Error {
 export async function start(config: Config): Promise<number> {
   // Asynchronous: lines that come while one is being written go out together.
   const log = createLogger(config.logLevel, pino.destination({ dest: 1, sync: false }));
-  const waiting = await openWaitingRoom(config, log).catch((error) => refusePort(config, error));
+  const waiting = await startStartupServer(config, log).catch((error) => refusePort(config, error));
   let database: OpenDatabase | undefined;
   process.once('SIGTERM', leave);
   try {
@@ -43,7 +43,7 @@ async function serve(config: Config, database: OpenDatabase, waiting: App, log: 
     databaseUrl: url,
     log,
   });
-  for (const warning of await databaseWarnings(service.inside.database)) log.warn(warning);
+  for (const warning of await databaseWarnings(service.internals.database)) log.warn(warning);
   if (secret === undefined) log.warn(NO_SECRET);
   const port = portOf(waiting);
   await waiting.close();

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { startEmbeddedPostgres } from '../../src/db/embedded/postgres.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
 import { type Server, startKeyward } from './program.ts';
 
 export const ROOT_KEY = 'benchmark-root-key-0123456789abcdefghij';

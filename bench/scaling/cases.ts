@@ -1,4 +1,4 @@
-import type { ListKeys } from '../../src/keys/keys.listing.schemas.ts';
+import type { ListKeys } from '../../src/keys/listing/schemas.ts';
 
 export interface Case {
   name: string;

@@ -1,5 +1,5 @@
-import type { ListKeys } from '../../src/keys/keys.listing.schemas.ts';
-import { pageOfKeys } from '../../src/keys/keys.listing.ts';
+import type { ListKeys } from '../../src/keys/listing/schemas.ts';
+import { pageOfKeys } from '../../src/keys/listing/store.ts';
 import type { Installation } from './installation.ts';
 
 const WORKSPACE = 'default';
@@ -72,6 +72,6 @@ export function indexesOf(plan: string): string {
 
 function statement(installation: Installation, query: ListKeys, limit: number) {
   const wish = { after: null, now: new Date(), limit };
-  const { orm } = installation.service.inside.database;
+  const { orm } = installation.service.internals.database;
   return pageOfKeys(orm, WORKSPACE, queryOf(installation, query), wish);
 }

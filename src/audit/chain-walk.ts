@@ -1,5 +1,5 @@
-import { chainHash, FIRST_HEAD, type Head } from '../changes/audit-chain.ts';
-import type { Pepper } from '../secrets/pepper.ts';
+import type { Pepper } from '../credentials/pepper.ts';
+import { chainHash, FIRST_HEAD, type Head } from './chain.ts';
 
 /** A stored entry of the log. */
 export interface ChainRow {
@@ -10,7 +10,7 @@ export interface ChainRow {
   pepperId: string | null;
 }
 
-export interface ChainTerms {
+export interface ChainCheckOptions {
   workspaceId: string;
   /** The last link that retention dropped; null where nothing was. */
   checkpoint: Head | null;
@@ -36,18 +36,18 @@ interface Written {
 
 /** Takes a log entry by entry and throws at the first that is not what was written. */
 export class ChainWalk {
-  readonly #its: ChainTerms;
+  readonly #deps: ChainCheckOptions;
   #last: Head;
   #lastPepperId: string | null = null;
   #cutIsOnRecord = false;
   entries = 0;
 
-  constructor(terms: ChainTerms) {
-    this.#its = terms;
+  constructor(terms: ChainCheckOptions) {
+    this.#deps = terms;
     this.#last = terms.checkpoint ?? FIRST_HEAD;
   }
 
-  take(row: ChainRow): void {
+  add(row: ChainRow): void {
     this.#requirePlace(row.sequence);
     const written = parse(row);
     this.#requireOwnPlace(row, written);
@@ -56,7 +56,7 @@ export class ChainWalk {
       throw new BrokenChain(`entry ${row.sequence} was changed, or the one before it replaced`);
     }
     this.#requireExpected(row);
-    this.#cutIsOnRecord ||= isRecordOf(written, this.#its.checkpoint);
+    this.#cutIsOnRecord ||= isRecordOf(written, this.#deps.checkpoint);
     this.#last = { sequence: row.sequence, hash: row.hash };
     this.#lastPepperId = row.pepperId;
     this.entries++;
@@ -65,7 +65,7 @@ export class ChainWalk {
   /** Nothing comes after. Answers what could not be compared. */
   end(head: Head | null): string[] {
     this.#requireEnd(head ?? FIRST_HEAD);
-    const { checkpoint, peppers, allowUnkeyed } = this.#its;
+    const { checkpoint, peppers, allowUnkeyed } = this.#deps;
     if (checkpoint && !this.#cutIsOnRecord) {
       throw new BrokenChain(
         `the front up to entry ${checkpoint.sequence} is missing, and no entry records that it was pruned`,
@@ -74,7 +74,7 @@ export class ChainWalk {
     if (this.entries > 0 && this.#lastPepperId === null && peppers.size > 0 && !allowUnkeyed) {
       throw unkeyed(this.#last.sequence);
     }
-    return this.#its.expected.flatMap((head) => this.#compareOutside(head));
+    return this.#deps.expected.flatMap((head) => this.#compareOutside(head));
   }
 
   /** Names the KEYWARD_SECRET that vouches for the newest entry. */
@@ -107,13 +107,13 @@ export class ChainWalk {
 
   /** Once keyed, always keyed: else whoever lacks the secret could go on, or start over, without. */
   #requireKeyed({ sequence, pepperId }: ChainRow): void {
-    if (pepperId !== null || this.#lastPepperId === null || this.#its.allowUnkeyed) return;
+    if (pepperId !== null || this.#lastPepperId === null || this.#deps.allowUnkeyed) return;
     throw unkeyed(sequence);
   }
 
   #pepperOf({ sequence, pepperId }: ChainRow): Pepper | null {
     if (pepperId === null) return null;
-    const pepper = this.#its.peppers.get(pepperId);
+    const pepper = this.#deps.peppers.get(pepperId);
     if (pepper) return pepper;
     throw new BrokenChain(
       `entry ${sequence} cannot be checked without the KEYWARD_SECRET whose id is ${pepperId}`,
@@ -121,7 +121,7 @@ export class ChainWalk {
   }
 
   #requireExpected({ sequence, hash }: ChainRow): void {
-    const wrong = this.#its.expected.some(
+    const wrong = this.#deps.expected.some(
       (head) => head.sequence === sequence && head.hash !== hash,
     );
     if (wrong) throw rewritten(sequence);
@@ -141,7 +141,7 @@ export class ChainWalk {
 
   /** Expected links that no entry could be compared with. */
   #compareOutside(head: Head): string[] {
-    const start = this.#its.checkpoint ?? FIRST_HEAD;
+    const start = this.#deps.checkpoint ?? FIRST_HEAD;
     if (head.sequence > this.#last.sequence) {
       throw new BrokenChain(
         `the tail was cut: the log ends at ${this.#last.sequence}, the expected head is ${head.sequence}`,

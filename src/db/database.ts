@@ -2,7 +2,7 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import type { PgTransaction } from 'drizzle-orm/pg-core';
 import pg from 'pg';
-import type { Bound } from '../lib/bound.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
 
@@ -57,7 +57,7 @@ export class Database {
   }
 
   /** Connections that are at work. */
-  get bounds(): Bound[] {
+  get resourceLimits(): ResourceLimit[] {
     const [control, data] = this.#pools;
     const busy = (pool: pg.Pool) => () => pool.totalCount - pool.idleCount;
     return [

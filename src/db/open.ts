@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
-import { startEmbeddedPostgres } from './embedded/postgres.ts';
+import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
 import { isUnavailable, sqlState } from './errors.ts';
 import { migrate } from './migrate.ts';
 

@@ -19,7 +19,7 @@ export interface KeyPolicy {
 }
 
 /** What the caller asks about a key. */
-export interface Question {
+export interface AccessRequest {
   requiredScopes?: readonly string[];
   requiredAnyScope?: readonly string[];
   resource?: string;
@@ -27,7 +27,7 @@ export interface Question {
    * A resource that someone named, perhaps the client: it must be allowed as well, but does not
    * count as named where a resource is required.
    */
-  unvouchedResource?: string;
+  untrustedResource?: string;
   ip?: string;
 }
 
@@ -41,7 +41,7 @@ const NONE: readonly string[] = [];
 /** One check: the verdict where it fails, and whether it does. */
 interface Check {
   code: VerdictCode;
-  fails: (policy: KeyPolicy, question: Question, now: number) => boolean;
+  fails: (policy: KeyPolicy, question: AccessRequest, now: number) => boolean;
 }
 
 /** The one place with the order of checks: the first that fails decides. */
@@ -57,7 +57,7 @@ const CHECKS: readonly Check[] = [
 ];
 
 /** Pure: the same question at the same time, the same answer. */
-export function decide(policy: KeyPolicy, question: Question, now: number): Decision {
+export function decide(policy: KeyPolicy, question: AccessRequest, now: number): Decision {
   const failed = CHECKS.find((check) => check.fails(policy, question, now));
   if (!failed) return { code: 'VALID', missingScopes: NONE };
   const lacksScopes = failed.code === 'INSUFFICIENT_SCOPE';
@@ -68,17 +68,17 @@ export function decide(policy: KeyPolicy, question: Question, now: number): Deci
 }
 
 /** Every check with its outcome, in their order: for people who ask why. */
-export function explain(policy: KeyPolicy, question: Question, now: number) {
+export function explain(policy: KeyPolicy, question: AccessRequest, now: number) {
   return CHECKS.map(({ code, fails }) => ({ code, passed: !fails(policy, question, now) }));
 }
 
-function ipAllowed(policy: KeyPolicy, question: Question): boolean {
+function ipAllowed(policy: KeyPolicy, question: AccessRequest): boolean {
   if (policy.allowedIps === null) return true;
   return question.ip !== undefined && isIpAllowed(policy.allowedIps, question.ip);
 }
 
 /** All of `requiredScopes`, and one of `requiredAnyScope`; an unmet alternative names them all. */
-function scopesMissing(policy: KeyPolicy, question: Question): readonly string[] {
+function scopesMissing(policy: KeyPolicy, question: AccessRequest): readonly string[] {
   const { requiredScopes = NONE, requiredAnyScope = NONE } = question;
   if (requiredScopes.length === 0 && requiredAnyScope.length === 0) return NONE;
   const missing = missingScopes(policy.scopes, requiredScopes);
@@ -88,9 +88,9 @@ function scopesMissing(policy: KeyPolicy, question: Question): readonly string[]
 }
 
 /** A request that names no resource passes, unless the workspace insists on one. */
-function resourceAllowed(policy: KeyPolicy, question: Question): boolean {
+function resourceAllowed(policy: KeyPolicy, question: AccessRequest): boolean {
   const { resources, requireResource } = policy;
-  const { resource, unvouchedResource } = question;
+  const { resource, untrustedResource: unvouchedResource } = question;
   if (resources === null) return true;
   if (unvouchedResource !== undefined && !resources.includes(unvouchedResource)) return false;
   return resource === undefined ? !requireResource : resources.includes(resource);

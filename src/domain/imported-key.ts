@@ -30,6 +30,6 @@ function encodings(bytes: Buffer): string[] {
 }
 
 /** Whether a stored hash is still the imported digest, which is what the ref says too. */
-export function isUnhardened({ ref, hash }: { ref: string; hash: string }): boolean {
+export function isImportedDigest({ ref, hash }: { ref: string; hash: string }): boolean {
   return ref === hash;
 }

@@ -6,7 +6,7 @@ export interface RateLimit {
 }
 
 /** The limits of a key from the arrays in which they are stored. */
-export function limitsOf(
+export function toRateLimits(
   names: readonly string[],
   units: readonly number[],
   windows: readonly number[],
@@ -19,7 +19,7 @@ export function limitsOf(
 }
 
 /** How a rate limit stands. */
-export interface RateLimitStanding extends RateLimit {
+export interface RateLimitStatus extends RateLimit {
   remaining: number;
   /** When the oldest spent units come back, in epoch milliseconds; null where none is spent. */
   resetAt: number | null;
@@ -39,11 +39,11 @@ export function sliceMs({ windowSeconds }: RateLimit): number {
 }
 
 /** How a limit stands at a time, for reading: the database decides. */
-export function standing(
+export function rateLimitStatus(
   limit: RateLimit,
   window: StoredWindow | null,
   now: number,
-): RateLimitStanding {
+): RateLimitStatus {
   const newest = Math.floor(now / sliceMs(limit));
   const live = window ? liveSlices(window, newest) : [];
   const spent = live.reduce((sum, slice) => sum + slice.count, 0);

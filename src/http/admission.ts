@@ -1,4 +1,4 @@
-import type { Bound } from '../lib/bound.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
 import { Problem } from './problem.ts';
 
@@ -6,7 +6,7 @@ import { Problem } from './problem.ts';
  * The bound on requests at work. Above it a request is refused at once, with Retry-After, instead
  * of joining a queue that would make every answer late. Health checks always pass.
  */
-export function limitInFlight(app: App, max: number): Bound {
+export function registerAdmission(app: App, max: number): ResourceLimit {
   let inFlight = 0;
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.alwaysAdmitted) return done();

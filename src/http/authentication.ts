@@ -55,10 +55,10 @@ export class CallContexts {
     const header = request.headers['idempotency-key'];
     if (request.method !== 'POST' || header === undefined) return null;
     const key = typeof header === 'string' ? IDEMPOTENCY_KEY.exec(header)?.[1] : undefined;
-    if (key === undefined || this.#detector.isIn(key)) {
+    if (key === undefined || this.#detector.isContainedIn(key)) {
       throw invalid('/headers/idempotency-key', 'must be 1 to 128 visible ASCII characters');
     }
-    return { key, fingerprint: fingerprint(request), status: successOf(request) };
+    return { key, fingerprint: fingerprint(request), status: successStatus(request) };
   }
 
   /** Stored with every change, so it is bounded and may not hold a key. */
@@ -68,7 +68,7 @@ export class CallContexts {
     if (typeof header !== 'string' || !ACTOR.test(header)) {
       throw invalid('/headers/keyward-actor', 'must be 1 to 128 visible ASCII characters');
     }
-    if (this.#detector.isIn(header)) throw new Problem('CONTAINS_KEY');
+    if (this.#detector.isContainedIn(header)) throw new Problem('CONTAINS_KEY');
     return header;
   }
 }
@@ -90,7 +90,7 @@ function fingerprint({ method, url, body }: FastifyRequest): string {
 }
 
 /** The status with which the call's schema says that it succeeds. */
-function successOf({ routeOptions }: FastifyRequest): number {
+function successStatus({ routeOptions }: FastifyRequest): number {
   const statuses = Object.keys(routeOptions.schema?.response ?? {}).map(Number);
   return statuses.find((status) => status >= 200 && status < 300) ?? 200;
 }
@@ -101,7 +101,7 @@ export function requirePermission(caller: Caller, permission: Permission): void 
 }
 
 /** The workspace that a call works in; another one than the caller's own does not exist for it. */
-export function workspaceOf({ caller }: CallContext, wanted: string | undefined): string {
+export function authorizedWorkspaceId({ caller }: CallContext, wanted: string | undefined): string {
   return workspaceScope(caller, wanted) ?? DEFAULT_WORKSPACE;
 }
 

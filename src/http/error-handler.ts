@@ -1,8 +1,8 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isRetryable, isUnavailable, sqlState } from '../db/errors.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
-import { OverloadError } from '../lib/overload.ts';
-import { UnavailableError } from '../lib/unavailable.ts';
+import { OverloadError } from '../lib/overload-error.ts';
+import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
 import { invalid, Problem, problemBody, ReplayedAnswer, type StoredAnswer } from './problem.ts';
@@ -11,7 +11,7 @@ import { validationProblem } from './validation.ts';
 const RETRY_AFTER_SECONDS = '1';
 
 /** Every error becomes problem+json. What a parser or the database said stays inside. */
-export function handleErrors(app: App): void {
+export function registerErrorHandler(app: App): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof ReplayedAnswer) return replay(reply, error.answer);
     const problem = toProblem(error, request);
@@ -84,7 +84,7 @@ function frameworkProblem(error: FastifyError): Problem {
 }
 
 /** For what the router cannot read, before any hook. Its message quotes the URL, so it stays inside. */
-export function refuseUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+export function rejectUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const unreadable = error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH';
   reply.header('x-request-id', request.id);
   const problem = unreadable

@@ -15,7 +15,7 @@ export class KeyDetector {
     this.#rootDigest = rootKey === undefined ? null : this.#digestOf(rootKey);
   }
 
-  isIn(text: string): boolean {
+  isContainedIn(text: string): boolean {
     return this.#holdsRootKey(text) || containsKey(text, this.#checksumKey);
   }
 

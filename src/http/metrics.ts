@@ -1,10 +1,10 @@
 import { Gauge, Registry } from 'prom-client';
 import { Type } from 'typebox';
-import type { Bound } from '../lib/bound.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
 
 /** How full everything is that is bounded, for Prometheus. */
-export function metricsRoutes(app: App, bounds: readonly Bound[]): void {
+export function metricsRoutes(app: App, bounds: readonly ResourceLimit[]): void {
   const registry = registryOf(bounds);
   app.get(
     '/metrics',
@@ -34,7 +34,7 @@ export function metricsRoutes(app: App, bounds: readonly Bound[]): void {
   );
 }
 
-function registryOf(bounds: readonly Bound[]): Registry {
+function registryOf(bounds: readonly ResourceLimit[]): Registry {
   const registry = new Registry();
   const labelNames = ['bound'] as const;
   const registers = [registry];

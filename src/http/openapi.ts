@@ -12,7 +12,7 @@ Errors are \`application/problem+json\` with a stable \`code\`. Lists of known v
 verdict that you do not know as not valid.`;
 
 /** The OpenAPI document comes from the route schemas; it is served, browsable, and committed. */
-export async function describeApi(app: App): Promise<void> {
+export async function registerOpenApi(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

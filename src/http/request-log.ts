@@ -31,7 +31,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
  * One line for each request, with its route's pattern and never its URL. A line costs a fifth of a
  * verification, so of successful ones only so many a second get theirs.
  */
-export function logRequests(app: App, verifyPerSecond: number): void {
+export function registerRequestLog(app: App, verifyPerSecond: number): void {
   const isWithinBound = perSecond(verifyPerSecond);
   const isLeftOut = ({ routeOptions }: FastifyRequest, status: number) =>
     routeOptions.config.logSampled === true && status < 400 && !isWithinBound();

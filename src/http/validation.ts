@@ -16,7 +16,7 @@ const FORMATS: Record<string, (text: string) => boolean> = {
 };
 
 /** Bodies are taken as they are; path, query and headers are text, so numbers are read out of it. */
-export function checkRequests(app: App): void {
+export function registerValidation(app: App): void {
   app.removeContentTypeParser('text/plain');
   const exact = validator({ coerceTypes: false });
   const textual = validator({ coerceTypes: 'array' });
@@ -46,7 +46,7 @@ function validator(options: { coerceTypes: boolean | 'array' }): Ajv {
 }
 
 /** The check that bodies get, for what comes another way; its pointers begin within the value. */
-export function checkerOf(schema: TSchema): (value: unknown) => FieldError[] {
+export function validatorOf(schema: TSchema): (value: unknown) => FieldError[] {
   const validate = validator({ coerceTypes: false }).compile(schema);
   return (value) =>
     validate(value) ? [] : fieldErrors(validate.errors ?? [], '').slice(0, ERRORS_SHOWN);

@@ -2,11 +2,11 @@ import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import type { CallContext } from '../http/authentication.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { invalid } from '../http/problem.ts';
-import { limitColumns } from './keys.limits.ts';
-import type { CreateKey } from './keys.schemas.ts';
-import type { NewKeyRow } from './keys.store.ts';
+import { toLimitColumns } from './limits.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
 import { checkLifetime, checkScopes, type WorkspacePolicies } from './policies.ts';
+import type { CreateKey } from './schemas/requests.ts';
+import type { NewKeyRow } from './store.ts';
 
 /** The row of a new key, as wished and as its workspace's policies allow. */
 export function newKeyRow(
@@ -32,7 +32,7 @@ export function newKeyRow(
     metadata: mergeMetadata({}, input.metadata ?? {}),
     enabled: input.enabled ?? true,
     ...wished,
-    ...limitColumns(null, input),
+    ...toLimitColumns(null, input),
     createdAt: at,
     createdBy: actor,
     updatedAt: at,

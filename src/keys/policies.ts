@@ -1,11 +1,11 @@
 import { and, count, eq, gt, isNull, or } from 'drizzle-orm';
 import { distance } from 'fastest-levenshtein';
-import type { Change } from '../changes/changes.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { keys, workspaces } from '../db/schema.ts';
 import { covers } from '../domain/scopes.ts';
 import type { Lifetime } from '../http/lifetime.ts';
 import { invalid, Problem } from '../http/problem.ts';
+import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 
 /** What a workspace asks of its keys, checked where they are made or changed. */
 export type WorkspacePolicies = typeof workspaces.$inferSelect;
@@ -24,7 +24,7 @@ export async function policiesOf(db: Orm | Transaction, id: string): Promise<Wor
  * neither deleted nor changed before the key is there. Where room will be counted the row is locked
  * for that at once, so that no two who hold it wait for each other.
  */
-export async function holdPolicies(tx: Transaction, id: string): Promise<WorkspacePolicies> {
+export async function lockWorkspace(tx: Transaction, id: string): Promise<WorkspacePolicies> {
   const { maxActiveKeys } = await policiesOf(tx, id);
   const [held] = await tx
     .select()
@@ -44,7 +44,11 @@ export function requireApiAccess({ apiAccess }: WorkspacePolicies): void {
  * Room for more active keys. The workspace's row is locked until the transaction ends, so that
  * of many at the same moment exactly as many get through as there is room.
  */
-export async function requireRoom({ tx, at }: Change, id: string, wanted = 1): Promise<void> {
+export async function enforceKeyQuota(
+  { tx, at }: WriteContext,
+  id: string,
+  wanted = 1,
+): Promise<void> {
   const { maxActiveKeys } = await policiesOf(tx, id);
   if (maxActiveKeys === null) return;
   await tx

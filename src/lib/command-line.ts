@@ -6,7 +6,7 @@ export class UsageError extends Error {
 }
 
 /** The options of a command. Anything else that was typed is refused. */
-export function readOptions<Options extends ParseArgsOptionsConfig>(
+export function parseOptions<Options extends ParseArgsOptionsConfig>(
   words: string[],
   options: Options,
 ) {

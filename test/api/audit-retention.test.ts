@@ -1,9 +1,9 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { pruneLog } from '../../src/audit/audit.retention.ts';
+import { pruneLog } from '../../src/audit/retention.ts';
+import { Pepper } from '../../src/credentials/pepper.ts';
 import * as schema from '../../src/db/schema.ts';
-import { Pepper } from '../../src/secrets/pepper.ts';
 import { tamper, verdictOn, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { dropOldAnswers } from '../../src/changes/idempotency.ts';
-import { dropOldLanes } from '../../src/db/batch-sequence.ts';
+import { deleteOldBatchSequences } from '../../src/db/batch-sequences.ts';
 import { expectedMigrations, migrate } from '../../src/db/migrate.ts';
-import { pruneFeed } from '../../src/verification/feed-pruning.ts';
+import { pruneFeed } from '../../src/freshness/feed-pruning.ts';
+import { deleteOldAnswers } from '../../src/unit-of-work/idempotency.ts';
 import { verdictOn } from '../support/audit-log.ts';
 import { connect } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -98,7 +98,7 @@ describe('the roles that docs/database-roles.md makes', () => {
     await call('DELETE', `/v1/keys/${id}/retiring-secret${inAcme}`);
     expect((await call('POST', '/v1/verify', { key: rotated.key })).code).toBe('VALID');
     expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
-    await instance.service.inside.flusher.flush();
+    await instance.service.internals.flusher.flush();
     await call('GET', `/v1/keys/${id}/usage${inAcme}`);
     await call('POST', `/v1/keys/${id}/revoke`, { workspaceId, reason: 'test' });
     await call('DELETE', `/v1/keys/${id}${inAcme}`);
@@ -122,9 +122,9 @@ describe('the roles that docs/database-roles.md makes', () => {
   });
 
   it('let the service keep house', async () => {
-    const { orm } = instance.service.inside.database;
-    await dropOldLanes(orm);
-    await dropOldAnswers(orm);
+    const { orm } = instance.service.internals.database;
+    await deleteOldBatchSequences(orm);
+    await deleteOldAnswers(orm);
     await pruneFeed(orm, 0);
     await pruneFeed(orm, 0);
     const { rows } = await runtime.query('select count(*)::int as rows from change_feed');

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { workspacesWithLog } from '../../src/audit/audit.verification.ts';
-import { appendAudit } from '../../src/changes/audit-chain.ts';
+import { appendAudit } from '../../src/audit/chain.ts';
+import { workspacesWithLog } from '../../src/audit/check.ts';
 import { rewriteHashes, setHead, tamper, verdictOn, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -174,7 +174,7 @@ describe('what tampering with the audit log shows', () => {
   });
 
   it('is found beyond the first pages of a long log, and progress is told', async () => {
-    const { orm } = keyed.service.inside.database;
+    const { orm } = keyed.service.internals.database;
     const target = { type: 'workspace', id: workspace } as const;
     const entry = { workspaceId: workspace, action: 'test', target, before: null, after: null };
     const actor = { type: 'system', id: 'test', onBehalfOf: null } as const;
@@ -197,7 +197,7 @@ describe('what tampering with the audit log shows', () => {
   it('is looked for in every workspace that has a trace of a log', async () => {
     await sql.query(`insert into audit_heads values ('lost-events', 3, 'x')`);
     await writeLog(keyed, workspace, 1);
-    const orm = keyed.service.inside.database.orm;
+    const orm = keyed.service.internals.database.orm;
     const found = await workspacesWithLog(orm);
     expect(found).toEqual(expect.arrayContaining(['default', 'lost-events', workspace, 'w1']));
     expect(new Set(found).size).toBe(found.length);

@@ -43,7 +43,7 @@ describe('a batch of verifications', () => {
       i % 2 === 0 ? {} : { credits: { remaining: 5 } },
     );
     const created = await Promise.all(wishes.map((wish) => createKeyPatiently(wish)));
-    const statements = recordStatements(pair.second.service.inside.database);
+    const statements = recordStatements(pair.second.service.internals.database);
     const answer = await batch(
       pair.second,
       created.map(({ key }) => ({ key })),

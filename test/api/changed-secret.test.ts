@@ -27,7 +27,7 @@ const start = async (settings: { secret?: string | undefined } = {}) => {
 async function ask(key: string, settings: { secret?: string | undefined } = {}) {
   const instance = await start(settings);
   const code = await verdict(instance, key);
-  return { code, argon2: instance.service.inside.hasher.runs };
+  return { code, argon2: instance.service.internals.hasher.runs };
 }
 
 describe('a KEYWARD_SECRET that was changed or lost', () => {

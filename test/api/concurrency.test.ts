@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { describe, expect, it } from 'vitest';
-import { chainHash, FIRST_HEAD } from '../../src/changes/audit-chain.ts';
-import { Pepper } from '../../src/secrets/pepper.ts';
+import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
+import { Pepper } from '../../src/credentials/pepper.ts';
 import { connect } from '../support/database.ts';
 import { TEST_SECRET } from '../support/instance.ts';
 import { auditOf, persist, putWorkspace, storm, tally, usePair } from '../support/pair.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { dropFutureRows, pruneFeed } from '../../src/verification/feed-pruning.ts';
+import { deleteFutureRows, pruneFeed } from '../../src/freshness/feed-pruning.ts';
 import { connect } from '../support/database.ts';
 import { type Engine, startEngine } from '../support/engine.ts';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/private-postgres.ts';
@@ -26,7 +26,7 @@ afterEach(() => engine.database.close());
 const touch = `update keys set updated_at = now() where id = $1`;
 
 async function named(): Promise<string[]> {
-  await engine.fence.pass();
+  await engine.fence.waitUntilFresh();
   return engine.feed.take();
 }
 
@@ -99,7 +99,7 @@ describe('a restored or copied database', () => {
     await client.query(`insert into feed_horizons (oldest) values (${FUTURE})`);
     await client.query(touch, [id]);
     const rows = await feedRows();
-    await dropFutureRows(engine.database.orm);
+    await deleteFutureRows(engine.database.orm);
     expect(await feedRows()).toBe(rows - 1);
     expect(await named()).toEqual([`key ${id}`]);
     await pruneFeed(engine.database.orm, 0);
@@ -115,7 +115,7 @@ describe('a restored or copied database', () => {
     expect(engine.feed.resets).toBe(2);
     await named();
     expect(engine.feed.resets).toBe(3);
-    await dropFutureRows(engine.database.orm);
+    await deleteFutureRows(engine.database.orm);
     await named();
     expect(engine.feed.resets).toBe(3);
   });

@@ -99,7 +99,7 @@ it('a replica is refused, also by who knew it as the primary', { ...DEADLINE }, 
   const { rows } = await client.query('select pg_is_in_recovery() as replica');
   expect(rows).toEqual([{ replica: true }]);
   const refusal = () =>
-    fence.pass().then(
+    fence.waitUntilFresh().then(
       () => 'passed',
       (error: unknown) => String(error),
     );

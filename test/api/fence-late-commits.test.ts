@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Database } from '../../src/db/database.ts';
+import { Fence } from '../../src/freshness/fence.ts';
 import { Clock } from '../../src/lib/clock.ts';
-import { Fence } from '../../src/verification/fence.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { FeedRecorder } from '../support/feed-recorder.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -26,12 +26,12 @@ afterAll(async () => {
 beforeEach(async () => {
   fence = new Fence(own, new Clock());
   feed = new FeedRecorder();
-  fence.listen(feed);
-  await fence.pass();
+  fence.subscribe(feed);
+  await fence.waitUntilFresh();
 });
 
 const named = async () => {
-  await fence.pass();
+  await fence.waitUntilFresh();
   return feed.take();
 };
 const touch = (id: string) => `update keys set updated_at = now() where id = '${id}'`;

@@ -32,7 +32,7 @@ describe('a load that began before a revoke', () => {
     const early = isRevoked();
     await load.reached;
     await revoke();
-    await engine.fence.pass();
+    await engine.fence.waitUntilFresh();
     load.open();
     expect(await early).toBe(false);
     expect(engine.states.size).toBe(0);
@@ -55,7 +55,7 @@ describe('a load that began before a revoke', () => {
     const load = engine.database.hold('load_states', 'after');
     const early = isRevoked();
     await load.reached;
-    await engine.fence.pass();
+    await engine.fence.waitUntilFresh();
     await revoke();
     const fence = engine.database.hold('fence', 'after');
     const late = isRevoked();
@@ -71,12 +71,12 @@ describe('a load that began before a revoke', () => {
     const early = isRevoked();
     await load.reached;
     const fence = engine.database.hold('fence', 'after');
-    const passing = engine.fence.pass();
+    const passing = engine.fence.waitUntilFresh();
     await fence.reached;
     await revoke();
     fence.open();
     await passing;
-    const next = engine.fence.pass();
+    const next = engine.fence.waitUntilFresh();
     await next;
     load.open();
     await early;
@@ -89,7 +89,7 @@ describe('who asks during a fence', () => {
   it('is not answered by it: it began before the question', async () => {
     expect(await isRevoked()).toBe(false);
     const fence = engine.database.hold('fence', 'after');
-    const passing = engine.fence.pass();
+    const passing = engine.fence.waitUntilFresh();
     await fence.reached;
     await revoke();
     const late = isRevoked();
@@ -101,7 +101,7 @@ describe('who asks during a fence', () => {
   it('shares the next one with all who ask meanwhile', async () => {
     await isRevoked();
     const fence = engine.database.hold('fence', 'after');
-    const passing = engine.fence.pass();
+    const passing = engine.fence.waitUntilFresh();
     await fence.reached;
     const before = engine.fence.count;
     const questions = Array.from({ length: 500 }, () => isRevoked());
@@ -116,7 +116,7 @@ describe('a reset', () => {
     await isRevoked();
     expect(engine.states.size).toBe(1);
     await client.query('delete from incarnation');
-    await engine.fence.pass();
+    await engine.fence.waitUntilFresh();
     expect(engine.states.size).toBe(0);
   });
 
@@ -126,14 +126,14 @@ describe('a reset', () => {
     await load.reached;
     await revoke();
     await client.query('delete from incarnation');
-    await engine.fence.pass();
+    await engine.fence.waitUntilFresh();
     load.open();
     expect(await early).toBe(true);
     expect(engine.states.loads).toBe(2);
   });
 
   it('does not hold what was read from another run of Postgres than the fence spoke to', async () => {
-    await engine.fence.pass();
+    await engine.fence.waitUntilFresh();
     await client.query('update incarnation set id = gen_random_uuid()');
     const fence = engine.database.hold('fence', 'before');
     const question = isRevoked();
@@ -151,7 +151,7 @@ it('what is absent is not held where a fence names its ref while it is read', as
   const early = engine.states.get(unknown);
   await load.reached;
   await insertKey(client, { id: `key_${unknown}`, ref: unknown });
-  await engine.fence.pass();
+  await engine.fence.waitUntilFresh();
   load.open();
   expect(await early).toBeNull();
   expect(await engine.states.get(unknown)).toMatchObject({ ref: unknown });
@@ -166,7 +166,7 @@ it('a change of its workspace or of everything keeps a load from being held as w
     const question = isRevoked();
     await load.reached;
     await client.query(statement);
-    await engine.fence.pass();
+    await engine.fence.waitUntilFresh();
     load.open();
     expect(await question).toBe(false);
   }

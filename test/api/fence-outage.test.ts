@@ -49,8 +49,8 @@ describe('while Postgres is away', () => {
     const keys = await Promise.all(Array.from({ length: 20 }, () => createKey(instance)));
     expect(await verdict(instance, keys[0]?.key ?? '')).toBe('VALID');
     proxy.cut();
-    const { fence, states } = instance.service.inside;
-    await fence.pass().catch(() => undefined);
+    const { fence, states } = instance.service.internals;
+    await fence.waitUntilFresh().catch(() => undefined);
     const before = { fences: fence.count, loads: states.loads, attempts: proxy.attempts };
     const started = performance.now();
     for (let round = 0; round < 10; round++) {
@@ -90,7 +90,7 @@ describe('while Postgres is away', () => {
     for (let i = 0; i < 5; i++) await verdict(instance, key);
     proxy.cut();
     for (let i = 0; i < 3; i++) {
-      await expect(instance.service.inside.flusher.flush()).rejects.toThrow();
+      await expect(instance.service.internals.flusher.flush()).rejects.toThrow();
     }
     proxy.restore();
     await comesBack(instance, key);
@@ -98,13 +98,13 @@ describe('while Postgres is away', () => {
     const answered = (await usageOf(instance, id)).byCode.VALID;
     expect(answered).toBeGreaterThanOrEqual(6);
     await verdict(instance, key);
-    await instance.service.inside.flusher.flush();
+    await instance.service.internals.flusher.flush();
     expect((await usageOf(instance, id)).total).toBe(answered + 1);
   });
 });
 
 const flushed = (instance: Instance) =>
-  instance.service.inside.flusher.flush().then(
+  instance.service.internals.flusher.flush().then(
     () => true,
     () => false,
   );
@@ -118,7 +118,7 @@ describe('a network that falls silent', () => {
     const { proxy, instance } = await launchBehindProxy();
     const { key } = await createKey(instance);
     expect(await verdict(instance, key)).toBe('VALID');
-    const own = instance.service.inside.database;
+    const own = instance.service.internals.database;
     const write = () => own.dataOrm.transaction((tx) => tx.execute(sql`select pg_sleep(0.01)`));
     await Promise.all(Array.from({ length: CONNECTIONS_OF_VERIFICATION }, write));
     proxy.silence();
@@ -143,7 +143,9 @@ describe('a connection that is lost within a transaction', () => {
     const lost = own.orm.transaction(async (tx) => {
       const { rows } = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
       await client.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
-      await expect.poll(() => fence.pass().then(() => feed.resets), BACK).toBeGreaterThan(1);
+      await expect
+        .poll(() => fence.waitUntilFresh().then(() => feed.resets), BACK)
+        .toBeGreaterThan(1);
       await tx.execute(sql`select 1`);
     });
     await expect(lost).rejects.toThrow();

@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => engine.database.close());
 
 async function named(): Promise<string[]> {
-  await engine.fence.pass();
+  await engine.fence.waitUntilFresh();
   return engine.feed.take();
 }
 
@@ -48,8 +48,8 @@ describe('another run of Postgres', () => {
   it('gets one identifier, whoever of several instances finds it empty', async () => {
     const others = [await startEngine(database.url), await startEngine(database.url)];
     await client.query('delete from incarnation');
-    await Promise.all([engine, ...others].map(({ fence }) => fence.pass()));
-    await Promise.all([engine, ...others].map(({ fence }) => fence.pass()));
+    await Promise.all([engine, ...others].map(({ fence }) => fence.waitUntilFresh()));
+    await Promise.all([engine, ...others].map(({ fence }) => fence.waitUntilFresh()));
     const identifiers = [engine, ...others].map(({ fence }) => fence.incarnation);
     expect(new Set(identifiers).size).toBe(1);
     for (const { database: own } of others) await own.close();
@@ -72,7 +72,7 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
     await client.query('select pg_terminate_backend($1)', [pid]);
     await expect
       .poll(async () => {
-        await engine.fence.pass();
+        await engine.fence.waitUntilFresh();
         return engine.feed.resets;
       })
       .toBeGreaterThan(1);
@@ -83,10 +83,10 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
     const pids = await backends('idle');
     await client.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
     await expect.poll(() => backends('idle')).toEqual([]);
-    await engine.fence.pass().catch(() => undefined);
+    await engine.fence.waitUntilFresh().catch(() => undefined);
     await expect
       .poll(() =>
-        engine.fence.pass().then(
+        engine.fence.waitUntilFresh().then(
           () => engine.feed.resets > 1,
           () => false,
         ),
@@ -96,17 +96,17 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
 
   it('during a fence resets at its return and again after', async () => {
     const fence = engine.database.hold('fence', 'after');
-    const passing = engine.fence.pass();
+    const passing = engine.fence.waitUntilFresh();
     await fence.reached;
     const [pid] = await backends('idle');
     await client.query('select pg_terminate_backend($1)', [pid]);
     await expect.poll(() => backends('idle')).toEqual([]);
     fence.open();
     await passing;
-    await engine.fence.pass().catch(() => undefined);
+    await engine.fence.waitUntilFresh().catch(() => undefined);
     await expect
       .poll(() =>
-        engine.fence.pass().then(
+        engine.fence.waitUntilFresh().then(
           () => engine.feed.resets > 1,
           () => false,
         ),

@@ -11,7 +11,7 @@ it('a prepared transaction takes effect when it is committed, and is named then,
   const { database, fence, states, feed } = await startEngine(server.url);
   onTestFinished(() => database.close());
   const named = async () => {
-    await fence.pass();
+    await fence.waitUntilFresh();
     return feed.take();
   };
   const isRevoked = async () => (await states.get('two'))?.revoked;

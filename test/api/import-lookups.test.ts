@@ -19,17 +19,17 @@ describe('strings that are not native keys', () => {
     const { service } = pair.first;
     await createKey(pair.first);
     await verdict(pair.first, 'warm');
-    const statements = recordStatements(service.inside.database);
-    const { loads } = service.inside.states;
+    const statements = recordStatements(service.internals.database);
+    const { loads } = service.internals.states;
     for (const string of strings) expect(await verdict(pair.first, string)).toBe('NOT_FOUND');
     expect(read(statements)).toEqual([]);
-    expect(service.inside.states.loads).toBe(loads);
+    expect(service.internals.states.loads).toBe(loads);
   });
 
   it('are looked up by their digest once keys were imported, each once, many at a time', async () => {
     const body = { keys: [{ name: 'one', hash: hashOf('imported') }] };
     await pair.second.call('POST', '/v1/keys/import', { body });
-    const statements = recordStatements(pair.first.service.inside.database);
+    const statements = recordStatements(pair.first.service.internals.database);
     const codes = await Promise.all(strings.map((string) => verdict(pair.first, string)));
     expect(new Set(codes)).toEqual(new Set(['NOT_FOUND']));
     const names = read(statements);
@@ -54,11 +54,11 @@ describe('strings that are not native keys', () => {
     const { key } = await createKey(pair.first);
     // The first load runs beside the fence that names the new key, so it is not remembered.
     for (let use = 0; use < 2; use++) await verdict(pair.first, key);
-    const held = pair.first.service.inside.states.size;
+    const held = pair.first.service.internals.states.size;
     const flood = Array.from({ length: 3000 }, (_, i) => verdict(pair.first, `flood ${i}`));
     await Promise.all(flood);
-    expect(pair.first.service.inside.states.size).toBe(held);
-    const statements = recordStatements(pair.first.service.inside.database);
+    expect(pair.first.service.internals.states.size).toBe(held);
+    const statements = recordStatements(pair.first.service.internals.database);
     expect(await verdict(pair.first, key)).toBe('VALID');
     expect(read(statements)).toEqual([]);
   });
@@ -67,8 +67,8 @@ describe('strings that are not native keys', () => {
     const client = await connect(pair.databaseUrl);
     await client.query('delete from imported_algorithms');
     await verdict(pair.first, 'warm');
-    const { loads } = pair.first.service.inside.states;
+    const { loads } = pair.first.service.internals.states;
     expect(await verdict(pair.first, 'imported')).toBe('NOT_FOUND');
-    expect(pair.first.service.inside.states.loads).toBe(loads);
+    expect(pair.first.service.internals.states.loads).toBe(loads);
   });
 });

@@ -68,7 +68,7 @@ describe('imported keys', () => {
     await harden(pair.first, 'restarted', keyId);
     const restarted = await launch(pair.databaseUrl);
     expect(await verdict(restarted, 'restarted')).toBe('VALID');
-    expect(restarted.service.inside.hasher.runs).toBe(0);
+    expect(restarted.service.internals.hasher.runs).toBe(0);
     await restarted.stop();
   });
 

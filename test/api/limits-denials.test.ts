@@ -11,7 +11,7 @@ describe('a remembered denial', () => {
   const pair = usePair();
   const verify = async (instance: Instance, key: string, cost = 1) =>
     (await instance.call('POST', '/v1/verify', { body: { key, cost } })).body;
-  const spent = (instance: Instance) => instance.service.inside.consumer.count;
+  const spent = (instance: Instance) => instance.service.internals.consumer.count;
   const patch = (id: string, body: object) => pair.first.call('PATCH', `/v1/keys/${id}`, { body });
   const credits = (id: string, operation: string, amount: number) =>
     pair.first.call('POST', `/v1/keys/${id}/credits`, { body: { operation, amount } });
@@ -91,12 +91,16 @@ describe('a remembered denial', () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 0 } });
     const decided = Promise.withResolvers<void>();
     const changed = Promise.withResolvers<void>();
-    const restore = meddle(pair.second.service.inside.database, 'consume_limits', async (send) => {
-      const rows = await send();
-      decided.resolve();
-      await changed.promise;
-      return rows;
-    });
+    const restore = meddle(
+      pair.second.service.internals.database,
+      'consume_limits',
+      async (send) => {
+        const rows = await send();
+        decided.resolve();
+        await changed.promise;
+        return rows;
+      },
+    );
     const slow = verify(pair.second, key);
     await decided.promise;
     restore();

@@ -15,7 +15,7 @@ describe('limits where the database fails', () => {
     instance.call('POST', '/v1/verify', { body: { key } });
   const remaining = async (id: string) =>
     (await pair.first.call('GET', `/v1/keys/${id}`)).body.credits.remaining;
-  const database = () => pair.first.service.inside.database;
+  const database = () => pair.first.service.internals.database;
   const limited = () =>
     createKey(pair.first, {
       credits: { remaining: 100 },

@@ -15,7 +15,7 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
 
   beforeAll(() => {
     for (const { service } of [pair.first, pair.second]) {
-      recordDecisions(service.inside.database, (one) => decided.push(one));
+      recordDecisions(service.internals.database, (one) => decided.push(one));
     }
   });
 

@@ -2,8 +2,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seedKeys } from '../../bench/seed.ts';
 import { Database } from '../../src/db/database.ts';
-import type { ListKeys } from '../../src/keys/keys.listing.schemas.ts';
-import { pageOfKeys } from '../../src/keys/keys.listing.ts';
+import type { ListKeys } from '../../src/keys/listing/schemas.ts';
+import { pageOfKeys } from '../../src/keys/listing/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { TEST_SECRET } from '../support/instance.ts';
 

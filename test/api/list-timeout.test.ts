@@ -6,7 +6,7 @@ import { expectProblem } from '../support/untouched.ts';
 const pair = usePair();
 
 it('a list that takes too long is 503 with a code of its own, and no connection is given up', async () => {
-  const { database } = pair.first.service.inside;
+  const { database } = pair.first.service.internals;
   let lost = 0;
   database.onConnectionLoss(() => lost++);
   const holder = await connect(pair.databaseUrl);

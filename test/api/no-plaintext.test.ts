@@ -64,7 +64,7 @@ describe('a key is seen once', () => {
   };
 
   const expectNowhere = async () => {
-    for (const instance of [keyward, forgetful]) await instance.service.inside.flusher.flush();
+    for (const instance of [keyward, forgetful]) await instance.service.internals.flusher.flush();
     const dump = await dumpDatabase(database.url);
     expect(dump).toContain(partsOf(keys[0] ?? '').ref);
     expectFree(dump);
@@ -201,7 +201,7 @@ describe('a key is seen once', () => {
   it('an error inside, with the key in hand, does not tell it to the log', async () => {
     const { key } = await create();
     const lost = await launch(database.url, { secret: undefined });
-    await lost.service.inside.database.close();
+    await lost.service.internals.database.close();
     const answer = await lost.call('POST', '/v1/verify', { body: { key } });
     expectProblem(answer, { status: 503, code: 'UNAVAILABLE' });
     expectFree(lost.logLines.join('') + answer.text);

@@ -48,7 +48,7 @@ describe('a key that is not one', () => {
   const unknown = () => forgeKey('ak_live', base62(16), checksumKey);
 
   const cost = async (instance: Instance, work: () => Promise<unknown>) => {
-    const { hasher, states } = instance.service.inside;
+    const { hasher, states } = instance.service.internals;
     const before = { argon2: hasher.runs, loads: states.loads };
     await work();
     return { argon2: hasher.runs - before.argon2, loads: states.loads - before.loads };
@@ -153,7 +153,7 @@ describe('a key that is not one', () => {
     const { id, key } = await create();
     const client = await connect(database.url);
     const counted = async () => {
-      await issuing.service.inside.flusher.flush();
+      await issuing.service.internals.flusher.flush();
       const { rows } = await client.query('select sum(count)::int as total from usage_unmatched');
       return rows[0].total ?? 0;
     };

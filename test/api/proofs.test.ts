@@ -13,7 +13,7 @@ afterAll(() => database.drop());
 
 it('the proof of a key in use outlives any number of other keys, and a reset', async () => {
   const instance = await launch(database.url, { secret: undefined, cachedKeys: REMEMBERED });
-  const { hasher } = instance.service.inside;
+  const { hasher } = instance.service.internals;
   const inUse = await createKey(instance);
   expect(await verdict(instance, inUse.key)).toBe('VALID');
   for (let passing = 0; passing < 2 * REMEMBERED; passing++) {

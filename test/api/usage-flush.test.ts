@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { UsageCounters } from '../../src/usage/usage.counters.ts';
-import { writeUsage } from '../../src/usage/usage.store.ts';
+import { UsageCounters } from '../../src/usage/counters.ts';
+import { writeUsage } from '../../src/usage/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -53,7 +53,7 @@ describe('a flush that gets no answer', () => {
   it('counts once where it took effect and is tried again, and what was counted meanwhile comes after it', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launched(proxy.url);
-    const { flusher } = instance.service.inside;
+    const { flusher } = instance.service.internals;
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutAfter(WRITE);
@@ -72,9 +72,9 @@ describe('a flush that gets no answer', () => {
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutBefore(WRITE);
-    await expect(instance.service.inside.flusher.flush()).rejects.toThrow();
+    await expect(instance.service.internals.flusher.flush()).rejects.toThrow();
     expect(await written(id)).toEqual(thrice(0));
-    await instance.service.inside.flusher.flush();
+    await instance.service.internals.flusher.flush();
     expect(await written(id)).toEqual(thrice(3));
   });
 });
@@ -87,7 +87,7 @@ describe('flushes', () => {
     const { id, key } = await createKey(first);
     for (const instance of instances) await verifyTimes(instance, key, 4);
     const flushes = instances.flatMap(({ service }) =>
-      Array.from({ length: 5 }, () => service.inside.flusher.flush()),
+      Array.from({ length: 5 }, () => service.internals.flusher.flush()),
     );
     await Promise.all(flushes);
     expect(await written(id)).toEqual(thrice(8));
@@ -95,7 +95,7 @@ describe('flushes', () => {
 
   it('go on after the database lost the last of them: no later count is taken for a repetition', async () => {
     const instance = await launched(database.url);
-    const { flusher } = instance.service.inside;
+    const { flusher } = instance.service.internals;
     const { id, key } = await createKey(instance);
     for (let i = 0; i < 3; i++) {
       await verifyTimes(instance, key, 1);

@@ -1,13 +1,13 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished } from 'vitest';
+import { Argon2Hasher } from '../../src/credentials/argon2-hasher.ts';
+import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
+import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
 import { Clock } from '../../src/lib/clock.ts';
-import { OverloadError } from '../../src/lib/overload.ts';
-import { Consumer } from '../../src/limits/consumer.ts';
-import { Limiter } from '../../src/limits/limiter.ts';
-import { Hasher } from '../../src/secrets/hasher.ts';
-import { Prover } from '../../src/secrets/prover.ts';
-import { UsageCounters } from '../../src/usage/usage.counters.ts';
-import { ImportedKeys } from '../../src/verification/imported-keys.ts';
+import { OverloadError } from '../../src/lib/overload-error.ts';
+import { QuotaLimiter } from '../../src/quotas/quota-limiter.ts';
+import { QuotaStore } from '../../src/quotas/quota-store.ts';
+import { UsageCounters } from '../../src/usage/counters.ts';
 import { Verifier } from '../../src/verification/verifier.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startEngine } from '../support/engine.ts';
@@ -19,21 +19,21 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
     await database.close();
     await copy.drop();
   });
-  const consumer = new Consumer(database, randomUUID(), () => 0);
+  const consumer = new QuotaStore(database, randomUUID(), () => 0);
   return new Verifier({
     states,
-    prover: new Prover({
-      hasher: new Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
+    prover: new SecretVerifier({
+      hasher: new Argon2Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
       pepper: null,
       capacity: 10,
-      store: () => {},
-      harden: () => Promise.resolve(),
+      storeProof: () => {},
+      rehash: () => Promise.resolve(),
     }),
     usage,
     clock: new Clock(),
     checksumKey: createSecretKey(randomBytes(32)),
-    limits: new Limiter(consumer, () => fence.incarnation),
-    imported: new ImportedKeys(database, fence),
+    limits: new QuotaLimiter(consumer, () => fence.incarnation),
+    imported: new ImportedAlgorithms(database, fence),
   });
 }
 

@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/program.ts';
 
-const DEPLOY = fileURLToPath(new URL('../../deploy/nginx/', import.meta.url));
+const DEPLOY = fileURLToPath(new URL('../../deploy/nginx', import.meta.url));
 const INSTALLED = '/etc/nginx/keyward/';
 const START_ATTEMPTS = 100;
 /** The program; without it these tests do not run. */
@@ -68,7 +68,7 @@ interface Addresses {
 }
 
 /** The files as they are, but for where things are on this machine. */
-async function install(folder: string, managementKey: string, its: Addresses): Promise<void> {
+async function install(folder: string, managementKey: string, deps: Addresses): Promise<void> {
   const here = (text: string) => text.replaceAll(INSTALLED, `${folder}/`);
   for (const name of ['keyward-server.conf', 'keyward-protect.conf']) {
     await writeFile(join(folder, name), here(await readFile(join(DEPLOY, name), 'utf8')));
@@ -77,9 +77,9 @@ async function install(folder: string, managementKey: string, its: Addresses): P
   const credential = replaceOnce(example, 'kw_REPLACE_ME', managementKey);
   await writeFile(join(folder, 'keyward-key.conf'), credential, { mode: 0o600 });
   let site = here(await readFile(join(DEPLOY, 'keyward.conf'), 'utf8'));
-  site = replaceOnce(site, 'server 127.0.0.1:8080;', `server ${its.keyward};`);
-  site = replaceOnce(site, 'server 127.0.0.1:3000;', `server ${its.api};`);
-  site = replaceOnce(site, 'listen 80;', `listen 127.0.0.1:${its.port};`);
+  site = replaceOnce(site, 'server 127.0.0.1:8080;', `server ${deps.keyward};`);
+  site = replaceOnce(site, 'server 127.0.0.1:3000;', `server ${deps.api};`);
+  site = replaceOnce(site, 'listen 80;', `listen 127.0.0.1:${deps.port};`);
   await writeFile(join(folder, 'site.conf'), site);
   await writeFile(join(folder, 'nginx.conf'), frame(folder));
   await mkdir(join(folder, 'temp'));

@@ -1,9 +1,9 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
-import { type VerificationTerms, verifyLog } from '../../src/audit/audit.verification.ts';
-import { chainHash, FIRST_HEAD } from '../../src/changes/audit-chain.ts';
+import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
+import { type AuditCheckOptions, checkLog } from '../../src/audit/check.ts';
+import { Pepper } from '../../src/credentials/pepper.ts';
 import * as schema from '../../src/db/schema.ts';
-import { Pepper } from '../../src/secrets/pepper.ts';
 import type { Instance } from './instance.ts';
 
 /** Of the KEYWARD_SECRET that tests launch their instances with. */
@@ -13,9 +13,9 @@ const PEPPER = new Pepper('secret-of-the-tests-0123456789abcdef');
 export function verdictOn(
   client: pg.Client,
   workspaceId: string,
-  terms: Partial<VerificationTerms> = {},
+  terms: Partial<AuditCheckOptions> = {},
 ) {
-  return verifyLog(drizzle(client, { schema }), {
+  return checkLog(drizzle(client, { schema }), {
     workspaceId,
     peppers: new Map([[PEPPER.id, PEPPER]]),
     expected: [],

@@ -1,6 +1,6 @@
+import { CredentialCache } from '../../src/credentials/credential-cache.ts';
+import { Fence } from '../../src/freshness/fence.ts';
 import { Clock } from '../../src/lib/clock.ts';
-import { Fence } from '../../src/verification/fence.ts';
-import { States } from '../../src/verification/states.ts';
 import { FeedRecorder } from './feed-recorder.ts';
 import { GatedDatabase } from './gated-database.ts';
 
@@ -8,7 +8,7 @@ import { GatedDatabase } from './gated-database.ts';
 export interface Engine {
   database: GatedDatabase;
   fence: Fence;
-  states: States;
+  states: CredentialCache;
   feed: FeedRecorder;
 }
 
@@ -16,9 +16,9 @@ export interface Engine {
 export async function startEngine(url: string): Promise<Engine> {
   const database = GatedDatabase.open(url);
   const fence = new Fence(database, new Clock());
-  const states = new States(database, fence, 1000);
+  const states = new CredentialCache(database, fence, 1000);
   const feed = new FeedRecorder();
-  fence.listen(feed);
-  await fence.pass();
+  fence.subscribe(feed);
+  await fence.waitUntilFresh();
   return { database, fence, states, feed };
 }

@@ -1,11 +1,11 @@
-import type { Change, FenceListener } from '../../src/verification/fence.ts';
+import type { Invalidation, InvalidationListener } from '../../src/freshness/fence.ts';
 
 /** Notes what fences name, in order. */
-export class FeedRecorder implements FenceListener {
+export class FeedRecorder implements InvalidationListener {
   #named: string[] = [];
   resets = 0;
 
-  forget(changes: readonly Change[]): void {
+  invalidate(changes: readonly Invalidation[]): void {
     this.#named.push(...changes.map(({ kind, id }) => `${kind} ${id}`.trim()));
   }
 

@@ -38,7 +38,7 @@ export class Pair {
 
   /** Writes all counters. */
   async flush(): Promise<void> {
-    for (const { service } of this.#instances) await service.inside.flusher.flush();
+    for (const { service } of this.#instances) await service.internals.flusher.flush();
   }
 
   #instance(index: number): Instance {

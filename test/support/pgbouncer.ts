@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { chooseRunner, type Runner } from '../../src/db/embedded/unprivileged.ts';
+import { chooseRunner, type Runner } from '../../src/embedded-postgres/unprivileged.ts';
 import { freePort } from './program.ts';
 
 /** A real PgBouncer in front of the server of a test run. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
 import { getContainerRuntimeClient } from 'testcontainers';
-import { startEmbeddedPostgres } from '../../src/db/embedded/postgres.ts';
+import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
 
 interface TestPostgres {
   url: string;

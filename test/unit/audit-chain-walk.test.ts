@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ChainRow, type ChainTerms, ChainWalk } from '../../src/audit/chain-walk.ts';
-import { chainHash, FIRST_HEAD, type Head } from '../../src/changes/audit-chain.ts';
-import { Pepper } from '../../src/secrets/pepper.ts';
+import { chainHash, FIRST_HEAD, type Head } from '../../src/audit/chain.ts';
+import { type ChainCheckOptions, type ChainRow, ChainWalk } from '../../src/audit/chain-walk.ts';
+import { Pepper } from '../../src/credentials/pepper.ts';
 
 const PEPPER = new Pepper('the secret of these tests, 0123456789');
 const OTHER = new Pepper('another secret of these tests, 012345');
@@ -18,7 +18,11 @@ function logOf(peppers: readonly (Pepper | null)[], start: Head = FIRST_HEAD): C
   });
 }
 
-function walk(rows: readonly ChainRow[], head: Head | null, terms: Partial<ChainTerms> = {}) {
+function walk(
+  rows: readonly ChainRow[],
+  head: Head | null,
+  terms: Partial<ChainCheckOptions> = {},
+) {
   const chain = new ChainWalk({
     workspaceId: 'w',
     checkpoint: null,
@@ -27,7 +31,7 @@ function walk(rows: readonly ChainRow[], head: Head | null, terms: Partial<Chain
     allowUnkeyed: false,
     ...terms,
   });
-  for (const row of rows) chain.take(row);
+  for (const row of rows) chain.add(row);
   return chain.end(head);
 }
 

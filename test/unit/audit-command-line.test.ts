@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { readPruneWish, readVerifyWish } from '../../src/audit/audit.commands.ts';
+import { parsePruneArgs, parseVerifyArgs } from '../../src/audit/commands.ts';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
 import { generateKey } from '../../src/domain/key-string.ts';
 import { UsageError } from '../../src/lib/command-line.ts';
-import { readManagementKeyWish } from '../../src/management/management.commands.ts';
+import { parseManagementKeyArgs } from '../../src/management/commands.ts';
 
 const HASH = 'a'.repeat(64);
 const words = (line: string) => line.split(' ');
 
 describe('what an operator types', () => {
   it('an expected head is of the workspace it names, else of --workspace, else of default', () => {
-    const expected = (line: string) => [...readVerifyWish(words(line)).expected.entries()];
+    const expected = (line: string) => [...parseVerifyArgs(words(line)).expected.entries()];
     const head = { sequence: 7, hash: HASH };
     expect(expected(`--expect acme:7:${HASH} --expect 7:${HASH}`)).toEqual([
       ['acme', [{ workspaceId: 'acme', ...head }]],
@@ -22,19 +22,19 @@ describe('what an operator types', () => {
   });
 
   it('a time is a day in UTC, or RFC 3339 with an offset', () => {
-    const timeIn = (text: string) => readPruneWish(['--before', text]).before.toISOString();
+    const timeIn = (text: string) => parsePruneArgs(['--before', text]).before.toISOString();
     expect(timeIn('2026-01-31')).toBe('2026-01-31T00:00:00.000Z');
     expect(timeIn('2026-01-31T12:00:00+02:00')).toBe('2026-01-31T10:00:00.000Z');
   });
 
   it('a management key may do everything everywhere unless it is said otherwise', () => {
-    expect(readManagementKeyWish(words('--name ops'))).toEqual({
+    expect(parseManagementKeyArgs(words('--name ops'))).toEqual({
       name: 'ops',
       permissions: [...PERMISSIONS],
       workspaceId: null,
     });
     const line = '--name ops --permissions audit:read,keys:read --workspace acme';
-    expect(readManagementKeyWish(words(line))).toEqual({
+    expect(parseManagementKeyArgs(words(line))).toEqual({
       name: 'ops',
       permissions: ['keys:read', 'audit:read'],
       workspaceId: 'acme',
@@ -42,26 +42,26 @@ describe('what an operator types', () => {
   });
 
   it.each([
-    [readVerifyWish, '--frobnicate', /^Unknown option '--frobnicate'; .*keyward help/],
-    [readVerifyWish, 'acme', /^Unexpected argument 'acme'; /],
-    [readVerifyWish, '--workspace', /--workspace/],
-    [readVerifyWish, '--expect 17', /^--expect 17: must be/],
-    [readVerifyWish, `--expect 17:${HASH}0`, /must be/],
-    [readVerifyWish, `--workspace beta --expect acme:17:${HASH}`, /another workspace/],
+    [parseVerifyArgs, '--frobnicate', /^Unknown option '--frobnicate'; .*keyward help/],
+    [parseVerifyArgs, 'acme', /^Unexpected argument 'acme'; /],
+    [parseVerifyArgs, '--workspace', /--workspace/],
+    [parseVerifyArgs, '--expect 17', /^--expect 17: must be/],
+    [parseVerifyArgs, `--expect 17:${HASH}0`, /must be/],
+    [parseVerifyArgs, `--workspace beta --expect acme:17:${HASH}`, /another workspace/],
     [
-      readVerifyWish,
+      parseVerifyArgs,
       '--former-secret-file /nowhere/secret',
       /^--former-secret-file .*cannot be read/,
     ],
-    [readPruneWish, '--workspace acme', /^--before TIME is needed/],
-    [readPruneWish, '--before yesterday', /^--before TIME is needed/],
-    [readPruneWish, '--before 2026-01-31T00:00:00', /^--before TIME is needed/],
-    [readPruneWish, '--before 2026-02-30', /^--before TIME is needed/],
-    [readPruneWish, '--before 2026-02-30T00:00:00Z', /^--before TIME is needed/],
-    [readManagementKeyWish, '--workspace acme', /^--name NAME is needed/],
-    [readManagementKeyWish, `--name ${'x'.repeat(101)}`, /^--name NAME is needed/],
-    [readManagementKeyWish, '--name x --permissions keys:fly', /keys:fly; known: keys:read/],
-    [readManagementKeyWish, '--name x --permissions=', /no such permission/],
+    [parsePruneArgs, '--workspace acme', /^--before TIME is needed/],
+    [parsePruneArgs, '--before yesterday', /^--before TIME is needed/],
+    [parsePruneArgs, '--before 2026-01-31T00:00:00', /^--before TIME is needed/],
+    [parsePruneArgs, '--before 2026-02-30', /^--before TIME is needed/],
+    [parsePruneArgs, '--before 2026-02-30T00:00:00Z', /^--before TIME is needed/],
+    [parseManagementKeyArgs, '--workspace acme', /^--name NAME is needed/],
+    [parseManagementKeyArgs, `--name ${'x'.repeat(101)}`, /^--name NAME is needed/],
+    [parseManagementKeyArgs, '--name x --permissions keys:fly', /keys:fly; known: keys:read/],
+    [parseManagementKeyArgs, '--name x --permissions=', /no such permission/],
   ])('%o refuses %s in one sentence', (read, line, sentence) => {
     expect(() => read(words(line))).toThrow(UsageError);
     expect(() => read(words(line))).toThrow(sentence);
@@ -70,6 +70,6 @@ describe('what an operator types', () => {
 
   it('a management key is not named by a key', () => {
     const { key } = generateKey('ak_live', new Uint8Array(32));
-    expect(() => readManagementKeyWish(['--name', key])).toThrow('--name contains an API key.');
+    expect(() => parseManagementKeyArgs(['--name', key])).toThrow('--name contains an API key.');
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Coalescer } from '../../src/lib/coalescer.ts';
-import { OverloadError } from '../../src/lib/overload.ts';
+import { OverloadError } from '../../src/lib/overload-error.ts';
+import { RequestBatcher } from '../../src/lib/request-batcher.ts';
 
 const BOUNDS = { maxInFlight: 2, maxBatch: 3, maxWaiting: 5 };
 
@@ -22,7 +22,7 @@ function heldCoalescer(bounds = BOUNDS) {
     calls.push({ items, answer: resolve, fail: reject });
     return promise.finally(() => inFlight--);
   };
-  const coalescer = new Coalescer<number, number>({ run, ...bounds });
+  const coalescer = new RequestBatcher<number, number>({ run, ...bounds });
   return { coalescer, calls, mostInFlight: () => mostInFlight };
 }
 
@@ -129,7 +129,7 @@ describe('a coalescer', () => {
       async () => [1],
     ];
     const run = () => (outcomes.shift() ?? outcomes[0] ?? (async () => [1]))();
-    const coalescer = new Coalescer<number, number>({ run, ...BOUNDS });
+    const coalescer = new RequestBatcher<number, number>({ run, ...BOUNDS });
     await expect(coalescer.add(1)).rejects.toThrow('thrown');
     await expect(coalescer.add(1)).rejects.toThrow('must answer each');
     expect(await coalescer.add(1)).toBe(1);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decide, explain, type KeyPolicy, type Question } from '../../src/domain/decide.ts';
+import { type AccessRequest, decide, explain, type KeyPolicy } from '../../src/domain/decide.ts';
 import { parseIpRange } from '../../src/domain/ip.ts';
 
 /** What a key says, in plain text, and what is asked of it. */
@@ -29,7 +29,7 @@ const ORDER = [
 ];
 
 /** The reference: everything that stands against the key, in no order. */
-function objections(facts: Facts, question: Question, now: number): Set<string> {
+function objections(facts: Facts, question: AccessRequest, now: number): Set<string> {
   const against = new Set<string>();
   const objectIf = (wrong: boolean, code: string) => wrong && against.add(code);
   objectIf(facts.revoked, 'REVOKED');
@@ -48,7 +48,7 @@ function objections(facts: Facts, question: Question, now: number): Set<string> 
   return against;
 }
 
-function modelMissing({ scopes }: Facts, question: Question): Set<string> {
+function modelMissing({ scopes }: Facts, question: AccessRequest): Set<string> {
   const has = (scope: string) =>
     scopes.includes('*') || scopes.includes(scope) || scopes.includes(`${scope.split(':')[0]}:*`);
   const all = question.requiredScopes ?? [];
@@ -77,7 +77,7 @@ const facts: fc.Arbitrary<Facts> = fc.record({
   resources: fc.option(fc.subarray(RESOURCES)),
   requireResource: fc.boolean(),
 });
-const question: fc.Arbitrary<Question> = fc.record(
+const question: fc.Arbitrary<AccessRequest> = fc.record(
   {
     requiredScopes: fc.subarray(SCOPES, { minLength: 1 }),
     requiredAnyScope: fc.subarray(SCOPES, { minLength: 1 }),
@@ -162,7 +162,7 @@ describe('at the boundary', () => {
     resources: null,
     requireResource: false,
   };
-  const codeOf = (more: Partial<Facts>, asked: Question = {}) =>
+  const codeOf = (more: Partial<Facts>, asked: AccessRequest = {}) =>
     decide(policyOf({ ...open, ...more }), asked, NOW).code;
 
   it('a key is valid from notBefore on and until just before expiresAt', () => {

@@ -23,12 +23,12 @@ import {
   EmbeddedPostgresError,
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
-} from '../../src/db/embedded/postgres.ts';
+} from '../../src/embedded-postgres/postgres.ts';
 
 const NOBODY = 65534;
 // A first start takes seconds on a busy machine.
 const DEADLINE_MS = 30_000;
-const MODULE = new URL('../../src/db/embedded/postgres.ts', import.meta.url);
+const MODULE = new URL('../../src/embedded-postgres/postgres.ts', import.meta.url);
 
 /** A folder of the whole file with one cluster in it; a test finds it stopped. */
 let base: string;

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { importedRef, isUnhardened, refOfDigest } from '../../src/domain/imported-key.ts';
+import { importedRef, isImportedDigest, refOfDigest } from '../../src/domain/imported-key.ts';
 
 const algorithms = fc.constantFrom('sha256' as const, 'sha512' as const);
 
@@ -48,7 +48,7 @@ describe('the digest of an imported key', () => {
 
   it('is hardened once something else than the digest stands beside it', () => {
     const ref = importedRef('sha256', 'a key');
-    expect(isUnhardened({ ref, hash: ref })).toBe(true);
-    expect(isUnhardened({ ref, hash: '$argon2id$v=19$…' })).toBe(false);
+    expect(isImportedDigest({ ref, hash: ref })).toBe(true);
+    expect(isImportedDigest({ ref, hash: '$argon2id$v=19$…' })).toBe(false);
   });
 });

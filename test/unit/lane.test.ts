@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Lane } from '../../src/lib/lane.ts';
-import { OverloadError } from '../../src/lib/overload.ts';
+import { ConcurrencyLimiter } from '../../src/lib/concurrency-limiter.ts';
+import { OverloadError } from '../../src/lib/overload-error.ts';
 
 /** Work that ends when the test says so, and notes when it began. */
 function heldWork() {
@@ -23,7 +23,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a lane', () => {
   it('runs as many at once as it may, and the others in the order of their arrival', async () => {
-    const lane = new Lane(2, 10);
+    const lane = new ConcurrencyLimiter(2, 10);
     const { begun, work, end } = heldWork();
     const results = [0, 1, 2, 3, 4].map((id) => lane.run(work(id)));
     await settle();
@@ -39,7 +39,7 @@ describe('a lane', () => {
   });
 
   it('refuses one more than may wait, without beginning it', async () => {
-    const lane = new Lane(1, 1);
+    const lane = new ConcurrencyLimiter(1, 1);
     const { begun, work, end } = heldWork();
     const results = [lane.run(work(0)), lane.run(work(1))];
     await expect(lane.run(work(2))).rejects.toBeInstanceOf(OverloadError);
@@ -50,7 +50,7 @@ describe('a lane', () => {
   });
 
   it('a place is free again after work that fails or throws', async () => {
-    const lane = new Lane(1, 1);
+    const lane = new ConcurrencyLimiter(1, 1);
     await expect(lane.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     const thrower = () => {
       throw new Error('thrown');
@@ -65,7 +65,7 @@ describe('a lane', () => {
     const sizes = fc.record({ most: fc.integer({ min: 1, max: 3 }), waiting: fc.nat(3) });
     await fc.assert(
       fc.asyncProperty(sizes, fc.array(step, { maxLength: 40 }), async (size, steps) => {
-        const lane = new Lane(size.most, size.waiting);
+        const lane = new ConcurrencyLimiter(size.most, size.waiting);
         const { begun, ends, work, end } = heldWork();
         const admitted: number[] = [];
         for (const [id, next] of steps.entries()) {

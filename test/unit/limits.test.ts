@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type RateLimit,
+  rateLimitStatus,
   SLICES,
   type StoredWindow,
   sliceMs,
-  standing,
 } from '../../src/domain/limits.ts';
 import { KeyModel } from '../support/limits-model.ts';
 
@@ -51,7 +51,7 @@ describe('how a limit stands', () => {
         }
         now += later * limit.windowSeconds * 20;
         const [expected] = model.spendAll([0], now);
-        const stands = standing(limit, ringOf(limit, spendings), now);
+        const stands = rateLimitStatus(limit, ringOf(limit, spendings), now);
         expect([stands.remaining]).toEqual(expected?.units);
         expect([stands.resetAt]).toEqual(expected?.resets);
       }),
@@ -64,7 +64,11 @@ describe('how a limit stands', () => {
       fc.property(limits, fc.integer({ min: 0, max: 10 ** 10 }), ({ windowSeconds }, ms) => {
         const limit = { name: 'a', limit: 1, windowSeconds };
         const spentAt = START + ms;
-        const { resetAt } = standing(limit, ringOf(limit, [{ at: spentAt, cost: 1 }]), spentAt);
+        const { resetAt } = rateLimitStatus(
+          limit,
+          ringOf(limit, [{ at: spentAt, cost: 1 }]),
+          spentAt,
+        );
         const counted = (resetAt ?? 0) - spentAt;
         expect(counted).toBeGreaterThan(windowSeconds * 1000);
         expect(counted).toBeLessThanOrEqual(windowSeconds * 1050);
@@ -74,6 +78,6 @@ describe('how a limit stands', () => {
 
   it('is untouched where nothing was spent yet', () => {
     const limit = { name: 'a', limit: 5, windowSeconds: 60 };
-    expect(standing(limit, null, START)).toEqual({ ...limit, remaining: 5, resetAt: null });
+    expect(rateLimitStatus(limit, null, START)).toEqual({ ...limit, remaining: 5, resetAt: null });
   });
 });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VERDICT_CODES } from '../../src/domain/verdict.ts';
-import { OverloadError } from '../../src/lib/overload.ts';
-import { type UsageBatch, UsageCounters } from '../../src/usage/usage.counters.ts';
+import { OverloadError } from '../../src/lib/overload-error.ts';
+import { type UsageBatch, UsageCounters } from '../../src/usage/counters.ts';
 
 const HOUR = 3_600_000;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../../src/http/request-log.ts';
-import { type UsageBatch, UsageCounters } from '../../src/usage/usage.counters.ts';
-import { UsageFlusher } from '../../src/usage/usage.flusher.ts';
+import { type UsageBatch, UsageCounters } from '../../src/usage/counters.ts';
+import { UsageFlusher } from '../../src/usage/flusher.ts';
 
 type Outcome = 'written' | 'lost' | 'unknown';
 

@@ -1,0 +1,42 @@
+import type { App } from '../http/app-type.ts';
+import { getCallContext } from '../http/auth-hooks.ts';
+import { answers, ref, WorkspaceQuery } from '../http/schemas.ts';
+import { AuditEvent, AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
+import type { AuditService } from './service.ts';
+
+export function auditRoutes(app: App, audit: AuditService): void {
+  app.addSchema(AuditEvent);
+  app.addSchema(AuditEventPage);
+  app.addSchema(AuditHead);
+  app.get(
+    '/v1/audit-events',
+    {
+      config: { permission: 'audit:read' },
+      schema: {
+        operationId: 'listAuditEvents',
+        tags: ['Audit'],
+        summary: 'List changes',
+        description: 'Every change with who made it, newest first.',
+        querystring: ListAuditEvents,
+        response: answers({ 200: ref(AuditEventPage) }, 404),
+      },
+    },
+    (request) => audit.list(getCallContext(request), request.query),
+  );
+  app.get(
+    '/v1/audit-events/head',
+    {
+      config: { permission: 'audit:read' },
+      schema: {
+        operationId: 'getAuditHead',
+        tags: ['Audit'],
+        summary: 'Read the end of the log',
+        description:
+          'The newest link of the chain. Whoever keeps it elsewhere can tell later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`.',
+        querystring: WorkspaceQuery,
+        response: answers({ 200: ref(AuditHead) }, 404),
+      },
+    },
+    (request) => audit.head(getCallContext(request), request.query),
+  );
+}

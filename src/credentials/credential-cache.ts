@@ -1,0 +1,156 @@
+import { LRUCache } from 'lru-cache';
+import type { Database } from '../db/database.ts';
+import type { Fence, Invalidation, InvalidationListener } from '../freshness/fence.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { UnavailableError } from '../lib/unavailable-error.ts';
+import type { Credential } from './credential.ts';
+import { CredentialLoader, type LoadedCredential } from './credential-loader.ts';
+
+const MAX_UNKNOWN_REFS = 10_000;
+const ATTEMPTS = 3;
+
+/**
+ * What is known of secrets, in memory and vouched for by the fence. Unknown refs are remembered
+ * apart, so that they cannot push good keys out.
+ */
+export class CredentialCache implements InvalidationListener {
+  readonly #fence: Fence;
+  readonly #staleIfErrorMs: number;
+  readonly #loader: CredentialLoader;
+  readonly #cached: LRUCache<string, Credential>;
+  readonly #unknownRefs = new LRUCache<string, true>({ max: MAX_UNKNOWN_REFS });
+  readonly #refsOfKey = new Map<string, string[]>();
+
+  /** @param staleIfErrorMs how long memory may answer while the database is away; 0: never. */
+  constructor(database: Database, fence: Fence, capacity: number, staleIfErrorMs = 0) {
+    this.#fence = fence;
+    this.#staleIfErrorMs = staleIfErrorMs;
+    this.#loader = new CredentialLoader(database, (loaded) => this.#add(loaded));
+    this.#cached = new LRUCache({
+      max: capacity,
+      dispose: (state, ref) => this.#unindex(state.keyId, ref),
+      noDisposeOnSet: true,
+    });
+    fence.subscribe(this);
+  }
+
+  get size(): number {
+    return this.#cached.size;
+  }
+
+  get resourceLimits(): ResourceLimit[] {
+    return [
+      { name: 'states', max: this.#cached.max, used: () => this.#cached.size },
+      { name: 'unknown_refs', max: this.#unknownRefs.max, used: () => this.#unknownRefs.size },
+      this.#loader.resourceLimit,
+    ];
+  }
+
+  /** Load statements sent since the start. */
+  get loads(): number {
+    return this.#loader.count;
+  }
+
+  /** The state of a secret as of now or later; null where there is no such secret. */
+  get(ref: string): Promise<Credential | null> {
+    const fresh = this.#getFresh(ref);
+    if (this.#staleIfErrorMs === 0) return fresh;
+    return fresh.catch((error) => {
+      const held = error instanceof UnavailableError ? this.#getStale(ref) : null;
+      if (!held) throw error;
+      return held;
+    });
+  }
+
+  /** Whether this very key has been proven to be behind the secret, which is in memory. */
+  hasMatched(ref: string, digest: string): boolean {
+    return this.#cached.peek(ref)?.matchedDigest === digest;
+  }
+
+  /** What was known when the database was last heard, where the operator allows that. */
+  #getStale(ref: string): Credential | null {
+    const held = this.#cached.get(ref);
+    if (!held || this.#fence.ageMs >= this.#staleIfErrorMs) return null;
+    return { ...held, stale: true };
+  }
+
+  async #getFresh(ref: string): Promise<Credential | null> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      // No load either: a crowd must not ask a database that is away.
+      if (this.#fence.isDown) break;
+      const passing = this.#fence.waitUntilFresh();
+      let loaded: LoadedCredential | null = null;
+      if (this.#has(ref)) await passing;
+      else [loaded] = await Promise.all([this.#loader.load(ref), passing]);
+      const held = this.#cached.get(ref);
+      if (held) return held;
+      if (this.#unknownRefs.has(ref)) return null;
+      if (loaded && this.#isOfThisIncarnation(loaded)) return loaded.credential;
+    }
+    throw new UnavailableError('the database is away, or changed too often while it was read');
+  }
+
+  invalidate(changes: readonly Invalidation[]): void {
+    this.#loader.invalidate(changes);
+    for (const change of changes) this.#evict(change);
+  }
+
+  reset(): void {
+    this.#loader.discard();
+    this.#clear();
+  }
+
+  #has(ref: string): boolean {
+    return this.#cached.has(ref) || this.#unknownRefs.has(ref);
+  }
+
+  #isOfThisIncarnation({ discarded, incarnation }: LoadedCredential): boolean {
+    return !discarded && incarnation !== null && incarnation === this.#fence.incarnation;
+  }
+
+  #add(loaded: LoadedCredential): void {
+    if (!this.#isOfThisIncarnation(loaded)) return;
+    if (loaded.credential) this.#addCredential(loaded.credential);
+    else this.#unknownRefs.set(loaded.ref, true);
+  }
+
+  #addCredential(state: Credential): void {
+    const { keyId, ref } = state;
+    if (!this.#cached.has(ref)) {
+      this.#refsOfKey.set(keyId, [...(this.#refsOfKey.get(keyId) ?? []), ref]);
+    }
+    this.#cached.set(ref, state);
+  }
+
+  #evict({ kind, id }: Invalidation): void {
+    if (kind === 'everything') this.#clear();
+    else if (kind === 'workspace') this.#evictWorkspace(id);
+    else if (kind === 'key')
+      for (const ref of this.#refsOfKey.get(id) ?? []) this.#cached.delete(ref);
+    else this.#evictSecret(id);
+  }
+
+  #clear(): void {
+    this.#cached.clear();
+    this.#unknownRefs.clear();
+  }
+
+  #evictSecret(ref: string): void {
+    this.#cached.delete(ref);
+    this.#unknownRefs.delete(ref);
+  }
+
+  /** Rare and wide, so it may look at each: a suspension, or a bulk change. */
+  #evictWorkspace(id: string): void {
+    for (const [ref, state] of this.#cached.entries()) {
+      if (state.workspaceId === id) this.#cached.delete(ref);
+    }
+    this.#unknownRefs.clear();
+  }
+
+  #unindex(keyId: string, ref: string): void {
+    const others = this.#refsOfKey.get(keyId)?.filter((other) => other !== ref) ?? [];
+    if (others.length > 0) this.#refsOfKey.set(keyId, others);
+    else this.#refsOfKey.delete(keyId);
+  }
+}

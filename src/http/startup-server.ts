@@ -1,0 +1,29 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+
+import type { App } from './app-type.ts';
+import { registerErrorHandler } from './error-handler.ts';
+import { healthRoutes } from './health.ts';
+import { Problem } from './problem.ts';
+
+/** Answers while the service waits for its database: alive, not ready, and 503 for all else. */
+export async function startStartupServer(
+  { host, port }: { host: string; port: number },
+  log: FastifyBaseLogger,
+): Promise<App> {
+  const app = Fastify({
+    loggerInstance: log,
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'requestId',
+    }),
+    forceCloseConnections: true,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  registerErrorHandler(app);
+  healthRoutes(app, { database: () => Promise.resolve('waiting') });
+  app.all('/*', () => {
+    throw new Problem('UNAVAILABLE', 'Keyward is starting: it waits for its database.');
+  });
+  await app.listen({ host, port });
+  return app;
+}

@@ -1,0 +1,72 @@
+import { containsKey } from '../../domain/key-string.ts';
+import type { FieldError } from '../../http/problem.ts';
+import { validatorOf } from '../../http/validation.ts';
+import type { FileRecord } from './records.ts';
+import type { RefusedLine } from './report.ts';
+import { ImportItem } from './schemas.ts';
+
+/** What is sent at once, and the lines on the way to it that cannot be sent. */
+export interface Chunk {
+  items: { line: number; item: ImportItem }[];
+  refused: RefusedLine[];
+  /** The last line that is part of it. */
+  through: number;
+}
+
+/** The same bounds as of a call of the API. */
+const MAX_ITEMS = 1000;
+const MAX_LENGTH = 4_194_304;
+
+/** A line's value as an item, or what is wrong with it. */
+export type CheckItem = (record: FileRecord) => Checked;
+type Checked = { item: ImportItem; length: number } | { errors: readonly FieldError[] };
+
+/** By the rules of the API. */
+export function itemChecker(checksumKey: Uint8Array): CheckItem {
+  const errorsOf = validatorOf(ImportItem);
+  const isItem = (value: unknown): value is ImportItem => errorsOf(value).length === 0;
+  return ({ value, errors }) => {
+    if (errors.length > 0) return { errors };
+    if (!isItem(value)) return { errors: errorsOf(value) };
+    const text = JSON.stringify(value);
+    if (text.includes('\uFFFD')) return refusal('is not UTF-8');
+    if (containsKey(text, checksumKey)) return refusal('contains an API key of this Keyward');
+    return { item: value, length: text.length };
+  };
+}
+
+function refusal(detail: string): Checked {
+  return { errors: [{ pointer: '', detail }] };
+}
+
+/** The records after a line, cut into chunks: always at the same places, wherever it begins. */
+export async function* chunksOf(
+  records: AsyncIterable<FileRecord>,
+  afterLine: number,
+  check: CheckItem,
+): AsyncGenerator<Chunk> {
+  let chunk = empty();
+  let length = 0;
+  for await (const record of records) {
+    if (record.line <= afterLine) continue;
+    const checked = check(record);
+    chunk.through = record.line;
+    if ('item' in checked) {
+      chunk.items.push({ line: record.line, item: checked.item });
+      length += checked.length;
+    } else chunk.refused.push({ line: record.line, status: 'invalid', errors: checked.errors });
+    if (!isFull(chunk, length)) continue;
+    yield chunk;
+    chunk = empty();
+    length = 0;
+  }
+  if (chunk.through > 0) yield chunk;
+}
+
+function empty(): Chunk {
+  return { items: [], refused: [], through: 0 };
+}
+
+function isFull({ items, refused }: Chunk, length: number): boolean {
+  return items.length === MAX_ITEMS || refused.length === MAX_ITEMS || length > MAX_LENGTH;
+}

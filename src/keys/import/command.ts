@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Value } from 'typebox/value';
+import { type AuditOrigin, requireKeyedAsBefore } from '../../audit/chain.ts';
+import type { Pepper } from '../../credentials/pepper.ts';
+import type { Orm } from '../../db/database.ts';
+import { readInstallation } from '../../db/installation.ts';
+import { DEFAULT_WORKSPACE, ROOT_CALLER } from '../../domain/caller.ts';
+import type { CallContext } from '../../http/authentication.ts';
+import { Problem, ReplayedAnswer } from '../../http/problem.ts';
+import { parseOptions, UsageError } from '../../lib/command-line.ts';
+import { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
+import { type Chunk, chunksOf, itemChecker } from './chunks.ts';
+import { Progress } from './progress.ts';
+import { recordsOf } from './records.ts';
+import { type Position, type RefusedLine, ReportFile, START } from './report.ts';
+import { ImportReport } from './schemas.ts';
+import { importKeys } from './service.ts';
+
+export interface ImportOptions {
+  path: string;
+  workspaceId: string;
+  reportPath: string | null;
+}
+
+const WORKSPACE = /^[A-Za-z0-9._-]{1,64}$/;
+
+export function parseImportArgs([path, ...words]: string[]): ImportOptions {
+  if (path === undefined || path.startsWith('-')) {
+    throw new UsageError('Name the file first: keyward import FILE.');
+  }
+  const { workspace = DEFAULT_WORKSPACE, report } = parseOptions(words, {
+    workspace: { type: 'string' },
+    report: { type: 'string' },
+  });
+  if (!WORKSPACE.test(workspace))
+    throw new UsageError('--workspace: is not the id of a workspace.');
+  return { path, workspaceId: workspace, reportPath: report ?? null };
+}
+
+interface CommandDependencies {
+  orm: Orm;
+  pepper: Pepper | null;
+}
+
+/** Imports a file chunk by chunk. Whether every line of it was fit to be a key. */
+export async function importFile(
+  { orm, pepper }: CommandDependencies,
+  { path, workspaceId, reportPath }: ImportOptions,
+  origin: AuditOrigin,
+): Promise<boolean> {
+  const sha256 = await hashFile(path);
+  await requireKeyedAsBefore(orm, workspaceId, pepper);
+  const { checksumKey, clock } = await readInstallation(orm);
+  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...origin };
+  const sending = { changes: new UnitOfWork(orm, clock, pepper), call, workspaceId };
+  const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
+  const progress = new Progress(report?.position ?? START);
+  try {
+    const records = recordsOf(path);
+    const from = progress.position.line;
+    for await (const chunk of chunksOf(records, from, itemChecker(checksumKey))) {
+      const refused = await importChunk(chunk, sending, report?.id ?? null, progress);
+      await report?.add(refused, progress.position);
+      if (!report) progress.show(refused);
+    }
+  } finally {
+    await report?.close();
+    progress.end();
+  }
+  return progress.position.invalid === 0;
+}
+
+/** Its SHA-256; a file that cannot be read to its end is refused before anything is imported. */
+async function hashFile(path: string): Promise<string> {
+  const digest = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), digest);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${error.code})` : '';
+    throw new UsageError(`${path}: cannot be read${code}.`);
+  }
+  for await (const _ of recordsOf(path));
+  return digest.digest('hex');
+}
+
+interface Sending {
+  changes: UnitOfWork;
+  call: CallContext;
+  workspaceId: string;
+}
+
+/** One chunk, committed. Returns the lines of which no key was made. */
+async function importChunk(
+  { items, refused, through }: Chunk,
+  sending: Sending,
+  reportId: string | null,
+  progress: Progress,
+): Promise<RefusedLine[]> {
+  const results = items.length === 0 ? [] : (await send(items, through, sending, reportId)).results;
+  const others = results.flatMap(({ index, status, errors }) => {
+    const line = items[index]?.line ?? 0;
+    return status === 'created' ? [] : [{ line, status, errors }];
+  });
+  const lines = [...refused, ...others].sort((a, b) => a.line - b.line);
+  progress.add(after(progress.position, results.length - others.length, lines, through));
+  return lines;
+}
+
+function after(
+  position: Position,
+  created: number,
+  refused: readonly RefusedLine[],
+  line: number,
+): Position {
+  const duplicates = refused.filter(({ status }) => status === 'duplicate').length;
+  return {
+    line,
+    created: position.created + created,
+    duplicates: position.duplicates + duplicates,
+    invalid: position.invalid + refused.length - duplicates,
+  };
+}
+
+const IN_FLIGHT_PAUSE_MS = 250;
+const IN_FLIGHT_ATTEMPTS = 120;
+
+/**
+ * A chunk with a report is sent under a name, as calls are under their Idempotency-Key: where the
+ * run before was killed between its commit and its note of it, the answer of then comes back.
+ */
+async function send(
+  items: Chunk['items'],
+  through: number,
+  { changes, call, workspaceId }: Sending,
+  reportId: string | null,
+): Promise<ImportReport> {
+  const key = `import ${reportId} ${items[0]?.line}-${through}`;
+  const idempotency = reportId === null ? null : { key, fingerprint: key, status: 200 };
+  const input = { workspaceId, keys: items.map(({ item }) => item) };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await importKeys(changes, { ...call, idempotency }, input);
+    } catch (error) {
+      if (error instanceof ReplayedAnswer && Value.Check(ImportReport, error.answer.body)) {
+        return error.answer.body;
+      }
+      if (!isInFlight(error) || attempt === IN_FLIGHT_ATTEMPTS) throw error;
+      await delay(IN_FLIGHT_PAUSE_MS);
+    }
+  }
+}
+
+/** The database has not noticed yet that the run before is gone. */
+function isInFlight(error: unknown): boolean {
+  return error instanceof Problem && error.code === 'IDEMPOTENCY_IN_FLIGHT';
+}

@@ -1,0 +1,58 @@
+import type { Position, RefusedLine } from './report.ts';
+
+const SHOW_EVERY_MS = 1000;
+/** Without a report, at most so many lines are said to be wrong: a file of nonsense is long. */
+const MAX_SHOWN = 20;
+
+/** Says on stderr how far an import has come. */
+export class Progress {
+  readonly #first: Position;
+  readonly #startedAt = performance.now();
+  #position: Position;
+  #saidAt = performance.now();
+  #shown = 0;
+
+  constructor(position: Position) {
+    this.#first = position;
+    this.#position = position;
+    if (position.line > 0) process.stderr.write(`Going on after line ${position.line}.\n`);
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  add(position: Position): void {
+    this.#position = position;
+    if (performance.now() - this.#saidAt >= SHOW_EVERY_MS) this.#say();
+  }
+
+  /** What is wrong with lines, where no report says so. */
+  show(refused: readonly RefusedLine[]): void {
+    const invalid = refused.filter(({ status }) => status === 'invalid');
+    for (const { line, errors } of invalid.slice(0, MAX_SHOWN - this.#shown)) {
+      const told = errors.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join('; ');
+      process.stderr.write(`line ${line}: ${told}\n`);
+      this.#shown++;
+    }
+  }
+
+  end(): void {
+    this.#say();
+  }
+
+  #say(): void {
+    const { line, created, duplicates, invalid } = this.#position;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const perSecond = Math.round((keysOf(this.#position) - keysOf(this.#first)) / seconds);
+    process.stderr.write(
+      `${line} lines: ${created} created, ${duplicates} duplicates, ${invalid} invalid; ` +
+        `${perSecond} per second\n`,
+    );
+    this.#saidAt = performance.now();
+  }
+}
+
+function keysOf({ created, duplicates, invalid }: Position): number {
+  return created + duplicates + invalid;
+}

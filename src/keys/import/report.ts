@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+import type { FieldError } from '../../http/problem.ts';
+import { UsageError } from '../../lib/command-line.ts';
+import { textLines } from '../../lib/text-lines.ts';
+
+/** Which file goes where: a report belongs to one such pair. */
+export interface ImportOrigin {
+  sha256: string;
+  workspaceId: string;
+}
+
+/** A line of which no key was made. */
+export interface RefusedLine {
+  line: number;
+  status: string;
+  errors: readonly FieldError[];
+}
+
+const Position = Type.Object({
+  type: Type.Literal('position'),
+  /** Everything up to this line is done. */
+  line: Type.Integer(),
+  created: Type.Integer(),
+  duplicates: Type.Integer(),
+  invalid: Type.Integer(),
+});
+export type Position = Omit<Static<typeof Position>, 'type'>;
+
+const Header = Type.Object({
+  type: Type.Literal('import'),
+  id: Type.String(),
+  sha256: Type.String(),
+  workspaceId: Type.String(),
+});
+
+export const START: Position = { line: 0, created: 0, duplicates: 0, invalid: 0 };
+const MAX_LINE_LENGTH = 1_048_576;
+
+/**
+ * What became of a file, as JSON lines: which file it is, each line of which no key was made, and
+ * after each chunk how far it has come. Only what stands before the last position counts.
+ */
+export class ReportFile {
+  /** Names this import over all its runs. */
+  readonly id: string;
+  readonly position: Position;
+  readonly #file: FileHandle;
+
+  private constructor(file: FileHandle, id: string, position: Position) {
+    this.#file = file;
+    this.id = id;
+    this.position = position;
+  }
+
+  /** A new report, or one to go on with: what a killed run has left half written is cut off. */
+  static async open(path: string, origin: ImportOrigin): Promise<ReportFile> {
+    const file = await open(path, 'a+');
+    try {
+      const { header, position, bytes } = await read(path, (await file.stat()).size);
+      if (header) requireSame(path, header, origin);
+      await file.truncate(bytes);
+      const report = new ReportFile(file, header?.id ?? randomUUID(), position);
+      if (!header) await report.#write([{ type: 'import', id: report.id, ...origin }]);
+      return report;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Lasts once it resolves: the lines, and that everything up to the position is done. */
+  async add(lines: readonly RefusedLine[], position: Position): Promise<void> {
+    const refused = lines.map((line) => ({ type: 'line', ...line }));
+    await this.#write([...refused, { type: 'position', ...position }]);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+
+  async #write(entries: readonly object[]): Promise<void> {
+    await this.#file.appendFile(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    await this.#file.datasync();
+  }
+}
+
+/** The header and the last position, and how many bytes there are up to them. */
+async function read(path: string, size: number) {
+  const found: { header: Static<typeof Header> | null; position: Position; bytes: number } = {
+    header: null,
+    position: START,
+    bytes: 0,
+  };
+  let end = 0;
+  for await (const { text } of textLines(path, MAX_LINE_LENGTH)) {
+    end += Buffer.byteLength(text ?? '') + 1;
+    const isTorn = end > size;
+    if (!found.header && isTorn && isBeginningOfHeader(text ?? '')) break;
+    const entry = isTorn ? null : parse(text ?? '');
+    if (!found.header) found.header = toHeader(path, entry);
+    else if (Value.Check(Position, entry)) found.position = withoutType(entry);
+    else continue;
+    found.bytes = end;
+  }
+  return found;
+}
+
+/** Nothing else is ever cut off: it may be someone's file. */
+function isBeginningOfHeader(text: string): boolean {
+  const beginning = '{"type":"import","id":"';
+  return text.startsWith(beginning) || beginning.startsWith(text);
+}
+
+function toHeader(path: string, entry: unknown): Static<typeof Header> {
+  if (Value.Check(Header, entry)) return entry;
+  throw new UsageError(`${path} is there already and is not the report of an import.`);
+}
+
+function withoutType({ type: _, ...position }: Static<typeof Position>): Position {
+  return position;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function requireSame(path: string, header: Static<typeof Header>, origin: ImportOrigin): void {
+  if (header.workspaceId !== origin.workspaceId) {
+    throw new UsageError(`${path} reports an import into the workspace ${header.workspaceId}.`);
+  }
+  if (header.sha256 === origin.sha256) return;
+  throw new UsageError(`${path} reports on another file, or it was changed since; name a new one.`);
+}

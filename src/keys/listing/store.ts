@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { and, eq, sql } from 'drizzle-orm';
+import type { Orm, Transaction } from '../../db/database.ts';
+import { sqlState } from '../../db/errors.ts';
+import { keys } from '../../db/schema.ts';
+import type { CursorPosition } from '../../http/cursor.ts';
+import { Problem } from '../../http/problem.ts';
+import { inWorkspace, type KeyRecord, selectKeys, withSecrets } from '../store.ts';
+import { conditions, EXPIRY } from './filters.ts';
+import type { ListKeys } from './schemas.ts';
+
+/** How a list can be sorted: what by, as which type, and which way. Ties go by id. */
+const SORTS = {
+  '-createdAt': {
+    by: sql`${keys.createdAt}`,
+    type: sql`timestamptz`,
+    way: sql`desc`,
+    next: sql`<`,
+  },
+  name: { by: sql`lower(${keys.name}) collate "C"`, type: sql`text`, way: sql`asc`, next: sql`>` },
+  expiresAt: {
+    by: EXPIRY,
+    type: sql`timestamptz`,
+    way: sql`asc`,
+    next: sql`>`,
+  },
+};
+
+export interface ListedKey extends KeyRecord {
+  sortValue: string;
+}
+
+/** Where a page begins, when, and how long it is. */
+export interface PageRequest {
+  after: CursorPosition | null;
+  now: Date;
+  limit: number;
+}
+
+const LONGEST_MS = 10_000;
+const CANCELLED = '57014';
+
+/** One page of a workspace's keys, from where the page before ended. */
+export async function listKeys(
+  orm: Orm,
+  workspaceId: string,
+  query: ListKeys,
+  wish: PageRequest,
+): Promise<ListedKey[]> {
+  const rows = await orm.transaction(async (tx) => {
+    await tx.execute(sql`select set_config('statement_timeout', ${String(LONGEST_MS)}, true)`);
+    return pageOfKeys(tx, workspaceId, query, wish).then((found) => found, nullWhereCancelled);
+  });
+  // Thrown out here: a connection whose transaction fails like this would be taken for lost.
+  if (rows === null) throw new Problem('QUERY_TOO_BROAD');
+  const records = await withSecrets(orm, rows);
+  return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
+}
+
+/** Finds the page's keys first, and then what hangs on them: so their order may follow an index. */
+export function pageOfKeys(
+  db: Orm | Transaction,
+  workspaceId: string,
+  query: ListKeys,
+  { after, now, limit }: PageRequest,
+) {
+  const { by, type, way, next } = SORTS[query.sort];
+  const order = [sql`${by} ${way}`, sql`${keys.id} ${way}`];
+  const beyond = after && sql`(${by}, ${keys.id}) ${next} (${after.value}::${type}, ${after.id})`;
+  const page = db
+    .select({ id: keys.id })
+    .from(keys)
+    .where(and(inWorkspace(workspaceId), ...conditions(db, query, now), beyond ?? undefined))
+    .orderBy(...order)
+    .limit(limit)
+    .as('page');
+  return selectKeys(db, sql<string>`(${by})::text`)
+    .innerJoin(page, eq(page.id, keys.id))
+    .orderBy(...order);
+}
+
+/** Names a list by its sort and filters: a cursor of one is refused by another. */
+export function listName({ cursor, limit, ...rest }: ListKeys): string {
+  const filters = JSON.stringify(Object.entries(rest).sort());
+  return `keys:${createHash('sha256').update(filters).digest('hex').slice(0, 12)}`;
+}
+
+function nullWhereCancelled(error: unknown): null {
+  if (sqlState(error) === CANCELLED) return null;
+  throw error;
+}

@@ -1,0 +1,83 @@
+import { OverloadError } from './overload-error.ts';
+import type { ResourceLimit } from './resource-limit.ts';
+
+export interface RequestBatcherOptions<Item, Result> {
+  /** Handles one batch; answers in the order of the items. */
+  run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  maxInFlight: number;
+  maxBatch: number;
+  /** Items that may wait; one more is refused. */
+  maxWaiting: number;
+}
+
+interface Waiting<Item, Result> {
+  item: Item;
+  resolve: (result: Result) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Natural batching: what arrives while a call is in flight goes into the next one. Idle, it adds
+ * no delay; under load, one call serves many. A batch always begins after its items arrived.
+ */
+export class RequestBatcher<Item, Result> {
+  readonly #options: RequestBatcherOptions<Item, Result>;
+  #waiting: Waiting<Item, Result>[] = [];
+  #inFlight = 0;
+  #scheduled = false;
+
+  constructor(options: RequestBatcherOptions<Item, Result>) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  resourceLimit(name: string): ResourceLimit {
+    return { name, max: this.#options.maxWaiting, used: () => this.waiting };
+  }
+
+  add(item: Item): Promise<Result> {
+    if (this.#waiting.length >= this.#options.maxWaiting) {
+      return Promise.reject(new OverloadError('too many calls are waiting for the database'));
+    }
+    const answer = new Promise<Result>((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+    });
+    this.#schedule();
+    return answer;
+  }
+
+  /** At the end of the turn of the event loop: what arrived together leaves together. */
+  #schedule(): void {
+    if (this.#scheduled || this.#inFlight >= this.#options.maxInFlight) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      void this.#send();
+    });
+  }
+
+  async #send(): Promise<void> {
+    const batch = this.#waiting.splice(0, this.#options.maxBatch);
+    if (batch.length === 0) return;
+    this.#inFlight++;
+    if (this.#waiting.length > 0) this.#schedule();
+    try {
+      const results = await this.#options.run(batch.map((waiting) => waiting.item));
+      settle(batch, results);
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    } finally {
+      this.#inFlight--;
+      if (this.#waiting.length > 0) this.#schedule();
+    }
+  }
+}
+
+function settle<Item, Result>(batch: Waiting<Item, Result>[], results: readonly Result[]): void {
+  if (results.length !== batch.length) throw new Error('a batch must answer each of its items');
+  let index = 0;
+  for (const result of results) batch[index++]?.resolve(result);
+}

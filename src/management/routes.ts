@@ -1,0 +1,123 @@
+import type { App } from '../http/app-type.ts';
+import { getCallContext } from '../http/auth-hooks.ts';
+import { answers, ref } from '../http/schemas.ts';
+import {
+  CreateManagementKey,
+  IssuedManagementKey,
+  ListManagementKeys,
+  ManagementKey,
+  ManagementKeyPage,
+  ManagementKeyPath,
+  RotateManagementKey,
+} from './schemas.ts';
+import type { ManagementService } from './service.ts';
+
+const config = { permission: 'management:write' } as const;
+const tags = ['Management keys'];
+const params = ManagementKeyPath;
+
+export function managementRoutes(app: App, managementKeys: ManagementService): void {
+  app.addSchema(ManagementKey);
+  app.addSchema(IssuedManagementKey);
+  app.addSchema(ManagementKeyPage);
+
+  app.post(
+    '/v1/management-keys',
+    {
+      config,
+      schema: {
+        operationId: 'createManagementKey',
+        tags,
+        summary: 'Create a management key',
+        description: 'The answer holds its string, for the only time.',
+        body: CreateManagementKey,
+        response: answers({ 201: ref(IssuedManagementKey) }, 404, 409, 413, 415, 422),
+      },
+    },
+    async (request, reply) => {
+      const { body, etag } = await managementKeys.create(getCallContext(request), request.body);
+      reply.status(201).headers({ location: `/v1/management-keys/${body.id}`, etag });
+      reply.header('cache-control', 'no-store');
+      return body;
+    },
+  );
+
+  app.get(
+    '/v1/management-keys',
+    {
+      config,
+      schema: {
+        operationId: 'listManagementKeys',
+        tags,
+        summary: 'List management keys',
+        querystring: ListManagementKeys,
+        response: answers({ 200: ref(ManagementKeyPage) }, 404),
+      },
+    },
+    (request) => managementKeys.list(getCallContext(request), request.query),
+  );
+
+  app.get(
+    '/v1/management-keys/:id',
+    {
+      config,
+      schema: {
+        operationId: 'getManagementKey',
+        tags,
+        summary: 'Read a management key',
+        params,
+        response: answers({ 200: ref(ManagementKey) }, 404),
+      },
+    },
+    async (request, reply) => {
+      const { body, etag } = await managementKeys.get(getCallContext(request), request.params.id);
+      reply.header('etag', etag);
+      return body;
+    },
+  );
+
+  app.post(
+    '/v1/management-keys/:id/rotate',
+    {
+      config,
+      schema: {
+        operationId: 'rotateManagementKey',
+        tags,
+        summary: 'Rotate a management key',
+        description: 'The same key with a new string; the old one is valid until the grace ends.',
+        params,
+        body: RotateManagementKey,
+        response: answers({ 200: ref(IssuedManagementKey) }, 404, 409, 412, 413, 415, 422),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { body, etag } = await managementKeys.rotate(getCallContext(request), id, request.body);
+      reply.headers({ etag, 'cache-control': 'no-store' });
+      return body;
+    },
+  );
+
+  app.post(
+    '/v1/management-keys/:id/revoke',
+    {
+      config,
+      schema: {
+        operationId: 'revokeManagementKey',
+        tags,
+        summary: 'Revoke a management key',
+        description: 'For good, and on every instance once answered.',
+        params,
+        response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 422),
+      },
+    },
+    async (request, reply) => {
+      const { body, etag } = await managementKeys.revoke(
+        getCallContext(request),
+        request.params.id,
+      );
+      reply.header('etag', etag);
+      return body;
+    },
+  );
+}

@@ -1,0 +1,98 @@
+import type { VerdictCode } from '../domain/verdict.ts';
+import { OverloadError } from '../lib/overload-error.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** Answered verifications of one secret with one verdict within one hour. */
+export interface UsageCount {
+  keyId: string;
+  secretRef: string;
+  code: VerdictCode;
+  /** Epoch milliseconds of the hour's start. */
+  hour: number;
+  count: number;
+  /** Epoch milliseconds of the last of them. */
+  lastAt: number;
+}
+
+/** Verifications that matched no key. */
+export interface UnmatchedCount {
+  workspaceId: string;
+  hour: number;
+  count: number;
+}
+
+export interface UsageBatch {
+  counts: readonly UsageCount[];
+  unmatched: readonly UnmatchedCount[];
+}
+
+/**
+ * Counts in memory until they are written. Bounded in distinct counters: when it is full, a
+ * verification is refused rather than answered uncounted.
+ */
+export class UsageCounters {
+  readonly #capacity: number;
+  readonly #counts = new Map<string, UsageCount>();
+  readonly #unmatched = new Map<string, UnmatchedCount>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  get size(): number {
+    return this.#counts.size + this.#unmatched.size;
+  }
+
+  get resourceLimits(): ResourceLimit[] {
+    return [{ name: 'counters', max: this.#capacity, used: () => this.size }];
+  }
+
+  count(keyId: string, secretRef: string, code: VerdictCode, now: number): void {
+    const hour = now - (now % HOUR_MS);
+    const name = `${secretRef}${code}${hour}`;
+    const counter = this.#counts.get(name);
+    if (counter) {
+      counter.count++;
+      counter.lastAt = Math.max(counter.lastAt, now);
+      return;
+    }
+    this.#requireRoom();
+    this.#counts.set(name, { keyId, secretRef, code, hour, count: 1, lastAt: now });
+  }
+
+  countUnmatched(workspaceId: string, now: number): void {
+    const hour = now - (now % HOUR_MS);
+    const name = `${workspaceId} ${hour}`;
+    const counter = this.#unmatched.get(name);
+    if (counter) counter.count++;
+    else {
+      this.#requireRoom();
+      this.#unmatched.set(name, { workspaceId, hour, count: 1 });
+    }
+  }
+
+  /** Takes up to `max` counters out: they are frozen from then on, newer counts begin anew. */
+  take(max: number): UsageBatch {
+    return {
+      counts: takeFrom(this.#counts, max),
+      unmatched: takeFrom(this.#unmatched, max),
+    };
+  }
+
+  #requireRoom(): void {
+    if (this.size >= this.#capacity)
+      throw new OverloadError('too many counters wait to be written');
+  }
+}
+
+function takeFrom<T>(counters: Map<string, T>, max: number): T[] {
+  const taken: T[] = [];
+  for (const [name, counter] of counters) {
+    if (taken.length === max) break;
+    taken.push(counter);
+    counters.delete(name);
+  }
+  return taken;
+}

@@ -1,0 +1,25 @@
+import type { App } from '../http/app-type.ts';
+import { getCallContext } from '../http/auth-hooks.ts';
+import { answers, KeyPath, ref } from '../http/schemas.ts';
+import { KeyUsage, UsageQuery } from './schemas.ts';
+import type { UsageService } from './service.ts';
+
+export function usageRoutes(app: App, usage: UsageService): void {
+  app.addSchema(KeyUsage);
+  app.get(
+    '/v1/keys/:id/usage',
+    {
+      config: { permission: 'usage:read' },
+      schema: {
+        operationId: 'getKeyUsage',
+        tags: ['Usage'],
+        summary: 'Read how a key was used',
+        description: 'Exact counts by verdict, hour or day, also of revoked and deleted keys.',
+        params: KeyPath,
+        querystring: UsageQuery,
+        response: answers({ 200: ref(KeyUsage) }, 404),
+      },
+    },
+    (request) => usage.ofKey(getCallContext(request), request.params.id, request.query),
+  );
+}

@@ -1,0 +1,87 @@
+import type { Orm } from '../db/database.ts';
+import { authorizedWorkspaceId, type CallContext } from '../http/authentication.ts';
+import { invalid, Problem } from '../http/problem.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { KeyUsage, UsageQuery } from './schemas.ts';
+import { keyExists, readUsage, type UsageBucket } from './store.ts';
+
+const DAY_MS = 86_400_000;
+const WIDTH_MS = { hour: 3_600_000, day: DAY_MS };
+const LONGEST_DAYS = { hour: 35, day: 400 };
+const DEFAULT_DAYS = 30;
+/** Rounding up stays within years of four digits, which Postgres and Date write alike. */
+const LAST_END = Date.UTC(9999, 11, 31);
+
+/** Reads what the counters have written. */
+export class UsageService {
+  readonly #orm: Orm;
+  readonly #clock: Clock;
+
+  constructor(orm: Orm, clock: Clock) {
+    this.#orm = orm;
+    this.#clock = clock;
+  }
+
+  async ofKey(call: CallContext, id: string, query: UsageQuery): Promise<KeyUsage> {
+    const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
+    const range = rangeOf(query, this.#clock.now());
+    if (!(await keyExists(this.#orm, workspaceId, id))) throw new Problem('NOT_FOUND');
+    return summarise(await readUsage(this.#orm, id, range), range);
+  }
+}
+
+interface Range {
+  from: Date;
+  to: Date;
+  granularity: 'hour' | 'day';
+}
+
+function rangeOf({ from, to, granularity }: UsageQuery, now: number): Range {
+  const width = WIDTH_MS[granularity];
+  const end = Math.ceil((to === undefined ? now : Date.parse(to)) / width) * width;
+  const wished = from === undefined ? end - DEFAULT_DAYS * DAY_MS : Date.parse(from);
+  const start = Math.floor(wished / width) * width;
+  if (end > LAST_END) throw invalid('/query/to', 'must not be later than 9999-12-31');
+  if (start >= end) throw invalid('/query/from', 'must be earlier than `to`');
+  if (end - start > LONGEST_DAYS[granularity] * DAY_MS) {
+    const longest = LONGEST_DAYS[granularity];
+    throw invalid('/query/from', `must be at most ${longest} days before \`to\` by ${granularity}`);
+  }
+  return { from: new Date(start), to: new Date(end), granularity };
+}
+
+function summarise(rows: readonly UsageBucket[], { from, to, granularity }: Range): KeyUsage {
+  const byBucket = Map.groupBy(rows, (row) => row.bucket.getTime());
+  const buckets = [];
+  for (let start = from.getTime(); start < to.getTime(); start += WIDTH_MS[granularity]) {
+    const own = byBucket.get(start) ?? [];
+    buckets.push({ start: new Date(start).toISOString(), total: sum(own), byCode: byCode(own) });
+  }
+  return {
+    from: from.toISOString(),
+    to: to.toISOString(),
+    granularity,
+    total: sum(rows),
+    byCode: byCode(rows),
+    bySecret: bySecret(rows),
+    buckets,
+  };
+}
+
+function sum(rows: readonly UsageBucket[]): number {
+  return rows.reduce((total, row) => total + row.count, 0);
+}
+
+function byCode(rows: readonly UsageBucket[]): Record<string, number> {
+  const groups = Map.groupBy(rows, (row) => row.code);
+  return Object.fromEntries([...groups].map(([code, own]) => [code, sum(own)]));
+}
+
+function bySecret(rows: readonly UsageBucket[]) {
+  const groups = Map.groupBy(rows, (row) => row.secretId);
+  return [...groups].map(([secretId, own]) => ({
+    secretId,
+    start: own[0]?.start ?? '',
+    total: sum(own),
+  }));
+}

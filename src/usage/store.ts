@@ -1,0 +1,79 @@
+import { and, eq, gte, lt, sql } from 'drizzle-orm';
+import type { BatchId } from '../db/batch-sequences.ts';
+import type { Orm } from '../db/database.ts';
+import { keys, secrets, usageHourly } from '../db/schema.ts';
+import type { UsageBatch } from './counters.ts';
+
+/**
+ * Writes one frozen batch: one call of one database function (migrations/0009_write_usage.sql), so
+ * one transaction and one round trip. A batch whose number was claimed before counts nothing.
+ */
+export async function writeUsage(orm: Orm, id: BatchId, batch: UsageBatch): Promise<void> {
+  const { counts, unmatched } = batch;
+  await orm.execute(sql`select write_usage(
+    ${id.instance}, ${id.lane}, ${id.sequence},
+    ${texts(counts, (c) => c.keyId)}, ${texts(counts, (c) => c.secretRef)},
+    ${texts(counts, (c) => c.code)}, ${numbers(counts, (c) => c.hour)},
+    ${numbers(counts, (c) => c.count)}, ${numbers(counts, (c) => c.lastAt)},
+    ${texts(unmatched, (u) => u.workspaceId)}, ${numbers(unmatched, (u) => u.hour)},
+    ${numbers(unmatched, (u) => u.count)})`);
+}
+
+function texts<Row>(rows: readonly Row[], value: (row: Row) => string) {
+  return sql.param(rows.map(value));
+}
+
+/** As an array literal: of numbers nothing can need escaping, which takes most of the time. */
+function numbers<Row>(rows: readonly Row[], value: (row: Row) => number): string {
+  return `{${rows.map(value).join()}}`;
+}
+
+export interface UsageBucket {
+  secretRef: string;
+  secretId: string;
+  start: string;
+  code: string;
+  bucket: Date;
+  count: number;
+}
+
+/** Counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. */
+export async function readUsage(
+  orm: Orm,
+  keyId: string,
+  range: { from: Date; to: Date; granularity: 'hour' | 'day' },
+): Promise<UsageBucket[]> {
+  const unit = sql.raw(`'${range.granularity}'`);
+  const bucket = sql<Date>`date_trunc(${unit}, ${usageHourly.hour}, 'UTC')`.mapWith(
+    usageHourly.hour,
+  );
+  return orm
+    .select({
+      secretRef: usageHourly.secretRef,
+      secretId: secrets.id,
+      start: secrets.start,
+      code: usageHourly.code,
+      bucket,
+      count: sql<number>`sum(${usageHourly.count})`.mapWith(Number),
+    })
+    .from(usageHourly)
+    .innerJoin(secrets, eq(secrets.ref, usageHourly.secretRef))
+    .where(
+      and(
+        eq(usageHourly.keyId, keyId),
+        gte(usageHourly.hour, range.from),
+        lt(usageHourly.hour, range.to),
+      ),
+    )
+    .groupBy(usageHourly.secretRef, secrets.id, secrets.start, usageHourly.code, bucket)
+    .orderBy(bucket);
+}
+
+/** Whether the workspace has such a key: deleted ones keep their history. */
+export async function keyExists(orm: Orm, workspaceId: string, keyId: string): Promise<boolean> {
+  const found = await orm
+    .select({ id: keys.id })
+    .from(keys)
+    .where(and(eq(keys.id, keyId), eq(keys.workspaceId, workspaceId)));
+  return found.length === 1;
+}

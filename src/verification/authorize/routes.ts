@@ -1,0 +1,118 @@
+import { METHODS } from 'node:http';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { App } from '../../http/app-type.ts';
+import { type Authenticate, requirePermission, workspaceScope } from '../../http/authentication.ts';
+import { toProblem } from '../../http/error-handler.ts';
+import { bearerOf, Problem } from '../../http/problem.ts';
+import type { Verifier } from '../verifier.ts';
+import { sendVerification } from './answers.ts';
+import {
+  isForNginx,
+  type Parameters,
+  parseGatewayCredential,
+  parseParameters,
+} from './parameters.ts';
+import { authorizeSchema } from './schemas.ts';
+
+export interface AuthorizeDependencies {
+  verifier: Verifier;
+  authenticate: Authenticate;
+  /** A header of the operator's choice that may hold the customer's key. */
+  keyHeader: string | undefined;
+  now: () => number;
+}
+
+/** A tunnel (CONNECT) has no path. */
+const OTHER_METHODS = METHODS.filter((method) => method !== 'GET' && method !== 'CONNECT');
+const GATEWAY_FAULTS: ReadonlySet<unknown> = new Set(['GATEWAY_UNAUTHENTICATED', 'FORBIDDEN']);
+
+/** Verdicts for gateways, by status and headers, whatever the method, the path and the body. */
+export function authorizeRoutes(app: App, deps: AuthorizeDependencies): void {
+  for (const method of OTHER_METHODS) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
+  }
+  const route = {
+    // Answered before the body is looked at: it is the client's, of any size and type.
+    onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(deps, request, reply),
+    errorHandler: nameProblem,
+    config: { logSampled: true },
+    onSend: settleStatus,
+    validatorCompiler: () => () => true,
+    exposeHeadRoute: false,
+    handler: unreachable,
+  };
+  app.route({ ...route, method: 'GET', url: '/v1/authorize', schema: authorizeSchema });
+  const hidden = { ...route, schema: { hide: true } };
+  app.route({ ...hidden, method: OTHER_METHODS, url: '/v1/authorize' });
+  app.route({ ...hidden, method: ['GET', ...OTHER_METHODS], url: '/v1/authorize/*' });
+}
+
+async function authorize(
+  { verifier, authenticate, keyHeader, now }: AuthorizeDependencies,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { authorization, from } = parseGatewayCredential(request);
+  const asked = attempt(() => parseParameters(request, from));
+  const wanted = asked instanceof Problem ? undefined : asked.workspaceId;
+  const workspace = workspaceOfGateway(authenticate, authorization, wanted);
+  const key = presentedKey(request, keyHeader);
+  // Outsiders learn nothing of what this call takes: the gateway comes before what it says.
+  if (asked instanceof Problem || key === null) await workspace;
+  if (asked instanceof Problem) throw asked;
+  const verdict = key === null ? null : await verifier.verify({ key, ...asked }, workspace);
+  return sendVerification(request, reply, verdict, { forNginx: isForNginx(request), now: now() });
+}
+
+function attempt(read: () => Parameters): Parameters | Problem {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+}
+
+/** Which workspace the gateway asks about: null is all of them. */
+async function workspaceOfGateway(
+  authenticate: Authenticate,
+  authorization: string,
+  wanted: string | undefined,
+): Promise<string | null> {
+  const caller = await authenticate(authorization).catch(refuseGateway);
+  requirePermission(caller, 'keys:verify');
+  return workspaceScope(caller, wanted);
+}
+
+/** Told apart from a client's own 401, so that operators see whose credential is wrong. */
+function refuseGateway(error: unknown): never {
+  const isRefused = error instanceof Problem && error.code === 'UNAUTHENTICATED';
+  throw isRefused ? new Problem('GATEWAY_UNAUTHENTICATED') : error;
+}
+
+/** The most specific place first: `Authorization` may hold something else beside a key. */
+function presentedKey({ headers }: FastifyRequest, keyHeader: string | undefined): string | null {
+  const own = keyHeader === undefined ? undefined : headers[keyHeader];
+  const key = own || headers['x-api-key'];
+  return typeof key === 'string' && key !== '' ? key : bearerOf(headers.authorization);
+}
+
+/** What is no verdict carries its code in a header too, then takes the way of every error. */
+function nameProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): never {
+  const { code, status } = toProblem(error, request);
+  reply.headers({ 'x-keyward-code': code, 'x-keyward-status': status });
+  throw error;
+}
+
+/** To nginx a 401 or 403 is its client's fault: whatever is not the client's must be a 503. */
+async function settleStatus(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header('cache-control', 'no-store');
+  if (!isForNginx(request)) return;
+  const isForClient = [200, 401, 403].includes(reply.statusCode);
+  const isGateways = GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'));
+  if (!isForClient || isGateways) reply.status(503).header('x-keyward-status', 503);
+}
+
+function unreachable(): never {
+  throw new Error('answered before');
+}

@@ -1,0 +1,123 @@
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/caller.ts';
+import type { App } from '../http/app-type.ts';
+import type { Authenticate } from '../http/authentication.ts';
+import { requirePermission, workspaceScope } from '../http/authentication.ts';
+import { toProblem } from '../http/error-handler.ts';
+import { Problem } from '../http/problem.ts';
+import { answers, ref } from '../http/schemas.ts';
+import { undecidedJson, verificationJson } from './answer.ts';
+import { VerifyAnswer, VerifyAnswers, VerifyBatch, VerifyRequest } from './schemas.ts';
+import type { Verifier } from './verifier.ts';
+
+const BATCH_BODY_LIMIT_BYTES = 1_048_576;
+/** Answers are made as text, so their type must be said. */
+const ANSWER_HEADERS = {
+  'cache-control': 'no-store',
+  'content-type': 'application/json; charset=utf-8',
+};
+const SCHEME = /^(bearer|apikey|basic|token)\s/i;
+
+export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authenticate): void {
+  app.addSchema(VerifyAnswer);
+  app.addSchema(VerifyAnswers);
+
+  /** Outsiders learn nothing of what a call takes: whatever is wrong, the caller comes first. */
+  const errorHandler = async (error: Error, { headers }: FastifyRequest) => {
+    await scopeOf(authenticate(headers.authorization), undefined);
+    throw error;
+  };
+  const verify = async (request: VerifyRequest, caller: Promise<Caller>, requestId: string) =>
+    verificationJson(
+      await verifier.verify(request, scopeOf(caller, request.workspaceId)),
+      requestId,
+    );
+
+  app.post<{ Body: VerifyRequest; Reply: string }>(
+    '/v1/verify',
+    {
+      errorHandler,
+      config: { logSampled: true },
+      schema: {
+        operationId: 'verifyKey',
+        tags: ['Verification'],
+        summary: 'Verify a key',
+        description:
+          'Says whether a presented key may do what is asked. A negative verdict is an answer too: ' +
+          'its status is 200. Needs the permission `keys:verify`.',
+        body: VerifyRequest,
+        response: answers({ 200: ref(VerifyAnswer) }, 404, 413, 415),
+      },
+    },
+    async ({ body, headers, id }, reply) => {
+      refuseScheme(body.key, '/body/key');
+      reply.headers(ANSWER_HEADERS);
+      return verify(body, authenticate(headers.authorization), id);
+    },
+  );
+
+  app.post<{ Body: VerifyBatch; Reply: string }>(
+    '/v1/verify/batch',
+    {
+      errorHandler,
+      config: { logSampled: true },
+      bodyLimit: BATCH_BODY_LIMIT_BYTES,
+      schema: {
+        operationId: 'verifyKeys',
+        tags: ['Verification'],
+        summary: 'Verify many keys',
+        description:
+          'Up to 100 verifications, each on its own, answered in order. One that cannot be decided ' +
+          'has the code `UNAVAILABLE`: ask for it again. Where none can, the answer is 503. Needs ' +
+          'the permission `keys:verify`.',
+        body: VerifyBatch,
+        response: answers({ 200: ref(VerifyAnswers) }, 404, 413, 415),
+      },
+    },
+    async (request, reply) => {
+      const { body, headers, id } = request;
+      body.requests.forEach(({ key }, index) => {
+        refuseScheme(key, `/body/requests/${index}/key`);
+      });
+      reply.headers(ANSWER_HEADERS);
+      const caller = authenticate(headers.authorization);
+      const results = await Promise.allSettled(body.requests.map((one) => verify(one, caller, id)));
+      return `{"results":[${eachOnItsOwn(results, request).join()}]}`;
+    },
+  );
+}
+
+/** What cannot be decided fails by itself: what others have spent is answered to them. */
+function eachOnItsOwn(
+  results: readonly PromiseSettledResult<string>[],
+  request: FastifyRequest,
+): string[] {
+  const failures = results.filter((result) => result.status === 'rejected');
+  const fatal = failures.find(({ reason }) => toProblem(reason, request).status !== 503);
+  if (fatal) throw fatal.reason;
+  if (failures[0] && failures.length === results.length) throw failures[0].reason;
+  if (failures[0]) {
+    const { reason: err } = failures[0];
+    const line = { requestId: request.id, undecided: failures.length, err };
+    request.log.warn(line, 'no answer to a part of a batch');
+  }
+  const undecided = undecidedJson(request.id);
+  return results.map((result) => (result.status === 'fulfilled' ? result.value : undecided));
+}
+
+/** Which workspace the caller asks about: null is all of them. */
+async function scopeOf(
+  authenticated: Promise<Caller>,
+  wanted: string | undefined,
+): Promise<string | null> {
+  const caller = await authenticated;
+  requirePermission(caller, 'keys:verify');
+  return workspaceScope(caller, wanted);
+}
+
+/** The commonest mistake: the whole `Authorization` header passed on. */
+function refuseScheme(key: string, pointer: string): void {
+  if (!SCHEME.test(key)) return;
+  const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
+  throw new Problem('KEY_WITH_SCHEME', detail, [{ pointer, detail }]);
+}

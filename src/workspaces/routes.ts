@@ -1,0 +1,159 @@
+import type { FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import type { App } from '../http/app-type.ts';
+import { getCallContext } from '../http/auth-hooks.ts';
+import { answers, ref } from '../http/schemas.ts';
+import {
+  ListWorkspaces,
+  Workspace,
+  WorkspaceInput,
+  WorkspacePage,
+  WorkspacePath,
+} from './schemas.ts';
+import type { WorkspaceAnswer, WorkspaceService } from './service.ts';
+
+const read = { config: { permission: 'workspaces:read' } } as const;
+const write = { config: { permission: 'workspaces:write' } } as const;
+const tags = ['Workspaces'];
+const params = WorkspacePath;
+
+export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
+  app.addSchema(Workspace);
+  app.addSchema(WorkspacePage);
+
+  app.get(
+    '/v1/workspaces',
+    {
+      ...read,
+      schema: {
+        operationId: 'listWorkspaces',
+        tags,
+        summary: 'List workspaces',
+        querystring: ListWorkspaces,
+        response: answers({ 200: ref(WorkspacePage) }),
+      },
+    },
+    (request) => workspaces.list(getCallContext(request), request.query),
+  );
+
+  app.get(
+    '/v1/workspaces/:id',
+    {
+      ...read,
+      schema: {
+        operationId: 'getWorkspace',
+        tags,
+        summary: 'Read a workspace',
+        params,
+        response: answers({ 200: ref(Workspace) }, 404),
+      },
+    },
+    async (request, reply) =>
+      send(reply, await workspaces.get(getCallContext(request), request.params.id)),
+  );
+
+  app.put(
+    '/v1/workspaces/:id',
+    {
+      ...write,
+      schema: {
+        operationId: 'putWorkspace',
+        tags,
+        summary: 'Create or replace a workspace',
+        description:
+          'Provisioning that can be repeated: what is left out gets its default. The id is yours.',
+        params,
+        body: WorkspaceInput,
+        response: answers({ 200: ref(Workspace), 201: ref(Workspace) }, 404, 412, 413, 415),
+      },
+    },
+    async (request, reply) => {
+      const answer = await workspaces.put(
+        getCallContext(request),
+        request.params.id,
+        request.body ?? {},
+      );
+      reply.status(answer.created ? 201 : 200);
+      return send(reply, answer);
+    },
+  );
+
+  app.patch(
+    '/v1/workspaces/:id',
+    {
+      ...write,
+      schema: {
+        operationId: 'updateWorkspace',
+        tags,
+        summary: 'Change a workspace',
+        description: 'A merge patch: what is left out stays, null clears, lists replace.',
+        params,
+        body: WorkspaceInput,
+        response: answers({ 200: ref(Workspace) }, 404, 412, 413, 415),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      return send(reply, await workspaces.patch(getCallContext(request), id, request.body ?? {}));
+    },
+  );
+
+  app.post(
+    '/v1/workspaces/:id/suspend',
+    {
+      ...write,
+      schema: {
+        operationId: 'suspendWorkspace',
+        tags,
+        summary: 'Suspend a workspace',
+        description: 'None of its keys is valid until it is resumed; in force once answered.',
+        params,
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+      },
+    },
+    async (request, reply) =>
+      send(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
+  );
+
+  app.post(
+    '/v1/workspaces/:id/resume',
+    {
+      ...write,
+      schema: {
+        operationId: 'resumeWorkspace',
+        tags,
+        summary: 'Resume a workspace',
+        params,
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+      },
+    },
+    async (request, reply) =>
+      send(reply, await workspaces.resume(getCallContext(request), request.params.id)),
+  );
+
+  app.delete(
+    '/v1/workspaces/:id',
+    {
+      ...write,
+      schema: {
+        operationId: 'deleteWorkspace',
+        tags,
+        summary: 'Delete a workspace',
+        description:
+          'Its keys and management keys end at once; their usage and audit entries stay. ' +
+          '`default` cannot be deleted.',
+        params,
+        response: answers({ 204: Type.Null({ description: 'Gone.' }) }, 404, 409, 412),
+      },
+    },
+    async (request, reply) => {
+      await workspaces.delete(getCallContext(request), request.params.id);
+      return reply.status(204).send(null);
+    },
+  );
+}
+
+function send(reply: FastifyReply, { body, etag }: WorkspaceAnswer): Workspace {
+  reply.header('etag', etag);
+  return body;
+}
