@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
-
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
+import type { Authenticate } from './call-context.ts';
 import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
-import { type Authenticate, CallContexts } from './http/authentication.ts';
+import { CallContexts } from './http/call-contexts.ts';
 import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';

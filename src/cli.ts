@@ -7,7 +7,7 @@ import { DatabaseVersionError, migrate, PendingMigrationsError } from './db/migr
 import { DatabaseUnreachableError, explainDatabase } from './db/open.ts';
 import { withDatabase } from './db/open-for-command.ts';
 import { EmbeddedPostgresError } from './embedded-postgres/postgres.ts';
-import { Problem } from './http/problem.ts';
+import { KeywardError } from './errors.ts';
 import { importFile, parseImportArgs } from './keys/import/command.ts';
 import { parseOptions, UsageError } from './lib/command-line.ts';
 import { createManagementKey, parseManagementKeyArgs } from './management/commands.ts';
@@ -101,7 +101,7 @@ function find(words: string[]): [Command | undefined, string[]] {
 }
 
 function sentence(error: unknown): string {
-  if (error instanceof Problem) return error.detail;
+  if (error instanceof KeywardError) return error.detail;
   if (error instanceof Error && EXPECTED.some((type) => error instanceof type)) {
     return error.message;
   }

@@ -1,5 +1,5 @@
+import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
-import { authorizedWorkspaceId, type CallContext } from '../http/authentication.ts';
 import { badCursor, decodeCursor, encodeCursor } from '../http/cursor.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
 import { listAuditEvents, readHead } from './store.ts';

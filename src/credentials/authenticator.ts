@@ -1,6 +1,7 @@
 import { type Caller, ROOT_CALLER } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
-import { bearerOf, Problem } from '../http/problem.ts';
+import { KeywardError } from '../errors.ts';
+import { bearerToken } from '../http/bearer.ts';
 import { nativeRef, type ResolverDependencies } from '../verification/verifier.ts';
 import { isInactive, type ManagementCredential } from './credential.ts';
 
@@ -19,12 +20,12 @@ export class Authenticator {
 
   /** The caller behind an `Authorization` header, or a 401. */
   async authenticate(authorization: string | undefined): Promise<Caller> {
-    const presented = bearerOf(authorization);
-    if (presented === null) throw new Problem('UNAUTHENTICATED');
+    const presented = bearerToken(authorization);
+    if (presented === null) throw new KeywardError('UNAUTHENTICATED');
     const digest = this.#deps.prover.digestOf(presented);
     if (digest === this.#rootDigest) return ROOT_CALLER;
     const state = await this.#find(presented, digest);
-    if (!state || !this.#isInForce(state)) throw new Problem('UNAUTHENTICATED');
+    if (!state || !this.#isInForce(state)) throw new KeywardError('UNAUTHENTICATED');
     await this.#deps.usage.count(state.keyId, state.ref, 'VALID', this.#deps.clock.now());
     return state.caller;
   }

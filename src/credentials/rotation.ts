@@ -1,7 +1,7 @@
 import { and, eq, gt } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
 import { secrets } from '../db/schema.ts';
-import { Problem } from '../http/problem.ts';
+import { KeywardError } from '../errors.ts';
 import type { IssuedSecret } from './issuer.ts';
 import { insertSecret, type SecretOwner } from './store.ts';
 
@@ -24,7 +24,7 @@ export async function rotateSecret(
   at: Date,
 ): Promise<void> {
   if (!supersede && (await isRotating(tx, owner.keyId, at))) {
-    throw new Problem('ROTATION_UNDER_WAY');
+    throw new KeywardError('ROTATION_UNDER_WAY');
   }
   await endGrace(tx, owner.keyId);
   const validUntil = new Date(at.getTime() + graceSeconds * 1000);

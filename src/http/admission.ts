@@ -1,6 +1,6 @@
+import { KeywardError } from '../errors.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
-import { Problem } from './problem.ts';
 
 /**
  * The bound on requests at work. Above it a request is refused at once, with Retry-After, instead
@@ -10,7 +10,7 @@ export function registerAdmission(app: App, max: number): ResourceLimit {
   let inFlight = 0;
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.alwaysAdmitted) return done();
-    if (inFlight >= max) return done(new Problem('OVERLOADED'));
+    if (inFlight >= max) return done(new KeywardError('OVERLOADED'));
     inFlight++;
     // Also where the client has hung up: `close` comes in any case, and once.
     reply.raw.once('close', () => {

@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify';
+import type { CallContext } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
+import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
-import type { CallContext, CallContexts } from './authentication.ts';
+import type { CallContexts } from './call-contexts.ts';
 import type { KeyDetector } from './key-detector.ts';
-import { Problem } from './problem.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -29,7 +30,7 @@ export function registerAuth(app: App, contexts: CallContexts, detector: KeyDete
   const inspect = async (request: FastifyRequest) => {
     if (!request.call) return;
     if (request.body && detector.isContainedIn(JSON.stringify(request.body))) {
-      throw new Problem('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
+      throw new KeywardError('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
     }
     request.call = { ...request.call, idempotency: contexts.idempotencyOf(request) };
   };

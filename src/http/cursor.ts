@@ -1,4 +1,4 @@
-import { Problem } from './problem.ts';
+import { KeywardError } from '../errors.ts';
 
 /**
  * Keyset cursors: where the page before ended, and the list that it belongs to. Opaque to callers;
@@ -36,7 +36,7 @@ function isStorable(value: string): boolean {
 }
 
 /** The answer to a cursor that no list gave. */
-export function badCursor(): Problem {
+export function badCursor(): KeywardError {
   const detail = 'Pass `nextCursor` as it was given, with the same filters and sort.';
-  return new Problem('INVALID_CURSOR', detail, [{ pointer: '/query/cursor', detail }]);
+  return new KeywardError('INVALID_CURSOR', detail, [{ pointer: '/query/cursor', detail }]);
 }

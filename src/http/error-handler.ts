@@ -1,11 +1,13 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isRetryable, isUnavailable, sqlState } from '../db/errors.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
+import { ReplayedAnswer, type StoredAnswer } from '../unit-of-work/idempotency.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
-import { invalid, Problem, problemBody, ReplayedAnswer, type StoredAnswer } from './problem.ts';
+import { problemBody, statusOf } from './problem.ts';
 import { validationProblem } from './validation.ts';
 
 const RETRY_AFTER_SECONDS = '1';
@@ -15,17 +17,18 @@ export function registerErrorHandler(app: App): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof ReplayedAnswer) return replay(reply, error.answer);
     const problem = toProblem(error, request);
-    if (problem.status >= 500) logFailure(request, error, problem);
+    if (statusOf(problem) >= 500) logFailure(request, error, problem);
     return sendProblem(reply, request, problem);
   });
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
 }
 
-function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: Problem) {
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="keyward"');
-  if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: KeywardError) {
+  const status = statusOf(problem);
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="keyward"');
+  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
   return reply
-    .status(problem.status)
+    .status(status)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .send(withoutKeys(JSON.stringify(problemBody(problem, request.id))));
 }
@@ -43,12 +46,12 @@ function replay(reply: FastifyReply, { status, etag, body }: StoredAnswer) {
   return reply.status(status).header('idempotent-replayed', 'true').send(body);
 }
 
-export function toProblem(error: FastifyError, request: FastifyRequest): Problem {
-  if (error instanceof Problem) return error;
+export function toProblem(error: FastifyError, request: FastifyRequest): KeywardError {
+  if (error instanceof KeywardError) return error;
   if (error.validation) return validationProblem(error.validation, error.validationContext);
-  if (error instanceof OverloadError) return new Problem('OVERLOADED');
+  if (error instanceof OverloadError) return new KeywardError('OVERLOADED');
   if (error instanceof UnavailableError || hasPassingCause(error))
-    return new Problem('UNAVAILABLE');
+    return new KeywardError('UNAVAILABLE');
   if (hasForgedCursor(error, request)) return badCursor();
   return frameworkProblem(error);
 }
@@ -67,19 +70,21 @@ function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolea
 }
 
 /** Fastify's own errors. Their messages can quote the body, so none is passed on. */
-function frameworkProblem(error: FastifyError): Problem {
+function frameworkProblem(error: FastifyError): KeywardError {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new Problem('BODY_TOO_LARGE');
+      return new KeywardError('BODY_TOO_LARGE');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new Problem('UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.');
+      return new KeywardError('UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.');
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new Problem('MALFORMED_JSON', 'The body is empty; send a JSON object.');
+      return new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new Problem('MALFORMED_JSON');
+      return new KeywardError('MALFORMED_JSON');
     default:
-      return error.statusCode === 400 ? new Problem('MALFORMED_JSON') : new Problem('INTERNAL');
+      return error.statusCode === 400
+        ? new KeywardError('MALFORMED_JSON')
+        : new KeywardError('INTERNAL');
   }
 }
 
@@ -88,7 +93,7 @@ export function rejectUrl(error: FastifyError, request: FastifyRequest, reply: F
   const unreadable = error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH';
   reply.header('x-request-id', request.id);
   const problem = unreadable
-    ? invalid('/path', 'must be a valid URL path with identifiers of at most 128 characters')
+    ? invalidField('/path', 'must be a valid URL path with identifiers of at most 128 characters')
     : frameworkProblem(error);
   return sendProblem(reply, request, problem);
 }
@@ -99,13 +104,13 @@ function refuseUnknown(app: App, request: FastifyRequest, reply: FastifyReply) {
   const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter(
     (method) => app.findRoute({ method, url: path }) !== null,
   );
-  if (others.length === 0) return sendProblem(reply, request, new Problem('ROUTE_NOT_FOUND'));
+  if (others.length === 0) return sendProblem(reply, request, new KeywardError('ROUTE_NOT_FOUND'));
   reply.header('allow', others.join(', '));
-  return sendProblem(reply, request, new Problem('METHOD_NOT_ALLOWED'));
+  return sendProblem(reply, request, new KeywardError('METHOD_NOT_ALLOWED'));
 }
 
-function logFailure(request: FastifyRequest, error: Error, problem: Problem): void {
-  if (problem.status === 503)
+function logFailure(request: FastifyRequest, error: Error, problem: KeywardError): void {
+  if (statusOf(problem) === 503)
     request.log.warn({ requestId: request.id, code: problem.code, err: error }, 'no answer');
   else
     request.log.error({ requestId: request.id, code: problem.code, err: error }, 'request failed');

@@ -1,4 +1,4 @@
-import { invalid } from './problem.ts';
+import { invalidField } from '../errors.ts';
 
 /** How callers say when something is valid. */
 export interface LifetimeInput {
@@ -17,7 +17,7 @@ export function lifetime(current: Lifetime, input: LifetimeInput, at: Date): Lif
   const expiresAt = wishedExpiry(current, input, at);
   const notBefore = input.notBefore === undefined ? current.notBefore : toDate(input.notBefore);
   if (notBefore && expiresAt && notBefore >= expiresAt) {
-    throw invalid('/body/notBefore', 'must be earlier than the expiry');
+    throw invalidField('/body/notBefore', 'must be earlier than the expiry');
   }
   return { notBefore, expiresAt };
 }
@@ -26,11 +26,14 @@ function wishedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Date |
   const { expiresAt, expiresInSeconds } = input;
   if (expiresInSeconds !== undefined) {
     if (expiresAt === undefined) return new Date(at.getTime() + expiresInSeconds * 1000);
-    throw invalid('/body/expiresInSeconds', 'give either expiresAt or expiresInSeconds, not both');
+    throw invalidField(
+      '/body/expiresInSeconds',
+      'give either expiresAt or expiresInSeconds, not both',
+    );
   }
   if (expiresAt === undefined) return current.expiresAt;
   const wished = toDate(expiresAt);
-  if (wished && wished <= at) throw invalid('/body/expiresAt', 'must lie in the future');
+  if (wished && wished <= at) throw invalidField('/body/expiresAt', 'must lie in the future');
   return wished;
 }
 

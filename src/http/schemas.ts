@@ -1,6 +1,6 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
 import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
-import { PROBLEMS } from './problem.ts';
+import { ERRORS } from '../errors.ts';
 
 /** Shapes that more than one feature speaks of. */
 
@@ -39,7 +39,7 @@ export const ProblemSchema = Type.Object(
     title: Type.String({ description: 'The HTTP status in words.', examples: ['Bad Request'] }),
     status: Type.Integer({ description: 'The HTTP status.', examples: [400] }),
     code: Type.String({
-      description: `What went wrong, for programs. Known values: ${Object.keys(PROBLEMS).join(', ')}.`,
+      description: `What went wrong, for programs. Known values: ${Object.keys(ERRORS).join(', ')}.`,
       examples: ['INVALID_REQUEST'],
     }),
     detail: Type.String({

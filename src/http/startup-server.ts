@@ -1,10 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import { KeywardError } from '../errors.ts';
 
 import type { App } from './app-type.ts';
 import { registerErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
-import { Problem } from './problem.ts';
 
 /** Answers while the service waits for its database: alive, not ready, and 503 for all else. */
 export async function startStartupServer(
@@ -22,7 +22,7 @@ export async function startStartupServer(
   registerErrorHandler(app);
   healthRoutes(app, { database: () => Promise.resolve('waiting') });
   app.all('/*', () => {
-    throw new Problem('UNAVAILABLE', 'Keyward is starting: it waits for its database.');
+    throw new KeywardError('UNAVAILABLE', 'Keyward is starting: it waits for its database.');
   });
   await app.listen({ host, port });
   return app;

@@ -3,8 +3,8 @@ import addFormats from 'ajv-formats';
 import type { FastifySchemaValidationError } from 'fastify';
 import type { TSchema } from 'typebox';
 import { isIpAddress, parseIpRange } from '../domain/ip.ts';
+import { type FieldError, KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
-import { type FieldError, Problem } from './problem.ts';
 
 const ERRORS_SHOWN = 20;
 
@@ -82,12 +82,12 @@ const PARTS: Record<string, string> = {
 export function validationProblem(
   errors: readonly FastifySchemaValidationError[],
   context: string | undefined,
-): Problem {
+): KeywardError {
   const part = PARTS[context ?? 'body'] ?? '';
   const fields = fieldErrors(errors, part);
   const first = fields[0];
   const detail = first ? `${first.pointer}: ${first.detail}` : undefined;
-  return new Problem('INVALID_REQUEST', detail, fields.slice(0, ERRORS_SHOWN));
+  return new KeywardError('INVALID_REQUEST', detail, fields.slice(0, ERRORS_SHOWN));
 }
 
 type Failure = FastifySchemaValidationError | ErrorObject;

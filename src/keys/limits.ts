@@ -3,7 +3,7 @@ import type { Transaction } from '../db/database.ts';
 import { keyConsumption } from '../db/schema.ts';
 import { type RateLimit, rateLimitStatus, SLICES, toRateLimits } from '../domain/limits.ts';
 import { lastRefill, nextRefill, type Refill } from '../domain/refill.ts';
-import { invalid, Problem } from '../http/problem.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import type { Credits } from './schemas/fields.ts';
 import type { ChangeCredits } from './schemas/requests.ts';
@@ -33,7 +33,7 @@ export function toLimitColumns(key: KeyRow | null, input: LimitInput): KeyChange
 function rateLimitColumns(limits: readonly RateLimit[]): KeyChanges {
   const names = limits.map(({ name }) => name);
   const twice = names.findIndex((name, index) => names.indexOf(name) !== index);
-  if (twice !== -1) throw invalid(`/body/rateLimits/${twice}/name`, 'is given twice');
+  if (twice !== -1) throw invalidField(`/body/rateLimits/${twice}/name`, 'is given twice');
   return {
     limitNames: names,
     limitUnits: limits.map(({ limit }) => limit),
@@ -45,12 +45,12 @@ function creditColumns(key: KeyRow | null, credits: Credits | null): KeyChanges 
   const none = { refillInterval: null, refillAmount: null, refillDay: null };
   if (credits === null) return { creditsLimited: false, ...none };
   if (credits.remaining === undefined && !key?.creditsLimited) {
-    throw invalid('/body/credits/remaining', 'is required: the credits are not limited yet');
+    throw invalidField('/body/credits/remaining', 'is required: the credits are not limited yet');
   }
   const { refill } = credits;
   if (!refill) return { creditsLimited: true, ...none };
   if (refill.interval === 'daily' && refill.dayOfMonth !== undefined) {
-    throw invalid('/body/credits/refill/dayOfMonth', 'goes with monthly refills alone');
+    throw invalidField('/body/credits/refill/dayOfMonth', 'goes with monthly refills alone');
   }
   return {
     creditsLimited: true,
@@ -91,14 +91,15 @@ export async function changeCredits(
   key: KeyRow,
   { operation, amount }: ChangeCredits,
 ): Promise<{ before: number; after: number }> {
-  if (!key.creditsLimited) throw new Problem('CREDITS_UNLIMITED');
+  if (!key.creditsLimited) throw new KeywardError('CREDITS_UNLIMITED');
   const row = await lockQuotaRow(tx, key.id);
   const now = Math.max(at.getTime(), row.lastMs);
   const before = balanceAt(key, row, now);
   const after = { add: before + amount, subtract: Math.max(0, before - amount), set: amount }[
     operation
   ];
-  if (!Number.isSafeInteger(after)) throw invalid('/body/amount', 'makes the balance too large');
+  if (!Number.isSafeInteger(after))
+    throw invalidField('/body/amount', 'makes the balance too large');
   await tx
     .update(keyConsumption)
     .set({ credits: after, refilledMs: refilledAt(key, row, now) })

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../domain/json.ts';
-import { invalid } from '../http/problem.ts';
+import { invalidField } from '../errors.ts';
 import { pointerStep } from '../http/validation.ts';
 
 const MAX_BYTES = 8192;
@@ -9,7 +9,7 @@ const MAX_DEPTH = 8;
 export function checkMetadata(metadata: JsonObject): void {
   checkValue(metadata, '/body/metadata', MAX_DEPTH);
   if (Buffer.byteLength(JSON.stringify(metadata)) > MAX_BYTES) {
-    throw invalid('/body/metadata', `must be at most ${MAX_BYTES} bytes as JSON`);
+    throw invalidField('/body/metadata', `must be at most ${MAX_BYTES} bytes as JSON`);
   }
 }
 
@@ -23,10 +23,10 @@ export function mergeMetadata(current: JsonObject, patch: JsonObject | null): Js
 function checkValue(value: Json, pointer: string, depthLeft: number): void {
   if (typeof value === 'string') checkText(value, pointer);
   if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw invalid(pointer, 'is a number beyond what JSON programs can hold');
+    throw invalidField(pointer, 'is a number beyond what JSON programs can hold');
   }
   if (value === null || typeof value !== 'object') return;
-  if (depthLeft === 0) throw invalid(pointer, `is nested more than ${MAX_DEPTH} levels deep`);
+  if (depthLeft === 0) throw invalidField(pointer, `is nested more than ${MAX_DEPTH} levels deep`);
   for (const [name, child] of Object.entries(value)) {
     checkText(name, pointer);
     checkValue(child, pointer + pointerStep(name), depthLeft - 1);
@@ -35,5 +35,5 @@ function checkValue(value: Json, pointer: string, depthLeft: number): void {
 
 function checkText(text: string, pointer: string): void {
   if (text.isWellFormed() && !text.includes('\0')) return;
-  throw invalid(pointer, 'must not contain NUL or unpaired surrogates');
+  throw invalidField(pointer, 'must not contain NUL or unpaired surrogates');
 }

@@ -1,7 +1,7 @@
+import type { CallContext } from '../call-context.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
-import type { CallContext } from '../http/authentication.ts';
+import { invalidField } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
-import { invalid } from '../http/problem.ts';
 import { toLimitColumns } from './limits.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
 import { checkLifetime, checkScopes, type WorkspacePolicies } from './policies.ts';
@@ -43,5 +43,5 @@ export function newKeyRow(
 function prefixOf({ prefix }: { prefix?: string }, policies: WorkspacePolicies): string {
   const wished = prefix ?? policies.defaultPrefix;
   if (wished !== MANAGEMENT_PREFIX) return wished;
-  throw invalid('/body/prefix', `${MANAGEMENT_PREFIX} is the prefix of management keys`);
+  throw invalidField('/body/prefix', `${MANAGEMENT_PREFIX} is the prefix of management keys`);
 }

@@ -3,8 +3,8 @@ import { distance } from 'fastest-levenshtein';
 import type { Orm, Transaction } from '../db/database.ts';
 import { keys, workspaces } from '../db/schema.ts';
 import { covers } from '../domain/scopes.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import type { Lifetime } from '../http/lifetime.ts';
-import { invalid, Problem } from '../http/problem.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 
 /** What a workspace asks of its keys, checked where they are made or changed. */
@@ -15,7 +15,7 @@ export async function policiesOf(db: Orm | Transaction, id: string): Promise<Wor
     .select()
     .from(workspaces)
     .where(and(eq(workspaces.id, id), isNull(workspaces.deletedAt)));
-  if (!found) throw new Problem('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+  if (!found) throw new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
   return found;
 }
 
@@ -31,13 +31,13 @@ export async function lockWorkspace(tx: Transaction, id: string): Promise<Worksp
     .from(workspaces)
     .where(and(eq(workspaces.id, id), isNull(workspaces.deletedAt)))
     .for(maxActiveKeys === null ? 'key share' : 'update');
-  if (!held) throw new Problem('NOT_FOUND');
+  if (!held) throw new KeywardError('NOT_FOUND');
   return held;
 }
 
 /** The plan gate: new key strings are made only where the workspace has API access. */
 export function requireApiAccess({ apiAccess }: WorkspacePolicies): void {
-  if (!apiAccess) throw new Problem('UPGRADE_REQUIRED');
+  if (!apiAccess) throw new KeywardError('UPGRADE_REQUIRED');
 }
 
 /**
@@ -58,7 +58,7 @@ export async function enforceKeyQuota(
     .for('update');
   const limit = (await policiesOf(tx, id)).maxActiveKeys;
   if (limit !== null && (await activeKeys(tx, id, at)) + wanted > limit) {
-    throw new Problem('KEY_LIMIT_REACHED', `The workspace may have ${limit} active keys.`);
+    throw new KeywardError('KEY_LIMIT_REACHED', `The workspace may have ${limit} active keys.`);
   }
 }
 
@@ -66,11 +66,11 @@ export function checkLifetime(policies: WorkspacePolicies, wished: Lifetime, at:
   const { requireExpiry, maxLifetimeSeconds } = policies;
   if (wished.expiresAt === null) {
     if (!requireExpiry && maxLifetimeSeconds === null) return;
-    throw invalid('/body/expiresAt', 'is required: keys of this workspace must expire');
+    throw invalidField('/body/expiresAt', 'is required: keys of this workspace must expire');
   }
   const lifetimeMs = wished.expiresAt.getTime() - at.getTime();
   if (maxLifetimeSeconds !== null && lifetimeMs > maxLifetimeSeconds * 1000) {
-    throw invalid('/body/expiresAt', `must be at most ${maxLifetimeSeconds} seconds from now`);
+    throw invalidField('/body/expiresAt', `must be at most ${maxLifetimeSeconds} seconds from now`);
   }
 }
 
@@ -82,7 +82,7 @@ export function checkScopes({ availableScopes }: WorkspacePolicies, scopes: read
     if (known.some((one) => one === scope || covers(scope, one) || covers(one, scope))) return;
     const nearest = nearestTo(scope, known);
     const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
-    throw invalid(`/body/scopes/${index}`, `is not a scope of this workspace${hint}`);
+    throw invalidField(`/body/scopes/${index}`, `is not a scope of this workspace${hint}`);
   });
 }
 
@@ -93,7 +93,7 @@ export function checkMutability({ immutableKeys }: WorkspacePolicies, patch: obj
   const fixed = Object.keys(patch).find((field) => !ALWAYS_MUTABLE.has(field));
   if (fixed === undefined) return;
   const detail = 'cannot change: keys of this workspace are immutable; create a new key instead';
-  throw new Problem('KEY_IMMUTABLE', detail, [{ pointer: `/body/${fixed}`, detail }]);
+  throw new KeywardError('KEY_IMMUTABLE', detail, [{ pointer: `/body/${fixed}`, detail }]);
 }
 
 async function activeKeys(tx: Transaction, workspaceId: string, at: Date): Promise<number> {

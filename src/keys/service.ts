@@ -1,11 +1,11 @@
+import { authorizedWorkspaceId, type CallContext, requireMatch } from '../call-context.ts';
 import type { SecretIssuer } from '../credentials/issuer.ts';
 import { endGrace, rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
-import { authorizedWorkspaceId, type CallContext, requireMatch } from '../http/authentication.ts';
+import { KeywardError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
 import { lifetime } from '../http/lifetime.ts';
-import { Problem } from '../http/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
@@ -94,7 +94,7 @@ export class KeyService {
 
   async get(call: CallContext, { id, workspaceId }: KeyName): Promise<Versioned<Key>> {
     const found = await findKey(this.#deps.orm, authorizedWorkspaceId(call, workspaceId), id);
-    if (!found) throw new Problem('NOT_FOUND');
+    if (!found) throw new KeywardError('NOT_FOUND');
     return this.#present(found);
   }
 
@@ -116,7 +116,7 @@ export class KeyService {
 
   patch(call: CallContext, name: KeyName, patch: PatchKey): Promise<Versioned<Key>> {
     return this.#change(call, name, async (change, key) => {
-      if (key.revokedAt) throw new Problem('KEY_REVOKED');
+      if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
       const policies = await policiesOf(change.tx, key.workspaceId);
       checkMutability(policies, patch);
       checkScopes(policies, patch.scopes ?? []);
@@ -140,7 +140,7 @@ export class KeyService {
   /** In force everywhere once answered: the change of the key lifts remembered denials. */
   credits(call: CallContext, name: KeyName, input: ChangeCredits): Promise<Versioned<Key>> {
     return this.#change(call, name, async (change, key) => {
-      if (key.revokedAt) throw new Problem('KEY_REVOKED');
+      if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
       const { before, after } = await changeCredits(change, key, input);
       const balances = { before: { credits: before }, after: { credits: after } };
       change.audit({ ...keyTarget(key, 'credits_changed'), ...balances });
@@ -178,8 +178,8 @@ export class KeyService {
     return this.#deps.changes.run(call, async (change) => {
       const key = await lock(change, call, name);
       const { tx, at } = change;
-      if (key.revokedAt) throw new Problem('KEY_REVOKED');
-      if (isExpired(key, at)) throw new Problem('KEY_EXPIRED');
+      if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
+      if (isExpired(key, at)) throw new KeywardError('KEY_EXPIRED');
       requireApiAccess(await policiesOf(tx, key.workspaceId));
       await rotateSecret(tx, { keyId: key.id, workspaceId: key.workspaceId }, issued, wish, at);
       const rotated = await updateKey(tx, key.id, { updatedAt: at });
@@ -207,7 +207,7 @@ export class KeyService {
   async explain(call: CallContext, name: KeyName, question: ExplainKey): Promise<Explanation> {
     const { orm, clock } = this.#deps;
     const found = await findKey(orm, authorizedWorkspaceId(call, name.workspaceId), name.id);
-    if (!found) throw new Problem('NOT_FOUND');
+    if (!found) throw new KeywardError('NOT_FOUND');
     const policies = await policiesOf(orm, found.key.workspaceId);
     return explainKey(found, policies, question, clock.now());
   }
@@ -244,7 +244,7 @@ export class KeyService {
 
 async function lock(change: WriteContext, call: CallContext, { id, workspaceId }: KeyName) {
   const key = await lockKey(change.tx, authorizedWorkspaceId(call, workspaceId), id);
-  if (!key) throw new Problem('NOT_FOUND');
+  if (!key) throw new KeywardError('NOT_FOUND');
   requireMatch(call, etagOf(key));
   return key;
 }

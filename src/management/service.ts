@@ -1,3 +1,4 @@
+import { type CallContext, requireMatch, workspaceScope } from '../call-context.ts';
 import type { SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
@@ -5,10 +6,9 @@ import type { Orm } from '../db/database.ts';
 import { type Caller, DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import type { Json } from '../domain/json.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
-import { type CallContext, requireMatch, workspaceScope } from '../http/authentication.ts';
+import { KeywardError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
 import { lifetime } from '../http/lifetime.ts';
-import { Problem } from '../http/problem.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import type {
@@ -70,7 +70,7 @@ export class ManagementService {
 
   async get(call: CallContext, id: string): Promise<ManagementAnswer<ManagementKey>> {
     const found = await findManagementKey(this.#deps.orm, id, call.caller.workspaceId);
-    if (!found) throw new Problem('NOT_FOUND');
+    if (!found) throw new KeywardError('NOT_FOUND');
     return this.#present(found);
   }
 
@@ -100,8 +100,8 @@ export class ManagementService {
     return this.#deps.changes.run(call, async (change) => {
       const row = await lock(change, call, id);
       requireAll(call.caller, row.permissions);
-      if (row.revokedAt) throw new Problem('KEY_REVOKED');
-      if (row.expiresAt && row.expiresAt <= change.at) throw new Problem('KEY_EXPIRED');
+      if (row.revokedAt) throw new KeywardError('KEY_REVOKED');
+      if (row.expiresAt && row.expiresAt <= change.at) throw new KeywardError('KEY_EXPIRED');
       const owner = { keyId: id, workspaceId: row.workspaceId };
       await rotateSecret(change.tx, owner, issued, wish, change.at);
       await updateManagementKey(change.tx, id, { updatedAt: change.at });
@@ -161,7 +161,7 @@ export class ManagementService {
 /** The workspace of a new key: a bound caller makes keys of its own workspace alone. */
 function bindingOf(caller: Caller, wanted: string | null | undefined): string | null {
   if (wanted === undefined) return caller.workspaceId;
-  if (wanted === null && caller.workspaceId !== null) throw new Problem('NOT_FOUND');
+  if (wanted === null && caller.workspaceId !== null) throw new KeywardError('NOT_FOUND');
   return wanted === null ? null : workspaceScope(caller, wanted);
 }
 
@@ -169,17 +169,17 @@ function requireAll({ permissions }: Caller, wanted: readonly string[]): void {
   const held: ReadonlySet<string> = permissions;
   const missing = wanted.filter((permission) => !held.has(permission));
   if (missing.length === 0) return;
-  throw new Problem('FORBIDDEN', `Nobody grants more than they hold: ${missing.join(', ')}.`);
+  throw new KeywardError('FORBIDDEN', `Nobody grants more than they hold: ${missing.join(', ')}.`);
 }
 
 async function requireWorkspace({ tx }: WriteContext, id: string | null): Promise<void> {
   if (id === null || (await lockWorkspaceShared(tx, id))) return;
-  throw new Problem('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+  throw new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
 async function lock(change: WriteContext, call: CallContext, id: string): Promise<ManagementRow> {
   const row = await lockManagementKey(change.tx, id, call.caller.workspaceId);
-  if (!row) throw new Problem('NOT_FOUND');
+  if (!row) throw new KeywardError('NOT_FOUND');
   requireMatch(call, etagOf(row));
   return row;
 }

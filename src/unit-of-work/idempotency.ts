@@ -1,8 +1,27 @@
 import { and, eq, lt, sql } from 'drizzle-orm';
+import type { Idempotency } from '../call-context.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { idempotencyKeys } from '../db/schema.ts';
-import type { Idempotency } from '../http/authentication.ts';
-import { Problem, ReplayedAnswer } from '../http/problem.ts';
+import type { Json } from '../domain/json.ts';
+import { KeywardError } from '../errors.ts';
+
+/** The answer of a call that is kept for its repetitions; a key string is null in it. */
+export interface StoredAnswer {
+  status: number;
+  etag: string | null;
+  body: Json;
+}
+
+/** Ends a repeated call (`Idempotency-Key`): the stored answer is sent instead of acting again. */
+export class ReplayedAnswer extends Error {
+  override name = 'ReplayedAnswer';
+  readonly answer: StoredAnswer;
+
+  constructor(answer: StoredAnswer) {
+    super('replayed');
+    this.answer = answer;
+  }
+}
 
 /** What a use case answers: stored with the change, so that a repetition can be answered. */
 export interface WriteResult {
@@ -22,7 +41,7 @@ export async function claimIdempotencyKey(
   const { rows } = await tx.execute<{ mine: boolean }>(
     sql`select pg_try_advisory_xact_lock(${lock}) as mine`,
   );
-  if (!rows[0]?.mine) throw new Problem('IDEMPOTENCY_IN_FLIGHT');
+  if (!rows[0]?.mine) throw new KeywardError('IDEMPOTENCY_IN_FLIGHT');
   await replayEarlier(tx, callerId, idempotency);
 }
 
@@ -37,7 +56,7 @@ export async function replayEarlier(
     .from(idempotencyKeys)
     .where(and(eq(idempotencyKeys.callerId, callerId), eq(idempotencyKeys.key, key)));
   if (!earlier) return;
-  if (earlier.fingerprint !== fingerprint) throw new Problem('IDEMPOTENCY_MISMATCH');
+  if (earlier.fingerprint !== fingerprint) throw new KeywardError('IDEMPOTENCY_MISMATCH');
   throw new ReplayedAnswer(earlier.answer);
 }
 

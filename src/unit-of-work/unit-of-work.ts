@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { type AuditEntry, type AuditOrigin, appendAudit } from '../audit/chain.ts';
+import type { Idempotency } from '../call-context.ts';
 import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { isRetryable } from '../db/errors.ts';
 import type { Caller } from '../domain/caller.ts';
-import type { Idempotency } from '../http/authentication.ts';
 import type { Clock } from '../lib/clock.ts';
 import {
   claimIdempotencyKey,

@@ -1,6 +1,6 @@
+import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
-import { authorizedWorkspaceId, type CallContext } from '../http/authentication.ts';
-import { invalid, Problem } from '../http/problem.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { KeyUsage, UsageQuery } from './schemas.ts';
 import { keyExists, readUsage, type UsageBucket } from './store.ts';
@@ -25,7 +25,7 @@ export class UsageService {
   async ofKey(call: CallContext, id: string, query: UsageQuery): Promise<KeyUsage> {
     const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
     const range = rangeOf(query, this.#clock.now());
-    if (!(await keyExists(this.#orm, workspaceId, id))) throw new Problem('NOT_FOUND');
+    if (!(await keyExists(this.#orm, workspaceId, id))) throw new KeywardError('NOT_FOUND');
     return summarise(await readUsage(this.#orm, id, range), range);
   }
 }
@@ -41,11 +41,14 @@ function rangeOf({ from, to, granularity }: UsageQuery, now: number): Range {
   const end = Math.ceil((to === undefined ? now : Date.parse(to)) / width) * width;
   const wished = from === undefined ? end - DEFAULT_DAYS * DAY_MS : Date.parse(from);
   const start = Math.floor(wished / width) * width;
-  if (end > LAST_END) throw invalid('/query/to', 'must not be later than 9999-12-31');
-  if (start >= end) throw invalid('/query/from', 'must be earlier than `to`');
+  if (end > LAST_END) throw invalidField('/query/to', 'must not be later than 9999-12-31');
+  if (start >= end) throw invalidField('/query/from', 'must be earlier than `to`');
   if (end - start > LONGEST_DAYS[granularity] * DAY_MS) {
     const longest = LONGEST_DAYS[granularity];
-    throw invalid('/query/from', `must be at most ${longest} days before \`to\` by ${granularity}`);
+    throw invalidField(
+      '/query/from',
+      `must be at most ${longest} days before \`to\` by ${granularity}`,
+    );
   }
   return { from: new Date(start), to: new Date(end), granularity };
 }

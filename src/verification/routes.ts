@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
+import { type Authenticate, requirePermission, workspaceScope } from '../call-context.ts';
 import type { Caller } from '../domain/caller.ts';
+import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
-import type { Authenticate } from '../http/authentication.ts';
-import { requirePermission, workspaceScope } from '../http/authentication.ts';
 import { toProblem } from '../http/error-handler.ts';
-import { Problem } from '../http/problem.ts';
+import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
 import { undecidedJson, verificationJson } from './answer.ts';
 import { VerifyAnswer, VerifyAnswers, VerifyBatch, VerifyRequest } from './schemas.ts';
@@ -93,7 +93,7 @@ function eachOnItsOwn(
   request: FastifyRequest,
 ): string[] {
   const failures = results.filter((result) => result.status === 'rejected');
-  const fatal = failures.find(({ reason }) => toProblem(reason, request).status !== 503);
+  const fatal = failures.find(({ reason }) => statusOf(toProblem(reason, request)) !== 503);
   if (fatal) throw fatal.reason;
   if (failures[0] && failures.length === results.length) throw failures[0].reason;
   if (failures[0]) {
@@ -119,5 +119,5 @@ async function scopeOf(
 function refuseScheme(key: string, pointer: string): void {
   if (!SCHEME.test(key)) return;
   const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
-  throw new Problem('KEY_WITH_SCHEME', detail, [{ pointer, detail }]);
+  throw new KeywardError('KEY_WITH_SCHEME', detail, [{ pointer, detail }]);
 }

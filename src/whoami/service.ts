@@ -1,3 +1,4 @@
+import type { Authenticate } from '../call-context.ts';
 import {
   type Credential,
   isInactive,
@@ -8,8 +9,8 @@ import type { SecretVerifier } from '../credentials/secret-verifier.ts';
 import type { Actor } from '../domain/caller.ts';
 import { decide } from '../domain/decide.ts';
 import { parseKey, startOf } from '../domain/key-string.ts';
-import type { Authenticate } from '../http/authentication.ts';
-import { bearerOf, Problem } from '../http/problem.ts';
+import { KeywardError } from '../errors.ts';
+import { bearerToken } from '../http/bearer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
@@ -44,7 +45,7 @@ export class WhoamiService {
   /** What is behind the presented string, or the same 401 whatever is wrong with it. */
   async identify(authorization: string | undefined): Promise<PresentedCredential> {
     const { finder, prover, clock } = this.#deps;
-    const presented = bearerOf(authorization);
+    const presented = bearerToken(authorization);
     if (presented === null) throw unauthenticated();
     const digest = prover.digestOf(presented);
     const state = await finder.find(presented, digest);
@@ -67,7 +68,10 @@ export class WhoamiService {
   async revokeOwnKey({ authorization, requestId, ip }: PresentedKeyCall): Promise<void> {
     const held = await this.identify(authorization);
     if (held === 'root') {
-      throw new Problem('FORBIDDEN', 'The root key cannot be given up; unset KEYWARD_ROOT_KEY.');
+      throw new KeywardError(
+        'FORBIDDEN',
+        'The root key cannot be given up; unset KEYWARD_ROOT_KEY.',
+      );
     }
     const { kind, keyId } = held.state;
     const type = kind === 'key' ? 'key' : 'management_key';
@@ -81,12 +85,14 @@ export class WhoamiService {
   }
 }
 
-function unauthenticated(): Problem {
-  return new Problem('UNAUTHENTICATED', 'Send a valid key: `Authorization: Bearer <key>`.');
+function unauthenticated(): KeywardError {
+  return new KeywardError('UNAUTHENTICATED', 'Send a valid key: `Authorization: Bearer <key>`.');
 }
 
 function refuse(error: unknown): never {
-  throw error instanceof Problem && error.code === 'UNAUTHENTICATED' ? unauthenticated() : error;
+  throw error instanceof KeywardError && error.code === 'UNAUTHENTICATED'
+    ? unauthenticated()
+    : error;
 }
 
 /** Valid by itself: wherever it is used from, and whatever for. */

@@ -1,9 +1,9 @@
+import { authorizedWorkspaceId, type CallContext, requireMatch } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
-import { authorizedWorkspaceId, type CallContext, requireMatch } from '../http/authentication.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
-import { invalid, Problem } from '../http/problem.ts';
 import { differs, pickChanged } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import type { ListWorkspaces, Workspace, WorkspaceInput, WorkspacePage } from './schemas.ts';
@@ -51,7 +51,7 @@ export class WorkspaceService {
 
   async get(call: CallContext, id: string): Promise<WorkspaceAnswer> {
     const row = await findWorkspace(this.#orm, authorizedId(call, id));
-    if (!row) throw new Problem('NOT_FOUND');
+    if (!row) throw new KeywardError('NOT_FOUND');
     return answer(row);
   }
 
@@ -84,7 +84,7 @@ export class WorkspaceService {
         requireMatch(call, etagOf(current));
         return answer(await updateIfChanged(change, 'updated', current, fields));
       }
-      if (call.ifMatch !== null) throw new Problem('PRECONDITION_FAILED');
+      if (call.ifMatch !== null) throw new KeywardError('PRECONDITION_FAILED');
       const again = { ...row, status: 'active' as const, deletedAt: null };
       return created(change, await updateWorkspace(tx, id, again));
     });
@@ -110,7 +110,7 @@ export class WorkspaceService {
 
   /** Offboarding: its keys and management keys end at once; usage and audit entries stay. */
   async delete(call: CallContext, id: string): Promise<void> {
-    if (id === DEFAULT_WORKSPACE) throw new Problem('DEFAULT_WORKSPACE');
+    if (id === DEFAULT_WORKSPACE) throw new KeywardError('DEFAULT_WORKSPACE');
     await this.#change(call, id, async (change, row) => {
       const keysEnded = await endKeys(change.tx, id, call.actor, change.at);
       const deleted = await updateWorkspace(change.tx, id, { deletedAt: change.at });
@@ -126,7 +126,7 @@ export class WorkspaceService {
   ): Promise<WorkspaceAnswer> {
     return this.#changes.run(call, async (change) => {
       const row = await lockWorkspace(change.tx, authorizedId(call, id));
-      if (!row || row.deletedAt) throw new Problem('NOT_FOUND');
+      if (!row || row.deletedAt) throw new KeywardError('NOT_FOUND');
       requireMatch(call, etagOf(row));
       return answer(await work(change, row));
     });
@@ -168,7 +168,10 @@ function audit(
 
 function refuseReservedPrefix({ defaultPrefix }: WorkspaceInput): void {
   if (defaultPrefix !== MANAGEMENT_PREFIX) return;
-  throw invalid('/body/defaultPrefix', `${MANAGEMENT_PREFIX} is the prefix of management keys`);
+  throw invalidField(
+    '/body/defaultPrefix',
+    `${MANAGEMENT_PREFIX} is the prefix of management keys`,
+  );
 }
 
 function answer(row: WorkspaceRow): WorkspaceAnswer {

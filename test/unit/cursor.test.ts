@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { KeywardError } from '../../src/errors.ts';
 import { decodeCursor, encodeCursor } from '../../src/http/cursor.ts';
-import { Problem } from '../../src/http/problem.ts';
 
 const position = fc.record({
   value: fc.option(fc.string({ unit: 'grapheme' })),
@@ -20,7 +20,7 @@ function refusal(cursor: string, list = 'keys'): unknown {
 
 function expectRefused(cursor: string, list?: string): void {
   const error = refusal(cursor, list);
-  expect(error).toBeInstanceOf(Problem);
+  expect(error).toBeInstanceOf(KeywardError);
   expect(error).toMatchObject({
     code: 'INVALID_CURSOR',
     status: 400,

@@ -1,5 +1,5 @@
-import { authorizedWorkspaceId, type CallContext } from '../../http/authentication.ts';
-import { invalid, Problem } from '../../http/problem.ts';
+import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
+import { invalidField, KeywardError } from '../../errors.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { keyDifference } from '../presenter.ts';
 import { keyTarget, revocation } from '../service.ts';
@@ -18,7 +18,7 @@ export async function bulkRevoke(
   const filter = filterOf(input);
   const { body } = await changes.run(call, async (change) => {
     const matched = await lockKeys(change.tx, workspaceId, filter, MOST_KEYS + 1);
-    if (matched.length > MOST_KEYS) throw new Problem('TOO_MANY_KEYS');
+    if (matched.length > MOST_KEYS) throw new KeywardError('TOO_MANY_KEYS');
     const open = matched.filter((key) => !key.revokedAt);
     if (input.dryRun !== true) {
       const why = { revokeReason: input.reason ?? null, revokeNote: input.note ?? null };
@@ -37,7 +37,7 @@ export async function bulkRevoke(
 function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: string } {
   if (ids !== undefined && ownerId === undefined) return { ids };
   if (ids === undefined && ownerId !== undefined) return { ownerId };
-  throw invalid('/body', 'give either `ids` or `ownerId`');
+  throw invalidField('/body', 'give either `ids` or `ownerId`');
 }
 
 function report(input: BulkRevoke, matched: KeyRow[], open: KeyRow[]): BulkRevocation {

@@ -1,5 +1,5 @@
 import { containsKey } from '../../domain/key-string.ts';
-import type { FieldError } from '../../http/problem.ts';
+import type { FieldError } from '../../errors.ts';
 import { validatorOf } from '../../http/validation.ts';
 import type { FileRecord } from './records.ts';
 import type { RefusedLine } from './report.ts';

@@ -1,4 +1,4 @@
-import type { FieldError } from '../../http/problem.ts';
+import type { FieldError } from '../../errors.ts';
 import { UsageError } from '../../lib/command-line.ts';
 
 /** How the cells of a CSV file become the fields of a key. */

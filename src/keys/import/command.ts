@@ -4,13 +4,14 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Value } from 'typebox/value';
 import { type AuditOrigin, requireKeyedAsBefore } from '../../audit/chain.ts';
+import type { CallContext } from '../../call-context.ts';
 import type { Pepper } from '../../credentials/pepper.ts';
 import type { Orm } from '../../db/database.ts';
 import { readInstallation } from '../../db/installation.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER } from '../../domain/caller.ts';
-import type { CallContext } from '../../http/authentication.ts';
-import { Problem, ReplayedAnswer } from '../../http/problem.ts';
+import { KeywardError } from '../../errors.ts';
 import { parseOptions, UsageError } from '../../lib/command-line.ts';
+import { ReplayedAnswer } from '../../unit-of-work/idempotency.ts';
 import { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { type Chunk, chunksOf, itemChecker } from './chunks.ts';
 import { Progress } from './progress.ts';
@@ -155,5 +156,5 @@ async function send(
 
 /** The database has not noticed yet that the run before is gone. */
 function isInFlight(error: unknown): boolean {
-  return error instanceof Problem && error.code === 'IDEMPOTENCY_IN_FLIGHT';
+  return error instanceof KeywardError && error.code === 'IDEMPOTENCY_IN_FLIGHT';
 }

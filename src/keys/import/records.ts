@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { CsvError, parse } from 'csv-parse';
-import type { FieldError } from '../../http/problem.ts';
+import type { FieldError } from '../../errors.ts';
 import { UsageError } from '../../lib/command-line.ts';
 import { textLines } from '../../lib/text-lines.ts';
 import { itemOfCells, readHeader } from './columns.ts';

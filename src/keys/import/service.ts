@@ -1,9 +1,9 @@
 import { inArray } from 'drizzle-orm';
+import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
 import { importedAlgorithms, keys, secrets } from '../../db/schema.ts';
 import { refOfDigest } from '../../domain/imported-key.ts';
 import { newId } from '../../domain/key-string.ts';
-import { authorizedWorkspaceId, type CallContext } from '../../http/authentication.ts';
-import { type FieldError, Problem } from '../../http/problem.ts';
+import { type FieldError, KeywardError } from '../../errors.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { ensureQuotaRow } from '../limits.ts';
 import { newKeyRow } from '../new-key.ts';
@@ -58,15 +58,15 @@ function sort(
   const refused: ImportResult[] = [];
   items.forEach((item, index) => {
     const ref = refOfDigest(item.hash.algorithm, item.hash.value);
-    if (ref === null) refused.push(invalid(index, [WRONG_DIGEST]));
+    if (ref === null) refused.push(invalidField(index, [WRONG_DIGEST]));
     else if (seen.has(ref)) refused.push(duplicate(index));
     else {
       try {
         candidates.push({ index, ref, item, row: newKeyRow(call, item, policies, at) });
         seen.add(ref);
       } catch (error) {
-        if (!(error instanceof Problem)) throw error;
-        refused.push(invalid(index, error.errors));
+        if (!(error instanceof KeywardError)) throw error;
+        refused.push(invalidField(index, error.errors));
       }
     }
   });
@@ -159,7 +159,7 @@ function duplicate(index: number): ImportResult {
   return { index, status: 'duplicate', keyId: null, errors: [] };
 }
 
-function invalid(index: number, errors: readonly FieldError[]): ImportResult {
+function invalidField(index: number, errors: readonly FieldError[]): ImportResult {
   const own = errors.map(({ pointer, detail }) => ({
     pointer: pointer.replace(/^\/body/, ''),
     detail,

@@ -3,8 +3,8 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../../db/database.ts';
 import { sqlState } from '../../db/errors.ts';
 import { keys } from '../../db/schema.ts';
+import { KeywardError } from '../../errors.ts';
 import type { CursorPosition } from '../../http/cursor.ts';
-import { Problem } from '../../http/problem.ts';
 import { inWorkspace, type KeyRecord, selectKeys, withSecrets } from '../store.ts';
 import { conditions, EXPIRY } from './filters.ts';
 import type { ListKeys } from './schemas.ts';
@@ -52,7 +52,7 @@ export async function listKeys(
     return pageOfKeys(tx, workspaceId, query, wish).then((found) => found, nullWhereCancelled);
   });
   // Thrown out here: a connection whose transaction fails like this would be taken for lost.
-  if (rows === null) throw new Problem('QUERY_TOO_BROAD');
+  if (rows === null) throw new KeywardError('QUERY_TOO_BROAD');
   const records = await withSecrets(orm, rows);
   return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
 }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { AccessRequest } from '../../domain/decide.ts';
 import { isIpAddress } from '../../domain/ip.ts';
 import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../../domain/scopes.ts';
-import { invalid, Problem } from '../../http/problem.ts';
+import { invalidField, KeywardError } from '../../errors.ts';
 
 /**
  * What a gateway asks about a key. A client's query and headers often come along with the
@@ -53,7 +53,7 @@ const USUAL_COST = 1;
 /** The gateway's own credential, such as `Bearer kw_…; from=query`. */
 export function parseGatewayCredential({ headers }: FastifyRequest): GatewayCredential {
   const match = CREDENTIAL.exec(String(headers['x-keyward-authorization'] ?? ''));
-  if (!match?.[1]) throw new Problem('GATEWAY_UNAUTHENTICATED');
+  if (!match?.[1]) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
   const from = match[2]?.toLowerCase();
   return { authorization: match[1], from: from === 'query' || from === 'headers' ? from : null };
 }
@@ -108,7 +108,7 @@ function singleValue<T>(
   const [first, ...others] = said;
   if (!first) return undefined;
   const other = others.find(({ value }) => value !== first.value);
-  if (other) throw invalid(other.pointer, 'is said twice, with different values');
+  if (other) throw invalidField(other.pointer, 'is said twice, with different values');
   return read(first);
 }
 
@@ -117,28 +117,28 @@ function parseScopes({ value, pointer }: ParameterValue): string[] {
   const scopes = value.split(/[\s,]+/).filter((scope) => scope !== '');
   const fit = scopes.every((scope) => SCOPE.test(scope) && scope.length <= SCOPE_MAX_LENGTH);
   if (fit && scopes.length > 0 && scopes.length <= MAX_SCOPES) return scopes;
-  throw invalid(pointer, `must be 1 to ${MAX_SCOPES} scopes, separated by commas or spaces`);
+  throw invalidField(pointer, `must be 1 to ${MAX_SCOPES} scopes, separated by commas or spaces`);
 }
 
 function parseResource({ value, pointer }: ParameterValue): string {
   if (value.trim() !== '' && value.length <= MAX_RESOURCE_LENGTH) return value;
-  throw invalid(pointer, `must be a text of 1 to ${MAX_RESOURCE_LENGTH} characters`);
+  throw invalidField(pointer, `must be a text of 1 to ${MAX_RESOURCE_LENGTH} characters`);
 }
 
 function parseIp({ value, pointer }: ParameterValue): string {
   if (isIpAddress(value)) return value;
-  throw invalid(pointer, 'must be an IPv4 or IPv6 address such as 203.0.113.7 or 2001:db8::1');
+  throw invalidField(pointer, 'must be an IPv4 or IPv6 address such as 203.0.113.7 or 2001:db8::1');
 }
 
 function parseWorkspaceId({ value, pointer }: ParameterValue): string {
   if (WORKSPACE_ID.test(value)) return value;
-  throw invalid(pointer, 'must be the identifier of a workspace');
+  throw invalidField(pointer, 'must be the identifier of a workspace');
 }
 
 function parseCost({ value, pointer }: ParameterValue): number {
   const cost = /^\d{1,7}$/.test(value) ? Number(value) : Number.NaN;
   if (cost <= MAX_COST) return cost;
-  throw invalid(pointer, `must be a whole number from 0 to ${MAX_COST}`);
+  throw invalidField(pointer, `must be a whole number from 0 to ${MAX_COST}`);
 }
 
 /** Where nobody vouches for it, the highest that anyone says, and never less than the usual 1. */

@@ -1,9 +1,11 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { type Authenticate, requirePermission, workspaceScope } from '../../call-context.ts';
+import { KeywardError } from '../../errors.ts';
 import type { App } from '../../http/app-type.ts';
-import { type Authenticate, requirePermission, workspaceScope } from '../../http/authentication.ts';
+import { bearerToken } from '../../http/bearer.ts';
 import { toProblem } from '../../http/error-handler.ts';
-import { bearerOf, Problem } from '../../http/problem.ts';
+import { statusOf } from '../../http/problem.ts';
 import type { Verifier } from '../verifier.ts';
 import { sendVerification } from './answers.ts';
 import {
@@ -54,21 +56,21 @@ async function authorize(
 ): Promise<FastifyReply> {
   const { authorization, from } = parseGatewayCredential(request);
   const asked = attempt(() => parseParameters(request, from));
-  const wanted = asked instanceof Problem ? undefined : asked.workspaceId;
+  const wanted = asked instanceof KeywardError ? undefined : asked.workspaceId;
   const workspace = workspaceOfGateway(authenticate, authorization, wanted);
   const key = presentedKey(request, keyHeader);
   // Outsiders learn nothing of what this call takes: the gateway comes before what it says.
-  if (asked instanceof Problem || key === null) await workspace;
-  if (asked instanceof Problem) throw asked;
+  if (asked instanceof KeywardError || key === null) await workspace;
+  if (asked instanceof KeywardError) throw asked;
   const verdict = key === null ? null : await verifier.verify({ key, ...asked }, workspace);
   return sendVerification(request, reply, verdict, { forNginx: isForNginx(request), now: now() });
 }
 
-function attempt(read: () => Parameters): Parameters | Problem {
+function attempt(read: () => Parameters): Parameters | KeywardError {
   try {
     return read();
   } catch (error) {
-    if (error instanceof Problem) return error;
+    if (error instanceof KeywardError) return error;
     throw error;
   }
 }
@@ -86,21 +88,21 @@ async function workspaceOfGateway(
 
 /** Told apart from a client's own 401, so that operators see whose credential is wrong. */
 function refuseGateway(error: unknown): never {
-  const isRefused = error instanceof Problem && error.code === 'UNAUTHENTICATED';
-  throw isRefused ? new Problem('GATEWAY_UNAUTHENTICATED') : error;
+  const isRefused = error instanceof KeywardError && error.code === 'UNAUTHENTICATED';
+  throw isRefused ? new KeywardError('GATEWAY_UNAUTHENTICATED') : error;
 }
 
 /** The most specific place first: `Authorization` may hold something else beside a key. */
 function presentedKey({ headers }: FastifyRequest, keyHeader: string | undefined): string | null {
   const own = keyHeader === undefined ? undefined : headers[keyHeader];
   const key = own || headers['x-api-key'];
-  return typeof key === 'string' && key !== '' ? key : bearerOf(headers.authorization);
+  return typeof key === 'string' && key !== '' ? key : bearerToken(headers.authorization);
 }
 
 /** What is no verdict carries its code in a header too, then takes the way of every error. */
 function nameProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): never {
-  const { code, status } = toProblem(error, request);
-  reply.headers({ 'x-keyward-code': code, 'x-keyward-status': status });
+  const problem = toProblem(error, request);
+  reply.headers({ 'x-keyward-code': problem.code, 'x-keyward-status': statusOf(problem) });
   throw error;
 }
 
