@@ -4,20 +4,63 @@ import { describe, expect, it } from 'vitest';
 
 const SRC = join(import.meta.dirname, '../../src');
 
-/** What each folder of the kernel may import besides itself. Everything else is a feature. */
-const KERNEL: Record<string, string[]> = {
+/** What each part of src may import besides itself: the arrows of the architecture. */
+const ARROWS: Record<string, readonly string[]> = {
   domain: [],
   lib: [],
-  db: ['domain', 'lib'],
-  secrets: ['domain', 'lib', 'db', 'http'],
-  changes: ['domain', 'lib', 'db', 'secrets', 'http'],
-  http: ['domain', 'lib', 'db'],
+  'errors.ts': [],
+  'call-context.ts': ['domain', 'errors.ts'],
+  'embedded-postgres': ['lib'],
+  db: ['config.ts', 'domain', 'lib', 'embedded-postgres'],
+  freshness: ['db', 'lib'],
+  credentials: ['errors.ts', 'domain', 'lib', 'db', 'freshness'],
+  http: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db'],
+  audit: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'http'],
+  'unit-of-work': ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'audit'],
+  quotas: ['errors.ts', 'domain', 'lib', 'db', 'freshness', 'unit-of-work'],
+  usage: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http'],
+  verification: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
+    ...['credentials', 'quotas', 'usage'],
+  ],
+  workspaces: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+  keys: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['audit', 'credentials', 'quotas', 'workspaces'],
+  ],
+  management: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['audit', 'credentials', 'workspaces'],
+  ],
+  whoami: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],
+    ...['credentials', 'keys', 'management'],
+  ],
 };
 
-/** The files that put features together. */
-const COMPOSITION = ['app.ts', 'service.ts', 'start.ts', 'cli.ts'];
-/** Settings as a type: what is read from the environment is handed down, never looked up. */
-const CONFIG = 'config.ts';
+/** The files that put the parts together may import all of them. */
+const COMPOSITION = ['main.ts', 'cli.ts', 'start.ts', 'service.ts', 'app.ts', 'config.ts'];
+
+/** The one file that writes each table. SQL functions count as the file that calls them. */
+const TABLE_OWNERS: Record<string, string> = {
+  workspaces: 'workspaces/store.ts',
+  keys: 'keys/store.ts',
+  managementKeys: 'management/store.ts',
+  secrets: 'credentials/store.ts',
+  secretProofs: 'credentials/store.ts',
+  importedAlgorithms: 'credentials/store.ts',
+  keyConsumption: 'quotas/consumption-store.ts',
+  idempotencyKeys: 'unit-of-work/idempotency-store.ts',
+  auditEvents: 'audit/store.ts',
+  auditHeads: 'audit/store.ts',
+  auditCheckpoints: 'audit/store.ts',
+  batchSequences: 'db/batch-sequences.ts',
+  // SQL alone, without a Drizzle table.
+  change_feed: 'freshness/feed-pruning.ts',
+  feed_horizons: 'freshness/feed-pruning.ts',
+  feed_pruned: 'freshness/feed-pruning.ts',
+  incarnation: 'freshness/fence.ts',
+};
 
 interface Import {
   from: string;
@@ -45,9 +88,6 @@ function partOf(file: string): string {
   return file.split('/')[0] ?? file;
 }
 
-const isRootFile = (file: string) => !file.includes('/');
-const isKernel = (part: string) => Object.hasOwn(KERNEL, part);
-const isFeature = (file: string) => !isRootFile(file) && !isKernel(partOf(file));
 const shown = ({ from, to }: Import) => `${from} imports ${to}`;
 
 describe('the arrows of the code', () => {
@@ -59,47 +99,39 @@ describe('the arrows of the code', () => {
     );
   });
 
-  it.each(Object.entries(KERNEL))('%s imports of the kernel only %j', (folder, allowed) => {
+  it('every part of src is in the table of arrows, and every part in the table exists', () => {
+    const parts = new Set(files.map(partOf));
+    expect([...Object.keys(ARROWS), ...COMPOSITION].sort()).toEqual([...parts].sort());
+  });
+
+  it.each(Object.entries(ARROWS))('%s imports nothing but itself and %j', (part, allowed) => {
     const wrong = imports.filter(
-      ({ from, to }) =>
-        partOf(from) === folder && !isRootFile(to) && ![folder, ...allowed].includes(partOf(to)),
+      ({ from, to }) => partOf(from) === part && ![part, ...allowed].includes(partOf(to)),
     );
     expect(wrong.map(shown)).toEqual([]);
   });
 
-  it('a feature imports itself and the kernel, never another feature', () => {
-    const wrong = imports.filter(
-      ({ from, to }) => isFeature(from) && isFeature(to) && partOf(from) !== partOf(to),
+  it('the database folder knows the settings only as a type', () => {
+    const importers = imports.filter(({ from, to }) => partOf(from) === 'db' && to === 'config.ts');
+    const asValue = importers.filter(
+      ({ from }) => !/import type \{[^}]*\} from '[^']*config\.ts'/.test(texts.get(from) ?? ''),
     );
-    expect(wrong.map(shown)).toEqual([]);
+    expect(asValue.map(shown)).toEqual([]);
   });
 
-  it('only the files that put the service together import features', () => {
-    const wrong = imports.filter(
-      ({ from, to }) => isFeature(to) && !isFeature(from) && !COMPOSITION.includes(from),
-    );
-    expect(wrong.map(shown)).toEqual([]);
-  });
-
-  it('no folder imports files at the top, but for the type of the settings', () => {
-    const types = (file: string) =>
-      /import type \{[^}]*\} from '[^']*config\.ts'/.test(texts.get(file) ?? '');
-    const wrong = imports.filter(
-      ({ from, to }) =>
-        !isRootFile(from) &&
-        isRootFile(to) &&
-        !(partOf(from) === 'db' && to === CONFIG && types(from)),
-    );
-    expect(wrong.map(shown)).toEqual([]);
-  });
-
-  it('do not run in circles between folders', () => {
+  it('no chain of imports leads from a folder back to itself', () => {
     const arrows = Map.groupBy(
       imports.filter(({ from, to }) => partOf(from) !== partOf(to)),
       ({ from }) => partOf(from),
     );
     const next = (part: string) => new Set(arrows.get(part)?.map(({ to }) => partOf(to)));
     expect([...arrows.keys()].flatMap((part) => circleFrom(part, next))).toEqual([]);
+  });
+
+  it('no chain of imports leads from a file back to itself', () => {
+    const arrows = Map.groupBy(imports, ({ from }) => from);
+    const next = (file: string) => new Set(arrows.get(file)?.map(({ to }) => to));
+    expect(files.flatMap((file) => circleFrom(file, next))).toEqual([]);
   });
 
   it('leave src nowhere but for its own package', () => {
@@ -129,6 +161,35 @@ function codeOf(file: string): string {
   return text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/(?!\s*@ts-).*$/gm, '');
 }
 
+const WRITES = [
+  /\.(?:insert|update|delete)\((\w+)\)/g,
+  /\b(?:insert\s+into|update|delete\s+from)\s+([a-z_]+)\b(?=\s*(?:\(|set\b|where\b|as\b|`))/gi,
+];
+
+/** The tables that a file writes, through Drizzle or in its SQL. */
+function tablesWrittenBy(file: string): string[] {
+  const code = codeOf(file);
+  return WRITES.flatMap((pattern) => [...code.matchAll(pattern)].map(([, table = '']) => table));
+}
+
+describe('the tables', () => {
+  it('each is written by the one file that owns it', () => {
+    const wrong = files.flatMap((file) =>
+      tablesWrittenBy(file)
+        .filter((table) => Object.hasOwn(TABLE_OWNERS, table) && TABLE_OWNERS[table] !== file)
+        .map((table) => `${file} writes ${table}, which belongs to ${TABLE_OWNERS[table]}`),
+    );
+    expect([...new Set(wrong)]).toEqual([]);
+  });
+
+  it('every owner named in the table of owners writes its table', () => {
+    const idle = Object.entries(TABLE_OWNERS).filter(
+      ([table, file]) => !tablesWrittenBy(file).includes(table),
+    );
+    expect(idle).toEqual([]);
+  });
+});
+
 describe('the files of the code', () => {
   it('have names that say what they hold', () => {
     const vague = /^(utils?|helpers?|index|common|misc|shared|types|constants)\.ts$/;
@@ -138,7 +199,7 @@ describe('the files of the code', () => {
   it('read settings from the environment in main.ts alone', () => {
     // The embedded Postgres hands PATH and the like on to the programs that it starts.
     const readers = files.filter((file) => /process\s*(\.|\[\s*')env/.test(texts.get(file) ?? ''));
-    expect(readers.filter((file) => !file.startsWith('db/embedded/'))).toEqual(['main.ts']);
+    expect(readers.filter((file) => !file.startsWith('embedded-postgres/'))).toEqual(['main.ts']);
   });
 
   it('are loaded without doing anything: only main.ts acts when it is imported', () => {
