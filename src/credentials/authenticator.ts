@@ -1,7 +1,7 @@
+import { bearerToken } from '../domain/bearer-token.ts';
 import { type Caller, ROOT_CALLER } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
-import { bearerToken } from '../http/bearer.ts';
 import { nativeRef, type ResolverDependencies } from '../verification/verifier.ts';
 import { isInactive, type ManagementCredential } from './credential.ts';
 

@@ -6,11 +6,11 @@ import {
   POLICY_VERSION,
 } from '../credentials/credential.ts';
 import type { SecretVerifier } from '../credentials/secret-verifier.ts';
+import { bearerToken } from '../domain/bearer-token.ts';
 import type { Actor } from '../domain/caller.ts';
 import { decide } from '../domain/decide.ts';
 import { parseKey, startOf } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
-import { bearerToken } from '../http/bearer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
