@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type AuditOrigin, UnkeyedLogError } from './audit/chain.ts';
+import { UnkeyedLogError } from './audit/append.ts';
+import type { AuditOrigin } from './audit/chain.ts';
 import { parsePruneArgs, parseVerifyArgs, pruneLogs, verifyLogs } from './audit/commands.ts';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { Pepper } from './credentials/pepper.ts';

@@ -3,9 +3,11 @@ import { Pepper } from '../credentials/pepper.ts';
 import type { Orm } from '../db/database.ts';
 import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { parseOptions, UsageError } from '../lib/command-line.ts';
-import { type AuditOrigin, type Head, requireKeyedAsBefore } from './chain.ts';
-import { type AuditCheckResult, checkLog, workspacesWithLog } from './check.ts';
+import { requireKeyedAsBefore } from './append.ts';
+import type { AuditOrigin, Head } from './chain.ts';
+import { type AuditCheckResult, checkLog } from './check.ts';
 import { pruneLog } from './retention.ts';
+import { listLogs } from './store.ts';
 
 const PROGRESS_EVERY = 100_000;
 
@@ -65,7 +67,7 @@ function pepperIn(path: string): Pepper {
 
 /** Whether every log that was asked for is intact. Says of each how it is. */
 export async function verifyLogs(deps: CommandDependencies, wish: VerifyOptions): Promise<boolean> {
-  const known = wish.workspaceId === undefined ? await workspacesWithLog(deps.orm) : [];
+  const known = wish.workspaceId === undefined ? await listLogs(deps.orm) : [];
   const asked = wish.workspaceId === undefined ? wish.expected.keys() : [wish.workspaceId];
   const peppers = [...wish.formerPeppers, ...(deps.pepper ? [deps.pepper] : [])];
   let intact = true;
@@ -143,7 +145,7 @@ export async function pruneLogs(
   { workspaceId, before }: PruneOptions,
   origin: AuditOrigin,
 ): Promise<void> {
-  const logs = workspaceId === undefined ? await workspacesWithLog(orm) : [workspaceId];
+  const logs = workspaceId === undefined ? await listLogs(orm) : [workspaceId];
   for (const log of logs) {
     await requireKeyedAsBefore(orm, log, pepper);
     const cut = await pruneLog(orm, log, before, origin, pepper);

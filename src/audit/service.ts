@@ -1,12 +1,14 @@
 import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { badCursor, decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { toPage } from '../http/page.ts';
+import { listAuditEvents } from './listing.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
-import { listAuditEvents, readHead } from './store.ts';
+import { readHead } from './store.ts';
 
 const LIST = 'audit-events';
 
-/** Reads the record of changes. */
+/** Reads the audit logs. */
 export class AuditService {
   readonly #orm: Orm;
 
@@ -16,19 +18,19 @@ export class AuditService {
 
   async list(call: CallContext, query: ListAuditEvents): Promise<AuditEventPage> {
     const { workspaceId, limit, cursor, after, before, ...filter } = query;
-    const found = await listAuditEvents(
+    const rows = await listAuditEvents(
       this.#orm,
       authorizedWorkspaceId(call, workspaceId),
       { ...filter, ...utc('after', after), ...utc('before', before) },
-      cursor === undefined ? null : sequenceIn(cursor),
+      cursor === undefined ? null : decodeSequence(cursor),
       limit + 1,
     );
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
-    return {
-      data: page.map(({ payload, hash }) => ({ ...JSON.parse(payload), hash })),
-      nextCursor: last ? encodeCursor(LIST, { value: null, id: String(last.sequence) }) : null,
-    };
+    return toPage(
+      rows,
+      limit,
+      ({ payload, hash }) => ({ ...JSON.parse(payload), hash }),
+      ({ sequence }) => encodeCursor(LIST, { value: null, id: String(sequence) }),
+    );
   }
 
   async head(call: CallContext, query: { workspaceId?: string }): Promise<AuditHead> {
@@ -43,7 +45,7 @@ function utc<Name extends string>(name: Name, time: string | undefined) {
   return time === undefined ? {} : { [name]: new Date(time).toISOString() };
 }
 
-function sequenceIn(cursor: string): number {
+function decodeSequence(cursor: string): number {
   const sequence = Number(decodeCursor(LIST, cursor).id);
   if (!Number.isSafeInteger(sequence)) throw badCursor();
   return sequence;

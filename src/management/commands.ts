@@ -1,4 +1,5 @@
-import { type AuditOrigin, requireKeyedAsBefore } from '../audit/chain.ts';
+import { requireKeyedAsBefore } from '../audit/append.ts';
+import type { AuditOrigin } from '../audit/chain.ts';
 import { Argon2Hasher } from '../credentials/argon2-hasher.ts';
 import { SecretIssuer } from '../credentials/issuer.ts';
 import type { Pepper } from '../credentials/pepper.ts';
