@@ -1,5 +1,6 @@
 import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { type AuditEntry, type AuditOrigin, linkEntries } from './chain.ts';
 import { findNewestPepperId, insertEvents, lockHeads, moveHeads } from './store.ts';
 
@@ -21,7 +22,7 @@ export async function appendAudit(
 }
 
 /** A keyed log is not continued without the secret: anyone could have written such entries. */
-export class UnkeyedLogError extends Error {
+class UnkeyedLogError extends OperatorError {
   override name = 'UnkeyedLogError';
 }
 

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import { packageVersion } from '../lib/package-version.ts';
 import type { App } from './app-type.ts';
-
-const VERSION = readVersion();
 
 const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
 
@@ -18,7 +16,7 @@ export async function registerOpenApi(app: App): Promise<void> {
       openapi: '3.1.0',
       info: {
         title: 'Keyward',
-        version: VERSION,
+        version: packageVersion(),
         description: DESCRIPTION,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
@@ -89,11 +87,4 @@ function relaxBody({ requestBody: body }: Operation = {}): void {
   if (!body || !('content' in body) || !body.content) return;
   const schema = body.content['application/json']?.schema;
   if (schema && !('$ref' in schema || 'required' in schema)) body.required = false;
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const manifest: unknown = JSON.parse(text);
-  if (typeof manifest !== 'object' || manifest === null || !('version' in manifest)) return '0.0.0';
-  return String(manifest.version);
 }
