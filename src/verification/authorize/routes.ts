@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type Authenticate, requirePermission, workspaceScope } from '../../call-context.ts';
+import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
 import type { App } from '../../http/app-type.ts';
-import { bearerToken } from '../../http/bearer.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
 import type { Verifier } from '../verifier.ts';
