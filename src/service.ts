@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
 import { CredentialCache } from './credentials/credential-cache.ts';
+import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer } from './credentials/issuer.ts';
 import { Pepper } from './credentials/pepper.ts';
@@ -17,6 +18,7 @@ import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import { Database } from './db/database.ts';
 import { expectedMigrations } from './db/migrate.ts';
 import { installation } from './db/schema.ts';
+import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
 import type { App } from './http/app-type.ts';
@@ -36,7 +38,7 @@ import { UsageCounters } from './usage/counters.ts';
 import { UsageFlusher } from './usage/flusher.ts';
 import { UsageService } from './usage/service.ts';
 import { writeUsage } from './usage/store.ts';
-import { type UsageCounter, Verifier } from './verification/verifier.ts';
+import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
 import { WorkspaceService } from './workspaces/service.ts';
 
@@ -55,10 +57,10 @@ export interface Service {
   internals: {
     hasher: Argon2Hasher;
     fence: Fence;
-    states: CredentialCache;
+    cache: CredentialCache;
     flusher: UsageFlusher;
     database: Database;
-    consumer: QuotaStore;
+    quotaStore: QuotaStore;
   };
 }
 
@@ -88,26 +90,26 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const pepper = config.secret === undefined ? null : new Pepper(config.secret);
   const hasher = new Argon2Hasher(config.argon2);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
-  const prover = new SecretVerifier({
+  const secrets = new SecretVerifier({
     hasher,
     pepper,
     capacity: config.cachedKeys,
     storeProof: (ref, proof) => {
       storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
     },
-    // A failure is made good by the next use of the key.
+    // After a failure, the next use of the key tries again.
     rehash: (ref, key) =>
       issuer
-        .hashForStorage(key, 'hardening')
+        .hashForStorage(key, 'rehashing')
         .then((sealed) => storeRehash(dataOrm, ref, sealed))
         .catch((err) => {
           const level = err instanceof OverloadError ? 'debug' : 'warn';
-          log[level]({ err }, 'an imported key was not hardened yet');
+          log[level]({ err }, 'an imported key was not rehashed yet');
         }),
   });
 
   const fence = new Fence(database, clock);
-  const states = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
+  const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
   await fence.waitUntilFresh();
 
   const instance = randomUUID();
@@ -118,13 +120,13 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     log,
   );
   const usage = config.usageFlushMs === 0 ? countBeforeAnswering(counters, flusher) : counters;
-  const engine = { states, prover, usage, clock, checksumKey };
-  const consumer = new QuotaStore(database, instance, clockOffset);
-  const limits = new QuotaLimiter(consumer, () => fence.incarnation);
-  fence.subscribe(limits);
+  const quotaStore = new QuotaStore(database, instance, clockOffset);
+  const quotas = new QuotaLimiter(quotaStore, () => fence.incarnation);
+  fence.subscribe(quotas);
   const imported = new ImportedAlgorithms(database, fence);
-  const verifier = new Verifier({ ...engine, limits, imported });
-  const authenticator = new Authenticator(engine, config.rootKey);
+  const resolver = new CredentialResolver({ cache, imported, secrets, checksumKey });
+  const verifier = new Verifier({ resolver, quotas, usage, clock });
+  const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
 
   const changes = new UnitOfWork(orm, clock, pepper);
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
@@ -136,7 +138,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     authenticate,
     verifier,
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
-    whoami: new WhoamiService({ finder: verifier, prover, clock, authenticate, changes }),
+    whoami: new WhoamiService({ resolver, authenticator, clock, changes }),
     keys: new KeyService({ orm, changes, issuer, clock }),
     changes,
     workspaces: new WorkspaceService(orm, changes),
@@ -147,7 +149,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       database: () => fence.waitUntilFresh().then(() => 'ok'),
       migrations: () => migrationsCheck(orm, expectedMigrations()),
     },
-    resourceLimits: [states, prover, limits, consumer, counters, hasher, database].flatMap(
+    resourceLimits: [cache, secrets, quotas, quotaStore, counters, hasher, database].flatMap(
       ({ resourceLimits: bounds }) => bounds,
     ),
   });
@@ -175,12 +177,12 @@ export async function createService(options: ServiceOptions): Promise<Service> {
         log,
       );
     },
-    internals: { hasher, fence, states, flusher, database, consumer },
+    internals: { hasher, fence, cache, flusher, database, quotaStore },
   };
 }
 
 /** The answer waits for the commit of its count; those who wait together share one. */
-function countBeforeAnswering(counters: UsageCounters, flusher: UsageFlusher): UsageCounter {
+function countBeforeAnswering(counters: UsageCounters, flusher: UsageFlusher): VerdictCounter {
   return {
     count: (...verdict) => {
       counters.count(...verdict);

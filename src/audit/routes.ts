@@ -16,7 +16,7 @@ export function auditRoutes(app: App, audit: AuditService): void {
         operationId: 'listAuditEvents',
         tags: ['Audit'],
         summary: 'List audit events',
-        description: 'Every change and who made it, newest first.',
+        description: 'Every change, with who made it, newest first.',
         querystring: ListAuditEvents,
         response: answers({ 200: ref(AuditEventPage) }, 404),
       },
@@ -32,9 +32,8 @@ export function auditRoutes(app: App, audit: AuditService): void {
         tags: ['Audit'],
         summary: 'Get the head of the audit log',
         description:
-          'The newest link of the hash chain. Keep it elsewhere, and ' +
-          '`keyward audit verify --expect WORKSPACE:SEQUENCE:HASH` can tell later whether anything ' +
-          'up to it was changed or removed.',
+          'The newest link of the hash chain. Kept elsewhere, it tells later whether anything up to it ' +
+          'was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`.',
         querystring: WorkspaceQuery,
         response: answers({ 200: ref(AuditHead) }, 404),
       },

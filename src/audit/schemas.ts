@@ -18,12 +18,12 @@ const filter = (description: string, example: string) =>
 export const ListAuditEvents = Type.Object(
   {
     workspaceId: Type.Optional(WorkspaceId),
-    action: filter('Only events with this action.', 'key.revoked'),
-    actorId: filter('Only events of this actor: a management key, a key, or `root`.', 'root'),
-    onBehalfOf: filter('Only events on behalf of this (`Keyward-Actor`).', 'user:42'),
-    targetId: filter('Only events about the thing with this id.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
-    after: Type.Optional(instant('Only events at or after this time.')),
-    before: Type.Optional(instant('Only events before this time.')),
+    action: filter('Action to list.', 'key.revoked'),
+    actorId: filter('Id of the acting management key.', 'root'),
+    onBehalfOf: filter('On whose behalf the actor acted.', 'user:42'),
+    targetId: filter('Id of the changed thing.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
+    after: Type.Optional(instant('Earliest time of the event.')),
+    before: Type.Optional(instant('Time that the event was before.')),
     limit: PageLimit,
     cursor: Type.Optional(Cursor),
   },
@@ -33,7 +33,7 @@ export type ListAuditEvents = Static<typeof ListAuditEvents>;
 
 const Hash = Type.String({
   description:
-    'Hash of the event and of the hash before it: a change, a gap or a reordering breaks the chain.',
+    'Hash that links the event to the one before it: a change, gap or reorder breaks the chain.',
   examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
 });
 
@@ -41,15 +41,15 @@ export const AuditEvent = Type.Object(
   {
     id: Type.String({ description: 'Event id.', examples: ['evt_2Lx7Yb2kQm4Xc9'] }),
     workspaceId: Type.String({
-      description: 'Workspace whose log contains the event.',
+      description: 'Id of the workspace whose log the event is in.',
       examples: ['default'],
     }),
     sequence: Type.Integer({
-      description: 'Sequence number in the log, from 1 without gaps.',
+      description: 'Position in the log, from 1 without gaps.',
       examples: [17],
     }),
     time: Type.String({
-      description: 'Time of the change, RFC 3339 in UTC.',
+      description: 'Time of the event, RFC 3339 in UTC.',
       examples: ['2026-01-31T12:00:00.000Z'],
     }),
     action: Type.String({
@@ -61,38 +61,38 @@ export const AuditEvent = Type.Object(
     target: Type.Object(
       {
         type: Type.String({
-          description: 'Type of the target. Known values: key, workspace, management_key.',
+          description: 'Target type. Known values: key, workspace, management_key.',
           examples: ['key'],
         }),
         id: Type.String({
-          description: 'Id of the target.',
+          description: 'Target id.',
           examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
         }),
       },
-      { description: 'The thing that was changed.' },
+      { description: 'Target: what was changed.' },
     ),
     before: Type.Unknown({
-      description: 'Changed fields before the change; null for something new.',
+      description: 'Changed fields as they were; null for something new.',
       examples: [{ name: 'CI' }],
     }),
     after: Type.Unknown({
-      description: 'Changed fields after the change.',
+      description: 'Changed fields as they are since.',
       examples: [{ name: 'CI deploys' }],
     }),
-    requestId: Type.String({ description: 'Request id of the call.', examples: ['req_4fQ2-1a'] }),
+    requestId: Type.String({ description: 'Id of the request.', examples: ['req_4fQ2-1a'] }),
     ip: nullable(Type.String(), {
-      description: 'Network address of the caller; null if there was no network call.',
+      description: 'IP address that the request came from; null: none.',
       examples: ['203.0.113.7'],
     }),
     hash: Hash,
   },
-  { $id: 'AuditEvent', description: 'A change, as the audit log records it.' },
+  { $id: 'AuditEvent', description: 'One change, in the audit log.' },
 );
 export type AuditEvent = Static<typeof AuditEvent>;
 
 export const AuditEventPage = Type.Object(
   {
-    data: Type.Array(ref(AuditEvent), { description: 'Audit events, newest first.' }),
+    data: Type.Array(ref(AuditEvent), { description: 'Events, newest first.' }),
     nextCursor: NextCursor,
   },
   { $id: 'AuditEventPage', description: 'One page of audit events.' },
@@ -101,17 +101,20 @@ export type AuditEventPage = Static<typeof AuditEventPage>;
 
 export const AuditHead = Type.Object(
   {
-    workspaceId: Type.String({ description: 'Workspace of the log.', examples: ['default'] }),
+    workspaceId: Type.String({
+      description: 'Id of the workspace whose log it is.',
+      examples: ['default'],
+    }),
     sequence: Type.Integer({
-      description: 'Sequence number of the newest event; 0 while the log is empty.',
+      description: 'Position of the newest event; 0 while the log is empty.',
       examples: [17],
     }),
     hash: Hash,
     time: Type.String({
-      description: 'Time of the reading, RFC 3339 in UTC.',
+      description: 'Time of reading, RFC 3339 in UTC.',
       examples: ['2026-01-31T12:00:00.000Z'],
     }),
   },
-  { $id: 'AuditHead', description: 'The newest link of an audit log, to be kept elsewhere.' },
+  { $id: 'AuditHead', description: 'Head of an audit log, to be kept elsewhere.' },
 );
 export type AuditHead = Static<typeof AuditHead>;

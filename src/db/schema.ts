@@ -14,7 +14,7 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { Actor } from '../domain/caller.ts';
+import type { Actor, Permission } from '../domain/caller.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { AvailableScope } from '../domain/scopes.ts';
 
@@ -65,7 +65,7 @@ export const managementKeys = pgTable(
     /** Null: every workspace. */
     workspaceId: text('workspace_id').references(() => workspaces.id),
     name: text('name').notNull(),
-    permissions: text('permissions').array().notNull(),
+    permissions: text('permissions').array().$type<Permission[]>().notNull(),
     expiresAt: instant('expires_at'),
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull(),

@@ -1,7 +1,7 @@
 import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { SecretIssuer } from '../credentials/issuer.ts';
-import { endGrace, rotateSecret } from '../credentials/rotation.ts';
-import { insertSecret } from '../credentials/store.ts';
+import { rotateSecret } from '../credentials/rotation.ts';
+import { endRetiringSecret, insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
 import { KeywardError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
@@ -188,7 +188,7 @@ export class KeyService {
   async endGrace(call: CallContext, name: KeyName): Promise<void> {
     await this.#deps.changes.run(call, async (change) => {
       const key = await lock(change, call, name);
-      const ended = await endGrace(change.tx, key.id);
+      const ended = await endRetiringSecret(change.tx, key.id);
       if (ended.length > 0) {
         await updateKey(change.tx, key.id, { updatedAt: change.at });
         const after = { endedSecretIds: ended };

@@ -55,15 +55,15 @@ export function whoamiRoutes(app: App, holder: WhoamiService): void {
 
 function describe(held: PresentedCredential): WhoAmI {
   if (held === 'root') return ROOT;
-  const { state, start } = held;
-  const { keyId: id, name, workspaceId, expiresAt, validUntil } = state;
+  const { credential, start } = held;
+  const { keyId: id, name, workspaceId, expiresAt, validUntil } = credential;
   const rotation = { retiring: validUntil !== null, validUntil: iso(validUntil) };
   const common = { id, start, name, workspaceId, expiresAt: iso(expiresAt), rotation };
-  if (state.kind === 'management') {
-    const permissions = [...state.caller.permissions];
+  if (credential.kind === 'management') {
+    const permissions = [...credential.caller.permissions];
     return { ...NOTHING, ...common, type: 'management_key', permissions };
   }
-  const { ownerId, scopes, resources } = state;
+  const { ownerId, scopes, resources } = credential;
   return {
     ...NOTHING,
     ...common,

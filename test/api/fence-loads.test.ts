@@ -28,7 +28,7 @@ const isRevoked = async () => (await engine.states.get(ref))?.revoked;
 
 describe('a load that began before a revoke', () => {
   it('may answer who asked before, and is not held once a fence has named the key', async () => {
-    const load = engine.database.hold('load_states', 'after');
+    const load = engine.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await revoke();
@@ -40,7 +40,7 @@ describe('a load that began before a revoke', () => {
   });
 
   it('does not answer who asks after, also while it is still under way', async () => {
-    const load = engine.database.hold('load_states', 'after');
+    const load = engine.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await revoke();
@@ -52,7 +52,7 @@ describe('a load that began before a revoke', () => {
   });
 
   it('is evicted by the fence where it is held before that fence returns', async () => {
-    const load = engine.database.hold('load_states', 'after');
+    const load = engine.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await engine.fence.waitUntilFresh();
@@ -67,7 +67,7 @@ describe('a load that began before a revoke', () => {
   });
 
   it('is not held where its answer comes after that of the fence', async () => {
-    const load = engine.database.hold('load_states', 'after');
+    const load = engine.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     const fence = engine.database.hold('fence', 'after');
@@ -121,7 +121,7 @@ describe('a reset', () => {
   });
 
   it('discards the loads under way: their answer is asked for again', async () => {
-    const load = engine.database.hold('load_states', 'after');
+    const load = engine.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await revoke();
@@ -147,7 +147,7 @@ describe('a reset', () => {
 
 it('what is absent is not held where a fence names its ref while it is read', async () => {
   const unknown = randomBytes(8).toString('hex');
-  const load = engine.database.hold('load_states', 'after');
+  const load = engine.database.hold('load_credentials', 'after');
   const early = engine.states.get(unknown);
   await load.reached;
   await insertKey(client, { id: `key_${unknown}`, ref: unknown });
@@ -162,7 +162,7 @@ it('a change of its workspace or of everything keeps a load from being held as w
     `update workspaces set updated_at = now() where id = 'default'`,
     `insert into change_feed (kind, id) values ('everything', '')`,
   ]) {
-    const load = engine.database.hold('load_states', 'after');
+    const load = engine.database.hold('load_credentials', 'after');
     const question = isRevoked();
     await load.reached;
     await client.query(statement);

@@ -49,7 +49,7 @@ describe('while Postgres is away', () => {
     const keys = await Promise.all(Array.from({ length: 20 }, () => createKey(instance)));
     expect(await verdict(instance, keys[0]?.key ?? '')).toBe('VALID');
     proxy.cut();
-    const { fence, states } = instance.service.internals;
+    const { fence, cache: states } = instance.service.internals;
     await fence.waitUntilFresh().catch(() => undefined);
     const before = { fences: fence.count, loads: states.loads, attempts: proxy.attempts };
     const started = performance.now();

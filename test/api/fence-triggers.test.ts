@@ -84,9 +84,9 @@ describe.for(['origin', 'replica'])('hand-written SQL in the role %s', (role) =>
     const { key, ref } = generateKey('ak_live', rows[0].checksum_key);
     // Twice, because what a fence brings beside the first can keep its answer from being held.
     for (let i = 0; i < 2; i++) expect(await verdicts(key)).toEqual(['NOT_FOUND', 'NOT_FOUND']);
-    const loads = first.service.internals.states.loads;
+    const loads = first.service.internals.cache.loads;
     expect(await verdicts(key)).toEqual(['NOT_FOUND', 'NOT_FOUND']);
-    expect(first.service.internals.states.loads).toBe(loads);
+    expect(first.service.internals.cache.loads).toBe(loads);
     await client.query(`set session_replication_role = ${role}`);
     const hash = await first.service.internals.hasher.hash(key, 'issuance');
     await insertKey(client, { id: `key_${ref}`, ref, hash });

@@ -20,10 +20,10 @@ describe('strings that are not native keys', () => {
     await createKey(pair.first);
     await verdict(pair.first, 'warm');
     const statements = recordStatements(service.internals.database);
-    const { loads } = service.internals.states;
+    const { loads } = service.internals.cache;
     for (const string of strings) expect(await verdict(pair.first, string)).toBe('NOT_FOUND');
     expect(read(statements)).toEqual([]);
-    expect(service.internals.states.loads).toBe(loads);
+    expect(service.internals.cache.loads).toBe(loads);
   });
 
   it('are looked up by their digest once keys were imported, each once, many at a time', async () => {
@@ -34,7 +34,7 @@ describe('strings that are not native keys', () => {
     expect(new Set(codes)).toEqual(new Set(['NOT_FOUND']));
     const names = read(statements);
     expect(names.filter((name) => name === 'imported_algorithms')).toHaveLength(1);
-    expect(names.filter((name) => name === 'load_states').length).toBeLessThanOrEqual(2);
+    expect(names.filter((name) => name === 'load_credentials').length).toBeLessThanOrEqual(2);
     statements.length = 0;
     for (const string of strings) expect(await verdict(pair.first, string)).toBe('NOT_FOUND');
     expect(read(statements)).toEqual([]);
@@ -54,10 +54,10 @@ describe('strings that are not native keys', () => {
     const { key } = await createKey(pair.first);
     // The first load runs beside the fence that names the new key, so it is not remembered.
     for (let use = 0; use < 2; use++) await verdict(pair.first, key);
-    const held = pair.first.service.internals.states.size;
+    const held = pair.first.service.internals.cache.size;
     const flood = Array.from({ length: 3000 }, (_, i) => verdict(pair.first, `flood ${i}`));
     await Promise.all(flood);
-    expect(pair.first.service.internals.states.size).toBe(held);
+    expect(pair.first.service.internals.cache.size).toBe(held);
     const statements = recordStatements(pair.first.service.internals.database);
     expect(await verdict(pair.first, key)).toBe('VALID');
     expect(read(statements)).toEqual([]);
@@ -67,8 +67,8 @@ describe('strings that are not native keys', () => {
     const client = await connect(pair.databaseUrl);
     await client.query('delete from imported_algorithms');
     await verdict(pair.first, 'warm');
-    const { loads } = pair.first.service.internals.states;
+    const { loads } = pair.first.service.internals.cache;
     expect(await verdict(pair.first, 'imported')).toBe('NOT_FOUND');
-    expect(pair.first.service.internals.states.loads).toBe(loads);
+    expect(pair.first.service.internals.cache.loads).toBe(loads);
   });
 });

@@ -11,7 +11,7 @@ describe('a remembered denial', () => {
   const pair = usePair();
   const verify = async (instance: Instance, key: string, cost = 1) =>
     (await instance.call('POST', '/v1/verify', { body: { key, cost } })).body;
-  const spent = (instance: Instance) => instance.service.internals.consumer.count;
+  const spent = (instance: Instance) => instance.service.internals.quotaStore.count;
   const patch = (id: string, body: object) => pair.first.call('PATCH', `/v1/keys/${id}`, { body });
   const credits = (id: string, operation: string, amount: number) =>
     pair.first.call('POST', `/v1/keys/${id}/credits`, { body: { operation, amount } });

@@ -48,7 +48,7 @@ describe('a key that is not one', () => {
   const unknown = () => forgeKey('ak_live', base62(16), checksumKey);
 
   const cost = async (instance: Instance, work: () => Promise<unknown>) => {
-    const { hasher, states } = instance.service.internals;
+    const { hasher, cache: states } = instance.service.internals;
     const before = { argon2: hasher.runs, loads: states.loads };
     await work();
     return { argon2: hasher.runs - before.argon2, loads: states.loads - before.loads };

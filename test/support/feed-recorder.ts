@@ -1,4 +1,4 @@
-import type { Invalidation, InvalidationListener } from '../../src/freshness/fence.ts';
+import type { Invalidation, InvalidationListener } from '../../src/freshness/invalidation.ts';
 
 /** Notes what fences name, in order. */
 export class FeedRecorder implements InvalidationListener {

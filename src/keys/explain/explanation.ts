@@ -1,8 +1,8 @@
-import { type AccessRequest, explain, type KeyPolicy } from '../../domain/decide.ts';
-import { knownRange } from '../../domain/ip.ts';
+import { toKeyPolicy } from '../../credentials/credential.ts';
+import { type AccessRequest, explain } from '../../domain/decide.ts';
 import { presentCredits, presentLimits } from '../limits.ts';
 import type { WorkspacePolicies } from '../policies.ts';
-import type { KeyRecord, KeyRow } from '../store.ts';
+import type { KeyRecord } from '../store.ts';
 import type { Explanation } from './schemas.ts';
 
 /** What each check would say now, for an operator who asks why. Nothing is consumed or counted. */
@@ -16,24 +16,10 @@ export function explainKey(
   const units = presentLimits(key, consumption, now);
   const credits = presentCredits(key, consumption, now);
   const checks = [
-    ...explain(policyOf(key, workspace), question, now),
+    ...explain(toKeyPolicy(key, workspace), question, now),
     { code: 'RATE_LIMITED', passed: cost === 0 || units.every((u) => u.remaining >= cost) },
     { code: 'CREDITS_EXHAUSTED', passed: !credits || cost === 0 || credits.remaining >= cost },
   ];
   const failed = checks.find((check) => !check.passed);
   return { valid: !failed, code: failed?.code ?? 'VALID', checks };
-}
-
-function policyOf(key: KeyRow, workspace: WorkspacePolicies): KeyPolicy {
-  return {
-    revoked: key.revokedAt !== null,
-    workspaceSuspended: workspace.status === 'suspended',
-    enabled: key.enabled,
-    notBefore: key.notBefore?.getTime() ?? null,
-    expiresAt: key.expiresAt?.getTime() ?? null,
-    allowedIps: key.allowedIps?.map(knownRange) ?? null,
-    scopes: key.scopes,
-    resources: key.resources,
-    requireResource: workspace.requireResource,
-  };
 }

@@ -12,7 +12,7 @@ const SEQUENCE = /usage\W{4}(\d+)/;
 const WRITTEN = /SELECT 1.*Z\W{4}I$/s;
 const READY = /Z\W{4}[IE]$/;
 /** The name of the statement that reads keys into memory. */
-const LOAD = 'load_states';
+const LOAD = 'load_credentials';
 
 /** One connection between an instance and Postgres. */
 interface Line {
