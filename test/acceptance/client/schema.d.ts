@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process runs */
+        /** Liveness check */
         get: operations["getLiveness"];
         put?: never;
         post?: never;
@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the instance can do its work */
+        /** Readiness check */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -46,8 +46,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Measure the instance
-         * @description How much of each bound is used, in the text format of Prometheus. Numbers alone, of this instance alone: nothing of a key, an owner or a workspace.
+         * Metrics of the instance
+         * @description How much of each resource limit is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -188,13 +188,13 @@ export interface paths {
         };
         /**
          * List keys
-         * @description Revoked and expired keys are listed too; deleted ones are not. Needs the permission `keys:read`.
+         * @description Revoked and expired keys are listed too; deleted ones are not. Requires the permission `keys:read`.
          */
         get: operations["listKeys"];
         put?: never;
         /**
          * Create a key
-         * @description The answer holds the key string, for the only time. Needs the permission `keys:write`.
+         * @description The answer holds the key string, for the only time. Requires the permission `keys:write`.
          */
         post: operations["createKey"];
         delete?: never;
@@ -212,21 +212,21 @@ export interface paths {
         };
         /**
          * Read a key
-         * @description Needs the permission `keys:read`.
+         * @description Requires the permission `keys:read`.
          */
         get: operations["getKey"];
         put?: never;
         post?: never;
         /**
          * Delete a key
-         * @description Revokes it and takes it out of every list; its usage and audit entries stay. Needs the permission `keys:revoke`.
+         * @description Revokes it and takes it out of every list; its usage and audit entries stay. Requires the permission `keys:revoke`.
          */
         delete: operations["deleteKey"];
         options?: never;
         head?: never;
         /**
          * Change a key
-         * @description A merge patch: what is left out stays, null clears, lists replace, metadata merges name by name. In force everywhere once answered. A revoked key cannot be changed. Needs the permission `keys:write`.
+         * @description A merge patch: what is left out stays, null clears, lists replace, metadata merges name by name. In force everywhere once answered. A revoked key cannot be changed. Requires the permission `keys:write`.
          */
         patch: operations["updateKey"];
         trace?: never;
@@ -242,7 +242,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a key
-         * @description For good, and everywhere once answered: no verification that starts later, on any instance, finds the key valid. Calling it again changes nothing. Needs the permission `keys:revoke`.
+         * @description For good, and everywhere once answered: no verification that starts later, on any instance, finds the key valid. Calling it again changes nothing. Requires the permission `keys:revoke`.
          */
         post: operations["revokeKey"];
         delete?: never;
@@ -262,7 +262,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a key
-         * @description The same key with a new string, shown here for the only time. The old string is valid until the grace ends, and verify says so of it. An expired or revoked key is not revived. Needs the permission `keys:write`.
+         * @description The same key with a new string, shown here for the only time. The old string is valid until the grace ends, and verify says so of it. An expired or revoked key is not revived. Requires the permission `keys:write`.
          */
         post: operations["rotateKey"];
         delete?: never;
@@ -283,7 +283,7 @@ export interface paths {
         post?: never;
         /**
          * End the grace of a rotation
-         * @description The replaced string ends now. Nothing to end is fine too. Needs the permission `keys:write`.
+         * @description The replaced string ends now. Nothing to end is fine too. Requires the permission `keys:write`.
          */
         delete: operations["endGrace"];
         options?: never;
@@ -302,7 +302,7 @@ export interface paths {
         put?: never;
         /**
          * Change a key's credits
-         * @description Adds to, subtracts from or sets the balance. In force once answered. Needs the permission `keys:write`.
+         * @description Adds to, subtracts from or sets the balance. In force once answered. Requires the permission `keys:write`.
          */
         post: operations["changeCredits"];
         delete?: never;
@@ -322,7 +322,7 @@ export interface paths {
         put?: never;
         /**
          * Explain a verdict
-         * @description What verify would say of this key now, check by check; by id, without the key string. Nothing is consumed or counted. Needs the permission `keys:read`.
+         * @description What verify would say of this key now, check by check; by id, without the key string. Nothing is consumed or counted. Requires the permission `keys:read`.
          */
         post: operations["explainKey"];
         delete?: never;
@@ -342,7 +342,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description By the SHA-256 or SHA-512 digest of the whole key string, up to 1000 at once. Holders go on presenting what they have; its first use moves a key to argon2id. Needs the permission `keys:write`.
+         * @description By the SHA-256 or SHA-512 digest of the whole key string, up to 1000 at once. Holders go on presenting what they have; its first use moves a key to argon2id. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
@@ -362,7 +362,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke many keys
-         * @description By id or by owner, all or nothing, at most 10,000 at once. Needs the permission `keys:revoke`.
+         * @description By id or by owner, all or nothing, at most 10,000 at once. Requires the permission `keys:revoke`.
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
@@ -380,7 +380,7 @@ export interface paths {
         };
         /**
          * List workspaces
-         * @description Needs the permission `workspaces:read`.
+         * @description Requires the permission `workspaces:read`.
          */
         get: operations["listWorkspaces"];
         put?: never;
@@ -400,25 +400,25 @@ export interface paths {
         };
         /**
          * Read a workspace
-         * @description Needs the permission `workspaces:read`.
+         * @description Requires the permission `workspaces:read`.
          */
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: what is left out gets its default. The id is yours. Needs the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: what is left out gets its default. The id is yours. Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
         /**
          * Delete a workspace
-         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Needs the permission `workspaces:write`.
+         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Requires the permission `workspaces:write`.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
         head?: never;
         /**
          * Change a workspace
-         * @description A merge patch: what is left out stays, null clears, lists replace. Needs the permission `workspaces:write`.
+         * @description A merge patch: what is left out stays, null clears, lists replace. Requires the permission `workspaces:write`.
          */
         patch: operations["updateWorkspace"];
         trace?: never;
@@ -434,7 +434,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a workspace
-         * @description None of its keys is valid until it is resumed; in force once answered. Needs the permission `workspaces:write`.
+         * @description None of its keys is valid until it is resumed; in force once answered. Requires the permission `workspaces:write`.
          */
         post: operations["suspendWorkspace"];
         delete?: never;
@@ -454,7 +454,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a workspace
-         * @description Needs the permission `workspaces:write`.
+         * @description Requires the permission `workspaces:write`.
          */
         post: operations["resumeWorkspace"];
         delete?: never;
@@ -472,13 +472,13 @@ export interface paths {
         };
         /**
          * List management keys
-         * @description Needs the permission `management:write`.
+         * @description Requires the permission `management:write`.
          */
         get: operations["listManagementKeys"];
         put?: never;
         /**
          * Create a management key
-         * @description The answer holds its string, for the only time. Needs the permission `management:write`.
+         * @description The answer holds its string, for the only time. Requires the permission `management:write`.
          */
         post: operations["createManagementKey"];
         delete?: never;
@@ -496,7 +496,7 @@ export interface paths {
         };
         /**
          * Read a management key
-         * @description Needs the permission `management:write`.
+         * @description Requires the permission `management:write`.
          */
         get: operations["getManagementKey"];
         put?: never;
@@ -518,7 +518,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a management key
-         * @description The same key with a new string; the old one is valid until the grace ends. Needs the permission `management:write`.
+         * @description The same key with a new string; the old one is valid until the grace ends. Requires the permission `management:write`.
          */
         post: operations["rotateManagementKey"];
         delete?: never;
@@ -538,7 +538,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and on every instance once answered. Needs the permission `management:write`.
+         * @description For good, and on every instance once answered. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -556,7 +556,7 @@ export interface paths {
         };
         /**
          * Read how a key was used
-         * @description Exact counts by verdict, hour or day, also of revoked and deleted keys. Needs the permission `usage:read`.
+         * @description Exact counts by verdict, hour or day, also of revoked and deleted keys. Requires the permission `usage:read`.
          */
         get: operations["getKeyUsage"];
         put?: never;
@@ -575,8 +575,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List changes
-         * @description Every change with who made it, newest first. Needs the permission `audit:read`.
+         * List audit events
+         * @description Every change, with who made it, newest first. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -595,8 +595,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the end of the log
-         * @description The newest link of the chain. Whoever keeps it elsewhere can tell later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`. Needs the permission `audit:read`.
+         * Get the head of the audit log
+         * @description The newest link of the hash chain. Kept elsewhere, it tells later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`. Requires the permission `audit:read`.
          */
         get: operations["getAuditHead"];
         put?: never;
@@ -611,35 +611,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description An error, as RFC 9457 describes. */
+        /** @description Error, as defined by RFC 9457. */
         Problem: {
             /**
-             * @description Always `about:blank`.
+             * @description Problem type, always `about:blank`.
              * @example about:blank
              */
             type: string;
             /**
-             * @description The HTTP status in words.
+             * @description HTTP status in words.
              * @example Bad Request
              */
             title: string;
             /**
-             * @description The HTTP status.
+             * @description HTTP status code.
              * @example 400
              */
             status: number;
             /**
-             * @description What went wrong, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
+             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
             /**
-             * @description What went wrong and how to mend it, for people.
+             * @description Error message, for people: what is wrong, and how to correct it.
              * @example /body/name: is required
              */
             detail: string;
             /**
-             * @description The fields at fault; empty where none is.
+             * @description Fields that are not valid; empty if the error is not about fields.
              * @example [
              *       {
              *         "pointer": "/body/name",
@@ -649,49 +649,49 @@ export interface components {
              */
             errors: {
                 /**
-                 * @description JSON pointer to the field, with /body, /query, /path or /headers in front.
+                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
                  * @example /body/name
                  */
                 pointer: string;
                 /**
-                 * @description What is wrong with it.
+                 * @description What is wrong with the field.
                  * @example is required
                  */
                 detail: string;
             }[];
             /**
-             * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
         };
-        /** @description Who did it. */
+        /** @description Who made a change. */
         Actor: {
             /**
-             * @description What the actor is. Known values: root, management_key, key, system.
+             * @description Actor type. Known values: root, management_key, key, system.
              * @example root
              */
             type: string;
             /**
-             * @description Its identifier.
+             * @description Actor id.
              * @example root
              */
             id: string;
             /**
-             * @description Whom the caller says it acted for (`Keyward-Actor`): asserted, not proven.
+             * @description Whom the caller says that it acted for (`Keyward-Actor`): asserted, not proven.
              * @example user:42
              */
             onBehalfOf: string | null;
         };
-        /** @description How this instance is. */
+        /** @description Health of this instance. */
         Health: {
             /**
-             * @description ok, or not ready.
+             * @description Health status: `ok` or `not ready`.
              * @example ok
              */
             status: string;
             /**
-             * @description What was looked at, and how it is.
+             * @description Results of the checks by name; `ok` if the check passed.
              * @example {
              *       "database": "ok",
              *       "migrations": "ok"
@@ -793,17 +793,17 @@ export interface components {
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -813,7 +813,7 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
@@ -829,7 +829,7 @@ export interface components {
              */
             stale: boolean;
             /**
-             * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
@@ -993,17 +993,17 @@ export interface components {
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -1013,7 +1013,7 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
@@ -1225,17 +1225,17 @@ export interface components {
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -1245,7 +1245,7 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
@@ -1383,7 +1383,7 @@ export interface components {
             /** @description The keys, in the order of `sort`. */
             data: components["schemas"]["Key"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
@@ -1590,7 +1590,7 @@ export interface components {
             /** @description The workspaces, by id. */
             data: components["schemas"]["Workspace"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
@@ -1737,7 +1737,7 @@ export interface components {
             /** @description The management keys, newest first. */
             data: components["schemas"]["ManagementKey"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
@@ -1816,106 +1816,106 @@ export interface components {
                 };
             }[];
         };
-        /** @description One change, on the record. */
+        /** @description One change, in the audit log. */
         AuditEvent: {
             /**
-             * @description The event's identifier.
+             * @description Event id.
              * @example evt_2Lx7Yb2kQm4Xc9
              */
             id: string;
             /**
-             * @description Whose log it is in.
+             * @description Id of the workspace whose log the event is in.
              * @example default
              */
             workspaceId: string;
             /**
-             * @description Its place in the log, from 1 without gaps.
+             * @description Position in the log, from 1 without gaps.
              * @example 17
              */
             sequence: number;
             /**
-             * @description When it was done, RFC 3339 in UTC.
+             * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             time: string;
             /**
-             * @description What was done. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
+             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
              * @example key.revoked
              */
             action: string;
             actor: components["schemas"]["Actor"];
-            /** @description What it was done to. */
+            /** @description Target: what was changed. */
             target: {
                 /**
-                 * @description What it is.
+                 * @description Target type. Known values: key, workspace, management_key.
                  * @example key
                  */
                 type: string;
                 /**
-                 * @description Its identifier.
+                 * @description Target id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
             };
             /**
-             * @description The changed fields as they were; null for something new.
+             * @description Changed fields as they were; null for something new.
              * @example {
              *       "name": "CI"
              *     }
              */
             before: unknown;
             /**
-             * @description The changed fields as they are since.
+             * @description Changed fields as they are since.
              * @example {
              *       "name": "CI deploys"
              *     }
              */
             after: unknown;
             /**
-             * @description The call that did it.
+             * @description Id of the request.
              * @example req_4fQ2-1a
              */
             requestId: string;
             /**
-             * @description Where that call came from.
+             * @description IP address that the request came from; null: none.
              * @example 203.0.113.7
              */
             ip: string | null;
             /**
-             * @description Links this entry to the one before it: a change, gap or reorder breaks the chain.
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
         };
         /** @description One page of audit events. */
         AuditEventPage: {
-            /** @description The events, newest first. */
+            /** @description Events, newest first. */
             data: components["schemas"]["AuditEvent"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
         };
-        /** @description The end of an audit log, to be kept elsewhere. */
+        /** @description Head of an audit log, to be kept elsewhere. */
         AuditHead: {
             /**
-             * @description Whose log it is.
+             * @description Id of the workspace whose log it is.
              * @example default
              */
             workspaceId: string;
             /**
-             * @description The place of the newest entry; 0 while the log is empty.
+             * @description Position of the newest event; 0 while the log is empty.
              * @example 17
              */
             sequence: number;
             /**
-             * @description Links this entry to the one before it: a change, gap or reorder breaks the chain.
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
             /**
-             * @description When this was read, RFC 3339 in UTC.
+             * @description Time of reading, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             time: string;
@@ -1938,7 +1938,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1958,7 +1958,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1967,7 +1967,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1987,7 +1987,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Prometheus text format 0.0.4. */
+            /** @description Metrics in the Prometheus text format 0.0.4. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2015,19 +2015,19 @@ export interface operations {
                      */
                     key: string;
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description The key must have all of these scopes.
+                     * @description Scopes that the key must have, all of them.
                      * @example [
                      *       "sources:read"
                      *     ]
                      */
                     requiredScopes?: string[];
                     /**
-                     * @description The key must have at least one of these scopes.
+                     * @description Scopes of which the key must have at least one.
                      * @example [
                      *       "sources:read"
                      *     ]
@@ -2035,18 +2035,18 @@ export interface operations {
                     requiredAnyScope?: string[];
                     /**
                      * Format: text
-                     * @description What is to be touched; checked where the key lists resources.
+                     * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
                     /**
-                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                      * @example 1
                      */
                     cost?: number;
@@ -2063,7 +2063,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifyAnswer"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2072,7 +2072,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2081,7 +2081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2090,7 +2090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2099,7 +2099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2108,7 +2108,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2117,7 +2117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2153,19 +2153,19 @@ export interface operations {
                          */
                         key: string;
                         /**
-                         * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                         * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                          * @example default
                          */
                         workspaceId?: string;
                         /**
-                         * @description The key must have all of these scopes.
+                         * @description Scopes that the key must have, all of them.
                          * @example [
                          *       "sources:read"
                          *     ]
                          */
                         requiredScopes?: string[];
                         /**
-                         * @description The key must have at least one of these scopes.
+                         * @description Scopes of which the key must have at least one.
                          * @example [
                          *       "sources:read"
                          *     ]
@@ -2173,18 +2173,18 @@ export interface operations {
                         requiredAnyScope?: string[];
                         /**
                          * Format: text
-                         * @description What is to be touched; checked where the key lists resources.
+                         * @description Resource to be accessed; checked if the key lists resources.
                          * @example project:alpha
                          */
                         resource?: string;
                         /**
                          * Format: ip-address
-                         * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                         * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                          * @example 203.0.113.7
                          */
                         ip?: string;
                         /**
-                         * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                         * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                          * @example 1
                          */
                         cost?: number;
@@ -2202,7 +2202,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifyAnswers"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2211,7 +2211,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2220,7 +2220,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2229,7 +2229,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2238,7 +2238,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2247,7 +2247,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2256,7 +2256,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2291,7 +2291,7 @@ export interface operations {
                  */
                 ip?: string;
                 /**
-                 * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                 * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                  * @example 1
                  */
                 cost?: number;
@@ -2481,7 +2481,7 @@ export interface operations {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2490,7 +2490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2499,7 +2499,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2508,7 +2508,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2535,7 +2535,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2544,7 +2544,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2553,7 +2553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2562,7 +2562,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2571,7 +2571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2580,7 +2580,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2595,7 +2595,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -2673,12 +2673,12 @@ export interface operations {
                  */
                 sort: "-createdAt" | "name" | "expiresAt";
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -2698,7 +2698,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2707,7 +2707,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2716,7 +2716,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2725,7 +2725,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2734,7 +2734,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2756,7 +2756,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -2818,7 +2818,7 @@ export interface operations {
                      */
                     expiresAt?: string;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
@@ -2915,7 +2915,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2924,7 +2924,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2933,7 +2933,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2942,7 +2942,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2951,7 +2951,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2960,7 +2960,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2969,7 +2969,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2978,7 +2978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2987,7 +2987,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3002,7 +3002,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3010,7 +3010,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3028,7 +3028,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3037,7 +3037,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3046,7 +3046,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3055,7 +3055,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3064,7 +3064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3079,7 +3079,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3087,7 +3087,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3103,7 +3103,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3112,7 +3112,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3121,7 +3121,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3130,7 +3130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3139,7 +3139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3148,7 +3148,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3163,7 +3163,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3171,7 +3171,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3230,7 +3230,7 @@ export interface operations {
                      */
                     expiresAt?: string | null;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
@@ -3327,7 +3327,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3336,7 +3336,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3345,7 +3345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3354,7 +3354,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3363,7 +3363,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3372,7 +3372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3381,7 +3381,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3390,7 +3390,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3399,7 +3399,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3416,7 +3416,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3427,7 +3427,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -3456,7 +3456,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3465,7 +3465,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3474,7 +3474,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3483,7 +3483,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3492,7 +3492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3501,7 +3501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3510,7 +3510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3519,7 +3519,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3528,7 +3528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3537,7 +3537,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3554,7 +3554,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3565,17 +3565,17 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
                      * @example 86400
                      */
                     graceSeconds: number;
                     /**
-                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
                      * @example false
                      */
                     supersede?: boolean;
@@ -3592,7 +3592,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3601,7 +3601,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3610,7 +3610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3619,7 +3619,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3628,7 +3628,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,7 +3637,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3646,7 +3646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3655,7 +3655,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3664,7 +3664,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3673,7 +3673,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3688,7 +3688,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3696,7 +3696,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3712,7 +3712,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3721,7 +3721,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3730,7 +3730,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3739,7 +3739,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3748,7 +3748,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3757,7 +3757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3774,7 +3774,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3785,7 +3785,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -3813,7 +3813,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3822,7 +3822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3831,7 +3831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3840,7 +3840,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3849,7 +3849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3858,7 +3858,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3867,7 +3867,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3876,7 +3876,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3885,7 +3885,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3894,7 +3894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3911,7 +3911,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3922,19 +3922,19 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description The key must have all of these scopes.
+                     * @description Scopes that the key must have, all of them.
                      * @example [
                      *       "sources:read"
                      *     ]
                      */
                     requiredScopes?: string[];
                     /**
-                     * @description The key must have at least one of these scopes.
+                     * @description Scopes of which the key must have at least one.
                      * @example [
                      *       "sources:read"
                      *     ]
@@ -3942,18 +3942,18 @@ export interface operations {
                     requiredAnyScope?: string[];
                     /**
                      * Format: text
-                     * @description What is to be touched; checked where the key lists resources.
+                     * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
                     /**
-                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                      * @example 1
                      */
                     cost?: number;
@@ -3970,7 +3970,7 @@ export interface operations {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3979,7 +3979,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3988,7 +3988,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3997,7 +3997,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4006,7 +4006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4015,7 +4015,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4024,7 +4024,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4046,7 +4046,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -4110,7 +4110,7 @@ export interface operations {
                          */
                         expiresAt?: string;
                         /**
-                         * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                         * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                          * @example 2592000
                          */
                         expiresInSeconds?: number;
@@ -4228,7 +4228,7 @@ export interface operations {
                     "application/json": components["schemas"]["ImportReport"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4237,7 +4237,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4246,7 +4246,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4255,7 +4255,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4264,7 +4264,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4273,7 +4273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4282,7 +4282,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4291,7 +4291,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4300,7 +4300,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4322,7 +4322,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -4369,7 +4369,7 @@ export interface operations {
                     "application/json": components["schemas"]["BulkRevocation"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4378,7 +4378,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4387,7 +4387,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4396,7 +4396,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4405,7 +4405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4414,7 +4414,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4423,7 +4423,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4432,7 +4432,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4441,7 +4441,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4456,12 +4456,12 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -4481,7 +4481,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkspacePage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4490,7 +4490,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4499,7 +4499,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4508,7 +4508,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4543,7 +4543,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4552,7 +4552,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4561,7 +4561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4570,7 +4570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4579,7 +4579,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4697,7 +4697,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4706,7 +4706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4715,7 +4715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4724,7 +4724,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4733,7 +4733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -4742,7 +4742,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4751,7 +4751,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4760,7 +4760,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4793,7 +4793,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4802,7 +4802,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4811,7 +4811,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4820,7 +4820,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4829,7 +4829,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4838,7 +4838,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -4847,7 +4847,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4956,7 +4956,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4965,7 +4965,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4974,7 +4974,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4983,7 +4983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4992,7 +4992,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5001,7 +5001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5010,7 +5010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5019,7 +5019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5054,7 +5054,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5063,7 +5063,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5072,7 +5072,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5081,7 +5081,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5090,7 +5090,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5099,7 +5099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5108,7 +5108,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5117,7 +5117,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5152,7 +5152,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5161,7 +5161,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5170,7 +5170,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5179,7 +5179,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5188,7 +5188,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5197,7 +5197,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5206,7 +5206,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5215,7 +5215,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5230,17 +5230,17 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -5260,7 +5260,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5269,7 +5269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5278,7 +5278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5287,7 +5287,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5296,7 +5296,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5342,7 +5342,7 @@ export interface operations {
                      */
                     expiresAt?: string;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
@@ -5359,7 +5359,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5368,7 +5368,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5377,7 +5377,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5386,7 +5386,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5395,7 +5395,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5404,7 +5404,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5413,7 +5413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5422,7 +5422,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5431,7 +5431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5466,7 +5466,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5475,7 +5475,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5484,7 +5484,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5493,7 +5493,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5502,7 +5502,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5530,12 +5530,12 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
                      * @example 86400
                      */
                     graceSeconds: number;
                     /**
-                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
                      * @example false
                      */
                     supersede?: boolean;
@@ -5552,7 +5552,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5561,7 +5561,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5570,7 +5570,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5579,7 +5579,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5588,7 +5588,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5597,7 +5597,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5606,7 +5606,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5615,7 +5615,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5624,7 +5624,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5633,7 +5633,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5668,7 +5668,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5677,7 +5677,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5686,7 +5686,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5695,7 +5695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5704,7 +5704,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5713,7 +5713,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5722,7 +5722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5731,7 +5731,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5746,7 +5746,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5769,7 +5769,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -5787,7 +5787,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyUsage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5796,7 +5796,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5805,7 +5805,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5814,7 +5814,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5823,7 +5823,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5838,47 +5838,47 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
                 /**
-                 * @description Only this action.
+                 * @description Action to list.
                  * @example key.revoked
                  */
                 action?: string;
                 /**
-                 * @description Only what this management key did.
+                 * @description Id of the acting management key.
                  * @example root
                  */
                 actorId?: string;
                 /**
-                 * @description Only what was done on behalf of this.
+                 * @description On whose behalf the actor acted.
                  * @example user:42
                  */
                 onBehalfOf?: string;
                 /**
-                 * @description Only what was done to this.
+                 * @description Id of the changed thing.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 targetId?: string;
                 /**
-                 * @description Only what was done at or after this time. RFC 3339.
+                 * @description Earliest time of the event. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 after?: string;
                 /**
-                 * @description Only what was done before this time. RFC 3339.
+                 * @description Time that the event was before. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 before?: string;
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -5898,7 +5898,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditEventPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5907,7 +5907,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5916,7 +5916,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5925,7 +5925,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5934,7 +5934,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5949,7 +5949,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5960,7 +5960,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The end of an audit log, to be kept elsewhere. */
+            /** @description Head of an audit log, to be kept elsewhere. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5969,7 +5969,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditHead"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5978,7 +5978,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5987,7 +5987,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5996,7 +5996,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6005,7 +6005,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
