@@ -78,7 +78,7 @@ export class RequestBatcher<Item, Result> {
 
 function settle<Item, Result>(batch: Waiting<Item, Result>[], results: readonly Result[]): void {
   if (results.length !== batch.length)
-    throw new Error('a batch must have a result for each of its items');
+    throw new Error('a batch must answer each of its items');
   let index = 0;
   for (const result of results) batch[index++]?.resolve(result);
 }
