@@ -7,7 +7,6 @@ import type { Authenticate } from './call-context.ts';
 import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
-import { CallContexts } from './http/call-contexts.ts';
 import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
@@ -81,7 +80,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerErrorHandler(app);
   const requests = registerAdmission(app, deps.maxInFlight);
   registerRequestLog(app, deps.logVerifyPerSecond);
-  registerAuth(app, new CallContexts(deps.authenticate, deps.keyDetector), deps.keyDetector);
+  registerAuth(app, deps);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done();

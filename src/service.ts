@@ -32,7 +32,7 @@ import { OverloadError } from './lib/overload-error.ts';
 import { ManagementService } from './management/service.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
-import { deleteOldAnswers } from './unit-of-work/idempotency.ts';
+import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { UsageCounters } from './usage/counters.ts';
 import { UsageFlusher } from './usage/flusher.ts';

@@ -4,7 +4,6 @@ import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
-import { ReplayedAnswer, type StoredAnswer } from '../unit-of-work/idempotency.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
 import { problemBody, statusOf } from './problem.ts';
@@ -15,7 +14,6 @@ const RETRY_AFTER_SECONDS = '1';
 /** Every error becomes problem+json. What a parser or the database said stays inside. */
 export function registerErrorHandler(app: App): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if (error instanceof ReplayedAnswer) return replay(reply, error.answer);
     const problem = toProblem(error, request);
     if (statusOf(problem) >= 500) logFailure(request, error, problem);
     return sendProblem(reply, request, problem);
@@ -38,12 +36,6 @@ const KEYS = new RegExp(KEY_SCAN_PATTERN, 'g');
 /** Field names are quoted, and whoever sent a key in the wrong place sent it as one. */
 function withoutKeys(text: string): string {
   return text.replace(KEYS, '[redacted]');
-}
-
-/** The answer of the first call with this Idempotency-Key, without the key string. */
-function replay(reply: FastifyReply, { status, etag, body }: StoredAnswer) {
-  if (etag !== null) reply.header('etag', etag);
-  return reply.status(status).header('idempotent-replayed', 'true').send(body);
 }
 
 export function toProblem(error: FastifyError, request: FastifyRequest): KeywardError {

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { sendResult } from '../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import { BulkRevocation, BulkRevoke } from './bulk-revoke/schemas.ts';
@@ -8,7 +9,6 @@ import { bulkRevoke } from './bulk-revoke/service.ts';
 import { ExplainKey, Explanation } from './explain/schemas.ts';
 import { ImportKeys, ImportReport } from './import/schemas.ts';
 import { importKeys } from './import/service.ts';
-import { send } from './routes.ts';
 import { IssuedKey, Key } from './schemas/key.ts';
 import { ChangeCredits, RevokeKey, RotateKey } from './schemas/requests.ts';
 import type { KeyService } from './service.ts';
@@ -41,7 +41,7 @@ export function keyActionRoutes(app: App, keys: KeyService, changes: UnitOfWork)
     async (request, reply) => {
       const input = request.body ?? {};
       const name = { ...request.params, workspaceId: input.workspaceId };
-      return send(reply, await keys.revoke(getCallContext(request), name, input));
+      return sendResult(reply, await keys.revoke(getCallContext(request), name, input));
     },
   );
 
@@ -64,7 +64,7 @@ export function keyActionRoutes(app: App, keys: KeyService, changes: UnitOfWork)
     async (request, reply) => {
       const name = { ...request.params, workspaceId: request.body.workspaceId };
       reply.header('cache-control', 'no-store');
-      return send(reply, await keys.rotate(getCallContext(request), name, request.body));
+      return sendResult(reply, await keys.rotate(getCallContext(request), name, request.body));
     },
   );
 
@@ -108,7 +108,7 @@ export function keyActionRoutes(app: App, keys: KeyService, changes: UnitOfWork)
     },
     async (request, reply) => {
       const name = { ...request.params, workspaceId: request.body.workspaceId };
-      return send(reply, await keys.credits(getCallContext(request), name, request.body));
+      return sendResult(reply, await keys.credits(getCallContext(request), name, request.body));
     },
   );
 
@@ -151,7 +151,8 @@ export function keyActionRoutes(app: App, keys: KeyService, changes: UnitOfWork)
         response: answers({ 200: ref(ImportReport) }, 404, 409, 413, 415, 422),
       },
     },
-    (request) => importKeys(changes, getCallContext(request), request.body),
+    async (request, reply) =>
+      sendResult(reply, await importKeys(changes, getCallContext(request), request.body)),
   );
 
   app.post(
@@ -167,6 +168,7 @@ export function keyActionRoutes(app: App, keys: KeyService, changes: UnitOfWork)
         response: answers({ 200: ref(BulkRevocation) }, 404, 409, 413, 415, 422),
       },
     },
-    (request) => bulkRevoke(changes, getCallContext(request), request.body ?? {}),
+    async (request, reply) =>
+      sendResult(reply, await bulkRevoke(changes, getCallContext(request), request.body ?? {})),
   );
 }

@@ -26,11 +26,6 @@ export function presentKey(record: KeyRecord, now: number): Key {
   };
 }
 
-/** A strong validator of the key's own fields; counters change without changing it. */
-export function etagOf(key: KeyRow): string {
-  return `"${key.revision}"`;
-}
-
 /** What an audit entry says of a change. */
 export function keyDifference(previous: KeyRow | null, next: KeyRow) {
   return pickChanged(previous && auditFields(previous), auditFields(next));

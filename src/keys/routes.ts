@@ -1,12 +1,12 @@
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { sendResult } from '../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
 import { KeyPage, ListKeys } from './listing/schemas.ts';
 import { IssuedKey, Key } from './schemas/key.ts';
 import { CreateKey, PatchKey } from './schemas/requests.ts';
-import type { KeyService, Versioned } from './service.ts';
+import type { KeyService } from './service.ts';
 
 const tags = ['Keys'];
 
@@ -29,10 +29,10 @@ export function keyRoutes(app: App, keys: KeyService): void {
       },
     },
     async (request, reply) => {
-      const { body, etag } = await keys.create(getCallContext(request), request.body);
-      reply.status(201).headers({ location: `/v1/keys/${body.id}`, etag });
+      const created = await keys.create(getCallContext(request), request.body);
+      reply.status(201).header('location', `/v1/keys/${created.body.id}`);
       reply.header('cache-control', 'no-store');
-      return body;
+      return sendResult(reply, created);
     },
   );
 
@@ -67,7 +67,7 @@ export function keyRoutes(app: App, keys: KeyService): void {
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return send(reply, await keys.get(getCallContext(request), name));
+      return sendResult(reply, await keys.get(getCallContext(request), name));
     },
   );
 
@@ -90,7 +90,7 @@ export function keyRoutes(app: App, keys: KeyService): void {
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return send(reply, await keys.patch(getCallContext(request), name, request.body));
+      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body));
     },
   );
 
@@ -117,10 +117,4 @@ export function keyRoutes(app: App, keys: KeyService): void {
       return reply.status(204).send(null);
     },
   );
-}
-
-/** The body, with the validator of its fields as a header. */
-export function send<T>(reply: FastifyReply, { body, etag }: Versioned<T>): T {
-  reply.header('etag', etag);
-  return body;
 }

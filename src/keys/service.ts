@@ -1,10 +1,11 @@
-import { authorizedWorkspaceId, type CallContext, requireMatch } from '../call-context.ts';
+import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { endRetiringSecret, insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
 import { KeywardError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import type { Clock } from '../lib/clock.ts';
 import { differs } from '../unit-of-work/difference.ts';
@@ -25,7 +26,7 @@ import {
   policiesOf,
   requireApiAccess,
 } from './policies.ts';
-import { etagOf, keyDifference, presentKey } from './presenter.ts';
+import { keyDifference, presentKey } from './presenter.ts';
 import type { IssuedKey, Key } from './schemas/key.ts';
 import type {
   ChangeCredits,
@@ -51,12 +52,6 @@ export interface KeyServiceDependencies {
   clock: Clock;
 }
 
-/** A key as shown, with the validator of its fields. */
-export interface Versioned<T> {
-  body: T;
-  etag: string;
-}
-
 /** Names one key of one workspace. */
 export interface KeyName {
   id: string;
@@ -74,11 +69,12 @@ export class KeyService {
   async create(call: CallContext, input: CreateKey): Promise<Versioned<IssuedKey>> {
     const { orm, changes, issuer } = this.#deps;
     const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
-    await changes.replay(call);
-    // Checked once before the costly hash, and again where it counts.
-    const { prefix } = newKeyRow(call, input, await policiesOf(orm, workspaceId), this.#now());
-    const issued = await issuer.issue(prefix);
-    return changes.run(call, async (change) => {
+    const issue = async () => {
+      // Checked once before the costly hash, and again where it counts.
+      const { prefix } = newKeyRow(call, input, await policiesOf(orm, workspaceId), this.#now());
+      return { prefix, issued: await issuer.issue(prefix) };
+    };
+    return changes.runPrepared(call, issue, async (change, { prefix, issued }) => {
       const { tx, at } = change;
       const policies = await lockWorkspace(tx, workspaceId);
       requireApiAccess(policies);
@@ -172,10 +168,8 @@ export class KeyService {
 
   /** The same key with a new string; the old one is valid until the grace ends. */
   async rotate(call: CallContext, name: KeyName, wish: RotateKey): Promise<Versioned<IssuedKey>> {
-    await this.#deps.changes.replay(call);
-    const { prefix } = (await this.get(call, name)).body;
-    const issued = await this.#deps.issuer.issue(prefix);
-    return this.#deps.changes.run(call, async (change) => {
+    const issue = async () => this.#deps.issuer.issue((await this.get(call, name)).body.prefix);
+    return this.#deps.changes.runPrepared(call, issue, async (change, issued) => {
       const key = await lock(change, call, name);
       const { tx, at } = change;
       if (key.revokedAt) throw new KeywardError('KEY_REVOKED');

@@ -1,5 +1,6 @@
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { sendResult } from '../http/reply.ts';
 import { answers, ref } from '../http/schemas.ts';
 import {
   CreateManagementKey,
@@ -35,10 +36,10 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
       },
     },
     async (request, reply) => {
-      const { body, etag } = await managementKeys.create(getCallContext(request), request.body);
-      reply.status(201).headers({ location: `/v1/management-keys/${body.id}`, etag });
+      const created = await managementKeys.create(getCallContext(request), request.body);
+      reply.status(201).header('location', `/v1/management-keys/${created.body.id}`);
       reply.header('cache-control', 'no-store');
-      return body;
+      return sendResult(reply, created);
     },
   );
 
@@ -69,11 +70,8 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         response: answers({ 200: ref(ManagementKey) }, 404),
       },
     },
-    async (request, reply) => {
-      const { body, etag } = await managementKeys.get(getCallContext(request), request.params.id);
-      reply.header('etag', etag);
-      return body;
-    },
+    async (request, reply) =>
+      sendResult(reply, await managementKeys.get(getCallContext(request), request.params.id)),
   );
 
   app.post(
@@ -92,9 +90,11 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { body, etag } = await managementKeys.rotate(getCallContext(request), id, request.body);
-      reply.headers({ etag, 'cache-control': 'no-store' });
-      return body;
+      reply.header('cache-control', 'no-store');
+      return sendResult(
+        reply,
+        await managementKeys.rotate(getCallContext(request), id, request.body),
+      );
     },
   );
 
@@ -111,13 +111,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 422),
       },
     },
-    async (request, reply) => {
-      const { body, etag } = await managementKeys.revoke(
-        getCallContext(request),
-        request.params.id,
-      );
-      reply.header('etag', etag);
-      return body;
-    },
+    async (request, reply) =>
+      sendResult(reply, await managementKeys.revoke(getCallContext(request), request.params.id)),
   );
 }

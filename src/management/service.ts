@@ -1,4 +1,4 @@
-import { type CallContext, requireMatch, workspaceScope } from '../call-context.ts';
+import { type CallContext, workspaceScope } from '../call-context.ts';
 import type { SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
@@ -8,6 +8,7 @@ import type { Json } from '../domain/json.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
@@ -32,11 +33,6 @@ import {
 
 const LIST = 'management-keys';
 
-export interface ManagementAnswer<T> {
-  body: T;
-  etag: string;
-}
-
 /** The life of a management key: one function a use case. */
 export class ManagementService {
   readonly #deps: { orm: Orm; changes: UnitOfWork; issuer: SecretIssuer; clock: Clock };
@@ -48,12 +44,11 @@ export class ManagementService {
   async create(
     call: CallContext,
     input: CreateManagementKey,
-  ): Promise<ManagementAnswer<IssuedManagementKey>> {
+  ): Promise<Versioned<IssuedManagementKey>> {
     const workspaceId = bindingOf(call.caller, input.workspaceId);
     requireAll(call.caller, input.permissions);
-    await this.#deps.changes.replay(call);
-    const issued = await this.#deps.issuer.issue(MANAGEMENT_PREFIX);
-    return this.#deps.changes.run(call, async (change) => {
+    const issue = () => this.#deps.issuer.issue(MANAGEMENT_PREFIX);
+    return this.#deps.changes.runPrepared(call, issue, async (change, issued) => {
       const { tx, at } = change;
       await requireWorkspace(change, workspaceId);
       const { expiresAt } = lifetime({ notBefore: null, expiresAt: null }, input, at);
@@ -68,7 +63,7 @@ export class ManagementService {
     });
   }
 
-  async get(call: CallContext, id: string): Promise<ManagementAnswer<ManagementKey>> {
+  async get(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
     const found = await findManagementKey(this.#deps.orm, id, call.caller.workspaceId);
     if (!found) throw new KeywardError('NOT_FOUND');
     return this.#present(found);
@@ -94,10 +89,9 @@ export class ManagementService {
     call: CallContext,
     id: string,
     wish: RotateManagementKey,
-  ): Promise<ManagementAnswer<IssuedManagementKey>> {
-    await this.#deps.changes.replay(call);
-    const issued = await this.#deps.issuer.issue(MANAGEMENT_PREFIX);
-    return this.#deps.changes.run(call, async (change) => {
+  ): Promise<Versioned<IssuedManagementKey>> {
+    const issue = () => this.#deps.issuer.issue(MANAGEMENT_PREFIX);
+    return this.#deps.changes.runPrepared(call, issue, async (change, issued) => {
       const row = await lock(change, call, id);
       requireAll(call.caller, row.permissions);
       if (row.revokedAt) throw new KeywardError('KEY_REVOKED');
@@ -111,7 +105,7 @@ export class ManagementService {
   }
 
   /** Final, and idempotent. */
-  revoke(call: CallContext, id: string): Promise<ManagementAnswer<ManagementKey>> {
+  revoke(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
     return this.#deps.changes.run(call, async (change) => {
       const row = await lock(change, call, id);
       if (!row.revokedAt) {
@@ -204,10 +198,6 @@ function audit(
 function statusOf({ revokedAt, expiresAt }: ManagementRow, now: Date): string {
   if (revokedAt) return 'revoked';
   return expiresAt && expiresAt <= now ? 'expired' : 'active';
-}
-
-function etagOf({ revision }: ManagementRow): string {
-  return `"${revision}"`;
 }
 
 function iso(date: Date | null): string | null {

@@ -1,7 +1,7 @@
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { sendResult } from '../http/reply.ts';
 import { answers, ref } from '../http/schemas.ts';
 import {
   ListWorkspaces,
@@ -10,7 +10,7 @@ import {
   WorkspacePage,
   WorkspacePath,
 } from './schemas.ts';
-import type { WorkspaceAnswer, WorkspaceService } from './service.ts';
+import type { WorkspaceService } from './service.ts';
 
 const read = { config: { permission: 'workspaces:read' } } as const;
 const write = { config: { permission: 'workspaces:write' } } as const;
@@ -49,7 +49,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       },
     },
     async (request, reply) =>
-      send(reply, await workspaces.get(getCallContext(request), request.params.id)),
+      sendResult(reply, await workspaces.get(getCallContext(request), request.params.id)),
   );
 
   app.put(
@@ -74,7 +74,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         request.body ?? {},
       );
       reply.status(answer.created ? 201 : 200);
-      return send(reply, answer);
+      return sendResult(reply, answer);
     },
   );
 
@@ -94,7 +94,10 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      return send(reply, await workspaces.patch(getCallContext(request), id, request.body ?? {}));
+      return sendResult(
+        reply,
+        await workspaces.patch(getCallContext(request), id, request.body ?? {}),
+      );
     },
   );
 
@@ -112,7 +115,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       },
     },
     async (request, reply) =>
-      send(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
+      sendResult(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
   );
 
   app.post(
@@ -128,7 +131,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       },
     },
     async (request, reply) =>
-      send(reply, await workspaces.resume(getCallContext(request), request.params.id)),
+      sendResult(reply, await workspaces.resume(getCallContext(request), request.params.id)),
   );
 
   app.delete(
@@ -151,9 +154,4 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       return reply.status(204).send(null);
     },
   );
-}
-
-function send(reply: FastifyReply, { body, etag }: WorkspaceAnswer): Workspace {
-  reply.header('etag', etag);
-  return body;
 }

@@ -1,9 +1,10 @@
-import { authorizedWorkspaceId, type CallContext, requireMatch } from '../call-context.ts';
+import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { differs, pickChanged } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import type { ListWorkspaces, Workspace, WorkspaceInput, WorkspacePage } from './schemas.ts';
@@ -33,9 +34,7 @@ const DEFAULTS = {
   immutableKeys: false,
 } satisfies WorkspaceChanges;
 
-export interface WorkspaceAnswer {
-  body: Workspace;
-  etag: string;
+export interface WorkspaceAnswer extends Versioned<Workspace> {
   created: boolean;
 }
 
@@ -176,10 +175,6 @@ function refuseReservedPrefix({ defaultPrefix }: WorkspaceInput): void {
 
 function answer(row: WorkspaceRow): WorkspaceAnswer {
   return { body: present(row), etag: etagOf(row), created: false };
-}
-
-function etagOf({ revision }: WorkspaceRow): string {
-  return `"${revision}"`;
 }
 
 function present(row: WorkspaceRow) {

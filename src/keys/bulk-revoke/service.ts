@@ -1,5 +1,6 @@
 import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
 import { invalidField, KeywardError } from '../../errors.ts';
+import type { CallResult } from '../../http/reply.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { keyDifference } from '../presenter.ts';
 import { keyTarget, revocation } from '../service.ts';
@@ -13,10 +14,10 @@ export async function bulkRevoke(
   changes: UnitOfWork,
   call: CallContext,
   input: BulkRevoke,
-): Promise<BulkRevocation> {
+): Promise<CallResult<BulkRevocation>> {
   const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
   const filter = filterOf(input);
-  const { body } = await changes.run(call, async (change) => {
+  return changes.run(call, async (change) => {
     const matched = await lockKeys(change.tx, workspaceId, filter, MOST_KEYS + 1);
     if (matched.length > MOST_KEYS) throw new KeywardError('TOO_MANY_KEYS');
     const open = matched.filter((key) => !key.revokedAt);
@@ -31,7 +32,6 @@ export async function bulkRevoke(
     }
     return { body: report(input, matched, open) };
   });
-  return body;
 }
 
 function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: string } {

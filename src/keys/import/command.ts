@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Value } from 'typebox/value';
 import { type AuditOrigin, requireKeyedAsBefore } from '../../audit/chain.ts';
 import type { CallContext } from '../../call-context.ts';
 import type { Pepper } from '../../credentials/pepper.ts';
@@ -11,13 +10,12 @@ import { readInstallation } from '../../db/installation.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER } from '../../domain/caller.ts';
 import { KeywardError } from '../../errors.ts';
 import { parseOptions, UsageError } from '../../lib/command-line.ts';
-import { ReplayedAnswer } from '../../unit-of-work/idempotency.ts';
 import { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { type Chunk, chunksOf, itemChecker } from './chunks.ts';
 import { Progress } from './progress.ts';
 import { recordsOf } from './records.ts';
 import { type Position, type RefusedLine, ReportFile, START } from './report.ts';
-import { ImportReport } from './schemas.ts';
+import type { ImportReport } from './schemas.ts';
 import { importKeys } from './service.ts';
 
 export interface ImportOptions {
@@ -139,15 +137,12 @@ async function send(
   reportId: string | null,
 ): Promise<ImportReport> {
   const key = `import ${reportId} ${items[0]?.line}-${through}`;
-  const idempotency = reportId === null ? null : { key, fingerprint: key, status: 200 };
+  const idempotency = reportId === null ? null : { key, fingerprint: key };
   const input = { workspaceId, keys: items.map(({ item }) => item) };
   for (let attempt = 1; ; attempt++) {
     try {
-      return await importKeys(changes, { ...call, idempotency }, input);
+      return (await importKeys(changes, { ...call, idempotency }, input)).body;
     } catch (error) {
-      if (error instanceof ReplayedAnswer && Value.Check(ImportReport, error.answer.body)) {
-        return error.answer.body;
-      }
       if (!isInFlight(error) || attempt === IN_FLIGHT_ATTEMPTS) throw error;
       await delay(IN_FLIGHT_PAUSE_MS);
     }

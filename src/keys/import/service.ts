@@ -4,6 +4,7 @@ import { importedAlgorithms, keys, secrets } from '../../db/schema.ts';
 import { refOfDigest } from '../../domain/imported-key.ts';
 import { newId } from '../../domain/key-string.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
+import type { CallResult } from '../../http/reply.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { ensureQuotaRow } from '../limits.ts';
 import { newKeyRow } from '../new-key.ts';
@@ -30,13 +31,13 @@ interface Candidate {
  * Takes over keys of another system by their digests, in one transaction. Items that are known
  * already, or that the workspace's policies refuse, are reported and do not keep the others out.
  */
-export async function importKeys(
+export function importKeys(
   changes: UnitOfWork,
   call: CallContext,
   input: ImportKeys,
-): Promise<ImportReport> {
+): Promise<CallResult<ImportReport>> {
   const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
-  const { body } = await changes.run(call, async (change) => {
+  return changes.run(call, async (change) => {
     const policies = await lockWorkspace(change.tx, workspaceId);
     requireApiAccess(policies);
     const { candidates, refused } = sort(call, input.keys, policies, change.at);
@@ -44,7 +45,6 @@ export async function importKeys(
     const accepted = candidates.map((candidate) => resultOf(candidate, created));
     return { body: report([...accepted, ...refused]) };
   });
-  return body;
 }
 
 function sort(
