@@ -14,7 +14,7 @@ import { ManagementService } from './service.ts';
 const NAME = /^(?=.*\S)\P{Cc}{1,100}$/u;
 const KEY = new RegExp(KEY_SCAN_PATTERN);
 
-/** What `management-key create` is to make: by default with every permission everywhere. */
+/** The key that `management-key create` creates: by default with every permission, everywhere. */
 export function parseManagementKeyArgs(words: string[]): CreateManagementKey {
   const { name, permissions, workspace } = parseOptions(words, {
     name: { type: 'string' },
@@ -53,16 +53,16 @@ interface CommandDependencies {
 /** Access to the database is the authority. The key goes to stdout alone, the rest to stderr. */
 export async function createManagementKey(
   { orm, pepper, argon2 }: CommandDependencies,
-  wish: CreateManagementKey,
+  requested: CreateManagementKey,
   origin: AuditOrigin,
 ): Promise<void> {
-  await requireKeyedAsBefore(orm, wish.workspaceId ?? DEFAULT_WORKSPACE, pepper);
+  await requireKeyedAsBefore(orm, requested.workspaceId ?? DEFAULT_WORKSPACE, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const changes = new UnitOfWork(orm, clock, pepper);
+  const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const issuer = new SecretIssuer(new Argon2Hasher(argon2), pepper, checksumKey);
-  const service = new ManagementService({ orm, changes, issuer, clock });
+  const service = new ManagementService({ orm, unitOfWork, issuer, clock });
   const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...origin };
-  const { body } = await service.create(call, wish);
+  const { body } = await service.create(call, requested);
   process.stderr.write(
     `${body.id} (${body.name}) for ${body.workspaceId ?? 'every workspace'}: ${body.permissions.join(', ')}.\n` +
       'Its key follows; it is not shown again.\n',
