@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
+import { OperatorError } from './lib/operator-error.ts';
 
 /** A sensitive setting may also come from a file: `NAME_FILE` holds its path. */
 const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
@@ -141,7 +142,7 @@ export type Config = Readonly<{
   shutdownSeconds: number;
 }>;
 
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 

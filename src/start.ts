@@ -2,19 +2,29 @@ import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 import { type OpenDatabase, openDatabase } from './db/open.ts';
+import type { CommandContext } from './db/open-for-command.ts';
 import type { App } from './http/app-type.ts';
 import { createLogger } from './http/request-log.ts';
 import { startStartupServer } from './http/startup-server.ts';
+import { defineCommand } from './lib/command.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import { OperatorError } from './lib/operator-error.ts';
 import { createService, databaseWarnings } from './service.ts';
 
-/** A start that cannot succeed; the message says why and how to mend it. */
-export class StartError extends Error {
+/** The service cannot start; the message says what to do. */
+class StartError extends OperatorError {
   override name = 'StartError';
 }
 
-/** Runs the service until a signal ends it. */
-export async function start(config: Config): Promise<number> {
+export const startCommand = defineCommand({
+  name: 'start',
+  summary: 'run the service (the default)',
+  options: {},
+  run: (_input, { settings }: CommandContext) => start(settings()),
+});
+
+/** Runs the service until a signal ends it. Resolves to the exit code. */
+async function start(config: Config): Promise<number> {
   // Asynchronous: lines that come while one is being written go out together.
   const log = createLogger(config.logLevel, pino.destination({ dest: 1, sync: false }));
   const waiting = await startStartupServer(config, log).catch((error) => refusePort(config, error));

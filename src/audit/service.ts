@@ -3,8 +3,9 @@ import type { Orm } from '../db/database.ts';
 import { toIso } from '../domain/time.ts';
 import { badCursor, type CursorPosition } from '../http/cursor.ts';
 import { readPage } from '../http/page.ts';
+import { listAuditEvents } from './listing.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
-import { listAuditEvents, readHead } from './store.ts';
+import { readHead } from './store.ts';
 
 /** Reads the audit logs. */
 export class AuditService {

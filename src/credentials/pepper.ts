@@ -29,3 +29,7 @@ export class Pepper {
 function derive(secret: string, purpose: string): KeyObject {
   return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `keyward ${purpose} v1`, 32)));
 }
+
+export function pepperFrom(secret: string | undefined): Pepper | null {
+  return secret === undefined ? null : new Pepper(secret);
+}

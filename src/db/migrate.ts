@@ -5,6 +5,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
+import { OperatorError } from '../lib/operator-error.ts';
 import { sqlState } from './errors.ts';
 
 const MIGRATIONS = {
@@ -14,12 +15,12 @@ const LOCK = 5_396_119;
 const OLDEST_VERSION = 14;
 const TURN_PAUSE_MS = 100;
 
-export class DatabaseVersionError extends Error {
+class DatabaseVersionError extends OperatorError {
   override name = 'DatabaseVersionError';
 }
 
 /** The schema is older than this version, and cannot be brought up to date by this user. */
-export class PendingMigrationsError extends Error {
+export class PendingMigrationsError extends OperatorError {
   override name = 'PendingMigrationsError';
 }
 

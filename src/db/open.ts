@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { isUnavailable, sqlState } from './errors.ts';
 import { migrate } from './migrate.ts';
 
@@ -22,7 +23,7 @@ export interface OpenDatabase {
   close: () => Promise<void>;
 }
 
-export class DatabaseUnreachableError extends Error {
+export class DatabaseUnreachableError extends OperatorError {
   override name = 'DatabaseUnreachableError';
 }
 

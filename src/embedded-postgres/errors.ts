@@ -1,6 +1,8 @@
-/** The embedded Postgres cannot be used; the message is one sentence that says how to mend it. */
-export class EmbeddedPostgresError extends Error {
-  override readonly name = 'EmbeddedPostgresError';
+import { OperatorError } from '../lib/operator-error.ts';
+
+/** The embedded Postgres cannot be used; the message says what to do. */
+export class EmbeddedPostgresError extends OperatorError {
+  override name = 'EmbeddedPostgresError';
 }
 
 /** The `code` of a system or Postgres error: `ENOENT`, `57P03`. */

@@ -3,9 +3,9 @@ import { Type } from 'typebox';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
 
-/** How full everything is that is bounded, for Prometheus. */
-export function metricsRoutes(app: App, bounds: readonly ResourceLimit[]): void {
-  const registry = registryOf(bounds);
+/** How much of each resource limit is used, for Prometheus. */
+export function metricsRoutes(app: App, limits: readonly ResourceLimit[]): void {
+  const registry = registryOf(limits);
   app.get(
     '/metrics',
     {
@@ -13,15 +13,15 @@ export function metricsRoutes(app: App, bounds: readonly ResourceLimit[]): void 
       schema: {
         operationId: 'getMetrics',
         tags: ['Health'],
-        summary: 'Measure the instance',
+        summary: 'Metrics of the instance',
         description:
-          'How much of each bound is used, in the text format of Prometheus. Numbers alone, of this ' +
-          'instance alone: nothing of a key, an owner or a workspace.',
+          'How much of each resource limit is used, in the text format of Prometheus. Only numbers, ' +
+          'and only of this instance: nothing about keys, owners or workspaces.',
         security: [],
         produces: ['text/plain'],
         response: {
           200: Type.String({
-            description: 'Prometheus text format 0.0.4.',
+            description: 'Metrics in the Prometheus text format 0.0.4.',
             examples: ['keyward_bound_used{bound="requests"} 3'],
           }),
         },
@@ -34,24 +34,24 @@ export function metricsRoutes(app: App, bounds: readonly ResourceLimit[]): void 
   );
 }
 
-function registryOf(bounds: readonly ResourceLimit[]): Registry {
+function registryOf(limits: readonly ResourceLimit[]): Registry {
   const registry = new Registry();
   const labelNames = ['bound'] as const;
   const registers = [registry];
   const limit = new Gauge({
     name: 'keyward_bound_limit',
-    help: 'At most so many; beyond it the least recently used goes, or a request is answered 503.',
+    help: 'The limit. Beyond it, the least recently used is evicted or a request is answered 503.',
     labelNames,
     registers,
   });
-  for (const { name, max } of bounds) limit.set({ bound: name }, max);
+  for (const { name, max } of limits) limit.set({ bound: name }, max);
   new Gauge({
     name: 'keyward_bound_used',
-    help: 'So many now.',
+    help: 'How much of the limit is used now.',
     labelNames,
     registers,
     collect() {
-      for (const { name, used } of bounds) this.set({ bound: name }, used());
+      for (const { name, used } of limits) this.set({ bound: name }, used());
     },
   });
   return registry;

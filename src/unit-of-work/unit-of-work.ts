@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { type AuditEntry, type AuditOrigin, appendAudit } from '../audit/chain.ts';
+import { appendAudit } from '../audit/append.ts';
+import type { AuditEntry, AuditOrigin } from '../audit/chain.ts';
 import type { Idempotency } from '../call-context.ts';
 import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { appendAudit } from '../../src/audit/chain.ts';
-import { workspacesWithLog } from '../../src/audit/check.ts';
+import { appendAudit } from '../../src/audit/append.ts';
+import { listLogs } from '../../src/audit/store.ts';
 import { rewriteHashes, setHead, tamper, verdictOn, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -198,7 +198,7 @@ describe('what tampering with the audit log shows', () => {
     await sql.query(`insert into audit_heads values ('lost-events', 3, 'x')`);
     await writeLog(keyed, workspace, 1);
     const orm = keyed.service.internals.database.orm;
-    const found = await workspacesWithLog(orm);
+    const found = await listLogs(orm);
     expect(found).toEqual(expect.arrayContaining(['default', 'lost-events', workspace, 'w1']));
     expect(new Set(found).size).toBe(found.length);
     expect((await verdictOn(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');

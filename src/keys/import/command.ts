@@ -2,14 +2,20 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type AuditOrigin, requireKeyedAsBefore } from '../../audit/chain.ts';
+import { requireKeyedAsBefore } from '../../audit/append.ts';
+import { operatorOrigin } from '../../audit/operator.ts';
 import type { CallContext } from '../../call-context.ts';
-import type { Pepper } from '../../credentials/pepper.ts';
-import type { Orm } from '../../db/database.ts';
+import { pepperFrom } from '../../credentials/pepper.ts';
 import { readInstallation } from '../../db/installation.ts';
+import {
+  type CommandContext,
+  type CommandDatabase,
+  withDatabase,
+} from '../../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER } from '../../domain/caller.ts';
 import { KeywardError } from '../../errors.ts';
-import { parseOptions, UsageError } from '../../lib/command-line.ts';
+import { defineCommand } from '../../lib/command.ts';
+import { type OptionValues, UsageError } from '../../lib/command-line.ts';
 import { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { type Chunk, chunksOf, itemChecker } from './chunks.ts';
 import { Progress } from './progress.ts';
@@ -18,7 +24,32 @@ import { type Position, type RefusedLine, ReportFile, START } from './report.ts'
 import type { ImportReport } from './schemas.ts';
 import { ImportService } from './service.ts';
 
-export interface ImportOptions {
+const OPTIONS = {
+  workspace: {
+    type: 'string',
+    value: 'ID',
+    description: 'the workspace that will own the keys; `default` by default',
+  },
+  report: {
+    type: 'string',
+    value: 'FILE',
+    description: 'records the result of each line; run again with it to resume',
+  },
+} as const;
+
+export const importCommand = defineCommand({
+  name: 'import',
+  summary: 'import keys of another system by their digests; docs/import.md has the fields',
+  argument: { name: 'FILE', description: 'the keys, as JSON lines (.jsonl) or CSV (.csv)' },
+  options: OPTIONS,
+  run: async ({ argument: path, options }, { settings }: CommandContext) => {
+    const request = { path, ...readImportOptions(options) };
+    const areAllValid = await withDatabase(settings(), (database) => importFile(database, request));
+    return areAllValid ? 0 : 1;
+  },
+});
+
+interface ImportRequest {
   path: string;
   workspaceId: string;
   reportPath: string | null;
@@ -26,34 +57,26 @@ export interface ImportOptions {
 
 const WORKSPACE = /^[A-Za-z0-9._-]{1,64}$/;
 
-export function parseImportArgs([path, ...words]: string[]): ImportOptions {
-  if (path === undefined || path.startsWith('-')) {
-    throw new UsageError('Name the file first: keyward import FILE.');
-  }
-  const { workspace = DEFAULT_WORKSPACE, report } = parseOptions(words, {
-    workspace: { type: 'string' },
-    report: { type: 'string' },
-  });
-  if (!WORKSPACE.test(workspace))
+function readImportOptions({
+  workspace = DEFAULT_WORKSPACE,
+  report,
+}: OptionValues<typeof OPTIONS>): Omit<ImportRequest, 'path'> {
+  if (!WORKSPACE.test(workspace)) {
     throw new UsageError('--workspace: is not the id of a workspace.');
-  return { path, workspaceId: workspace, reportPath: report ?? null };
+  }
+  return { workspaceId: workspace, reportPath: report ?? null };
 }
 
-interface CommandDependencies {
-  orm: Orm;
-  pepper: Pepper | null;
-}
-
-/** Imports a file chunk by chunk. True if no line was invalid. */
-export async function importFile(
-  { orm, pepper }: CommandDependencies,
-  { path, workspaceId, reportPath }: ImportOptions,
-  origin: AuditOrigin,
+/** Imports a file chunk by chunk. Returns whether every line of it was valid. */
+async function importFile(
+  { orm, secret }: CommandDatabase,
+  { path, workspaceId, reportPath }: ImportRequest,
 ): Promise<boolean> {
+  const pepper = pepperFrom(secret);
   const sha256 = await hashFile(path);
   await requireKeyedAsBefore(orm, workspaceId, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...origin };
+  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
   const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
   const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
