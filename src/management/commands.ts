@@ -50,6 +50,7 @@ export const createManagementKeyCommand = defineCommand({
 const NAME = /^(?=.*\S)\P{Cc}{1,100}$/u;
 const KEY = new RegExp(KEY_SCAN_PATTERN);
 
+/** The key that `management-key create` creates: by default with every permission, everywhere. */
 export function readManagementKeyOptions({
   name,
   permissions,
@@ -86,9 +87,9 @@ async function createManagementKey(
   const pepper = pepperFrom(secret);
   await requireKeyedAsBefore(orm, request.workspaceId ?? DEFAULT_WORKSPACE, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const changes = new UnitOfWork(orm, clock, pepper);
+  const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
-  const service = new ManagementService({ orm, changes, issuer, clock });
+  const service = new ManagementService({ orm, unitOfWork, issuer, clock });
   const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
   return service.create(call, request);
 }
