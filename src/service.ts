@@ -25,11 +25,19 @@ import type { App } from './http/app-type.ts';
 import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
+import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
+import { CreditsService } from './keys/credits/service.ts';
+import { ExplainService } from './keys/explain/service.ts';
+import { ImportService } from './keys/import/service.ts';
+import { ListingService } from './keys/listing/service.ts';
+import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
+import { deleteKeysOfWorkspace } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
 import { ManagementService } from './management/service.ts';
+import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
@@ -128,7 +136,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const verifier = new Verifier({ resolver, quotas, usage, clock });
   const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
 
-  const changes = new UnitOfWork(orm, clock, pepper);
+  const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const app = await buildApp({
     log,
@@ -138,11 +146,23 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     authenticate,
     verifier,
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
-    whoami: new WhoamiService({ resolver, authenticator, clock, changes }),
-    keys: new KeyService({ orm, changes, issuer, clock }),
-    changes,
-    workspaces: new WorkspaceService(orm, changes),
-    managementKeys: new ManagementService({ orm, changes, issuer, clock }),
+    whoami: new WhoamiService({ resolver, authenticator, clock, unitOfWork }),
+    keys: {
+      keys: new KeyService({ orm, unitOfWork, issuer, clock }),
+      listing: new ListingService({ orm, clock }),
+      rotation: new RotationService({ orm, unitOfWork, issuer, clock }),
+      credits: new CreditsService(unitOfWork),
+      explain: new ExplainService({ orm, clock }),
+      imports: new ImportService(unitOfWork),
+      bulkRevoke: new BulkRevokeService(unitOfWork),
+    },
+    workspaces: new WorkspaceService({
+      orm,
+      unitOfWork,
+      endKeys: ({ tx, at }, id, by) => deleteKeysOfWorkspace(tx, id, by, at),
+      endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
+    }),
+    managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
     usage: new UsageService(orm, clock),
     audit: new AuditService(orm),
     readiness: {

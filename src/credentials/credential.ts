@@ -3,7 +3,7 @@ import { decide, type KeyPolicy } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type RateLimit, toRateLimits } from '../domain/limits.ts';
-import type { Refill } from '../domain/refill.ts';
+import { type Refill, toRefill } from '../domain/refill.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type {
   CredentialRow,
@@ -128,11 +128,6 @@ export function toKeyPolicy(
     workspaceSuspended: workspace.status === 'suspended',
     requireResource: workspace.requireResource,
   };
-}
-
-function toRefill({ refillInterval, refillAmount, refillDay }: KeyColumns): Refill | null {
-  if (refillInterval === null) return null;
-  return { interval: refillInterval, amount: refillAmount ?? 0, dayOfMonth: refillDay };
 }
 
 function toManagementFields(key: ManagementKeyColumns, id: string) {

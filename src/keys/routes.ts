@@ -3,18 +3,48 @@ import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
 import { sendResult } from '../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
-import { KeyPage, ListKeys } from './listing/schemas.ts';
+import { bulkRevokeRoutes } from './bulk-revoke/routes.ts';
+import type { BulkRevokeService } from './bulk-revoke/service.ts';
+import { creditsRoutes } from './credits/routes.ts';
+import type { CreditsService } from './credits/service.ts';
+import { explainRoutes } from './explain/routes.ts';
+import type { ExplainService } from './explain/service.ts';
+import { importRoutes } from './import/routes.ts';
+import type { ImportService } from './import/service.ts';
+import { listingRoutes } from './listing/routes.ts';
+import type { ListingService } from './listing/service.ts';
+import { rotationRoutes } from './rotation/routes.ts';
+import type { RotationService } from './rotation/service.ts';
 import { IssuedKey, Key } from './schemas/key.ts';
-import { CreateKey, PatchKey } from './schemas/requests.ts';
+import { CreateKey, PatchKey, RevokeKey } from './schemas/requests.ts';
 import type { KeyService } from './service.ts';
+
+export interface KeyServices {
+  keys: KeyService;
+  listing: ListingService;
+  rotation: RotationService;
+  credits: CreditsService;
+  explain: ExplainService;
+  imports: ImportService;
+  bulkRevoke: BulkRevokeService;
+}
+
+/** All calls under /v1/keys but for usage. */
+export function keyRoutes(app: App, services: KeyServices): void {
+  app.addSchema(Key);
+  app.addSchema(IssuedKey);
+  lifecycleRoutes(app, services.keys);
+  listingRoutes(app, services.listing);
+  rotationRoutes(app, services.rotation);
+  creditsRoutes(app, services.credits);
+  explainRoutes(app, services.explain);
+  importRoutes(app, services.imports);
+  bulkRevokeRoutes(app, services.bulkRevoke);
+}
 
 const tags = ['Keys'];
 
-export function keyRoutes(app: App, keys: KeyService): void {
-  app.addSchema(Key);
-  app.addSchema(IssuedKey);
-  app.addSchema(KeyPage);
-
+function lifecycleRoutes(app: App, keys: KeyService): void {
   app.post(
     '/v1/keys',
     {
@@ -37,29 +67,13 @@ export function keyRoutes(app: App, keys: KeyService): void {
   );
 
   app.get(
-    '/v1/keys',
-    {
-      config: { permission: 'keys:read' },
-      schema: {
-        operationId: 'listKeys',
-        tags,
-        summary: 'List keys',
-        description: 'Revoked and expired keys are listed too; deleted ones are not.',
-        querystring: ListKeys,
-        response: answers({ 200: ref(KeyPage) }, 404),
-      },
-    },
-    (request) => keys.list(getCallContext(request), request.query),
-  );
-
-  app.get(
     '/v1/keys/:id',
     {
       config: { permission: 'keys:read' },
       schema: {
         operationId: 'getKey',
         tags,
-        summary: 'Read a key',
+        summary: 'Get a key',
         params: KeyPath,
         querystring: WorkspaceQuery,
         response: answers({ 200: ref(Key) }, 404),
@@ -80,8 +94,8 @@ export function keyRoutes(app: App, keys: KeyService): void {
         tags,
         summary: 'Change a key',
         description:
-          'A merge patch: what is left out stays, null clears, lists replace, metadata merges name ' +
-          'by name. In force everywhere once answered. A revoked key cannot be changed.',
+          'A merge patch: fields that are left out stay, null clears, lists replace, metadata merges ' +
+          'name by name. In force everywhere once answered. A revoked key cannot be changed.',
         params: KeyPath,
         querystring: WorkspaceQuery,
         body: PatchKey,
@@ -102,11 +116,12 @@ export function keyRoutes(app: App, keys: KeyService): void {
         operationId: 'deleteKey',
         tags,
         summary: 'Delete a key',
-        description: 'Revokes it and takes it out of every list; its usage and audit entries stay.',
+        description:
+          'Revokes the key and removes it from every list; its usage and audit entries stay.',
         params: KeyPath,
         querystring: WorkspaceQuery,
         response: answers(
-          { 204: Type.Null({ description: 'The key is revoked and gone from the lists.' }) },
+          { 204: Type.Null({ description: 'The key is revoked and in no list.' }) },
           404,
           412,
         ),
@@ -115,6 +130,29 @@ export function keyRoutes(app: App, keys: KeyService): void {
     async (request, reply) => {
       await keys.delete(getCallContext(request), { ...request.params, ...request.query });
       return reply.status(204).send(null);
+    },
+  );
+
+  app.post(
+    '/v1/keys/:id/revoke',
+    {
+      config: { permission: 'keys:revoke' },
+      schema: {
+        operationId: 'revokeKey',
+        tags,
+        summary: 'Revoke a key',
+        description:
+          'For good, and everywhere once answered: no verification that starts later, on any ' +
+          'instance, finds the key valid. Idempotent.',
+        params: KeyPath,
+        body: RevokeKey,
+        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415, 422),
+      },
+    },
+    async (request, reply) => {
+      const body = request.body ?? {};
+      const name = { ...request.params, workspaceId: body.workspaceId };
+      return sendResult(reply, await keys.revoke(getCallContext(request), name, body));
     },
   );
 }

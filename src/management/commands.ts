@@ -86,9 +86,9 @@ async function createManagementKey(
   const pepper = pepperFrom(secret);
   await requireKeyedAsBefore(orm, request.workspaceId ?? DEFAULT_WORKSPACE, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const changes = new UnitOfWork(orm, clock, pepper);
+  const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
-  const service = new ManagementService({ orm, changes, issuer, clock });
+  const service = new ManagementService({ orm, unitOfWork, issuer, clock });
   const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
   return service.create(call, request);
 }

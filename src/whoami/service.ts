@@ -5,36 +5,38 @@ import { bearerToken } from '../domain/bearer-token.ts';
 import type { Actor } from '../domain/caller.ts';
 import { parseKey, startOf } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
+import { revokeOwnKey } from '../keys/revocation.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
-import { giveUpKey, giveUpManagementKey } from './store.ts';
+import { revokeOwnManagementKey } from '../management/revocation.ts';
+import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 
 export interface WhoamiDependencies {
   resolver: CredentialResolver;
   authenticator: Authenticator;
   clock: Clock;
-  changes: UnitOfWork;
+  unitOfWork: UnitOfWork;
 }
 
-/** What a holder has: a key, with what lists show of a native one, or the root key. */
-export type PresentedCredential = { credential: Credential; start: string | null } | 'root';
+/** A valid key, with the start of its string if it is a native one; or the root key. */
+export type PresentedKey = { credential: Credential; start: string | null } | 'root';
 
+/** A call of a key's holder, who needs no permission. */
 export interface PresentedKeyCall {
   authorization: string | undefined;
   requestId: string;
   ip: string;
 }
 
-/** What whoever holds a key may know of it and do with it, without any permission. Uncounted. */
+/** What the holder of a key may know of it and do with it. Not counted as a use. */
 export class WhoamiService {
   readonly #deps: WhoamiDependencies;
 
-  constructor(dependencies: WhoamiDependencies) {
-    this.#deps = dependencies;
+  constructor(deps: WhoamiDependencies) {
+    this.#deps = deps;
   }
 
   /** What the presented string is; the same UNAUTHENTICATED whatever is wrong with it. */
-  async identify(authorization: string | undefined): Promise<PresentedCredential> {
+  async identify(authorization: string | undefined): Promise<PresentedKey> {
     const { resolver, authenticator, clock } = this.#deps;
     const presented = bearerToken(authorization);
     if (presented === null) throw unauthenticated();
@@ -45,27 +47,36 @@ export class WhoamiService {
     return { credential, start: parsed && startOf(parsed) };
   }
 
-  /** Revokes the presented key for good, as its holder: effective at once. */
+  /** Revokes the presented key for good, everywhere once answered. */
   async revokeOwnKey({ authorization, requestId, ip }: PresentedKeyCall): Promise<void> {
-    const held = await this.identify(authorization);
-    if (held === 'root') {
-      throw new KeywardError(
-        'FORBIDDEN',
-        'The root key cannot be given up; unset KEYWARD_ROOT_KEY.',
-      );
-    }
-    const { kind, keyId } = held.credential;
-    const type = kind === 'key' ? 'key' : 'management_key';
-    const actor: Actor = { type, id: keyId, onBehalfOf: null };
-    const call = { caller: { id: keyId }, actor, requestId, ip, idempotency: null };
-    await this.#deps.changes.run(call, async (change) => {
-      const giveUp = kind === 'key' ? giveUpKey : giveUpManagementKey;
-      if (!(await giveUp(change, keyId, actor))) throw unauthenticated();
+    const presented = await this.identify(authorization);
+    if (presented === 'root') throw rootKeyStays();
+    const { credential } = presented;
+    const actor = holderOf(credential);
+    const call = { caller: { id: actor.id }, actor, requestId, ip, idempotency: null };
+    await this.#deps.unitOfWork.run(call, async (write) => {
+      if (!(await revoke(write, credential, actor))) throw unauthenticated();
       return { body: {} };
     });
   }
 }
 
+/** False if the key was revoked meanwhile. */
+function revoke(write: WriteContext, credential: Credential, by: Actor): Promise<boolean> {
+  const { kind, keyId: id, workspaceId } = credential;
+  return kind === 'key'
+    ? revokeOwnKey(write, { workspaceId, id }, by)
+    : revokeOwnManagementKey(write, id, by);
+}
+
+function holderOf({ kind, keyId: id }: Credential): Actor {
+  return { type: kind === 'key' ? 'key' : 'management_key', id, onBehalfOf: null };
+}
+
 function unauthenticated(): KeywardError {
   return new KeywardError('UNAUTHENTICATED', 'Send a valid key: `Authorization: Bearer <key>`.');
+}
+
+function rootKeyStays(): KeywardError {
+  return new KeywardError('FORBIDDEN', 'The root key cannot be revoked; unset KEYWARD_ROOT_KEY.');
 }

@@ -43,7 +43,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       schema: {
         operationId: 'getWorkspace',
         tags,
-        summary: 'Read a workspace',
+        summary: 'Get a workspace',
         params,
         response: answers({ 200: ref(Workspace) }, 404),
       },
@@ -61,20 +61,18 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Create or replace a workspace',
         description:
-          'Provisioning that can be repeated: what is left out gets its default. The id is yours.',
+          'Provisioning that can be repeated: fields that are left out get their defaults. The id is ' +
+          'your own.',
         params,
         body: WorkspaceInput,
         response: answers({ 200: ref(Workspace), 201: ref(Workspace) }, 404, 412, 413, 415),
       },
     },
     async (request, reply) => {
-      const answer = await workspaces.put(
-        getCallContext(request),
-        request.params.id,
-        request.body ?? {},
-      );
-      reply.status(answer.created ? 201 : 200);
-      return sendResult(reply, answer);
+      const { id } = request.params;
+      const result = await workspaces.put(getCallContext(request), id, request.body ?? {});
+      reply.status(result.created ? 201 : 200);
+      return sendResult(reply, result);
     },
   );
 
@@ -86,7 +84,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         operationId: 'updateWorkspace',
         tags,
         summary: 'Change a workspace',
-        description: 'A merge patch: what is left out stays, null clears, lists replace.',
+        description: 'A merge patch: fields that are left out stay, null clears, lists replace.',
         params,
         body: WorkspaceInput,
         response: answers({ 200: ref(Workspace) }, 404, 412, 413, 415),
@@ -109,7 +107,8 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         operationId: 'suspendWorkspace',
         tags,
         summary: 'Suspend a workspace',
-        description: 'None of its keys is valid until it is resumed; in force once answered.',
+        description:
+          'None of its keys is valid until it is resumed. In force everywhere once answered.',
         params,
         response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
       },
@@ -146,7 +145,12 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
           'Its keys and management keys end at once; their usage and audit entries stay. ' +
           '`default` cannot be deleted.',
         params,
-        response: answers({ 204: Type.Null({ description: 'Gone.' }) }, 404, 409, 412),
+        response: answers(
+          { 204: Type.Null({ description: 'The workspace is deleted.' }) },
+          404,
+          409,
+          412,
+        ),
       },
     },
     async (request, reply) => {

@@ -65,7 +65,7 @@ describe('verification, call by call', () => {
     expect(mine).toMatchObject({ type: 'key', id, scopes: ['orders:read'], permissions: null });
   });
 
-  it('giveUpKey revokes the key that is presented, for good', async () => {
+  it('revokeOwnKey revokes the key that is presented, for good', async () => {
     const { url, root } = walk;
     const { key } = await makeKey(root);
     const holder = clientOf(url, key);

@@ -97,7 +97,7 @@ export const MUTATING_CALLS: Record<string, (stage: Stage) => Promise<Rehearsed>
     action: 'key.revoked',
     after: 'REVOKED',
   }),
-  giveUpKey: async (stage) => ({
+  revokeOwnKey: async (stage) => ({
     ...onKey(stage, 'POST', ''),
     url: '/v1/whoami/revoke',
     holder: stage.key,

@@ -34,7 +34,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
 };
 
 /** Who calls these is known by another credential: a gateway's, or the very key that is meant. */
-export const OTHERWISE_AUTHENTICATED = ['authorize', 'giveUpKey', 'whoAmI'];
+export const OTHERWISE_AUTHENTICATED = ['authorize', 'revokeOwnKey', 'whoAmI'];
 
 interface Described {
   operationId?: string;

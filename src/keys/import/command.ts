@@ -22,7 +22,7 @@ import { Progress } from './progress.ts';
 import { recordsOf } from './records.ts';
 import { type Position, type RefusedLine, ReportFile, START } from './report.ts';
 import type { ImportReport } from './schemas.ts';
-import { importKeys } from './service.ts';
+import { ImportService } from './service.ts';
 
 const OPTIONS = {
   workspace: {
@@ -77,7 +77,8 @@ async function importFile(
   await requireKeyedAsBefore(orm, workspaceId, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
   const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
-  const sending = { changes: new UnitOfWork(orm, clock, pepper), call, workspaceId };
+  const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
+  const sending = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
   const progress = new Progress(report?.position ?? START);
   try {
@@ -109,7 +110,7 @@ async function hashFile(path: string): Promise<string> {
 }
 
 interface Sending {
-  changes: UnitOfWork;
+  imports: ImportService;
   call: CallContext;
   workspaceId: string;
 }
@@ -156,7 +157,7 @@ const IN_FLIGHT_ATTEMPTS = 120;
 async function send(
   items: Chunk['items'],
   through: number,
-  { changes, call, workspaceId }: Sending,
+  { imports, call, workspaceId }: Sending,
   reportId: string | null,
 ): Promise<ImportReport> {
   const key = `import ${reportId} ${items[0]?.line}-${through}`;
@@ -164,7 +165,7 @@ async function send(
   const input = { workspaceId, keys: items.map(({ item }) => item) };
   for (let attempt = 1; ; attempt++) {
     try {
-      return (await importKeys(changes, { ...call, idempotency }, input)).body;
+      return (await imports.import({ ...call, idempotency }, input)).body;
     } catch (error) {
       if (!isInFlight(error) || attempt === IN_FLIGHT_ATTEMPTS) throw error;
       await delay(IN_FLIGHT_PAUSE_MS);
