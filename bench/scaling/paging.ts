@@ -71,7 +71,7 @@ export function indexesOf(plan: string): string {
 }
 
 function statement(installation: Installation, query: ListKeys, limit: number) {
-  const wish = { after: null, now: new Date(), limit };
+  const options = { after: null, now: new Date(), limit };
   const { orm } = installation.service.internals.database;
-  return pageOfKeys(orm, WORKSPACE, queryOf(installation, query), wish);
+  return pageOfKeys(orm, WORKSPACE, queryOf(installation, query), options);
 }

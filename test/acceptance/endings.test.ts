@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
-import { verifyWithoutPause } from '../support/load.ts';
+import { verifyContinuously } from '../support/load.ts';
 import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
 
 const FLUSH_MS = 250;
@@ -19,7 +19,7 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     const client = await rootClient(program, directory);
     const { id, key } = await createKey(client, 'survivor');
     const began = performance.now();
-    const load = verifyWithoutPause(client, key);
+    const load = verifyContinuously(client, key);
     await vi.waitFor(
       () => expect((load.answered.at(-1) ?? 0) - began).toBeGreaterThan(LOAD_MS),
       UNDER_LOAD,
@@ -44,7 +44,7 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     const { id, key } = await createKey(client, 'counted');
     const postgres = (await postgresPid(directory)) ?? 0;
     expect(isRunning(postgres)).toBe(true);
-    const load = verifyWithoutPause(client, key);
+    const load = verifyContinuously(client, key);
     await vi.waitFor(() => expect(load.answered.length).toBeGreaterThan(500), UNDER_LOAD);
     expect(await program.end('SIGTERM'), program.stdout()).toEqual({ code: 0, signal: null });
     await load.ended;

@@ -1,15 +1,22 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type KeywardClient, verdictOf } from '../support/client.ts';
-import { at, makeKey, ok, refusal, startWalk, type Walk } from '../support/walk.ts';
+import {
+  at,
+  makeKey,
+  ok,
+  refusal,
+  type SharedProgram,
+  startSharedProgram,
+} from '../support/shared-program.ts';
 
 /** One test for each call: docs/features.md names them. */
-let walk: Walk;
+let program: SharedProgram;
 let root: KeywardClient;
 beforeAll(async () => {
-  walk = await startWalk();
-  root = walk.root;
-  return walk.end;
+  program = await startSharedProgram();
+  root = program.root;
+  return program.end;
 });
 
 describe('keys, call by call', () => {

@@ -1,14 +1,22 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, type KeywardClient, verdictOf } from '../support/client.ts';
-import { at, makeKey, makeWorkspace, ok, refusal, startWalk, type Walk } from '../support/walk.ts';
+import {
+  at,
+  makeKey,
+  makeWorkspace,
+  ok,
+  refusal,
+  type SharedProgram,
+  startSharedProgram,
+} from '../support/shared-program.ts';
 
 /** One test for each call: docs/features.md names them. */
-let walk: Walk;
+let program: SharedProgram;
 let root: KeywardClient;
 beforeAll(async () => {
-  walk = await startWalk();
-  root = walk.root;
-  return walk.end;
+  program = await startSharedProgram();
+  root = program.root;
+  return program.end;
 });
 
 function page<Query extends object>(query: Query) {
@@ -72,7 +80,7 @@ describe('workspaces, call by call', () => {
 describe('management keys, call by call', () => {
   const make = (permissions: ('keys:read' | 'keys:verify')[]) =>
     ok(root.POST('/v1/management-keys', { body: { name: 'a service', permissions } }));
-  const holding = (key: string | null) => clientOf(walk.url, key ?? 'none');
+  const holding = (key: string | null) => clientOf(program.url, key ?? 'none');
 
   it('createManagementKey lets a service do what it is permitted, and nothing else', async () => {
     const { key } = await make(['keys:read']);

@@ -11,7 +11,7 @@ import {
   launchProgram,
   runProgram,
   startProgram,
-  untilStarted,
+  waitUntilStarted,
 } from '../support/program.ts';
 import { openGate } from '../support/tcp-gate.ts';
 
@@ -106,7 +106,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     expect(await statusOf('/v1/keys')).toBe(503);
 
     await openGate(database.url, gatePort);
-    const { url } = await untilStarted(program);
+    const { url } = await waitUntilStarted(program);
     expect(await statusOf('/readyz')).toBe(200);
     const client = clientOf(url, ROOT_KEY);
     const { key } = await createKey(client, 'late');

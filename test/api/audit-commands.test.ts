@@ -26,7 +26,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
   const keyward = (line: string, settings: Record<string, string> = {}) =>
     runProgram(
       { DATABASE_URL: url, KEYWARD_SECRET: SECRET, ...settings },
-      { words: line.split(' ') },
+      { args: line.split(' ') },
     );
   const headOf = async (workspace: string) => {
     const path = `/v1/audit-events/head?workspaceId=${workspace}`;
@@ -91,11 +91,11 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
   it('nothing is appended to a keyed log without its secret', async () => {
     await writeLog(instance, 'default', 3);
     const bare = { DATABASE_URL: url };
-    for (const words of [
+    for (const args of [
       ['audit', 'prune', '--before', '2999-01-01'],
       ['management-key', 'create', '--name', 'x'],
     ]) {
-      const outcome = await runProgram(bare, { words });
+      const outcome = await runProgram(bare, { args });
       expect(outcome).toMatchObject({ code: 1, stdout: '' });
       expect(outcome.stderr).toMatch(
         /^keyward: The audit log of default is keyed; set KEYWARD_SECRET/,
@@ -144,27 +144,27 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
   it('with the embedded database: refused while Keyward runs on it, at work afterwards', async () => {
     const embedded = { KEYWARD_DATA_DIR: await dataFolder() };
     const running = await startProgram(embedded);
-    const create = { words: ['management-key', 'create', '--name', 'x'] };
+    const create = { args: ['management-key', 'create', '--name', 'x'] };
     const refused = await runProgram(embedded, create);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^keyward: another Keyward .* already uses .*root-key/);
     await running.end('SIGTERM');
     const made = await runProgram(embedded, create);
     expect(made.stdout).toMatch(/^kw_[0-9A-Za-z]{65}\n$/);
-    const verified = await runProgram(embedded, { words: ['audit', 'verify'] });
+    const verified = await runProgram(embedded, { args: ['audit', 'verify'] });
     expect(verified).toMatchObject({ code: 0 });
     expect(verified.stdout).toMatch(/^default: intact, entries 1 to 1; .*keyed with/);
   });
 
   it('without any database they say so, and make none', async () => {
     const nowhere = { KEYWARD_DATA_DIR: await dataFolder() };
-    const outcome = await runProgram(nowhere, { words: ['audit', 'verify'] });
+    const outcome = await runProgram(nowhere, { args: ['audit', 'verify'] });
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(
       /^keyward: There is no embedded database in .*DATABASE_URL\.\n$/,
     );
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
-    const unreachable = await runProgram(away, { words: ['audit', 'verify'] });
+    const unreachable = await runProgram(away, { args: ['audit', 'verify'] });
     expect(unreachable.stderr).toMatch(/^keyward: The database in DATABASE_URL cannot be reached/);
   });
 });
@@ -176,7 +176,7 @@ describe('a line that is no command', () => {
     ['audit', /^Usage: keyward/],
     ['constructor', /^Usage: keyward/],
   ])('keyward %s is refused, and nothing is started', async (line, sentence) => {
-    expect(await runProgram({}, { words: line.split(' ') })).toMatchObject({
+    expect(await runProgram({}, { args: line.split(' ') })).toMatchObject({
       code: 1,
       stdout: '',
       stderr: expect.stringMatching(sentence),
@@ -184,7 +184,7 @@ describe('a line that is no command', () => {
   });
 
   it.each(['help', 'audit verify --help'])('keyward %s lists the commands', async (line) => {
-    const { code, stdout } = await runProgram({}, { words: line.split(' ') });
+    const { code, stdout } = await runProgram({}, { args: line.split(' ') });
     expect(code).toBe(0);
     for (const name of ['start', 'migrate', 'audit verify', 'audit prune', 'management-key create'])
       expect(stdout).toContain(`\n  ${name} `);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { pruneLog } from '../../src/audit/retention.ts';
 import { Pepper } from '../../src/credentials/pepper.ts';
 import * as schema from '../../src/db/schema.ts';
-import { tamper, verdictOn, writeLog } from '../support/audit-log.ts';
+import { checkAuditLog, tamper, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
@@ -72,7 +72,11 @@ describe('what retention does to the audit log', () => {
       after: { before: before.toISOString(), dropped: 3, sequence: 3, hash: third.hash },
       ip: null,
     });
-    expect(await verdictOn(sql, workspace)).toMatchObject({ problem: null, first: 4, entries: 3 });
+    expect(await checkAuditLog(sql, workspace)).toMatchObject({
+      problem: null,
+      first: 4,
+      entries: 3,
+    });
   });
 
   it('says of a head from before the cut that it was pruned, and checks the one at the cut', async () => {
@@ -84,7 +88,7 @@ describe('what retention does to the audit log', () => {
       }),
     );
     await prune(await timeOf(4));
-    const { problem, notes } = await verdictOn(sql, workspace, { expected: heads });
+    const { problem, notes } = await checkAuditLog(sql, workspace, { expected: heads });
     expect(problem).toBeNull();
     expect(notes).toEqual([
       'the expected head 2 was pruned, up to 3',
@@ -100,7 +104,11 @@ describe('what retention does to the audit log', () => {
     expect(await prune(future)).toMatchObject({ dropped: 1, checkpoint: { sequence: 3 } });
     expect(await sequences()).toEqual([4, 5]);
     await instance.call('PUT', `/v1/workspaces/${workspace}`, { body: { name: 'after' } });
-    expect(await verdictOn(sql, workspace)).toMatchObject({ problem: null, first: 4, entries: 3 });
+    expect(await checkAuditLog(sql, workspace)).toMatchObject({
+      problem: null,
+      first: 4,
+      entries: 3,
+    });
   });
 
   it('writes nothing where there is nothing to drop', async () => {
@@ -143,7 +151,7 @@ describe('what retention does to the audit log', () => {
       instance.call('PUT', `/v1/workspaces/${workspace}`, { body: { name: `during ${index}` } }),
     );
     await Promise.all([prune(before), ...writes]);
-    expect(await verdictOn(sql, workspace)).toMatchObject({
+    expect(await checkAuditLog(sql, workspace)).toMatchObject({
       problem: null,
       last: { sequence: 51 },
     });

@@ -6,7 +6,7 @@ import { deleteOldBatchSequences } from '../../src/db/batch-sequences.ts';
 import { expectedMigrations, migrate } from '../../src/db/migrate.ts';
 import { pruneFeed } from '../../src/freshness/feed-pruning.ts';
 import { deleteOldAnswers } from '../../src/unit-of-work/idempotency.ts';
-import { verdictOn } from '../support/audit-log.ts';
+import { checkAuditLog } from '../support/audit-log.ts';
 import { connect } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
@@ -155,7 +155,7 @@ describe('the roles that docs/database-roles.md makes', () => {
 
   it('leave the log intact', async () => {
     const client = await connect(urlOf(OWN));
-    expect((await verdictOn(client, 'default')).problem).toBeNull();
+    expect((await checkAuditLog(client, 'default')).problem).toBeNull();
   });
 
   it('name every table, so that a new one is not forgotten', async () => {

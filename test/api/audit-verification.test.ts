@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { appendAudit } from '../../src/audit/chain.ts';
 import { workspacesWithLog } from '../../src/audit/check.ts';
-import { rewriteHashes, setHead, tamper, verdictOn, writeLog } from '../support/audit-log.ts';
+import { checkAuditLog, rewriteHashes, setHead, tamper, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
@@ -33,7 +33,7 @@ describe('what tampering with the audit log shows', () => {
 
   const headOf = async (instance: Instance) =>
     (await instance.call('GET', `/v1/audit-events/head?workspaceId=${workspace}`)).body;
-  const problem = async (more = {}) => (await verdictOn(sql, workspace, more)).problem;
+  const problem = async (more = {}) => (await checkAuditLog(sql, workspace, more)).problem;
   const withoutSecret = { peppers: new Map() };
   const ofEntry = (sequence: number) => [workspace, sequence];
 
@@ -46,7 +46,7 @@ describe('what tampering with the audit log shows', () => {
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       time: expect.stringMatching(/^\d{4}-.*Z$/),
     });
-    const verdict = await verdictOn(sql, workspace, { expected: [head] });
+    const verdict = await checkAuditLog(sql, workspace, { expected: [head] });
     expect(verdict).toMatchObject({
       problem: null,
       entries: ENTRIES,
@@ -124,7 +124,7 @@ describe('what tampering with the audit log shows', () => {
       ofEntry(3),
     );
     expect(await problem()).toBe('the tail was cut: entries 4 to 5 are missing');
-    const { last } = await verdictOn(sql, workspace);
+    const { last } = await checkAuditLog(sql, workspace);
     await setHead(sql, workspace, last.sequence, last.hash);
     expect(await problem()).toBeNull();
     expect(await problem({ expected: [kept] })).toBe(
@@ -201,7 +201,7 @@ describe('what tampering with the audit log shows', () => {
     const found = await workspacesWithLog(orm);
     expect(found).toEqual(expect.arrayContaining(['default', 'lost-events', workspace, 'w1']));
     expect(new Set(found).size).toBe(found.length);
-    expect((await verdictOn(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');
+    expect((await checkAuditLog(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');
   });
 
   it.each(['origin', 'replica'])(

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { verdictOn, writeLog } from '../support/audit-log.ts';
+import { checkAuditLog, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
@@ -54,7 +54,7 @@ describe('those who write to the audit log', () => {
     );
     expect(new Set(patched.map(({ status }) => status))).toEqual(new Set([200]));
     const entries = 1 + 2 * WRITERS;
-    expect(await verdictOn(sql, 'busy')).toMatchObject({
+    expect(await checkAuditLog(sql, 'busy')).toMatchObject({
       problem: null,
       entries,
       last: { sequence: entries },
@@ -74,7 +74,7 @@ describe('those who write to the audit log', () => {
       ),
     );
     expect(made.map(({ status }) => status)).toEqual(Array(6).fill(201));
-    expect(await verdictOn(sql, 'new')).toMatchObject({ problem: null, last: { sequence: 6 } });
+    expect(await checkAuditLog(sql, 'new')).toMatchObject({ problem: null, last: { sequence: 6 } });
   });
 
   it('of another workspace do not wait for an open transaction that holds a head', async () => {
@@ -91,8 +91,8 @@ describe('those who write to the audit log', () => {
     expect(isDone).toBe(false);
     await sql.query('commit');
     await held;
-    expect(await verdictOn(sql, 'held')).toMatchObject({ problem: null, entries: 2 });
-    expect(await verdictOn(sql, 'free')).toMatchObject({ problem: null, entries: 2 });
+    expect(await checkAuditLog(sql, 'held')).toMatchObject({ problem: null, entries: 2 });
+    expect(await checkAuditLog(sql, 'free')).toMatchObject({ problem: null, entries: 2 });
   });
 
   it('lose their change where the entry cannot be written', async () => {
@@ -120,10 +120,10 @@ describe('those who write to the audit log', () => {
         deferrable initially deferred for each row
         when (new.name = 'after') execute function refuse_commit()`);
     expect((await rename(first, 'undone', 'after')).status).toBe(500);
-    expect(await verdictOn(sql, 'undone')).toMatchObject({ problem: null, entries: 1 });
+    expect(await checkAuditLog(sql, 'undone')).toMatchObject({ problem: null, entries: 1 });
     const { body } = await second.call('GET', '/v1/workspaces/undone');
     expect(body.name).toBe('before');
     expect((await rename(second, 'undone', 'again')).status).toBe(200);
-    expect(await verdictOn(sql, 'undone')).toMatchObject({ problem: null, entries: 2 });
+    expect(await checkAuditLog(sql, 'undone')).toMatchObject({ problem: null, entries: 2 });
   });
 });

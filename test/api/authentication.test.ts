@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem, Watch } from '../support/untouched.ts';
+import { expectProblem, RefusalChecker } from '../support/refusals.ts';
 
 const UNAUTHENTICATED = { status: 401, code: 'UNAUTHENTICATED' };
 const ID = `key_${'0'.repeat(22)}`;
@@ -55,17 +55,17 @@ const CREDENTIALS: [what: string, authorization: string | null][] = [
 describe('a caller who cannot prove to be one', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let calls: Call[];
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     calls = await protectedCalls(keyward);
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
@@ -73,7 +73,7 @@ describe('a caller who cannot prove to be one', () => {
   /** Refused with a challenge, and told nothing that depends on what was sent. */
   const turnedAway = async (method: string, url: string, options: CallOptions) => {
     const call = () => keyward.call(method, url, { as: null, ...options });
-    const answer = await watch.expectRefused(call, UNAUTHENTICATED);
+    const answer = await refusals.expectRefused(call, UNAUTHENTICATED);
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="[^"]+"/);
     return answer;
   };

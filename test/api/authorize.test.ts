@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const GATEWAY = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}` };
 

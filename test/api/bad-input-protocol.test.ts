@@ -3,31 +3,31 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem, type Refusal, Watch } from '../support/untouched.ts';
+import { expectProblem, type Refusal, RefusalChecker } from '../support/refusals.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 describe('a request that is not what the API speaks', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let id: string;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     id = (await keyward.call('POST', '/v1/keys', { body: { name: 'one' } })).body.id;
     await keyward.call('POST', '/v1/keys', { body: { name: 'two' } });
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
 
   const refused = (method: string, url: string, options: CallOptions, refusal: Refusal) =>
-    watch.expectRefused(() => keyward.call(method, url.replace(':id', id), options), refusal);
+    refusals.expectRefused(() => keyward.call(method, url.replace(':id', id), options), refusal);
 
   const BODY_CALLS: [method: string, url: string][] = [
     ['POST', '/v1/keys'],
@@ -248,11 +248,11 @@ describe('a request that is not what the API speaks', () => {
   );
 
   it('an X-Request-Id that is not fit for the log is replaced', async () => {
-    for (const wished of ['', 'a b', 'a"b', 'x'.repeat(65), '{"a":1}']) {
-      const headers = { 'x-request-id': wished };
+    for (const requested of ['', 'a b', 'a"b', 'x'.repeat(65), '{"a":1}']) {
+      const headers = { 'x-request-id': requested };
       const answer = await keyward.call('GET', '/v1/keys/x', { headers });
       expectProblem(answer, { status: 400, code: 'INVALID_REQUEST', pointer: '/path/id' });
-      expect(answer.body.requestId).not.toBe(wished);
+      expect(answer.body.requestId).not.toBe(requested);
     }
     const answer = await keyward.call('GET', '/v1/keys', {
       headers: { 'x-request-id': 'ok-1.2_3' },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
-import { Watch } from '../support/untouched.ts';
+import { RefusalChecker } from '../support/refusals.ts';
 
 type Case = [what: string, body: unknown, pointer: string];
 
@@ -15,26 +15,26 @@ const TEXTS = (field: string, more: object = {}): Case[] =>
 describe('input that does not fit is refused with a pointer to it, and writes nothing', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let id: string;
   let managerId: string;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     id = (await keyward.call('POST', '/v1/keys', { body: { name: 'one' } })).body.id;
     const body = { name: 'manager', permissions: ['keys:read'] };
     managerId = (await keyward.call('POST', '/v1/management-keys', { body })).body.id;
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
 
   const refused = (method: string, url: string, body: unknown, pointer?: string) =>
-    watch.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
+    refusals.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
       status: 400,
       code: 'INVALID_REQUEST',
       ...(pointer === undefined ? {} : { pointer }),
@@ -137,7 +137,7 @@ describe('input that does not fit is refused with a pointer to it, and writes no
 
   it.each(['', 'a b', 'é', 'x'.repeat(129), '""'])('the Idempotency-Key %j', async (key) => {
     const options = { body: { name: 'x' }, headers: { 'idempotency-key': key } };
-    await watch.expectRefused(() => keyward.call('POST', '/v1/keys', options), {
+    await refusals.expectRefused(() => keyward.call('POST', '/v1/keys', options), {
       status: 400,
       code: 'INVALID_REQUEST',
       pointer: '/headers/idempotency-key',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
-import { Watch } from '../support/untouched.ts';
+import { RefusalChecker } from '../support/refusals.ts';
 
 const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) });
 const PAST = '2001-01-01T00:00:00Z';
@@ -106,23 +106,23 @@ const COMMON: Case[] = [
 describe('input that does not fit is refused with a pointer to it, and writes nothing', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let id: string;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     id = (await keyward.call('POST', '/v1/keys', { body: { name: 'one' } })).body.id;
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
 
   const refused = (method: string, url: string, body: unknown, pointer: string) =>
-    watch.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
+    refusals.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
       status: 400,
       code: 'INVALID_REQUEST',
       pointer,

@@ -39,10 +39,10 @@ describe('a batch of verifications', () => {
   });
 
   it('of 100 keys never seen takes one fence, and one load and one spending at most twice', async () => {
-    const wishes = Array.from({ length: 100 }, (_, i) =>
+    const bodies = Array.from({ length: 100 }, (_, i) =>
       i % 2 === 0 ? {} : { credits: { remaining: 5 } },
     );
-    const created = await Promise.all(wishes.map((wish) => createKeyPatiently(wish)));
+    const created = await Promise.all(bodies.map((body) => createKeyPatiently(body)));
     const statements = recordStatements(pair.second.service.internals.database);
     const answer = await batch(
       pair.second,

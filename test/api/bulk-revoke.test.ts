@@ -69,20 +69,20 @@ describe('bulk revocation', () => {
 
   it('dryRun says what would be revoked and changes nothing', async () => {
     const key = await createKey(pair.first, { ownerId: 'customer_7' });
-    const wish = { ownerId: 'customer_7' };
-    const { body: preview } = await bulk({ ...wish, dryRun: true });
+    const options = { ownerId: 'customer_7' };
+    const { body: preview } = await bulk({ ...options, dryRun: true });
     expect(preview).toMatchObject({ dryRun: true, revoked: 1, keyIds: [key.id] });
     expect(await verdicts(key)).toEqual(['VALID']);
     expect(await auditOf(pair.first, key.id)).toHaveLength(1);
-    const { body } = await bulk({ ...wish, dryRun: false });
+    const { body } = await bulk({ ...options, dryRun: false });
     expect(body).toEqual({ ...preview, dryRun: false });
   });
 
   it('keys of another workspace are missing, and stay as they are', async () => {
     await putWorkspace(pair.first, 'mine');
     const key = await createKey(pair.first, { ownerId: 'customer_9' });
-    const wish = { permissions: ['keys:revoke'] as const, workspaceId: 'mine' };
-    const { key: as } = await createManagementKey(pair.first, wish);
+    const options = { permissions: ['keys:revoke'] as const, workspaceId: 'mine' };
+    const { key: as } = await createManagementKey(pair.first, options);
     expect((await bulk({ ids: [key.id] }, as)).body).toMatchObject({
       matched: 0,
       missingIds: [key.id],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Instance } from '../support/instance.ts';
-import { persist, storm, usePair } from '../support/pair.ts';
+import { callConcurrently, retryOn503, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 
 const DAY_MS = 86_400_000;
@@ -42,11 +42,11 @@ describe('credits', () => {
 
   it('are exact: initial + added − subtracted − spent, with 200 verifications on each instance meanwhile', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 300 } });
-    const verifications = storm(pair, 400, (instance) =>
+    const verifications = callConcurrently(pair, 400, (instance) =>
       instance.call('POST', '/v1/verify', { body: { key } }),
     );
-    const changes = storm(pair, 30, (instance, index) =>
-      persist(instance, 'POST', `/v1/keys/${id}/credits`, {
+    const changes = callConcurrently(pair, 30, (instance, index) =>
+      retryOn503(instance, 'POST', `/v1/keys/${id}/credits`, {
         body: { operation: index % 3 === 0 ? 'subtract' : 'add', amount: 7 },
         headers: { 'idempotency-key': `${id}-${index}` },
       }),
@@ -173,7 +173,9 @@ describe('credits', () => {
 
   it('usage counts denied verifications under their verdict, remembered ones too', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 2 } });
-    await storm(pair, 10, (instance) => instance.call('POST', '/v1/verify', { body: { key } }));
+    await callConcurrently(pair, 10, (instance) =>
+      instance.call('POST', '/v1/verify', { body: { key } }),
+    );
     await pair.flush();
     const usage = await pair.first.call('GET', `/v1/keys/${id}/usage`);
     expect(usage.body).toMatchObject({ total: 10, byCode: { VALID: 2, CREDITS_EXHAUSTED: 8 } });

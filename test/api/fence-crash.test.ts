@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
+import { startCacheFixture } from '../support/cache-fixture.ts';
 import { connect } from '../support/database.ts';
-import { startEngine } from '../support/engine.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { startPrivatePostgres } from '../support/private-postgres.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
@@ -91,7 +91,7 @@ it('a restart of Postgres resets: what was changed while nobody could be asked i
 
 it('a replica is refused, also by who knew it as the primary', { ...DEADLINE }, async () => {
   const server = await startPrivatePostgres();
-  const { database, fence } = await startEngine(server.url);
+  const { database, fence } = await startCacheFixture(server.url);
   onTestFinished(() => database.close());
   await server.stop();
   await server.startAsReplica();
@@ -104,5 +104,5 @@ it('a replica is refused, also by who knew it as the primary', { ...DEADLINE }, 
       (error: unknown) => String(error),
     );
   await expect.poll(refusal, BACK).toContain('is a replica');
-  await expect(startEngine(server.url)).rejects.toMatchObject({ name: 'UnavailableError' });
+  await expect(startCacheFixture(server.url)).rejects.toMatchObject({ name: 'UnavailableError' });
 });

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Database } from '../../src/db/database.ts';
+import { startCacheFixture } from '../support/cache-fixture.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { startEngine } from '../support/engine.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -137,7 +137,7 @@ describe('a network that falls silent', () => {
 
 describe('a connection that is lost within a transaction', () => {
   it('fails that transaction alone, and resets', async () => {
-    const { database: own, fence, feed } = await startEngine(database.url);
+    const { database: own, fence, feed } = await startCacheFixture(database.url);
     onTestFinished(() => own.close());
     const client = await connect(database.url);
     const lost = own.orm.transaction(async (tx) => {

@@ -73,20 +73,20 @@ describe('Idempotency-Key', () => {
   it('of a call that was refused it is free again', async () => {
     await putWorkspace(pair.first, 'full', { maxActiveKeys: 0 });
     const name = fresh();
-    const wish = { name, workspaceId: 'full' };
-    expect((await post('/v1/keys', name, { ...wish, nmae: 'typo' })).status).toBe(400);
-    expect(code(await post('/v1/keys', name, wish))).toBe('409 KEY_LIMIT_REACHED');
+    const body = { name, workspaceId: 'full' };
+    expect((await post('/v1/keys', name, { ...body, nmae: 'typo' })).status).toBe(400);
+    expect(code(await post('/v1/keys', name, body))).toBe('409 KEY_LIMIT_REACHED');
     await putWorkspace(pair.first, 'full');
-    expect((await post('/v1/keys', name, wish)).status).toBe(201);
+    expect((await post('/v1/keys', name, body)).status).toBe(201);
   });
 
   it('a rotation that is sent twice rotates once: the new string lives', async () => {
     const { id } = await createKey(pair.first);
     const name = fresh();
     const url = `/v1/keys/${id}/rotate`;
-    const wish = { graceSeconds: 0, supersede: true };
-    const first = await post(url, name, wish);
-    expectReplay(await again(url, name, wish), first);
+    const body = { graceSeconds: 0, supersede: true };
+    const first = await post(url, name, body);
+    expectReplay(await again(url, name, body), first);
     expect(await verdict(pair.second, first.body.key)).toBe('VALID');
   });
 

@@ -89,8 +89,8 @@ describe('If-Match', () => {
   it('who may not know of a thing is not told whether it has changed: 404 goes first', async () => {
     const { id } = await createKey(pair.first);
     await putWorkspace(pair.first, 'foreign');
-    const wish = { permissions: ['keys:write'] as const, workspaceId: 'foreign' };
-    const { key: as } = await createManagementKey(pair.first, wish);
+    const options = { permissions: ['keys:write'] as const, workspaceId: 'foreign' };
+    const { key: as } = await createManagementKey(pair.first, options);
     const headers = { 'if-match': '"0"' };
     const body = { name: 'x' };
     const answer = await pair.first.call('PATCH', `/v1/keys/${id}`, { as, headers, body });

@@ -35,10 +35,10 @@ describe('keyward import', { timeout: 600_000 }, () => {
 
   const settings = () => ({ DATABASE_URL: url, KEYWARD_SECRET: TEST_SECRET });
   /** As `keyward import` does, in this process. */
-  const keyward = async (...words: string[]) => {
+  const keyward = async (...args: string[]) => {
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     try {
-      const code = await runCommand(['import', ...words], settings());
+      const code = await runCommand(['import', ...args], settings());
       return { code, stderr: stderr.mock.calls.map(([text]) => String(text)).join('') };
     } finally {
       stderr.mockRestore();
@@ -168,11 +168,11 @@ describe('keyward import', { timeout: 600_000 }, () => {
     const all = Array.from({ length: KEYS }, (_, i) => ({ name: `k${i}`, hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));
     const report = join(folder, 'report.jsonl');
-    const words = ['import', path, '--report', report];
+    const args = ['import', path, '--report', report];
     const positions = async () =>
       (await entriesOf(report)).filter(({ type }) => type === 'position').length;
     for (const half of [1, Math.floor(KEYS / 2000)]) {
-      const program = launchProgram(settings(), { words });
+      const program = launchProgram(settings(), { args });
       while ((await positions()) < half);
       expect(await program.end('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
     }
@@ -233,8 +233,8 @@ describe('keyward import', { timeout: 600_000 }, () => {
       [[jsonl, '--workspace', 'nowhere'], /No workspace nowhere/],
       [[jsonl, '--report', notes], /notes\.txt is there already and is not the report/],
     ];
-    for (const [words, sentence] of refusals) {
-      const outcome = await keyward(...words);
+    for (const [args, sentence] of refusals) {
+      const outcome = await keyward(...args);
       expect(outcome.code).toBe(1);
       expect(outcome.stderr).toMatch(sentence);
     }
@@ -249,13 +249,13 @@ describe('keyward import', { timeout: 600_000 }, () => {
     await instance.call('PUT', '/v1/workspaces/acme', { body: { maxActiveKeys: 1500 } });
     const all = Array.from({ length: 2000 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));
-    const words = [path, '--workspace', 'acme', '--report', join(folder, 'report.jsonl')];
-    const stopped = await keyward(...words);
+    const args = [path, '--workspace', 'acme', '--report', join(folder, 'report.jsonl')];
+    const stopped = await keyward(...args);
     expect(stopped.code).toBe(1);
     expect(stopped.stderr).toContain('The workspace may have 1500 active keys.');
     expect((await count()).keys).toBe(1000);
     await instance.call('PATCH', '/v1/workspaces/acme', { body: { maxActiveKeys: null } });
-    const outcome = await keyward(...words);
+    const outcome = await keyward(...args);
     expect(outcome).toMatchObject({ code: 0 });
     expect(outcome.stderr).toContain('2000 lines: 2000 created, 0 duplicates, 0 invalid');
   });

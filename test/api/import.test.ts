@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { type Answer, type Instance, launch } from '../support/instance.ts';
-import { persist, putWorkspace, storm, usePair } from '../support/pair.ts';
+import { callConcurrently, putWorkspace, retryOn503, usePair } from '../support/pair.ts';
 import { verdict, verify } from '../support/sql-keys.ts';
 
 type Encoding = 'hex' | 'base64' | 'base64url';
@@ -218,8 +218,8 @@ describe('imported keys', () => {
       name: `k${i}`,
       hash: hashOf(`both-${i}`, i % 2 === 0 ? 'sha256' : 'sha512'),
     }));
-    const answers = await storm(pair, 4, (instance, index) =>
-      persist(instance, 'POST', '/v1/keys/import', {
+    const answers = await callConcurrently(pair, 4, (instance, index) =>
+      retryOn503(instance, 'POST', '/v1/keys/import', {
         body: { keys: index < 2 ? items : items.toReversed() },
         headers: { 'idempotency-key': `both-${index}` },
       }),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Instance, ROOT_KEY } from '../support/instance.ts';
-import { storm, usePair } from '../support/pair.ts';
+import { callConcurrently, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { meddle } from '../support/statements.ts';
+import { interceptQuery } from '../support/statements.ts';
 
 const DAY_MS = 86_400_000;
 const perMinute = (limit: number) => ({ name: 'per-minute', limit, windowSeconds: 60 });
@@ -35,7 +35,7 @@ describe('a remembered denial', () => {
   ])('keeps an exhausted key that hammers from the database: %s', async (code, body) => {
     const { key } = await exhausted(body);
     const before = spent(pair.first) + spent(pair.second);
-    const answers = await storm(pair, 400, (instance) =>
+    const answers = await callConcurrently(pair, 400, (instance) =>
       instance.call('POST', '/v1/verify', { body: { key } }),
     );
     expect(new Set(answers.map((answer) => answer.body.code))).toEqual(new Set([code]));
@@ -91,7 +91,7 @@ describe('a remembered denial', () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 0 } });
     const decided = Promise.withResolvers<void>();
     const changed = Promise.withResolvers<void>();
-    const restore = meddle(
+    const restore = interceptQuery(
       pair.second.service.internals.database,
       'consume_limits',
       async (send) => {

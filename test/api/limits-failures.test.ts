@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import type { Instance } from '../support/instance.ts';
-import { storm, tally, usePair } from '../support/pair.ts';
+import { callConcurrently, tally, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { meddle } from '../support/statements.ts';
+import { interceptQuery } from '../support/statements.ts';
 
 /** As Postgres and its driver fail. */
 const cut = () => new Error('Connection terminated unexpectedly');
@@ -25,14 +25,18 @@ describe('limits where the database fails', () => {
   it('a batch whose answer was lost after it was committed spends once, and is answered', async () => {
     const { id, key } = await limited();
     const lost = new Set<string>();
-    const restore = meddle(database(), 'consume_limits', async (send, [, lane, sequence]) => {
-      const rows = await send();
-      const batch = `${lane} ${sequence}`;
-      if (lost.has(batch)) return rows;
-      lost.add(batch);
-      throw cut();
-    });
-    const answers = await storm(pair, 60, (instance) => verify(instance, key));
+    const restore = interceptQuery(
+      database(),
+      'consume_limits',
+      async (send, [, lane, sequence]) => {
+        const rows = await send();
+        const batch = `${lane} ${sequence}`;
+        if (lost.has(batch)) return rows;
+        lost.add(batch);
+        throw cut();
+      },
+    );
+    const answers = await callConcurrently(pair, 60, (instance) => verify(instance, key));
     restore();
     expect(lost.size).toBeGreaterThan(0);
     expect(answers.map(({ body }) => body.code)).toEqual(answers.map(() => 'VALID'));
@@ -42,7 +46,7 @@ describe('limits where the database fails', () => {
   it('a batch that was a deadlock’s victim is sent again', async () => {
     const { id, key } = await limited();
     let failed = false;
-    const restore = meddle(database(), 'consume_limits', async (send) => {
+    const restore = interceptQuery(database(), 'consume_limits', async (send) => {
       if (failed) return send();
       failed = true;
       throw deadlock();
@@ -54,7 +58,7 @@ describe('limits where the database fails', () => {
 
   it('nobody is VALID while no batch is answered: 503, with Retry-After, and nothing is spent', async () => {
     const { id, key } = await limited();
-    const restore = meddle(database(), 'consume_limits', () => Promise.reject(cut()));
+    const restore = interceptQuery(database(), 'consume_limits', () => Promise.reject(cut()));
     const calls = Array.from({ length: 50 }, () => verify(pair.first, key));
     const answers = await Promise.all(calls);
     restore();
@@ -66,7 +70,7 @@ describe('limits where the database fails', () => {
 
   it('an answer from another run of the database is worth nothing', async () => {
     const { key } = await limited();
-    const restore = meddle(database(), 'consume_limits', async (send) => {
+    const restore = interceptQuery(database(), 'consume_limits', async (send) => {
       const rows = await send();
       return rows.map((row) => ({
         ...row,

@@ -72,7 +72,7 @@ describe('the function that spends limits and credits', () => {
     if (own.length === 0) return null;
     const now = answer.times[own[0] ?? 0] ?? 0;
     for (const index of own) expect(answer.times[index]).toBe(now);
-    const expected = model.spendAll(
+    const expected = model.consumeAll(
       own.map((index) => entries[index]?.cost ?? 0),
       now,
     );
@@ -102,9 +102,9 @@ describe('the function that spends limits and credits', () => {
       }
       const last = new Map<string, number>();
       let offset = 0;
-      for (const { pause, entries: wishes } of all) {
+      for (const { pause, entries: batch } of all) {
         offset += pause;
-        const entries = wishes.map(({ key, cost }) => ({ key: `${id}-${key}`, cost }));
+        const entries = batch.map(({ key, cost }) => ({ key: `${id}-${key}`, cost }));
         const before = Date.now() + offset;
         const answer = await consume(client, entries, offset);
         for (const [key, model] of models) {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { storm, usePair } from '../support/pair.ts';
+import { callConcurrently, usePair } from '../support/pair.ts';
 import { createKey, verify } from '../support/sql-keys.ts';
-import { type Decided, recordDecisions } from '../support/statements.ts';
+import { type Decision, recordDecisions } from '../support/statements.ts';
 
 const WINDOW_MS = 60_000;
 const SLICE_MS = WINDOW_MS / 20;
@@ -11,7 +11,7 @@ const rateLimits = [{ name: 'per-minute', limit: LIMIT, windowSeconds: 60 }];
 
 describe('a limit of 50 in 60 seconds, over two instances', () => {
   const pair = usePair();
-  let decided: Decided[] = [];
+  let decided: Decision[] = [];
 
   beforeAll(() => {
     for (const { service } of [pair.first, pair.second]) {
@@ -31,7 +31,7 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
   };
   const passedSince = (at: number) => decided.filter((one) => one.passed && one.at > at).length;
   const countCodes = async (calls: number, key: string) => {
-    const answers = await storm(pair, calls, (instance) => verify(instance, key));
+    const answers = await callConcurrently(pair, calls, (instance) => verify(instance, key));
     return answers.filter(({ body }) => body.code === 'VALID').length;
   };
 

@@ -37,8 +37,8 @@ describe('the plan of a list of keys', () => {
   async function planOf(query: Partial<ListKeys>, after: string | null = null): Promise<string> {
     const whole: ListKeys = { sort: '-createdAt', limit: 50, ...query };
     const cursor = after === null ? null : { value: after, id: 'key_M' };
-    const wish = { after: cursor, now: new Date(), limit: 51 };
-    const { sql, params } = pageOfKeys(database.orm, 'default', whole, wish).toSQL();
+    const options = { after: cursor, now: new Date(), limit: 51 };
+    const { sql, params } = pageOfKeys(database.orm, 'default', whole, options).toSQL();
     const { rows } = await client.query(`explain ${sql}`, params);
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
     // Above the limit, what was found is put in order again after its joins.

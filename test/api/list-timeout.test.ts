@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { usePair } from '../support/pair.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const pair = usePair();
 

@@ -3,7 +3,7 @@ import { ROOT_KEY } from '../support/instance.ts';
 import {
   auditOf,
   createManagementKey,
-  type ManagementWish,
+  type ManagementKeyOptions,
   putWorkspace,
   usePair,
 } from '../support/pair.ts';
@@ -13,7 +13,7 @@ const HOUR_S = 3600;
 
 describe('management keys', () => {
   const pair = usePair();
-  const make = (wish: ManagementWish) => createManagementKey(pair.first, wish);
+  const make = (options: ManagementKeyOptions) => createManagementKey(pair.first, options);
   /** What the second instance answers to one who reads keys with this key. */
   const use = async (key: string) =>
     (await pair.second.call('GET', '/v1/keys', { as: key })).status;
@@ -70,8 +70,8 @@ describe('management keys', () => {
     expect([await use(old), await use(body.key)]).toEqual([200, 200]);
     const again = await post(`/${id}/rotate`, { graceSeconds: HOUR_S });
     expect(again.body.code).toBe('ROTATION_UNDER_WAY');
-    const wish = { graceSeconds: HOUR_S, supersede: true };
-    const newest = (await post(`/${id}/rotate`, wish)).body.key;
+    const options = { graceSeconds: HOUR_S, supersede: true };
+    const newest = (await post(`/${id}/rotate`, options)).body.key;
     expect([await use(old), await use(body.key), await use(newest)]).toEqual([401, 200, 200]);
     pair.advance(HOUR_S * 1000);
     expect([await use(body.key), await use(newest)]).toEqual([401, 200]);
@@ -145,8 +145,8 @@ describe('management keys', () => {
   });
 
   it('none is made for a workspace that does not exist', async () => {
-    const wish = { name: 'new', permissions: ['keys:read'], workspaceId: 'unborn' };
-    expect((await post('', wish)).status).toBe(404);
+    const options = { name: 'new', permissions: ['keys:read'], workspaceId: 'unborn' };
+    expect((await post('', options)).status).toBe(404);
   });
 
   it('lists page through each exactly once, newest first', async () => {

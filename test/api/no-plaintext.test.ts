@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { dumpDatabase, encodingsOf } from '../support/database-dump.ts';
 import { partsOf } from '../support/forged-key.ts';
 import {
   type Answer,
@@ -8,8 +9,7 @@ import {
   launch,
   ROOT_KEY,
 } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
-import { disguisesOf, dumpDatabase } from '../support/whole-database.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const KEYWARD_SECRET = 'another-secret-of-the-tests-0123456789';
 
@@ -59,7 +59,7 @@ describe('a key is seen once', () => {
 
   const expectFree = (text: string) => {
     for (const needle of needles()) {
-      for (const disguise of disguisesOf(needle)) expect(text.includes(disguise)).toBe(false);
+      for (const disguise of encodingsOf(needle)) expect(text.includes(disguise)).toBe(false);
     }
   };
 

@@ -3,8 +3,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { UsageCounters } from '../../src/usage/counters.ts';
 import { writeUsage } from '../../src/usage/store.ts';
+import { startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { startEngine } from '../support/engine.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -110,7 +110,7 @@ describe('flushes', () => {
   });
 
   it('of a batch that was written before change nothing, whatever they hold', async () => {
-    const { database: own } = await startEngine(database.url);
+    const { database: own } = await startCacheFixture(database.url);
     onTestFinished(() => own.close());
     const counters = new UsageCounters(10);
     const lane = { instance: randomUUID(), lane: 'usage' };

@@ -9,19 +9,19 @@ import { QuotaLimiter } from '../../src/quotas/quota-limiter.ts';
 import { QuotaStore } from '../../src/quotas/quota-store.ts';
 import { UsageCounters } from '../../src/usage/counters.ts';
 import { Verifier } from '../../src/verification/verifier.ts';
+import { startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { startEngine } from '../support/engine.ts';
 
 async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   const copy = await createTestDatabase();
-  const { database, fence, states } = await startEngine(copy.url);
+  const { database, fence, cache } = await startCacheFixture(copy.url);
   onTestFinished(async () => {
     await database.close();
     await copy.drop();
   });
   const consumer = new QuotaStore(database, randomUUID(), () => 0);
   return new Verifier({
-    states,
+    states: cache,
     prover: new SecretVerifier({
       hasher: new Argon2Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
       pepper: null,

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62 } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { expectProblem } from '../support/refusals.ts';
 import { copyRow } from '../support/sql-copies.ts';
-import { expectProblem } from '../support/untouched.ts';
 
 interface Bucket {
   start: string;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 describe('whoami', () => {
   let database: TestDatabase;

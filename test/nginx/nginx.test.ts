@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf } from '../support/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { launchProgram, untilStarted } from '../support/program.ts';
+import { launchProgram, waitUntilStarted } from '../support/program.ts';
 import { type Answer, NGINX, openGateway } from './gateway.ts';
 
 const ROOT_KEY = 'root-key-of-the-nginx-tests-0123456789';
@@ -18,7 +18,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
   /** The real program, the real nginx, and an API behind them. */
   async function open() {
     const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY };
-    const program = await untilStarted(launchProgram(settings));
+    const program = await waitUntilStarted(launchProgram(settings));
     const client = clientOf(program.url, ROOT_KEY);
     const createKey = async (more: object = {}) => {
       const { data } = await client.POST('/v1/keys', { body: { name: 'a key', ...more } });

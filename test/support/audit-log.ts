@@ -10,10 +10,10 @@ import type { Instance } from './instance.ts';
 const PEPPER = new Pepper('secret-of-the-tests-0123456789abcdef');
 
 /** How the audit log of a workspace is, with the secret at hand unless said otherwise. */
-export function verdictOn(
+export function checkAuditLog(
   client: pg.Client,
   workspaceId: string,
-  terms: Partial<AuditCheckOptions> = {},
+  options: Partial<AuditCheckOptions> = {},
 ) {
   return checkLog(drizzle(client, { schema }), {
     workspaceId,
@@ -21,7 +21,7 @@ export function verdictOn(
     expected: [],
     allowUnkeyed: false,
     onProgress: () => {},
-    ...terms,
+    ...options,
   });
 }
 

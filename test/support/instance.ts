@@ -48,7 +48,7 @@ export async function launch(
     },
   });
   let offset = 0;
-  const way = wayTo(databaseUrl);
+  const way = databaseSettings(databaseUrl);
   const service = await createService({
     config: { ...testConfig(databaseUrl), ...way, ...settings },
     databaseUrl: way.databaseUrl,
@@ -70,7 +70,7 @@ export async function launch(
 }
 
 /** Straight to the database, or through the PgBouncer of this test run. */
-export function wayTo(databaseUrl: string) {
+export function databaseSettings(databaseUrl: string) {
   const pooledUrl = throughPgBouncer(databaseUrl, inject('pgbouncer'));
   return { databaseUrl: pooledUrl ?? databaseUrl, preparedStatements: !pooledUrl };
 }

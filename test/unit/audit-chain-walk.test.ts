@@ -21,7 +21,7 @@ function logOf(peppers: readonly (Pepper | null)[], start: Head = FIRST_HEAD): C
 function walk(
   rows: readonly ChainRow[],
   head: Head | null,
-  terms: Partial<ChainCheckOptions> = {},
+  options: Partial<ChainCheckOptions> = {},
 ) {
   const chain = new ChainWalk({
     workspaceId: 'w',
@@ -29,7 +29,7 @@ function walk(
     peppers: new Map([[PEPPER.id, PEPPER]]),
     expected: [],
     allowUnkeyed: false,
-    ...terms,
+    ...options,
   });
   for (const row of rows) chain.add(row);
   return chain.end(head);

@@ -47,10 +47,10 @@ describe('how a limit stands', () => {
         let now = START;
         for (const { pause, cost } of all) {
           now += pause * limit.windowSeconds * 20 + 7;
-          if (model.spendAll([cost], now)[0]?.code === 'VALID') spendings.push({ at: now, cost });
+          if (model.consumeAll([cost], now)[0]?.code === 'VALID') spendings.push({ at: now, cost });
         }
         now += later * limit.windowSeconds * 20;
-        const [expected] = model.spendAll([0], now);
+        const [expected] = model.consumeAll([0], now);
         const stands = rateLimitStatus(limit, ringOf(limit, spendings), now);
         expect([stands.remaining]).toEqual(expected?.units);
         expect([stands.resetAt]).toEqual(expected?.resets);

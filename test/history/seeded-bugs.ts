@@ -1,12 +1,12 @@
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FaultName } from './rig/faults.ts';
+import type { FaultName } from './harness/faults.ts';
 
 /** A bug, put in on purpose: a checker that finds none of these finds nothing. */
-export interface Plant {
+export interface SeededBug {
   /** What is wrong, for people. */
-  what: string;
+  description: string;
   /** Each text stands exactly once in its file. */
   edits: readonly { file: string; find: string; put: string }[];
   /** Where it shows only under some faults: these alone, so that it shows soon. */
@@ -16,9 +16,9 @@ export interface Plant {
 const DECIDE_LOCK = `PERFORM FROM key_consumption WHERE key_id = ANY (entry_keys)
    ORDER BY key_id COLLATE "C" FOR UPDATE;`;
 
-export const PLANTS: Readonly<Record<string, Plant>> = {
+export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
   'fence-skipped': {
-    what: 'memory answers without waiting for its fence',
+    description: 'memory answers without waiting for its fence',
     edits: [
       {
         file: 'src/verification/states.ts',
@@ -28,7 +28,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     ],
   },
   'load-kept': {
-    what: 'a load that a fence named while it was under way is remembered',
+    description: 'a load that a fence named while it was under way is remembered',
     edits: [
       {
         file: 'src/verification/state-loader.ts',
@@ -39,7 +39,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     faults: ['slowLoads'],
   },
   'late-commit-skipped': {
-    what: 'the fence asks only for transactions that began after the one before it',
+    description: 'the fence asks only for transactions that began after the one before it',
     edits: [
       {
         file: 'src/verification/fence.ts',
@@ -50,7 +50,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     ],
   },
   'incarnation-ignored': {
-    what: 'neither a new run of Postgres nor lost connections empty the memory',
+    description: 'neither a new run of Postgres nor lost connections empty the memory',
     edits: [
       {
         file: 'src/verification/fence.ts',
@@ -66,7 +66,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     faults: ['reuseIds'],
   },
   'pruned-by-age': {
-    what: 'the feed is pruned by age: whoever slept misses what was dropped',
+    description: 'the feed is pruned by age: whoever slept misses what was dropped',
     edits: [
       {
         file: 'src/verification/feed-pruning.ts',
@@ -84,7 +84,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     faults: ['freeze'],
   },
   'rotated-kept': {
-    what: 'a rotation without grace leaves the old string valid',
+    description: 'a rotation without grace leaves the old string valid',
     edits: [
       {
         file: 'src/secrets/rotation.ts',
@@ -94,7 +94,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     ],
   },
   'proof-unbound': {
-    what: 'a remembered proof is believed for any string with its ref',
+    description: 'a remembered proof is believed for any string with its ref',
     edits: [
       {
         file: 'src/secrets/prover.ts',
@@ -104,7 +104,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     ],
   },
   'flush-repeated': {
-    what: 'counters are written again where the outcome of a commit was unknown',
+    description: 'counters are written again where the outcome of a commit was unknown',
     edits: [
       {
         file: 'migrations/0009_write_usage.sql',
@@ -115,7 +115,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     faults: ['cutAtFlush', 'slowThenCut'],
   },
   'flush-dropped': {
-    what: 'counters whose write failed are forgotten',
+    description: 'counters whose write failed are forgotten',
     edits: [
       {
         file: 'src/usage/usage.flusher.ts',
@@ -125,11 +125,11 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     ],
   },
   'spent-unlocked': {
-    what: 'limits and credits are checked before their row is locked',
+    description: 'limits and credits are checked before their row is locked',
     edits: [{ file: 'migrations/0005_consume_limits.sql', find: DECIDE_LOCK, put: '' }],
   },
   'spent-twice': {
-    what: 'a batch of limits whose answer was lost is spent again',
+    description: 'a batch of limits whose answer was lost is spent again',
     edits: [
       {
         file: 'migrations/0005_consume_limits.sql',
@@ -140,7 +140,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     faults: ['cutAtConsume', 'slowThenCut'],
   },
   'denial-kept': {
-    what: 'a remembered denial outlives a change of the key',
+    description: 'a remembered denial outlives a change of the key',
     edits: [
       {
         file: 'src/limits/limiter.ts',
@@ -150,7 +150,7 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
     ],
   },
   'audit-later': {
-    what: 'audit entries are written after the change has been committed',
+    description: 'audit entries are written after the change has been committed',
     edits: [
       {
         file: 'src/changes/changes.ts',
@@ -165,14 +165,14 @@ export const PLANTS: Readonly<Record<string, Plant>> = {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** A copy of the program, so that nobody edits it during a run, with a bug or without. */
-export async function copyProgram(plant: Plant | null, folder: string): Promise<string> {
+export async function copyProgram(bug: SeededBug | null, folder: string): Promise<string> {
   const copy = join(folder, 'program');
   await mkdir(copy, { recursive: true });
   for (const part of ['src', 'migrations', 'package.json']) {
     await cp(join(ROOT, part), join(copy, part), { recursive: true });
   }
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  for (const { file, find, put } of plant?.edits ?? []) {
+  for (const { file, find, put } of bug?.edits ?? []) {
     const path = join(copy, file);
     const text = await readFile(path, 'utf8');
     if (text.split(find).length !== 2) throw new Error(`${file} does not have once: ${find}`);
