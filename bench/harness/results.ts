@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-export const RESULTS = fileURLToPath(new URL('../results', import.meta.url));
+export const RESULTS = fileURLToPath(new URL('../results/', import.meta.url));
 
 /** Prints a table for people and writes it for programs. */
 export async function publish(name: string, rows: readonly object[]): Promise<void> {

@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort, postgresPid } from '../support/program.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const UP_WITHIN = { timeout: 60_000, interval: 100 };
 
 describe('the quick start of the README', { timeout: 120_000 }, () => {

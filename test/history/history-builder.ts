@@ -13,8 +13,7 @@ export const REF = 'ref_a';
 const WALL = Date.UTC(2026, 0, 31);
 
 /** A change as a story tells it: `status: null` where nobody answered. */
-type ChangeOptions = Partial<Omit<ChangeCall, 'terms'>> & {
-  changed?: ChangedFields;
+type ChangeOptions = Partial<ChangeCall> & {
   /** False: it left no entry in the audit log. */
   recorded?: boolean;
   balance?: [before: number, after: number];

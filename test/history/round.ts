@@ -23,7 +23,7 @@ const INSTANCES = 3;
 export interface Round {
   seed: number;
   durationMs: number;
-  bug: [name: string, plant: SeededBug] | null;
+  bug: [name: string, bug: SeededBug] | null;
   /** Where the history and the logs go. */
   results: string;
   /** Ends the load early, for example on Ctrl-C. */

@@ -8,14 +8,14 @@ import { SEEDED_BUGS } from './seeded-bugs.ts';
 
 /**
  * The history checker. Without options it runs for a minute; `--minutes 10` is the acceptance run.
- * `--plant NAME` puts a bug in first, and succeeds when it is caught; `--plant all` tries each.
+ * `--bug NAME` seeds a bug first, and succeeds when it is caught; `--bug all` tries each.
  */
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string' },
     seconds: { type: 'string' },
     seed: { type: 'string' },
-    plant: { type: 'string' },
+    bug: { type: 'string' },
   },
 });
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
@@ -38,10 +38,8 @@ process.exitCode = (await main()) ? 0 : 1;
 
 function main(): Promise<boolean> {
   log(`seed ${seed}`);
-  if (values.plant === undefined) return runClean();
-  return values.plant === 'all'
-    ? runEveryBug()
-    : catchBug(values.plant).then(({ ms }) => ms !== null);
+  if (values.bug === undefined) return runClean();
+  return values.bug === 'all' ? runEveryBug() : catchBug(values.bug).then(({ ms }) => ms !== null);
 }
 
 async function runClean(): Promise<boolean> {
@@ -71,11 +69,11 @@ async function runEveryBug(): Promise<boolean> {
 async function catchBug(name: string): Promise<{ ms: number | null; by: string }> {
   const bug = SEEDED_BUGS[name];
   if (!bug) throw new Error(`no such bug: ${name}; known: ${Object.keys(SEEDED_BUGS).join(', ')}`);
-  const begun = performance.now();
-  for (let turn = 0; performance.now() - begun < BUG_DEADLINE_MS; turn++) {
+  const started = performance.now();
+  for (let turn = 0; performance.now() - started < BUG_DEADLINE_MS; turn++) {
     const { violations } = await round([name, bug], seed + turn, BUG_ROUND_MS, name);
     const [first] = violations;
-    const ms = performance.now() - begun;
+    const ms = performance.now() - started;
     if (first) {
       log(`${name}: caught after ${Math.round(ms / 1000)} s; ${first.promise}: ${first.what}`);
       return { ms, by: [...new Set(violations.map(({ promise }) => promise))].join(', ') };
@@ -92,7 +90,7 @@ function round(
   ms: number,
   folder: string,
 ): Promise<Outcome> {
-  const begun = performance.now();
+  const started = performance.now();
   let before = 0;
   return runRound({
     seed: own,
@@ -101,7 +99,7 @@ function round(
     results: join(RESULTS, folder),
     signal: interrupted.signal,
     onProgress: ({ calls, faults }) => {
-      const seconds = Math.round((performance.now() - begun) / 1000);
+      const seconds = Math.round((performance.now() - started) / 1000);
       log(`${seconds} s: ${Math.round((calls - before) / 10)} calls/s, ${faults} faults so far`);
       before = calls;
     },

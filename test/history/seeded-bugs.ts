@@ -3,14 +3,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FaultName } from './harness/faults.ts';
 
-/** A bug, put in on purpose: a checker that finds none of these finds nothing. */
+/** A bug that is added on purpose, to prove that the checker finds bugs of this kind. */
 export interface SeededBug {
-  /** What is wrong, for people. */
+  /** For people. */
   description: string;
-  /** Each text stands exactly once in its file. */
-  edits: readonly { file: string; find: string; put: string }[];
-  /** Where it shows only under some faults: these alone, so that it shows soon. */
+  edits: readonly Edit[];
+  /** The only faults to inject, if the bug shows under few of them: it is then found sooner. */
   faults?: readonly FaultName[];
+}
+
+interface Edit {
+  file: string;
+  /** Must occur exactly once in the file. */
+  find: string;
+  replace: string;
 }
 
 const DECIDE_LOCK = `PERFORM FROM key_consumption WHERE key_id = ANY (entry_keys)
@@ -18,67 +24,67 @@ const DECIDE_LOCK = `PERFORM FROM key_consumption WHERE key_id = ANY (entry_keys
 
 export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
   'fence-skipped': {
-    description: 'memory answers without waiting for its fence',
+    description: 'the credential cache answers without waiting for its fence',
     edits: [
       {
-        file: 'src/verification/states.ts',
-        find: 'if (this.#remembers(ref)) await passing;',
-        put: 'if (this.#remembers(ref)) void passing.catch(() => {});',
+        file: 'src/credentials/credential-cache.ts',
+        find: 'if (this.#has(ref)) await passing;',
+        replace: 'if (this.#has(ref)) void passing.catch(() => {});',
       },
     ],
   },
   'load-kept': {
-    description: 'a load that a fence named while it was under way is remembered',
+    description: 'a load that a fence invalidated while it was in flight is cached',
     edits: [
       {
-        file: 'src/verification/state-loader.ts',
-        find: 'if (isWhole && flight.isCurrent(ref, state)) this.#remember(loaded);',
-        put: 'if (isWhole) this.#remember(loaded);',
+        file: 'src/credentials/credential-loader.ts',
+        find: 'if (isWhole && flight.isCurrent(ref, state)) this.#cache(loaded);',
+        replace: 'if (isWhole) this.#cache(loaded);',
       },
     ],
     faults: ['slowLoads'],
   },
   'late-commit-skipped': {
-    description: 'the fence asks only for transactions that began after the one before it',
+    description: 'the fence reads only transactions that began after the previous fence',
     edits: [
       {
-        file: 'src/verification/fence.ts',
+        file: 'src/freshness/fence.ts',
         find: `(txid = any(array(select pg_snapshot_xip($1::pg_snapshot)))
                     or txid >= pg_snapshot_xmax($1::pg_snapshot))`,
-        put: 'txid >= pg_snapshot_xmax($1::pg_snapshot)',
+        replace: 'txid >= pg_snapshot_xmax($1::pg_snapshot)',
       },
     ],
   },
   'incarnation-ignored': {
-    description: 'neither a new run of Postgres nor lost connections empty the memory',
+    description: 'neither a new incarnation of Postgres nor lost connections clear the cache',
     edits: [
       {
-        file: 'src/verification/fence.ts',
-        find: 'if (!previous || this.#losses !== this.#lossesVouched) return true;',
-        put: 'if (!previous) return true;',
+        file: 'src/freshness/fence.ts',
+        find: 'if (!previous || this.#losses !== this.#lossesAtLastFence) return true;',
+        replace: 'if (!previous) return true;',
       },
       {
-        file: 'src/verification/fence.ts',
+        file: 'src/freshness/fence.ts',
         find: 'if (row.incarnation !== previous.incarnation || row.started !== previous.started) return true;',
-        put: '',
+        replace: '',
       },
     ],
     faults: ['reuseIds'],
   },
   'pruned-by-age': {
-    description: 'the feed is pruned by age: whoever slept misses what was dropped',
+    description: 'the feed is pruned by age: an instance that was frozen misses the deleted rows',
     edits: [
       {
-        file: 'src/verification/feed-pruning.ts',
+        file: 'src/freshness/feed-pruning.ts',
         find: 'delete from change_feed where txid < (select below from feed_pruned)',
-        put: `delete from change_feed where txid < (select oldest from feed_horizons
+        replace: `delete from change_feed where txid < (select oldest from feed_horizons
           where recorded_at <= clock_timestamp() - interval '1 second'
           order by recorded_at desc limit 1)`,
       },
       {
         file: 'src/service.ts',
         find: 'const HOUSEKEEPING_MS = 60_000;',
-        put: 'const HOUSEKEEPING_MS = 250;',
+        replace: 'const HOUSEKEEPING_MS = 250;',
       },
     ],
     faults: ['freeze'],
@@ -87,84 +93,84 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'a rotation without grace leaves the old string valid',
     edits: [
       {
-        file: 'src/secrets/rotation.ts',
+        file: 'src/credentials/rotation.ts',
         find: "graceSeconds > 0 ? { status: 'retiring', validUntil } : { status: 'retired' }",
-        put: "{ status: 'retiring', validUntil: new Date(at.getTime() + 3_600_000) }",
+        replace: "{ status: 'retiring', validUntil: new Date(at.getTime() + 3_600_000) }",
       },
     ],
   },
   'proof-unbound': {
-    description: 'a remembered proof is believed for any string with its ref',
+    description: 'a cached proof is accepted for any string with its ref',
     edits: [
       {
-        file: 'src/secrets/prover.ts',
-        find: 'if (secret.provenBy === digest) return true;',
-        put: 'if (secret.provenBy !== null) return true;',
+        file: 'src/credentials/secret-verifier.ts',
+        find: 'if (secret.matchedDigest === digest) return true;',
+        replace: 'if (secret.matchedDigest !== null) return true;',
       },
     ],
   },
   'flush-repeated': {
-    description: 'counters are written again where the outcome of a commit was unknown',
+    description: 'counters are written a second time when the outcome of a commit was unknown',
     edits: [
       {
         file: 'migrations/0009_write_usage.sql',
         find: '  WHERE batch_sequences.sequence < excluded.sequence;',
-        put: ';',
+        replace: ';',
       },
     ],
     faults: ['cutAtFlush', 'slowThenCut'],
   },
   'flush-dropped': {
-    description: 'counters whose write failed are forgotten',
+    description: 'counters whose write failed are dropped',
     edits: [
       {
-        file: 'src/usage/usage.flusher.ts',
+        file: 'src/usage/flusher.ts',
         find: 'await this.#write(this.#sequence, batch);',
-        put: 'await this.#write(this.#sequence, batch).catch(() => {});',
+        replace: 'await this.#write(this.#sequence, batch).catch(() => {});',
       },
     ],
   },
   'spent-unlocked': {
-    description: 'limits and credits are checked before their row is locked',
-    edits: [{ file: 'migrations/0005_consume_limits.sql', find: DECIDE_LOCK, put: '' }],
+    description: 'limits and credits are checked without locking their row',
+    edits: [{ file: 'migrations/0005_consume_limits.sql', find: DECIDE_LOCK, replace: '' }],
   },
   'spent-twice': {
-    description: 'a batch of limits whose answer was lost is spent again',
+    description: 'a quota batch whose answer was lost is consumed a second time',
     edits: [
       {
         file: 'migrations/0005_consume_limits.sql',
         find: '  WHERE batch_sequences.sequence < excluded.sequence;\n  IF NOT FOUND THEN',
-        put: '  WHERE true;\n  IF NOT FOUND THEN',
+        replace: '  WHERE true;\n  IF NOT FOUND THEN',
       },
     ],
     faults: ['cutAtConsume', 'slowThenCut'],
   },
   'denial-kept': {
-    description: 'a remembered denial outlives a change of the key',
+    description: 'a cached denial survives a change of the key',
     edits: [
       {
-        file: 'src/limits/limiter.ts',
+        file: 'src/quotas/quota-limiter.ts',
         find: "if (kind === 'key') this.#denials.delete(id);",
-        put: "if (kind === 'key') continue;",
+        replace: "if (kind === 'key') continue;",
       },
     ],
   },
   'audit-later': {
-    description: 'audit entries are written after the change has been committed',
+    description: 'audit entries are written after the change was committed',
     edits: [
       {
-        file: 'src/changes/changes.ts',
+        file: 'src/unit-of-work/unit-of-work.ts',
         find: 'await appendAudit(tx, entries, call, at, this.#pepper);',
-        put: `setTimeout(() => void this.#orm.transaction((later) =>
+        replace: `setTimeout(() => void this.#orm.transaction((later) =>
           appendAudit(later, entries, call, at, this.#pepper)).catch(() => {}), 20);`,
       },
     ],
   },
 };
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A copy of the program, so that nobody edits it during a run, with a bug or without. */
+/** A copy of the program, so that nobody edits it during a run; with the bug, if there is one. */
 export async function copyProgram(bug: SeededBug | null, folder: string): Promise<string> {
   const copy = join(folder, 'program');
   await mkdir(copy, { recursive: true });
@@ -172,14 +178,16 @@ export async function copyProgram(bug: SeededBug | null, folder: string): Promis
     await cp(join(ROOT, part), join(copy, part), { recursive: true });
   }
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
-  for (const { file, find, put } of bug?.edits ?? []) {
-    const path = join(copy, file);
-    const text = await readFile(path, 'utf8');
-    if (text.split(find).length !== 2) throw new Error(`${file} does not have once: ${find}`);
-    await writeFile(
-      path,
-      text.replace(find, () => put),
-    );
+  for (const edit of bug?.edits ?? []) {
+    const path = join(copy, edit.file);
+    await writeFile(path, applyEdit(await readFile(path, 'utf8'), edit));
   }
   return join(copy, 'src', 'main.ts');
+}
+
+/** Throws unless the text to replace occurs exactly once. */
+export function applyEdit(text: string, { file, find, replace }: Edit): string {
+  const count = text.split(find).length - 1;
+  if (count !== 1) throw new Error(`${file} has ${count} times: ${find}`);
+  return text.replace(find, () => replace);
 }
