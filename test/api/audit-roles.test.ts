@@ -7,7 +7,7 @@ import { expectedMigrations, migrate } from '../../src/db/migrate.ts';
 import { pruneFeed } from '../../src/freshness/feed-pruning.ts';
 import { deleteOldAnswers } from '../../src/unit-of-work/idempotency.ts';
 import { checkAuditLog } from '../support/audit-log.ts';
-import { connect } from '../support/database.ts';
+import { connect, ormOf } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
 const DOCUMENT = new URL('../../docs/database-roles.md', import.meta.url);
@@ -98,7 +98,7 @@ describe('the roles that docs/database-roles.md makes', () => {
     await call('DELETE', `/v1/keys/${id}/retiring-secret${inAcme}`);
     expect((await call('POST', '/v1/verify', { key: rotated.key })).code).toBe('VALID');
     expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
-    await instance.service.internals.flusher.flush();
+    await instance.flush();
     await call('GET', `/v1/keys/${id}/usage${inAcme}`);
     await call('POST', `/v1/keys/${id}/revoke`, { workspaceId, reason: 'test' });
     await call('DELETE', `/v1/keys/${id}${inAcme}`);
@@ -122,7 +122,7 @@ describe('the roles that docs/database-roles.md makes', () => {
   });
 
   it('let the service keep house', async () => {
-    const { orm } = instance.service.internals.database;
+    const orm = ormOf(runtime);
     await deleteOldBatchSequences(orm);
     await deleteOldAnswers(orm);
     await pruneFeed(orm, 0);

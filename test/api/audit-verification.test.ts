@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { appendAudit } from '../../src/audit/chain.ts';
 import { workspacesWithLog } from '../../src/audit/check.ts';
 import { checkAuditLog, rewriteHashes, setHead, tamper, writeLog } from '../support/audit-log.ts';
-import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { connect, createTestDatabase, ormOf, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
 const ENTRIES = 5;
@@ -174,12 +174,11 @@ describe('what tampering with the audit log shows', () => {
   });
 
   it('is found beyond the first pages of a long log, and progress is told', async () => {
-    const { orm } = keyed.service.internals.database;
     const target = { type: 'workspace', id: workspace } as const;
     const entry = { workspaceId: workspace, action: 'test', target, before: null, after: null };
     const actor = { type: 'system', id: 'test', onBehalfOf: null } as const;
     const origin = { actor, requestId: 'req_1', ip: null };
-    await orm.transaction((tx) =>
+    await ormOf(sql).transaction((tx) =>
       appendAudit(tx, Array(1201).fill(entry), origin, new Date(), null),
     );
     const progress: number[] = [];
@@ -197,8 +196,7 @@ describe('what tampering with the audit log shows', () => {
   it('is looked for in every workspace that has a trace of a log', async () => {
     await sql.query(`insert into audit_heads values ('lost-events', 3, 'x')`);
     await writeLog(keyed, workspace, 1);
-    const orm = keyed.service.internals.database.orm;
-    const found = await workspacesWithLog(orm);
+    const found = await workspacesWithLog(ormOf(sql));
     expect(found).toEqual(expect.arrayContaining(['default', 'lost-events', workspace, 'w1']));
     expect(new Set(found).size).toBe(found.length);
     expect((await checkAuditLog(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');

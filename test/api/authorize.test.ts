@@ -176,7 +176,7 @@ describe('authorize', () => {
     const { id, key } = await create();
     await authorize(key);
     await authorize(key, '?requiredScopes=a');
-    await instance.service.internals.flusher.flush();
+    await instance.flush();
     const { body } = await instance.call('GET', `/v1/keys/${id}/usage`);
     expect(body.byCode).toEqual({ VALID: 1, INSUFFICIENT_SCOPE: 1 });
   });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { metric } from '../support/metrics.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 const OTHER_SECRET = 'another-secret-of-the-tests-0123456789';
@@ -27,7 +28,7 @@ const start = async (settings: { secret?: string | undefined } = {}) => {
 async function ask(key: string, settings: { secret?: string | undefined } = {}) {
   const instance = await start(settings);
   const code = await verdict(instance, key);
-  return { code, argon2: instance.service.internals.hasher.runs };
+  return { code, argon2: await metric(instance, 'keyward_argon2_runs_total') };
 }
 
 describe('a KEYWARD_SECRET that was changed or lost', () => {

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
+import { metric } from '../support/metrics.ts';
 import { usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { recordStatements } from '../support/statements.ts';
+
+const LOADS = 'keyward_credential_loads_total';
+const CACHED = 'keyward_bound_used{bound="states"}';
 
 const hashOf = (key: string) => ({
   algorithm: 'sha256',
@@ -16,14 +20,13 @@ describe('strings that are not native keys', () => {
   const strings = Array.from({ length: 50 }, (_, i) => `nonsense ${i}`);
 
   it('cost no read of a key where nothing was ever imported', async () => {
-    const { service } = pair.first;
     await createKey(pair.first);
     await verdict(pair.first, 'warm');
-    const statements = recordStatements(service.internals.database);
-    const { loads } = service.internals.states;
+    const statements = recordStatements(pair.first.service.internals.database);
+    const loads = await metric(pair.first, LOADS);
     for (const string of strings) expect(await verdict(pair.first, string)).toBe('NOT_FOUND');
     expect(read(statements)).toEqual([]);
-    expect(service.internals.states.loads).toBe(loads);
+    expect(await metric(pair.first, LOADS)).toBe(loads);
   });
 
   it('are looked up by their digest once keys were imported, each once, many at a time', async () => {
@@ -54,10 +57,10 @@ describe('strings that are not native keys', () => {
     const { key } = await createKey(pair.first);
     // The first load runs beside the fence that names the new key, so it is not remembered.
     for (let use = 0; use < 2; use++) await verdict(pair.first, key);
-    const held = pair.first.service.internals.states.size;
+    const cached = await metric(pair.first, CACHED);
     const flood = Array.from({ length: 3000 }, (_, i) => verdict(pair.first, `flood ${i}`));
     await Promise.all(flood);
-    expect(pair.first.service.internals.states.size).toBe(held);
+    expect(await metric(pair.first, CACHED)).toBe(cached);
     const statements = recordStatements(pair.first.service.internals.database);
     expect(await verdict(pair.first, key)).toBe('VALID');
     expect(read(statements)).toEqual([]);
@@ -67,8 +70,8 @@ describe('strings that are not native keys', () => {
     const client = await connect(pair.databaseUrl);
     await client.query('delete from imported_algorithms');
     await verdict(pair.first, 'warm');
-    const { loads } = pair.first.service.internals.states;
+    const loads = await metric(pair.first, LOADS);
     expect(await verdict(pair.first, 'imported')).toBe('NOT_FOUND');
-    expect(pair.first.service.internals.states.loads).toBe(loads);
+    expect(await metric(pair.first, LOADS)).toBe(loads);
   });
 });

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { keys as keysTable } from '../../src/db/schema.ts';
 import { KEY_STATUSES, keyStatus } from '../../src/domain/status.ts';
 import { hasStatus } from '../../src/keys/listing/filters.ts';
+import { connect, ormOf } from '../support/database.ts';
 import {
   expectedList,
   insertListedKeys,
@@ -90,7 +91,7 @@ describe('the list of keys', () => {
   });
 
   it('the status that a list filters by is the one that it shows, at every time', async () => {
-    const { orm } = pair.first.service.internals.database;
+    const orm = ormOf(await connect(pair.databaseUrl));
     const time = fc.constantFrom(...keys.flatMap((key) => key.expires_at ?? key.created_at));
     const step = fc.constantFrom(-1, 0, 1);
     await fc.assert(

@@ -64,7 +64,7 @@ describe('a key is seen once', () => {
   };
 
   const expectNowhere = async () => {
-    for (const instance of [keyward, forgetful]) await instance.service.internals.flusher.flush();
+    for (const instance of [keyward, forgetful]) await instance.flush();
     const dump = await dumpDatabase(database.url);
     expect(dump).toContain(partsOf(keys[0] ?? '').ref);
     expectFree(dump);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62, checksumOf, forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { metric } from '../support/metrics.ts';
 
 describe('a key that is not one', () => {
   let database: TestDatabase;
@@ -48,10 +49,14 @@ describe('a key that is not one', () => {
   const unknown = () => forgeKey('ak_live', base62(16), checksumKey);
 
   const cost = async (instance: Instance, work: () => Promise<unknown>) => {
-    const { hasher, states } = instance.service.internals;
-    const before = { argon2: hasher.runs, loads: states.loads };
+    const read = async () => ({
+      argon2: await metric(instance, 'keyward_argon2_runs_total'),
+      loads: await metric(instance, 'keyward_credential_loads_total'),
+    });
+    const before = await read();
     await work();
-    return { argon2: hasher.runs - before.argon2, loads: states.loads - before.loads };
+    const after = await read();
+    return { argon2: after.argon2 - before.argon2, loads: after.loads - before.loads };
   };
 
   it('is answered byte for byte alike, whatever is wrong with it', async () => {
@@ -153,7 +158,7 @@ describe('a key that is not one', () => {
     const { id, key } = await create();
     const client = await connect(database.url);
     const counted = async () => {
-      await issuing.service.internals.flusher.flush();
+      await issuing.flush();
       const { rows } = await client.query('select sum(count)::int as total from usage_unmatched');
       return rows[0].total ?? 0;
     };

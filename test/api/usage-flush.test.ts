@@ -53,16 +53,15 @@ describe('a flush that gets no answer', () => {
   it('counts once where it took effect and is tried again, and what was counted meanwhile comes after it', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launched(proxy.url);
-    const { flusher } = instance.service.internals;
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutAfter(WRITE);
-    await expect(flusher.flush()).rejects.toThrow();
+    await expect(instance.flush()).rejects.toThrow();
     await expect.poll(() => written(id)).toEqual(thrice(3));
     await verifyTimes(instance, key, 2);
-    await flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(5));
-    await flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(5));
   });
 
@@ -72,9 +71,9 @@ describe('a flush that gets no answer', () => {
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutBefore(WRITE);
-    await expect(instance.service.internals.flusher.flush()).rejects.toThrow();
+    await expect(instance.flush()).rejects.toThrow();
     expect(await written(id)).toEqual(thrice(0));
-    await instance.service.internals.flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(3));
   });
 });
@@ -86,8 +85,8 @@ describe('flushes', () => {
     if (!first) throw new Error('no instance');
     const { id, key } = await createKey(first);
     for (const instance of instances) await verifyTimes(instance, key, 4);
-    const flushes = instances.flatMap(({ service }) =>
-      Array.from({ length: 5 }, () => service.internals.flusher.flush()),
+    const flushes = instances.flatMap((instance) =>
+      Array.from({ length: 5 }, () => instance.flush()),
     );
     await Promise.all(flushes);
     expect(await written(id)).toEqual(thrice(8));
@@ -95,17 +94,16 @@ describe('flushes', () => {
 
   it('go on after the database lost the last of them: no later count is taken for a repetition', async () => {
     const instance = await launched(database.url);
-    const { flusher } = instance.service.internals;
     const { id, key } = await createKey(instance);
     for (let i = 0; i < 3; i++) {
       await verifyTimes(instance, key, 1);
-      await flusher.flush();
+      await instance.flush();
     }
     // As after a failover to a server that had not got everything yet.
     const lanes = `update batch_sequences set sequence = 1 where lane = 'usage' and sequence = 3`;
     expect((await client.query(lanes)).rowCount).toBe(1);
     await verifyTimes(instance, key, 2);
-    await flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(5));
   });
 

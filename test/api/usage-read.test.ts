@@ -202,7 +202,7 @@ describe('reading how a key was used', () => {
     const { body } = await keyward.call('POST', '/v1/keys', { body: { name: 'live' } });
     await keyward.call('POST', '/v1/verify', { body: { key: body.key } });
     await keyward.call('POST', '/v1/verify', { body: { key: body.key, requiredScopes: ['x'] } });
-    await keyward.service.internals.flusher.flush();
+    await keyward.flush();
     const usage = (await read('granularity=hour', body.id)).body;
     expect(usage).toMatchObject({ total: 2, byCode: { VALID: 1, INSUFFICIENT_SCOPE: 1 } });
     expect(filled(usage.buckets.slice(-2)).length).toBeGreaterThan(0);

@@ -128,7 +128,7 @@ describe('whoami', () => {
     await whoami(key.key);
     await whoami(managementKey.key);
     await whoami(`${key.key.slice(0, -8)}00000000`);
-    await first.service.internals.flusher.flush();
+    await first.flush();
     const { body } = await first.call('GET', `/v1/keys/${key.id}`);
     expect(body.usage).toEqual({ total: 0, lastUsedAt: null, lastDeniedAt: null });
     const read = await first.call('GET', `/v1/management-keys/${managementKey.id}`);

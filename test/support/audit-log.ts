@@ -1,9 +1,8 @@
-import { drizzle } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
 import { type AuditCheckOptions, checkLog } from '../../src/audit/check.ts';
 import { Pepper } from '../../src/credentials/pepper.ts';
-import * as schema from '../../src/db/schema.ts';
+import { ormOf } from './database.ts';
 import type { Instance } from './instance.ts';
 
 /** Of the KEYWARD_SECRET that tests launch their instances with. */
@@ -15,7 +14,7 @@ export function checkAuditLog(
   workspaceId: string,
   options: Partial<AuditCheckOptions> = {},
 ) {
-  return checkLog(drizzle(client, { schema }), {
+  return checkLog(ormOf(client), {
     workspaceId,
     peppers: new Map([[PEPPER.id, PEPPER]]),
     expected: [],

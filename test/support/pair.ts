@@ -38,7 +38,7 @@ export class Pair {
 
   /** Writes all counters. */
   async flush(): Promise<void> {
-    for (const { service } of this.#instances) await service.internals.flusher.flush();
+    for (const instance of this.#instances) await instance.flush();
   }
 
   #instance(index: number): Instance {
