@@ -23,7 +23,6 @@ function expectRefused(cursor: string, list?: string): void {
   expect(error).toBeInstanceOf(KeywardError);
   expect(error).toMatchObject({
     code: 'INVALID_CURSOR',
-    status: 400,
     errors: [{ pointer: '/query/cursor' }],
   });
 }
