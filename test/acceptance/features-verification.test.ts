@@ -18,7 +18,7 @@ beforeAll(async () => {
 const SEEN_WITHIN = { timeout: 2000, interval: 50 };
 
 describe('verification, call by call', () => {
-  it('verifyKey says yes, or the first reason why not, always with status 200', async () => {
+  it('verifyKey says whether a key is valid, or the first reason why not, always with status 200', async () => {
     const { root } = program;
     const { id, key } = await makeKey(root, { scopes: ['orders:*'], ownerId: 'customer_42' });
     const fit = { key, requiredScopes: ['orders:read'] };
@@ -44,7 +44,7 @@ describe('verification, call by call', () => {
     expect(results.map(({ code }) => code)).toEqual(['VALID', 'NOT_FOUND', 'CREDITS_EXHAUSTED']);
   });
 
-  it('authorize tells a gateway by status and headers who may pass', async () => {
+  it('authorize tells a gateway by status and headers whether a request may pass', async () => {
     const { url, root } = program;
     const { id, key } = await makeKey(root, { ownerId: 'customer_42' });
     const gateway = await ok(
@@ -64,14 +64,14 @@ describe('verification, call by call', () => {
     expect(stopped.headers.get('x-keyward-code')).toBe('NOT_FOUND');
   });
 
-  it('whoAmI tells the holder of a key what it may do, without any permission', async () => {
+  it('whoAmI tells the holder of a key what it may do, without requiring any permission', async () => {
     const { url, root } = program;
     const { id, key } = await makeKey(root, { scopes: ['orders:read'] });
     const mine = await ok(clientOf(url, key).GET('/v1/whoami'));
     expect(mine).toMatchObject({ type: 'key', id, scopes: ['orders:read'], permissions: null });
   });
 
-  it('giveUpKey revokes the key that is presented, for good', async () => {
+  it('giveUpKey revokes the presented key for good', async () => {
     const { url, root } = program;
     const { key } = await makeKey(root);
     const holder = clientOf(url, key);
@@ -104,7 +104,7 @@ describe('health, call by call', () => {
     });
   });
 
-  it('getReadiness looks at the database and its schema', async () => {
+  it('getReadiness checks the database and its schema', async () => {
     const checks = { database: 'ok', migrations: 'ok' };
     expect(await ok(program.root.GET('/readyz'))).toEqual({ status: 'ok', checks });
   });

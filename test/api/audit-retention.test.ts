@@ -57,7 +57,7 @@ describe('what retention does to the audit log', () => {
     }
   };
 
-  it('drops what is older, records it, and leaves a log that is intact from its checkpoint on', async () => {
+  it('retention removes and records older entries, and leaves a log that is intact from its checkpoint on', async () => {
     await writeOldAndNew();
     const [third] = (await events()).slice(2);
     const before = await timeOf(4);
@@ -79,7 +79,7 @@ describe('what retention does to the audit log', () => {
     });
   });
 
-  it('says of a head from before the cut that it was pruned, and checks the one at the cut', async () => {
+  it('a head from before the cut is reported as pruned, and the head at the cut is checked', async () => {
     await writeOldAndNew();
     const heads = (await events()).map(
       ({ sequence, hash }: { sequence: number; hash: string }) => ({
@@ -96,7 +96,7 @@ describe('what retention does to the audit log', () => {
     ]);
   });
 
-  it('never drops the newest entry, and goes on from one cut to the next', async () => {
+  it('retention never removes the newest entry, and continues from one cut to the next', async () => {
     await writeLog(instance, workspace, 3);
     const future = new Date(Date.now() + 1000 * HOUR_MS);
     expect(await prune(future)).toMatchObject({ dropped: 2, checkpoint: { sequence: 2 } });
@@ -111,7 +111,7 @@ describe('what retention does to the audit log', () => {
     });
   });
 
-  it('writes nothing where there is nothing to drop', async () => {
+  it('retention writes nothing if there is nothing to remove', async () => {
     await writeLog(instance, workspace, 2);
     expect(await prune(new Date(0))).toBeNull();
     expect(await sequences()).toEqual([1, 2]);
@@ -119,7 +119,7 @@ describe('what retention does to the audit log', () => {
     expect(await prune(new Date())).toBeNull();
   });
 
-  it('cuts a front alone: an old entry behind a newer one stays', async () => {
+  it('retention removes only a prefix of the log: an old entry behind a newer one stays', async () => {
     await writeOldAndNew();
     const swapped = `update audit_events set payload = jsonb_set(payload::jsonb, '{time}', $2)::text
                       where workspace_id = $1 and sequence = 2`;
@@ -127,7 +127,7 @@ describe('what retention does to the audit log', () => {
     expect(await prune(await timeOf(4))).toMatchObject({ dropped: 1, checkpoint: { sequence: 1 } });
   });
 
-  it('commits as a whole or not at all', async () => {
+  it('retention commits as a whole or not at all', async () => {
     await writeOldAndNew();
     const before = await timeOf(4);
     await sql.query(
@@ -144,7 +144,7 @@ describe('what retention does to the audit log', () => {
     expect(rows).toEqual([{ entries: 6, cuts: 0 }]);
   });
 
-  it('lets the service write while it works', async () => {
+  it('the service can write to the log while retention works', async () => {
     await writeLog(instance, workspace, 30);
     const before = await timeOf(30);
     const writes = Array.from({ length: 20 }, (_, index) =>
@@ -157,7 +157,7 @@ describe('what retention does to the audit log', () => {
     });
   });
 
-  it('holds for its own transaction alone: the log refuses deletions again at once', async () => {
+  it('only the transaction of retention may delete: afterwards the log refuses deletions again', async () => {
     await writeOldAndNew();
     await prune(await timeOf(4));
     const text = 'delete from audit_events where workspace_id = $1';

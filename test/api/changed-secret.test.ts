@@ -32,7 +32,7 @@ async function ask(key: string, settings: { secret?: string | undefined } = {}) 
 }
 
 describe('a KEYWARD_SECRET that was changed or lost', () => {
-  it('costs argon2 once more for each key, and stops none', async () => {
+  it('a changed or lost KEYWARD_SECRET costs one more argon2 run for each key, and invalidates none', async () => {
     const { key } = await createKey(await start());
     expect(await ask(key)).toEqual({ code: 'VALID', argon2: 0 });
     const changed = { secret: OTHER_SECRET };
@@ -44,7 +44,7 @@ describe('a KEYWARD_SECRET that was changed or lost', () => {
     expect(await ask(key, { secret: undefined })).toEqual({ code: 'VALID', argon2: 1 });
   });
 
-  it('lets no wrong key through', async () => {
+  it('a changed or lost KEYWARD_SECRET lets no wrong key through', async () => {
     const { key } = await createKey(await start());
     const { prefix, ref } = partsOf(key);
     const wrong = forgeKey(prefix, ref, await readChecksumKey(database.url));

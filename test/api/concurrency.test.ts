@@ -17,7 +17,7 @@ import { createKey, verdict } from '../support/sql-keys.ts';
 const CALLS = 200;
 
 /** Each with 200 calls at the same moment, half of them to each of two instances. */
-describe('at the same moment', () => {
+describe('concurrent calls', () => {
   const pair = usePair();
 
   const countOf = async (query: string, ...values: unknown[]) => {
@@ -25,7 +25,7 @@ describe('at the same moment', () => {
     return Number((await sql.query<{ count: string }>(query, values)).rows[0]?.count);
   };
 
-  it('a workspace is put: it is created once', async () => {
+  it('concurrent puts of a workspace create it once', async () => {
     const body = { name: 'Acme', maxActiveKeys: 5 };
     const answers = await callConcurrently(pair, CALLS, (instance) =>
       retryOn503(instance, 'PUT', '/v1/workspaces/acme', { body }),
@@ -36,7 +36,7 @@ describe('at the same moment', () => {
     expect(actions.map(({ action }: { action: string }) => action)).toEqual(['workspace.created']);
   });
 
-  it('keys are created where 10 may be active: exactly 10 are', async () => {
+  it('concurrent creations leave exactly 10 keys if 10 may be active', async () => {
     await putWorkspace(pair.first, 'ten', { maxActiveKeys: 10 });
     const body = { name: 'one of ten', workspaceId: 'ten' };
     const answers = await callConcurrently(pair, CALLS, (instance) =>
@@ -46,7 +46,7 @@ describe('at the same moment', () => {
     expect(await countOf(`select count(*) from keys where workspace_id = 'ten'`)).toBe(10);
   });
 
-  it('keys are created and expired ones extended where 10 may be active: exactly 10 are', async () => {
+  it('concurrent creations and extensions of expired keys leave exactly 10 active if 10 may be', async () => {
     await putWorkspace(pair.first, 'mixed');
     const expiring = { workspaceId: 'mixed', expiresInSeconds: 60 };
     const expired = await Promise.all(Array.from({ length: 20 }, () => createIn(expiring)));
@@ -72,7 +72,7 @@ describe('at the same moment', () => {
     return String((await retryOn503(pair.first, 'POST', '/v1/keys', { body })).body.id);
   };
 
-  it('a key is created with one Idempotency-Key: there is one key', async () => {
+  it('concurrent creations with one Idempotency-Key create one key', async () => {
     const options = { body: { name: 'once' }, headers: { 'idempotency-key': 'the-same' } };
     const answers = await callConcurrently(pair, CALLS, (instance) =>
       retryOn503(instance, 'POST', '/v1/keys', options),
@@ -85,7 +85,7 @@ describe('at the same moment', () => {
     expect(await countOf(`select count(*) from keys where name = 'once'`)).toBe(1);
   });
 
-  it('a key is rotated: one rotation wins, the others get 409, and its string is the one', async () => {
+  it('of concurrent rotations of a key one succeeds, the others get 409, and only its string is valid', async () => {
     const { id, key: old } = await createKey(pair.first);
     const answers = await callConcurrently(pair, CALLS, (instance) =>
       retryOn503(instance, 'POST', `/v1/keys/${id}/rotate`, { body: { graceSeconds: 3600 } }),
@@ -97,7 +97,7 @@ describe('at the same moment', () => {
     expect(await countOf('select count(*) from secrets where key_id = $1', id)).toBe(2);
   });
 
-  it('a key is rotated with `supersede`: only the last two strings are valid', async () => {
+  it('concurrent rotations with supersede leave only the last two strings valid', async () => {
     const { id } = await createKey(pair.first);
     const body = { graceSeconds: 3600, supersede: true };
     const answers = await callConcurrently(pair, 20, (instance) =>
@@ -108,7 +108,7 @@ describe('at the same moment', () => {
     expect(codes.toSorted()).toEqual([...Array(18).fill('NOT_FOUND'), 'VALID', 'VALID']);
   });
 
-  it('a key is changed with the same If-Match: one change is made', async () => {
+  it('of concurrent changes with the same If-Match one succeeds', async () => {
     const { id } = await createKey(pair.first);
     const { etag } = (await pair.first.call('GET', `/v1/keys/${id}`)).headers;
     const answers = await callConcurrently(pair, CALLS, (instance, index) =>
@@ -120,7 +120,7 @@ describe('at the same moment', () => {
     expect(tally(answers)).toEqual({ 200: 1, '412 PRECONDITION_FAILED': CALLS - 1 });
   });
 
-  it('a key is revoked: all hear so, and it is on the record once', async () => {
+  it('concurrent revocations of a key all succeed, and one audit entry is written', async () => {
     const { id, key } = await createKey(pair.first);
     const answers = await callConcurrently(pair, CALLS, (instance, index) =>
       retryOn503(instance, 'POST', `/v1/keys/${id}/revoke`, { body: { reason: `r${index}` } }),
@@ -131,7 +131,7 @@ describe('at the same moment', () => {
     expect(await auditOf(pair.first, id)).toHaveLength(2);
   });
 
-  it('many write to the audit log of one workspace: a whole chain', async () => {
+  it('concurrent changes in one workspace leave an intact audit chain', async () => {
     await putWorkspace(pair.first, 'chained');
     const ids = await Promise.all(
       Array.from({ length: 20 }, () => createIn({ workspaceId: 'chained' })),

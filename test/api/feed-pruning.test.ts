@@ -35,7 +35,7 @@ async function feedRows(): Promise<number> {
 }
 
 describe('pruning', () => {
-  it('loses no change of a transaction that commits after it', async () => {
+  it('pruning loses no change of a transaction that commits after it', async () => {
     const late = await connect(server.url);
     await late.query('begin');
     await late.query(touch, [id]);
@@ -48,7 +48,7 @@ describe('pruning', () => {
     expect(fixture.feed.resets).toBe(1);
   });
 
-  it('right after a late commit resets who has not seen it', async () => {
+  it('pruning right after a late commit resets an instance that has not seen that commit', async () => {
     const late = await connect(server.url);
     await late.query('begin');
     await late.query(touch, [id]);
@@ -60,7 +60,7 @@ describe('pruning', () => {
     expect(fixture.feed.resets).toBe(2);
   });
 
-  it('of what an instance has not seen resets that instance', async () => {
+  it('pruning what an instance has not seen resets that instance', async () => {
     await client.query(touch, [id]);
     await pruneFeed(fixture.database.orm, 0);
     expect(await feedRows()).toBe(0);
@@ -70,7 +70,7 @@ describe('pruning', () => {
     expect(fixture.feed.resets).toBe(2);
   });
 
-  it('drops nothing that is younger than it keeps, and a rollback of it drops nothing', async () => {
+  it('pruning deletes nothing younger than the retention, and nothing if it is rolled back', async () => {
     await client.query(touch, [id]);
     const rows = await feedRows();
     await pruneFeed(fixture.database.orm, 10);
@@ -81,7 +81,7 @@ describe('pruning', () => {
     expect(fixture.feed.resets).toBe(1);
   });
 
-  it('is left to one instance where several try at once', async () => {
+  it('pruning is done by one instance if several try at once', async () => {
     const other = await startCacheFixture(server.url);
     await Promise.all([pruneFeed(fixture.database.orm, 0), pruneFeed(other.database.orm, 0)]);
     await other.database.close();
@@ -94,7 +94,7 @@ describe('pruning', () => {
 describe('a restored or copied database', () => {
   const FUTURE = `(pg_current_xact_id()::text::bigint + 1000000)::text::xid8`;
 
-  it('loses the rows of its future at the start, and no others', async () => {
+  it('a restored database loses the feed rows of its future at the start, and no others', async () => {
     await client.query(`insert into change_feed (txid, kind, id) values (${FUTURE}, 'key', 'x')`);
     await client.query(`insert into feed_horizons (oldest) values (${FUTURE})`);
     await client.query(touch, [id]);
@@ -109,7 +109,7 @@ describe('a restored or copied database', () => {
     expect(fixture.feed.resets).toBe(resets);
   });
 
-  it('with a horizon of its future does not reset for ever', async () => {
+  it('a pruning horizon in the future does not reset an instance forever', async () => {
     await client.query(`update feed_pruned set below = ${FUTURE}`);
     await named();
     expect(fixture.feed.resets).toBe(2);

@@ -37,7 +37,7 @@ async function answersOnly(instance: Instance, key: string, ...codes: string[]):
   await expect.poll(attempt, BACK).toBe(true);
 }
 
-it('a revoke in a transaction id that a crashed Postgres hands out again is noticed', {
+it('a revocation whose transaction id a crashed Postgres hands out again is noticed', {
   ...DEADLINE,
 }, async () => {
   // Nothing may be written behind the commits, or the ids of the lost transactions survive.
@@ -73,7 +73,7 @@ it('a revoke in a transaction id that a crashed Postgres hands out again is noti
   await answersOnly(instance, lost.key, 'VALID');
 });
 
-it('a restart of Postgres resets: what was changed while nobody could be asked is noticed', {
+it('a restart of Postgres resets the cache, so that a change during the outage is noticed', {
   ...DEADLINE,
 }, async () => {
   const server = await startPrivatePostgres();
@@ -89,7 +89,9 @@ it('a restart of Postgres resets: what was changed while nobody could be asked i
   await answersOnly(instance, key, 'DISABLED');
 });
 
-it('a replica is refused, also by who knew it as the primary', { ...DEADLINE }, async () => {
+it('a replica is refused, also by an instance that knew it as the primary', {
+  ...DEADLINE,
+}, async () => {
   const server = await startPrivatePostgres();
   const { database, fence } = await startCacheFixture(server.url);
   onTestFinished(() => database.close());

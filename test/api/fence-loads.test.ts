@@ -26,8 +26,8 @@ const revoke = () =>
   client.query('update keys set revoked_at = now() where id = $1', [`key_${ref}`]);
 const isRevoked = async () => (await fixture.cache.get(ref))?.revoked;
 
-describe('a load that began before a revoke', () => {
-  it('may answer who asked before, and is not held once a fence has named the key', async () => {
+describe('a load that began before a revocation', () => {
+  it('a load from before a revocation may answer earlier callers, and is not cached once a fence has reported the key', async () => {
     const load = fixture.database.hold('load_states', 'after');
     const early = isRevoked();
     await load.reached;
@@ -39,7 +39,7 @@ describe('a load that began before a revoke', () => {
     expect(await isRevoked()).toBe(true);
   });
 
-  it('does not answer who asks after, also while it is still under way', async () => {
+  it('a load from before a revocation does not answer later callers, even while it is in flight', async () => {
     const load = fixture.database.hold('load_states', 'after');
     const early = isRevoked();
     await load.reached;
@@ -51,7 +51,7 @@ describe('a load that began before a revoke', () => {
     expect(await isRevoked()).toBe(true);
   });
 
-  it('is evicted by the fence where it is held before that fence returns', async () => {
+  it('a load that is cached before a fence returns is evicted by that fence', async () => {
     const load = fixture.database.hold('load_states', 'after');
     const early = isRevoked();
     await load.reached;
@@ -66,7 +66,7 @@ describe('a load that began before a revoke', () => {
     expect(await late).toBe(true);
   });
 
-  it('is not held where its answer comes after that of the fence', async () => {
+  it('a load whose answer comes after that of the fence is not cached', async () => {
     const load = fixture.database.hold('load_states', 'after');
     const early = isRevoked();
     await load.reached;
@@ -85,8 +85,8 @@ describe('a load that began before a revoke', () => {
   });
 });
 
-describe('who asks during a fence', () => {
-  it('is not answered by it: it began before the question', async () => {
+describe('a caller that arrives during a fence', () => {
+  it('a fence does not answer a caller that arrives after it began', async () => {
     expect(await isRevoked()).toBe(false);
     const fence = fixture.database.hold('fence', 'after');
     const passing = fixture.fence.waitUntilFresh();
@@ -98,7 +98,7 @@ describe('who asks during a fence', () => {
     expect(await late).toBe(true);
   });
 
-  it('shares the next one with all who ask meanwhile', async () => {
+  it('the next fence is shared by all callers that arrive before it begins', async () => {
     await isRevoked();
     const fence = fixture.database.hold('fence', 'after');
     const passing = fixture.fence.waitUntilFresh();
@@ -112,7 +112,7 @@ describe('who asks during a fence', () => {
 });
 
 describe('a reset', () => {
-  it('empties memory when the fence returns', async () => {
+  it('a reset clears the cache when the fence returns', async () => {
     await isRevoked();
     expect(fixture.cache.size).toBe(1);
     await client.query('delete from incarnation');
@@ -120,7 +120,7 @@ describe('a reset', () => {
     expect(fixture.cache.size).toBe(0);
   });
 
-  it('discards the loads under way: their answer is asked for again', async () => {
+  it('a reset discards the loads in flight, and they are sent again', async () => {
     const load = fixture.database.hold('load_states', 'after');
     const early = isRevoked();
     await load.reached;
@@ -132,7 +132,7 @@ describe('a reset', () => {
     expect(fixture.cache.loads).toBe(2);
   });
 
-  it('does not hold what was read from another run of Postgres than the fence spoke to', async () => {
+  it('a load from another incarnation of Postgres than that of the fence is not cached', async () => {
     await fixture.fence.waitUntilFresh();
     await client.query('update incarnation set id = gen_random_uuid()');
     const fence = fixture.database.hold('fence', 'before');
@@ -145,7 +145,7 @@ describe('a reset', () => {
   });
 });
 
-it('what is absent is not held where a fence names its ref while it is read', async () => {
+it('an unknown ref is not cached if a fence reports the ref while it is read', async () => {
   const unknown = randomBytes(8).toString('hex');
   const load = fixture.database.hold('load_states', 'after');
   const early = fixture.cache.get(unknown);
@@ -157,7 +157,7 @@ it('what is absent is not held where a fence names its ref while it is read', as
   expect(await fixture.cache.get(unknown)).toMatchObject({ ref: unknown });
 });
 
-it('a change of its workspace or of everything keeps a load from being held as well', async () => {
+it('a change of its workspace or of everything also keeps a load from being cached', async () => {
   for (const statement of [
     `update workspaces set updated_at = now() where id = 'default'`,
     `insert into change_feed (kind, id) values ('everything', '')`,
@@ -173,7 +173,7 @@ it('a change of its workspace or of everything keeps a load from being held as w
   expect(fixture.cache.loads).toBeGreaterThanOrEqual(3);
 });
 
-it('a row that nobody understands fails who asked for it, not who asked beside', async () => {
+it('a row that cannot be parsed fails its own caller, not those in the same load', async () => {
   const broken = randomBytes(8).toString('hex');
   await insertKey(client, { id: `key_${broken}`, ref: broken });
   const spoil = `update keys set allowed_ips = '{nowhere}' where id = $1`;
@@ -184,7 +184,7 @@ it('a row that nobody understands fails who asked for it, not who asked beside',
   expect(answered).toMatchObject({ status: 'fulfilled', value: false });
 });
 
-it('a burst of unknown refs does not push held keys out of memory', async () => {
+it('a burst of unknown refs does not evict cached keys', async () => {
   await isRevoked();
   const unknown = Array.from({ length: 3000 }, (_, n) => `unknown-${n}`);
   await Promise.all(unknown.map((name) => fixture.cache.get(name)));

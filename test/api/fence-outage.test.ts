@@ -29,7 +29,7 @@ const comesBack = (instance: Instance, key: string) =>
   expect.poll(() => verdict(instance, key), BACK).toBe('VALID');
 
 describe('while Postgres is away', () => {
-  it('a verification is answered 503 problem+json with Retry-After, known key or not', async () => {
+  it('a verification during an outage answers 503 problem+json with Retry-After, for cached and uncached keys', async () => {
     const { proxy, instance } = await launchBehindProxy();
     const [known, unknown] = [await createKey(instance), await createKey(instance)];
     expect(await verdict(instance, known.key)).toBe('VALID');
@@ -45,7 +45,7 @@ describe('while Postgres is away', () => {
     await comesBack(instance, known.key);
   });
 
-  it('a crowd is refused at once: few ask the database, and few connections are tried', async () => {
+  it('many verifications during an outage are refused at once, with few queries and few connection attempts', async () => {
     const { proxy, instance } = await launchBehindProxy();
     const keys = await Promise.all(Array.from({ length: 20 }, () => createKey(instance)));
     expect(await verdict(instance, keys[0]?.key ?? '')).toBe('VALID');
@@ -70,7 +70,7 @@ describe('while Postgres is away', () => {
     await comesBack(instance, keys[0]?.key ?? '');
   });
 
-  it('a revoke that it acknowledges elsewhere is known as soon as it answers again', async () => {
+  it('a revocation during an outage is known as soon as the database answers again', async () => {
     const { proxy, instance } = await launchBehindProxy();
     const { id, key } = await createKey(instance);
     expect(await verdict(instance, key)).toBe('VALID');
@@ -88,7 +88,7 @@ describe('while Postgres is away', () => {
       .toBe(200);
   });
 
-  it('counters wait, and are written once each when it is back', async () => {
+  it('counters wait during an outage, and each is written once when the database is back', async () => {
     const { proxy, instance } = await launchBehindProxy();
     const { id, key } = await createKey(instance);
     for (let i = 0; i < 5; i++) await verdict(instance, key);
@@ -118,7 +118,7 @@ async function usageOf(instance: Instance, id: string) {
 }
 
 describe('a network that falls silent', () => {
-  it('refuses who asks after the first timeout at once, and loses no connection for good', async () => {
+  it('a silent network refuses everyone after the first timeout at once, and loses no connection for good', async () => {
     const { proxy, instance } = await launchBehindProxy();
     const { key } = await createKey(instance);
     expect(await verdict(instance, key)).toBe('VALID');
@@ -140,7 +140,7 @@ describe('a network that falls silent', () => {
 });
 
 describe('a connection that is lost within a transaction', () => {
-  it('fails that transaction alone, and resets', async () => {
+  it('a connection that is lost within a transaction fails that transaction alone, and resets the cache', async () => {
     const { database: own, fence, feed } = await startCacheFixture(database.url);
     onTestFinished(() => own.close());
     const client = await connect(database.url);
@@ -156,7 +156,7 @@ describe('a connection that is lost within a transaction', () => {
     expect((await own.orm.execute(sql`select 1 as one`)).rows).toEqual([{ one: 1 }]);
   });
 
-  it('gives none back that is still within a transaction', async () => {
+  it('a connection that is still within a transaction is not returned to the pool', async () => {
     const proxy = await TcpProxy.open(database.url);
     const own = new Database({ url: proxy.url, poolSize: 2, preparedStatements: true });
     onTestFinished(() => own.close());

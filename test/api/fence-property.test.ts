@@ -176,7 +176,7 @@ function never(): never {
   throw new Error('no such thing');
 }
 
-it('in every order of loads, fences, commits, prunings and resets, no answer is older than its question', {
+it('in every order of loads, fences, commits, prunings and resets, no answer is older than its request', {
   timeout: 120_000,
 }, async () => {
   await fc.assert(

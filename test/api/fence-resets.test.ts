@@ -28,14 +28,14 @@ async function named(): Promise<string[]> {
   return fixture.feed.take();
 }
 
-it('the first fence of an instance resets, and an uneventful one neither resets nor names', async () => {
+it('the first fence of an instance resets, and an uneventful one neither resets nor reports anything', async () => {
   expect(fixture.feed.resets).toBe(1);
   expect(await named()).toEqual([]);
   expect(fixture.feed.resets).toBe(1);
 });
 
 describe('another run of Postgres', () => {
-  it('is noticed by an empty incarnation, which gets a new identifier', async () => {
+  it('another run of Postgres is noticed by its empty incarnation table, which gets a new identifier', async () => {
     const before = fixture.fence.incarnation;
     await client.query('delete from incarnation');
     await named();
@@ -45,7 +45,7 @@ describe('another run of Postgres', () => {
     expect(fixture.feed.resets).toBe(2);
   });
 
-  it('gets one identifier, whoever of several instances finds it empty', async () => {
+  it('an empty incarnation table gets one identifier, even if several instances find it empty', async () => {
     const others = [await startCacheFixture(database.url), await startCacheFixture(database.url)];
     await client.query('delete from incarnation');
     await Promise.all([fixture, ...others].map(({ fence }) => fence.waitUntilFresh()));
@@ -67,7 +67,7 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
     return rows.map(({ pid }) => pid);
   };
 
-  it('resets, also where it was idle', async () => {
+  it('the loss of an idle connection resets the cache', async () => {
     const [pid] = await backends('idle');
     await client.query('select pg_terminate_backend($1)', [pid]);
     await expect
@@ -78,7 +78,7 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
       .toBeGreaterThan(1);
   });
 
-  it('resets, also where it belonged to the pool of management calls', async () => {
+  it('the loss of a connection of the management pool resets the cache', async () => {
     await fixture.database.orm.execute('select 1');
     const pids = await backends('idle');
     await client.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
@@ -94,7 +94,7 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
       .toBe(true);
   });
 
-  it('during a fence resets at its return and again after', async () => {
+  it('the loss of a connection during a fence resets the cache when the fence returns, and again after', async () => {
     const fence = fixture.database.hold('fence', 'after');
     const passing = fixture.fence.waitUntilFresh();
     await fence.reached;

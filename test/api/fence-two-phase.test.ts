@@ -4,7 +4,7 @@ import { connect } from '../support/database.ts';
 import { startPrivatePostgres } from '../support/private-postgres.ts';
 import { insertKey } from '../support/sql-keys.ts';
 
-it('a prepared transaction takes effect when it is committed, and is named then, once', async () => {
+it('a prepared transaction takes effect when it is committed, and is reported then, once', async () => {
   const server = await startPrivatePostgres({ max_prepared_transactions: '5' });
   const client = await connect(server.url);
   await insertKey(client, { id: 'key_two', ref: 'two' });

@@ -64,7 +64,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     return rows[0];
   };
 
-  it('takes over JSON lines and says of each refused line which field is wrong', async () => {
+  it('keyward import imports JSON lines and reports for each refused line which field is wrong', async () => {
     const path = await fileOf(
       'keys.jsonl',
       lines([
@@ -121,7 +121,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     for (const key of ['old-1', 'old-4']) expect(printed).not.toContain(sha256(key));
   });
 
-  it('takes over CSV, quoted, with each kind of column, into the wished workspace', async () => {
+  it('keyward import imports CSV, quoted, with each kind of column, into the requested workspace', async () => {
     await instance.call('PUT', '/v1/workspaces/acme', { body: {} });
     const path = await fileOf(
       'keys.csv',
@@ -164,7 +164,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     ]);
   });
 
-  it(`killed in the middle and run again, makes each of ${KEYS} keys once`, async () => {
+  it(`keyward import that is killed in the middle and run again makes each of ${KEYS} keys once`, async () => {
     const all = Array.from({ length: KEYS }, (_, i) => ({ name: `k${i}`, hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));
     const report = join(folder, 'report.jsonl');
@@ -193,7 +193,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await count()).keys).toBe(KEYS);
   });
 
-  it('killed after a commit and before its note of it, knows its own keys again', async () => {
+  it('keyward import that is killed after a commit and before it was recorded recognizes its own keys', async () => {
     const all = Array.from({ length: 2500 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines([...all, all[0], { name: 'no hash' }]));
     const report = join(folder, 'report.jsonl');
@@ -214,7 +214,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await count()).keys).toBe(2500);
   });
 
-  it('refuses what it cannot read before it imports anything, and touches no file of others', async () => {
+  it('keyward import refuses what it cannot read before it imports anything, and overwrites no other file', async () => {
     const good = `good,sha256,${sha256('g')}`;
     const header = 'name,hash_algorithm,hash_value';
     const broken = await fileOf('broken.csv', `${header}\n${good}\nx"y,sha256,"z\n${good}\n`);
@@ -245,7 +245,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await count()).keys).toBe(1);
   });
 
-  it('obeys the policies of the workspace, and goes on once they allow it', async () => {
+  it('keyward import obeys the policies of the workspace, and continues once they allow it', async () => {
     await instance.call('PUT', '/v1/workspaces/acme', { body: { maxActiveKeys: 1500 } });
     const all = Array.from({ length: 2000 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));

@@ -48,7 +48,7 @@ describe('the life of a key', () => {
     expect(await verify(second, key)).toMatchObject({ code: 'VALID' });
   });
 
-  it('counts each answered verification once, and shows it in reads and lists', async () => {
+  it('each answered verification is counted once, and shows in reads and lists', async () => {
     const { id, key } = await create({ name: 'three' });
     for (const instance of [first, second, first]) await verify(instance, key);
     await first.flush();

@@ -35,14 +35,14 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
     return answers.filter(({ body }) => body.code === 'VALID').length;
   };
 
-  it('lets exactly 50 of 400 calls at once through', async () => {
+  it('a limit of 50 lets exactly 50 of 400 concurrent calls through', async () => {
     decided = [];
     const { key } = await createKey(pair.first, { rateLimits });
     expect(await countCodes(400, key)).toBe(LIMIT);
     expect(decided.filter(({ passed }) => passed)).toHaveLength(LIMIT);
   });
 
-  it('never lets more than 50 through in any 60 seconds, and denies nobody without need', async () => {
+  it('a limit of 50 never lets more than 50 through in any 60 seconds, and denies none without need', async () => {
     const steps = fc.array(
       fc.record({
         pause: fc.oneof(
@@ -73,7 +73,7 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
     await fc.assert(fc.asyncProperty(steps, run), { numRuns: 6 });
   });
 
-  it('never lets more through where 400 calls at once stand on each side of a border', async () => {
+  it('a limit of 50 holds with 400 concurrent calls on each side of a slice border', async () => {
     decided = [];
     const { key } = await createKey(pair.first, { rateLimits });
     await verify(pair.first, key);
@@ -89,7 +89,7 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
     expect(most(WINDOW_MS)).toBe(LIMIT);
   });
 
-  it('gives a spent unit back at most one slice after the end of its window', async () => {
+  it('a consumed unit is free again at most one slice after the end of its window', async () => {
     decided = [];
     const one = [{ name: 'one', limit: 1, windowSeconds: 60 }];
     const { key } = await createKey(pair.first, { rateLimits: one });

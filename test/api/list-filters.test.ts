@@ -48,7 +48,7 @@ describe('the list of keys', () => {
     return pages;
   }
 
-  it('has what every filter and sort says, on pages that show each key exactly once', async () => {
+  it('the list of keys contains what every filter and sort says, with each key on exactly one page', async () => {
     const limits = fc.constantFrom(25, 60, 200);
     await fc.assert(
       fc.asyncProperty(ListQuery, limits, async (query, limit) => {
@@ -65,7 +65,7 @@ describe('the list of keys', () => {
     );
   });
 
-  it('visits each key exactly once for every sort, page by page, through ties and nulls', async () => {
+  it('the list of keys shows each key exactly once for every sort, page by page, through ties and nulls', async () => {
     const all = expectedList(keys, {}).map(({ id }) => id);
     for (const sort of ['-createdAt', 'name', 'expiresAt'] as const) {
       const ids = (await pagesOf({ sort }, 7)).flat().map(({ id }) => id);
@@ -73,7 +73,7 @@ describe('the list of keys', () => {
     }
   });
 
-  it('shows no key twice where others are made and deleted between two pages', async () => {
+  it('the list of keys shows no key twice if others are created and deleted between two pages', async () => {
     const first = await pair.first.call('GET', '/v1/keys?workspaceId=listed&sort=name&limit=20');
     const made = await createKey(pair.first, { workspaceId: 'listed', name: '0 first of all' });
     await pair.first.call('DELETE', `/v1/keys/${first.body.data[19].id}?workspaceId=listed`);

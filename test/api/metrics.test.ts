@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 describe('metrics', () => {
-  it('have for each bound how much of it is used, never more than its limit', async () => {
+  it('/metrics shows for each bound how much of it is used, never more than its limit', async () => {
     const found = await metrics(instance);
     const bounds = [...found.keys()].flatMap(
       (name) => /used\{bound="(\w+)"\}/.exec(name)?.[1] ?? [],
@@ -46,7 +46,7 @@ describe('metrics', () => {
     }
   });
 
-  it('follow what is held, and name no key', async () => {
+  it('/metrics follows what is cached, and contains no key id', async () => {
     const { key, id } = await createKey(instance);
     const before = await metrics(instance);
     // The fence of the first names the new key, so that it is not held before the second.

@@ -37,7 +37,7 @@ describe('every call that changes something', () => {
     foreignKey = (await createManagementKey(pair.first, options)).key;
   });
 
-  it('is in the table of this test', async () => {
+  it('every call that changes something is in the table of this test', async () => {
     const { body } = await pair.first.call('GET', '/openapi.json');
     const changing = operationsOf(body.paths).filter(({ method }) => method !== 'GET');
     const ids = changing.map(({ id }) => id).filter((id) => !READING_CALLS.includes(id));
@@ -70,7 +70,7 @@ describe('every call that changes something', () => {
   const digest = async (sql: pg.Client) => (await sql.query(DIGEST_QUERY)).rows[0].digest;
 
   describe.each(Object.keys(MUTATING_CALLS))('%s', (operation) => {
-    it('changes nothing for who lacks its permission (403) or is of another workspace (404)', async ({
+    it(`${operation} changes nothing for a caller without its permission (403) or of another workspace (404)`, async ({
       skip,
     }) => {
       const { call, workspaceId } = await prepare(operation);
@@ -87,7 +87,7 @@ describe('every call that changes something', () => {
       expect(await call.observe(pair.second, null)).toEqual(call.before);
     });
 
-    it('is undone where its audit entry cannot be written, and leaves none where it cannot commit', async () => {
+    it(`${operation} is rolled back if its audit entry cannot be written, and leaves no entry if it cannot commit`, async () => {
       const { call, caller } = await prepare(operation);
       const sql = await connect(pair.databaseUrl);
       const before = await digest(sql);
@@ -103,7 +103,7 @@ describe('every call that changes something', () => {
       expect(status).toBeLessThan(300);
     });
 
-    it('is refused where its thing has changed (412), and changes nothing then', async ({
+    it(`${operation} is refused if the resource has changed (412), and then changes nothing`, async ({
       skip,
     }) => {
       const { call, caller } = await prepare(operation);
@@ -120,7 +120,7 @@ describe('every call that changes something', () => {
       expect(status).toBeLessThan(300);
     });
 
-    it('is seen at once by the other instance, is on the record, and shows no key', async () => {
+    it(`${operation} takes effect on the other instance at once, has an audit entry, and shows no key`, async () => {
       const { call, caller, workspaceId } = await prepare(operation);
       const headers = { 'x-request-id': `call-${count}`, 'keyward-actor': 'user:42' };
       const ifMatch = call.resourceUrl === null ? {} : { 'if-match': '*' };

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-it('the proof of a key in use outlives any number of other keys, and a reset', async () => {
+it('the proof of a key in use survives any number of other keys, and a reset', async () => {
   const instance = await launch(database.url, { secret: undefined, cachedKeys: REMEMBERED });
   const argon2Runs = () => metric(instance, 'keyward_argon2_runs_total');
   const inUse = await createKey(instance);

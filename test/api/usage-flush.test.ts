@@ -50,7 +50,7 @@ async function verifyTimes(instance: Instance, key: string, times: number): Prom
 }
 
 describe('a flush that gets no answer', () => {
-  it('counts once where it took effect and is tried again, and what was counted meanwhile comes after it', async () => {
+  it('a flush whose answer was lost counts once when it is repeated, and later counts follow it', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launched(proxy.url);
     const { id, key } = await createKey(instance);
@@ -65,7 +65,7 @@ describe('a flush that gets no answer', () => {
     expect(await written(id)).toEqual(thrice(5));
   });
 
-  it('counts once where it took none', async () => {
+  it('a flush that never reached the database counts once when it is repeated', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launched(proxy.url);
     const { id, key } = await createKey(instance);
@@ -79,7 +79,7 @@ describe('a flush that gets no answer', () => {
 });
 
 describe('flushes', () => {
-  it('called at once on several instances write each count once', async () => {
+  it('concurrent flushes on several instances write each count once', async () => {
     const instances = [await launched(database.url), await launched(database.url)];
     const [first] = instances;
     if (!first) throw new Error('no instance');
@@ -92,7 +92,7 @@ describe('flushes', () => {
     expect(await written(id)).toEqual(thrice(8));
   });
 
-  it('go on after the database lost the last of them: no later count is taken for a repetition', async () => {
+  it('flushes continue after the database lost the last one, and no later count is taken for a repetition', async () => {
     const instance = await launched(database.url);
     const { id, key } = await createKey(instance);
     for (let i = 0; i < 3; i++) {
@@ -107,7 +107,7 @@ describe('flushes', () => {
     expect(await written(id)).toEqual(thrice(5));
   });
 
-  it('of a batch that was written before change nothing, whatever they hold', async () => {
+  it('a flush of a batch that was written before changes nothing, whatever it contains', async () => {
     const { database: own } = await startCacheFixture(database.url);
     onTestFinished(() => own.close());
     const counters = new UsageCounters(10);
@@ -127,7 +127,7 @@ describe('flushes', () => {
 });
 
 describe('a stop', () => {
-  it('writes everything that was answered', async () => {
+  it('a stop writes everything that was answered', async () => {
     const instance = await launch(database.url);
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 6);
@@ -136,7 +136,7 @@ describe('a stop', () => {
     expect(await written(id)).toEqual(thrice(6));
   });
 
-  it('writes everything also where its connections are lost at that moment', async () => {
+  it('a stop writes everything even if its connections are lost at that moment', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launch(proxy.url);
     const { id, key } = await createKey(instance);

@@ -37,7 +37,7 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   });
 }
 
-it('where no counter is free, a verification is refused rather than answered uncounted', async () => {
+it('a verification is refused rather than answered uncounted if no counter is free', async () => {
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
   const ask = (workspace: string) => verifier.verify({ key: 'guess' }, Promise.resolve(workspace));

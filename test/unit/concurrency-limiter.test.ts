@@ -21,8 +21,8 @@ function heldWork() {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('a lane', () => {
-  it('runs as many at once as it may, and the others in the order of their arrival', async () => {
+describe('a concurrency limiter', () => {
+  it('a concurrency limiter runs as many tasks at once as it may, and the others in the order of their arrival', async () => {
     const limiter = new ConcurrencyLimiter(2, 10);
     const { begun, work, end } = heldWork();
     const results = [0, 1, 2, 3, 4].map((id) => limiter.run(work(id)));
@@ -38,7 +38,7 @@ describe('a lane', () => {
     expect(await Promise.all(results)).toEqual([0, 1, 2, 3, 4]);
   });
 
-  it('refuses one more than may wait, without beginning it', async () => {
+  it('a concurrency limiter refuses one more than may wait, without starting it', async () => {
     const limiter = new ConcurrencyLimiter(1, 1);
     const { begun, work, end } = heldWork();
     const results = [limiter.run(work(0)), limiter.run(work(1))];
@@ -49,7 +49,7 @@ describe('a lane', () => {
     expect(begun).toEqual([0, 1]);
   });
 
-  it('a place is free again after work that fails or throws', async () => {
+  it('a slot of a concurrency limiter is free again after a task that fails or throws', async () => {
     const limiter = new ConcurrencyLimiter(1, 1);
     await expect(limiter.run(() => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
     const thrower = () => {
@@ -60,7 +60,7 @@ describe('a lane', () => {
     expect(limiter.waiting).toBe(0);
   });
 
-  it('keeps its bounds and its order whatever arrives and ends when', async () => {
+  it('a concurrency limiter keeps its bounds and its order, whatever arrives and ends when', async () => {
     const step = fc.oneof(fc.constant('arrive' as const), fc.nat(3));
     const sizes = fc.record({ most: fc.integer({ min: 1, max: 3 }), waiting: fc.nat(3) });
     await fc.assert(

@@ -23,7 +23,7 @@ const ending = (how: Ending['how'], at: number, exitCode: number | null = null):
 });
 
 describe('P3: counters are exact', () => {
-  it('finds a lost count and one too many', () => {
+  it('the history checker finds a lost count and one too many', () => {
     const answered = HistoryBuilder.withKey().verify(10, 12, 'VALID').verify(13, 15, 'VALID');
     expect(violationsIn(answered.withCounts({ [`${REF} VALID`]: 1 }))).toEqual([
       `P3: ${REF} VALID: 2 answered, 1 counted, at most 0 may be lost`,
@@ -36,14 +36,14 @@ describe('P3: counters are exact', () => {
     ]);
   });
 
-  it('lets an unanswered verification be counted or not', () => {
+  it('the history checker allows an unanswered verification to be counted or not', () => {
     const history = () => HistoryBuilder.withKey().verify(10, 12, 'VALID').verify(20, 30, null);
     expect(violationsIn(history().withCounts({ [`${REF} VALID`]: 1 }))).toEqual([]);
     expect(violationsIn(history().withCounts({ [`${REF} REVOKED`]: 1 }))).toEqual([]);
     expect(violationsIn(history().withCounts({ [`${REF} VALID`]: 3 }))).toHaveLength(1);
   });
 
-  it('lets a kill -9 lose what was answered since the flush before the last', () => {
+  it('the history checker allows a kill -9 to lose what was answered since the flush before the last', () => {
     const killed = (...flushes: Flush[]) =>
       HistoryBuilder.withKey()
         .verify(10, 12, 'VALID')
@@ -58,7 +58,7 @@ describe('P3: counters are exact', () => {
     expect(violationsIn(killed(flush(1, 13), flush(1, 20)))).toEqual([]);
   });
 
-  it('lets no other instance lose any, nor a clean stop', () => {
+  it('the history checker allows no other instance and no clean stop to lose a count', () => {
     const lost = { [`${REF} VALID`]: 0 };
     const other = HistoryBuilder.withKey().verify(10, 12, 'VALID', { instance: 1 });
     expect(violationsIn(other.add(ending('killed', 40)).withCounts(lost))).toHaveLength(1);
@@ -68,7 +68,7 @@ describe('P3: counters are exact', () => {
     expect(violationsIn(stopped.withCounts(lost))).toHaveLength(1);
   });
 
-  it('finds an unclean stop, where the database was not away', () => {
+  it('the history checker finds an unclean stop, if the database was not away', () => {
     expect(violationsIn(HistoryBuilder.withKey().add(ending('asked', 40, 1)))).toEqual([
       'answers: instance 0 ended with 1, asked',
     ]);
@@ -89,7 +89,7 @@ describe('P4: limits and credits', () => {
     return history.withCounts().add({ type: 'balance', keyId: KEY, credits: final });
   };
 
-  it('takes what was spent from the balances: no less than was answered, no more than was sent', () => {
+  it('the history checker accepts balances that lost no less than was answered, and no more than was sent', () => {
     expect(violationsIn(spending(5, ['VALID', 'VALID'], 3))).toEqual([]);
     expect(violationsIn(spending(5, ['VALID', 'VALID'], 4))).toHaveLength(1);
     expect(violationsIn(spending(5, ['VALID', 'VALID'], 2))).toHaveLength(1);
@@ -97,7 +97,7 @@ describe('P4: limits and credits', () => {
     expect(violationsIn(spending(5, ['VALID', null], 4))).toEqual([]);
   });
 
-  it('follows the balance over changes, by what the audit log says of them', () => {
+  it('the history checker follows a balance over changes, by what the audit log says of them', () => {
     const changed = (before: number, final: number) =>
       HistoryBuilder.withKey({ credits: 5 })
         .verify(10, 12, 'VALID')
@@ -110,7 +110,7 @@ describe('P4: limits and credits', () => {
     expect(violationsIn(changed(4, 10))).toHaveLength(1);
   });
 
-  it('finds a denial that spent', () => {
+  it('the history checker finds a denial that consumed something', () => {
     expect(violationsIn(spending(1, ['VALID', 'CREDITS_EXHAUSTED'], 0))).toEqual([]);
     const scoped = HistoryBuilder.withKey({ credits: 5 }).verify(10, 12, 'INSUFFICIENT_SCOPE', {
       requested: { scope: 'write', cost: 1 },
@@ -120,7 +120,7 @@ describe('P4: limits and credits', () => {
     ).toHaveLength(1);
   });
 
-  it('finds a key that stayed exhausted after credits had been added', () => {
+  it('the history checker finds a key that stayed exhausted after credits had been added', () => {
     const added = (start: number) =>
       HistoryBuilder.withKey({ credits: 0 })
         .verify(10, 12, 'CREDITS_EXHAUSTED')
@@ -140,7 +140,7 @@ describe('P4: limits and credits', () => {
     return history;
   };
 
-  it('finds more than the limit within a window, wherever that begins', () => {
+  it('the history checker finds more than the limit within any window, wherever it begins', () => {
     expect(violationsIn(limited(10, 20, 1100, 1200).withCounts())).toEqual([]);
     expect(violationsIn(limited(10, 500, 900).withCounts())).toEqual([
       `P4: ${KEY}: 3 units within 1 s, the limit is 2`,
@@ -148,14 +148,14 @@ describe('P4: limits and credits', () => {
     expect(violationsIn(limited(10, 1100, 1150, 2050).withCounts())).toHaveLength(1);
   });
 
-  it('counts by cost, and nothing for a look', () => {
+  it('the history checker counts units by cost, and nothing for a cost of 0', () => {
     const asked = (cost: number) =>
       limited(10, 20).verify(30, 32, 'VALID', { requested: { cost } });
     expect(violationsIn(asked(0).withCounts())).toEqual([]);
     expect(violationsIn(asked(1).withCounts())).toHaveLength(1);
   });
 
-  it('finds a denial by a limit that had room, and one that outlived a higher limit', () => {
+  it('the history checker finds a denial by a limit that had room, and one that survived a higher limit', () => {
     expect(violationsIn(limited(10).verify(500, 502, 'RATE_LIMITED').withCounts())).toHaveLength(1);
     expect(violationsIn(limited(10, 20).verify(500, 502, 'RATE_LIMITED').withCounts())).toEqual([]);
     const raised = limited(10, 20).change('patch', 100, 110, {

@@ -10,12 +10,12 @@ function violationsIn(history: HistoryBuilder): string[] {
 }
 
 describe('P1: what was taken away is gone', () => {
-  it('finds VALID that began after a revoke had returned', () => {
+  it('the history checker finds VALID that began after a revocation had returned', () => {
     const history = HistoryBuilder.withKey().change('revoke', 10, 20).verify(21, 25, 'VALID');
     expect(violationsIn(history)).toEqual(['P1: said VALID where only REVOKED can be true']);
   });
 
-  it('allows either answer while the revoke is under way, and REVOKED after it', () => {
+  it('the history checker allows either answer while a revocation is in flight, and REVOKED after it', () => {
     const history = HistoryBuilder.withKey()
       .change('revoke', 10, 20)
       .verify(5, 11, 'VALID')
@@ -24,7 +24,7 @@ describe('P1: what was taken away is gone', () => {
     expect(violationsIn(history)).toEqual([]);
   });
 
-  it('finds VALID after another verification had seen the revoke', () => {
+  it('the history checker finds VALID after another verification had seen the revocation', () => {
     const history = HistoryBuilder.withKey()
       .change('revoke', 10, 100)
       .verify(12, 18, 'REVOKED')
@@ -38,7 +38,7 @@ describe('P1: what was taken away is gone', () => {
     ['narrowed in its resources', { resources: [] }, 'RESOURCE_NOT_ALLOWED'],
     ['narrowed in its addresses', { allowedIps: ['192.0.2.2'] }, 'IP_NOT_ALLOWED'],
     ['expired', { expiresAt: at(15) }, 'EXPIRED'],
-  ])('finds VALID of a key that was %s', (_, changed, code) => {
+  ])('the history checker finds VALID of a key that was %s', (_, changed, code) => {
     const requested = { scope: 'read', resource: 'project:a', ip: '192.0.2.1', cost: 1 };
     const history = HistoryBuilder.withKey()
       .change('patch', 10, 20, { changed })
@@ -46,7 +46,7 @@ describe('P1: what was taken away is gone', () => {
     expect(violationsIn(history)).toEqual([`P1: said VALID where only ${code} can be true`]);
   });
 
-  it('allows what was given back', () => {
+  it('the history checker allows what was given back', () => {
     const history = HistoryBuilder.withKey()
       .change('patch', 10, 20, { changed: { enabled: false } })
       .verify(21, 25, 'DISABLED')
@@ -56,7 +56,7 @@ describe('P1: what was taken away is gone', () => {
     expect(violationsIn(history)).toEqual([]);
   });
 
-  it('finds VALID of a string that was rotated away, and lets its grace pass', () => {
+  it('the history checker finds VALID of a string that was rotated away, and allows its grace period', () => {
     const rotated = (graceSeconds: number) =>
       HistoryBuilder.withKey().change('rotate', 10, 20, {
         changed: { graceSeconds },
@@ -72,7 +72,7 @@ describe('P1: what was taken away is gone', () => {
     ).toHaveLength(1);
   });
 
-  it('knows by the audit log which of two rotations at the same time came first', () => {
+  it('the history checker knows by the audit log which of two concurrent rotations came first', () => {
     const rotatedTwice = () =>
       HistoryBuilder.withKey()
         .change('rotate', 10, 30, { changed: { graceSeconds: 0 }, newRef: 'ref_b' })
@@ -81,7 +81,7 @@ describe('P1: what was taken away is gone', () => {
     expect(violationsIn(rotatedTwice().verify(40, 45, 'VALID', { ref: 'ref_b' }))).toHaveLength(1);
   });
 
-  it('finds VALID in a suspended workspace', () => {
+  it('the history checker finds VALID in a suspended workspace', () => {
     const history = HistoryBuilder.withKey()
       .change('suspend', 10, 20, { targets: ['default'] })
       .verify(21, 25, 'VALID');
@@ -90,7 +90,7 @@ describe('P1: what was taken away is gone', () => {
     ]);
   });
 
-  it('finds a revoked management key that was still accepted', () => {
+  it('the history checker finds a revoked management key that was still accepted', () => {
     const management = { targets: ['mk_a'], workspaceId: 'default' };
     const history = HistoryBuilder.withKey()
       .change('create-management', 2, 3, { ...management, newRef: 'mk_ref' })
@@ -100,13 +100,13 @@ describe('P1: what was taken away is gone', () => {
     expect(violationsIn(history)).toEqual(['P1: a management key that had ended was accepted']);
   });
 
-  it('finds a forged string that was believed', () => {
+  it('the history checker finds a forged string that was accepted', () => {
     expect(
       violationsIn(HistoryBuilder.withKey().verify(10, 15, 'VALID', { forged: true })),
     ).toEqual(['P1: said VALID where only NOT_FOUND can be true']);
   });
 
-  it('takes a change that nobody answered for made where the audit log has it, else for not made', () => {
+  it('the history checker takes an unanswered change as made if the audit log has it, else as not made', () => {
     const unanswered = (recorded: boolean) =>
       HistoryBuilder.withKey().change('revoke', 10, 20, { status: null, recorded });
     expect(
@@ -115,7 +115,7 @@ describe('P1: what was taken away is gone', () => {
     expect(violationsIn(unanswered(false).verify(30, 35, 'REVOKED'))).toHaveLength(1);
   });
 
-  it('takes it for in force once a later change of its workspace was answered', () => {
+  it('the history checker takes an unanswered change as in force once a later change of its workspace was answered', () => {
     const history = HistoryBuilder.withKey()
       .change('revoke', 10, 20, { status: 503 })
       .change('create', 30, 40, { targets: ['key_b'], newRef: 'ref_b' })
@@ -124,15 +124,15 @@ describe('P1: what was taken away is gone', () => {
   });
 });
 
-describe('no denial that nothing explains', () => {
+describe('no denial without an explanation', () => {
   it.each(['REVOKED', 'DISABLED', 'NOT_FOUND', 'CREDITS_EXHAUSTED'])(
-    'finds a made-up %s',
+    'the history checker finds a %s that nothing explains',
     (code) => {
       expect(violationsIn(HistoryBuilder.withKey().verify(10, 15, code))).toHaveLength(1);
     },
   );
 
-  it('allows a 503 at any time, and no other error', () => {
+  it('the history checker allows a 503 at any time, and no other error', () => {
     const refused = (status: number) => HistoryBuilder.withKey().verify(10, 15, null, { status });
     expect(violationsIn(refused(503))).toEqual([]);
     expect(violationsIn(refused(500))).toEqual(['answers: verify answered 500']);
@@ -140,7 +140,7 @@ describe('no denial that nothing explains', () => {
 });
 
 describe('P6: every change is on the record', () => {
-  it('finds an acknowledged change without its entry', () => {
+  it('the history checker finds an acknowledged change without its audit entry', () => {
     const history = HistoryBuilder.withKey().change('rotate', 10, 20, {
       newRef: 'ref_b',
       recorded: false,
@@ -150,7 +150,7 @@ describe('P6: every change is on the record', () => {
     ]);
   });
 
-  it('allows no entry of a revoke that found the key revoked', () => {
+  it('the history checker requires no audit entry of a revocation that found the key revoked', () => {
     const history = HistoryBuilder.withKey()
       .change('revoke', 10, 20)
       .change('revoke', 30, 40, { recorded: false });
@@ -159,7 +159,7 @@ describe('P6: every change is on the record', () => {
     expect(violationsIn(first)).toHaveLength(1);
   });
 
-  it('finds an entry that nobody asked for, of a refused change, and a second one', () => {
+  it('the history checker finds an entry that was not requested, one of a refused change, and a second one', () => {
     const stranger = { id: 'x', op: 'revoke', start: 5, workspaceId: 'default' } as const;
     expect(violationsIn(HistoryBuilder.withKey().audit(stranger, KEY))).toHaveLength(1);
     expect(
@@ -172,7 +172,7 @@ describe('P6: every change is on the record', () => {
     expect(violationsIn(twice)).toEqual([`P6: key.created of ${KEY} is recorded twice`]);
   });
 
-  it('finds a broken chain', () => {
+  it('the history checker finds a broken chain', () => {
     const history = HistoryBuilder.withKey().add({
       type: 'chain',
       intact: false,
@@ -181,7 +181,7 @@ describe('P6: every change is on the record', () => {
     expect(violationsIn(history)).toEqual(['P6: the chain is broken: entry 3 is missing']);
   });
 
-  it('finds nothing in an empty history', () => {
+  it('the history checker finds nothing in an empty history', () => {
     expect(violationsIn(new HistoryBuilder())).toEqual([]);
   });
 });

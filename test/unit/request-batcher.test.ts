@@ -34,8 +34,8 @@ const settle = async () => {
 };
 const tenfold = (items: readonly number[]) => items.map((item) => item * 10);
 
-describe('a coalescer', () => {
-  it('sends together what arrives together, and gives each caller its own result', async () => {
+describe('a request batcher', () => {
+  it('a request batcher sends together what arrives together, and gives each caller its own result', async () => {
     const { batcher, calls } = gatedBatcher();
     const answers = [1, 2, 3].map((item) => batcher.add(item));
     await settle();
@@ -44,7 +44,7 @@ describe('a coalescer', () => {
     expect(await Promise.all(answers)).toEqual([10, 20, 30]);
   });
 
-  it('sends together what arrives in one turn of the event loop, and waits for no other', async () => {
+  it('a request batcher sends together what arrives in one turn of the event loop, and does not wait for more', async () => {
     const { batcher, calls } = gatedBatcher();
     const answers = [batcher.add(1)];
     await Promise.resolve();
@@ -58,7 +58,7 @@ describe('a coalescer', () => {
     expect(await Promise.all(answers)).toEqual([10, 20, 30]);
   });
 
-  it('never lets an item join a call that has begun', async () => {
+  it('a request batcher never lets an item join a call that has begun', async () => {
     const { batcher, calls } = gatedBatcher();
     const first = batcher.add(1);
     await settle();
@@ -70,7 +70,7 @@ describe('a coalescer', () => {
     expect(await Promise.all([first, second])).toEqual([1, 2]);
   });
 
-  it('has no more calls in flight than it may, and takes what waited in order', async () => {
+  it('a request batcher has no more calls in flight than it may, and takes waiting items in order', async () => {
     const { batcher, calls } = gatedBatcher();
     const answers: Promise<number>[] = [];
     for (const item of [1, 2]) {
@@ -92,7 +92,7 @@ describe('a coalescer', () => {
     expect(await Promise.all([...answers, ...later])).toEqual([10, 20, 30, 40, 50, 60, 70]);
   });
 
-  it('refuses what would wait beyond its bound, and nothing else', async () => {
+  it('a request batcher refuses items beyond its bound of waiting ones, and no others', async () => {
     const { batcher, calls } = gatedBatcher({ maxInFlight: 1, maxBatch: 3, maxWaiting: 2 });
     const begun = batcher.add(0);
     await settle();
@@ -108,7 +108,7 @@ describe('a coalescer', () => {
     expect(await Promise.all([...waiting, later])).toEqual([1, 2, 4]);
   });
 
-  it('a call that fails fails its own items alone', async () => {
+  it('a failed call of a request batcher fails only its own items', async () => {
     const { batcher, calls } = gatedBatcher();
     const first = [batcher.add(1), batcher.add(2)];
     await settle();
@@ -120,7 +120,7 @@ describe('a coalescer', () => {
     expect(await second).toBe(30);
   });
 
-  it('goes on after a call that throws, or that does not answer each item', async () => {
+  it('a request batcher continues after a call that throws, or that does not answer each item', async () => {
     const outcomes = [
       () => {
         throw new Error('thrown');
@@ -135,7 +135,7 @@ describe('a coalescer', () => {
     expect(await batcher.add(1)).toBe(1);
   });
 
-  it('answers everybody rightly, within all bounds, in any order of arrivals and answers', async () => {
+  it('a request batcher answers every item correctly, within all bounds, in any order of arrivals and answers', async () => {
     const step = fc.oneof(fc.constant('add' as const), fc.nat(3));
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
