@@ -12,7 +12,12 @@ export async function openapiDocument(): Promise<object> {
 
 /** Routes keep their services for later and use none to describe themselves. */
 function standIns(): AppDependencies {
-  const services = { readiness: {}, keys: {} };
-  const needed = { ...services, log: createLogger('silent'), maxInFlight: 1, resourceLimits: [] };
+  const needed = {
+    log: createLogger('silent'),
+    readiness: {},
+    maxInFlight: 1,
+    resourceLimits: [],
+    operationCounters: [],
+  };
   return Object.assign(Object.create(null), needed);
 }

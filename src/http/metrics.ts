@@ -1,11 +1,25 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
 
-/** How full everything is that is bounded, for Prometheus. */
-export function metricsRoutes(app: App, bounds: readonly ResourceLimit[]): void {
-  const registry = registryOf(bounds);
+/** How often the instance has done something expensive since its start. */
+export interface OperationCounter {
+  /** As in metrics: `keyward_fences_total`. */
+  name: string;
+  help: string;
+  count: () => number;
+}
+
+/** How much of each bound is used and how often expensive operations ran, for Prometheus. */
+export function metricsRoutes(
+  app: App,
+  bounds: readonly ResourceLimit[],
+  counters: readonly OperationCounter[],
+): void {
+  const registry = new Registry();
+  registerBounds(registry, bounds);
+  for (const counter of counters) registerCounter(registry, counter);
   app.get(
     '/metrics',
     {
@@ -15,8 +29,9 @@ export function metricsRoutes(app: App, bounds: readonly ResourceLimit[]): void 
         tags: ['Health'],
         summary: 'Measure the instance',
         description:
-          'How much of each bound is used, in the text format of Prometheus. Numbers alone, of this ' +
-          'instance alone: nothing of a key, an owner or a workspace.',
+          'How much of each bound is used and how often expensive operations ran since the start, in ' +
+          'the text format of Prometheus. Numbers of this instance alone: nothing of a key, an owner ' +
+          'or a workspace.',
         security: [],
         produces: ['text/plain'],
         response: {
@@ -34,8 +49,7 @@ export function metricsRoutes(app: App, bounds: readonly ResourceLimit[]): void 
   );
 }
 
-function registryOf(bounds: readonly ResourceLimit[]): Registry {
-  const registry = new Registry();
+function registerBounds(registry: Registry, bounds: readonly ResourceLimit[]): void {
   const labelNames = ['bound'] as const;
   const registers = [registry];
   const limit = new Gauge({
@@ -54,5 +68,16 @@ function registryOf(bounds: readonly ResourceLimit[]): Registry {
       for (const { name, used } of bounds) this.set({ bound: name }, used());
     },
   });
-  return registry;
+}
+
+function registerCounter(registry: Registry, { name, help, count }: OperationCounter): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(count());
+    },
+  });
 }

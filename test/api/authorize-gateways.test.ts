@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const FROM_QUERY = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}; from=query` };
 const FROM_HEADERS = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}; from=headers` };
@@ -28,7 +28,7 @@ describe('what a gateway says to authorize', () => {
     instance.call('GET', `/v1/authorize/a/path?${query}`, { as: key, headers });
   const codeOf = async (answer: Promise<Answer>) => (await answer).headers['x-keyward-code'];
 
-  it('may stand in the query or in headers, by the same rules', async () => {
+  it('a gateway can give parameters in the query or in headers, by the same rules', async () => {
     const key = await create({ scopes: ['a', 'b'], resources: ['r'] });
     const cases: [string, Record<string, string>, string][] = [
       ['requiredScopes=a,b', {}, 'VALID'],
@@ -51,7 +51,7 @@ describe('what a gateway says to authorize', () => {
     }
   });
 
-  it('must all hold, wherever it is said: a client can only make it stricter', async () => {
+  it('all parameters of a gateway apply, wherever they are given: a client can only make them stricter', async () => {
     const key = await create({ scopes: ['a'], resources: ['r'] });
     const gateway = { ...FROM_ANYWHERE, 'x-keyward-required-scopes': 'admin' };
     expect(await codeOf(authorize(key, 'requiredScopes=a', gateway))).toBe('INSUFFICIENT_SCOPE');
@@ -80,7 +80,7 @@ describe('what a gateway says to authorize', () => {
     });
   });
 
-  it('is not believed where it could be a client’s: an address, a required resource, no cost', async () => {
+  it('an address, a required resource or a cost of 0 that a client could have set is not trusted', async () => {
     const bound = await create({ allowedIps: ['203.0.113.7'] });
     const ip = { 'x-keyward-ip': '203.0.113.7' };
     expect(await codeOf(authorize(bound, 'ip=203.0.113.7', { ...FROM_ANYWHERE, ...ip }))).toBe(
@@ -95,7 +95,7 @@ describe('what a gateway says to authorize', () => {
     expect(await codeOf(authorize(last, 'cost=0', FROM_ANYWHERE))).toBe('CREDITS_EXHAUSTED');
   });
 
-  it('is believed from the place that the gateway vouches for', async () => {
+  it('parameters are trusted from the source that the gateway declares as its own', async () => {
     const bound = await create({ allowedIps: ['203.0.113.7'] });
     const strict = await create({ workspaceId: 'strict', resources: ['r'] });
     const spent = await create({ credits: { remaining: 0 } });
@@ -114,7 +114,7 @@ describe('what a gateway says to authorize', () => {
     expect(await codeOf(authorize(strict, 'resource=s', FROM_QUERY))).toBe('RESOURCE_NOT_ALLOWED');
   });
 
-  it('is read from nowhere else then, so that a client’s own words neither help nor harm', async () => {
+  it('a gateway that declares its source reads parameters from nowhere else, so that those of a client neither help nor harm', async () => {
     const bound = await create({ allowedIps: ['203.0.113.7'], scopes: ['a'] });
     const words = { 'x-keyward-ip': '203.0.113.7', 'x-keyward-required-scopes': 'b' };
     expect(await codeOf(authorize(bound, '', { ...FROM_QUERY, ...words }))).toBe('IP_NOT_ALLOWED');
@@ -132,13 +132,13 @@ describe('what a gateway says to authorize', () => {
     ['cost=-1', '/query/cost'],
     ['cost=1000001', '/query/cost'],
     ['workspaceId=a/b', '/query/workspaceId'],
-  ])('is refused where it cannot be understood or is empty: %s', async (query, pointer) => {
+  ])('parameters that are malformed or empty are refused: %s', async (query, pointer) => {
     const answer = await authorize(await create(), query, FROM_QUERY);
     expectProblem(answer, { status: 400, code: 'INVALID_REQUEST', pointer });
     expect(answer.headers['x-keyward-code']).toBe('INVALID_REQUEST');
   });
 
-  it('counts for nothing without a credential of its own, and that has a code of its own', async () => {
+  it('a gateway without a credential of its own is refused with a code of its own', async () => {
     const key = await create();
     const credentials = ['', key, `Bearer ${key}`, 'Bearer kw_no', `Bearer ${ROOT_KEY}; from=body`];
     for (const credential of [null, ...credentials]) {
@@ -151,7 +151,7 @@ describe('what a gateway says to authorize', () => {
     expectProblem(asClient, { status: 401, code: 'NOT_FOUND' });
   });
 
-  it('needs the permission keys:verify, and stays in the workspace of its key', async () => {
+  it('a gateway needs the permission keys:verify, and stays in the workspace of its key', async () => {
     const issue = async (body: object) => {
       const made = await instance.call('POST', '/v1/management-keys', {
         body: { name: 'g', ...body },
@@ -176,7 +176,7 @@ describe('what a gateway says to authorize', () => {
     });
   });
 
-  it('for nginx: 200, 401 and 403 are the client’s alone, and the true status is in a header', async () => {
+  it('with mode=nginx only 200, 401 and 403 are sent to the client, and the true status is in a header', async () => {
     const limited = await create({ rateLimits: [{ name: 'm', limit: 1, windowSeconds: 60 }] });
     const ask = async (key: string | null, query = '', headers = FROM_QUERY) => {
       const answer = await authorize(key, `mode=nginx&${query}`, headers);

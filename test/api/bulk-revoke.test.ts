@@ -15,7 +15,7 @@ describe('bulk revocation', () => {
     return codes;
   };
 
-  it('by id: at once, everywhere, with an entry for each and what was not found', async () => {
+  it('a bulk revocation by id takes effect at once everywhere, has an audit entry for each key, and lists the missing ids', async () => {
     const [one, two, other] = [
       await createKey(pair.first),
       await createKey(pair.first),
@@ -50,7 +50,7 @@ describe('bulk revocation', () => {
     expect(await auditOf(pair.first, old.id)).toHaveLength(2);
   });
 
-  it('by owner: all of that owner in this workspace, and nobody else', async () => {
+  it('a bulk revocation by owner revokes all keys of that owner in this workspace, and no others', async () => {
     await putWorkspace(pair.first, 'apart');
     const own = { ownerId: 'customer_42' };
     const keys = [await createKey(pair.first, own), await createKey(pair.first, own)];
@@ -67,22 +67,22 @@ describe('bulk revocation', () => {
     expect((await bulk({ ownerId: 'nobody' })).body).toMatchObject({ matched: 0, revoked: 0 });
   });
 
-  it('dryRun says what would be revoked and changes nothing', async () => {
+  it('a dry run says what would be revoked and changes nothing', async () => {
     const key = await createKey(pair.first, { ownerId: 'customer_7' });
-    const wish = { ownerId: 'customer_7' };
-    const { body: preview } = await bulk({ ...wish, dryRun: true });
+    const options = { ownerId: 'customer_7' };
+    const { body: preview } = await bulk({ ...options, dryRun: true });
     expect(preview).toMatchObject({ dryRun: true, revoked: 1, keyIds: [key.id] });
     expect(await verdicts(key)).toEqual(['VALID']);
     expect(await auditOf(pair.first, key.id)).toHaveLength(1);
-    const { body } = await bulk({ ...wish, dryRun: false });
+    const { body } = await bulk({ ...options, dryRun: false });
     expect(body).toEqual({ ...preview, dryRun: false });
   });
 
-  it('keys of another workspace are missing, and stay as they are', async () => {
+  it('keys of another workspace are reported as missing by a bulk revocation, and stay as they are', async () => {
     await putWorkspace(pair.first, 'mine');
     const key = await createKey(pair.first, { ownerId: 'customer_9' });
-    const wish = { permissions: ['keys:revoke'] as const, workspaceId: 'mine' };
-    const { key: as } = await createManagementKey(pair.first, wish);
+    const options = { permissions: ['keys:revoke'] as const, workspaceId: 'mine' };
+    const { key: as } = await createManagementKey(pair.first, options);
     expect((await bulk({ ids: [key.id] }, as)).body).toMatchObject({
       matched: 0,
       missingIds: [key.id],
@@ -92,14 +92,14 @@ describe('bulk revocation', () => {
     expect(await verdicts(key)).toEqual(['VALID']);
   });
 
-  it('without a filter, or with two, it is refused', async () => {
+  it('a bulk revocation without a filter, or with two, is refused', async () => {
     const none = [{}, { dryRun: true }, { reason: 'leaked' }, { ids: [] }];
     for (const body of [...none, { ids: [UNKNOWN], ownerId: 'customer_42' }, { ownerId: '' }]) {
       expect((await bulk(body)).status).toBe(400);
     }
   });
 
-  it('thousands at once are all revoked, each with its entry in one whole chain', async () => {
+  it('thousands of keys are revoked at once, each with its entry in one intact chain', async () => {
     const KEYS = 2500;
     await putWorkspace(pair.first, 'large');
     const { key } = await createKey(pair.first, { workspaceId: 'large', ownerId: 'whale' });

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
+import { startCacheFixture } from '../support/cache-fixture.ts';
 import { connect } from '../support/database.ts';
-import { startEngine } from '../support/engine.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { startPrivatePostgres } from '../support/private-postgres.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
@@ -37,7 +37,7 @@ async function answersOnly(instance: Instance, key: string, ...codes: string[]):
   await expect.poll(attempt, BACK).toBe(true);
 }
 
-it('a revoke in a transaction id that a crashed Postgres hands out again is noticed', {
+it('a revocation whose transaction id a crashed Postgres hands out again is noticed', {
   ...DEADLINE,
 }, async () => {
   // Nothing may be written behind the commits, or the ids of the lost transactions survive.
@@ -73,7 +73,7 @@ it('a revoke in a transaction id that a crashed Postgres hands out again is noti
   await answersOnly(instance, lost.key, 'VALID');
 });
 
-it('a restart of Postgres resets: what was changed while nobody could be asked is noticed', {
+it('a restart of Postgres resets the cache, so that a change during the outage is noticed', {
   ...DEADLINE,
 }, async () => {
   const server = await startPrivatePostgres();
@@ -89,9 +89,11 @@ it('a restart of Postgres resets: what was changed while nobody could be asked i
   await answersOnly(instance, key, 'DISABLED');
 });
 
-it('a replica is refused, also by who knew it as the primary', { ...DEADLINE }, async () => {
+it('a replica is refused, also by an instance that knew it as the primary', {
+  ...DEADLINE,
+}, async () => {
   const server = await startPrivatePostgres();
-  const { database, fence } = await startEngine(server.url);
+  const { database, fence } = await startCacheFixture(server.url);
   onTestFinished(() => database.close());
   await server.stop();
   await server.startAsReplica();
@@ -104,5 +106,5 @@ it('a replica is refused, also by who knew it as the primary', { ...DEADLINE }, 
       (error: unknown) => String(error),
     );
   await expect.poll(refusal, BACK).toContain('is a replica');
-  await expect(startEngine(server.url)).rejects.toMatchObject({ name: 'UnavailableError' });
+  await expect(startCacheFixture(server.url)).rejects.toMatchObject({ name: 'UnavailableError' });
 });

@@ -15,7 +15,7 @@ describe('an instance at its bound', () => {
     await database.drop();
   });
 
-  it('refuses what is beyond it with 503 and Retry-After, stays alive, and recovers', async () => {
+  it('an instance at its bound refuses more with 503 and Retry-After, stays alive, and recovers', async () => {
     const { key } = (await instance.call('POST', '/v1/keys', { body: { name: 'k' } })).body;
     const verify = () => instance.call('POST', '/v1/verify', { body: { key } });
     const crowd = Array.from({ length: 100 }, verify);

@@ -26,7 +26,7 @@ function lines(status: number): number {
 }
 
 describe('the log of verifications', () => {
-  it('has at most so many successful ones a second', async () => {
+  it('the log contains at most a fixed number of successful verifications a second', async () => {
     const begun = performance.now();
     await Promise.all(Array.from({ length: 200 }, () => verify('unknown')));
     const seconds = Math.ceil((performance.now() - begun) / 1000) + 1;
@@ -34,7 +34,7 @@ describe('the log of verifications', () => {
     expect(lines(200)).toBeLessThanOrEqual(BOUND * seconds);
   });
 
-  it('has every one that was refused', async () => {
+  it('the log contains every verification that was refused', async () => {
     await Promise.all(Array.from({ length: 50 }, () => verify('unknown', 'nobody')));
     expect(lines(401)).toBe(50);
   });

@@ -18,7 +18,7 @@ describe('rotating a key', () => {
   const endGrace = async (id: string) =>
     (await pair.first.call('DELETE', `/v1/keys/${id}/retiring-secret`)).status;
 
-  it('gives the same key a new string; the old one is flagged, and ends with the grace', async () => {
+  it('a rotation gives the same key a new string, and the old one is flagged and ends with the grace period', async () => {
     const { id, key: old } = await createKey(pair.first);
     await verdict(pair.second, old);
     const { key, id: sameId, secrets } = await rotated(id, { graceSeconds: HOUR_S });
@@ -47,7 +47,7 @@ describe('rotating a key', () => {
     expect((await read(id)).secrets).toMatchObject([{ status: 'current' }]);
   });
 
-  it('a string after its grace is answered like one that never was', async () => {
+  it('a string after its grace period is answered like one that never existed', async () => {
     const { id, key: old } = await createKey(pair.first);
     await rotated(id, { graceSeconds: 0 });
     const headers = { 'x-request-id': 'the-same' };
@@ -59,7 +59,7 @@ describe('rotating a key', () => {
     expect(ended?.body.code).toBe('NOT_FOUND');
   });
 
-  it('graceSeconds 0 ends the old string at once, everywhere', async () => {
+  it('a rotation with graceSeconds 0 ends the old string at once, everywhere', async () => {
     const { id, key: old } = await createKey(pair.first);
     expect(await verdict(pair.second, old)).toBe('VALID');
     const { key } = await rotated(id, { graceSeconds: 0 });
@@ -67,7 +67,7 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, key)).toBe('VALID');
   });
 
-  it('a second rotation during a grace is refused, and changes nothing', async () => {
+  it('a second rotation during a grace period is refused, and changes nothing', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
     const { status, body } = await rotate(id, { graceSeconds: 0 });
@@ -78,7 +78,7 @@ describe('rotating a key', () => {
     expect((await rotate(id, { graceSeconds: 0 })).status).toBe(200);
   });
 
-  it('supersede: the retiring string dies at once, the current one starts to retire', async () => {
+  it('a rotation with supersede ends the retiring string at once, and the current one starts to retire', async () => {
     const { id, key: oldest } = await createKey(pair.first);
     const { key: older } = await rotated(id, { graceSeconds: HOUR_S });
     for (const key of [oldest, older]) await verdict(pair.second, key);
@@ -95,7 +95,7 @@ describe('rotating a key', () => {
     }
   });
 
-  it('ending a grace early is effective at once, everywhere, and can be repeated', async () => {
+  it('ending a grace period early takes effect at once, everywhere, and can be repeated', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
     expect(await verdict(pair.second, old)).toBe('VALID');
@@ -108,7 +108,7 @@ describe('rotating a key', () => {
     expect(actions).toEqual(['key.rotated', 'key.grace_ended', 'key.rotated', 'key.created']);
   });
 
-  it('does not revive a revoked, an expired or a deleted key', async () => {
+  it('a rotation does not revive a revoked, an expired or a deleted key', async () => {
     const revoked = await createKey(pair.first);
     await pair.first.call('POST', `/v1/keys/${revoked.id}/revoke`);
     const deleted = await createKey(pair.first);
@@ -124,7 +124,7 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, expired.key)).toBe('EXPIRED');
   });
 
-  it('keeps what is switched off or not yet valid as it is', async () => {
+  it('a rotation leaves a disabled or scheduled key as it is', async () => {
     const disabled = await createKey(pair.first, { enabled: false });
     const notBefore = new Date(Date.now() + 400 * 24 * HOUR_MS).toISOString();
     const scheduled = await createKey(pair.first, { notBefore });
@@ -144,7 +144,7 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, old)).toBe('NOT_FOUND');
   });
 
-  it('prefixes with underscores, scopes, owner and the rest carry on', async () => {
+  it('a rotation keeps the prefix, scopes, owner and all other fields', async () => {
     const prefix = 'acme_live_2';
     const fields = {
       name: 'CI',
@@ -163,7 +163,7 @@ describe('rotating a key', () => {
     expect(body).toMatchObject({ ...fields, keyId: id, code: 'VALID' });
   });
 
-  it('needs a grace from 0 to 30 days', async () => {
+  it('a rotation accepts a grace period from 0 to 30 days', async () => {
     const { id } = await createKey(pair.first);
     for (const body of [{}, { graceSeconds: -1 }, { graceSeconds: 2_592_001 }]) {
       expect((await rotate(id, body)).status).toBe(400);
@@ -175,7 +175,7 @@ describe('rotating a key', () => {
 describe('the use of a rotated key', () => {
   const pair = usePair();
 
-  it('is seen string by string, also of one that has ended', async () => {
+  it('the usage of a rotated key is counted for each secret, also one that has ended', async () => {
     const { id, key: old } = await createKey(pair.first);
     await verdict(pair.first, old);
     const { body } = await pair.first.call('POST', `/v1/keys/${id}/rotate`, {

@@ -24,7 +24,7 @@ describe('while the database is away', () => {
     (await instance.call('POST', '/v1/keys', { body: { name: 'k', ...body } })).body;
   const verify = (key: string) => instance.call('POST', '/v1/verify', { body: { key } });
 
-  it('nothing is answered from memory unless the operator says so', async () => {
+  it('nothing is answered from the cache during an outage unless the operator allows it', async () => {
     const proxy = await start(0);
     const { key } = await create({});
     expect((await verify(key)).body).toMatchObject({ code: 'VALID', stale: false });
@@ -34,7 +34,7 @@ describe('while the database is away', () => {
     expect(answer.headers['retry-after']).toBe('1');
   });
 
-  it('known keys are answered from memory and marked, where the operator says so', async () => {
+  it('cached keys are answered and marked as stale during an outage if the operator allows it', async () => {
     const proxy = await start(60_000);
     const { key } = await create({ scopes: ['a'] });
     const unseen = await create({});
@@ -46,7 +46,7 @@ describe('while the database is away', () => {
     expect((await verify(unseen.key)).status).toBe(503);
   });
 
-  it('a key with limits or credits is never answered from memory', async () => {
+  it('a key with limits or credits is never answered from the cache during an outage', async () => {
     const proxy = await start(60_000);
     const { key } = await create({ credits: { remaining: 5 } });
     expect((await verify(key)).body.code).toBe('VALID');

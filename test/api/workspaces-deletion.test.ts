@@ -9,7 +9,7 @@ describe('a deleted workspace', () => {
   const remove = async (id: string) =>
     (await pair.first.call('DELETE', `/v1/workspaces/${id}`)).status;
 
-  it('has no valid key at once, everywhere, and nothing of it is found', async () => {
+  it('a deleted workspace has no valid key, at once, everywhere, and nothing of it is found', async () => {
     await putWorkspace(pair.first, 'gone');
     const { id, key } = await createKey(pair.first, { workspaceId: 'gone' });
     const bystander = await createKey(pair.first);
@@ -29,7 +29,7 @@ describe('a deleted workspace', () => {
     expect(await remove('gone')).toBe(404);
   });
 
-  it('its management keys are refused at once, everywhere', async () => {
+  it('the management keys of a deleted workspace are refused at once, everywhere', async () => {
     await putWorkspace(pair.first, 'closed');
     const { key: as } = await createManagementKey(pair.first, {
       permissions: PERMISSIONS,
@@ -42,7 +42,7 @@ describe('a deleted workspace', () => {
     expect(verify.status).toBe(401);
   });
 
-  it('leaves its history: audit entries and usage are there for a caller of all workspaces', async () => {
+  it('a deleted workspace leaves its audit entries and usage to callers of all workspaces', async () => {
     await putWorkspace(pair.first, 'past');
     const { id, key } = await createKey(pair.first, { workspaceId: 'past' });
     await verdict(pair.second, key);
@@ -55,7 +55,7 @@ describe('a deleted workspace', () => {
     expect(await auditOf(pair.first, id, 'past')).toHaveLength(1);
   });
 
-  it('PUT again starts empty and active, and revives no key and no management key', async () => {
+  it('a deleted workspace that is put again starts empty and active, and revives no key and no management key', async () => {
     await putWorkspace(pair.first, 'phoenix', { maxActiveKeys: 7, name: 'Before' });
     const { id, key } = await createKey(pair.first, { workspaceId: 'phoenix' });
     const manager = await createManagementKey(pair.first, {
@@ -77,7 +77,7 @@ describe('a deleted workspace', () => {
     expect(await verdict(pair.second, fresh.key)).toBe('VALID');
   });
 
-  it('what is being made when it is deleted ends with it', async () => {
+  it('a key that is created while its workspace is deleted ends with it', async () => {
     await putWorkspace(pair.first, 'racy');
     const release = await holdAuditBack('racy');
     const [key, manager] = makeBoth('racy');
@@ -92,7 +92,7 @@ describe('a deleted workspace', () => {
     expect((await pair.second.call('GET', '/v1/keys', { as })).status).toBe(401);
   });
 
-  it('nothing can be made while it is being deleted, to live on when it is put again', async () => {
+  it('nothing can be created in a workspace while it is being deleted, so nothing survives until it is put again', async () => {
     await putWorkspace(pair.first, 'closing');
     const release = await holdAuditBack('closing');
     const removal = pair.second.call('DELETE', '/v1/workspaces/closing');
@@ -109,7 +109,7 @@ describe('a deleted workspace', () => {
     }
   });
 
-  it('`default` cannot be deleted', async () => {
+  it('the workspace `default` cannot be deleted', async () => {
     const { status, body } = await pair.first.call('DELETE', '/v1/workspaces/default');
     expect({ status, code: body.code }).toEqual({ status: 409, code: 'DEFAULT_WORKSPACE' });
   });

@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * Measure the instance
-         * @description How much of each bound is used, in the text format of Prometheus. Numbers alone, of this instance alone: nothing of a key, an owner or a workspace.
+         * @description How much of each bound is used and how often expensive operations ran since the start, in the text format of Prometheus. Numbers of this instance alone: nothing of a key, an owner or a workspace.
          */
         get: operations["getMetrics"];
         put?: never;

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Answer } from './instance.ts';
 
 /** Everything that a refused call must leave as it was. */
-const WITNESS = `
+const DIGEST_QUERY = `
   select md5(coalesce(string_agg(row, '' order by row), '')) as digest from (
     select to_jsonb(k)::text as row from keys k
     union all select to_jsonb(s)::text from secrets s
@@ -20,18 +20,18 @@ export interface Refusal {
 }
 
 /** Watches a database while calls are refused. */
-export class Watch {
+export class RefusalChecker {
   readonly #client: pg.Client;
 
   private constructor(client: pg.Client) {
     this.#client = client;
   }
 
-  static async over(databaseUrl: string): Promise<Watch> {
+  static async open(databaseUrl: string): Promise<RefusalChecker> {
     const client = new pg.Client({ connectionString: databaseUrl });
     client.on('error', () => {});
     await client.connect();
-    return new Watch(client);
+    return new RefusalChecker(client);
   }
 
   /** The call must be refused in this way, as problem+json, and have written nothing. */
@@ -48,7 +48,7 @@ export class Watch {
   }
 
   async #digest(): Promise<string | undefined> {
-    const { rows } = await this.#client.query<{ digest: string }>(WITNESS);
+    const { rows } = await this.#client.query<{ digest: string }>(DIGEST_QUERY);
     return rows[0]?.digest;
   }
 }

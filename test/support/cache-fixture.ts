@@ -5,20 +5,20 @@ import { FeedRecorder } from './feed-recorder.ts';
 import { GatedDatabase } from './gated-database.ts';
 
 /** The fence and what it vouches for, without the rest of an instance. */
-export interface Engine {
+export interface CacheFixture {
   database: GatedDatabase;
   fence: Fence;
-  states: CredentialCache;
+  cache: CredentialCache;
   feed: FeedRecorder;
 }
 
 /** Has passed its first fence. */
-export async function startEngine(url: string): Promise<Engine> {
+export async function startCacheFixture(url: string): Promise<CacheFixture> {
   const database = GatedDatabase.open(url);
   const fence = new Fence(database, new Clock());
   const states = new CredentialCache(database, fence, 1000);
   const feed = new FeedRecorder();
   fence.subscribe(feed);
   await fence.waitUntilFresh();
-  return { database, fence, states, feed };
+  return { database, fence, cache: states, feed };
 }

@@ -17,7 +17,7 @@ const SETTINGS = {
 export class Postgres {
   readonly #folder: string;
   #running: EmbeddedPostgres;
-  #isOver = false;
+  #isShutDown = false;
 
   private constructor(folder: string, running: EmbeddedPostgres) {
     this.#folder = folder;
@@ -38,13 +38,13 @@ export class Postgres {
   }
 
   /** For good: no fault that is still under way brings it back. */
-  async endForGood(): Promise<void> {
-    this.#isOver = true;
+  async shutDown(): Promise<void> {
+    this.#isShutDown = true;
     await this.stop();
   }
 
   async start(): Promise<void> {
-    if (this.#isOver) return;
+    if (this.#isShutDown) return;
     this.#running = await launch(this.#folder);
   }
 
@@ -75,10 +75,10 @@ export class Postgres {
     const crashed = new Promise<void>((resolve) => witness.once('end', resolve));
     process.kill(backend.pid, 'SIGKILL');
     await crashed;
-    await this.untilReady();
+    await this.waitUntilReady();
   }
 
-  async untilReady(): Promise<void> {
+  async waitUntilReady(): Promise<void> {
     for (;;) {
       await delay(50);
       const isReady = await this.query('select 1').then(

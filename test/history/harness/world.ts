@@ -3,38 +3,38 @@ import type { Limit } from '../history.ts';
 import type { Random } from './random.ts';
 
 /** A string as its holder knows it. */
-export interface HeldString {
+export interface KnownString {
   key: string;
   ref: string;
 }
 
-export interface HeldKey {
+export interface KnownKey {
   id: string;
   workspaceId: string;
   /** The newest last. */
-  strings: HeldString[];
+  strings: KnownString[];
   hasCredits: boolean;
   limit: Limit | null;
-  isOver: boolean;
+  hasEnded: boolean;
 }
 
-export interface HeldManagementKey {
+export interface KnownManagementKey {
   id: string;
-  strings: HeldString[];
-  isOver: boolean;
+  strings: KnownString[];
+  hasEnded: boolean;
 }
 
 export const WORKSPACES = ['default', 'alpha', 'beta'] as const;
 /** Ended ones go on being presented for a while: that is where the promises are. */
-const KEYS_IN_PLAY = 60;
+const PRESENTED_KEYS = 60;
 
 /** What the clients know: only what was answered to them. */
 export class World {
-  keys: HeldKey[] = [];
-  managementKeys: HeldManagementKey[] = [];
+  keys: KnownKey[] = [];
+  managementKeys: KnownManagementKey[] = [];
   readonly checksumKey: Uint8Array;
   #pause: Promise<void> | null = null;
-  #atWork = 0;
+  #activeSteps = 0;
 
   constructor(checksumKey: Uint8Array) {
     this.checksumKey = checksumKey;
@@ -43,11 +43,11 @@ export class World {
   /** What a client does at a time: not begun during a pause. */
   async step(work: () => Promise<unknown>): Promise<void> {
     while (this.#pause) await this.#pause;
-    this.#atWork++;
+    this.#activeSteps++;
     try {
       await work();
     } finally {
-      this.#atWork--;
+      this.#activeSteps--;
     }
   }
 
@@ -56,7 +56,7 @@ export class World {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pause = promise;
     try {
-      while (this.#atWork > 0) await delay(10);
+      while (this.#activeSteps > 0) await delay(10);
       await work();
     } finally {
       this.#pause = null;
@@ -64,31 +64,31 @@ export class World {
     }
   }
 
-  add(key: HeldKey): void {
+  add(key: KnownKey): void {
     this.keys.push(key);
-    if (this.keys.length <= KEYS_IN_PLAY) return;
-    const over = this.keys.findIndex(({ isOver }) => isOver);
+    if (this.keys.length <= PRESENTED_KEYS) return;
+    const over = this.keys.findIndex(({ hasEnded }) => hasEnded);
     this.keys.splice(Math.max(over, 0), 1);
   }
 
-  get living(): HeldKey[] {
-    return this.keys.filter(({ isOver }) => !isOver);
+  get activeKeys(): KnownKey[] {
+    return this.keys.filter(({ hasEnded }) => !hasEnded);
   }
 
   /** Some much more often than others, as in life. */
-  pickKey(random: Random): HeldKey | null {
+  pickKey(random: Random): KnownKey | null {
     if (this.keys.length === 0) return null;
     const skewed = Math.floor(random.next() ** 2 * this.keys.length);
     return this.keys[this.keys.length - 1 - skewed] ?? null;
   }
 
-  pickString(random: Random, { strings }: HeldKey | HeldManagementKey): HeldString | null {
+  pickString(random: Random, { strings }: KnownKey | KnownManagementKey): KnownString | null {
     if (strings.length === 0) return null;
     if (random.chance(0.75)) return strings.at(-1) ?? null;
     return random.pick(strings.slice(-3));
   }
 }
 
-export function heldString(key: string): HeldString {
+export function knownString(key: string): KnownString {
   return { key, ref: key.slice(-65, -49) };
 }

@@ -12,7 +12,7 @@ interface Call {
 }
 
 /** A coalescer whose calls are answered by the test. */
-function heldCoalescer(bounds = BOUNDS) {
+function gatedBatcher(bounds = BOUNDS) {
   const calls: Call[] = [];
   let inFlight = 0;
   let mostInFlight = 0;
@@ -22,8 +22,8 @@ function heldCoalescer(bounds = BOUNDS) {
     calls.push({ items, answer: resolve, fail: reject });
     return promise.finally(() => inFlight--);
   };
-  const coalescer = new RequestBatcher<number, number>({ run, ...bounds });
-  return { coalescer, calls, mostInFlight: () => mostInFlight };
+  const batcher = new RequestBatcher<number, number>({ run, ...bounds });
+  return { batcher, calls, mostInFlight: () => mostInFlight };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -34,23 +34,23 @@ const settle = async () => {
 };
 const tenfold = (items: readonly number[]) => items.map((item) => item * 10);
 
-describe('a coalescer', () => {
-  it('sends together what arrives together, and gives each caller its own result', async () => {
-    const { coalescer, calls } = heldCoalescer();
-    const answers = [1, 2, 3].map((item) => coalescer.add(item));
+describe('a request batcher', () => {
+  it('a request batcher sends together what arrives together, and gives each caller its own result', async () => {
+    const { batcher, calls } = gatedBatcher();
+    const answers = [1, 2, 3].map((item) => batcher.add(item));
     await settle();
     expect(calls.map(({ items }) => items)).toEqual([[1, 2, 3]]);
     calls[0]?.answer([10, 20, 30]);
     expect(await Promise.all(answers)).toEqual([10, 20, 30]);
   });
 
-  it('sends together what arrives in one turn of the event loop, and waits for no other', async () => {
-    const { coalescer, calls } = heldCoalescer();
-    const answers = [coalescer.add(1)];
+  it('a request batcher sends together what arrives in one turn of the event loop, and does not wait for more', async () => {
+    const { batcher, calls } = gatedBatcher();
+    const answers = [batcher.add(1)];
     await Promise.resolve();
-    answers.push(coalescer.add(2));
+    answers.push(batcher.add(2));
     await new Promise<void>((resolve) => process.nextTick(resolve));
-    answers.push(coalescer.add(3));
+    answers.push(batcher.add(3));
     expect(calls).toEqual([]);
     await turn();
     expect(calls.map(({ items }) => items)).toEqual([[1, 2, 3]]);
@@ -58,11 +58,11 @@ describe('a coalescer', () => {
     expect(await Promise.all(answers)).toEqual([10, 20, 30]);
   });
 
-  it('never lets an item join a call that has begun', async () => {
-    const { coalescer, calls } = heldCoalescer();
-    const first = coalescer.add(1);
+  it('a request batcher never lets an item join a call that has begun', async () => {
+    const { batcher, calls } = gatedBatcher();
+    const first = batcher.add(1);
     await settle();
-    const second = coalescer.add(1);
+    const second = batcher.add(1);
     await settle();
     expect(calls.map(({ items }) => items)).toEqual([[1], [1]]);
     calls[1]?.answer([2]);
@@ -70,16 +70,16 @@ describe('a coalescer', () => {
     expect(await Promise.all([first, second])).toEqual([1, 2]);
   });
 
-  it('has no more calls in flight than it may, and takes what waited in order', async () => {
-    const { coalescer, calls } = heldCoalescer();
+  it('a request batcher has no more calls in flight than it may, and takes waiting items in order', async () => {
+    const { batcher, calls } = gatedBatcher();
     const answers: Promise<number>[] = [];
     for (const item of [1, 2]) {
-      answers.push(coalescer.add(item));
+      answers.push(batcher.add(item));
       await settle();
     }
-    const later = [3, 4, 5, 6, 7].map((item) => coalescer.add(item));
+    const later = [3, 4, 5, 6, 7].map((item) => batcher.add(item));
     await settle();
-    expect(coalescer.waiting).toBe(5);
+    expect(batcher.waiting).toBe(5);
     for (let i = 0; i < 4; i++) {
       const call = calls[i];
       call?.answer(tenfold(call.items));
@@ -92,27 +92,27 @@ describe('a coalescer', () => {
     expect(await Promise.all([...answers, ...later])).toEqual([10, 20, 30, 40, 50, 60, 70]);
   });
 
-  it('refuses what would wait beyond its bound, and nothing else', async () => {
-    const { coalescer, calls } = heldCoalescer({ maxInFlight: 1, maxBatch: 3, maxWaiting: 2 });
-    const begun = coalescer.add(0);
+  it('a request batcher refuses items beyond its bound of waiting ones, and no others', async () => {
+    const { batcher, calls } = gatedBatcher({ maxInFlight: 1, maxBatch: 3, maxWaiting: 2 });
+    const begun = batcher.add(0);
     await settle();
-    const waiting = [coalescer.add(1), coalescer.add(2)];
-    await expect(coalescer.add(3)).rejects.toBeInstanceOf(OverloadError);
+    const waiting = [batcher.add(1), batcher.add(2)];
+    await expect(batcher.add(3)).rejects.toBeInstanceOf(OverloadError);
     calls[0]?.answer([0]);
     expect(await begun).toBe(0);
     await settle();
-    const later = coalescer.add(4);
+    const later = batcher.add(4);
     calls[1]?.answer([1, 2]);
     await settle();
     calls[2]?.answer([4]);
     expect(await Promise.all([...waiting, later])).toEqual([1, 2, 4]);
   });
 
-  it('a call that fails fails its own items alone', async () => {
-    const { coalescer, calls } = heldCoalescer();
-    const first = [coalescer.add(1), coalescer.add(2)];
+  it('a failed call of a request batcher fails only its own items', async () => {
+    const { batcher, calls } = gatedBatcher();
+    const first = [batcher.add(1), batcher.add(2)];
     await settle();
-    const second = coalescer.add(3);
+    const second = batcher.add(3);
     await settle();
     calls[0]?.fail(new Error('broken'));
     calls[1]?.answer([30]);
@@ -120,7 +120,7 @@ describe('a coalescer', () => {
     expect(await second).toBe(30);
   });
 
-  it('goes on after a call that throws, or that does not answer each item', async () => {
+  it('a request batcher continues after a call that throws, or that does not answer each item', async () => {
     const outcomes = [
       () => {
         throw new Error('thrown');
@@ -129,17 +129,17 @@ describe('a coalescer', () => {
       async () => [1],
     ];
     const run = () => (outcomes.shift() ?? outcomes[0] ?? (async () => [1]))();
-    const coalescer = new RequestBatcher<number, number>({ run, ...BOUNDS });
-    await expect(coalescer.add(1)).rejects.toThrow('thrown');
-    await expect(coalescer.add(1)).rejects.toThrow('must answer each');
-    expect(await coalescer.add(1)).toBe(1);
+    const batcher = new RequestBatcher<number, number>({ run, ...BOUNDS });
+    await expect(batcher.add(1)).rejects.toThrow('thrown');
+    await expect(batcher.add(1)).rejects.toThrow('must answer each');
+    expect(await batcher.add(1)).toBe(1);
   });
 
-  it('answers everybody rightly, within all bounds, in any order of arrivals and answers', async () => {
+  it('a request batcher answers every item correctly, within all bounds, in any order of arrivals and answers', async () => {
     const step = fc.oneof(fc.constant('add' as const), fc.nat(3));
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const { coalescer, calls, mostInFlight } = heldCoalescer();
+        const { batcher, calls, mostInFlight } = gatedBatcher();
         const open: Call[] = [];
         const outcomes: Promise<boolean>[] = [];
         let taken = 0;
@@ -152,9 +152,9 @@ describe('a coalescer', () => {
         };
         for (const [item, next] of steps.entries()) {
           if (next !== 'add') await answerOne(next);
-          else if (coalescer.waiting < BOUNDS.maxWaiting) {
-            outcomes.push(coalescer.add(item).then((result) => result === item * 10));
-          } else await expect(coalescer.add(item)).rejects.toBeInstanceOf(OverloadError);
+          else if (batcher.waiting < BOUNDS.maxWaiting) {
+            outcomes.push(batcher.add(item).then((result) => result === item * 10));
+          } else await expect(batcher.add(item)).rejects.toBeInstanceOf(OverloadError);
         }
         await settle();
         while (taken < calls.length || open.length > 0) await answerOne(0);

@@ -9,7 +9,7 @@ process.once('message', async (options: LoadOptions) => {
   process.disconnect();
 });
 
-interface Seen {
+interface Sample {
   ms: number;
   status: number;
   isValid: boolean;
@@ -18,38 +18,44 @@ interface Seen {
 async function run(options: LoadOptions): Promise<Measured> {
   const started = performance.now();
   const places = Array.from({ length: options.connections }, (_, place) => place);
-  const seen = (await Promise.all(places.map((place) => line(options, place, started)))).flat();
+  const samples = (
+    await Promise.all(places.map((place) => runConnection(options, place, started)))
+  ).flat();
   const elapsedSeconds = (performance.now() - started) / 1000;
-  const durations = seen.map(({ ms }) => ms).sort((a, b) => a - b);
+  const durations = samples.map(({ ms }) => ms).sort((a, b) => a - b);
   return {
-    requests: seen.length,
-    requestsPerSecond: seen.length / elapsedSeconds,
+    requests: samples.length,
+    requestsPerSecond: samples.length / elapsedSeconds,
     p50Ms: percentile(durations, 0.5),
     p99Ms: percentile(durations, 0.99),
-    valid: seen.filter(({ isValid }) => isValid).length,
-    refused: seen.filter(({ status }) => status !== 200).length,
+    valid: samples.filter(({ isValid }) => isValid).length,
+    refused: samples.filter(({ status }) => status !== 200).length,
   };
 }
 
 /** One connection: its requests are every so-manieth of the bodies, one after the other. */
-async function line(options: LoadOptions, place: number, started: number): Promise<Seen[]> {
+async function runConnection(
+  options: LoadOptions,
+  place: number,
+  started: number,
+): Promise<Sample[]> {
   const { url, path, authorization, bodies, connections, seconds } = options;
   const connection = new Connection(url);
   const requests = bodies
     .filter((_, index) => index % connections === place % bodies.length)
     .map((body) => connection.prepare(path, authorization, body));
   const begin = pacer(options, place, started);
-  const seen: Seen[] = [];
+  const samples: Sample[] = [];
   for (let sent = 0; performance.now() < started + seconds * 1000; sent++) {
     const begun = await begin();
     const request = requests[sent % requests.length];
     if (!request) throw new Error('a connection has nothing to send');
     const { status, body } = await connection.send(request);
     const ms = performance.now() - begun;
-    seen.push({ ms, status, isValid: body.startsWith('{"valid":true') });
+    samples.push({ ms, status, isValid: body.startsWith('{"valid":true') });
   }
   connection.close();
-  return seen;
+  return samples;
 }
 
 /**

@@ -1,5 +1,5 @@
+import { ROOT_KEY } from './env.ts';
 import type { Server } from './program.ts';
-import { ROOT_KEY } from './stage.ts';
 
 /** Calls a management endpoint as root; fails where it is refused. */
 async function call(server: Server, path: string, body: object): Promise<string> {
@@ -7,9 +7,9 @@ async function call(server: Server, path: string, body: object): Promise<string>
 }
 
 /** What a service that only verifies presents: its `Authorization` header. */
-export async function verifierOf(server: Server): Promise<string> {
-  const wish = { name: 'benchmark', permissions: ['keys:verify'] };
-  const { key }: { key: string } = JSON.parse(await call(server, '/v1/management-keys', wish));
+export async function createVerifier(server: Server): Promise<string> {
+  const options = { name: 'benchmark', permissions: ['keys:verify'] };
+  const { key }: { key: string } = JSON.parse(await call(server, '/v1/management-keys', options));
   return `Bearer ${key}`;
 }
 

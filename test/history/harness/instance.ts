@@ -32,7 +32,7 @@ export class Instance {
   readonly #port: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   #child: ChildProcess | null = null;
-  #isOver = false;
+  #isShutDown = false;
   /** What an end of the process that runs now is due to. */
   #how: Ending['how'] = 'at-start';
   /** When the process that runs now was started. */
@@ -53,13 +53,13 @@ export class Instance {
   }
 
   /** For good: no fault that is still under way brings it back. */
-  async endForGood(): Promise<void> {
-    this.#isOver = true;
+  async shutDown(): Promise<void> {
+    this.#isShutDown = true;
     await this.end('SIGKILL');
   }
 
   start(): void {
-    if (this.#isOver) return;
+    if (this.#isShutDown) return;
     const { databaseUrl, main, log, recorder } = this.#options;
     this.#how = 'at-start';
     const file = openSync(log, 'a');
@@ -92,7 +92,7 @@ export class Instance {
     this.#child?.kill(signal);
   }
 
-  async untilReady(deadlineMs = 60_000): Promise<void> {
+  async waitUntilReady(deadlineMs = 60_000): Promise<void> {
     const deadline = performance.now() + deadlineMs;
     for (;;) {
       const answer = await this.call('GET', '/readyz', {}, undefined, 2000).catch(() => null);
@@ -102,7 +102,7 @@ export class Instance {
       }
       // As whatever supervises a service would.
       if (!this.isRunning) this.start();
-      if (performance.now() > deadline || this.#isOver) {
+      if (performance.now() > deadline || this.#isShutDown) {
         throw new Error(`instance ${this.number} did not start; see ${this.#options.log}`);
       }
       await delay(50);

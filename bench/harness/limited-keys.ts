@@ -1,7 +1,7 @@
-import type { Stage } from './stage.ts';
+import type { BenchEnv } from './env.ts';
 
 /** Gives keys a rate limit and credits that are never reached. */
-export async function limitKeys({ query }: Stage, ids: readonly string[]): Promise<void> {
+export async function limitKeys({ query }: BenchEnv, ids: readonly string[]): Promise<void> {
   await query(
     `update keys set limit_names = '{per-minute}', limit_units = '{1000000000}',
                      limit_windows = '{60}', credits_limited = true, min_policy_version = 2

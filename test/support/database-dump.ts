@@ -31,7 +31,7 @@ async function dumpTable(client: pg.Client, table: string): Promise<string> {
 }
 
 /** How a text could stand in a dump: as it is, in hex, or in base64 at any of its three alignments. */
-export function disguisesOf(text: string): string[] {
+export function encodingsOf(text: string): string[] {
   const base64 = [0, 1, 2].map((shift) =>
     Buffer.from('x'.repeat(shift) + text)
       .toString('base64')

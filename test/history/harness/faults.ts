@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Scene } from './actions.ts';
+import type { ClientContext } from './actions.ts';
 import type { Instance } from './instance.ts';
 import { CLAIM, type CutAt, type Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -8,41 +8,41 @@ import { reuseIds } from './reused-ids.ts';
 import type { Postgres } from './server.ts';
 
 /** What faults happen to. */
-export interface Rig {
+export interface Harness {
   postgres: Postgres;
   instances: readonly Instance[];
   networks: readonly Network[];
   recorder: Recorder;
-  scene: Scene;
+  context: ClientContext;
   random: Random;
   /** For faults that need an instance for themselves. */
-  turns: Turns;
+  instanceLock: Mutex;
 }
 
 /** One after the other. */
-export class Turns {
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
-  take(work: () => Promise<void>): Promise<void> {
+  runExclusive(work: () => Promise<void>): Promise<void> {
     const turn = this.#last.then(work);
     this.#last = turn.catch(() => {});
     return turn;
   }
 }
 
-export type Fault = (rig: Rig, instance: Instance, network: Network) => Promise<void>;
+export type Fault = (harness: Harness, instance: Instance, network: Network) => Promise<void>;
 
 const kill: Fault = async ({ random }, instance) => {
   await instance.end('SIGKILL');
   await delay(random.between(0, 600));
   instance.start();
-  await instance.untilReady();
+  await instance.waitUntilReady();
 };
 
 const restart: Fault = async (_rig, instance) => {
   await instance.end('SIGTERM');
   instance.start();
-  await instance.untilReady();
+  await instance.waitUntilReady();
 };
 
 const freeze: Fault = async ({ random }, instance) => {
@@ -71,13 +71,13 @@ const crashPostgres: Fault = async ({ postgres, random }) => {
 const slow: Fault = async ({ random }, _instance, network) => {
   network.delay(random.pick([5, 20, 60, 150]));
   await delay(random.between(1000, 4000));
-  network.mend();
+  network.restore();
 };
 
 const slowLoads: Fault = async ({ random }, _instance, network) => {
   network.delayLoads(random.pick([50, 200, 400]));
   await delay(random.between(1000, 4000));
-  network.mend();
+  network.restore();
 };
 
 /** Answers are under way when the line breaks: what became of them nobody can tell. */
@@ -86,19 +86,19 @@ const slowThenCut: Fault = async ({ random }, _instance, network) => {
   await delay(random.between(300, 1500));
   network.cut();
   await delay(random.between(0, 800));
-  network.mend();
+  network.restore();
 };
 
 const cut: Fault = async ({ random }, _instance, network) => {
   network.cut();
   await delay(random.between(0, 2000));
-  network.mend();
+  network.restore();
 };
 
 const halfOpen: Fault = async ({ random }, _instance, network) => {
   network.silence();
   await delay(random.between(500, 4000));
-  network.mend();
+  network.restore();
 };
 
 /** The answer to this statement is lost, and nothing else. */
@@ -106,13 +106,13 @@ function cutAt(statement: CutAt): Fault {
   return async (_rig, _instance, network) => {
     network.cutAt(statement);
     await delay(1200);
-    network.mend();
+    network.restore();
   };
 }
 
 /** What happens to processes, and what happens to the database and the way to it: side by side. */
-const OF_INSTANCES = { kill, restart, freeze };
-const OF_DATABASE = {
+const INSTANCE_FAULTS = { kill, restart, freeze };
+const DATABASE_FAULTS = {
   terminate,
   killBackend,
   stopPostgres,
@@ -126,24 +126,28 @@ const OF_DATABASE = {
   cutAtConsume: cutAt('consume_limits'),
   reuseIds,
 };
-export type FaultName = keyof typeof OF_INSTANCES | keyof typeof OF_DATABASE;
+export type FaultName = keyof typeof INSTANCE_FAULTS | keyof typeof DATABASE_FAULTS;
 
 const PAUSE_MS = [500, 2500] as const;
 
 /** Lets faults happen until it is told to stop; ends with everything mended and running. */
-export async function makeTrouble(rig: Rig, stop: AbortSignal, only?: readonly FaultName[]) {
-  await together(
-    [OF_INSTANCES, OF_DATABASE].map((faults) => {
+export async function injectFaults(
+  harness: Harness,
+  stop: AbortSignal,
+  only?: readonly FaultName[],
+) {
+  await settleAll(
+    [INSTANCE_FAULTS, DATABASE_FAULTS].map((faults) => {
       const chosen = Object.entries(faults).filter(([name]) => !only || isIn(only, name));
       return chosen.length === 0
         ? undefined
-        : series({ ...rig, random: rig.random.fork() }, chosen, stop);
+        : injectRepeatedly({ ...harness, random: harness.random.fork() }, chosen, stop);
     }),
   );
 }
 
 /** All have ended before any failure is told. */
-async function together(work: readonly (Promise<void> | undefined)[]): Promise<void> {
+async function settleAll(work: readonly (Promise<void> | undefined)[]): Promise<void> {
   await Promise.allSettled(work);
   await Promise.all(work);
 }
@@ -152,22 +156,26 @@ function isIn(names: readonly string[], name: string): boolean {
   return names.includes(name);
 }
 
-async function series(rig: Rig, faults: [string, Fault][], stop: AbortSignal): Promise<void> {
-  const { instances, networks, recorder, random, turns } = rig;
+async function injectRepeatedly(
+  harness: Harness,
+  faults: [string, Fault][],
+  stop: AbortSignal,
+): Promise<void> {
+  const { instances, networks, recorder, random, instanceLock } = harness;
   while (!stop.aborted) {
     await delay(random.between(...PAUSE_MS));
     const [kind, fault] = random.pick(faults);
     const place = random.between(0, instances.length - 1);
     const [instance, network] = [instances[place], networks[place]];
     if (stop.aborted || !instance || !network) return;
-    const isOfInstance = kind in OF_INSTANCES || kind === 'reuseIds';
+    const isOfInstance = kind in INSTANCE_FAULTS || kind === 'reuseIds';
     const start = performance.now();
-    const happen = () => fault(rig, instance, network);
-    await (isOfInstance ? turns.take(happen) : happen()).catch((cause: unknown) => {
+    const happen = () => fault(harness, instance, network);
+    await (isOfInstance ? instanceLock.runExclusive(happen) : happen()).catch((cause: unknown) => {
       throw new Error(`the fault ${kind} could not be made`, { cause });
     });
     const end = performance.now();
-    const isOfDatabase = kind in OF_DATABASE;
+    const isOfDatabase = kind in DATABASE_FAULTS;
     recorder.add({ type: 'fault', kind, isOfDatabase, instance: instance.number, start, end });
   }
 }

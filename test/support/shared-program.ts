@@ -7,17 +7,17 @@ import { startProgram } from './program.ts';
 const ROOT_KEY = 'root-key-of-the-feature-table-0123456789';
 
 /** A started program for a whole file, seen by its root caller. */
-export interface Walk {
+export interface SharedProgram {
   url: string;
   root: KeywardClient;
   end: () => Promise<void>;
 }
 
-export async function startWalk(): Promise<Walk> {
+export async function startSharedProgram(): Promise<SharedProgram> {
   const database = await createTestDatabase();
   const ends: (() => Promise<void>)[] = [];
   const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY };
-  const { url } = await startProgram(settings, { whenOver: (end) => ends.push(end) });
+  const { url } = await startProgram(settings, { onCleanup: (end) => ends.push(end) });
   const end = async () => {
     for (const stop of ends) await stop();
     await database.drop();
@@ -47,8 +47,8 @@ export function at(id: string) {
 type NewKey = paths['/v1/keys']['post']['requestBody']['content']['application/json'];
 
 /** A new key with its string. */
-export async function makeKey(root: KeywardClient, wish: Partial<NewKey> = {}) {
-  const body = { name: 'a key', ...wish };
+export async function makeKey(root: KeywardClient, options: Partial<NewKey> = {}) {
+  const body = { name: 'a key', ...options };
   const { key, ...resource } = await ok(root.POST('/v1/keys', { body }));
   if (key === null) throw new Error('a new key has its string');
   return { ...resource, key };

@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
 import { refOf } from '../src/domain/key-string.ts';
-import { bodyOf, forgedFrom, verifierOf } from './rig/calls.ts';
-import { type Measured, measure } from './rig/measure.ts';
-import type { Server } from './rig/program.ts';
-import { publish, say } from './rig/results.ts';
-import { onStage, SECRET, type Stage } from './rig/stage.ts';
-import { median, rounded } from './rig/statistics.ts';
+import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
+import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
+import { type Measured, measure } from './harness/measure.ts';
+import type { Server } from './harness/program.ts';
+import { log, publish } from './harness/results.ts';
+import { median, rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
@@ -23,52 +23,52 @@ const { values: options } = parseArgs({
 });
 const IN_USE = 10_000;
 /** So many strings has a crowd for each round: none may be presented twice. */
-const CROWD = 40_000;
-const ARGON2_CROWD = 1000;
+const BACKGROUND_KEYS = 40_000;
+const ARGON2_KEYS = 1000;
 
 interface Case {
   name: string;
   inUse: readonly string[] | null;
   /** What the crowd presents in a round; null: there is none. */
-  crowd: (() => readonly string[]) | null;
+  background: (() => readonly string[]) | null;
   /** Whether a string may be presented twice: a forged one stays what it is. */
   mayRepeat?: boolean;
 }
 
 interface Round {
   inUse: Measured | null;
-  crowd: Measured | null;
+  background: Measured | null;
 }
 
-await onStage(async (stage) => {
-  const cases = await prepare(stage);
-  const server = await stage.keyward();
-  const authorization = await verifierOf(server);
+await withBenchEnv(async (env) => {
+  const cases = await prepare(env);
+  const server = await env.keyward();
+  const authorization = await createVerifier(server);
   const rounds = new Map(cases.map((one): [Case, Round[]] => [one, []]));
   for (let count = 1; count <= Number(options.rounds); count++) {
-    say(`round ${count} of ${options.rounds}`);
+    log(`round ${count} of ${options.rounds}`);
     for (const one of cases) rounds.get(one)?.push(await round(server, authorization, one));
   }
   await publish('neighbours', rowsOf(rounds));
 });
 
-async function prepare(stage: Stage): Promise<Case[]> {
-  say(`preparing ${options.keys} keys`);
+async function prepare(env: BenchEnv): Promise<Case[]> {
+  log(`preparing ${options.keys} keys`);
   const seed = { keys: Number(options.keys), secret: SECRET, sampleEvery: 1 };
-  const strings = (await seedKeys(stage.databaseUrl, seed)).map(({ key }) => key);
+  const strings = (await seedKeys(env.databaseUrl, seed)).map(({ key }) => key);
   const inUse = strings.splice(0, IN_USE);
-  const forged = strings.slice(0, CROWD).map(forgedFrom);
-  const unproven = strings.splice(0, 2 * ARGON2_CROWD * Number(options.rounds));
-  await stage.query('delete from secret_proofs where ref = any($1)', [unproven.map(refOf)]);
-  const unseen = next(strings, CROWD);
-  const argon2 = next(unproven, ARGON2_CROWD);
+  const forged = strings.slice(0, BACKGROUND_KEYS).map(forgedFrom);
+  const unproven = strings.splice(0, 2 * ARGON2_KEYS * Number(options.rounds));
+  await env.query('delete from secret_proofs where ref = any($1)', [unproven.map(refOf)]);
+  const unseen = next(strings, BACKGROUND_KEYS);
+  const argon2 = next(unproven, ARGON2_KEYS);
   return [
-    { name: 'keys in use', inUse, crowd: null },
-    { name: 'beside forged strings', inUse, crowd: () => forged, mayRepeat: true },
-    { name: 'beside keys never seen', inUse, crowd: unseen },
-    { name: 'beside keys that need argon2', inUse, crowd: argon2 },
-    { name: 'keys never seen, alone', inUse: null, crowd: unseen },
-    { name: 'keys that need argon2, alone', inUse: null, crowd: argon2 },
+    { name: 'keys in use', inUse, background: null },
+    { name: 'beside forged strings', inUse, background: () => forged, mayRepeat: true },
+    { name: 'beside keys never seen', inUse, background: unseen },
+    { name: 'beside keys that need argon2', inUse, background: argon2 },
+    { name: 'keys never seen, alone', inUse: null, background: unseen },
+    { name: 'keys that need argon2, alone', inUse: null, background: argon2 },
   ];
 }
 
@@ -80,14 +80,14 @@ function next(strings: string[], count: number): () => string[] {
 }
 
 async function round(server: Server, authorization: string, one: Case): Promise<Round> {
-  const crowd = one.crowd?.();
+  const background = one.background?.();
   const load = (strings: readonly string[] | null | undefined) =>
     strings ? measure(loadOf(server, authorization, strings)) : null;
-  const [byUsers, byCrowd] = await Promise.all([load(one.inUse), load(crowd)]);
-  if (crowd && !one.mayRepeat && (byCrowd?.requests ?? 0) > crowd.length) {
+  const [byUsers, byBackground] = await Promise.all([load(one.inUse), load(background)]);
+  if (background && !one.mayRepeat && (byBackground?.requests ?? 0) > background.length) {
     throw new Error(`${one.name}: strings were presented twice; raise CROWD`);
   }
-  return { inUse: byUsers, crowd: byCrowd };
+  return { inUse: byUsers, background: byBackground };
 }
 
 function loadOf({ url }: Server, authorization: string, strings: readonly string[]) {
@@ -113,9 +113,9 @@ function rowsOf(rounds: Map<Case, Round[]>): object[] {
       inUsePerSecond: mid(({ inUse }) => inUse?.requestsPerSecond),
       inUseP50Ms: mid(({ inUse }) => inUse?.p50Ms),
       inUseP99Ms: mid(({ inUse }) => inUse?.p99Ms),
-      crowdPerSecond: mid(({ crowd }) => crowd?.requestsPerSecond),
-      crowdP50Ms: mid(({ crowd }) => crowd?.p50Ms),
-      crowdRefused: mid(({ crowd }) => crowd?.refused),
+      backgroundPerSecond: mid(({ background }) => background?.requestsPerSecond),
+      backgroundP50Ms: mid(({ background }) => background?.p50Ms),
+      backgroundRefused: mid(({ background }) => background?.refused),
     };
   });
   const alone = rows[0]?.inUseP99Ms;

@@ -1,10 +1,10 @@
 import {
   type AuditEntry,
   type ChangeCall,
+  type ChangedFields,
   type Entry,
   OPERATIONS,
   type Operation,
-  type Terms,
   type Verification,
 } from './history.ts';
 
@@ -13,28 +13,27 @@ export const REF = 'ref_a';
 const WALL = Date.UTC(2026, 0, 31);
 
 /** A change as a story tells it: `status: null` where nobody answered. */
-type Telling = Partial<Omit<ChangeCall, 'terms'>> & {
-  terms?: Terms;
+type ChangeOptions = Partial<ChangeCall> & {
   /** False: it left no entry in the audit log. */
   recorded?: boolean;
   balance?: [before: number, after: number];
 };
 
 /** Writes histories by hand, so that the checker can be shown what it must and must not find. */
-export class Story {
+export class HistoryBuilder {
   readonly entries: Entry[] = [];
   #sequence = 0;
   #calls = 0;
 
   /** A key, made from 0 to 1, and its first string. */
-  static of(terms: Terms = {}): Story {
-    const story = new Story();
-    const made = { scopes: ['read'], ...terms };
-    return story.change('create', 0, 1, { terms: made, newRef: REF });
+  static withKey(changed: ChangedFields = {}): HistoryBuilder {
+    const history = new HistoryBuilder();
+    const made = { scopes: ['read'], ...changed };
+    return history.change('create', 0, 1, { changed: made, newRef: REF });
   }
 
-  change(op: Operation, start: number, end: number, telling: Telling = {}): this {
-    const { recorded = true, balance, ...fields } = telling;
+  change(op: Operation, start: number, end: number, options: ChangeOptions = {}): this {
+    const { recorded = true, balance, ...fields } = options;
     const call: ChangeCall = {
       type: 'change',
       id: `c${this.#calls++}`,
@@ -47,7 +46,7 @@ export class Story {
       as: null,
       workspaceId: 'default',
       targets: [KEY],
-      terms: {},
+      changed: {},
       newRef: null,
       ...fields,
     };
@@ -89,20 +88,20 @@ export class Story {
       as: null,
       ref: REF,
       forged: false,
-      ask: { cost: 1 },
+      requested: { cost: 1 },
       code,
       ...more,
     });
     return this;
   }
 
-  also(...entries: Entry[]): this {
+  add(...entries: Entry[]): this {
     this.entries.push(...entries);
     return this;
   }
 
   /** The counters as they should be: each answer once. */
-  counted(except: Record<string, number> = {}): this {
+  withCounts(except: Record<string, number> = {}): this {
     const codes = this.entries.flatMap((entry) =>
       entry.type === 'verify' && entry.code && !entry.forged ? [`${entry.ref} ${entry.code}`] : [],
     );

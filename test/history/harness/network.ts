@@ -15,12 +15,12 @@ const READY = /Z\W{4}[IE]$/;
 const LOAD = 'load_credentials';
 
 /** One connection between an instance and Postgres. */
-interface Line {
+interface ProxiedConnection {
   client: Socket;
   server: Socket;
   /** Of the counters that are being written on it. */
   sequence: number | null;
-  isDoomed: boolean;
+  dropResponse: boolean;
   /** Keys are being read on it. */
   isLoad: boolean;
 }
@@ -33,7 +33,7 @@ export class Network {
   readonly #socketPath: string;
   readonly #server: Server;
   readonly #random: Random;
-  readonly #lines = new Set<Line>();
+  readonly #connections = new Set<ProxiedConnection>();
   #delayMs = 0;
   #loadDelayMs = 0;
   #isCut = false;
@@ -70,7 +70,7 @@ export class Network {
 
   cut(): void {
     this.#isCut = true;
-    for (const line of this.#lines) destroy(line);
+    for (const line of this.#connections) destroy(line);
   }
 
   /** Both ends believe in their connection, and nothing passes any more. */
@@ -84,8 +84,8 @@ export class Network {
   }
 
   /** What was swallowed is lost, so the connections that it was on end. */
-  mend(): void {
-    if (this.#isSilent) for (const line of this.#lines) destroy(line);
+  restore(): void {
+    if (this.#isSilent) for (const line of this.#connections) destroy(line);
     this.#delayMs = 0;
     this.#loadDelayMs = 0;
     this.#isCut = false;
@@ -104,21 +104,27 @@ export class Network {
       return;
     }
     const server = connect(this.#socketPath);
-    const line: Line = { client, server, sequence: null, isDoomed: false, isLoad: false };
-    this.#lines.add(line);
-    this.#pipe(line, client, server, (data) => this.#seeQuestion(line, data));
-    this.#pipe(line, server, client, (data) => this.#seeAnswer(line, data));
+    const line: ProxiedConnection = {
+      client,
+      server,
+      sequence: null,
+      dropResponse: false,
+      isLoad: false,
+    };
+    this.#connections.add(line);
+    this.#pipe(line, client, server, (data) => this.#onRequest(line, data));
+    this.#pipe(line, server, client, (data) => this.#onResponse(line, data));
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.on('error', () => destroy(line));
       socket.on('close', () => {
-        this.#lines.delete(line);
+        this.#connections.delete(line);
         destroy(line);
       });
     }
   }
 
-  #pipe(line: Line, from: Socket, to: Socket, see: (data: Buffer) => void): void {
+  #pipe(line: ProxiedConnection, from: Socket, to: Socket, see: (data: Buffer) => void): void {
     let due = 0;
     from.on('data', (data) => {
       if (this.#isSilent) return;
@@ -127,7 +133,7 @@ export class Network {
       const pass = () => {
         if (!to.writable || this.#isSilent) return;
         see(data);
-        if (!line.isDoomed || to === line.server) to.write(data);
+        if (!line.dropResponse || to === line.server) to.write(data);
         else destroy(line);
       };
       if (due <= performance.now()) pass();
@@ -135,24 +141,24 @@ export class Network {
     });
   }
 
-  #seeQuestion(line: Line, data: Buffer): void {
+  #onRequest(line: ProxiedConnection, data: Buffer): void {
     const text = data.toString('latin1');
     line.isLoad = this.#loadDelayMs > 0 && text.includes(LOAD);
     if (text.includes(CLAIM)) line.sequence = Number(SEQUENCE.exec(text)?.[1] ?? 0);
     if (this.#cutAt === null || !text.includes(this.#cutAt)) return;
     this.#cutAt = null;
-    line.isDoomed = true;
+    line.dropResponse = true;
   }
 
-  #seeAnswer(line: Line, data: Buffer): void {
-    if (line.sequence === null || line.isDoomed) return;
+  #onResponse(line: ProxiedConnection, data: Buffer): void {
+    if (line.sequence === null || line.dropResponse) return;
     const text = data.toString('latin1');
     if (WRITTEN.test(text)) this.onFlush(line.sequence);
     if (READY.test(text)) line.sequence = null;
   }
 }
 
-function destroy({ client, server }: Line): void {
+function destroy({ client, server }: ProxiedConnection): void {
   client.destroy();
   server.destroy();
 }

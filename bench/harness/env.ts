@@ -10,19 +10,19 @@ export const ROOT_KEY = 'benchmark-root-key-0123456789abcdefghij';
 export const SECRET = 'benchmark-secret-0123456789abcdefghijklm';
 
 /** A migrated, durable Postgres of the benchmark's own, and the servers that run beside it. */
-export interface Stage {
+export interface BenchEnv {
   databaseUrl: string;
   postgresPid: number;
   query: <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
   /** The real program on this Postgres. */
   keyward: (settings?: Record<string, string>, nodeOptions?: string[]) => Promise<Server>;
   /** Ends this server with the stage. */
-  keep: (starting: Promise<Server>) => Promise<Server>;
+  stopAtEnd: (starting: Promise<Server>) => Promise<Server>;
 }
 
 /** Sets the stage, plays, and clears everything away whatever happened. */
-export async function onStage(
-  play: (stage: Stage) => Promise<void>,
+export async function withBenchEnv(
+  run: (env: BenchEnv) => Promise<void>,
   settings: Record<string, string> = {},
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-bench-'));
@@ -30,7 +30,7 @@ export async function onStage(
   const postgres = await startEmbeddedPostgres({ directory, durable: true, settings });
   const client = new pg.Client({ connectionString: postgres.url });
   const servers: Server[] = [];
-  const keep = async (starting: Promise<Server>) => {
+  const stopAtEnd = async (starting: Promise<Server>) => {
     const server = await starting;
     servers.push(server);
     return server;
@@ -43,13 +43,14 @@ export async function onStage(
   try {
     await migrate(postgres.url);
     await client.connect();
-    await play({
+    await run({
       databaseUrl: postgres.url,
       postgresPid: postgres.pid,
       query: async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
         (await client.query<Row>(text, values)).rows,
-      keyward: (own = {}, nodeOptions = []) => keep(startKeyward({ ...base, ...own }, nodeOptions)),
-      keep,
+      keyward: (own = {}, nodeOptions = []) =>
+        stopAtEnd(startKeyward({ ...base, ...own }, nodeOptions)),
+      stopAtEnd,
     });
   } finally {
     for (const server of servers) await server.stop();

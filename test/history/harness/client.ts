@@ -1,29 +1,29 @@
 import { forgeKey } from '../../support/forged-key.ts';
 import {
-  type Ask,
   type ChangeCall,
+  type ChangedFields,
   isAcknowledged,
   type Operation,
-  type Terms,
+  type RequestedAccess,
   type Verification,
 } from '../history.ts';
 import { type Instance, ROOT_KEY } from './instance.ts';
 import type { Random } from './random.ts';
 import type { Recorder } from './recorder.ts';
-import type { HeldManagementKey, HeldString, World } from './world.ts';
+import type { KnownManagementKey, KnownString, World } from './world.ts';
 
-export interface Wish {
+export interface ChangeRequest {
   op: Operation;
   workspaceId: string;
   method: string;
   path: string;
   body?: object;
   targets: string[];
-  terms?: Terms;
+  changed?: ChangedFields;
 }
 
 /** What a client makes of an answer. */
-export interface Done {
+export interface ChangeResult {
   status: number | null;
   body: Fields;
 }
@@ -45,12 +45,12 @@ export class Client {
 
   async verify(
     instance: Instance,
-    string: HeldString,
-    ask: Ask,
-    as: HeldString | null = null,
+    string: KnownString,
+    requested: RequestedAccess,
+    as: KnownString | null = null,
     forged = false,
   ): Promise<Verification> {
-    const { scope, resource, ip, cost } = ask;
+    const { scope, resource, ip, cost } = requested;
     const body = {
       key: forged
         ? forgeKey(string.key.slice(0, -66), string.ref, this.#world.checksumKey)
@@ -63,14 +63,25 @@ export class Client {
     const call = await this.#send(instance, 'POST', '/v1/verify', body, as);
     const code = call.status === 200 ? textOf(call.body.code) : null;
     const { body: _, ...times } = call;
-    const entry: Verification = { type: 'verify', ...times, ref: string.ref, forged, ask, code };
+    const entry: Verification = {
+      type: 'verify',
+      ...times,
+      ref: string.ref,
+      forged,
+      requested,
+      code,
+    };
     if (call.status !== UNSENT) this.#recorder.add(entry);
     return entry;
   }
 
   /** Through any instance, or one of these. */
-  async change(random: Random, wish: Wish, through = this.#instances): Promise<Done> {
-    const { op, workspaceId, method, path, body, targets, terms = {} } = wish;
+  async change(
+    random: Random,
+    request: ChangeRequest,
+    through = this.#instances,
+  ): Promise<ChangeResult> {
+    const { op, workspaceId, method, path, body, targets, changed = {} } = request;
     const call = await this.#send(random.pick(through), method, path, body, null);
     const { body: answer, ...times } = call;
     const named = namedBy(op, answer);
@@ -81,7 +92,7 @@ export class Client {
       op,
       workspaceId,
       targets: isAcknowledged(call) && named ? named : targets,
-      terms,
+      changed,
       newRef: newKey === null ? null : newKey.slice(-65, -49),
     };
     if (call.status !== UNSENT) this.#recorder.add(entry);
@@ -93,8 +104,8 @@ export class Client {
   }
 
   /** A management key to ask with, now and then. */
-  caller(random: Random): HeldString | null {
-    const choices: HeldManagementKey[] = this.#world.managementKeys;
+  caller(random: Random): KnownString | null {
+    const choices: KnownManagementKey[] = this.#world.managementKeys;
     if (choices.length === 0 || !random.chance(0.15)) return null;
     return this.#world.pickString(random, random.pick(choices));
   }
@@ -104,7 +115,7 @@ export class Client {
     method: string,
     path: string,
     body: object | undefined,
-    as: HeldString | null,
+    as: KnownString | null,
   ) {
     const id = `h${(this.#count++).toString(36)}`;
     const headers = { authorization: `Bearer ${as?.key ?? ROOT_KEY}`, 'x-request-id': id };
