@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
 import type { Instance } from '../support/instance.ts';
-import { callConcurrently, retryOn503, usePair } from '../support/pair.ts';
+import { retryOn503, callConcurrently, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -61,6 +63,24 @@ describe('credits', () => {
     expect(moved).toHaveLength(30);
     const sum = moved.reduce((total: number, each: number) => total + each, 0);
     expect((await read(id)).credits.remaining).toBe(300 + sum - spent);
+  });
+
+  it('an addition beyond what can be counted exactly is refused and leaves the balance', async () => {
+    const { id, key } = await createKey(pair.first, { credits: { remaining: 1 } });
+    const client = await connect(pair.databaseUrl);
+    const most = Number.MAX_SAFE_INTEGER;
+    await client.query('update key_consumption set credits = $2 where key_id = $1', [id, most]);
+    for (const amount of [1, 2, 1_000_000_000_000]) {
+      expectProblem(await change(id, 'add', amount), {
+        status: 400,
+        code: 'INVALID_REQUEST',
+        pointer: '/body/amount',
+      });
+    }
+    expect((await read(id)).credits.remaining).toBe(most);
+    const audit = await pair.first.call('GET', `/v1/audit-events?targetId=${id}`);
+    expect(audit.body.data).toMatchObject([{ action: 'key.created' }]);
+    expect(await verify(pair.second, key)).toMatchObject({ credits: { remaining: most - 1 } });
   });
 
   it('a change that is repeated with its Idempotency-Key happens once', async () => {
@@ -173,9 +193,7 @@ describe('credits', () => {
 
   it('usage counts denied verifications under their verdict, remembered ones too', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 2 } });
-    await callConcurrently(pair, 10, (instance) =>
-      instance.call('POST', '/v1/verify', { body: { key } }),
-    );
+    await callConcurrently(pair, 10, (instance) => instance.call('POST', '/v1/verify', { body: { key } }));
     await pair.flush();
     const usage = await pair.first.call('GET', `/v1/keys/${id}/usage`);
     expect(usage.body).toMatchObject({ total: 10, byCode: { VALID: 2, CREDITS_EXHAUSTED: 8 } });
