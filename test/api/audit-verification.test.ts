@@ -100,6 +100,24 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem()).toMatch(/^entry 2 holds what was written as 3 .*: entries were moved$/);
   });
 
+  it('the audit log of a workspace is broken by the log of another one in its place, whole and linked as that is', async () => {
+    for (const [writer, terms] of [
+      [keyed, {}],
+      [plain, withoutSecret],
+    ] as const) {
+      const other = `other-${workspace}`;
+      await writeLog(writer, workspace, ENTRIES);
+      await writeLog(writer, other, ENTRIES);
+      const { hash } = (await checkAuditLog(sql, other, terms)).last;
+      await tamper(sql, 'delete from audit_events where workspace_id = $1', [workspace]);
+      const move = 'update audit_events set workspace_id = $1 where workspace_id = $2';
+      await tamper(sql, move, [workspace, other]);
+      await setHead(sql, workspace, ENTRIES, hash);
+      expect(await problem(terms)).toMatch(/^entry 1 holds what was written as 1 of other-w\d+: /);
+      workspace = `w${++count}`;
+    }
+  });
+
   it('a log that was cut at the front without a checkpoint, or with a forged one, is detected', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const cut =

@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { insertKey } from '../support/sql-keys.ts';
+import { warmAnswer } from '../support/warm.ts';
 
 let database: TestDatabase;
 let fixture: CacheFixture;
@@ -87,7 +88,7 @@ describe('a load that began before a revocation', () => {
 
 describe('a caller that arrives during a fence', () => {
   it('a fence does not answer a caller that arrives after it began', async () => {
-    expect(await isRevoked()).toBe(false);
+    expect(await warmAnswer(fixture.cache, isRevoked)).toBe(false);
     const fence = fixture.database.hold('fence', 'after');
     const passing = fixture.fence.waitUntilFresh();
     await fence.reached;

@@ -13,10 +13,10 @@ export interface CacheFixture {
 }
 
 /** Has passed its first fence. */
-export async function startCacheFixture(url: string): Promise<CacheFixture> {
+export async function startCacheFixture(url: string, capacity = 1000): Promise<CacheFixture> {
   const database = GatedDatabase.open(url);
   const fence = new Fence(database, new Clock());
-  const states = new CredentialCache(database, fence, 1000);
+  const states = new CredentialCache(database, fence, capacity);
   const feed = new FeedRecorder();
   fence.subscribe(feed);
   await fence.waitUntilFresh();
