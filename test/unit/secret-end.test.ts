@@ -5,9 +5,9 @@ const ENDS_AT = Date.UTC(2030, 0, 1);
 
 interface End {
   status?: 'current' | 'retiring' | 'retired';
-  validUntil?: Date;
+  validUntil?: Date | null;
   /** When its workspace was deleted. */
-  deletedAt?: Date;
+  deletedAt?: Date | null;
 }
 
 /** A secret of a management key, as the database has it. */
