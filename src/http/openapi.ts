@@ -6,10 +6,10 @@ import type { App } from './app-type.ts';
 const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
 
 All calls but the health checks need a management key: \`Authorization: Bearer <management key>\`.
-Errors are \`application/problem+json\` with a stable \`code\`. Lists of known values may grow: treat a
-verdict that you do not know as not valid.`;
+Errors are \`application/problem+json\` with a stable \`code\`. Lists of known values may grow: treat
+an unknown verdict as not valid.`;
 
-/** The OpenAPI document comes from the route schemas; it is served, browsable, and committed. */
+/** The OpenAPI document, made from the route schemas: served, browsable at /docs, and committed. */
 export async function registerOpenApi(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -20,17 +20,17 @@ export async function registerOpenApi(app: App): Promise<void> {
         description: DESCRIPTION,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      servers: [{ url: 'http://127.0.0.1:8080', description: 'A local Keyward' }],
+      servers: [{ url: 'http://127.0.0.1:8080', description: 'Local Keyward' }],
       tags: [
-        { name: 'Verification', description: 'What your services call on every request.' },
-        { name: 'Keys', description: 'What your dashboards call.' },
-        { name: 'Workspaces', description: 'The tenants that own keys.' },
+        { name: 'Verification', description: 'Called by your services on every request.' },
+        { name: 'Keys', description: 'Called by your dashboards.' },
+        { name: 'Workspaces', description: 'Tenants that own keys.' },
         {
           name: 'Management keys',
-          description: 'What callers authenticate to Keyward with.',
+          description: 'Credentials for calling Keyward itself.',
         },
-        { name: 'Usage', description: 'How keys are used.' },
-        { name: 'Audit', description: 'Who changed what.' },
+        { name: 'Usage', description: 'Exact counts of verifications.' },
+        { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
         { name: 'Health', description: 'For load balancers and orchestrators.' },
       ],
       components: {
@@ -38,18 +38,18 @@ export async function registerOpenApi(app: App): Promise<void> {
           managementKey: {
             type: 'http',
             scheme: 'bearer',
-            description: 'A management key, such as the root key.',
+            description: 'Management key, such as the root key.',
           },
           gatewayKey: {
             type: 'apiKey',
             in: 'header',
             name: 'X-Keyward-Authorization',
-            description: 'A management key of a gateway: `Bearer <management key>`.',
+            description: 'Management key of a gateway: `Bearer <management key>`.',
           },
           presentedKey: {
             type: 'http',
             scheme: 'bearer',
-            description: "The holder's own key: a customer's or a management key.",
+            description: "The caller's own key: a customer's or a management key.",
           },
         },
       },
@@ -62,7 +62,7 @@ export async function registerOpenApi(app: App): Promise<void> {
     transform: ({ schema, url, route }) => {
       const permission = route.config?.permission;
       if (!schema || !permission) return { schema, url };
-      const needs = `Needs the permission \`${permission}\`.`;
+      const needs = `Requires the permission \`${permission}\`.`;
       return { schema: { ...schema, description: `${schema.description ?? ''} ${needs}` }, url };
     },
     transformObject: (document) => {
@@ -82,7 +82,7 @@ interface Operation {
   requestBody?: { required?: boolean; content?: Record<string, { schema?: object }> } | object;
 }
 
-/** A body without a required field may be left out; the plugin calls every body required. */
+/** A body without required fields is optional; the plugin declares every body as required. */
 function relaxBody({ requestBody: body }: Operation = {}): void {
   if (!body || !('content' in body) || !body.content) return;
   const schema = body.content['application/json']?.schema;

@@ -13,8 +13,8 @@ const REDACTED = [
 ];
 
 /**
- * The log: JSON lines. Redaction is the second net; the first is that nothing which can hold a key
- * (URL, query, headers, body, parser messages) is logged at all.
+ * Logs JSON lines. Nothing that can contain a key is logged in the first place (URL, query, headers,
+ * body, messages of parsers); redaction only backs this up.
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   const options = {
@@ -28,18 +28,18 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
 }
 
 /**
- * One line for each request, with its route's pattern and never its URL. A line costs a fifth of a
- * verification, so of successful ones only so many a second get theirs.
+ * One line for each request, with the pattern of its route and never its URL. A line costs a fifth
+ * of a verification, so only a bounded number of successful ones is logged each second.
  */
 export function registerRequestLog(app: App, verifyPerSecond: number): void {
-  const isWithinBound = perSecond(verifyPerSecond);
-  const isLeftOut = ({ routeOptions }: FastifyRequest, status: number) =>
-    routeOptions.config.logSampled === true && status < 400 && !isWithinBound();
+  const isWithinLimit = perSecond(verifyPerSecond);
+  const isSkipped = ({ routeOptions }: FastifyRequest, status: number) =>
+    routeOptions.config.logSampled === true && status < 400 && !isWithinLimit();
 
-  // Log lines name the request themselves, which spares a logger for each request.
+  // Log lines contain the request id, so no request needs a logger of its own.
   app.setChildLoggerFactory((logger) => logger);
   app.addHook('onResponse', (request, reply, done) => {
-    if (isLeftOut(request, reply.statusCode)) return done();
+    if (isSkipped(request, reply.statusCode)) return done();
     request.log.info(
       {
         requestId: request.id,
@@ -56,8 +56,8 @@ export function registerRequestLog(app: App, verifyPerSecond: number): void {
   });
 }
 
-/** True for the first so many calls of each second. */
-function perSecond(most: number): () => boolean {
+/** True for the first `max` calls of each second. */
+function perSecond(max: number): () => boolean {
   let second = 0;
   let count = 0;
   return () => {
@@ -66,7 +66,7 @@ function perSecond(most: number): () => boolean {
       second = current;
       count = 0;
     }
-    return count++ < most;
+    return count++ < max;
   };
 }
 
@@ -75,7 +75,7 @@ function keyIdOf({ params }: FastifyRequest): string | undefined {
   return /^key_[0-9A-Za-z]{22}$/.test(String(params.id)) ? String(params.id) : undefined;
 }
 
-/** Messages of the database and of parsers can quote values, so only what cannot is kept. */
+/** Without messages: those of the database and of parsers can quote values. */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
   return {

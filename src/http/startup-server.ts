@@ -1,12 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import { KeywardError } from '../errors.ts';
-
 import type { App } from './app-type.ts';
 import { registerErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
 
-/** Answers while the service waits for its database: alive, not ready, and 503 for all else. */
+/** Serves while the database is awaited: alive, not ready, and 503 for everything else. */
 export async function startStartupServer(
   { host, port }: { host: string; port: number },
   log: FastifyBaseLogger,
@@ -22,7 +21,7 @@ export async function startStartupServer(
   registerErrorHandler(app);
   healthRoutes(app, { database: () => Promise.resolve('waiting') });
   app.all('/*', () => {
-    throw new KeywardError('UNAVAILABLE', 'Keyward is starting: it waits for its database.');
+    throw new KeywardError('UNAVAILABLE', 'Keyward is starting and waits for its database.');
   });
   await app.listen({ host, port });
   return app;

@@ -50,6 +50,7 @@ export const createManagementKeyCommand = defineCommand({
 const NAME = /^(?=.*\S)\P{Cc}{1,100}$/u;
 const KEY = new RegExp(KEY_SCAN_PATTERN);
 
+/** The key that `management-key create` creates: by default with every permission, everywhere. */
 export function readManagementKeyOptions({
   name,
   permissions,

@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
-import { Cost, Question, WorkspaceId } from '../../http/schemas.ts';
+import { Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
 
 export const ExplainKey = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), ...Question, cost: Type.Optional(Cost) },
+  { workspaceId: Type.Optional(WorkspaceId), ...verificationFields, cost: Type.Optional(Cost) },
   { additionalProperties: false },
 );
 export type ExplainKey = Static<typeof ExplainKey>;

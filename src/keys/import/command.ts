@@ -78,14 +78,14 @@ async function importFile(
   const { checksumKey, clock } = await readInstallation(orm);
   const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
   const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
-  const sending = { imports, call, workspaceId };
+  const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
   const progress = new Progress(report?.position ?? START);
   try {
     const records = recordsOf(path);
     const from = progress.position.line;
     for await (const chunk of chunksOf(records, from, itemChecker(checksumKey))) {
-      const refused = await importChunk(chunk, sending, report?.id ?? null, progress);
+      const refused = await importChunk(chunk, target, report?.id ?? null, progress);
       await report?.add(refused, progress.position);
       if (!report) progress.show(refused);
     }
@@ -96,7 +96,7 @@ async function importFile(
   return progress.position.invalid === 0;
 }
 
-/** Its SHA-256; a file that cannot be read to its end is refused before anything is imported. */
+/** The file's SHA-256. A file that cannot be read to its end is refused before anything is imported. */
 async function hashFile(path: string): Promise<string> {
   const digest = createHash('sha256');
   try {
@@ -109,20 +109,20 @@ async function hashFile(path: string): Promise<string> {
   return digest.digest('hex');
 }
 
-interface Sending {
+interface ImportTarget {
   imports: ImportService;
   call: CallContext;
   workspaceId: string;
 }
 
-/** One chunk, committed. Returns the lines of which no key was made. */
+/** Commits one chunk. Returns the lines that no key was created for. */
 async function importChunk(
   { items, refused, through }: Chunk,
-  sending: Sending,
+  target: ImportTarget,
   reportId: string | null,
   progress: Progress,
 ): Promise<RefusedLine[]> {
-  const results = items.length === 0 ? [] : (await send(items, through, sending, reportId)).results;
+  const results = items.length === 0 ? [] : (await send(items, through, target, reportId)).results;
   const others = results.flatMap(({ index, status, errors }) => {
     const line = items[index]?.line ?? 0;
     return status === 'created' ? [] : [{ line, status, errors }];
@@ -151,13 +151,13 @@ const IN_FLIGHT_PAUSE_MS = 250;
 const IN_FLIGHT_ATTEMPTS = 120;
 
 /**
- * A chunk with a report is sent under a name, as calls are under their Idempotency-Key: where the
- * run before was killed between its commit and its note of it, the answer of then comes back.
+ * With a report, a chunk has an idempotency key: if an earlier run was killed between the commit and
+ * its position in the report, the stored answer comes back.
  */
 async function send(
   items: Chunk['items'],
   through: number,
-  { imports, call, workspaceId }: Sending,
+  { imports, call, workspaceId }: ImportTarget,
   reportId: string | null,
 ): Promise<ImportReport> {
   const key = `import ${reportId} ${items[0]?.line}-${through}`;
@@ -173,7 +173,7 @@ async function send(
   }
 }
 
-/** The database has not noticed yet that the run before is gone. */
+/** Postgres has not noticed yet that the killed run is gone. */
 function isInFlight(error: unknown): boolean {
   return error instanceof KeywardError && error.code === 'IDEMPOTENCY_IN_FLIGHT';
 }

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process runs */
+        /** Liveness check */
         get: operations["getLiveness"];
         put?: never;
         post?: never;
@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the instance can do its work */
+        /** Readiness check */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -46,8 +46,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Measure the instance
-         * @description How much of each bound is used and how often expensive operations ran since the start, in the text format of Prometheus. Numbers of this instance alone: nothing of a key, an owner or a workspace.
+         * Metrics of the instance
+         * @description How much of each resource limit is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -188,13 +188,13 @@ export interface paths {
         };
         /**
          * List keys
-         * @description Revoked and expired keys are listed too; deleted ones are not. Needs the permission `keys:read`.
+         * @description Revoked and expired keys are listed too; deleted ones are not. Requires the permission `keys:read`.
          */
         get: operations["listKeys"];
         put?: never;
         /**
          * Create a key
-         * @description The answer holds the key string, for the only time. Needs the permission `keys:write`.
+         * @description The answer holds the key string, for the only time. Requires the permission `keys:write`.
          */
         post: operations["createKey"];
         delete?: never;
@@ -212,21 +212,21 @@ export interface paths {
         };
         /**
          * Get a key
-         * @description Needs the permission `keys:read`.
+         * @description Requires the permission `keys:read`.
          */
         get: operations["getKey"];
         put?: never;
         post?: never;
         /**
          * Delete a key
-         * @description Revokes the key and removes it from every list; its usage and audit entries stay. Needs the permission `keys:revoke`.
+         * @description Revokes the key and removes it from every list; its usage and audit entries stay. Requires the permission `keys:revoke`.
          */
         delete: operations["deleteKey"];
         options?: never;
         head?: never;
         /**
          * Change a key
-         * @description A merge patch: fields that are left out stay, null clears, lists replace, metadata merges name by name. In force everywhere once answered. A revoked key cannot be changed. Needs the permission `keys:write`.
+         * @description A merge patch: fields that are left out stay, null clears, lists replace, metadata merges name by name. In force everywhere once answered. A revoked key cannot be changed. Requires the permission `keys:write`.
          */
         patch: operations["updateKey"];
         trace?: never;
@@ -242,7 +242,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a key
-         * @description For good, and everywhere once answered: no verification that starts later, on any instance, finds the key valid. Idempotent. Needs the permission `keys:revoke`.
+         * @description For good, and everywhere once answered: no verification that starts later, on any instance, finds the key valid. Idempotent. Requires the permission `keys:revoke`.
          */
         post: operations["revokeKey"];
         delete?: never;
@@ -262,7 +262,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a key
-         * @description Gives the key a new string, shown here for the only time. The old string stays valid until the grace ends, and verify says so of it. A revoked or expired key is refused. Needs the permission `keys:write`.
+         * @description Gives the key a new string, shown here for the only time. The old string stays valid until the grace ends, and verify says so of it. A revoked or expired key is refused. Requires the permission `keys:write`.
          */
         post: operations["rotateKey"];
         delete?: never;
@@ -283,7 +283,7 @@ export interface paths {
         post?: never;
         /**
          * End the grace of a rotation
-         * @description Ends the replaced string at once. Idempotent. Needs the permission `keys:write`.
+         * @description Ends the replaced string at once. Idempotent. Requires the permission `keys:write`.
          */
         delete: operations["endGrace"];
         options?: never;
@@ -302,7 +302,7 @@ export interface paths {
         put?: never;
         /**
          * Change a key's credits
-         * @description Adds to, subtracts from or sets the balance. In force everywhere once answered. Needs the permission `keys:write`.
+         * @description Adds to, subtracts from or sets the balance. In force everywhere once answered. Requires the permission `keys:write`.
          */
         post: operations["changeCredits"];
         delete?: never;
@@ -322,7 +322,7 @@ export interface paths {
         put?: never;
         /**
          * Explain a verdict
-         * @description What verify would answer for this key now, check by check; by id, without the key string. Nothing is consumed or counted. Needs the permission `keys:read`.
+         * @description What verify would answer for this key now, check by check; by id, without the key string. Nothing is consumed or counted. Requires the permission `keys:read`.
          */
         post: operations["explainKey"];
         delete?: never;
@@ -342,7 +342,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. Needs the permission `keys:write`.
+         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
@@ -362,7 +362,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke many keys
-         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. Needs the permission `keys:revoke`.
+         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. Requires the permission `keys:revoke`.
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
@@ -380,7 +380,7 @@ export interface paths {
         };
         /**
          * List workspaces
-         * @description Needs the permission `workspaces:read`.
+         * @description Requires the permission `workspaces:read`.
          */
         get: operations["listWorkspaces"];
         put?: never;
@@ -400,25 +400,25 @@ export interface paths {
         };
         /**
          * Get a workspace
-         * @description Needs the permission `workspaces:read`.
+         * @description Requires the permission `workspaces:read`.
          */
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. Needs the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
         /**
          * Delete a workspace
-         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Needs the permission `workspaces:write`.
+         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Requires the permission `workspaces:write`.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
         head?: never;
         /**
          * Change a workspace
-         * @description A merge patch: fields that are left out stay, null clears, lists replace. Needs the permission `workspaces:write`.
+         * @description A merge patch: fields that are left out stay, null clears, lists replace. Requires the permission `workspaces:write`.
          */
         patch: operations["updateWorkspace"];
         trace?: never;
@@ -434,7 +434,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a workspace
-         * @description None of its keys is valid until it is resumed. In force everywhere once answered. Needs the permission `workspaces:write`.
+         * @description None of its keys is valid until it is resumed. In force everywhere once answered. Requires the permission `workspaces:write`.
          */
         post: operations["suspendWorkspace"];
         delete?: never;
@@ -454,7 +454,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a workspace
-         * @description Needs the permission `workspaces:write`.
+         * @description Requires the permission `workspaces:write`.
          */
         post: operations["resumeWorkspace"];
         delete?: never;
@@ -472,13 +472,13 @@ export interface paths {
         };
         /**
          * List management keys
-         * @description Needs the permission `management:write`.
+         * @description Requires the permission `management:write`.
          */
         get: operations["listManagementKeys"];
         put?: never;
         /**
          * Create a management key
-         * @description The answer holds the key string, for the only time. Needs the permission `management:write`.
+         * @description The answer holds the key string, for the only time. Requires the permission `management:write`.
          */
         post: operations["createManagementKey"];
         delete?: never;
@@ -496,7 +496,7 @@ export interface paths {
         };
         /**
          * Get a management key
-         * @description Needs the permission `management:write`.
+         * @description Requires the permission `management:write`.
          */
         get: operations["getManagementKey"];
         put?: never;
@@ -518,7 +518,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a management key
-         * @description Gives the key a new string; the old one stays valid until the grace ends. Needs the permission `management:write`.
+         * @description Gives the key a new string; the old one stays valid until the grace ends. Requires the permission `management:write`.
          */
         post: operations["rotateManagementKey"];
         delete?: never;
@@ -538,7 +538,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and everywhere once answered. Idempotent. Needs the permission `management:write`.
+         * @description For good, and everywhere once answered. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -556,7 +556,7 @@ export interface paths {
         };
         /**
          * Get the usage of a key
-         * @description Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys. Needs the permission `usage:read`.
+         * @description Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys. Requires the permission `usage:read`.
          */
         get: operations["getKeyUsage"];
         put?: never;
@@ -576,7 +576,7 @@ export interface paths {
         };
         /**
          * List audit events
-         * @description Every change, with who made it, newest first. Needs the permission `audit:read`.
+         * @description Every change, with who made it, newest first. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -596,7 +596,7 @@ export interface paths {
         };
         /**
          * Get the head of the audit log
-         * @description The newest link of the hash chain. Kept elsewhere, it tells later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`. Needs the permission `audit:read`.
+         * @description The newest link of the hash chain. Kept elsewhere, it tells later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`. Requires the permission `audit:read`.
          */
         get: operations["getAuditHead"];
         put?: never;
@@ -611,35 +611,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description An error, as RFC 9457 describes. */
+        /** @description Error, as defined by RFC 9457. */
         Problem: {
             /**
-             * @description Always `about:blank`.
+             * @description Problem type, always `about:blank`.
              * @example about:blank
              */
             type: string;
             /**
-             * @description The HTTP status in words.
+             * @description HTTP status in words.
              * @example Bad Request
              */
             title: string;
             /**
-             * @description The HTTP status.
+             * @description HTTP status code.
              * @example 400
              */
             status: number;
             /**
-             * @description What went wrong, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
+             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
             /**
-             * @description What went wrong and how to mend it, for people.
+             * @description Error message, for people: what is wrong, and how to correct it.
              * @example /body/name: is required
              */
             detail: string;
             /**
-             * @description The fields at fault; empty where none is.
+             * @description Fields that are not valid; empty if the error is not about fields.
              * @example [
              *       {
              *         "pointer": "/body/name",
@@ -649,49 +649,49 @@ export interface components {
              */
             errors: {
                 /**
-                 * @description JSON pointer to the field, with /body, /query, /path or /headers in front.
+                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
                  * @example /body/name
                  */
                 pointer: string;
                 /**
-                 * @description What is wrong with it.
+                 * @description What is wrong with the field.
                  * @example is required
                  */
                 detail: string;
             }[];
             /**
-             * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
         };
-        /** @description Who did it. */
+        /** @description Who made a change. */
         Actor: {
             /**
-             * @description What the actor is. Known values: root, management_key, key, system.
+             * @description Actor type. Known values: root, management_key, key, system.
              * @example root
              */
             type: string;
             /**
-             * @description Its identifier.
+             * @description Actor id.
              * @example root
              */
             id: string;
             /**
-             * @description Whom the caller says it acted for (`Keyward-Actor`): asserted, not proven.
+             * @description Whom the caller says that it acted for (`Keyward-Actor`): asserted, not proven.
              * @example user:42
              */
             onBehalfOf: string | null;
         };
-        /** @description How this instance is. */
+        /** @description Health of this instance. */
         Health: {
             /**
-             * @description ok, or not ready.
+             * @description Health status: `ok` or `not ready`.
              * @example ok
              */
             status: string;
             /**
-             * @description What was looked at, and how it is.
+             * @description Results of the checks by name; `ok` if the check passed.
              * @example {
              *       "database": "ok",
              *       "migrations": "ok"
@@ -793,17 +793,17 @@ export interface components {
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -813,7 +813,7 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
@@ -829,7 +829,7 @@ export interface components {
              */
             stale: boolean;
             /**
-             * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
@@ -994,17 +994,17 @@ export interface components {
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -1014,7 +1014,7 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
@@ -1227,17 +1227,17 @@ export interface components {
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -1247,7 +1247,7 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
@@ -1385,7 +1385,7 @@ export interface components {
             /** @description Keys in the order of `sort`. */
             data: components["schemas"]["Key"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
@@ -1592,7 +1592,7 @@ export interface components {
             /** @description Workspaces, by id. */
             data: components["schemas"]["Workspace"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
@@ -1739,7 +1739,7 @@ export interface components {
             /** @description Management keys, newest first. */
             data: components["schemas"]["ManagementKey"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
@@ -1894,7 +1894,7 @@ export interface components {
             /** @description Events, newest first. */
             data: components["schemas"]["AuditEvent"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
@@ -1940,7 +1940,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1960,7 +1960,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1969,7 +1969,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1989,7 +1989,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Prometheus text format 0.0.4. */
+            /** @description Metrics in the Prometheus text format 0.0.4. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2017,19 +2017,19 @@ export interface operations {
                      */
                     key: string;
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description The key must have all of these scopes.
+                     * @description Scopes that the key must have, all of them.
                      * @example [
                      *       "sources:read"
                      *     ]
                      */
                     requiredScopes?: string[];
                     /**
-                     * @description The key must have at least one of these scopes.
+                     * @description Scopes of which the key must have at least one.
                      * @example [
                      *       "sources:read"
                      *     ]
@@ -2037,18 +2037,18 @@ export interface operations {
                     requiredAnyScope?: string[];
                     /**
                      * Format: text
-                     * @description What is to be touched; checked where the key lists resources.
+                     * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
                     /**
-                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                      * @example 1
                      */
                     cost?: number;
@@ -2065,7 +2065,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifyAnswer"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2074,7 +2074,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2083,7 +2083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2092,7 +2092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2101,7 +2101,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2110,7 +2110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2119,7 +2119,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2155,19 +2155,19 @@ export interface operations {
                          */
                         key: string;
                         /**
-                         * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                         * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                          * @example default
                          */
                         workspaceId?: string;
                         /**
-                         * @description The key must have all of these scopes.
+                         * @description Scopes that the key must have, all of them.
                          * @example [
                          *       "sources:read"
                          *     ]
                          */
                         requiredScopes?: string[];
                         /**
-                         * @description The key must have at least one of these scopes.
+                         * @description Scopes of which the key must have at least one.
                          * @example [
                          *       "sources:read"
                          *     ]
@@ -2175,18 +2175,18 @@ export interface operations {
                         requiredAnyScope?: string[];
                         /**
                          * Format: text
-                         * @description What is to be touched; checked where the key lists resources.
+                         * @description Resource to be accessed; checked if the key lists resources.
                          * @example project:alpha
                          */
                         resource?: string;
                         /**
                          * Format: ip-address
-                         * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                         * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                          * @example 203.0.113.7
                          */
                         ip?: string;
                         /**
-                         * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                         * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                          * @example 1
                          */
                         cost?: number;
@@ -2204,7 +2204,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifyAnswers"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2213,7 +2213,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2222,7 +2222,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2231,7 +2231,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2240,7 +2240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2249,7 +2249,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2258,7 +2258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2293,7 +2293,7 @@ export interface operations {
                  */
                 ip?: string;
                 /**
-                 * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                 * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                  * @example 1
                  */
                 cost?: number;
@@ -2483,7 +2483,7 @@ export interface operations {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2492,7 +2492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2501,7 +2501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2510,7 +2510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2537,7 +2537,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2546,7 +2546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2555,7 +2555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2564,7 +2564,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2573,7 +2573,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2582,7 +2582,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2597,7 +2597,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -2675,12 +2675,12 @@ export interface operations {
                  */
                 sort: "-createdAt" | "name" | "expiresAt";
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -2700,7 +2700,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2709,7 +2709,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2718,7 +2718,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2727,7 +2727,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2736,7 +2736,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2758,7 +2758,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -2825,7 +2825,7 @@ export interface operations {
                      */
                     expiresAt?: string;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
@@ -2917,7 +2917,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2926,7 +2926,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2935,7 +2935,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2944,7 +2944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2953,7 +2953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2962,7 +2962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2971,7 +2971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2980,7 +2980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2989,7 +2989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3004,7 +3004,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3012,7 +3012,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3030,7 +3030,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3039,7 +3039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3048,7 +3048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3057,7 +3057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3066,7 +3066,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3081,7 +3081,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3089,7 +3089,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3105,7 +3105,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3114,7 +3114,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3123,7 +3123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3132,7 +3132,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3141,7 +3141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3150,7 +3150,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3165,7 +3165,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3173,7 +3173,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3237,7 +3237,7 @@ export interface operations {
                      */
                     expiresAt?: string | null;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
@@ -3329,7 +3329,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3338,7 +3338,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3347,7 +3347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3356,7 +3356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3365,7 +3365,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3374,7 +3374,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3383,7 +3383,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3392,7 +3392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3401,7 +3401,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3418,7 +3418,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3429,7 +3429,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -3458,7 +3458,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3467,7 +3467,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3476,7 +3476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3485,7 +3485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3494,7 +3494,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3503,7 +3503,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3512,7 +3512,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3521,7 +3521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3530,7 +3530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3539,7 +3539,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3556,7 +3556,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3567,17 +3567,17 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
                      * @example 86400
                      */
                     graceSeconds: number;
                     /**
-                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
                      * @example false
                      */
                     supersede?: boolean;
@@ -3594,7 +3594,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3603,7 +3603,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3612,7 +3612,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3621,7 +3621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3630,7 +3630,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3639,7 +3639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3648,7 +3648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3657,7 +3657,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3666,7 +3666,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3675,7 +3675,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3690,7 +3690,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3698,7 +3698,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3714,7 +3714,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3723,7 +3723,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3732,7 +3732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3741,7 +3741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3750,7 +3750,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3759,7 +3759,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3776,7 +3776,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3787,7 +3787,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -3815,7 +3815,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3824,7 +3824,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3833,7 +3833,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3842,7 +3842,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3851,7 +3851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3860,7 +3860,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3869,7 +3869,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3878,7 +3878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3887,7 +3887,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3896,7 +3896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3913,7 +3913,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3924,19 +3924,19 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description The key must have all of these scopes.
+                     * @description Scopes that the key must have, all of them.
                      * @example [
                      *       "sources:read"
                      *     ]
                      */
                     requiredScopes?: string[];
                     /**
-                     * @description The key must have at least one of these scopes.
+                     * @description Scopes of which the key must have at least one.
                      * @example [
                      *       "sources:read"
                      *     ]
@@ -3944,18 +3944,18 @@ export interface operations {
                     requiredAnyScope?: string[];
                     /**
                      * Format: text
-                     * @description What is to be touched; checked where the key lists resources.
+                     * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
                     /**
-                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                      * @example 1
                      */
                     cost?: number;
@@ -3972,7 +3972,7 @@ export interface operations {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3981,7 +3981,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3990,7 +3990,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3999,7 +3999,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4008,7 +4008,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4017,7 +4017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4026,7 +4026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4048,7 +4048,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -4117,7 +4117,7 @@ export interface operations {
                          */
                         expiresAt?: string;
                         /**
-                         * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                         * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                          * @example 2592000
                          */
                         expiresInSeconds?: number;
@@ -4230,7 +4230,7 @@ export interface operations {
                     "application/json": components["schemas"]["ImportReport"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4239,7 +4239,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4248,7 +4248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4257,7 +4257,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4266,7 +4266,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4275,7 +4275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4284,7 +4284,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4293,7 +4293,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4302,7 +4302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4324,7 +4324,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
@@ -4371,7 +4371,7 @@ export interface operations {
                     "application/json": components["schemas"]["BulkRevocation"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4380,7 +4380,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4389,7 +4389,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4398,7 +4398,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4407,7 +4407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4416,7 +4416,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4425,7 +4425,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4434,7 +4434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4443,7 +4443,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4458,12 +4458,12 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -4483,7 +4483,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkspacePage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4492,7 +4492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4501,7 +4501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4510,7 +4510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4545,7 +4545,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4554,7 +4554,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4563,7 +4563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4572,7 +4572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4581,7 +4581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4699,7 +4699,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4708,7 +4708,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4717,7 +4717,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4726,7 +4726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4735,7 +4735,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -4744,7 +4744,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4753,7 +4753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4762,7 +4762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4795,7 +4795,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4804,7 +4804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4813,7 +4813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4822,7 +4822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4831,7 +4831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4840,7 +4840,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -4849,7 +4849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4958,7 +4958,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4967,7 +4967,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4976,7 +4976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4985,7 +4985,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4994,7 +4994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5003,7 +5003,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5012,7 +5012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5021,7 +5021,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5056,7 +5056,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5065,7 +5065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5074,7 +5074,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5083,7 +5083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5092,7 +5092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5101,7 +5101,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5110,7 +5110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5119,7 +5119,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5154,7 +5154,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5163,7 +5163,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5172,7 +5172,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5181,7 +5181,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5190,7 +5190,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5199,7 +5199,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5208,7 +5208,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5217,7 +5217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5232,17 +5232,17 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -5262,7 +5262,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5271,7 +5271,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5280,7 +5280,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5289,7 +5289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5298,7 +5298,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5344,7 +5344,7 @@ export interface operations {
                      */
                     expiresAt?: string;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
@@ -5361,7 +5361,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5370,7 +5370,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5379,7 +5379,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5388,7 +5388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5397,7 +5397,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5406,7 +5406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5415,7 +5415,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5424,7 +5424,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5433,7 +5433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5468,7 +5468,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5477,7 +5477,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5486,7 +5486,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5495,7 +5495,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5504,7 +5504,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5532,12 +5532,12 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
                      * @example 86400
                      */
                     graceSeconds: number;
                     /**
-                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
                      * @example false
                      */
                     supersede?: boolean;
@@ -5554,7 +5554,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5563,7 +5563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5572,7 +5572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5581,7 +5581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5590,7 +5590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5599,7 +5599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5608,7 +5608,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5617,7 +5617,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5626,7 +5626,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5635,7 +5635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5670,7 +5670,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5679,7 +5679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5688,7 +5688,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5697,7 +5697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5706,7 +5706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5715,7 +5715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5724,7 +5724,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5733,7 +5733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5748,7 +5748,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5771,7 +5771,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -5789,7 +5789,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyUsage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5798,7 +5798,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5807,7 +5807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5816,7 +5816,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5825,7 +5825,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5840,7 +5840,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5875,12 +5875,12 @@ export interface operations {
                  */
                 before?: string;
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -5900,7 +5900,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditEventPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5909,7 +5909,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5918,7 +5918,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5927,7 +5927,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5936,7 +5936,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5951,7 +5951,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5971,7 +5971,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditHead"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5980,7 +5980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5989,7 +5989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5998,7 +5998,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6007,7 +6007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
