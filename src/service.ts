@@ -124,7 +124,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
   const counters = new UsageCounters(USAGE_COUNTERS);
   const flusher = new UsageFlusher(
     counters,
-    (sequence, batch) => writeUsage(dataOrm, { instance, lane: 'usage', sequence }, batch),
+    (sequence, batch) => writeUsage(dataOrm, { instance, stream: 'usage', sequence }, batch),
     log,
   );
   const usage = config.usageFlushMs === 0 ? countBeforeAnswering(counters, flusher) : counters;

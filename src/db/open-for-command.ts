@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Config } from '../config.ts';
-import { EmbeddedPostgresError } from '../embedded-postgres/postgres.ts';
+import { DirectoryInUseError } from '../embedded-postgres/errors.ts';
 import type { Orm } from './database.ts';
 import { PendingMigrationsError, pendingMigrations } from './migrate.ts';
 import { DatabaseUnreachableError, explainDatabase, openEmbedded } from './open.ts';
@@ -72,11 +72,11 @@ async function requireMigrated(orm: Orm): Promise<void> {
   );
 }
 
-/** One process at a time uses the embedded database; while it runs, its API does what commands do. */
+/** One process at a time can use the embedded database; while Keyward runs, its API is the way. */
 function suggestApi(error: unknown): never {
-  if (!(error instanceof EmbeddedPostgresError)) throw error;
-  throw new EmbeddedPostgresError(
-    `${error.message}; while Keyward runs, call its API with the root key in the file root-key of KEYWARD_DATA_DIR`,
+  if (!(error instanceof DirectoryInUseError)) throw error;
+  throw new DirectoryInUseError(
+    `${error.message}; while it runs, call its API with the root key in the file root-key of KEYWARD_DATA_DIR`,
   );
 }
 

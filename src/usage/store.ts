@@ -11,7 +11,7 @@ import type { UsageBatch } from './counters.ts';
 export async function writeUsage(orm: Orm, id: BatchId, batch: UsageBatch): Promise<void> {
   const { counts, unmatched } = batch;
   await orm.execute(sql`select write_usage(
-    ${id.instance}, ${id.lane}, ${id.sequence},
+    ${id.instance}, ${id.stream}, ${id.sequence},
     ${texts(counts, (c) => c.keyId)}, ${texts(counts, (c) => c.secretRef)},
     ${texts(counts, (c) => c.code)}, ${numbers(counts, (c) => c.hour)},
     ${numbers(counts, (c) => c.count)}, ${numbers(counts, (c) => c.lastAt)},

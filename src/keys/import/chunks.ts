@@ -1,4 +1,4 @@
-import { containsKey } from '../../domain/key-string.ts';
+import { type ChecksumKey, containsKey } from '../../domain/key-string.ts';
 import type { FieldError } from '../../errors.ts';
 import { validatorOf } from '../../http/validation.ts';
 import type { FileRecord } from './records.ts';
@@ -22,7 +22,7 @@ export type CheckItem = (record: FileRecord) => Checked;
 type Checked = { item: ImportItem; length: number } | { errors: readonly FieldError[] };
 
 /** Validates as the API does. */
-export function itemChecker(checksumKey: Uint8Array): CheckItem {
+export function itemChecker(checksumKey: ChecksumKey): CheckItem {
   const errorsOf = validatorOf(ImportItem);
   const isItem = (value: unknown): value is ImportItem => errorsOf(value).length === 0;
   return ({ value, errors }) => {
