@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bodyOf, verifierOf } from './rig/calls.ts';
-import { measure } from './rig/measure.ts';
-import { startPeer } from './rig/program.ts';
-import { publish, say } from './rig/results.ts';
-import { onStage, SECRET, type Stage } from './rig/stage.ts';
-import { median, rounded } from './rig/statistics.ts';
+import { bodyOf, createVerifier } from './harness/calls.ts';
+import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
+import { measure } from './harness/measure.ts';
+import { startPeer } from './harness/program.ts';
+import { log, publish } from './harness/results.ts';
+import { median, rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
@@ -31,9 +31,9 @@ interface Contender {
   bodies: readonly string[];
 }
 
-await onStage(async (stage) => {
+await withBenchEnv(async (env) => {
   install(BETTER_AUTH);
-  const contenders = [await keyward(stage), await betterAuth(stage)];
+  const contenders = [await keyward(env), await betterAuth(env)];
   const rows = [];
   for (const connections of options.connections.split(',').map(Number)) {
     const results = await takeTurns(contenders, connections);
@@ -45,7 +45,7 @@ await onStage(async (stage) => {
 
 function install(folder: string): void {
   if (existsSync(`${folder}node_modules`)) return;
-  say('installing better-auth');
+  log('installing better-auth');
   const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -53,19 +53,19 @@ function install(folder: string): void {
   if (status !== 0) throw new Error(`npm ci failed in ${folder}`);
 }
 
-async function keyward(stage: Stage): Promise<Contender> {
+async function keyward(env: BenchEnv): Promise<Contender> {
   const seed = { keys: KEYS * 2, secret: SECRET, sampleEvery: 1 };
-  const sample = (await seedKeys(stage.databaseUrl, seed)).slice(0, KEYS);
-  const server = await stage.keyward();
+  const sample = (await seedKeys(env.databaseUrl, seed)).slice(0, KEYS);
+  const server = await env.keyward();
   const bodies = sample.map(({ key }) => bodyOf(key));
-  return { name: 'Keyward', url: server.url, authorization: await verifierOf(server), bodies };
+  return { name: 'Keyward', url: server.url, authorization: await createVerifier(server), bodies };
 }
 
-async function betterAuth(stage: Stage): Promise<Contender> {
-  await stage.query('create database better_auth');
-  const url = new URL(stage.databaseUrl);
+async function betterAuth(env: BenchEnv): Promise<Contender> {
+  await env.query('create database better_auth');
+  const url = new URL(env.databaseUrl);
   url.pathname = '/better_auth';
-  const server = await stage.keep(
+  const server = await env.stopAtEnd(
     startPeer(`${BETTER_AUTH}server.mjs`, { DATABASE_URL: url.href }),
   );
   const keys: string[] = JSON.parse(await (await fetch(`${server.url}/keys`)).text());
@@ -76,7 +76,7 @@ async function takeTurns(contenders: readonly Contender[], connections: number) 
   const seconds = Number(options.seconds);
   const rounds = contenders.map((): { perSecond: number; p50Ms: number; p99Ms: number }[] => []);
   for (let round = 0; round <= Number(options.rounds); round++) {
-    say(`${connections} connections, round ${round} of ${options.rounds}`);
+    log(`${connections} connections, round ${round} of ${options.rounds}`);
     for (const [place, { name, ...target }] of contenders.entries()) {
       const load = { ...target, path: '/v1/verify', connections, seconds };
       const { valid, requests, requestsPerSecond, p50Ms, p99Ms } = await measure(load);

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { bodyOf, verifierOf } from './rig/calls.ts';
-import { Connection } from './rig/connection.ts';
-import { publish, say } from './rig/results.ts';
-import { onStage, ROOT_KEY, SECRET } from './rig/stage.ts';
-import { percentile, rounded } from './rig/statistics.ts';
+import { bodyOf, createVerifier } from './harness/calls.ts';
+import { Connection } from './harness/connection.ts';
+import { ROOT_KEY, SECRET, withBenchEnv } from './harness/env.ts';
+import { log, publish } from './harness/results.ts';
+import { percentile, rounded } from './harness/statistics.ts';
 import { type SampledKey, seedKeys } from './seed.ts';
 
 /**
@@ -26,14 +26,14 @@ interface Client {
   verifying: Connection;
 }
 
-await onStage(async (stage) => {
+await withBenchEnv(async (env) => {
   const wanted = Number(options.revocations);
-  say(`preparing ${wanted} keys`);
+  log(`preparing ${wanted} keys`);
   const seed = { keys: Math.ceil(wanted / SHARE_ACTIVE), secret: SECRET, sampleEvery: 1 };
-  const keys = (await seedKeys(stage.databaseUrl, seed)).slice(0, wanted);
+  const keys = (await seedKeys(env.databaseUrl, seed)).slice(0, wanted);
   if (keys.length < wanted) throw new Error('too few of the seeded keys are active');
-  const [here, there] = [await stage.keyward(), await stage.keyward()];
-  const verifier = await verifierOf(there);
+  const [here, there] = [await env.keyward(), await env.keyward()];
+  const verifier = await createVerifier(there);
   const millis: number[] = [];
   const wrong: string[] = [];
   const work = Array.from({ length: Number(options.clients) }, async (_, place) => {
@@ -41,8 +41,8 @@ await onStage(async (stage) => {
     const [a, b] = place % 2 === 0 ? [here, there] : [there, here];
     const client = { revoking: new Connection(a.url), verifying: new Connection(b.url) };
     for (let key = keys.pop(); key; key = keys.pop()) {
-      millis.push(await revokeAndLook(client, verifier, key, wrong));
-      if (millis.length % REPORT_EVERY === 0) say(`${millis.length}, ${wrong.length} wrong`);
+      millis.push(await revokeAndVerify(client, verifier, key, wrong));
+      if (millis.length % REPORT_EVERY === 0) log(`${millis.length}, ${wrong.length} wrong`);
     }
     client.revoking.close();
     client.verifying.close();
@@ -61,7 +61,7 @@ await onStage(async (stage) => {
   if (wrong.length > 0) throw new Error(`not REVOKED at once: ${wrong.slice(0, 5).join('\n')}`);
 });
 
-async function revokeAndLook(
+async function revokeAndVerify(
   { revoking, verifying }: Client,
   verifier: string,
   { id, key }: SampledKey,

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEmbeddedPostgres } from '../src/embedded-postgres/postgres.ts';
-import { bodyOf, verifierOf } from './rig/calls.ts';
-import { measure } from './rig/measure.ts';
-import { startKeyward } from './rig/program.ts';
-import { keepResult, say } from './rig/results.ts';
-import { ROOT_KEY, SECRET } from './rig/stage.ts';
-import { median } from './rig/statistics.ts';
+import { bodyOf, createVerifier } from './harness/calls.ts';
+import { ROOT_KEY, SECRET } from './harness/env.ts';
+import { measure } from './harness/measure.ts';
+import { startKeyward } from './harness/program.ts';
+import { log, writeResult } from './harness/results.ts';
+import { median } from './harness/statistics.ts';
 import { type Case, cases } from './scaling/cases.ts';
 import { bytesPerKey, type Installation, install } from './scaling/installation.ts';
 import { address, addressOf, choosePages, explain, indexesOf, queryOf } from './scaling/paging.ts';
@@ -56,8 +56,8 @@ async function main(): Promise<void> {
     const bytes = await bytesPerKey(large);
     await Promise.all([small.close(), large.close()]);
     rows.push(await compareHot(small, large));
-    await keepResult('scale.json', JSON.stringify({ seeding, bytesPerKey: bytes, rows }, null, 2));
-    await keepResult('scale-plans.txt', plans.join('\n\n'));
+    await writeResult('scale.json', JSON.stringify({ seeding, bytesPerKey: bytes, rows }, null, 2));
+    await writeResult('scale-plans.txt', plans.join('\n\n'));
     const shown = [seeding, JSON.stringify(bytes, null, 2), ...rows.map(line)];
     process.stdout.write(`${shown.join('\n')}\n`);
   } finally {
@@ -99,7 +99,7 @@ async function compareLists(
   const plan = await explain(large, query, FIRST_PAGE);
   plans.push(`== ${name}\n${plan}`);
   const index = indexesOf(plan);
-  say(name);
+  log(name);
   return [
     { what: name, page: `1 × ${pages.first}`, ...compared(a, b), index },
     { what: name, page: `${pages.far} × ${pages.limit}`, ...compared(c, d), index },
@@ -149,7 +149,7 @@ async function startOn({ databaseUrl, sample }: Installation) {
     KEYWARD_SECRET: SECRET,
   });
   const bodies = sample.map(({ key }) => bodyOf(key));
-  const authorization = await verifierOf(server);
+  const authorization = await createVerifier(server);
   return { server, load: { path: '/v1/verify', authorization, bodies, connections: 64 } };
 }
 

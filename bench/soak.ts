@@ -1,11 +1,11 @@
 import { parseArgs } from 'node:util';
-import { bodyOf, forgedFrom, verifierOf } from './rig/calls.ts';
-import { limitKeys } from './rig/limited-keys.ts';
-import { measure } from './rig/measure.ts';
-import type { Server } from './rig/program.ts';
-import { publish, say } from './rig/results.ts';
-import { onStage, SECRET, type Stage } from './rig/stage.ts';
-import { rounded } from './rig/statistics.ts';
+import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
+import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
+import { limitKeys } from './harness/limited-keys.ts';
+import { measure } from './harness/measure.ts';
+import type { Server } from './harness/program.ts';
+import { log, publish } from './harness/results.ts';
+import { rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
@@ -30,11 +30,11 @@ interface Sent {
   forged: number;
 }
 
-await onStage(async (stage) => {
-  const bodies = await prepare(stage);
-  const before = await readCounted(stage);
-  const server = await stage.keyward();
-  const authorization = await verifierOf(server);
+await withBenchEnv(async (env) => {
+  const bodies = await prepare(env);
+  const before = await readCounted(env);
+  const server = await env.keyward();
+  const authorization = await createVerifier(server);
   const sent: Sent = { valid: 0, forged: 0 };
   const load = async (seconds: number, perSecond?: number) => {
     const pace = perSecond === undefined ? {} : { perSecond };
@@ -49,27 +49,27 @@ await onStage(async (stage) => {
   await load(CAPACITY_SECONDS);
   const capacity = (await load(CAPACITY_SECONDS)).requestsPerSecond;
   const perSecond = Math.round(capacity * Number(options.share));
-  say(`${Math.round(capacity)} a second at most; going on with ${perSecond}`);
+  log(`${Math.round(capacity)} a second at most; going on with ${perSecond}`);
   const rows = [];
   const windows = Math.ceil((Number(options.minutes) * 60) / WINDOW_SECONDS);
   for (let window = 1; window <= windows; window++) {
     const measured = await load(WINDOW_SECONDS, perSecond);
     const row = rowOf(window, server, measured);
-    say(JSON.stringify(row));
+    log(JSON.stringify(row));
     rows.push(row);
   }
   await server.stop();
   await publish('soak', rows);
-  compare(sent, before, await readCounted(stage));
+  compare(sent, before, await readCounted(env));
 });
 
-async function prepare(stage: Stage): Promise<string[]> {
-  say(`preparing ${KEYS} keys`);
+async function prepare(env: BenchEnv): Promise<string[]> {
+  log(`preparing ${KEYS} keys`);
   const seed = { keys: KEYS, secret: SECRET, sampleEvery: 5 };
-  const sample = (await seedKeys(stage.databaseUrl, seed)).slice(0, IN_USE);
+  const sample = (await seedKeys(env.databaseUrl, seed)).slice(0, IN_USE);
   const limited = sample.filter((_, place) => place % 10 === 0);
   await limitKeys(
-    stage,
+    env,
     limited.map(({ id }) => id),
   );
   return sample.map(({ key }, place) => bodyOf(place % 10 === 1 ? forgedFrom(key) : key));
@@ -86,7 +86,7 @@ function rowOf(window: number, server: Server, measured: Awaited<ReturnType<type
 }
 
 /** Of customers' keys: the caller's own management key is counted too. */
-async function readCounted({ query }: Stage): Promise<Sent> {
+async function readCounted({ query }: BenchEnv): Promise<Sent> {
   const [row] = await query<{ valid: string; forged: string }>(
     `select (select coalesce(sum(count), 0) from usage_hourly where key_id like 'key%') as valid,
             (select coalesce(sum(count), 0) from usage_unmatched) as forged`,
@@ -97,7 +97,7 @@ async function readCounted({ query }: Stage): Promise<Sent> {
 /** `before` is what the seeded keys had. */
 function compare(sent: Sent, before: Sent, after: Sent): void {
   const counted = { valid: after.valid - before.valid, forged: after.forged - before.forged };
-  say(`answered ${JSON.stringify(sent)}, counted ${JSON.stringify(counted)}`);
+  log(`answered ${JSON.stringify(sent)}, counted ${JSON.stringify(counted)}`);
   if (counted.valid === sent.valid && counted.forged === sent.forged) return;
   throw new Error('what was counted is not what was answered');
 }

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bodyOf, forgedFrom, send, verifierOf } from './rig/calls.ts';
-import { chart } from './rig/chart.ts';
-import { limitKeys } from './rig/limited-keys.ts';
-import { type Measured, measure } from './rig/measure.ts';
-import { printHotFunctions } from './rig/profile.ts';
-import { type Server, startNoop } from './rig/program.ts';
-import { keepResult, publish, RESULTS, say } from './rig/results.ts';
-import { onStage, SECRET, type Stage } from './rig/stage.ts';
-import { median, rounded } from './rig/statistics.ts';
+import { bodyOf, createVerifier, forgedFrom, send } from './harness/calls.ts';
+import { chart } from './harness/chart.ts';
+import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
+import { limitKeys } from './harness/limited-keys.ts';
+import { type Measured, measure } from './harness/measure.ts';
+import { printHotFunctions } from './harness/profile.ts';
+import { type Server, startNoop } from './harness/program.ts';
+import { log, publish, RESULTS, writeResult } from './harness/results.ts';
+import { median, rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
@@ -44,13 +44,13 @@ interface Round extends Measured {
   cpuMicroseconds: number;
 }
 
-await onStage(async (stage) => report(await takeTurns(chosen(await prepare(stage)))));
+await withBenchEnv(async (env) => report(await takeTurns(chosen(await prepare(env)))));
 if (options.profile) await printHotFunctions(join(RESULTS, 'verify.cpuprofile'));
 
 /** The cases: the baseline first. */
-async function prepare(stage: Stage): Promise<Case[]> {
-  say(`preparing ${options.keys} keys`);
-  const sample = await seedKeys(stage.databaseUrl, {
+async function prepare(env: BenchEnv): Promise<Case[]> {
+  log(`preparing ${options.keys} keys`);
+  const sample = await seedKeys(env.databaseUrl, {
     keys: Number(options.keys),
     secret: SECRET,
     sampleEvery: Math.max(1, Math.floor(Number(options.keys) / (IN_USE + LIMITED) / 1.2)),
@@ -58,17 +58,17 @@ async function prepare(stage: Stage): Promise<Case[]> {
   const limited = sample.slice(0, LIMITED);
   const hot = sample.slice(LIMITED, LIMITED + IN_USE).map(({ key }) => key);
   await limitKeys(
-    stage,
+    env,
     limited.map(({ id }) => id),
   );
 
-  const keyward = await stage.keyward({}, options.profile ? profiling() : []);
-  const logging = await stage.keyward({ KEYWARD_LOG_VERIFY_PER_SECOND: '1000000' });
-  const counting = await stage.keyward({ KEYWARD_USAGE_FLUSH_MS: '0' });
-  const authorization = await verifierOf(keyward);
+  const keyward = await env.keyward({}, options.profile ? profiling() : []);
+  const logging = await env.keyward({ KEYWARD_LOG_VERIFY_PER_SECOND: '1000000' });
+  const counting = await env.keyward({ KEYWARD_USAGE_FLUSH_MS: '0' });
+  const authorization = await createVerifier(keyward);
   const bodies = hot.map(bodyOf);
   const answer = await send(keyward, PATH, authorization, bodies[0] ?? '');
-  const noop = await stage.keep(startNoop(answer));
+  const noop = await env.stopAtEnd(startNoop(answer));
 
   const usual = { setting: 'defaults', server: keyward, authorization, bodies };
   const spending = limited.map(({ key }) => bodyOf(key));
@@ -100,7 +100,7 @@ async function takeTurns(cases: Case[]): Promise<Map<Case, Round[]>> {
   for (const one of cases) await round(one, 2);
   const rounds = new Map(cases.map((one): [Case, Round[]] => [one, []]));
   for (let count = 1; count <= Number(options.rounds); count++) {
-    say(`round ${count} of ${options.rounds}`);
+    log(`round ${count} of ${options.rounds}`);
     for (const one of cases) rounds.get(one)?.push(await round(one, Number(options.seconds)));
   }
   return rounds;
@@ -135,6 +135,6 @@ async function report(rounds: Map<Case, Round[]>): Promise<void> {
     p99Ratio: rounded(row.p99Ms / noop.p99Ms),
   }));
   await publish('verify', compared);
-  await keepResult('verify.svg', chart(compared));
-  say(`written to ${RESULTS}`);
+  await writeResult('verify.svg', chart(compared));
+  log(`written to ${RESULTS}`);
 }

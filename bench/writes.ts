@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { bodyOf, verifierOf } from './rig/calls.ts';
-import { type LoadOptions, measure } from './rig/measure.ts';
-import { cpuSecondsOf, type Server } from './rig/program.ts';
-import { publish, say } from './rig/results.ts';
-import { onStage, SECRET, type Stage } from './rig/stage.ts';
-import { rounded } from './rig/statistics.ts';
+import { bodyOf, createVerifier } from './harness/calls.ts';
+import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
+import { type LoadOptions, measure } from './harness/measure.ts';
+import { cpuSecondsOf, type Server } from './harness/program.ts';
+import { log, publish } from './harness/results.ts';
+import { rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
@@ -29,29 +29,29 @@ interface Statements {
   others: number;
 }
 
-await onStage(
-  async (stage) => {
-    say(`preparing ${KEYS} keys`);
-    await stage.query('create extension pg_stat_statements');
+await withBenchEnv(
+  async (env) => {
+    log(`preparing ${KEYS} keys`);
+    await env.query('create extension pg_stat_statements');
     const seed = { keys: KEYS, secret: SECRET, sampleEvery: 1 };
-    const bodies = (await seedKeys(stage.databaseUrl, seed)).map(({ key }) => bodyOf(key));
-    const first = await stage.keyward();
+    const bodies = (await seedKeys(env.databaseUrl, seed)).map(({ key }) => bodyOf(key));
+    const first = await env.keyward();
     const instances = [first];
-    const authorization = await verifierOf(first);
+    const authorization = await createVerifier(first);
     const byKeys = [];
     for (const keys of [10, 100, 1000, 10_000]) {
-      say(`${VERIFICATIONS} verifications of ${keys} keys`);
+      log(`${VERIFICATIONS} verifications of ${keys} keys`);
       byKeys.push({
         keys,
-        ...(await cost(stage, instances, { authorization, bodies: bodies.slice(0, keys) })),
+        ...(await cost(env, instances, { authorization, bodies: bodies.slice(0, keys) })),
       });
     }
     await publish('writes-by-keys', byKeys);
     const byInstances = [];
     for (const count of [1, 3, 8]) {
-      while (instances.length < count) instances.push(await stage.keyward());
-      say(`${VERIFICATIONS} verifications through ${count} instances`);
-      const row = await cost(stage, instances, { authorization, bodies: bodies.slice(0, 1000) });
+      while (instances.length < count) instances.push(await env.keyward());
+      log(`${VERIFICATIONS} verifications through ${count} instances`);
+      const row = await cost(env, instances, { authorization, bodies: bodies.slice(0, 1000) });
       byInstances.push({ instances: count, ...row });
     }
     await publish('writes-by-instances', byInstances);
@@ -60,19 +60,19 @@ await onStage(
 );
 
 /** A first run warms memory and plans, and writes the pages that a checkpoint makes WAL write whole. */
-async function cost(stage: Stage, instances: readonly Server[], load: Load) {
+async function cost(env: BenchEnv, instances: readonly Server[], load: Load) {
   await run(instances, load, 2);
-  await stage.query('select pg_stat_statements_reset()');
-  const [walBefore, cpuBefore] = [await walBytes(stage), cpuOf(stage)];
+  await env.query('select pg_stat_statements_reset()');
+  const [walBefore, cpuBefore] = [await walBytes(env), cpuOf(env)];
   const requests = await run(instances, load, SECONDS);
-  const { fences, flushes, others } = await statements(stage);
+  const { fences, flushes, others } = await statements(env);
   return {
     verifications: requests,
-    walKiB: Math.round(((await walBytes(stage)) - walBefore) / 1024),
+    walKiB: Math.round(((await walBytes(env)) - walBefore) / 1024),
     fencesPerSecond: rounded(fences / SECONDS),
     flushes,
     otherStatements: others,
-    postgresCpuPercent: rounded(((cpuOf(stage) - cpuBefore) / SECONDS) * 100),
+    postgresCpuPercent: rounded(((cpuOf(env) - cpuBefore) / SECONDS) * 100),
   };
 }
 
@@ -92,15 +92,15 @@ async function run(instances: readonly Server[], load: Load, seconds: number) {
   return measured.reduce((sum, { requests }) => sum + requests, 0);
 }
 
-async function walBytes(stage: Stage): Promise<number> {
-  const [row] = await stage.query<{ bytes: string }>(
+async function walBytes(env: BenchEnv): Promise<number> {
+  const [row] = await env.query<{ bytes: string }>(
     `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') as bytes`,
   );
   return Number(row?.bytes);
 }
 
-async function statements(stage: Stage): Promise<Statements> {
-  const [row] = await stage.query<Record<keyof Statements, string>>(
+async function statements(env: BenchEnv): Promise<Statements> {
+  const [row] = await env.query<Record<keyof Statements, string>>(
     `select coalesce(sum(calls) filter (where query ~ 'pg_current_snapshot'), 0) as fences,
             coalesce(sum(calls) filter (where query ~ 'write_usage'), 0) as flushes,
             coalesce(sum(calls) filter (where query !~ 'pg_current_snapshot|write_usage|pg_stat_st'), 0)
@@ -115,7 +115,7 @@ async function statements(stage: Stage): Promise<Statements> {
 }
 
 /** Processor time of the server and of all its processes that live. */
-function cpuOf({ postgresPid }: Stage): number {
+function cpuOf({ postgresPid }: BenchEnv): number {
   const running = readdirSync('/proc').map(Number).filter(Number.isInteger);
   const children = running.filter((pid) => parentOf(pid) === postgresPid);
   return [postgresPid, ...children].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);

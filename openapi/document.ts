@@ -12,7 +12,13 @@ export async function openapiDocument(): Promise<object> {
 
 /** Routes keep their services for later and use none to describe themselves. */
 function standIns(): AppDependencies {
-  const services = { readiness: {}, keys: {} };
-  const needed = { ...services, log: createLogger('silent'), maxInFlight: 1, resourceLimits: [] };
+  const needed = {
+    log: createLogger('silent'),
+    readiness: {},
+    keys: {},
+    maxInFlight: 1,
+    resourceLimits: [],
+    operationCounters: [],
+  };
   return Object.assign(Object.create(null), needed);
 }

@@ -10,7 +10,7 @@ import { registerAuth } from './http/auth-hooks.ts';
 import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
-import { metricsRoutes } from './http/metrics.ts';
+import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi.ts';
 import { registerRequestLog } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema, REQUEST_ID_PATTERN } from './http/schemas.ts';
@@ -46,6 +46,7 @@ export interface AppDependencies {
   readiness: ReadinessChecks;
   /** What may not grow without limit. */
   resourceLimits: readonly ResourceLimit[];
+  operationCounters: readonly OperationCounter[];
 }
 
 const BODY_LIMIT_BYTES = 65_536;
@@ -83,7 +84,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   });
   await registerOpenApi(app);
   healthRoutes(app, deps.readiness);
-  metricsRoutes(app, [requests, ...deps.resourceLimits]);
+  metricsRoutes(app, [requests, ...deps.resourceLimits], deps.operationCounters);
   verifyRoutes(app, deps.verifier, deps.authenticate);
   authorizeRoutes(app, { ...deps.gateway, ...deps });
   whoamiRoutes(app, deps.whoami);

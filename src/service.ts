@@ -172,6 +172,28 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     resourceLimits: [cache, secrets, quotas, quotaStore, counters, hasher, database].flatMap(
       ({ resourceLimits: bounds }) => bounds,
     ),
+    operationCounters: [
+      {
+        name: 'keyward_fences_total',
+        help: 'Fence statements sent to the database.',
+        count: () => fence.count,
+      },
+      {
+        name: 'keyward_credential_loads_total',
+        help: 'Statements sent that load credentials into the cache.',
+        count: () => cache.loads,
+      },
+      {
+        name: 'keyward_argon2_runs_total',
+        help: 'Argon2 hashes computed.',
+        count: () => hasher.runs,
+      },
+      {
+        name: 'keyward_quota_statements_total',
+        help: 'Statements sent that consume rate limits and credits.',
+        count: () => quotaStore.count,
+      },
+    ],
   });
 
   const housekeeping = () =>

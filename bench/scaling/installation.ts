@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { createService, type Service } from '../../src/service.ts';
-import { ROOT_KEY, SECRET } from '../rig/stage.ts';
+import { ROOT_KEY, SECRET } from '../harness/env.ts';
 import { type SampledKey, seedKeys } from '../seed.ts';
 
 /** Keys in use, as far as there are so many. */

@@ -1,3 +1,5 @@
+import { drizzle } from 'drizzle-orm/node-postgres';
+import * as schema from '../../src/db/schema.ts';
 import type { ListKeys } from '../../src/keys/listing/schemas.ts';
 import { pageOfKeys } from '../../src/keys/listing/store.ts';
 import type { Installation } from './installation.ts';
@@ -71,7 +73,7 @@ export function indexesOf(plan: string): string {
 }
 
 function statement(installation: Installation, query: ListKeys, limit: number) {
-  const wish = { after: null, now: new Date(), limit };
-  const { orm } = installation.service.internals.database;
-  return pageOfKeys(orm, WORKSPACE, queryOf(installation, query), wish);
+  const options = { after: null, now: new Date(), limit };
+  const orm = drizzle(installation.client, { schema });
+  return pageOfKeys(orm, WORKSPACE, queryOf(installation, query), options);
 }

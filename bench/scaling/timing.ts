@@ -1,4 +1,4 @@
-import { median } from '../rig/statistics.ts';
+import { median } from '../harness/statistics.ts';
 
 /** Runs the tasks in turn, many times, and returns each one's median milliseconds. */
 export async function medians(rounds: number, tasks: readonly Task[]): Promise<number[]> {

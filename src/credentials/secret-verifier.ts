@@ -37,7 +37,8 @@ export class SecretVerifier {
   /** Random for each process, so that a digest is of no use anywhere else. */
   readonly #digestKey = randomBytes(32).toString('base64url');
   readonly #cached: LRUCache<string, { digest: string; hash: string }>;
-  readonly #wrongKeys = new LRUCache<string, true>({ max: MAX_WRONG_KEYS });
+  /** The hash that a digest does not match. */
+  readonly #wrongKeys = new LRUCache<string, string>({ max: MAX_WRONG_KEYS });
   readonly #inFlight = new Map<string, Promise<boolean>>();
   readonly #rehashing = new Set<string>();
 
@@ -70,7 +71,7 @@ export class SecretVerifier {
     if (secret.matchedDigest === digest) return true;
     if (cached?.digest === digest && cached.hash === secret.hash)
       return this.#cacheResult(secret, digest, true);
-    if (this.#wrongKeys.has(digest)) return false;
+    if (this.#wrongKeys.get(digest) === secret.hash) return false;
     if (isImportedDigest(secret)) return this.#matchesImportedDigest(secret, presented);
     const byProof = this.#checkStoredProof(secret, presented);
     return byProof === null
@@ -132,7 +133,7 @@ export class SecretVerifier {
     if (matches) {
       this.#cached.set(secret.ref, { digest, hash: secret.hash });
       secret.matchedDigest = digest;
-    } else this.#wrongKeys.set(digest, true);
+    } else this.#wrongKeys.set(digest, secret.hash);
     return matches;
   }
 }

@@ -72,7 +72,7 @@ export class Database {
     values: unknown[],
   ): Promise<Row[]> {
     const config = this.#named ? { ...statement, values } : { text: statement.text, values };
-    return (await this.#pools[1].query<Row>(config)).rows;
+    return onConnection(this.#pools[1], async (client) => (await client.query<Row>(config)).rows);
   }
 
   async close(): Promise<void> {
@@ -107,18 +107,34 @@ export class Database {
  * failed to the pool. This one closes a connection on which the database no longer answers.
  */
 function ormOn(pool: pg.Pool): Orm {
-  const orm = drizzle(pool, { schema });
-  orm.transaction = async (work, config) => {
-    const client = await pool.connect();
-    let isLost = false;
-    try {
-      return await drizzle(client, { schema }).transaction(work, config);
-    } catch (error) {
-      isLost = isUnavailable(error);
-      throw error;
-    } finally {
-      client.release(isLost);
-    }
-  };
+  const orm = drizzle(keepingConnections(pool), { schema });
+  orm.transaction = (work, config) =>
+    onConnection(pool, (client) => drizzle(client, { schema }).transaction(work, config));
   return orm;
+}
+
+/** The pool's own `query` closes its connection after every error, even a refused statement. */
+function keepingConnections(pool: pg.Pool): pg.Pool {
+  const query = (config: pg.QueryConfig, values?: unknown[]) =>
+    onConnection(pool, (client) => client.query(config, values));
+  return new Proxy(pool, {
+    get: (target, name) => (name === 'query' ? query : Reflect.get(target, name)),
+  });
+}
+
+/** Closes the connection only if the database did not answer on it. */
+async function onConnection<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let isLost = false;
+  try {
+    return await work(client);
+  } catch (error) {
+    isLost = isUnavailable(error);
+    throw error;
+  } finally {
+    client.release(isLost);
+  }
 }

@@ -1,11 +1,25 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
 
-/** How much of each resource limit is used, for Prometheus. */
-export function metricsRoutes(app: App, limits: readonly ResourceLimit[]): void {
-  const registry = registryOf(limits);
+/** How often the instance has done something expensive since its start. */
+export interface OperationCounter {
+  /** As in metrics: `keyward_fences_total`. */
+  name: string;
+  help: string;
+  count: () => number;
+}
+
+/** How much of each bound is used and how often expensive operations ran, for Prometheus. */
+export function metricsRoutes(
+  app: App,
+  limits: readonly ResourceLimit[],
+  counters: readonly OperationCounter[],
+): void {
+  const registry = new Registry();
+  registerLimits(registry, limits);
+  for (const counter of counters) registerCounter(registry, counter);
   app.get(
     '/metrics',
     {
@@ -15,8 +29,9 @@ export function metricsRoutes(app: App, limits: readonly ResourceLimit[]): void 
         tags: ['Health'],
         summary: 'Metrics of the instance',
         description:
-          'How much of each resource limit is used, in the text format of Prometheus. Only numbers, ' +
-          'and only of this instance: nothing about keys, owners or workspaces.',
+          'How much of each resource limit is used and how often expensive operations ran since the ' +
+          'start, in the text format of Prometheus. Only numbers, and only of this instance: nothing ' +
+          'about keys, owners or workspaces.',
         security: [],
         produces: ['text/plain'],
         response: {
@@ -34,8 +49,7 @@ export function metricsRoutes(app: App, limits: readonly ResourceLimit[]): void 
   );
 }
 
-function registryOf(limits: readonly ResourceLimit[]): Registry {
-  const registry = new Registry();
+function registerLimits(registry: Registry, limits: readonly ResourceLimit[]): void {
   const labelNames = ['bound'] as const;
   const registers = [registry];
   const limit = new Gauge({
@@ -54,5 +68,16 @@ function registryOf(limits: readonly ResourceLimit[]): Registry {
       for (const { name, used } of limits) this.set({ bound: name }, used());
     },
   });
-  return registry;
+}
+
+function registerCounter(registry: Registry, { name, help, count }: OperationCounter): void {
+  new Counter({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(count());
+    },
+  });
 }

@@ -78,11 +78,19 @@ function keyIdOf({ params }: FastifyRequest): string | undefined {
 /** Without messages: those of the database and of parsers can quote values. */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
-  const stack = error.stack?.split('\n').filter((line) => line.startsWith('    at '));
   return {
     type: error.name,
     code: 'code' in error ? error.code : undefined,
     cause: error.cause === undefined ? undefined : describeError(error.cause),
-    stack,
+    stack: framesOf(error),
   };
+}
+
+/** A stack begins with the message, whose own lines can look like frames. */
+function framesOf({ stack, message }: Error): string[] | undefined {
+  const messageLines = message.split('\n').length;
+  return stack
+    ?.split('\n')
+    .slice(messageLines)
+    .filter((line) => line.startsWith('    at '));
 }

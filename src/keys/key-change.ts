@@ -8,6 +8,7 @@ import { findKey } from './key-records.ts';
 import { presentVersioned } from './presenter.ts';
 import type { Key } from './schemas/key.ts';
 import { type KeyChanges, type KeyRow, lockKey, updateKey } from './store.ts';
+import { lockPolicies } from './workspace-policies.ts';
 
 /** Names one key of one workspace. */
 export interface KeyName {
@@ -21,8 +22,12 @@ export function changeKey(
   call: CallContext,
   name: KeyName,
   change: (write: WriteContext, key: KeyRow) => Promise<void>,
+  lockWorkspaceFirst = false,
 ): Promise<Versioned<Key>> {
   return unitOfWork.run(call, async (write) => {
+    if (lockWorkspaceFirst) {
+      await lockPolicies(write.tx, authorizedWorkspaceId(call, name.workspaceId));
+    }
     const key = await lockNamedKey(write, call, name);
     await change(write, key);
     return readBack(write, key);

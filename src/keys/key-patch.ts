@@ -11,7 +11,7 @@ import { policyVersionOf } from './policy-version.ts';
 import { toQuotaColumns } from './quota-columns.ts';
 import type { PatchKey } from './schemas/requests.ts';
 import { isExpired, type KeyChanges, type KeyRow, updateKey } from './store.ts';
-import { enforceKeyQuota, lockPolicies, readPolicies } from './workspace-policies.ts';
+import { enforceKeyQuota, readPolicies } from './workspace-policies.ts';
 
 /** Applies a merge patch to a locked key, as its workspace's policies allow. */
 export async function patchKey(write: WriteContext, key: KeyRow, patch: PatchKey): Promise<void> {
@@ -25,15 +25,19 @@ export async function patchKey(write: WriteContext, key: KeyRow, patch: PatchKey
   await updateKey(write.tx, key.id, { updatedAt: write.at });
 }
 
+/** Whether the patch can revive an expired key, which then counts as active again. */
+export function changesExpiry({ expiresAt, expiresInSeconds }: PatchKey): boolean {
+  return expiresAt !== undefined || expiresInSeconds !== undefined;
+}
+
 async function allowedChanges(write: WriteContext, key: KeyRow, patch: PatchKey) {
   const { tx, at } = write;
-  const changesExpiry = patch.expiresAt !== undefined || patch.expiresInSeconds !== undefined;
-  const revives = changesExpiry && isExpired(key, at);
-  const policies = await (revives ? lockPolicies : readPolicies)(tx, key.workspaceId);
+  const revives = changesExpiry(patch) && isExpired(key, at);
+  const policies = await readPolicies(tx, key.workspaceId);
   checkMutability(policies, patch);
   checkScopes(policies, patch.scopes ?? []);
   const changes = changedColumns(key, patch, at);
-  if (changesExpiry) checkLifetime(policies, { ...key, ...changes }, at);
+  if (changesExpiry(patch)) checkLifetime(policies, { ...key, ...changes }, at);
   if (revives) await enforceKeyQuota(tx, policies, at);
   return changes;
 }

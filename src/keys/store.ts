@@ -90,6 +90,10 @@ export async function deleteKeysOfWorkspace(
   by: Actor,
   at: Date,
 ): Promise<number> {
+  // In id order, as every writer that locks several keys does.
+  await tx.execute(sql`
+    select count(*) from (
+      select from ${keys} where ${inWorkspace(workspaceId)} order by ${keys.id} for update) as locked`);
   const ended = await tx
     .update(keys)
     .set({

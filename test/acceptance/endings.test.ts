@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
-import { verifyWithoutPause } from '../support/load.ts';
+import { verifyContinuously } from '../support/load.ts';
 import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
 
 const FLUSH_MS = 250;
@@ -12,14 +12,14 @@ const LOAD_MS = 4 * LOSS_MS;
 const UNDER_LOAD = { timeout: 30_000, interval: 20 };
 
 describe('how the program ends', { timeout: 90_000 }, () => {
-  it('a kill -9 under load loses no key, and of the counts only the last two intervals', async () => {
+  it('a kill -9 under load loses no key, and at most the counts of the last two intervals', async () => {
     const directory = await dataFolder();
     const settings = { KEYWARD_DATA_DIR: directory, KEYWARD_USAGE_FLUSH_MS: String(FLUSH_MS) };
     const program = await startProgram(settings);
     const client = await rootClient(program, directory);
     const { id, key } = await createKey(client, 'survivor');
     const began = performance.now();
-    const load = verifyWithoutPause(client, key);
+    const load = verifyContinuously(client, key);
     await vi.waitFor(
       () => expect((load.answered.at(-1) ?? 0) - began).toBeGreaterThan(LOAD_MS),
       UNDER_LOAD,
@@ -37,14 +37,14 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     expect(total).toBeGreaterThanOrEqual(old.length);
   });
 
-  it('a SIGTERM under load counts what was answered, exactly, and leaves no database behind', async () => {
+  it('a SIGTERM under load counts exactly what was answered, and leaves no database process behind', async () => {
     const directory = await dataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory });
     const client = await rootClient(program, directory);
     const { id, key } = await createKey(client, 'counted');
     const postgres = (await postgresPid(directory)) ?? 0;
     expect(isRunning(postgres)).toBe(true);
-    const load = verifyWithoutPause(client, key);
+    const load = verifyContinuously(client, key);
     await vi.waitFor(() => expect(load.answered.length).toBeGreaterThan(500), UNDER_LOAD);
     expect(await program.end('SIGTERM'), program.stdout()).toEqual({ code: 0, signal: null });
     await load.ended;
@@ -55,7 +55,7 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     expect(usage.total).toBe(load.answered.length);
   });
 
-  it('a stop finishes what is under way, and does not wait for a client that stays connected', async () => {
+  it('a stop finishes the requests in flight, and does not wait for a client that stays connected', async () => {
     const directory = await dataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory });
     const socket = await openUnfinishedRequest(program.url);
@@ -67,7 +67,7 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     expect(await ended, program.stdout()).toEqual({ code: 0, signal: null });
   });
 
-  it('a second signal ends it at once, whatever it still waits for', async () => {
+  it('a second signal ends the program at once, whatever it is still waiting for', async () => {
     const directory = await dataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory });
     await openUnfinishedRequest(program.url);

@@ -1,19 +1,26 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type KeywardClient, verdictOf } from '../support/client.ts';
-import { at, makeKey, ok, refusal, startWalk, type Walk } from '../support/walk.ts';
+import {
+  at,
+  makeKey,
+  ok,
+  refusal,
+  type SharedProgram,
+  startSharedProgram,
+} from '../support/shared-program.ts';
 
 /** One test for each call: docs/features.md names them. */
-let walk: Walk;
+let program: SharedProgram;
 let root: KeywardClient;
 beforeAll(async () => {
-  walk = await startWalk();
-  root = walk.root;
-  return walk.end;
+  program = await startSharedProgram();
+  root = program.root;
+  return program.end;
 });
 
 describe('keys, call by call', () => {
-  it('createKey gives a key whose string is shown this once', async () => {
+  it('createKey returns a key whose string is shown only this once', async () => {
     const body = { name: 'CI deploys', prefix: 'acme_test', scopes: ['orders:read'] };
     const { data, response } = await root.POST('/v1/keys', { body });
     expect(response.status).toBe(201);
@@ -23,7 +30,7 @@ describe('keys, call by call', () => {
     expect(JSON.stringify(read)).not.toContain(data?.key);
   });
 
-  it('createKey with an Idempotency-Key acts once however often it is sent', async () => {
+  it('createKey with an Idempotency-Key takes effect once, however often it is sent', async () => {
     const headers = { 'idempotency-key': randomBytes(8).toString('hex') };
     const first = await ok(root.POST('/v1/keys', { body: { name: 'once' }, headers }));
     const again = await ok(root.POST('/v1/keys', { body: { name: 'once' }, headers }));
@@ -48,7 +55,7 @@ describe('keys, call by call', () => {
     expect(last.nextCursor).toBeNull();
   });
 
-  it('getKey shows a key, its strings and its use, and never a hash', async () => {
+  it('getKey shows a key, its secrets and its usage, and never a hash', async () => {
     const { id, start } = await makeKey(root);
     const read = await ok(root.GET('/v1/keys/{id}', at(id)));
     expect(read).toMatchObject({ id, start, status: 'active', usage: { total: 0 } });
@@ -56,7 +63,7 @@ describe('keys, call by call', () => {
     expect(JSON.stringify(read)).not.toMatch(/argon2|hash/i);
   });
 
-  it('updateKey changes what it names, in force at once, and only over what was seen', async () => {
+  it('updateKey changes only the fields it names, at once, and only if the key has not changed since it was read', async () => {
     const { id, key } = await makeKey(root);
     const { response } = await root.GET('/v1/keys/{id}', at(id));
     const headers = { 'if-match': response.headers.get('etag') ?? '' };
@@ -66,7 +73,7 @@ describe('keys, call by call', () => {
     expect(await refusal(root.PATCH('/v1/keys/{id}', off))).toBe('412 PRECONDITION_FAILED');
   });
 
-  it('deleteKey takes a key out of every list and makes it NOT_FOUND', async () => {
+  it('deleteKey removes a key from every list and makes it NOT_FOUND', async () => {
     const { id, key } = await makeKey(root);
     const { response } = await root.DELETE('/v1/keys/{id}', at(id));
     expect(response.status).toBe(204);
@@ -74,7 +81,7 @@ describe('keys, call by call', () => {
     expect(await verdictOf(root, key)).toBe('NOT_FOUND');
   });
 
-  it('revokeKey is final and says why', async () => {
+  it('revokeKey is final and records the reason', async () => {
     const { id, key } = await makeKey(root);
     const body = { reason: 'leaked', note: 'found in a public repository' };
     const revoked = await ok(root.POST('/v1/keys/{id}/revoke', { ...at(id), body }));
@@ -84,7 +91,7 @@ describe('keys, call by call', () => {
     expect(await refusal(root.PATCH('/v1/keys/{id}', on))).toBe('409 KEY_REVOKED');
   });
 
-  it('rotateKey gives a new string and leaves the old one its grace', async () => {
+  it('rotateKey returns a new string and leaves the old one valid for the grace period', async () => {
     const { id, key } = await makeKey(root);
     const body = { graceSeconds: 3600 };
     const rotated = await ok(root.POST('/v1/keys/{id}/rotate', { ...at(id), body }));
@@ -106,7 +113,7 @@ describe('keys, call by call', () => {
     expect(await verdictOf(root, rotated.key ?? '')).toBe('VALID');
   });
 
-  it('changeCredits adds to a balance, in force at once', async () => {
+  it('changeCredits adds to a balance with immediate effect', async () => {
     const { id, key } = await makeKey(root, { credits: { remaining: 0 } });
     expect(await verdictOf(root, key)).toBe('CREDITS_EXHAUSTED');
     const body = { operation: 'add' as const, amount: 2 };
@@ -118,7 +125,7 @@ describe('keys, call by call', () => {
     });
   });
 
-  it('explainKey shows every check with its outcome, without the string', async () => {
+  it('explainKey shows every check with its outcome, without needing the string', async () => {
     const { id } = await makeKey(root, { enabled: false, scopes: ['orders:read'] });
     const body = { requiredScopes: ['orders:write'] };
     const { code, checks } = await ok(root.POST('/v1/keys/{id}/explain', { ...at(id), body }));
@@ -127,7 +134,7 @@ describe('keys, call by call', () => {
     expect(failed).toEqual(['DISABLED', 'INSUFFICIENT_SCOPE']);
   });
 
-  it('importKeys takes keys of another system over by their digests', async () => {
+  it('importKeys imports keys of another system by their digests', async () => {
     const foreign = `legacy-${randomBytes(16).toString('hex')}`;
     const value = createHash('sha256').update(foreign).digest('hex');
     expect(await verdictOf(root, foreign)).toBe('NOT_FOUND');
@@ -137,7 +144,7 @@ describe('keys, call by call', () => {
     expect(await verdictOf(root, foreign)).toBe('VALID');
   });
 
-  it('bulkRevokeKeys revokes all keys of an owner, after a dry run if wished', async () => {
+  it('bulkRevokeKeys revokes all keys of an owner, after a dry run if requested', async () => {
     const ownerId = `customer_${randomBytes(4).toString('hex')}`;
     const keys = [await makeKey(root, { ownerId }), await makeKey(root, { ownerId })];
     const rehearsed = { ownerId, dryRun: true };

@@ -1,19 +1,25 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientOf, verdictOf } from '../support/client.ts';
-import { makeKey, ok, refusal, startWalk, type Walk } from '../support/walk.ts';
+import {
+  makeKey,
+  ok,
+  refusal,
+  type SharedProgram,
+  startSharedProgram,
+} from '../support/shared-program.ts';
 
 /** One test for each call: docs/features.md names them. */
-let walk: Walk;
+let program: SharedProgram;
 beforeAll(async () => {
-  walk = await startWalk();
-  return walk.end;
+  program = await startSharedProgram();
+  return program.end;
 });
 
 const SEEN_WITHIN = { timeout: 2000, interval: 50 };
 
 describe('verification, call by call', () => {
-  it('verifyKey says yes, or the first reason why not, always with status 200', async () => {
-    const { root } = walk;
+  it('verifyKey says whether a key is valid, or the first reason why not, always with status 200', async () => {
+    const { root } = program;
     const { id, key } = await makeKey(root, { scopes: ['orders:*'], ownerId: 'customer_42' });
     const fit = { key, requiredScopes: ['orders:read'] };
     expect(await ok(root.POST('/v1/verify', { body: fit }))).toMatchObject({
@@ -31,15 +37,15 @@ describe('verification, call by call', () => {
   });
 
   it('verifyKeys answers each request of a batch by itself, in order', async () => {
-    const { root } = walk;
+    const { root } = program;
     const { key } = await makeKey(root, { credits: { remaining: 1 } });
     const requests = [{ key }, { key: 'ak_live_unknown' }, { key }];
     const { results } = await ok(root.POST('/v1/verify/batch', { body: { requests } }));
     expect(results.map(({ code }) => code)).toEqual(['VALID', 'NOT_FOUND', 'CREDITS_EXHAUSTED']);
   });
 
-  it('authorize tells a gateway by status and headers who may pass', async () => {
-    const { url, root } = walk;
+  it('authorize tells a gateway by status and headers whether a request may pass', async () => {
+    const { url, root } = program;
     const { id, key } = await makeKey(root, { ownerId: 'customer_42' });
     const gateway = await ok(
       root.POST('/v1/management-keys', { body: { name: 'nginx', permissions: ['keys:verify'] } }),
@@ -58,15 +64,15 @@ describe('verification, call by call', () => {
     expect(stopped.headers.get('x-keyward-code')).toBe('NOT_FOUND');
   });
 
-  it('whoAmI tells the holder of a key what it may do, without any permission', async () => {
-    const { url, root } = walk;
+  it('whoAmI tells the holder of a key what it may do, without requiring any permission', async () => {
+    const { url, root } = program;
     const { id, key } = await makeKey(root, { scopes: ['orders:read'] });
     const mine = await ok(clientOf(url, key).GET('/v1/whoami'));
     expect(mine).toMatchObject({ type: 'key', id, scopes: ['orders:read'], permissions: null });
   });
 
-  it('revokeOwnKey revokes the key that is presented, for good', async () => {
-    const { url, root } = walk;
+  it('revokeOwnKey revokes the presented key for good', async () => {
+    const { url, root } = program;
     const { key } = await makeKey(root);
     const holder = clientOf(url, key);
     const { response } = await holder.POST('/v1/whoami/revoke');
@@ -76,7 +82,7 @@ describe('verification, call by call', () => {
   });
 
   it('getKeyUsage counts each answered verification by verdict and hour', async () => {
-    const { root } = walk;
+    const { root } = program;
     const { id, key } = await makeKey(root, { scopes: ['orders:read'] });
     await verdictOf(root, key);
     await verdictOf(root, key);
@@ -92,19 +98,19 @@ describe('verification, call by call', () => {
 
 describe('health, call by call', () => {
   it('getLiveness answers without a key', async () => {
-    expect(await ok(clientOf(walk.url, 'none').GET('/livez'))).toEqual({
+    expect(await ok(clientOf(program.url, 'none').GET('/livez'))).toEqual({
       status: 'ok',
       checks: {},
     });
   });
 
-  it('getReadiness looks at the database and its schema', async () => {
+  it('getReadiness checks the database and its schema', async () => {
     const checks = { database: 'ok', migrations: 'ok' };
-    expect(await ok(walk.root.GET('/readyz'))).toEqual({ status: 'ok', checks });
+    expect(await ok(program.root.GET('/readyz'))).toEqual({ status: 'ok', checks });
   });
 
   it('getMetrics tells Prometheus how much of each bound is used', async () => {
-    const client = clientOf(walk.url, 'none');
+    const client = clientOf(program.url, 'none');
     const { data, response } = await client.GET('/metrics', { parseAs: 'text' });
     expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
     expect(data).toMatch(/^keyward_bound_used\{bound="requests"\} \d+$/m);

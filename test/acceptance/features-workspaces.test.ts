@@ -1,14 +1,22 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { clientOf, type KeywardClient, verdictOf } from '../support/client.ts';
-import { at, makeKey, makeWorkspace, ok, refusal, startWalk, type Walk } from '../support/walk.ts';
+import {
+  at,
+  makeKey,
+  makeWorkspace,
+  ok,
+  refusal,
+  type SharedProgram,
+  startSharedProgram,
+} from '../support/shared-program.ts';
 
 /** One test for each call: docs/features.md names them. */
-let walk: Walk;
+let program: SharedProgram;
 let root: KeywardClient;
 beforeAll(async () => {
-  walk = await startWalk();
-  root = walk.root;
-  return walk.end;
+  program = await startSharedProgram();
+  root = program.root;
+  return program.end;
 });
 
 function page<Query extends object>(query: Query) {
@@ -18,7 +26,7 @@ function page<Query extends object>(query: Query) {
 const NEWEST = { params: { query: { sort: '-createdAt' as const, limit: 50 } } };
 
 describe('workspaces, call by call', () => {
-  it('putWorkspace creates or replaces, so that provisioning can be repeated', async () => {
+  it('putWorkspace creates or replaces a workspace, so that provisioning can be repeated', async () => {
     const body = { name: 'Acme', maxActiveKeys: 1 };
     const put = () => root.PUT('/v1/workspaces/{id}', { ...at('acme'), body });
     expect((await put()).response.status).toBe(201);
@@ -28,19 +36,19 @@ describe('workspaces, call by call', () => {
     expect(await refusal(root.POST('/v1/keys', { body: another }))).toBe('409 KEY_LIMIT_REACHED');
   });
 
-  it('getWorkspace shows its policies', async () => {
+  it('getWorkspace shows the policies of a workspace', async () => {
     const id = await makeWorkspace(root, { maxActiveKeys: 7 });
     const read = await ok(root.GET('/v1/workspaces/{id}', at(id)));
     expect(read).toMatchObject({ id, status: 'active', maxActiveKeys: 7, apiAccess: true });
   });
 
-  it('listWorkspaces has every workspace', async () => {
+  it('listWorkspaces lists every workspace', async () => {
     const id = await makeWorkspace(root);
     const { data } = await ok(root.GET('/v1/workspaces', page({})));
     expect(data.map((workspace) => workspace.id)).toEqual(expect.arrayContaining(['default', id]));
   });
 
-  it('updateWorkspace changes one policy and keeps the rest', async () => {
+  it('updateWorkspace changes one policy and leaves the rest as they were', async () => {
     const id = await makeWorkspace(root, { maxActiveKeys: 7 });
     const body = { requireExpiry: true };
     const changed = await ok(root.PATCH('/v1/workspaces/{id}', { ...at(id), body }));
@@ -49,7 +57,7 @@ describe('workspaces, call by call', () => {
     expect(await refusal(root.POST('/v1/keys', { body: key }))).toBe('400 INVALID_REQUEST');
   });
 
-  it('suspendWorkspace stops all its keys, and resumeWorkspace starts them again', async () => {
+  it('suspendWorkspace stops all keys of a workspace, and resumeWorkspace makes them valid again', async () => {
     const id = await makeWorkspace(root);
     const { key } = await makeKey(root, { workspaceId: id });
     await ok(root.POST('/v1/workspaces/{id}/suspend', at(id)));
@@ -58,7 +66,7 @@ describe('workspaces, call by call', () => {
     expect(await verdictOf(root, key)).toBe('VALID');
   });
 
-  it('deleteWorkspace ends its keys for good', async () => {
+  it('deleteWorkspace ends all keys of a workspace for good', async () => {
     const id = await makeWorkspace(root);
     const { key } = await makeKey(root, { workspaceId: id });
     const { response } = await root.DELETE('/v1/workspaces/{id}', at(id));
@@ -72,7 +80,7 @@ describe('workspaces, call by call', () => {
 describe('management keys, call by call', () => {
   const make = (permissions: ('keys:read' | 'keys:verify')[]) =>
     ok(root.POST('/v1/management-keys', { body: { name: 'a service', permissions } }));
-  const holding = (key: string | null) => clientOf(walk.url, key ?? 'none');
+  const holding = (key: string | null) => clientOf(program.url, key ?? 'none');
 
   it('createManagementKey lets a service do what it is permitted, and nothing else', async () => {
     const { key } = await make(['keys:read']);
@@ -90,7 +98,7 @@ describe('management keys, call by call', () => {
     expect(JSON.stringify([list, read])).not.toContain(key);
   });
 
-  it('rotateManagementKey replaces the string at once where no grace is wished', async () => {
+  it('rotateManagementKey without a grace period replaces the string at once', async () => {
     const { id, key } = await make(['keys:read']);
     const body = { graceSeconds: 0 };
     const rotated = await ok(root.POST('/v1/management-keys/{id}/rotate', { ...at(id), body }));
@@ -98,7 +106,7 @@ describe('management keys, call by call', () => {
     await ok(holding(rotated.key).GET('/v1/keys', NEWEST));
   });
 
-  it('revokeManagementKey shuts its holder out at once', async () => {
+  it('revokeManagementKey locks its holder out at once', async () => {
     const { id, key } = await make(['keys:read']);
     await ok(holding(key).GET('/v1/keys', NEWEST));
     await ok(root.POST('/v1/management-keys/{id}/revoke', at(id)));
@@ -120,7 +128,7 @@ describe('the audit log, call by call', () => {
     });
   });
 
-  it('getAuditHead names the newest entry, to be kept elsewhere', async () => {
+  it('getAuditHead returns the newest entry, to be stored elsewhere', async () => {
     const id = await makeWorkspace(root);
     await makeKey(root, { workspaceId: id });
     const of = { workspaceId: id };

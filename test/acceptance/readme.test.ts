@@ -8,11 +8,11 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort, postgresPid } from '../support/program.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const UP_WITHIN = { timeout: 60_000, interval: 100 };
 
 describe('the quick start of the README', { timeout: 120_000 }, () => {
-  it('does what it says, line by line', async () => {
+  it('the quick start of the README works as written, line by line', async () => {
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
     const [install, start, ...others] = commandsOf(readme, 'service').trim().split('\n');
     expect([install, start, others]).toEqual(['npm ci', 'npm start', []]);

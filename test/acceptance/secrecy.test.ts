@@ -10,7 +10,7 @@ const NOBODY = 65534;
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 describe('what others can see of a running program', { timeout: 60_000 }, () => {
-  it('its files are its owner’s alone', async () => {
+  it('the files of the program are readable by their owner only', async () => {
     const directory = await dataFolder();
     await startProgram({ KEYWARD_DATA_DIR: directory });
     const open = [];
@@ -24,7 +24,7 @@ describe('what others can see of a running program', { timeout: 60_000 }, () => 
     }
   });
 
-  it('prints neither a key nor what it generated, not even at the finest log level', async () => {
+  it('the program prints neither a key nor anything it generated, not even at the finest log level', async () => {
     const directory = await dataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory, LOG_LEVEL: 'trace' });
     const client = await rootClient(program, directory);
@@ -42,7 +42,7 @@ describe('what others can see of a running program', { timeout: 60_000 }, () => 
     }
   });
 
-  it.skipIf(!nobodyCanRun())('works for an ordinary user', async () => {
+  it.skipIf(!nobodyCanRun())('the program works for an ordinary user', async () => {
     const directory = await dataFolder();
     await chown(directory, NOBODY, NOBODY);
     const program = await startProgram({ KEYWARD_DATA_DIR: directory }, { uid: NOBODY });

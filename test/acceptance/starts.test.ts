@@ -11,7 +11,7 @@ import {
   launchProgram,
   runProgram,
   startProgram,
-  untilStarted,
+  waitUntilStarted,
 } from '../support/program.ts';
 import { openGate } from '../support/tcp-gate.ts';
 
@@ -31,7 +31,7 @@ const refusal = (...sentences: RegExp[]) => ({
 });
 
 describe('how the program starts', { timeout: 60_000 }, () => {
-  it('finds the keys of its last run', async () => {
+  it('a program that is started again finds the keys of its last run', async () => {
     const directory = await dataFolder();
     const first = await startProgram({ KEYWARD_DATA_DIR: directory });
     const { key } = await createKey(await rootClient(first, directory), 'kept');
@@ -40,7 +40,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     expect(await verdictOf(await rootClient(second, directory), key)).toBe('VALID');
   });
 
-  it('refuses a data directory that another one uses, and does not disturb that one', async () => {
+  it('a data directory in use by one program is refused to another, and the first is not disturbed', async () => {
     const directory = await dataFolder();
     const first = await startProgram({ KEYWARD_DATA_DIR: directory });
     expect(await runProgram({ KEYWARD_DATA_DIR: directory })).toMatchObject(
@@ -49,7 +49,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     expect((await fetch(`${first.url}/readyz`)).status).toBe(200);
   });
 
-  it('says that its port is taken', async () => {
+  it('a start on a port that is taken says so', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = other.address();
@@ -59,7 +59,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     expect(outcome).toMatchObject(refusal(new RegExp(`^keyward: Port ${port} is taken .*PORT`)));
   });
 
-  it('names everything that is wrong with the settings in one go', async () => {
+  it('a start with wrong settings names all of them at once', async () => {
     const outcome = await runProgram({
       PORT: '99999',
       KEYWARD_ROOT_KEY: 'short-and-secret',
@@ -73,7 +73,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     expect(outcome.stderr).not.toContain('    at ');
   });
 
-  it('refuses at once a database that does not exist, and a user that it does not know', async () => {
+  it('a start with a database or a user that does not exist is refused at once', async () => {
     const database = await createTestDatabase();
     const missing = new URL(database.url);
     missing.pathname = '/keyward_nowhere';
@@ -91,7 +91,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     await database.drop();
   });
 
-  it('waits for a database that comes later: alive but not ready meanwhile, then at work', async () => {
+  it('a start waits for a database that comes later: it is alive but not ready meanwhile, then serves', async () => {
     const database = await createTestDatabase();
     const [port, gatePort] = [await freePort(), await freePort()];
     const program = launchProgram({
@@ -106,7 +106,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     expect(await statusOf('/v1/keys')).toBe(503);
 
     await openGate(database.url, gatePort);
-    const { url } = await untilStarted(program);
+    const { url } = await waitUntilStarted(program);
     expect(await statusOf('/readyz')).toBe(200);
     const client = clientOf(url, ROOT_KEY);
     const { key } = await createKey(client, 'late');
@@ -115,7 +115,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     await database.drop();
   });
 
-  it('ends on SIGTERM also while it waits for its database', async () => {
+  it('a SIGTERM ends a program that is still waiting for its database', async () => {
     const port = await freePort();
     const program = launchProgram({
       LOG_LEVEL: 'warn',
@@ -128,7 +128,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
   });
 
   it.skipIf(process.platform !== 'linux')(
-    'starts no process and writes no file of its own where DATABASE_URL is set',
+    'a program with DATABASE_URL starts no other process and writes no file of its own',
     async () => {
       const database = await createTestDatabase();
       const directory = await temporaryFolder('keyward-unused-');

@@ -18,7 +18,7 @@ async function startBehindProxy() {
   return { proxy, program, client: clientOf(program.url, ROOT_KEY) };
 }
 
-it('a SIGTERM that cannot write the counters in its time ends with 1', {
+it('a SIGTERM whose counters cannot be written in time ends the program with exit code 1', {
   timeout: 60_000,
 }, async () => {
   const { proxy, program, client } = await startBehindProxy();

@@ -26,7 +26,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
   const keyward = (line: string, settings: Record<string, string> = {}) =>
     runProgram(
       { DATABASE_URL: url, KEYWARD_SECRET: SECRET, ...settings },
-      { words: line.split(' ') },
+      { args: line.split(' ') },
     );
   const headOf = async (workspace: string) => {
     const path = `/v1/audit-events/head?workspaceId=${workspace}`;
@@ -34,7 +34,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     return `${sequence}:${hash}`;
   };
 
-  it('audit verify says of each workspace that its log is intact, and by what', async () => {
+  it('audit verify reports for each workspace that its log is intact, and by which means', async () => {
     await writeLog(instance, 'acme', 3);
     await writeLog(instance, 'beta', 1);
     const [acme, beta] = [await headOf('acme'), await headOf('beta')];
@@ -48,7 +48,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     );
   });
 
-  it('audit verify ends with 1 where one log is broken, or lacks a head that was kept', async () => {
+  it('audit verify exits with 1 if a log is broken, or lacks a head that was kept', async () => {
     await writeLog(instance, 'acme', 3);
     const kept = await headOf('acme');
     await tamper(sql, `delete from audit_events where workspace_id = 'acme' and sequence = 3`);
@@ -76,7 +76,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     expect(outcome.stdout).toMatch(/without the KEYWARD_SECRET whose id is [0-9a-f]{16}\n$/);
   });
 
-  it('audit prune cuts the front, on the record, and audit verify finds the rest intact', async () => {
+  it('audit prune removes and records the oldest entries, and audit verify finds the rest intact', async () => {
     await writeLog(instance, 'acme', 3);
     const pruned = await keyward('audit prune --before 2999-01-01 --workspace acme');
     expect(pruned).toMatchObject({ code: 0, stderr: '' });
@@ -88,14 +88,14 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     });
   });
 
-  it('nothing is appended to a keyed log without its secret', async () => {
+  it('no command appends to a keyed log without its secret', async () => {
     await writeLog(instance, 'default', 3);
     const bare = { DATABASE_URL: url };
-    for (const words of [
+    for (const args of [
       ['audit', 'prune', '--before', '2999-01-01'],
       ['management-key', 'create', '--name', 'x'],
     ]) {
-      const outcome = await runProgram(bare, { words });
+      const outcome = await runProgram(bare, { args });
       expect(outcome).toMatchObject({ code: 1, stdout: '' });
       expect(outcome.stderr).toMatch(
         /^keyward: The audit log of default is keyed; set KEYWARD_SECRET/,
@@ -103,7 +103,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     }
   });
 
-  it('management-key create prints a key that works at once, and nothing else, to stdout', async () => {
+  it('management-key create prints a key that works at once to stdout, and nothing else', async () => {
     const { code, stdout, stderr } = await keyward('management-key create --name rescue');
     expect(code).toBe(0);
     expect(stdout).toMatch(/^kw_[0-9A-Za-z]{65}\n$/);
@@ -120,7 +120,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     expect(await keyward('audit verify')).toMatchObject({ code: 0 });
   });
 
-  it('management-key create gives no more than it was asked for', async () => {
+  it('management-key create grants no more than was requested', async () => {
     await writeLog(instance, 'acme', 1);
     const line =
       'management-key create --name r --permissions keys:read,audit:read --workspace acme';
@@ -134,37 +134,37 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     expect(await status('/v1/workspaces')).toBe(403);
   });
 
-  it('a database that is older than the program is neither changed nor read wrongly', async () => {
+  it('a command on a database with an older schema says so and changes nothing', async () => {
     await sql.query('delete from drizzle.__drizzle_migrations');
     const outcome = await keyward('audit verify');
     expect(outcome).toMatchObject({ code: 1, stdout: '' });
     expect(outcome.stderr).toMatch(/^keyward: The schema lacks \d+ migrations .*keyward migrate/);
   });
 
-  it('with the embedded database: refused while Keyward runs on it, at work afterwards', async () => {
+  it('a command is refused while Keyward runs on the embedded database, and works once it has stopped', async () => {
     const embedded = { KEYWARD_DATA_DIR: await dataFolder() };
     const running = await startProgram(embedded);
-    const create = { words: ['management-key', 'create', '--name', 'x'] };
+    const create = { args: ['management-key', 'create', '--name', 'x'] };
     const refused = await runProgram(embedded, create);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^keyward: another Keyward .* already uses .*root-key/);
     await running.end('SIGTERM');
     const made = await runProgram(embedded, create);
     expect(made.stdout).toMatch(/^kw_[0-9A-Za-z]{65}\n$/);
-    const verified = await runProgram(embedded, { words: ['audit', 'verify'] });
+    const verified = await runProgram(embedded, { args: ['audit', 'verify'] });
     expect(verified).toMatchObject({ code: 0 });
     expect(verified.stdout).toMatch(/^default: intact, entries 1 to 1; .*keyed with/);
   });
 
-  it('without any database they say so, and make none', async () => {
+  it('a command without any database says so, and creates none', async () => {
     const nowhere = { KEYWARD_DATA_DIR: await dataFolder() };
-    const outcome = await runProgram(nowhere, { words: ['audit', 'verify'] });
+    const outcome = await runProgram(nowhere, { args: ['audit', 'verify'] });
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(
       /^keyward: There is no embedded database in .*DATABASE_URL\.\n$/,
     );
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
-    const unreachable = await runProgram(away, { words: ['audit', 'verify'] });
+    const unreachable = await runProgram(away, { args: ['audit', 'verify'] });
     expect(unreachable.stderr).toMatch(/^keyward: The database in DATABASE_URL cannot be reached/);
   });
 });
@@ -176,7 +176,7 @@ describe('a line that is no command', () => {
     ['audit', /^Usage: keyward/],
     ['constructor', /^Usage: keyward/],
   ])('keyward %s is refused, and nothing is started', async (line, sentence) => {
-    expect(await runProgram({}, { words: line.split(' ') })).toMatchObject({
+    expect(await runProgram({}, { args: line.split(' ') })).toMatchObject({
       code: 1,
       stdout: '',
       stderr: expect.stringMatching(sentence),

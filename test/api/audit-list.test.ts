@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 interface Event {
   id: string;
@@ -66,7 +66,7 @@ describe('the list of audit events', () => {
   const list = async (query: string) => (await page(query)).data;
   const where = (fits: (event: Event) => boolean) => everything.filter(fits);
 
-  it('shows each change once, the newest first, with who made it for whom and to what', () => {
+  it('the audit list shows each change once, newest first, with its actor, the person it was made for, and its target', () => {
     const own = where(({ target }) => target.type === 'key').map(({ action, actor, target }) => [
       action,
       actor.type,
@@ -87,7 +87,7 @@ describe('the list of audit events', () => {
     expect(new Set(everything.map(({ id }) => id)).size).toBe(everything.length);
   });
 
-  it('says what changed and from where, in the fields that changed alone', () => {
+  it('an audit event says what changed and from what, in the changed fields only', () => {
     const [updated] = where(({ action }) => action === 'key.updated');
     expect(updated).toMatchObject({
       before: { name: 'one' },
@@ -101,20 +101,20 @@ describe('the list of audit events', () => {
   });
 
   it.each(['key.created', 'key.updated', 'key.revoked', 'key.deleted', 'key.nothing'])(
-    'shows by action only %s',
+    'the action filter of the audit list matches only %s',
     async (action) => {
       expect(await list(`action=${action}`)).toEqual(where((event) => event.action === action));
     },
   );
 
-  it('shows by actor only what that one did', async () => {
+  it('the actor filter of the audit list matches only what that actor did', async () => {
     for (const id of ['root', manager.id, 'mk_nobody']) {
       expect(await list(`actorId=${id}`)).toEqual(where(({ actor }) => actor.id === id));
     }
     expect(where(({ actor }) => actor.id === manager.id).length).toBe(1);
   });
 
-  it('shows by whom it was done for only that', async () => {
+  it('the onBehalfOf filter of the audit list matches only what was done for that person', async () => {
     for (const name of ['user:ann', 'user:bob', 'USER:ANN', 'user:an']) {
       const found = await list(`onBehalfOf=${encodeURIComponent(name)}`);
       expect(found).toEqual(where(({ actor }) => actor.onBehalfOf === name));
@@ -122,7 +122,7 @@ describe('the list of audit events', () => {
     expect(where(({ actor }) => actor.onBehalfOf === 'user:ann').length).toBe(3);
   });
 
-  it('shows by target only what was done to that, also after its deletion', async () => {
+  it('the target filter of the audit list matches only that target, also after its deletion', async () => {
     for (const id of [keys.one, keys.two, keys.three, manager.id]) {
       expect(await list(`targetId=${id}`)).toEqual(where(({ target }) => target.id === id));
     }
@@ -132,7 +132,7 @@ describe('the list of audit events', () => {
     ]);
   });
 
-  it('shows by time from `after` on and until just before `before`, in any offset', async () => {
+  it('the time filters of the audit list include `after` and exclude `before`, in any offset', async () => {
     const times = everything.map(({ time }) => time);
     for (const time of times) {
       expect(await list(`after=${time}`)).toEqual(where((event) => event.time >= time));
@@ -148,14 +148,14 @@ describe('the list of audit events', () => {
     );
   });
 
-  it('shows what meets all filters together', async () => {
+  it('the filters of the audit list apply together', async () => {
     const query = `action=key.created&onBehalfOf=user:ann&targetId=${keys.two}`;
     expect((await list(query)).map(({ target }) => target.id)).toEqual([keys.two]);
     expect(await list(`${query}&actorId=${manager.id}`)).toEqual([]);
   });
 
   it.each(['', '&actorId=root', '&onBehalfOf=user:ann', '&action=key.created'])(
-    'in pages shows each once, also with the filter %j',
+    'the pages of the audit list show each event once, also with the filter %j',
     async (filter) => {
       for (const limit of [1, 2, 3]) {
         const seen: Event[] = [];
@@ -172,13 +172,13 @@ describe('the list of audit events', () => {
     },
   );
 
-  it('shows another workspace nothing of it', async () => {
+  it('the audit list of one workspace shows nothing of another', async () => {
     await keyward.call('PUT', '/v1/workspaces/acme', { body: {} });
     const found = await list('workspaceId=acme');
     expect(found.filter(({ id }) => everything.some((event) => event.id === id))).toEqual([]);
   });
 
-  it('is for callers with audit:read alone', async () => {
+  it('the audit list requires the permission audit:read', async () => {
     const answer = await keyward.call('GET', '/v1/audit-events', { as: manager.key });
     expectProblem(answer, { status: 403, code: 'FORBIDDEN' });
   });
@@ -191,7 +191,7 @@ describe('the list of audit events', () => {
     [`targetId=${'x'.repeat(129)}`, '/query/targetId'],
     ['onBehalfOf=%00', '/query/onBehalfOf'],
     ['action=a&action=b', '/query/action'],
-  ])('refuses %s', async (query, pointer) => {
+  ])('the audit list refuses %s', async (query, pointer) => {
     const answer = await keyward.call('GET', `/v1/audit-events?${query}`);
     expectProblem(answer, { status: 400, code: 'INVALID_REQUEST', pointer });
   });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { pruneLog } from '../../src/audit/retention.ts';
 import { Pepper } from '../../src/credentials/pepper.ts';
 import * as schema from '../../src/db/schema.ts';
-import { tamper, verdictOn, writeLog } from '../support/audit-log.ts';
+import { checkAuditLog, tamper, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
@@ -57,7 +57,7 @@ describe('what retention does to the audit log', () => {
     }
   };
 
-  it('drops what is older, records it, and leaves a log that is intact from its checkpoint on', async () => {
+  it('retention removes and records older entries, and leaves a log that is intact from its checkpoint on', async () => {
     await writeOldAndNew();
     const [third] = (await events()).slice(2);
     const before = await timeOf(4);
@@ -72,10 +72,14 @@ describe('what retention does to the audit log', () => {
       after: { before: before.toISOString(), dropped: 3, sequence: 3, hash: third.hash },
       ip: null,
     });
-    expect(await verdictOn(sql, workspace)).toMatchObject({ problem: null, first: 4, entries: 3 });
+    expect(await checkAuditLog(sql, workspace)).toMatchObject({
+      problem: null,
+      first: 4,
+      entries: 3,
+    });
   });
 
-  it('says of a head from before the cut that it was pruned, and checks the one at the cut', async () => {
+  it('a head from before the cut is reported as pruned, and the head at the cut is checked', async () => {
     await writeOldAndNew();
     const heads = (await events()).map(
       ({ sequence, hash }: { sequence: number; hash: string }) => ({
@@ -84,7 +88,7 @@ describe('what retention does to the audit log', () => {
       }),
     );
     await prune(await timeOf(4));
-    const { problem, notes } = await verdictOn(sql, workspace, { expected: heads });
+    const { problem, notes } = await checkAuditLog(sql, workspace, { expected: heads });
     expect(problem).toBeNull();
     expect(notes).toEqual([
       'the expected head 2 was pruned, up to 3',
@@ -92,7 +96,7 @@ describe('what retention does to the audit log', () => {
     ]);
   });
 
-  it('never drops the newest entry, and goes on from one cut to the next', async () => {
+  it('retention never removes the newest entry, and continues from one cut to the next', async () => {
     await writeLog(instance, workspace, 3);
     const future = new Date(Date.now() + 1000 * HOUR_MS);
     expect(await prune(future)).toMatchObject({ dropped: 2, checkpoint: { sequence: 2 } });
@@ -100,10 +104,14 @@ describe('what retention does to the audit log', () => {
     expect(await prune(future)).toMatchObject({ dropped: 1, checkpoint: { sequence: 3 } });
     expect(await sequences()).toEqual([4, 5]);
     await instance.call('PUT', `/v1/workspaces/${workspace}`, { body: { name: 'after' } });
-    expect(await verdictOn(sql, workspace)).toMatchObject({ problem: null, first: 4, entries: 3 });
+    expect(await checkAuditLog(sql, workspace)).toMatchObject({
+      problem: null,
+      first: 4,
+      entries: 3,
+    });
   });
 
-  it('writes nothing where there is nothing to drop', async () => {
+  it('retention writes nothing if there is nothing to remove', async () => {
     await writeLog(instance, workspace, 2);
     expect(await prune(new Date(0))).toBeNull();
     expect(await sequences()).toEqual([1, 2]);
@@ -111,7 +119,7 @@ describe('what retention does to the audit log', () => {
     expect(await prune(new Date())).toBeNull();
   });
 
-  it('cuts a front alone: an old entry behind a newer one stays', async () => {
+  it('retention removes only a prefix of the log: an old entry behind a newer one stays', async () => {
     await writeOldAndNew();
     const swapped = `update audit_events set payload = jsonb_set(payload::jsonb, '{time}', $2)::text
                       where workspace_id = $1 and sequence = 2`;
@@ -119,7 +127,7 @@ describe('what retention does to the audit log', () => {
     expect(await prune(await timeOf(4))).toMatchObject({ dropped: 1, checkpoint: { sequence: 1 } });
   });
 
-  it('commits as a whole or not at all', async () => {
+  it('retention commits as a whole or not at all', async () => {
     await writeOldAndNew();
     const before = await timeOf(4);
     await sql.query(
@@ -136,20 +144,20 @@ describe('what retention does to the audit log', () => {
     expect(rows).toEqual([{ entries: 6, cuts: 0 }]);
   });
 
-  it('lets the service write while it works', async () => {
+  it('the service can write to the log while retention works', async () => {
     await writeLog(instance, workspace, 30);
     const before = await timeOf(30);
     const writes = Array.from({ length: 20 }, (_, index) =>
       instance.call('PUT', `/v1/workspaces/${workspace}`, { body: { name: `during ${index}` } }),
     );
     await Promise.all([prune(before), ...writes]);
-    expect(await verdictOn(sql, workspace)).toMatchObject({
+    expect(await checkAuditLog(sql, workspace)).toMatchObject({
       problem: null,
       last: { sequence: 51 },
     });
   });
 
-  it('holds for its own transaction alone: the log refuses deletions again at once', async () => {
+  it('only the transaction of retention may delete: afterwards the log refuses deletions again', async () => {
     await writeOldAndNew();
     await prune(await timeOf(4));
     const text = 'delete from audit_events where workspace_id = $1';

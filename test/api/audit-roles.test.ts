@@ -6,8 +6,8 @@ import { deleteOldBatchSequences } from '../../src/db/batch-sequences.ts';
 import { expectedMigrations, migrate } from '../../src/db/migrate.ts';
 import { pruneFeed } from '../../src/freshness/feed-pruning.ts';
 import { deleteOldAnswers } from '../../src/unit-of-work/idempotency-store.ts';
-import { verdictOn } from '../support/audit-log.ts';
-import { connect } from '../support/database.ts';
+import { checkAuditLog } from '../support/audit-log.ts';
+import { connect, ormOf } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
 const DOCUMENT = new URL('../../docs/database-roles.md', import.meta.url);
@@ -83,7 +83,7 @@ describe('the roles that docs/database-roles.md makes', () => {
     return answer.body;
   };
 
-  it('let the service live the whole life of a workspace, its keys and a management key', async () => {
+  it('the runtime role can do everything the service does with a workspace, its keys and a management key', async () => {
     await call('PUT', '/v1/workspaces/acme', { name: 'Acme' });
     await call('PATCH', '/v1/workspaces/acme', { maxActiveKeys: 100 });
     const workspaceId = 'acme';
@@ -98,7 +98,7 @@ describe('the roles that docs/database-roles.md makes', () => {
     await call('DELETE', `/v1/keys/${id}/retiring-secret${inAcme}`);
     expect((await call('POST', '/v1/verify', { key: rotated.key })).code).toBe('VALID');
     expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
-    await instance.service.internals.flusher.flush();
+    await instance.flush();
     await call('GET', `/v1/keys/${id}/usage${inAcme}`);
     await call('POST', `/v1/keys/${id}/revoke`, { workspaceId, reason: 'test' });
     await call('DELETE', `/v1/keys/${id}${inAcme}`);
@@ -115,14 +115,14 @@ describe('the roles that docs/database-roles.md makes', () => {
     expect(await call('GET', '/readyz')).toMatchObject({ status: 'ok' });
   });
 
-  it('let the service verify keys with limits and credits', async () => {
+  it('the runtime role can verify keys with limits and credits', async () => {
     const rateLimits = [{ name: 'minute', limit: 2, windowSeconds: 60 }];
     const { key } = await call('POST', '/v1/keys', { name: 'limited', rateLimits });
     expect((await call('POST', '/v1/verify', { key })).code).toBe('VALID');
   });
 
-  it('let the service keep house', async () => {
-    const { orm } = instance.service.internals.database;
+  it('the runtime role can run the maintenance of the service', async () => {
+    const orm = ormOf(runtime);
     await deleteOldBatchSequences(orm);
     await deleteOldAnswers(orm);
     await pruneFeed(orm, 0);
@@ -148,17 +148,17 @@ describe('the roles that docs/database-roles.md makes', () => {
     'delete from keys',
     'delete from audit_heads',
     'alter table keys disable trigger user',
-  ])('let a stolen runtime connection not: %s', async (statement) => {
+  ])('a stolen connection of the runtime role cannot: %s', async (statement) => {
     await runtime.query(`select set_config('keyward.audit_retention', 'on', false)`);
     await expect(runtime.query(statement)).rejects.toMatchObject({ code: '42501' });
   });
 
-  it('leave the log intact', async () => {
+  it('the audit log is intact after everything the roles did', async () => {
     const client = await connect(urlOf(OWN));
-    expect((await verdictOn(client, 'default')).problem).toBeNull();
+    expect((await checkAuditLog(client, 'default')).problem).toBeNull();
   });
 
-  it('name every table, so that a new one is not forgotten', async () => {
+  it('docs/database-roles.md names every table, so that a new one is not forgotten', async () => {
     const { rows } = await runtime.query<{ name: string }>(
       `select relname as name from pg_class
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'S')`,
@@ -169,7 +169,7 @@ describe('the roles that docs/database-roles.md makes', () => {
 });
 
 describe('a user who may not change the schema', () => {
-  it('is told that migrations are pending, and how to run them', async () => {
+  it('a start as a user who may not change the schema says that migrations are pending, and how to run them', async () => {
     const name = `keyward_${randomBytes(6).toString('hex')}`;
     const server = inject('postgresUrl');
     await run(server, `create role ${name} login password 'p';\ncreate database ${name};\n`);

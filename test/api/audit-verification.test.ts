@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { appendAudit } from '../../src/audit/append.ts';
 import { listLogs } from '../../src/audit/store.ts';
-import { rewriteHashes, setHead, tamper, verdictOn, writeLog } from '../support/audit-log.ts';
-import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { checkAuditLog, rewriteHashes, setHead, tamper, writeLog } from '../support/audit-log.ts';
+import { connect, createTestDatabase, ormOf, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
 const ENTRIES = 5;
@@ -33,11 +33,11 @@ describe('what tampering with the audit log shows', () => {
 
   const headOf = async (instance: Instance) =>
     (await instance.call('GET', `/v1/audit-events/head?workspaceId=${workspace}`)).body;
-  const problem = async (more = {}) => (await verdictOn(sql, workspace, more)).problem;
+  const problem = async (more = {}) => (await checkAuditLog(sql, workspace, more)).problem;
   const withoutSecret = { peppers: new Map() };
   const ofEntry = (sequence: number) => [workspace, sequence];
 
-  it('a log that nobody touched is intact, and its exported head is its last entry', async () => {
+  it('an untouched audit log is intact, and its exported head is its last entry', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const head = await headOf(keyed);
     expect(head).toEqual({
@@ -46,7 +46,7 @@ describe('what tampering with the audit log shows', () => {
       hash: expect.stringMatching(/^[0-9a-f]{64}$/),
       time: expect.stringMatching(/^\d{4}-.*Z$/),
     });
-    const verdict = await verdictOn(sql, workspace, { expected: [head] });
+    const verdict = await checkAuditLog(sql, workspace, { expected: [head] });
     expect(verdict).toMatchObject({
       problem: null,
       entries: ENTRIES,
@@ -55,20 +55,20 @@ describe('what tampering with the audit log shows', () => {
     });
   });
 
-  it('an empty log has a head too, which every later log continues', async () => {
+  it('an empty audit log has a head too, which every later log continues', async () => {
     const head = await headOf(keyed);
     expect(head).toMatchObject({ sequence: 0, hash: '0'.repeat(64) });
     await writeLog(keyed, workspace, 1);
     expect(await problem({ expected: [head] })).toBeNull();
   });
 
-  it('a head is shown only to who may read the log', async () => {
+  it('a head of the audit log is shown only to callers who may read the log', async () => {
     const body = { name: 'no auditor', permissions: ['keys:read'] };
     const { key } = (await keyed.call('POST', '/v1/management-keys', { body })).body;
     expect((await keyed.call('GET', '/v1/audit-events/head', { as: key })).status).toBe(403);
   });
 
-  it('an entry that was changed', async () => {
+  it('an audit entry that was changed is detected', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const change = `update audit_events set payload = replace(payload, 'name 3', 'name x')
                      where workspace_id = $1 and sequence = $2`;
@@ -76,7 +76,7 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem()).toBe('entry 3 was changed, or the one before it replaced');
   });
 
-  it('an entry that was removed', async () => {
+  it('an audit entry that was removed is detected', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     await tamper(
       sql,
@@ -86,7 +86,7 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem()).toBe('entry 3 is missing');
   });
 
-  it('two entries that were swapped', async () => {
+  it('two audit entries that were swapped are detected', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const move = (from: number, to: number) =>
       tamper(
@@ -100,7 +100,25 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem()).toMatch(/^entry 2 holds what was written as 3 .*: entries were moved$/);
   });
 
-  it('a front that was cut without a checkpoint, and one with a forged checkpoint', async () => {
+  it('the audit log of a workspace is broken by the log of another one in its place, whole and linked as that is', async () => {
+    for (const [writer, terms] of [
+      [keyed, {}],
+      [plain, withoutSecret],
+    ] as const) {
+      const other = `other-${workspace}`;
+      await writeLog(writer, workspace, ENTRIES);
+      await writeLog(writer, other, ENTRIES);
+      const { hash } = (await checkAuditLog(sql, other, terms)).last;
+      await tamper(sql, 'delete from audit_events where workspace_id = $1', [workspace]);
+      const move = 'update audit_events set workspace_id = $1 where workspace_id = $2';
+      await tamper(sql, move, [workspace, other]);
+      await setHead(sql, workspace, ENTRIES, hash);
+      expect(await problem(terms)).toMatch(/^entry 1 holds what was written as 1 of other-w\d+: /);
+      workspace = `w${++count}`;
+    }
+  });
+
+  it('a log that was cut at the front without a checkpoint, or with a forged one, is detected', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const cut =
       'delete from audit_events where workspace_id = $1 and sequence <= $2 returning hash';
@@ -115,7 +133,7 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem()).toBe('entry 1 is missing: the front was cut without a checkpoint');
   });
 
-  it('a tail that was cut; where the head was set back too, only a head that was kept tells', async () => {
+  it('a log that was cut at its end is detected, and with its head set back too by a head that was kept', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const kept = await headOf(keyed);
     await tamper(
@@ -124,7 +142,7 @@ describe('what tampering with the audit log shows', () => {
       ofEntry(3),
     );
     expect(await problem()).toBe('the tail was cut: entries 4 to 5 are missing');
-    const { last } = await verdictOn(sql, workspace);
+    const { last } = await checkAuditLog(sql, workspace);
     await setHead(sql, workspace, last.sequence, last.hash);
     expect(await problem()).toBeNull();
     expect(await problem({ expected: [kept] })).toBe(
@@ -132,7 +150,7 @@ describe('what tampering with the audit log shows', () => {
     );
   });
 
-  it('entries beyond the head, and a log whose head is gone', async () => {
+  it('entries beyond the head, and a log whose head is gone, are detected', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     await setHead(sql, workspace, 4, 'f'.repeat(64));
     expect(await problem()).toBe('the last entry, 5, is not the one that audit_heads names');
@@ -140,7 +158,7 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem()).toBe('the last entry, 5, is not the one that audit_heads names');
   });
 
-  it('a log rewritten with new hashes: KEYWARD_SECRET tells it, or a head that was kept', async () => {
+  it('a log that was rewritten with new hashes is detected by KEYWARD_SECRET, or by a head that was kept', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const kept = await headOf(keyed);
     const change = `update audit_events set payload = replace(payload, 'name 3', 'name x')
@@ -154,7 +172,7 @@ describe('what tampering with the audit log shows', () => {
     );
   });
 
-  it('a log that no secret keys is intact, rewritten or not, unless a head was kept', async () => {
+  it('a log without a secret is intact even if rewritten, unless a head was kept', async () => {
     await writeLog(plain, workspace, ENTRIES);
     const kept = await headOf(plain);
     expect(await problem({ ...withoutSecret, expected: [kept] })).toBeNull();
@@ -166,20 +184,19 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem({ ...withoutSecret, expected: [kept] })).toMatch('the tail was cut');
   });
 
-  it('a keyed log cannot be judged without its secret, and says which one it needs', async () => {
+  it('a keyed log cannot be checked without its secret, and the problem names the one it needs', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     expect(await problem(withoutSecret)).toMatch(
       /^entry 1 cannot be checked without the KEYWARD_SECRET whose id is [0-9a-f]{16}$/,
     );
   });
 
-  it('is found beyond the first pages of a long log, and progress is told', async () => {
-    const { orm } = keyed.service.internals.database;
+  it('a removed entry is detected beyond the first pages of a long log, and progress is reported', async () => {
     const target = { type: 'workspace', id: workspace } as const;
     const entry = { workspaceId: workspace, action: 'test', target, before: null, after: null };
     const actor = { type: 'system', id: 'test', onBehalfOf: null } as const;
     const origin = { actor, requestId: 'req_1', ip: null };
-    await orm.transaction((tx) =>
+    await ormOf(sql).transaction((tx) =>
       appendAudit(tx, Array(1201).fill(entry), origin, new Date(), null),
     );
     const progress: number[] = [];
@@ -194,18 +211,17 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem(withoutSecret)).toBe('entry 1001 is missing');
   });
 
-  it('is looked for in every workspace that has a trace of a log', async () => {
+  it('every workspace that has a trace of a log is checked', async () => {
     await sql.query(`insert into audit_heads values ('lost-events', 3, 'x')`);
     await writeLog(keyed, workspace, 1);
-    const orm = keyed.service.internals.database.orm;
-    const found = await listLogs(orm);
+    const found = await listLogs(ormOf(sql));
     expect(found).toEqual(expect.arrayContaining(['default', 'lost-events', workspace, 'w1']));
     expect(new Set(found).size).toBe(found.length);
-    expect((await verdictOn(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');
+    expect((await checkAuditLog(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');
   });
 
   it.each(['origin', 'replica'])(
-    'with its triggers on, nothing is changed, deleted or truncated (session_replication_role = %s)',
+    'no audit entry can be changed, deleted or truncated while the triggers are on (session_replication_role = %s)',
     async (role) => {
       await writeLog(keyed, workspace, 2);
       await sql.query(`set session_replication_role = ${role}`);

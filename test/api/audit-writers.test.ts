@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { verdictOn, writeLog } from '../support/audit-log.ts';
+import { checkAuditLog, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
@@ -38,7 +38,7 @@ describe('those who write to the audit log', () => {
     return rows[0].waiting;
   };
 
-  it(`${WRITERS} at once in one workspace over two instances make one whole chain`, async () => {
+  it(`${WRITERS} concurrent writers in one workspace over two instances make one intact chain`, async () => {
     await rename(first, 'busy', 'busy');
     const keys: string[] = [];
     while (keys.length < WRITERS) {
@@ -54,7 +54,7 @@ describe('those who write to the audit log', () => {
     );
     expect(new Set(patched.map(({ status }) => status))).toEqual(new Set([200]));
     const entries = 1 + 2 * WRITERS;
-    expect(await verdictOn(sql, 'busy')).toMatchObject({
+    expect(await checkAuditLog(sql, 'busy')).toMatchObject({
       problem: null,
       entries,
       last: { sequence: entries },
@@ -66,7 +66,7 @@ describe('those who write to the audit log', () => {
     expect(rows[0].keys).toBe(WRITERS);
   });
 
-  it('who are the first in their workspace wait for each other, and none is lost', async () => {
+  it('the first concurrent writers of a workspace wait for each other, and no entry is lost', async () => {
     await sql.query(`insert into workspaces (id) values ('new')`);
     const made = await Promise.all(
       [first, second, first, second, first, second].map((instance) =>
@@ -74,10 +74,10 @@ describe('those who write to the audit log', () => {
       ),
     );
     expect(made.map(({ status }) => status)).toEqual(Array(6).fill(201));
-    expect(await verdictOn(sql, 'new')).toMatchObject({ problem: null, last: { sequence: 6 } });
+    expect(await checkAuditLog(sql, 'new')).toMatchObject({ problem: null, last: { sequence: 6 } });
   });
 
-  it('of another workspace do not wait for an open transaction that holds a head', async () => {
+  it('writers of another workspace do not wait for an open transaction that locks a head', async () => {
     await writeLog(first, 'held', 1);
     await writeLog(first, 'free', 1);
     await sql.query('begin');
@@ -91,11 +91,11 @@ describe('those who write to the audit log', () => {
     expect(isDone).toBe(false);
     await sql.query('commit');
     await held;
-    expect(await verdictOn(sql, 'held')).toMatchObject({ problem: null, entries: 2 });
-    expect(await verdictOn(sql, 'free')).toMatchObject({ problem: null, entries: 2 });
+    expect(await checkAuditLog(sql, 'held')).toMatchObject({ problem: null, entries: 2 });
+    expect(await checkAuditLog(sql, 'free')).toMatchObject({ problem: null, entries: 2 });
   });
 
-  it('lose their change where the entry cannot be written', async () => {
+  it('a change is rolled back if its audit entry cannot be written', async () => {
     const { id, key } = (await createKey(first, {})).body;
     const { rows } = await sql.query(
       `select sequence::int from audit_heads where workspace_id = 'default'`,
@@ -111,7 +111,7 @@ describe('those who write to the audit log', () => {
     expect(answer.body.code).toBe('VALID');
   });
 
-  it('lose their entry where the change does not commit', async () => {
+  it('an audit entry is rolled back if its change does not commit', async () => {
     await rename(first, 'undone', 'before');
     await sql.query(`
       create function refuse_commit() returns trigger language plpgsql as
@@ -120,10 +120,10 @@ describe('those who write to the audit log', () => {
         deferrable initially deferred for each row
         when (new.name = 'after') execute function refuse_commit()`);
     expect((await rename(first, 'undone', 'after')).status).toBe(500);
-    expect(await verdictOn(sql, 'undone')).toMatchObject({ problem: null, entries: 1 });
+    expect(await checkAuditLog(sql, 'undone')).toMatchObject({ problem: null, entries: 1 });
     const { body } = await second.call('GET', '/v1/workspaces/undone');
     expect(body.name).toBe('before');
     expect((await rename(second, 'undone', 'again')).status).toBe(200);
-    expect(await verdictOn(sql, 'undone')).toMatchObject({ problem: null, entries: 2 });
+    expect(await checkAuditLog(sql, 'undone')).toMatchObject({ problem: null, entries: 2 });
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem, Watch } from '../support/untouched.ts';
+import { expectProblem, RefusalChecker } from '../support/refusals.ts';
 
 const UNAUTHENTICATED = { status: 401, code: 'UNAUTHENTICATED' };
 const ID = `key_${'0'.repeat(22)}`;
@@ -52,20 +52,20 @@ const CREDENTIALS: [what: string, authorization: string | null][] = [
   ['the root key twice', `Bearer ${ROOT_KEY}, Bearer ${ROOT_KEY}`],
 ];
 
-describe('a caller who cannot prove to be one', () => {
+describe('a caller who cannot be authenticated', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let calls: Call[];
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     calls = await protectedCalls(keyward);
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
@@ -73,13 +73,13 @@ describe('a caller who cannot prove to be one', () => {
   /** Refused with a challenge, and told nothing that depends on what was sent. */
   const turnedAway = async (method: string, url: string, options: CallOptions) => {
     const call = () => keyward.call(method, url, { as: null, ...options });
-    const answer = await watch.expectRefused(call, UNAUTHENTICATED);
+    const answer = await refusals.expectRefused(call, UNAUTHENTICATED);
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm="[^"]+"/);
     return answer;
   };
 
   it.each(CREDENTIALS)(
-    'with %s gets 401 with a challenge from every call',
+    'every call without valid credentials answers 401 with a challenge: %s',
     async (_what, value) => {
       const headers: Record<string, string> = value === null ? {} : { authorization: value };
       expect(calls.length).toBeGreaterThan(10);
@@ -87,7 +87,7 @@ describe('a caller who cannot prove to be one', () => {
     },
   );
 
-  it('learns nothing of paths: identifiers are not looked at first', async () => {
+  it('a caller without credentials learns nothing from paths: identifiers are not looked at first', async () => {
     for (const id of ['x', '%00', ID]) await turnedAway('GET', `/v1/keys/${id}`, {});
     await turnedAway('GET', '/v1/keys?limit=x&nothing=1', {});
     await turnedAway('GET', '/v1/keys?cursor=x', {});
@@ -102,13 +102,16 @@ describe('a caller who cannot prove to be one', () => {
     ['another type of body', { body: 'x', headers: { 'content-type': 'text/plain' } }],
     ['a body that is too large', { body: { name: 'x'.repeat(70_000) } }],
     ['a scheme before the key', { body: { key: 'Bearer ak_live_x' } }],
-  ] as [string, CallOptions][])('is told 401 with %s too', async (_what, options) => {
-    for (const { method, url, takesBody } of calls) {
-      if (takesBody) await turnedAway(method, url, options);
-    }
-  });
+  ] as [string, CallOptions][])(
+    'a caller without credentials gets 401 for a request with %s too',
+    async (_what, options) => {
+      for (const { method, url, takesBody } of calls) {
+        if (takesBody) await turnedAway(method, url, options);
+      }
+    },
+  );
 
-  it('is turned away where no root key is set, whatever is presented', async () => {
+  it('every caller gets 401 if no root key is set, whatever is presented', async () => {
     const closed = await launch(database.url, { rootKey: undefined });
     for (const authorization of ['', 'Bearer ', 'Bearer undefined', `Bearer ${ROOT_KEY}`]) {
       const answer = await closed.call('GET', '/v1/keys', { as: null, headers: { authorization } });
@@ -117,7 +120,7 @@ describe('a caller who cannot prove to be one', () => {
     await closed.stop();
   });
 
-  it('is turned away with a customer key, however valid', async () => {
+  it('a customer key, however valid, does not authenticate a management call', async () => {
     const { key } = (await keyward.call('POST', '/v1/keys', { body: { name: 'x' } })).body;
     for (const { method, url } of calls) await turnedAway(method, url, { as: key });
   });
@@ -136,15 +139,18 @@ describe('a caller with the root key', () => {
     await database.drop();
   });
 
-  it.each(['Bearer', 'bearer', 'BEARER'])('is known by the scheme %s', async (scheme) => {
-    const headers = { authorization: `${scheme} ${ROOT_KEY}` };
-    expect(await keyward.call('GET', '/v1/keys', { as: null, headers })).toMatchObject({
-      status: 200,
-    });
-  });
+  it.each(['Bearer', 'bearer', 'BEARER'])(
+    'the root key is accepted with the scheme %s',
+    async (scheme) => {
+      const headers = { authorization: `${scheme} ${ROOT_KEY}` };
+      expect(await keyward.call('GET', '/v1/keys', { as: null, headers })).toMatchObject({
+        status: 200,
+      });
+    },
+  );
 
   it.each(['Bearer ', 'bearer ', 'Bearer  ', 'Bearer\t', 'Basic ', 'ApiKey ', 'Token '])(
-    'who passes %j on with the key is told to remove it',
+    'verify tells a caller who sends %j with the key to remove it',
     async (scheme) => {
       const { key } = (await keyward.call('POST', '/v1/keys', { body: { name: 'x' } })).body;
       const answer = await keyward.call('POST', '/v1/verify', { body: { key: scheme + key } });
@@ -154,12 +160,12 @@ describe('a caller with the root key', () => {
     },
   );
 
-  it('is never valid in verify, and no management key is', async () => {
+  it('the root key and management keys are never valid in verify', async () => {
     const answer = await keyward.call('POST', '/v1/verify', { body: { key: ROOT_KEY } });
     expect(answer.body).toMatchObject({ valid: false, code: 'NOT_FOUND', keyId: null });
   });
 
-  it('answers health checks without a key, and says nothing more there', async () => {
+  it('health checks answer without a key, and reveal nothing more', async () => {
     expect(await keyward.call('GET', '/livez', { as: null })).toMatchObject({ status: 200 });
     const ready = await keyward.call('GET', '/readyz', { as: null });
     expect(ready.body).toEqual({ status: 'ok', checks: expect.any(Object) });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const FROM_QUERY = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}; from=query` };
 const FROM_HEADERS = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}; from=headers` };
@@ -26,9 +26,15 @@ describe('what a gateway says to authorize', () => {
     (await instance.call('POST', '/v1/keys', { body: { name: 'a key', ...body } })).body.key;
   const authorize = (key: string | null, query: string, headers: Record<string, string>) =>
     instance.call('GET', `/v1/authorize/a/path?${query}`, { as: key, headers });
+  const issue = async (body: object) => {
+    const made = await instance.call('POST', '/v1/management-keys', {
+      body: { name: 'g', ...body },
+    });
+    return { id: made.body.id, gateway: { 'x-keyward-authorization': `Bearer ${made.body.key}` } };
+  };
   const codeOf = async (answer: Promise<Answer>) => (await answer).headers['x-keyward-code'];
 
-  it('may stand in the query or in headers, by the same rules', async () => {
+  it('a gateway can give parameters in the query or in headers, by the same rules', async () => {
     const key = await create({ scopes: ['a', 'b'], resources: ['r'] });
     const cases: [string, Record<string, string>, string][] = [
       ['requiredScopes=a,b', {}, 'VALID'],
@@ -51,7 +57,7 @@ describe('what a gateway says to authorize', () => {
     }
   });
 
-  it('must all hold, wherever it is said: a client can only make it stricter', async () => {
+  it('all parameters of a gateway apply, wherever they are given: a client can only make them stricter', async () => {
     const key = await create({ scopes: ['a'], resources: ['r'] });
     const gateway = { ...FROM_ANYWHERE, 'x-keyward-required-scopes': 'admin' };
     expect(await codeOf(authorize(key, 'requiredScopes=a', gateway))).toBe('INSUFFICIENT_SCOPE');
@@ -80,7 +86,7 @@ describe('what a gateway says to authorize', () => {
     });
   });
 
-  it('is not believed where it could be a client’s: an address, a required resource, no cost', async () => {
+  it('an address, a required resource or a cost of 0 that a client could have set is not trusted', async () => {
     const bound = await create({ allowedIps: ['203.0.113.7'] });
     const ip = { 'x-keyward-ip': '203.0.113.7' };
     expect(await codeOf(authorize(bound, 'ip=203.0.113.7', { ...FROM_ANYWHERE, ...ip }))).toBe(
@@ -95,7 +101,7 @@ describe('what a gateway says to authorize', () => {
     expect(await codeOf(authorize(last, 'cost=0', FROM_ANYWHERE))).toBe('CREDITS_EXHAUSTED');
   });
 
-  it('is believed from the place that the gateway vouches for', async () => {
+  it('parameters are trusted from the source that the gateway declares as its own', async () => {
     const bound = await create({ allowedIps: ['203.0.113.7'] });
     const strict = await create({ workspaceId: 'strict', resources: ['r'] });
     const spent = await create({ credits: { remaining: 0 } });
@@ -114,7 +120,7 @@ describe('what a gateway says to authorize', () => {
     expect(await codeOf(authorize(strict, 'resource=s', FROM_QUERY))).toBe('RESOURCE_NOT_ALLOWED');
   });
 
-  it('is read from nowhere else then, so that a client’s own words neither help nor harm', async () => {
+  it('a gateway that declares its source reads parameters from nowhere else, so that those of a client neither help nor harm', async () => {
     const bound = await create({ allowedIps: ['203.0.113.7'], scopes: ['a'] });
     const words = { 'x-keyward-ip': '203.0.113.7', 'x-keyward-required-scopes': 'b' };
     expect(await codeOf(authorize(bound, '', { ...FROM_QUERY, ...words }))).toBe('IP_NOT_ALLOWED');
@@ -132,13 +138,13 @@ describe('what a gateway says to authorize', () => {
     ['cost=-1', '/query/cost'],
     ['cost=1000001', '/query/cost'],
     ['workspaceId=a/b', '/query/workspaceId'],
-  ])('is refused where it cannot be understood or is empty: %s', async (query, pointer) => {
+  ])('parameters that are malformed or empty are refused: %s', async (query, pointer) => {
     const answer = await authorize(await create(), query, FROM_QUERY);
     expectProblem(answer, { status: 400, code: 'INVALID_REQUEST', pointer });
     expect(answer.headers['x-keyward-code']).toBe('INVALID_REQUEST');
   });
 
-  it('counts for nothing without a credential of its own, and that has a code of its own', async () => {
+  it('a gateway without a credential of its own is refused with a code of its own', async () => {
     const key = await create();
     const credentials = ['', key, `Bearer ${key}`, 'Bearer kw_no', `Bearer ${ROOT_KEY}; from=body`];
     for (const credential of [null, ...credentials]) {
@@ -151,16 +157,7 @@ describe('what a gateway says to authorize', () => {
     expectProblem(asClient, { status: 401, code: 'NOT_FOUND' });
   });
 
-  it('needs the permission keys:verify, and stays in the workspace of its key', async () => {
-    const issue = async (body: object) => {
-      const made = await instance.call('POST', '/v1/management-keys', {
-        body: { name: 'g', ...body },
-      });
-      return {
-        id: made.body.id,
-        gateway: { 'x-keyward-authorization': `Bearer ${made.body.key}` },
-      };
-    };
+  it('a gateway needs the permission keys:verify, and stays in the workspace of its key', async () => {
     const key = await create();
     const reader = await issue({ permissions: ['keys:read'] });
     expectProblem(await authorize(key, '', reader.gateway), { status: 403, code: 'FORBIDDEN' });
@@ -176,7 +173,7 @@ describe('what a gateway says to authorize', () => {
     });
   });
 
-  it('for nginx: 200, 401 and 403 are the client’s alone, and the true status is in a header', async () => {
+  it('with mode=nginx only 200, 401 and 403 are sent to the client, and the true status is in a header', async () => {
     const limited = await create({ rateLimits: [{ name: 'm', limit: 1, windowSeconds: 60 }] });
     const ask = async (key: string | null, query = '', headers = FROM_QUERY) => {
       const answer = await authorize(key, `mode=nginx&${query}`, headers);
@@ -193,5 +190,47 @@ describe('what a gateway says to authorize', () => {
     expect(await ask(await create(), '', wrong)).toBe('503 GATEWAY_UNAUTHENTICATED 503');
     const byHeader = { ...FROM_HEADERS, 'x-keyward-mode': 'nginx' };
     expect((await authorize(limited, '', byHeader)).status).toBe(403);
+  });
+
+  it('in nginx mode a fault of the gateway itself is a 503, whatever its client presents', async () => {
+    const key = await create({ scopes: ['a'] });
+    const reader = await issue({ permissions: ['keys:read'] });
+    const revoked = await issue({ permissions: ['keys:verify'] });
+    await instance.call('POST', `/v1/management-keys/${revoked.id}/revoke`);
+    const bound = await issue({ permissions: ['keys:verify'], workspaceId: 'strict' });
+    const faults: [Record<string, string>, string, string][] = [
+      [reader.gateway, '', '503 FORBIDDEN 503'],
+      [revoked.gateway, '', '503 GATEWAY_UNAUTHENTICATED 503'],
+      [{}, '', '503 GATEWAY_UNAUTHENTICATED 503'],
+      [bound.gateway, 'workspaceId=default', '503 NOT_FOUND 503'],
+    ];
+    for (const [gateway, query, expected] of faults) {
+      for (const presented of [key, 'ak_live_no', null]) {
+        const inQuery = await authorize(presented, `mode=nginx&${query}`, gateway);
+        const byHeader = await authorize(presented, query, {
+          ...gateway,
+          'x-keyward-mode': 'nginx',
+        });
+        for (const { status, headers } of [inQuery, byHeader]) {
+          const { 'x-keyward-code': code, 'x-keyward-status': truth } = headers;
+          expect(`${status} ${code} ${truth}`).toBe(expected);
+        }
+      }
+    }
+  });
+
+  it('KEY_MISSING is told only to gateways that are authenticated and may ask', async () => {
+    const reader = await issue({ permissions: ['keys:read'] });
+    const bound = await issue({ permissions: ['keys:verify'], workspaceId: 'strict' });
+    const wrong = { 'x-keyward-authorization': 'Bearer kw_wrong' };
+    for (const headers of [{}, { 'x-api-key': '' }, { authorization: 'Basic dTpw' }]) {
+      const ask = (gateway: Record<string, string>, query = '') =>
+        codeOf(authorize(null, query, { ...headers, ...gateway }));
+      expect(await ask({})).toBe('GATEWAY_UNAUTHENTICATED');
+      expect(await ask(wrong)).toBe('GATEWAY_UNAUTHENTICATED');
+      expect(await ask(reader.gateway)).toBe('FORBIDDEN');
+      expect(await ask(bound.gateway, 'workspaceId=default')).toBe('NOT_FOUND');
+      expect(await ask(bound.gateway)).toBe('KEY_MISSING');
+    }
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const GATEWAY = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}` };
 
@@ -31,7 +31,7 @@ describe('authorize', () => {
       headers: { ...GATEWAY, ...options.headers },
     });
 
-  it('answers a valid key with 200, an empty body and who it is', async () => {
+  it('authorize answers a valid key with 200, an empty body and its identity', async () => {
     const { id, key } = await create({ ownerId: 'customer_42', scopes: ['a', 'b:*'] });
     const { status, text, headers } = await authorize(key);
     expect({ status, text }).toEqual({ status: 200, text: '' });
@@ -47,13 +47,13 @@ describe('authorize', () => {
     expect(headers).not.toHaveProperty('sunset');
   });
 
-  it('sends every identity header always, empty where nothing is known', async () => {
+  it('authorize sends every identity header always, empty if nothing is known', async () => {
     const { headers } = await authorize((await create()).key);
     expect(headers).toMatchObject({ 'x-keyward-owner': '', 'x-keyward-scopes': '' });
   });
 
   it.each(['Zoë & Söhne %2F', 'a b', '客户:42', '😀', 'plain:owner@example.com'])(
-    'carries the owner %s through a header and back',
+    'authorize carries the owner %s through a header and back',
     async (ownerId) => {
       const { headers } = await authorize((await create({ ownerId })).key);
       const owner = String(headers['x-keyward-owner']);
@@ -62,7 +62,7 @@ describe('authorize', () => {
     },
   );
 
-  it('answers every dead key with 401 and says so as RFC 6750 does', async () => {
+  it('authorize answers every inactive key with 401 and the challenge of RFC 6750', async () => {
     const [revoked, disabled, later, expired] = await Promise.all([
       create(),
       create({ enabled: false }),
@@ -89,7 +89,7 @@ describe('authorize', () => {
     }
   });
 
-  it('answers a request without a key with 401 and no error, as RFC 6750 does', async () => {
+  it('authorize answers a request without a key with 401 and a challenge without an error, as RFC 6750 says', async () => {
     for (const headers of [{}, { authorization: 'Basic dTpw' }, { 'x-api-key': '' }]) {
       const answer = await authorize(null, '', { headers });
       expectProblem(answer, { status: 401, code: 'KEY_MISSING' });
@@ -97,7 +97,7 @@ describe('authorize', () => {
     }
   });
 
-  it('answers a key that is valid but not for this with 403', async () => {
+  it('authorize answers a valid key without the required access with 403', async () => {
     const { key } = await create({ scopes: ['a'], resources: ['project:alpha'] });
     const scope = await authorize(key, '?requiredScopes=a,b,c');
     expectProblem(scope, { status: 403, code: 'INSUFFICIENT_SCOPE' });
@@ -114,7 +114,7 @@ describe('authorize', () => {
     expectProblem(await authorize(suspended.key), { status: 403, code: 'WORKSPACE_SUSPENDED' });
   });
 
-  it('answers a spent key with 429 and when to come back, if that is known', async () => {
+  it('authorize answers an exhausted key with 429 and, if it is known, when to retry', async () => {
     const rateLimits = [{ name: 'minute', limit: 1, windowSeconds: 60 }];
     const { key } = await create({ rateLimits });
     expect((await authorize(key)).status).toBe(200);
@@ -128,7 +128,7 @@ describe('authorize', () => {
     expectProblem(await authorize(drained.key), { status: 429, code: 'CREDITS_EXHAUSTED' });
   });
 
-  it('takes every method, path, query, content type and body', async () => {
+  it('authorize accepts every method, path, query, content type and body', async () => {
     const { key } = await create();
     const methods = 'GET HEAD OPTIONS POST PUT PATCH DELETE TRACE PROPFIND MKCOL QUERY'.split(' ');
     const paths = ['', '/', '/a/b%2Fc/..;x', `/${'long'.repeat(500)}`, '?a=1&a=2&toString=3&%zz'];
@@ -145,7 +145,7 @@ describe('authorize', () => {
     }
   });
 
-  it('finds the key in the configured header first, then X-API-Key, then Authorization', async () => {
+  it('authorize finds the key in the configured header first, then X-API-Key, then Authorization', async () => {
     const { key } = await create();
     expect((await authorize(null, '', { headers: { 'x-api-key': key } })).status).toBe(200);
     expect((await authorize(null, '', { headers: { 'x-acme-key': key } })).status).toBe(200);
@@ -156,7 +156,7 @@ describe('authorize', () => {
     expect(first.status).toBe(401);
   });
 
-  it('tells a holder whose string is being replaced until when it is valid', async () => {
+  it('authorize tells the holder of a retiring string until when it is valid', async () => {
     const { id, key } = await create();
     const rotated = await instance.call('POST', `/v1/keys/${id}/rotate`, {
       body: { graceSeconds: 3600 },
@@ -172,16 +172,16 @@ describe('authorize', () => {
     expect((await authorize(rotated.body.key)).headers).not.toHaveProperty('sunset');
   });
 
-  it('counts what it answers like any other verification', async () => {
+  it('authorize counts what it answers like any other verification', async () => {
     const { id, key } = await create();
     await authorize(key);
     await authorize(key, '?requiredScopes=a');
-    await instance.service.internals.flusher.flush();
+    await instance.flush();
     const { body } = await instance.call('GET', `/v1/keys/${id}/usage`);
     expect(body.byCode).toEqual({ VALID: 1, INSUFFICIENT_SCOPE: 1 });
   });
 
-  it('logs neither the URL nor a header nor a key', async () => {
+  it('authorize logs neither the URL nor a header nor a key', async () => {
     const { key } = await create();
     await authorize(key, `/secret-path/${key}?token=${key}`, { headers: { 'x-api-key': key } });
     const log = instance.logLines.join('');

@@ -3,31 +3,31 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type CallOptions, type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem, type Refusal, Watch } from '../support/untouched.ts';
+import { expectProblem, type Refusal, RefusalChecker } from '../support/refusals.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-describe('a request that is not what the API speaks', () => {
+describe('a request that the API cannot understand', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let id: string;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     id = (await keyward.call('POST', '/v1/keys', { body: { name: 'one' } })).body.id;
     await keyward.call('POST', '/v1/keys', { body: { name: 'two' } });
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
 
   const refused = (method: string, url: string, options: CallOptions, refusal: Refusal) =>
-    watch.expectRefused(() => keyward.call(method, url.replace(':id', id), options), refusal);
+    refusals.expectRefused(() => keyward.call(method, url.replace(':id', id), options), refusal);
 
   const BODY_CALLS: [method: string, url: string][] = [
     ['POST', '/v1/keys'],
@@ -47,7 +47,7 @@ describe('a request that is not what the API speaks', () => {
       '{"name": "a\nb"}',
       'undefined',
       'NaN',
-    ])('refuses %j as malformed JSON', async (body) => {
+    ])(`${method} ${url} refuses malformed JSON: %j`, async (body) => {
       await refused(method, url, { body }, { status: 400, code: 'MALFORMED_JSON' });
     });
 
@@ -56,12 +56,12 @@ describe('a request that is not what the API speaks', () => {
       '{"name":"x","metadata":{"__proto__":{"a":1}}}',
       '{"name":"x","metadata":{"\\u005f_proto__":{"a":1}}}',
       '{"name":"x","metadata":{"constructor":{"prototype":{"a":1}}}}',
-    ])('refuses %s, which would reach for prototypes', async (body) => {
+    ])(`${method} ${url} refuses JSON that would reach for prototypes: %s`, async (body) => {
       await refused(method, url, { body }, { status: 400, code: 'MALFORMED_JSON' });
       expect(Object.hasOwn(Object.prototype, 'a')).toBe(false);
     });
 
-    it('refuses an empty body that calls itself JSON', async () => {
+    it(`${method} ${url} refuses an empty body with a JSON content type`, async () => {
       const options = { body: '', headers: JSON_TYPE };
       await refused(method, url, options, { status: 400, code: 'MALFORMED_JSON' });
     });
@@ -75,12 +75,12 @@ describe('a request that is not what the API speaks', () => {
       'application/octet-stream',
       'json',
       '',
-    ])('refuses a body of type %j', async (type) => {
+    ])(`${method} ${url} refuses a body of type %j`, async (type) => {
       const options = { body: '{"name":"x","key":"x"}', headers: { 'content-type': type } };
       await refused(method, url, options, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' });
     });
 
-    it('refuses a body larger than 64 KiB', async () => {
+    it(`${method} ${url} refuses a body larger than 64 KiB`, async () => {
       const body = JSON.stringify({ name: 'x'.repeat(65_536) });
       await refused(method, url, { body }, { status: 413, code: 'BODY_TOO_LARGE' });
     });
@@ -90,7 +90,7 @@ describe('a request that is not what the API speaks', () => {
     'application/json; charset=utf-8',
     'application/json;charset=UTF-8',
     'Application/JSON',
-  ])('takes %s as JSON', async (type) => {
+  ])('a body of type %s is accepted as JSON', async (type) => {
     const headers = { 'content-type': type };
     const answer = await keyward.call('POST', '/v1/verify', { body: { key: 'x' }, headers });
     expect(answer).toMatchObject({ status: 200, body: { code: 'NOT_FOUND' } });
@@ -110,7 +110,7 @@ describe('a request that is not what the API speaks', () => {
     'x'.repeat(129),
     '%zz',
     '%e0%a4%a',
-  ])('refuses the id %j wherever one is taken', async (bad) => {
+  ])('the id %j is refused in every path that has an id', async (bad) => {
     const unreadable = /%[ze]/.test(bad) || bad.length > 128;
     const pointer = unreadable ? '/path' : '/path/id';
     const refusal = { status: 400, code: 'INVALID_REQUEST', pointer };
@@ -126,7 +126,7 @@ describe('a request that is not what the API speaks', () => {
     }
   });
 
-  it('does not find a key that no one made', async () => {
+  it('an id that was never issued is not found', async () => {
     const unknown = `/v1/keys/key_${'0'.repeat(22)}`;
     const notFound = { status: 404, code: 'NOT_FOUND' };
     await refused('GET', unknown, {}, notFound);
@@ -139,7 +139,7 @@ describe('a request that is not what the API speaks', () => {
   const LISTS = ['/v1/keys', '/v1/audit-events'];
 
   it.each(['0', '-1', '201', '1.5', 'x', '', '1e3', 'NaN', 'null', '%00', '9'.repeat(30)])(
-    'refuses a page size of %j',
+    'a page size of %j is refused',
     async (limit) => {
       const refusal = { status: 400, code: 'INVALID_REQUEST', pointer: '/query/limit' };
       for (const list of LISTS) await refused('GET', `${list}?limit=${limit}`, {}, refusal);
@@ -147,7 +147,7 @@ describe('a request that is not what the API speaks', () => {
   );
 
   it.each(['limit=1&limit=2', 'cursor=a&cursor=b'])(
-    'refuses the parameter twice in %s',
+    'a repeated parameter is refused: %s',
     async (query) => {
       const pointer = `/query/${query.split('=')[0]}`;
       const refusal = { status: 400, code: 'INVALID_REQUEST', pointer };
@@ -156,7 +156,7 @@ describe('a request that is not what the API speaks', () => {
   );
 
   it.each(['page=2', 'limits=1', 'Limit=1', '__proto__=1', 'constructor=1'])(
-    'refuses the unknown parameter in %s',
+    'an unknown parameter is refused: %s',
     async (query) => {
       const pointer = `/query/${query.split('=')[0]}`;
       const refusal = { status: 400, code: 'INVALID_REQUEST', pointer };
@@ -173,7 +173,7 @@ describe('a request that is not what the API speaks', () => {
   const badCursor = { status: 400, code: 'INVALID_CURSOR', pointer: '/query/cursor' };
 
   it.each(['garbage', '!!!!', 'bnVsbA', 'e30', 'W10', 'eyJhZnRlciI6MX0'])(
-    'refuses the cursor %s',
+    'the cursor %s is refused',
     async (cursor) => {
       for (const list of LISTS) await refused('GET', `${list}?cursor=${cursor}`, {}, badCursor);
     },
@@ -191,12 +191,15 @@ describe('a request that is not what the API speaks', () => {
     ['/v1/audit-events', null, '1.5'],
     ['/v1/audit-events', null, '9'.repeat(30)],
     ['/v1/audit-events', null, ['1']],
-  ])('refuses a cursor of %s that was forged to point to %j, %j', async (list, value, position) => {
-    const cursor = await forged(list, value, position);
-    await refused('GET', `${list}?cursor=${cursor}`, {}, badCursor);
-  });
+  ])(
+    'a cursor of %s that was forged to point to %j, %j is refused',
+    async (list, value, position) => {
+      const cursor = await forged(list, value, position);
+      await refused('GET', `${list}?cursor=${cursor}`, {}, badCursor);
+    },
+  );
 
-  it.each(LISTS)("refuses another list's cursor in %s", async (list) => {
+  it.each(LISTS)("another list's cursor is refused in %s", async (list) => {
     const other = LISTS.find((one) => one !== list);
     const page = await keyward.call('GET', `${other}?limit=1`);
     expect(page.body.nextCursor).toEqual(expect.any(String));
@@ -206,7 +209,7 @@ describe('a request that is not what the API speaks', () => {
   it.each([
     ['', '/query/cursor'],
     ['x'.repeat(1025), '/query/cursor'],
-  ])('refuses the cursor %j by its length', async (cursor, pointer) => {
+  ])('the cursor %j is refused by its length', async (cursor, pointer) => {
     const refusal = { status: 400, code: 'INVALID_REQUEST', pointer };
     for (const list of LISTS) await refused('GET', `${list}?cursor=${cursor}`, {}, refusal);
   });
@@ -223,14 +226,14 @@ describe('a request that is not what the API speaks', () => {
     ['POST', '/livez', 'GET'],
     ['TRACE', '/v1/keys', 'GET'],
     ['PROPFIND', '/v1/keys', 'GET'],
-  ])('answers %s %s with 405 and what the path takes', async (method, url, allowed) => {
+  ])('%s %s answers 405 with the methods that the path allows', async (method, url, allowed) => {
     const answer = await refused(method, url, {}, { status: 405, code: 'METHOD_NOT_ALLOWED' });
     expect(String(answer.headers.allow).split(', ')).toContain(allowed);
     expect(String(answer.headers.allow).split(', ')).not.toContain(method);
   });
 
   it.each(['/', '/v1', '/v1/', '/v2/keys', '/v1/key', '/V1/keys', '//v1/keys', '/v1/keys/:id/x'])(
-    'answers %s with 404',
+    'the unknown path %s answers 404',
     async (url) => {
       for (const method of ['GET', 'POST', 'DELETE']) {
         await refused(method, url, {}, { status: 404, code: 'ROUTE_NOT_FOUND' });
@@ -239,7 +242,7 @@ describe('a request that is not what the API speaks', () => {
   );
 
   it.each(['', ' ', 'a\tb', 'é', 'x'.repeat(129)])(
-    'refuses the Keyward-Actor %j',
+    'the Keyward-Actor %j is refused',
     async (actor) => {
       const refusal = { status: 400, code: 'INVALID_REQUEST', pointer: '/headers/keyward-actor' };
       const options = { body: { name: 'x' }, headers: { 'keyward-actor': actor } };
@@ -248,11 +251,11 @@ describe('a request that is not what the API speaks', () => {
   );
 
   it('an X-Request-Id that is not fit for the log is replaced', async () => {
-    for (const wished of ['', 'a b', 'a"b', 'x'.repeat(65), '{"a":1}']) {
-      const headers = { 'x-request-id': wished };
+    for (const requested of ['', 'a b', 'a"b', 'x'.repeat(65), '{"a":1}']) {
+      const headers = { 'x-request-id': requested };
       const answer = await keyward.call('GET', '/v1/keys/x', { headers });
       expectProblem(answer, { status: 400, code: 'INVALID_REQUEST', pointer: '/path/id' });
-      expect(answer.body.requestId).not.toBe(wished);
+      expect(answer.body.requestId).not.toBe(requested);
     }
     const answer = await keyward.call('GET', '/v1/keys', {
       headers: { 'x-request-id': 'ok-1.2_3' },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
-import { Watch } from '../support/untouched.ts';
+import { RefusalChecker } from '../support/refusals.ts';
 
 type Case = [what: string, body: unknown, pointer: string];
 
@@ -15,26 +15,26 @@ const TEXTS = (field: string, more: object = {}): Case[] =>
 describe('input that does not fit is refused with a pointer to it, and writes nothing', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let id: string;
   let managerId: string;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     id = (await keyward.call('POST', '/v1/keys', { body: { name: 'one' } })).body.id;
     const body = { name: 'manager', permissions: ['keys:read'] };
     managerId = (await keyward.call('POST', '/v1/management-keys', { body })).body.id;
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
 
   const refused = (method: string, url: string, body: unknown, pointer?: string) =>
-    watch.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
+    refusals.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
       status: 400,
       code: 'INVALID_REQUEST',
       ...(pointer === undefined ? {} : { pointer }),
@@ -53,10 +53,13 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['supersede a text', { graceSeconds: 0, supersede: 'true' }, '/body/supersede'],
     ['an unknown field', { graceSeconds: 0, grace: 1 }, '/body/grace'],
   ];
-  it.each(ROTATIONS)('rotate: %s', async (_what, body, pointer) => {
-    await refused('POST', `/v1/keys/${id}/rotate`, body, pointer);
-    await refused('POST', `/v1/management-keys/${managerId}/rotate`, body, pointer);
-  });
+  it.each(ROTATIONS)(
+    'a rotation with a wrong field is refused, points to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('POST', `/v1/keys/${id}/rotate`, body, pointer);
+      await refused('POST', `/v1/management-keys/${managerId}/rotate`, body, pointer);
+    },
+  );
 
   it.each<Case>([
     ['no ids', { ids: [] }, '/body/ids'],
@@ -66,11 +69,14 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['an unknown filter', { ownerId: 'x', owner: 'y' }, '/body/owner'],
     ...TEXTS('ownerId'),
     ...TEXTS('note', { ownerId: 'x' }),
-  ])('bulk-revoke: %s', async (_what, body, pointer) => {
-    await refused('POST', '/v1/keys/bulk-revoke', body, pointer);
-  });
+  ])(
+    'a bulk revocation with a wrong field is refused, points to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('POST', '/v1/keys/bulk-revoke', body, pointer);
+    },
+  );
 
-  it('bulk-revoke: no filter, or two', async () => {
+  it('a bulk revocation without a filter, or with two, is refused and writes nothing', async () => {
     const both = { ids: [id], ownerId: 'x' };
     for (const body of [undefined, {}, { dryRun: true }, both]) {
       const answer = await keyward.call('POST', '/v1/keys/bulk-revoke', { body });
@@ -94,13 +100,16 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['an available scope without name', { availableScopes: [{}] }, '/body/availableScopes/0/scope'],
     ['an unknown field', { maxKeys: 1 }, '/body/maxKeys'],
     ['status, which is not set this way', { status: 'suspended' }, '/body/status'],
-  ])('workspace: %s', async (_what, body, pointer) => {
-    await refused('PUT', '/v1/workspaces/acme', body, pointer);
-    await refused('PATCH', '/v1/workspaces/default', body, pointer);
-  });
+  ])(
+    'a workspace with a wrong field is refused, points to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('PUT', '/v1/workspaces/acme', body, pointer);
+      await refused('PATCH', '/v1/workspaces/default', body, pointer);
+    },
+  );
 
   it.each(['a b', 'x'.repeat(65), '%C3%A9', 'a%2Fb', '%00', 'a:b'])(
-    'workspace: the id %j',
+    'a workspace with the id %j is refused and writes nothing',
     async (bad) => {
       await refused('PUT', `/v1/workspaces/${encodeURI(decodeURI(bad))}`, {}, '/path/id');
       await refused(
@@ -131,18 +140,24 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ],
     ['a bad workspace', manager({ workspaceId: 'a b' }), '/body/workspaceId'],
     ['an unknown field', manager({ scopes: [] }), '/body/scopes'],
-  ])('management key: %s', async (_what, body, pointer) => {
-    await refused('POST', '/v1/management-keys', body, pointer);
-  });
+  ])(
+    'a management key with a wrong field is refused, points to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('POST', '/v1/management-keys', body, pointer);
+    },
+  );
 
-  it.each(['', 'a b', 'é', 'x'.repeat(129), '""'])('the Idempotency-Key %j', async (key) => {
-    const options = { body: { name: 'x' }, headers: { 'idempotency-key': key } };
-    await watch.expectRefused(() => keyward.call('POST', '/v1/keys', options), {
-      status: 400,
-      code: 'INVALID_REQUEST',
-      pointer: '/headers/idempotency-key',
-    });
-  });
+  it.each(['', 'a b', 'é', 'x'.repeat(129), '""'])(
+    'the Idempotency-Key %j is refused and nothing is written',
+    async (key) => {
+      const options = { body: { name: 'x' }, headers: { 'idempotency-key': key } };
+      await refusals.expectRefused(() => keyward.call('POST', '/v1/keys', options), {
+        status: 400,
+        code: 'INVALID_REQUEST',
+        pointer: '/headers/idempotency-key',
+      });
+    },
+  );
 
   it.each([
     ['status=asleep', '/query/status/0'],
@@ -155,11 +170,11 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['prefix=AK', '/query/prefix'],
     ['scope=a%20b', '/query/scope'],
     ['ownerId=a&ownerId=b', '/query/ownerId'],
-  ])('list: %s', async (query, pointer) => {
+  ])('a list with a wrong parameter is refused and points to it: %s', async (query, pointer) => {
     await refused('GET', `/v1/keys?${query}`, undefined, pointer);
   });
 
-  it('the last day of four-digit years is a time like any other', async () => {
+  it('the last day of four-digit years is accepted as an expiry', async () => {
     const expiresAt = '9999-12-31T23:59:59.999Z';
     const created = await keyward.call('POST', '/v1/keys', { body: { name: 'x', expiresAt } });
     expect(created).toMatchObject({ status: 201, body: { expiresAt, status: 'active' } });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
-import { Watch } from '../support/untouched.ts';
+import { RefusalChecker } from '../support/refusals.ts';
 
 const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) });
 const PAST = '2001-01-01T00:00:00Z';
@@ -106,23 +106,23 @@ const COMMON: Case[] = [
 describe('input that does not fit is refused with a pointer to it, and writes nothing', () => {
   let database: TestDatabase;
   let keyward: Instance;
-  let watch: Watch;
+  let refusals: RefusalChecker;
   let id: string;
 
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
-    watch = await Watch.over(database.url);
+    refusals = await RefusalChecker.open(database.url);
     id = (await keyward.call('POST', '/v1/keys', { body: { name: 'one' } })).body.id;
   });
   afterAll(async () => {
-    await watch.close();
+    await refusals.close();
     await keyward.stop();
     await database.drop();
   });
 
   const refused = (method: string, url: string, body: unknown, pointer: string) =>
-    watch.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
+    refusals.expectRefused(() => keyward.call(method, url, body === undefined ? {} : { body }), {
       status: 400,
       code: 'INVALID_REQUEST',
       pointer,
@@ -130,9 +130,12 @@ describe('input that does not fit is refused with a pointer to it, and writes no
   const asCreation = (body: unknown) =>
     typeof body === 'object' && body !== null ? { name: 'x', ...body } : body;
 
-  it.each(COMMON)('create: %s', async (_what, body, pointer) => {
-    await refused('POST', '/v1/keys', asCreation(body), pointer);
-  });
+  it.each(COMMON)(
+    'a key with a wrong field is refused at its creation, with a pointer to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('POST', '/v1/keys', asCreation(body), pointer);
+    },
+  );
 
   it.each<Case>([
     ['no body', undefined, '/body/name'],
@@ -147,9 +150,12 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ...['', 'AK', '_ak', 'ak_', 'ak-live', '1ak', 'a'.repeat(25), 7].map(
       (prefix): Case => [`prefix ${JSON.stringify(prefix)}`, { name: 'x', prefix }, '/body/prefix'],
     ),
-  ])('create: %s', async (_what, body, pointer) => {
-    await refused('POST', '/v1/keys', body, pointer);
-  });
+  ])(
+    'a key with a field that cannot be given at creation is refused, with a pointer to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('POST', '/v1/keys', body, pointer);
+    },
+  );
 
   it.each<Case>([
     ...COMMON.filter(([, body]) => typeof body === 'object'),
@@ -158,18 +164,24 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['scopes null', { scopes: null }, '/body/scopes'],
     ['enabled null', { enabled: null }, '/body/enabled'],
     ['another prefix', { prefix: 'ak_test' }, '/body/prefix'],
-  ])('patch: %s', async (_what, body, pointer) => {
-    await refused('PATCH', `/v1/keys/${id}`, body, pointer);
-  });
+  ])(
+    'a patch with a wrong field is refused, points to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('PATCH', `/v1/keys/${id}`, body, pointer);
+    },
+  );
 
   it.each<Case>([
     ...TEXTS('reason', 64),
     ...TEXTS('note', 1000),
     ['an unknown field', { why: 'x' }, '/body/why'],
     ['a list', [], '/body'],
-  ])('revoke: %s', async (_what, body, pointer) => {
-    await refused('POST', `/v1/keys/${id}/revoke`, body, pointer);
-  });
+  ])(
+    'a revocation with a wrong field is refused, points to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('POST', `/v1/keys/${id}/revoke`, body, pointer);
+    },
+  );
 
   const asked = (more: object) => ({ key: 'ak_live_x', ...more });
   it.each<Case>([
@@ -192,11 +204,14 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['an address with a zone', asked({ ip: 'fe80::1%eth0' }), '/body/ip'],
     ['an address with a port', asked({ ip: '203.0.113.7:80' }), '/body/ip'],
     ['ip null', asked({ ip: null }), '/body/ip'],
-  ])('verify: %s', async (_what, body, pointer) => {
-    await refused('POST', '/v1/verify', body, pointer);
-  });
+  ])(
+    'a verification with a wrong field is refused, points to it, and writes nothing: %s',
+    async (_what, body, pointer) => {
+      await refused('POST', '/v1/verify', body, pointer);
+    },
+  );
 
-  it('every field at fault is named, not only the first', async () => {
+  it('every wrong field is named, not only the first', async () => {
     const body = { name: '', prefix: 'AK', scopes: ['a b'], nmae: 1 };
     const answer = await refused('POST', '/v1/keys', body, '/body/name');
     for (const pointer of ['/body/prefix', '/body/scopes/0', '/body/nmae']) {
@@ -204,7 +219,7 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     }
   });
 
-  it('a name with slashes and tildes is pointed to as RFC 6901 has it', async () => {
+  it('a field name with slashes and tildes is pointed to as RFC 6901 says', async () => {
     await refused('POST', '/v1/keys', { name: 'x', 'a/b~c': 1 }, '/body/a~1b~0c');
     const metadata = { 'a/b~c': '\0' };
     await refused('POST', '/v1/keys', { name: 'x', metadata }, '/body/metadata/a~1b~0c');

@@ -17,7 +17,7 @@ describe('a batch of verifications', () => {
     instance.call('POST', '/v1/verify/batch', { body: { requests }, ...(as && { as }) });
   const codesOf = ({ body }: Answer) => body.results.map(({ code }: { code: string }) => code);
 
-  it('answers 100 requests in their order, each on its own', async () => {
+  it('a batch answers 100 requests in their order, each by itself', async () => {
     const good = await createKey(pair.first, { name: 'good', scopes: ['a'] });
     const off = await createKey(pair.first, { name: 'off', enabled: false });
     const kinds: [One, string][] = [
@@ -38,11 +38,11 @@ describe('a batch of verifications', () => {
     expect(Object.keys(answer.body.results[3])).toEqual(Object.keys(single.body));
   });
 
-  it('of 100 keys never seen takes one fence, and one load and one spending at most twice', async () => {
-    const wishes = Array.from({ length: 100 }, (_, i) =>
+  it('a batch of 100 uncached keys takes one fence, and at most two loads and two quota statements', async () => {
+    const bodies = Array.from({ length: 100 }, (_, i) =>
       i % 2 === 0 ? {} : { credits: { remaining: 5 } },
     );
-    const created = await Promise.all(wishes.map((wish) => createKeyPatiently(wish)));
+    const created = await Promise.all(bodies.map((body) => createKeyPatiently(body)));
     const statements = recordStatements(pair.second.service.internals.database);
     const answer = await batch(
       pair.second,
@@ -56,7 +56,7 @@ describe('a batch of verifications', () => {
     expect(statements.length).toBeLessThanOrEqual(5);
   });
 
-  it('is exact where keys with limits and credits repeat in it, with costs of all sorts', async () => {
+  it('a batch is exact if keys with limits and credits repeat in it, at all kinds of costs', async () => {
     const poor = await createKey(pair.first, { credits: { remaining: 10 } });
     const limited = await createKey(pair.first, {
       rateLimits: [{ name: 'hourly', limit: 8, windowSeconds: 3600 }],
@@ -80,7 +80,7 @@ describe('a batch of verifications', () => {
     expect(usage.total).toBe(15);
   });
 
-  it('of many callers at once over two instances overspends nothing', async () => {
+  it('concurrent batches over two instances overspend nothing', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 500 } });
     const hundred = Array.from({ length: 100 }, () => ({ key }));
     const answers = await Promise.all(
@@ -92,7 +92,7 @@ describe('a batch of verifications', () => {
     expect((await pair.first.call('GET', `/v1/keys/${id}`)).body.credits.remaining).toBe(0);
   });
 
-  it('is refused as a whole where it is empty, too long, or an item is not a verification', async () => {
+  it('a batch is refused as a whole if it is empty, too long, or an item is not a verification', async () => {
     const { key } = await createKey(pair.first, { credits: { remaining: 5 } });
     const of = (count: number) => Array.from({ length: count }, () => ({ key }));
     const answers = [await batch(pair.first, []), await batch(pair.first, of(101))];
@@ -113,7 +113,7 @@ describe('a batch of verifications', () => {
     expect(verified.body.code).toBe('VALID');
   });
 
-  it('with one that cannot be decided answers the others, and is 503 where there are no others', async () => {
+  it('a batch with one request that cannot be decided answers the others, and is 503 if there are no others', async () => {
     const [plain, broken] = [await createKey(pair.first), await createKey(pair.first)];
     const client = await connect(pair.databaseUrl);
     const newer = 'update keys set min_policy_version = 99 where id = $1';
@@ -130,7 +130,7 @@ describe('a batch of verifications', () => {
     expect([await usage(plain.id), await usage(broken.id)]).toEqual([1, 0]);
   });
 
-  it('needs keys:verify, and shows a bound caller nothing of other workspaces', async () => {
+  it('a batch requires keys:verify, and shows a caller of one workspace nothing of the others', async () => {
     const { key } = await createKey(pair.first);
     const reader = await createManagementKey(pair.first, { permissions: ['keys:read'] });
     expect((await batch(pair.second, [{ key }], reader.key)).status).toBe(403);

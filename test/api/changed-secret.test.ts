@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { metric } from '../support/metrics.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 const OTHER_SECRET = 'another-secret-of-the-tests-0123456789';
@@ -27,11 +28,11 @@ const start = async (settings: { secret?: string | undefined } = {}) => {
 async function ask(key: string, settings: { secret?: string | undefined } = {}) {
   const instance = await start(settings);
   const code = await verdict(instance, key);
-  return { code, argon2: instance.service.internals.hasher.runs };
+  return { code, argon2: await metric(instance, 'keyward_argon2_runs_total') };
 }
 
 describe('a KEYWARD_SECRET that was changed or lost', () => {
-  it('costs argon2 once more for each key, and stops none', async () => {
+  it('a changed or lost KEYWARD_SECRET costs one more argon2 run for each key, and invalidates none', async () => {
     const { key } = await createKey(await start());
     expect(await ask(key)).toEqual({ code: 'VALID', argon2: 0 });
     const changed = { secret: OTHER_SECRET };
@@ -43,7 +44,32 @@ describe('a KEYWARD_SECRET that was changed or lost', () => {
     expect(await ask(key, { secret: undefined })).toEqual({ code: 'VALID', argon2: 1 });
   });
 
-  it('lets no wrong key through', async () => {
+  it('the proof of a key that argon2 confirms is stored, the proof of a wrong key never', async () => {
+    const { key } = await createKey(await start());
+    const { prefix, ref } = partsOf(key);
+    const wrong = forgeKey(prefix, ref, await readChecksumKey(database.url));
+    const proofs = async () => {
+      const client = await connect(database.url);
+      const query = 'select pepper_id, proof from secret_proofs where ref = $1';
+      return (await client.query(query, [ref])).rows;
+    };
+    const before = await proofs();
+    const changed = await launch(database.url, { secret: OTHER_SECRET });
+    for (let use = 0; use < 3; use++) expect(await verdict(changed, wrong)).toBe('NOT_FOUND');
+    // A stop waits for what is being written.
+    await changed.stop();
+    expect(await proofs()).toEqual(before);
+    expect(before).toHaveLength(1);
+    const again = await launch(database.url, { secret: OTHER_SECRET });
+    expect(await verdict(again, wrong)).toBe('NOT_FOUND');
+    expect(await verdict(again, key)).toBe('VALID');
+    await again.stop();
+    const [after] = await proofs();
+    expect(after.pepper_id).not.toBe(before[0].pepper_id);
+    expect(await ask(wrong, { secret: OTHER_SECRET })).toEqual({ code: 'NOT_FOUND', argon2: 0 });
+  });
+
+  it('a changed or lost KEYWARD_SECRET lets no wrong key through', async () => {
     const { key } = await createKey(await start());
     const { prefix, ref } = partsOf(key);
     const wrong = forgeKey(prefix, ref, await readChecksumKey(database.url));

@@ -4,13 +4,20 @@ import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
 import { Pepper } from '../../src/credentials/pepper.ts';
 import { connect } from '../support/database.ts';
 import { TEST_SECRET } from '../support/instance.ts';
-import { auditOf, persist, putWorkspace, storm, tally, usePair } from '../support/pair.ts';
+import {
+  auditOf,
+  callConcurrently,
+  putWorkspace,
+  retryOn503,
+  tally,
+  usePair,
+} from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 const CALLS = 200;
 
 /** Each with 200 calls at the same moment, half of them to each of two instances. */
-describe('at the same moment', () => {
+describe('concurrent calls', () => {
   const pair = usePair();
 
   const countOf = async (query: string, ...values: unknown[]) => {
@@ -18,10 +25,10 @@ describe('at the same moment', () => {
     return Number((await sql.query<{ count: string }>(query, values)).rows[0]?.count);
   };
 
-  it('a workspace is put: it is created once', async () => {
+  it('concurrent puts of a workspace create it once', async () => {
     const body = { name: 'Acme', maxActiveKeys: 5 };
-    const answers = await storm(pair, CALLS, (instance) =>
-      persist(instance, 'PUT', '/v1/workspaces/acme', { body }),
+    const answers = await callConcurrently(pair, CALLS, (instance) =>
+      retryOn503(instance, 'PUT', '/v1/workspaces/acme', { body }),
     );
     expect(tally(answers)).toEqual({ 200: CALLS - 1, 201: 1 });
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
@@ -29,30 +36,30 @@ describe('at the same moment', () => {
     expect(actions.map(({ action }: { action: string }) => action)).toEqual(['workspace.created']);
   });
 
-  it('keys are created where 10 may be active: exactly 10 are', async () => {
+  it('concurrent creations leave exactly 10 keys if 10 may be active', async () => {
     await putWorkspace(pair.first, 'ten', { maxActiveKeys: 10 });
     const body = { name: 'one of ten', workspaceId: 'ten' };
-    const answers = await storm(pair, CALLS, (instance) =>
-      persist(instance, 'POST', '/v1/keys', { body }),
+    const answers = await callConcurrently(pair, CALLS, (instance) =>
+      retryOn503(instance, 'POST', '/v1/keys', { body }),
     );
     expect(tally(answers)).toEqual({ 201: 10, '409 KEY_LIMIT_REACHED': CALLS - 10 });
     expect(await countOf(`select count(*) from keys where workspace_id = 'ten'`)).toBe(10);
   });
 
-  it('keys are created and expired ones extended where 10 may be active: exactly 10 are', async () => {
+  it('concurrent creations and extensions of expired keys leave exactly 10 active if 10 may be', async () => {
     await putWorkspace(pair.first, 'mixed');
     const expiring = { workspaceId: 'mixed', expiresInSeconds: 60 };
     const expired = await Promise.all(Array.from({ length: 20 }, () => createIn(expiring)));
     pair.advance(60_000);
     await putWorkspace(pair.first, 'mixed', { maxActiveKeys: 10 });
-    const answers = await storm(pair, CALLS, (instance, index) => {
+    const answers = await callConcurrently(pair, CALLS, (instance, index) => {
       const id = expired[Math.floor(index / 2)];
       if (index >= 40 || id === undefined) {
         const body = { name: 'new', workspaceId: 'mixed' };
-        return persist(instance, 'POST', '/v1/keys', { body });
+        return retryOn503(instance, 'POST', '/v1/keys', { body });
       }
       const url = `/v1/keys/${id}?workspaceId=mixed`;
-      return persist(instance, 'PATCH', url, { body: { expiresAt: null } });
+      return retryOn503(instance, 'PATCH', url, { body: { expiresAt: null } });
     });
     const { '409 KEY_LIMIT_REACHED': refused = 0, ...done } = tally(answers);
     expect(refused + (done['200'] ?? 0) + (done['201'] ?? 0)).toBe(CALLS);
@@ -62,13 +69,13 @@ describe('at the same moment', () => {
 
   const createIn = async (more: object) => {
     const body = { name: 'a key', ...more };
-    return String((await persist(pair.first, 'POST', '/v1/keys', { body })).body.id);
+    return String((await retryOn503(pair.first, 'POST', '/v1/keys', { body })).body.id);
   };
 
-  it('a key is created with one Idempotency-Key: there is one key', async () => {
+  it('concurrent creations with one Idempotency-Key create one key', async () => {
     const options = { body: { name: 'once' }, headers: { 'idempotency-key': 'the-same' } };
-    const answers = await storm(pair, CALLS, (instance) =>
-      persist(instance, 'POST', '/v1/keys', options),
+    const answers = await callConcurrently(pair, CALLS, (instance) =>
+      retryOn503(instance, 'POST', '/v1/keys', options),
     );
     const { 201: done = 0, '409 IDEMPOTENCY_IN_FLIGHT': inFlight = 0 } = tally(answers);
     expect(done + inFlight).toBe(CALLS);
@@ -78,10 +85,10 @@ describe('at the same moment', () => {
     expect(await countOf(`select count(*) from keys where name = 'once'`)).toBe(1);
   });
 
-  it('a key is rotated: one rotation wins, the others get 409, and its string is the one', async () => {
+  it('of concurrent rotations of a key one succeeds, the others get 409, and only its string is valid', async () => {
     const { id, key: old } = await createKey(pair.first);
-    const answers = await storm(pair, CALLS, (instance) =>
-      persist(instance, 'POST', `/v1/keys/${id}/rotate`, { body: { graceSeconds: 3600 } }),
+    const answers = await callConcurrently(pair, CALLS, (instance) =>
+      retryOn503(instance, 'POST', `/v1/keys/${id}/rotate`, { body: { graceSeconds: 3600 } }),
     );
     expect(tally(answers)).toEqual({ 200: 1, '409 ROTATION_UNDER_WAY': CALLS - 1 });
     const key = answers.find(({ status }) => status === 200)?.body.key;
@@ -90,22 +97,22 @@ describe('at the same moment', () => {
     expect(await countOf('select count(*) from secrets where key_id = $1', id)).toBe(2);
   });
 
-  it('a key is rotated with `supersede`: only the last two strings are valid', async () => {
+  it('concurrent rotations with supersede leave only the last two strings valid', async () => {
     const { id } = await createKey(pair.first);
     const body = { graceSeconds: 3600, supersede: true };
-    const answers = await storm(pair, 20, (instance) =>
-      persist(instance, 'POST', `/v1/keys/${id}/rotate`, { body }),
+    const answers = await callConcurrently(pair, 20, (instance) =>
+      retryOn503(instance, 'POST', `/v1/keys/${id}/rotate`, { body }),
     );
     expect(tally(answers)).toEqual({ 200: 20 });
     const codes = await Promise.all(answers.map((a) => verdict(pair.second, a.body.key)));
     expect(codes.toSorted()).toEqual([...Array(18).fill('NOT_FOUND'), 'VALID', 'VALID']);
   });
 
-  it('a key is changed with the same If-Match: one change is made', async () => {
+  it('of concurrent changes with the same If-Match one succeeds', async () => {
     const { id } = await createKey(pair.first);
     const { etag } = (await pair.first.call('GET', `/v1/keys/${id}`)).headers;
-    const answers = await storm(pair, CALLS, (instance, index) =>
-      persist(instance, 'PATCH', `/v1/keys/${id}`, {
+    const answers = await callConcurrently(pair, CALLS, (instance, index) =>
+      retryOn503(instance, 'PATCH', `/v1/keys/${id}`, {
         body: { name: `name ${index}` },
         headers: { 'if-match': String(etag) },
       }),
@@ -113,10 +120,10 @@ describe('at the same moment', () => {
     expect(tally(answers)).toEqual({ 200: 1, '412 PRECONDITION_FAILED': CALLS - 1 });
   });
 
-  it('a key is revoked: all hear so, and it is on the record once', async () => {
+  it('concurrent revocations of a key all succeed, and one audit entry is written', async () => {
     const { id, key } = await createKey(pair.first);
-    const answers = await storm(pair, CALLS, (instance, index) =>
-      persist(instance, 'POST', `/v1/keys/${id}/revoke`, { body: { reason: `r${index}` } }),
+    const answers = await callConcurrently(pair, CALLS, (instance, index) =>
+      retryOn503(instance, 'POST', `/v1/keys/${id}/revoke`, { body: { reason: `r${index}` } }),
     );
     expect(tally(answers)).toEqual({ 200: CALLS });
     expect(new Set(answers.map(({ body }) => body.revokeReason)).size).toBe(1);
@@ -124,14 +131,14 @@ describe('at the same moment', () => {
     expect(await auditOf(pair.first, id)).toHaveLength(2);
   });
 
-  it('many write to the audit log of one workspace: a whole chain', async () => {
+  it('concurrent changes in one workspace leave an intact audit chain', async () => {
     await putWorkspace(pair.first, 'chained');
     const ids = await Promise.all(
       Array.from({ length: 20 }, () => createIn({ workspaceId: 'chained' })),
     );
-    const answers = await storm(pair, CALLS, (instance, index) => {
+    const answers = await callConcurrently(pair, CALLS, (instance, index) => {
       const url = `/v1/keys/${ids[index % 20]}?workspaceId=chained`;
-      return persist(instance, 'PATCH', url, { body: { name: `name ${index}` } });
+      return retryOn503(instance, 'PATCH', url, { body: { name: `name ${index}` } });
     });
     expect(tally(answers)).toEqual({ 200: CALLS });
     expect(await brokenLinks(await connect(pair.databaseUrl), 'chained')).toEqual([]);

@@ -20,7 +20,7 @@ describe('with KEYWARD_USAGE_FLUSH_MS=0', () => {
   const totalOf = async (id: string) =>
     (await reader.call('GET', `/v1/keys/${id}`)).body.usage.total;
 
-  it('every verification is in the database before it is answered, also many at once', async () => {
+  it('with KEYWARD_USAGE_FLUSH_MS=0 every verification is in the database before it is answered, also many at once', async () => {
     const instance = await launch(database.url, { usageFlushMs: 0 });
     const { id, key } = await create();
     const verify = () => instance.call('POST', '/v1/verify', { body: { key } });
@@ -31,7 +31,7 @@ describe('with KEYWARD_USAGE_FLUSH_MS=0', () => {
     await instance.stop();
   });
 
-  it('what cannot be counted is not answered', async () => {
+  it('with KEYWARD_USAGE_FLUSH_MS=0 a verification that cannot be counted is not answered', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launch(proxy.url, { usageFlushMs: 0 });
     const { key } = await create();

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
 import type { Instance } from '../support/instance.ts';
-import { persist, storm, usePair } from '../support/pair.ts';
+import { callConcurrently, retryOn503, usePair } from '../support/pair.ts';
+import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
 
 const DAY_MS = 86_400_000;
@@ -15,7 +17,7 @@ describe('credits', () => {
   const patch = (id: string, credits: object | null) =>
     pair.first.call('PATCH', `/v1/keys/${id}`, { body: { credits } });
 
-  it('are added, subtracted down to 0, and set; in force on every instance once answered', async () => {
+  it('credits are added, subtracted down to 0, and set, with effect on every instance once answered', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 10 } });
     expect((await change(id, 'add', 5)).body.credits.remaining).toBe(15);
     expect((await verify(pair.second, key)).credits).toEqual({ remaining: 14 });
@@ -26,7 +28,7 @@ describe('credits', () => {
     expect((await verify(pair.second, key, 2)).code).toBe('VALID');
   });
 
-  it('cannot be changed where they are not limited, or where the key is revoked', async () => {
+  it('credits cannot be changed if they are not limited, or if the key is revoked', async () => {
     const { id } = await createKey(pair.first);
     expect(await change(id, 'add', 1)).toMatchObject({
       status: 409,
@@ -40,13 +42,13 @@ describe('credits', () => {
     });
   });
 
-  it('are exact: initial + added − subtracted − spent, with 200 verifications on each instance meanwhile', async () => {
+  it('credits are exact: initial + added − subtracted − spent, with 200 verifications on each instance meanwhile', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 300 } });
-    const verifications = storm(pair, 400, (instance) =>
+    const verifications = callConcurrently(pair, 400, (instance) =>
       instance.call('POST', '/v1/verify', { body: { key } }),
     );
-    const changes = storm(pair, 30, (instance, index) =>
-      persist(instance, 'POST', `/v1/keys/${id}/credits`, {
+    const changes = callConcurrently(pair, 30, (instance, index) =>
+      retryOn503(instance, 'POST', `/v1/keys/${id}/credits`, {
         body: { operation: index % 3 === 0 ? 'subtract' : 'add', amount: 7 },
         headers: { 'idempotency-key': `${id}-${index}` },
       }),
@@ -63,7 +65,25 @@ describe('credits', () => {
     expect((await read(id)).credits.remaining).toBe(300 + sum - spent);
   });
 
-  it('a change that is repeated with its Idempotency-Key happens once', async () => {
+  it('an addition beyond what can be counted exactly is refused and leaves the balance', async () => {
+    const { id, key } = await createKey(pair.first, { credits: { remaining: 1 } });
+    const client = await connect(pair.databaseUrl);
+    const most = Number.MAX_SAFE_INTEGER;
+    await client.query('update key_consumption set credits = $2 where key_id = $1', [id, most]);
+    for (const amount of [1, 2, 1_000_000_000_000]) {
+      expectProblem(await change(id, 'add', amount), {
+        status: 400,
+        code: 'INVALID_REQUEST',
+        pointer: '/body/amount',
+      });
+    }
+    expect((await read(id)).credits.remaining).toBe(most);
+    const audit = await pair.first.call('GET', `/v1/audit-events?targetId=${id}`);
+    expect(audit.body.data).toMatchObject([{ action: 'key.created' }]);
+    expect(await verify(pair.second, key)).toMatchObject({ credits: { remaining: most - 1 } });
+  });
+
+  it('a change of credits that is repeated with its Idempotency-Key takes effect once', async () => {
     const { id } = await createKey(pair.first, { credits: { remaining: 10 } });
     const options = {
       body: { operation: 'add', amount: 5 },
@@ -76,7 +96,7 @@ describe('credits', () => {
     expect((await read(id)).credits.remaining).toBe(15);
   });
 
-  it('by PATCH: a balance is set, kept where it is left out, and null lifts the limit', async () => {
+  it('a PATCH sets a balance, keeps it if it is left out, and lifts the limit with null', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 10 } });
     await verify(pair.second, key, 3);
     const daily = { interval: 'daily', amount: 50 };
@@ -94,7 +114,7 @@ describe('credits', () => {
     expect(missing.body.errors[0].pointer).toBe('/body/credits/remaining');
   });
 
-  it('a refill sets the balance at midnight UTC, once, as reads and verifications say alike', async () => {
+  it('a refill sets the balance at midnight UTC, once, and reads and verifications agree on it', async () => {
     const refill = { interval: 'daily', amount: 5 };
     const { id, key } = await createKey(pair.first, { credits: { remaining: 20, refill } });
     const { credits } = await read(id);
@@ -109,7 +129,7 @@ describe('credits', () => {
     expect(await verify(pair.second, key, 2)).toMatchObject({ credits: { remaining: 3 } });
   });
 
-  it('lists show balances, limits and refills as reads do', async () => {
+  it('a list shows balances, limits and refills as a read does', async () => {
     const { id, key } = await createKey(pair.first, {
       name: 'listed',
       credits: { remaining: 9, refill: { interval: 'monthly', amount: 5, dayOfMonth: 31 } },
@@ -124,7 +144,7 @@ describe('credits', () => {
     expect(data[0].rateLimits).toEqual(one.rateLimits);
   });
 
-  it('a balance that is kept by a change of the schedule is the one that was shown', async () => {
+  it('a change of the refill schedule keeps the balance that was shown', async () => {
     const refill = { interval: 'daily', amount: 100 };
     const { id, key } = await createKey(pair.first, { credits: { remaining: 5, refill } });
     pair.advance(DAY_MS);
@@ -135,7 +155,7 @@ describe('credits', () => {
     expect((await verify(pair.second, key)).credits).toEqual({ remaining: 99 });
   });
 
-  it('a change counts from the balance that a due refill has set', async () => {
+  it('a change of credits starts from the balance that a due refill has set', async () => {
     const refill = { interval: 'daily', amount: 100 };
     const { id, key } = await createKey(pair.first, { credits: { remaining: 5, refill } });
     pair.advance(DAY_MS);
@@ -143,7 +163,7 @@ describe('credits', () => {
     expect((await verify(pair.second, key)).credits).toEqual({ remaining: 69 });
   });
 
-  it('are shared by the retiring and the current string, and a rotation refills nothing', async () => {
+  it('credits are shared by the retiring and the current string, and a rotation refills nothing', async () => {
     const rateLimits = [{ name: 'hourly', limit: 10, windowSeconds: 3600 }];
     const { id, key } = await createKey(pair.first, { credits: { remaining: 6 }, rateLimits });
     await verify(pair.first, key, 3);
@@ -171,9 +191,11 @@ describe('credits', () => {
     expect([credits.remaining, limits[0].remaining, usage.total]).toEqual([0, 2, 0]);
   });
 
-  it('usage counts denied verifications under their verdict, remembered ones too', async () => {
+  it('usage counts denied verifications under their verdict, cached denials too', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 2 } });
-    await storm(pair, 10, (instance) => instance.call('POST', '/v1/verify', { body: { key } }));
+    await callConcurrently(pair, 10, (instance) =>
+      instance.call('POST', '/v1/verify', { body: { key } }),
+    );
     await pair.flush();
     const usage = await pair.first.call('GET', `/v1/keys/${id}/usage`);
     expect(usage.body).toMatchObject({ total: 10, byCode: { VALID: 2, CREDITS_EXHAUSTED: 8 } });

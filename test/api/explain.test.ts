@@ -95,7 +95,7 @@ describe('explain', () => {
     return key;
   }
 
-  it('agrees with verify for every standing and question, and counts nothing', async () => {
+  it('explain agrees with verify for every state and request, and counts nothing', async () => {
     sql = await connect(pair.databaseUrl);
     let verified = 1;
     await fc.assert(
@@ -118,7 +118,7 @@ describe('explain', () => {
     expect(rows).toEqual([{ total: verified }]);
   });
 
-  it('shows every check that fails, also after the first', async () => {
+  it('explain shows every check that fails, not only the first', async () => {
     sql = await connect(pair.databaseUrl);
     const { id } = await stand({
       kind: 'spent',
@@ -138,7 +138,7 @@ describe('explain', () => {
     expect(passed).toEqual([{ code: 'RATE_LIMITED', passed: true }]);
   });
 
-  it('knows no key of another workspace and none that was deleted', async () => {
+  it('explain finds no key of another workspace and none that was deleted', async () => {
     const { id } = await createKey(pair.first);
     await pair.first.call('DELETE', `/v1/keys/${id}`);
     const answer = await pair.first.call('POST', `/v1/keys/${id}/explain`);

@@ -5,8 +5,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { pruneFeed } from '../../src/freshness/feed-pruning.ts';
 import { UnavailableError } from '../../src/lib/unavailable-error.ts';
+import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Engine, startEngine } from '../support/engine.ts';
 import { insertKey } from '../support/sql-keys.ts';
 
 const WRITERS = 3;
@@ -14,17 +14,17 @@ const WRITERS = 3;
 let database: TestDatabase;
 let writers: pg.Client[];
 let admin: pg.Client;
-let engines: Engine[];
+let fixtures: CacheFixture[];
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  engines = [await startEngine(database.url), await startEngine(database.url)];
+  fixtures = [await startCacheFixture(database.url), await startCacheFixture(database.url)];
   writers = Array.from({ length: WRITERS }, () => new pg.Client(database.url));
   admin = new pg.Client(database.url);
   await Promise.all([...writers, admin].map((client) => client.connect()));
 });
 afterAll(async () => {
-  for (const { database: own } of engines) await own.close();
+  for (const { database: own } of fixtures) await own.close();
   for (const client of [...writers, admin]) await client.end();
   await database.drop();
 });
@@ -46,8 +46,8 @@ interface Question {
   answer: Promise<string | null>;
 }
 
-/** Statements of an engine wait at each point until the schedule lets one of them go on. */
-function holdEverything({ database: own }: Engine): (() => void)[] {
+/** Statements of an fixture wait at each point until the schedule lets one of them go on. */
+function holdEverything({ database: own }: CacheFixture): (() => void)[] {
   const waiting: (() => void)[] = [];
   own.pause = () => new Promise((resolve) => waiting.push(resolve));
   return waiting;
@@ -56,7 +56,7 @@ function holdEverything({ database: own }: Engine): (() => void)[] {
 /** Until every statement waits at a point, so that a schedule means the same each time. */
 async function settle(): Promise<void> {
   do for (let i = 0; i < 3; i++) await setImmediate();
-  while (engines.some(({ database: own }) => own.running > 0));
+  while (fixtures.some(({ database: own }) => own.running > 0));
 }
 
 async function write(subject: Subject, version: number): Promise<void> {
@@ -100,21 +100,21 @@ async function check({ subject, from, answer }: Question): Promise<void> {
 
 type Step =
   | { do: 'write' | 'commit' | 'rollback'; subject: number }
-  | { do: 'ask'; subject: number; engine: number }
-  | { do: 'release'; engine: number; which: number }
+  | { do: 'ask'; subject: number; fixture: number }
+  | { do: 'release'; fixture: number; which: number }
   | { do: 'prune' }
   | { do: 'reset' };
 
 const subject = fc.nat(WRITERS - 1);
-const engine = fc.nat(1);
+const fixture = fc.nat(1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant('write' as const), subject }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('commit' as const), subject }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('rollback' as const), subject }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('ask' as const), subject, engine }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('ask' as const), subject, fixture }) },
   {
     weight: 14,
-    arbitrary: fc.record({ do: fc.constant('release' as const), engine, which: fc.nat(5) }),
+    arbitrary: fc.record({ do: fc.constant('release' as const), fixture, which: fc.nat(5) }),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'prune' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'reset' as const }) },
@@ -122,7 +122,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 class Schedule {
   readonly #subjects: Subject[];
-  readonly #waiting = engines.map(holdEverything);
+  readonly #waiting = fixtures.map(holdEverything);
   readonly #questions: Question[] = [];
   #version = 0;
 
@@ -133,7 +133,7 @@ class Schedule {
   }
 
   async take(next: Step): Promise<void> {
-    if (next.do === 'prune') await pruneFeed(engines[0]?.database.orm ?? never(), 0);
+    if (next.do === 'prune') await pruneFeed(fixtures[0]?.database.orm ?? never(), 0);
     else if (next.do === 'reset')
       await admin.query('update incarnation set id = gen_random_uuid()');
     else if (next.do === 'release') this.#release(next);
@@ -144,7 +144,7 @@ class Schedule {
 
   /** Whatever waits goes on until every question has its answer. */
   async finish(): Promise<void> {
-    for (const { database: own } of engines) own.pause = () => Promise.resolve();
+    for (const { database: own } of fixtures) own.pause = () => Promise.resolve();
     for (const waiting of this.#waiting) for (const go of waiting) go();
     for (const { writer, open } of this.#subjects) {
       if (open !== undefined) await writer.query('rollback');
@@ -152,16 +152,16 @@ class Schedule {
     await Promise.all(this.#questions.map(check));
   }
 
-  #ask(next: { subject: number; engine: number }): void {
+  #ask(next: { subject: number; fixture: number }): void {
     const asked = this.#subjects[next.subject] ?? never();
-    const states = engines[next.engine]?.states ?? never();
+    const states = fixtures[next.fixture]?.cache ?? never();
     const answer = states.get(asked.ref).then((state) => state?.name ?? null);
     answer.catch(() => undefined);
     this.#questions.push({ subject: asked, from: asked.values.length, answer });
   }
 
-  #release(next: { engine: number; which: number }): void {
-    const waiting = this.#waiting[next.engine] ?? never();
+  #release(next: { fixture: number; which: number }): void {
+    const waiting = this.#waiting[next.fixture] ?? never();
     const [go] = waiting.splice(next.which % Math.max(1, waiting.length), 1);
     go?.();
   }
@@ -176,7 +176,7 @@ function never(): never {
   throw new Error('no such thing');
 }
 
-it('in every order of loads, fences, commits, prunings and resets, no answer is older than its question', {
+it('in every order of loads, fences, commits, prunings and resets, no answer is older than its request', {
   timeout: 120_000,
 }, async () => {
   await fc.assert(

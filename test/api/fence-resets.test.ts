@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Engine, startEngine } from '../support/engine.ts';
 import { insertKey } from '../support/sql-keys.ts';
 
 let database: TestDatabase;
-let engine: Engine;
+let fixture: CacheFixture;
 let client: pg.Client;
 let id: string;
 
@@ -19,38 +19,38 @@ beforeEach(async () => {
   const ref = randomBytes(8).toString('hex');
   id = `key_${ref}`;
   await insertKey(client, { id, ref });
-  engine = await startEngine(database.url);
+  fixture = await startCacheFixture(database.url);
 });
-afterEach(() => engine.database.close());
+afterEach(() => fixture.database.close());
 
 async function named(): Promise<string[]> {
-  await engine.fence.waitUntilFresh();
-  return engine.feed.take();
+  await fixture.fence.waitUntilFresh();
+  return fixture.feed.take();
 }
 
-it('the first fence of an instance resets, and an uneventful one neither resets nor names', async () => {
-  expect(engine.feed.resets).toBe(1);
+it('the first fence of an instance resets, and an uneventful one neither resets nor reports anything', async () => {
+  expect(fixture.feed.resets).toBe(1);
   expect(await named()).toEqual([]);
-  expect(engine.feed.resets).toBe(1);
+  expect(fixture.feed.resets).toBe(1);
 });
 
 describe('another run of Postgres', () => {
-  it('is noticed by an empty incarnation, which gets a new identifier', async () => {
-    const before = engine.fence.incarnation;
+  it('another run of Postgres is noticed by its empty incarnation table, which gets a new identifier', async () => {
+    const before = fixture.fence.incarnation;
     await client.query('delete from incarnation');
     await named();
-    expect(engine.feed.resets).toBe(2);
-    expect(engine.fence.incarnation).not.toBe(before);
+    expect(fixture.feed.resets).toBe(2);
+    expect(fixture.fence.incarnation).not.toBe(before);
     await named();
-    expect(engine.feed.resets).toBe(2);
+    expect(fixture.feed.resets).toBe(2);
   });
 
-  it('gets one identifier, whoever of several instances finds it empty', async () => {
-    const others = [await startEngine(database.url), await startEngine(database.url)];
+  it('an empty incarnation table gets one identifier, even if several instances find it empty', async () => {
+    const others = [await startCacheFixture(database.url), await startCacheFixture(database.url)];
     await client.query('delete from incarnation');
-    await Promise.all([engine, ...others].map(({ fence }) => fence.waitUntilFresh()));
-    await Promise.all([engine, ...others].map(({ fence }) => fence.waitUntilFresh()));
-    const identifiers = [engine, ...others].map(({ fence }) => fence.incarnation);
+    await Promise.all([fixture, ...others].map(({ fence }) => fence.waitUntilFresh()));
+    await Promise.all([fixture, ...others].map(({ fence }) => fence.waitUntilFresh()));
+    const identifiers = [fixture, ...others].map(({ fence }) => fence.incarnation);
     expect(new Set(identifiers).size).toBe(1);
     for (const { database: own } of others) await own.close();
   });
@@ -67,47 +67,47 @@ describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
     return rows.map(({ pid }) => pid);
   };
 
-  it('resets, also where it was idle', async () => {
+  it('the loss of an idle connection resets the cache', async () => {
     const [pid] = await backends('idle');
     await client.query('select pg_terminate_backend($1)', [pid]);
     await expect
       .poll(async () => {
-        await engine.fence.waitUntilFresh();
-        return engine.feed.resets;
+        await fixture.fence.waitUntilFresh();
+        return fixture.feed.resets;
       })
       .toBeGreaterThan(1);
   });
 
-  it('resets, also where it belonged to the pool of management calls', async () => {
-    await engine.database.orm.execute('select 1');
+  it('the loss of a connection of the management pool resets the cache', async () => {
+    await fixture.database.orm.execute('select 1');
     const pids = await backends('idle');
     await client.query('select pg_terminate_backend(pid) from unnest($1::int[]) pid', [pids]);
     await expect.poll(() => backends('idle')).toEqual([]);
-    await engine.fence.waitUntilFresh().catch(() => undefined);
+    await fixture.fence.waitUntilFresh().catch(() => undefined);
     await expect
       .poll(() =>
-        engine.fence.waitUntilFresh().then(
-          () => engine.feed.resets > 1,
+        fixture.fence.waitUntilFresh().then(
+          () => fixture.feed.resets > 1,
           () => false,
         ),
       )
       .toBe(true);
   });
 
-  it('during a fence resets at its return and again after', async () => {
-    const fence = engine.database.hold('fence', 'after');
-    const passing = engine.fence.waitUntilFresh();
+  it('the loss of a connection during a fence resets the cache when the fence returns, and again after', async () => {
+    const fence = fixture.database.hold('fence', 'after');
+    const passing = fixture.fence.waitUntilFresh();
     await fence.reached;
     const [pid] = await backends('idle');
     await client.query('select pg_terminate_backend($1)', [pid]);
     await expect.poll(() => backends('idle')).toEqual([]);
     fence.open();
     await passing;
-    await engine.fence.waitUntilFresh().catch(() => undefined);
+    await fixture.fence.waitUntilFresh().catch(() => undefined);
     await expect
       .poll(() =>
-        engine.fence.waitUntilFresh().then(
-          () => engine.feed.resets > 1,
+        fixture.fence.waitUntilFresh().then(
+          () => fixture.feed.resets > 1,
           () => false,
         ),
       )

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer, CallOptions } from '../support/instance.ts';
+import { holdRows, untilWaiting } from '../support/locks.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
@@ -26,7 +27,7 @@ describe('Idempotency-Key', () => {
     expect(replay.body).toEqual('key' in body ? { ...body, key: null } : body);
   };
 
-  it('a repetition answers what the first call answered, with `key: null`, and does nothing', async () => {
+  it('a repeated call answers what the first call answered, with `key: null`, and does nothing', async () => {
     const name = fresh();
     const first = await post('/v1/keys', name, { name });
     expect(first.status).toBe(201);
@@ -36,7 +37,7 @@ describe('Idempotency-Key', () => {
     expect(await auditOf(pair.first, first.body.id)).toHaveLength(1);
   });
 
-  it('a lost answer is replayed, and the key is saved by rotating it at once', async () => {
+  it('a lost answer can be replayed, and rotating the key at once gives a usable string', async () => {
     const name = fresh();
     await post('/v1/keys', name, { name });
     const { body } = await again('/v1/keys', name, { name });
@@ -47,13 +48,13 @@ describe('Idempotency-Key', () => {
     expect(await verdict(pair.second, rotated.body.key)).toBe('VALID');
   });
 
-  it('quoted and unquoted it is the same', async () => {
+  it('an Idempotency-Key is the same quoted and unquoted', async () => {
     const name = fresh();
     const first = await post('/v1/keys', `"${name}"`, { name });
     expectReplay(await again('/v1/keys', name, { name }), first);
   });
 
-  it('with another payload or another call it is refused: 422', async () => {
+  it('an Idempotency-Key with another payload or another call is refused with 422', async () => {
     const name = fresh();
     const { body } = await post('/v1/keys', name, { name });
     const other = await again('/v1/keys', name, { name, ownerId: 'other' });
@@ -62,7 +63,26 @@ describe('Idempotency-Key', () => {
     expect(await verdict(pair.second, body.key)).toBe('VALID');
   });
 
-  it('belongs to its caller: another one may use the same', async () => {
+  it('an Idempotency-Key with the same payload at another URL is refused: 422, and nothing happens there', async () => {
+    const [one, other] = [await createKey(pair.first), await createKey(pair.first)];
+    const name = fresh();
+    const body = { graceSeconds: 0 };
+    expect((await post(`/v1/keys/${one.id}/rotate`, name, body)).status).toBe(200);
+    const manager = await createManagementKey(pair.first, { permissions: ['keys:read'] });
+    const elsewhere = [`/v1/keys/${other.id}/rotate`, `/v1/management-keys/${manager.id}/rotate`];
+    for (const url of elsewhere) {
+      expect(code(await again(url, name, body))).toBe('422 IDEMPOTENCY_MISMATCH');
+    }
+    await putWorkspace(pair.first, 'still');
+    const pause = fresh();
+    expect((await post('/v1/workspaces/still/suspend', pause, {})).status).toBe(200);
+    const resumed = await again('/v1/workspaces/still/resume', pause, {});
+    expect(code(resumed)).toBe('422 IDEMPOTENCY_MISMATCH');
+    expect(await verdict(pair.second, other.key)).toBe('VALID');
+    expect((await pair.second.call('GET', '/v1/keys', { as: manager.key })).status).toBe(200);
+  });
+
+  it('an Idempotency-Key belongs to its caller: another caller may use the same', async () => {
     const name = fresh();
     const first = await post('/v1/keys', name, { name });
     const { key: as } = await createManagementKey(pair.first, { permissions: ['keys:write'] });
@@ -72,27 +92,42 @@ describe('Idempotency-Key', () => {
     expect(second.body.key).toEqual(expect.any(String));
   });
 
-  it('of a call that was refused it is free again', async () => {
-    await putWorkspace(pair.first, 'full', { maxActiveKeys: 0 });
+  it('an Idempotency-Key whose call is under way is 409 for its caller, and free for any other', async () => {
+    await putWorkspace(pair.first, 'held');
     const name = fresh();
-    const wish = { name, workspaceId: 'full' };
-    expect((await post('/v1/keys', name, { ...wish, nmae: 'typo' })).status).toBe(400);
-    expect(code(await post('/v1/keys', name, wish))).toBe('409 KEY_LIMIT_REACHED');
-    await putWorkspace(pair.first, 'full');
-    expect((await post('/v1/keys', name, wish)).status).toBe(201);
+    const held = `select from audit_heads where workspace_id = 'held'`;
+    const release = await holdRows(pair.databaseUrl, held);
+    const body = { name, workspaceId: 'held' };
+    const first = post('/v1/keys', name, body);
+    await untilWaiting(pair.databaseUrl, 1);
+    expect(code(await again('/v1/keys', name, body))).toBe('409 IDEMPOTENCY_IN_FLIGHT');
+    const { key: as } = await createManagementKey(pair.first, { permissions: ['keys:write'] });
+    expect((await post('/v1/keys', name, { name }, { as })).status).toBe(201);
+    await release();
+    expectReplay(await again('/v1/keys', name, body), await first);
   });
 
-  it('a rotation that is sent twice rotates once: the new string lives', async () => {
+  it('an Idempotency-Key of a call that was refused is free again', async () => {
+    await putWorkspace(pair.first, 'full', { maxActiveKeys: 0 });
+    const name = fresh();
+    const body = { name, workspaceId: 'full' };
+    expect((await post('/v1/keys', name, { ...body, nmae: 'typo' })).status).toBe(400);
+    expect(code(await post('/v1/keys', name, body))).toBe('409 KEY_LIMIT_REACHED');
+    await putWorkspace(pair.first, 'full');
+    expect((await post('/v1/keys', name, body)).status).toBe(201);
+  });
+
+  it('a rotation that is sent twice rotates once, and the new string stays valid', async () => {
     const { id } = await createKey(pair.first);
     const name = fresh();
     const url = `/v1/keys/${id}/rotate`;
-    const wish = { graceSeconds: 0, supersede: true };
-    const first = await post(url, name, wish);
-    expectReplay(await again(url, name, wish), first);
+    const body = { graceSeconds: 0, supersede: true };
+    const first = await post(url, name, body);
+    expectReplay(await again(url, name, body), first);
     expect(await verdict(pair.second, first.body.key)).toBe('VALID');
   });
 
-  it('a rotation that is sent twice is replayed also when its key has been deleted since', async () => {
+  it('a rotation that is sent twice is replayed even if its key has been deleted since', async () => {
     const { id } = await createKey(pair.first);
     const name = fresh();
     const url = `/v1/keys/${id}/rotate`;
@@ -101,7 +136,7 @@ describe('Idempotency-Key', () => {
     expectReplay(await again(url, name, { graceSeconds: 0 }), first);
   });
 
-  it('holds for every other POST, too', async () => {
+  it('an Idempotency-Key works for every other POST, too', async () => {
     await putWorkspace(pair.first, 'posts');
     const { id } = await createKey(pair.first, { credits: { remaining: 5 } });
     const { id: managed } = await createManagementKey(pair.first, { permissions: ['keys:read'] });
@@ -124,7 +159,7 @@ describe('Idempotency-Key', () => {
     }
   });
 
-  it('needs a form: 1 to 128 visible characters, and no key in it', async () => {
+  it('an Idempotency-Key has 1 to 128 visible characters and contains no key', async () => {
     const { key } = await createKey(pair.first);
     for (const name of ['""', 'with blank', 'x'.repeat(129), key]) {
       const answer = await post('/v1/keys', name, { name: 'refused' });

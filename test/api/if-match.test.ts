@@ -13,7 +13,7 @@ describe('If-Match', () => {
   const etagOf = async (id: string) =>
     String((await pair.second.call('GET', `/v1/keys/${id}`)).headers.etag);
 
-  it('is a strong tag that each answer carries and each change renews', async () => {
+  it('every answer carries a strong ETag, and every change renews it', async () => {
     const created = await pair.first.call('POST', '/v1/keys', { body: { name: 'a key' } });
     const { id } = created.body;
     expect(created.headers.etag).toMatch(/^"[^"]+"$/);
@@ -25,7 +25,7 @@ describe('If-Match', () => {
     expect((await patch(id, String(created.headers.etag))).status).toBe(412);
   });
 
-  it('matches the tag, a list with it, and `*`; never a weak or an unquoted one', async () => {
+  it('If-Match accepts the ETag, a list with it, and `*`, but no weak or unquoted ETag', async () => {
     const { id } = await createKey(pair.first);
     const outcome = async (header: (etag: string) => string) =>
       (await patch(id, header(await etagOf(id)))).status;
@@ -38,7 +38,7 @@ describe('If-Match', () => {
     expect(await outcome(() => '')).toBe(412);
   });
 
-  it('verifications do not renew the tag: counters are no change', async () => {
+  it('a verification does not renew the ETag, since counters are not part of it', async () => {
     const { id, key } = await createKey(pair.first);
     const before = await etagOf(id);
     await verdict(pair.second, key);
@@ -46,7 +46,7 @@ describe('If-Match', () => {
     expect(await etagOf(id)).toBe(before);
   });
 
-  it('a call that changes nothing keeps the tag', async () => {
+  it('a call that changes nothing keeps the ETag', async () => {
     const { id } = await createKey(pair.first);
     const before = await etagOf(id);
     const same = { name: 'a key', scopes: [], metadata: {} };
@@ -54,7 +54,7 @@ describe('If-Match', () => {
     expect(answer.headers.etag).toBe(before);
   });
 
-  it('rotating, ending a grace and revoking renew the tag', async () => {
+  it('rotating, ending a grace period and revoking renew the ETag', async () => {
     const { id } = await createKey(pair.first);
     const seen = [await etagOf(id)];
     const calls: [string, string, object?][] = [
@@ -69,7 +69,7 @@ describe('If-Match', () => {
     expect(new Set(seen).size).toBe(4);
   });
 
-  it('PUT with If-Match replaces and never creates, also where a workspace was deleted', async () => {
+  it('a PUT with If-Match replaces and never creates, even if a workspace was deleted', async () => {
     const put = (id: string, ifMatch: string) =>
       pair.first.call('PUT', `/v1/workspaces/${id}`, {
         body: { name: 'new' },
@@ -86,11 +86,11 @@ describe('If-Match', () => {
     expect((await pair.second.call('GET', '/v1/workspaces/one')).status).toBe(404);
   });
 
-  it('who may not know of a thing is not told whether it has changed: 404 goes first', async () => {
+  it('a caller who may not know of a resource gets 404 before If-Match is checked', async () => {
     const { id } = await createKey(pair.first);
     await putWorkspace(pair.first, 'foreign');
-    const wish = { permissions: ['keys:write'] as const, workspaceId: 'foreign' };
-    const { key: as } = await createManagementKey(pair.first, wish);
+    const options = { permissions: ['keys:write'] as const, workspaceId: 'foreign' };
+    const { key: as } = await createManagementKey(pair.first, options);
     const headers = { 'if-match': '"0"' };
     const body = { name: 'x' };
     const answer = await pair.first.call('PATCH', `/v1/keys/${id}`, { as, headers, body });

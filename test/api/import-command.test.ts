@@ -35,10 +35,10 @@ describe('keyward import', { timeout: 600_000 }, () => {
 
   const settings = () => ({ DATABASE_URL: url, KEYWARD_SECRET: TEST_SECRET });
   /** As `keyward import` does, in this process. */
-  const keyward = async (...words: string[]) => {
+  const keyward = async (...args: string[]) => {
     const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
     try {
-      const code = await runCommand(['import', ...words], settings());
+      const code = await runCommand(['import', ...args], settings());
       return { code, stderr: stderr.mock.calls.map(([text]) => String(text)).join('') };
     } finally {
       stderr.mockRestore();
@@ -64,7 +64,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     return rows[0];
   };
 
-  it('takes over JSON lines and says of each refused line which field is wrong', async () => {
+  it('keyward import imports JSON lines and reports for each refused line which field is wrong', async () => {
     const path = await fileOf(
       'keys.jsonl',
       lines([
@@ -121,7 +121,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     for (const key of ['old-1', 'old-4']) expect(printed).not.toContain(sha256(key));
   });
 
-  it('takes over CSV, quoted, with each kind of column, into the wished workspace', async () => {
+  it('keyward import imports CSV, quoted, with each kind of column, into the requested workspace', async () => {
     await instance.call('PUT', '/v1/workspaces/acme', { body: {} });
     const path = await fileOf(
       'keys.csv',
@@ -164,15 +164,15 @@ describe('keyward import', { timeout: 600_000 }, () => {
     ]);
   });
 
-  it(`killed in the middle and run again, makes each of ${KEYS} keys once`, async () => {
+  it(`keyward import that is killed in the middle and run again makes each of ${KEYS} keys once`, async () => {
     const all = Array.from({ length: KEYS }, (_, i) => ({ name: `k${i}`, hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));
     const report = join(folder, 'report.jsonl');
-    const words = ['import', path, '--report', report];
+    const args = ['import', path, '--report', report];
     const positions = async () =>
       (await entriesOf(report)).filter(({ type }) => type === 'position').length;
     for (const half of [1, Math.floor(KEYS / 2000)]) {
-      const program = launchProgram(settings(), { words });
+      const program = launchProgram(settings(), { args });
       while ((await positions()) < half);
       expect(await program.end('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
     }
@@ -193,7 +193,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await count()).keys).toBe(KEYS);
   });
 
-  it('killed after a commit and before its note of it, knows its own keys again', async () => {
+  it('keyward import that is killed after a commit and before it was recorded recognizes its own keys', async () => {
     const all = Array.from({ length: 2500 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines([...all, all[0], { name: 'no hash' }]));
     const report = join(folder, 'report.jsonl');
@@ -214,7 +214,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await count()).keys).toBe(2500);
   });
 
-  it('refuses what it cannot read before it imports anything, and touches no file of others', async () => {
+  it('keyward import refuses what it cannot read before it imports anything, and overwrites no other file', async () => {
     const good = `good,sha256,${sha256('g')}`;
     const header = 'name,hash_algorithm,hash_value';
     const broken = await fileOf('broken.csv', `${header}\n${good}\nx"y,sha256,"z\n${good}\n`);
@@ -233,8 +233,8 @@ describe('keyward import', { timeout: 600_000 }, () => {
       [[jsonl, '--workspace', 'nowhere'], /No workspace nowhere/],
       [[jsonl, '--report', notes], /notes\.txt is there already and is not the report/],
     ];
-    for (const [words, sentence] of refusals) {
-      const outcome = await keyward(...words);
+    for (const [args, sentence] of refusals) {
+      const outcome = await keyward(...args);
       expect(outcome.code).toBe(1);
       expect(outcome.stderr).toMatch(sentence);
     }
@@ -245,17 +245,17 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await count()).keys).toBe(1);
   });
 
-  it('obeys the policies of the workspace, and goes on once they allow it', async () => {
+  it('keyward import obeys the policies of the workspace, and continues once they allow it', async () => {
     await instance.call('PUT', '/v1/workspaces/acme', { body: { maxActiveKeys: 1500 } });
     const all = Array.from({ length: 2000 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));
-    const words = [path, '--workspace', 'acme', '--report', join(folder, 'report.jsonl')];
-    const stopped = await keyward(...words);
+    const args = [path, '--workspace', 'acme', '--report', join(folder, 'report.jsonl')];
+    const stopped = await keyward(...args);
     expect(stopped.code).toBe(1);
     expect(stopped.stderr).toContain('The workspace may have 1500 active keys.');
     expect((await count()).keys).toBe(1000);
     await instance.call('PATCH', '/v1/workspaces/acme', { body: { maxActiveKeys: null } });
-    const outcome = await keyward(...words);
+    const outcome = await keyward(...args);
     expect(outcome).toMatchObject({ code: 0 });
     expect(outcome.stderr).toContain('2000 lines: 2000 created, 0 duplicates, 0 invalid');
   });

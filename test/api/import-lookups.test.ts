@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
+import { metric } from '../support/metrics.ts';
 import { usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { recordStatements } from '../support/statements.ts';
+import { warmKey } from '../support/warm.ts';
+
+const LOADS = 'keyward_credential_loads_total';
+const CACHED = 'keyward_bound_used{bound="states"}';
 
 const hashOf = (key: string) => ({
   algorithm: 'sha256',
@@ -15,18 +20,17 @@ describe('strings that are not native keys', () => {
   const read = (names: readonly string[]) => names.filter((name) => name !== 'fence');
   const strings = Array.from({ length: 50 }, (_, i) => `nonsense ${i}`);
 
-  it('cost no read of a key where nothing was ever imported', async () => {
-    const { service } = pair.first;
+  it('a string that is no native key costs no read if nothing was ever imported', async () => {
     await createKey(pair.first);
     await verdict(pair.first, 'warm');
-    const statements = recordStatements(service.internals.database);
-    const { loads } = service.internals.cache;
+    const statements = recordStatements(pair.first.service.internals.database);
+    const loads = await metric(pair.first, LOADS);
     for (const string of strings) expect(await verdict(pair.first, string)).toBe('NOT_FOUND');
     expect(read(statements)).toEqual([]);
-    expect(service.internals.cache.loads).toBe(loads);
+    expect(await metric(pair.first, LOADS)).toBe(loads);
   });
 
-  it('are looked up by their digest once keys were imported, each once, many at a time', async () => {
+  it('strings that are no native keys are looked up by their digest after an import, each once, in batches', async () => {
     const body = { keys: [{ name: 'one', hash: hashOf('imported') }] };
     await pair.second.call('POST', '/v1/keys/import', { body });
     const statements = recordStatements(pair.first.service.internals.database);
@@ -41,7 +45,7 @@ describe('strings that are not native keys', () => {
     expect(await verdict(pair.first, 'imported')).toBe('VALID');
   });
 
-  it('that were unknown are known at once on every instance when they are imported', async () => {
+  it('a string that was unknown is valid on every instance at once when it is imported', async () => {
     const [key = ''] = strings;
     expect(await verdict(pair.first, key)).toBe('NOT_FOUND');
     const body = { keys: [{ name: 'late', hash: hashOf(key) }] };
@@ -50,25 +54,24 @@ describe('strings that are not native keys', () => {
     expect(await verdict(pair.second, key)).toBe('VALID');
   });
 
-  it('push no good key out of memory, however many are tried', async () => {
+  it('unknown strings do not evict cached keys, however many are tried', async () => {
     const { key } = await createKey(pair.first);
-    // The first load runs beside the fence that names the new key, so it is not remembered.
-    for (let use = 0; use < 2; use++) await verdict(pair.first, key);
-    const held = pair.first.service.internals.cache.size;
+    await warmKey(key, pair.first);
+    const cached = await metric(pair.first, CACHED);
     const flood = Array.from({ length: 3000 }, (_, i) => verdict(pair.first, `flood ${i}`));
     await Promise.all(flood);
-    expect(pair.first.service.internals.cache.size).toBe(held);
+    expect(await metric(pair.first, CACHED)).toBe(cached);
     const statements = recordStatements(pair.first.service.internals.database);
     expect(await verdict(pair.first, key)).toBe('VALID');
     expect(read(statements)).toEqual([]);
   });
 
-  it('cost nothing again where what was imported is gone, as SQL by hand can have it', async () => {
+  it('a string costs no read once the imported keys were deleted by SQL', async () => {
     const client = await connect(pair.databaseUrl);
     await client.query('delete from imported_algorithms');
     await verdict(pair.first, 'warm');
-    const { loads } = pair.first.service.internals.cache;
+    const loads = await metric(pair.first, LOADS);
     expect(await verdict(pair.first, 'imported')).toBe('NOT_FOUND');
-    expect(pair.first.service.internals.cache.loads).toBe(loads);
+    expect(await metric(pair.first, LOADS)).toBe(loads);
   });
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { warmKey } from '../support/warm.ts';
 
 describe('the life of a key', () => {
   let database: TestDatabase;
@@ -26,6 +27,7 @@ describe('the life of a key', () => {
     const { id, key } = await create({ name: 'one' });
     expect(await verify(first, key)).toMatchObject({ valid: true, code: 'VALID', keyId: id });
     expect(await verify(second, key)).toMatchObject({ valid: true, code: 'VALID', keyId: id });
+    await warmKey(key, first, second);
     const revoked = await second.call('POST', `/v1/keys/${id}/revoke`, {
       body: { reason: 'leaked' },
     });
@@ -36,23 +38,24 @@ describe('the life of a key', () => {
 
   it('what a PATCH takes away is gone on every instance once it is answered', async () => {
     const { id, key } = await create({ name: 'two', scopes: ['a', 'b'] });
-    await verify(second, key);
+    await warmKey(key, second);
     await first.call('PATCH', `/v1/keys/${id}`, { body: { scopes: ['a'] } });
     expect(await verify(second, key, { requiredScopes: ['b'] })).toMatchObject({
       code: 'INSUFFICIENT_SCOPE',
       missingScopes: ['b'],
     });
+    await warmKey(key, second);
     await first.call('PATCH', `/v1/keys/${id}`, { body: { enabled: false } });
     expect(await verify(second, key)).toMatchObject({ code: 'DISABLED' });
     await first.call('PATCH', `/v1/keys/${id}`, { body: { enabled: true } });
     expect(await verify(second, key)).toMatchObject({ code: 'VALID' });
   });
 
-  it('counts each answered verification once, and shows it in reads and lists', async () => {
+  it('each answered verification is counted once, and shows in reads and lists', async () => {
     const { id, key } = await create({ name: 'three' });
     for (const instance of [first, second, first]) await verify(instance, key);
-    await first.service.internals.flusher.flush();
-    await second.service.internals.flusher.flush();
+    await first.flush();
+    await second.flush();
     const read = await first.call('GET', `/v1/keys/${id}`);
     expect(read.body.usage).toMatchObject({ total: 3, lastDeniedAt: null });
     const usage = await first.call('GET', `/v1/keys/${id}/usage`);

@@ -41,7 +41,7 @@ describe('changed limits', () => {
     return created;
   };
 
-  it('keep what was spent when the limit goes down, up, and back', async () => {
+  it('consumed units are kept when a limit goes down, up, and back', async () => {
     const created = await spent([hourly(50)], 30);
     await patch(created, [hourly(20)]);
     expect(await left(created)).toEqual({ a: 0 });
@@ -52,7 +52,7 @@ describe('changed limits', () => {
     expect((await verify(pair.first, created.key)).code).toBe('RATE_LIMITED');
   });
 
-  it('keep what was spent when they are renamed, reordered, or another one is taken away', async () => {
+  it('consumed units are kept when limits are renamed, reordered, or another one is removed', async () => {
     const day = { name: 'day', limit: 100, windowSeconds: 86_400 };
     const created = await spent([hourly(50), day], 30);
     await patch(created, [hourly(50, 'renamed'), day]);
@@ -65,7 +65,7 @@ describe('changed limits', () => {
     expect(await left(created)).toEqual({ second: 5, renamed: 20 });
   });
 
-  it('count what was spent when the window gets longer, or shorter', async () => {
+  it('consumed units still count when a window gets longer or shorter', async () => {
     const created = await spent([hourly(50)], 30);
     await patch(created, [{ ...hourly(50), windowSeconds: 2 * HOUR }]);
     expect(await left(created)).toEqual({ a: 20 });
@@ -75,14 +75,14 @@ describe('changed limits', () => {
     expect(await left(created)).toEqual({ a: 50 });
   });
 
-  it('count nothing that has long left its window when the length changes', async () => {
+  it('units that have long left their window do not count after its length changes', async () => {
     const created = await spent([{ ...hourly(50), windowSeconds: 60 }], 30);
     pair.advance(5 * HOUR * 1000);
     await patch(created, [{ ...hourly(50), windowSeconds: 120 }]);
     expect(await left(created)).toEqual({ a: 50 });
   });
 
-  it('begin unspent where they are new, and end with the last of them', async () => {
+  it('new limits begin unconsumed, and nothing is left when the last limit is removed', async () => {
     const created = await createKey(pair.first, { credits: { remaining: 10 } });
     await verify(pair.first, created.key);
     await patch(created, [hourly(5)]);
@@ -93,7 +93,7 @@ describe('changed limits', () => {
     expect(await verify(pair.second, created.key)).toMatchObject({ code: 'VALID', rateLimits: [] });
   });
 
-  it('are judged alike where SQL by hand changed them', async () => {
+  it('limits that were changed by SQL still count what was consumed before', async () => {
     const created = await spent([hourly(50)], 30);
     const client = await connect(pair.databaseUrl);
     await setLimits(client, created.id, [hourly(10, 'new'), { ...hourly(60), windowSeconds: 60 }]);
@@ -103,7 +103,30 @@ describe('changed limits', () => {
     expect((await verify(pair.second, created.key)).code).toBe('RATE_LIMITED');
   });
 
-  it('never let more through than the new limit in any of its windows, as far back as is known', async () => {
+  it.each([
+    ['longer', 60, 600],
+    ['shorter', 600, 60],
+  ])(
+    'a window that SQL made %s under its old name keeps what was spent until that has left it',
+    async (_, before, after) => {
+      const client = await connect(pair.databaseUrl);
+      const id = randomUUID();
+      const limits = [{ name: 'a', limit: 10, windowSeconds: before }];
+      await insertLimitedKey(client, id, { limits, credits: null, refill: null, createdAt: 0 });
+      const spend = async (cost: number, offsetMs: number) =>
+        entryOf(await consume(client, [{ key: id, cost }], offsetMs), 0, 1);
+      expect(await spend(6, 0)).toMatchObject({ code: 'VALID', units: [4] });
+      await setLimits(client, id, [{ name: 'a', limit: 10, windowSeconds: after }]);
+      expect(await spend(5, 0)).toMatchObject({ code: 'RATE_LIMITED', units: [4] });
+      expect(await spend(1, 0)).toMatchObject({ code: 'VALID', units: [3] });
+      const window = after * 1000;
+      const slices = window + (2 * Math.max(before, after) * 1000) / 20;
+      expect(await spend(5, window - 5000)).toMatchObject({ code: 'RATE_LIMITED', units: [3] });
+      expect(await spend(10, slices)).toMatchObject({ code: 'VALID', units: [0] });
+    },
+  );
+
+  it('no window of a new limit lets more through than it allows, as far back as the consumption is known', async () => {
     const client = await connect(pair.databaseUrl);
     const limit = fc.record({
       name: fc.constantFrom('a', 'b', 'c'),

@@ -37,7 +37,7 @@ describe('batches with keys in any order, beside changes of the same keys', () =
     return spent;
   }
 
-  it(`do not wait in a circle: ${BATCHES} batches, none fails, and each balance is exact`, async () => {
+  it(`${BATCHES} batches with keys in any order beside changes of them do not deadlock, and each balance is exact`, async () => {
     const limits = [{ name: 'a', limit: 100_000_000, windowSeconds: 60 }];
     const body = { credits: { remaining: CREDITS }, rateLimits: limits };
     const keys = await Promise.all(Array.from({ length: KEYS }, () => createKey(pair.first, body)));

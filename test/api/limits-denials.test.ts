@@ -1,17 +1,22 @@
 import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
 import { type Instance, ROOT_KEY } from '../support/instance.ts';
-import { storm, usePair } from '../support/pair.ts';
+import { metric } from '../support/metrics.ts';
+import { callConcurrently, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { meddle } from '../support/statements.ts';
+import { interceptQuery } from '../support/statements.ts';
 
 const DAY_MS = 86_400_000;
 const perMinute = (limit: number) => ({ name: 'per-minute', limit, windowSeconds: 60 });
 
-describe('a remembered denial', () => {
+describe('a cached denial', () => {
   const pair = usePair();
   const verify = async (instance: Instance, key: string, cost = 1) =>
     (await instance.call('POST', '/v1/verify', { body: { key, cost } })).body;
-  const spent = (instance: Instance) => instance.service.internals.quotaStore.count;
+  /** Statements that both instances have sent to consume limits and credits. */
+  const quotaStatements = async () =>
+    (await metric(pair.first, 'keyward_quota_statements_total')) +
+    (await metric(pair.second, 'keyward_quota_statements_total'));
   const patch = (id: string, body: object) => pair.first.call('PATCH', `/v1/keys/${id}`, { body });
   const credits = (id: string, operation: string, amount: number) =>
     pair.first.call('POST', `/v1/keys/${id}/credits`, { body: { operation, amount } });
@@ -29,20 +34,54 @@ describe('a remembered denial', () => {
     (await verify(pair.second, key, cost)).code,
   ];
 
+  /** A verification on the second instance that was decided, and whose answer is held back. */
+  const heldDenial = async (key: string) => {
+    const decided = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const restore = interceptQuery(
+      pair.second.service.internals.database,
+      'consume_limits',
+      async (send) => {
+        const rows = await send();
+        decided.resolve();
+        await released.promise;
+        return rows;
+      },
+    );
+    const slow = verify(pair.second, key);
+    await decided.promise;
+    restore();
+    return { slow, letGo: released.resolve };
+  };
+  /** Raises a limit so that the feed does not name the key, but says that changes were missed. */
+  const raiseUnnoticed = async (id: string, units: number) => {
+    const client = await connect(pair.databaseUrl);
+    await client.query('begin');
+    await client.query('update keys set limit_units = array[$2::bigint] where id = $1', [
+      id,
+      units,
+    ]);
+    await client.query('delete from change_feed where txid = pg_current_xact_id()');
+    await client.query(
+      'update feed_pruned set below = (pg_current_xact_id()::text::bigint + 1)::text::xid8',
+    );
+    await client.query('commit');
+  };
+
   it.each([
     ['RATE_LIMITED', { rateLimits: [perMinute(3)] }],
     ['CREDITS_EXHAUSTED', { credits: { remaining: 3 } }],
-  ])('keeps an exhausted key that hammers from the database: %s', async (code, body) => {
+  ])('calls with an exhausted key do not reach the database: %s', async (code, body) => {
     const { key } = await exhausted(body);
-    const before = spent(pair.first) + spent(pair.second);
-    const answers = await storm(pair, 400, (instance) =>
+    const before = await quotaStatements();
+    const answers = await callConcurrently(pair, 400, (instance) =>
       instance.call('POST', '/v1/verify', { body: { key } }),
     );
     expect(new Set(answers.map((answer) => answer.body.code))).toEqual(new Set([code]));
-    expect(spent(pair.first) + spent(pair.second)).toBe(before);
+    expect(await quotaStatements()).toBe(before);
   });
 
-  it('is lifted on every instance by a PATCH of the limit, of the credits, and by adding some', async () => {
+  it('a cached denial is lifted on every instance by a change of the limit or of the credits', async () => {
     const limited = await exhausted({ rateLimits: [perMinute(3)] });
     await patch(limited.id, { rateLimits: [perMinute(5)] });
     expect(await codes(limited.key)).toEqual(['VALID', 'VALID']);
@@ -59,7 +98,7 @@ describe('a remembered denial', () => {
     expect(await codes(poor.key)).toEqual(['VALID', 'VALID']);
   });
 
-  it('ends when units come back, and when a refill is due', async () => {
+  it('a cached denial ends when units become free, and when a refill is due', async () => {
     const limited = await exhausted({ rateLimits: [perMinute(3)] });
     pair.advance(63_001);
     expect(await codes(limited.key)).toEqual(['VALID', 'VALID']);
@@ -71,7 +110,7 @@ describe('a remembered denial', () => {
     expect(await codes(poor.key)).toEqual(['CREDITS_EXHAUSTED', 'CREDITS_EXHAUSTED']);
   });
 
-  it('of a high cost denies no lower one, and looking is never denied', async () => {
+  it('a cached denial of a high cost does not deny a lower one, and a cost of 0 is never denied', async () => {
     const { key } = await createKey(pair.first, { rateLimits: [perMinute(5)] });
     expect(await codes(key, 6)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
     expect(await codes(key, 2)).toEqual(['VALID', 'VALID']);
@@ -80,39 +119,68 @@ describe('a remembered denial', () => {
     expect((await verify(pair.second, key, 1)).code).toBe('VALID');
   });
 
-  it('keeps the order of the checks: a cost beyond a limit is RATE_LIMITED, credits or not', async () => {
+  it('a cached denial keeps the order of the checks: a cost beyond a limit is RATE_LIMITED, whatever the credits', async () => {
     const body = { rateLimits: [perMinute(5)], credits: { remaining: 1 } };
     const { key } = await exhausted(body);
     expect(await codes(key, 2)).toEqual(['CREDITS_EXHAUSTED', 'CREDITS_EXHAUSTED']);
     expect(await codes(key, 5)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
   });
 
-  it('that raced with a change of its key is not remembered', async () => {
+  it('a denial that raced with a change of its key is not cached', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 0 } });
-    const decided = Promise.withResolvers<void>();
-    const changed = Promise.withResolvers<void>();
-    const restore = meddle(
-      pair.second.service.internals.database,
-      'consume_limits',
-      async (send) => {
-        const rows = await send();
-        decided.resolve();
-        await changed.promise;
-        return rows;
-      },
-    );
-    const slow = verify(pair.second, key);
-    await decided.promise;
-    restore();
+    const { slow, letGo } = await heldDenial(key);
     await credits(id, 'add', 5);
     const passed = await verify(pair.second, key);
-    changed.resolve();
+    letGo();
     expect(passed.code).toBe('VALID');
     expect((await slow).code).toBe('CREDITS_EXHAUSTED');
     expect((await verify(pair.second, key)).code).toBe('VALID');
   });
 
-  it('names no time to retry after where waiting does not help', async () => {
+  it('a remembered denial is lifted by a bulk change that names its workspace alone', async () => {
+    await putWorkspace(pair.first, 'bulk');
+    const { id, key } = await exhausted({ workspaceId: 'bulk', rateLimits: [perMinute(3)] });
+    const client = await connect(pair.databaseUrl);
+    await client.query(
+      `insert into keys (id, workspace_id, name, prefix, scopes, metadata, enabled,
+                         created_at, created_by, updated_at)
+       select 'bulk_' || n, 'bulk', 'bulk', 'ak_live', '{}', '{}', true, now(), '{}', now()
+         from generate_series(1, 1000) n`,
+    );
+    expect(await codes(key)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+    await client.query('begin');
+    await client.query(
+      `update keys set limit_units = case when id = $1 then '{5}'::bigint[] else limit_units end
+        where workspace_id = 'bulk'`,
+      [id],
+    );
+    const { rows } = await client.query(
+      'select kind, id from change_feed where txid = pg_current_xact_id()',
+    );
+    await client.query('commit');
+    expect(rows).toEqual([{ kind: 'workspace', id: 'bulk' }]);
+    expect(await codes(key)).toEqual(['VALID', 'VALID']);
+    expect(await codes(key)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+  });
+
+  it('a remembered denial is lifted when changes may have been missed', async () => {
+    const { id, key } = await exhausted({ rateLimits: [perMinute(3)] });
+    await raiseUnnoticed(id, 5);
+    expect(await codes(key)).toEqual(['VALID', 'VALID']);
+  });
+
+  it('a denial that raced with a reset of the memory is not remembered', async () => {
+    const { id, key } = await createKey(pair.first, { rateLimits: [perMinute(3)] });
+    await verify(pair.first, key, 3);
+    const { slow, letGo } = await heldDenial(key);
+    await raiseUnnoticed(id, 9);
+    expect((await verify(pair.second, key)).code).toBe('VALID');
+    letGo();
+    expect((await slow).code).toBe('RATE_LIMITED');
+    expect((await verify(pair.second, key)).code).toBe('VALID');
+  });
+
+  it('a denial names no time to retry if waiting does not help', async () => {
     const { key } = await createKey(pair.first, { rateLimits: [perMinute(5)] });
     await verify(pair.first, key);
     const authorize = (cost: number) =>

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import type { Instance } from '../support/instance.ts';
-import { storm, tally, usePair } from '../support/pair.ts';
+import { callConcurrently, tally, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { meddle } from '../support/statements.ts';
+import { interceptQuery } from '../support/statements.ts';
 
 /** As Postgres and its driver fail. */
 const cut = () => new Error('Connection terminated unexpectedly');
 const deadlock = () => Object.assign(new Error('deadlock detected'), { code: '40P01' });
 
-describe('limits where the database fails', () => {
+describe('limits when the database fails', () => {
   const pair = usePair();
   const verify = (instance: Instance, key: string) =>
     instance.call('POST', '/v1/verify', { body: { key } });
@@ -22,27 +22,31 @@ describe('limits where the database fails', () => {
       rateLimits: [{ name: 'per-minute', limit: 100, windowSeconds: 60 }],
     });
 
-  it('a batch whose answer was lost after it was committed spends once, and is answered', async () => {
+  it('a quota batch whose answer was lost after its commit consumes once, and is answered', async () => {
     const { id, key } = await limited();
     const lost = new Set<string>();
-    const restore = meddle(database(), 'consume_limits', async (send, [, lane, sequence]) => {
-      const rows = await send();
-      const batch = `${lane} ${sequence}`;
-      if (lost.has(batch)) return rows;
-      lost.add(batch);
-      throw cut();
-    });
-    const answers = await storm(pair, 60, (instance) => verify(instance, key));
+    const restore = interceptQuery(
+      database(),
+      'consume_limits',
+      async (send, [, lane, sequence]) => {
+        const rows = await send();
+        const batch = `${lane} ${sequence}`;
+        if (lost.has(batch)) return rows;
+        lost.add(batch);
+        throw cut();
+      },
+    );
+    const answers = await callConcurrently(pair, 60, (instance) => verify(instance, key));
     restore();
     expect(lost.size).toBeGreaterThan(0);
     expect(answers.map(({ body }) => body.code)).toEqual(answers.map(() => 'VALID'));
     expect(await remaining(id)).toBe(40);
   });
 
-  it('a batch that was a deadlock’s victim is sent again', async () => {
+  it('a quota batch that was the victim of a deadlock is sent again', async () => {
     const { id, key } = await limited();
     let failed = false;
-    const restore = meddle(database(), 'consume_limits', async (send) => {
+    const restore = interceptQuery(database(), 'consume_limits', async (send) => {
       if (failed) return send();
       failed = true;
       throw deadlock();
@@ -52,9 +56,9 @@ describe('limits where the database fails', () => {
     expect(await remaining(id)).toBe(99);
   });
 
-  it('nobody is VALID while no batch is answered: 503, with Retry-After, and nothing is spent', async () => {
+  it('no key is VALID while quota batches are not answered: 503 with Retry-After, and nothing is consumed', async () => {
     const { id, key } = await limited();
-    const restore = meddle(database(), 'consume_limits', () => Promise.reject(cut()));
+    const restore = interceptQuery(database(), 'consume_limits', () => Promise.reject(cut()));
     const calls = Array.from({ length: 50 }, () => verify(pair.first, key));
     const answers = await Promise.all(calls);
     restore();
@@ -64,9 +68,9 @@ describe('limits where the database fails', () => {
     expect((await verify(pair.first, key)).body.code).toBe('VALID');
   });
 
-  it('an answer from another run of the database is worth nothing', async () => {
+  it('an answer of another incarnation of the database is discarded', async () => {
     const { key } = await limited();
-    const restore = meddle(database(), 'consume_limits', async (send) => {
+    const restore = interceptQuery(database(), 'consume_limits', async (send) => {
       const rows = await send();
       return rows.map((row) => ({
         ...row,
@@ -77,7 +81,7 @@ describe('limits where the database fails', () => {
     restore();
   });
 
-  it('a key without a row to spend from is 503, and keeps nobody else from an answer', async () => {
+  it('a key without a quota row is 503, and does not keep other keys from their answers', async () => {
     const [broken, whole] = [await limited(), await limited()];
     const client = await connect(pair.databaseUrl);
     await client.query('delete from key_consumption where key_id = $1', [broken.id]);
@@ -89,7 +93,7 @@ describe('limits where the database fails', () => {
     expect(second.body.code).toBe('VALID');
   });
 
-  it('a key with limits needs version 2 of the rules; an instance that knows less answers 503', async () => {
+  it('a key with limits requires policy version 2, and an instance that knows less answers 503', async () => {
     const { id, key } = await limited();
     const client = await connect(pair.databaseUrl);
     const version = 'select min_policy_version as version from keys where id = $1';

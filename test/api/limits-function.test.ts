@@ -57,7 +57,7 @@ const batches = fc.array(
   { minLength: 1, maxLength: 10 },
 );
 
-describe('the function that spends limits and credits', () => {
+describe('the function that consumes limits and credits', () => {
   let database: TestDatabase;
   let client: pg.Client;
 
@@ -72,7 +72,7 @@ describe('the function that spends limits and credits', () => {
     if (own.length === 0) return null;
     const now = answer.times[own[0] ?? 0] ?? 0;
     for (const index of own) expect(answer.times[index]).toBe(now);
-    const expected = model.spendAll(
+    const expected = model.consumeAll(
       own.map((index) => entries[index]?.cost ?? 0),
       now,
     );
@@ -86,7 +86,7 @@ describe('the function that spends limits and credits', () => {
   const costAt = (entries: Entry[], index: number | undefined) =>
     (entries[index ?? -1]?.cost ?? 0) > 0;
 
-  it('answers random batches as a sequential reference does, also while time runs backwards', async () => {
+  it('the quota function decides random batches as a sequential reference does, even if time runs backwards', async () => {
     client = await connect(database.url);
     const run = async (
       wanted: LimitedKey[],
@@ -102,9 +102,9 @@ describe('the function that spends limits and credits', () => {
       }
       const last = new Map<string, number>();
       let offset = 0;
-      for (const { pause, entries: wishes } of all) {
+      for (const { pause, entries: batch } of all) {
         offset += pause;
-        const entries = wishes.map(({ key, cost }) => ({ key: `${id}-${key}`, cost }));
+        const entries = batch.map(({ key, cost }) => ({ key: `${id}-${key}`, cost }));
         const before = Date.now() + offset;
         const answer = await consume(client, entries, offset);
         for (const [key, model] of models) {
@@ -119,7 +119,7 @@ describe('the function that spends limits and credits', () => {
     await fc.assert(property, { numRuns: 150 });
   });
 
-  it('knows refill dates as the service and a calendar do', async () => {
+  it('the quota function computes the same refill dates as the service and a calendar', async () => {
     client = await connect(database.url);
     const sample = fc.sample(
       fc.tuple(refills, fc.integer({ min: 0, max: 4_200_000_000_000 })),
@@ -140,7 +140,7 @@ describe('the function that spends limits and credits', () => {
     expect(due).toEqual(sample.map(([refill, now]) => lastRefill(refill, now)));
   });
 
-  it('spends a repeated batch once and answers it alike; an outdated one is not answered', async () => {
+  it('a repeated quota batch consumes once and gets the same answer, and an outdated one gets none', async () => {
     client = await connect(database.url);
     const id = randomUUID();
     const limits = [{ name: 'a', limit: 5, windowSeconds: 60 }];
@@ -157,7 +157,7 @@ describe('the function that spends limits and credits', () => {
     expect(other).toMatchObject({ codes: [1, 1, 1], credits: [5, 5, 5] });
   });
 
-  it('lets nothing through a limit of 0, more than the limit never, and a cost of 0 always', async () => {
+  it('a limit of 0 lets nothing through, a cost above a limit is never allowed, and a cost of 0 always is', async () => {
     client = await connect(database.url);
     const none = randomUUID();
     const five = randomUUID();
@@ -173,13 +173,13 @@ describe('the function that spends limits and credits', () => {
     expect(answer.codes).toEqual([1, 0, 1, 0, 1, 0]);
   });
 
-  it('answers nothing for a key that has no row to spend from', async () => {
+  it('the quota function answers nothing for a key without a quota row', async () => {
     client = await connect(database.url);
     const answer = await consume(client, [{ key: 'key_nowhere', cost: 1 }]);
     expect(answer.codes).toEqual([null]);
   });
 
-  it('judges by limits that changed while it waited for the lock, and forgets nothing spent', async () => {
+  it('the quota function decides by limits that changed while it waited for the lock, and loses nothing consumed', async () => {
     client = await connect(database.url);
     const [holder, late] = [await connect(database.url), await connect(database.url)];
     const id = randomUUID();

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { storm, usePair } from '../support/pair.ts';
+import { callConcurrently, usePair } from '../support/pair.ts';
 import { createKey, verify } from '../support/sql-keys.ts';
-import { type Decided, recordDecisions } from '../support/statements.ts';
+import { type Decision, recordDecisions } from '../support/statements.ts';
 
 const WINDOW_MS = 60_000;
 const SLICE_MS = WINDOW_MS / 20;
@@ -11,7 +11,7 @@ const rateLimits = [{ name: 'per-minute', limit: LIMIT, windowSeconds: 60 }];
 
 describe('a limit of 50 in 60 seconds, over two instances', () => {
   const pair = usePair();
-  let decided: Decided[] = [];
+  let decided: Decision[] = [];
 
   beforeAll(() => {
     for (const { service } of [pair.first, pair.second]) {
@@ -31,18 +31,18 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
   };
   const passedSince = (at: number) => decided.filter((one) => one.passed && one.at > at).length;
   const countCodes = async (calls: number, key: string) => {
-    const answers = await storm(pair, calls, (instance) => verify(instance, key));
+    const answers = await callConcurrently(pair, calls, (instance) => verify(instance, key));
     return answers.filter(({ body }) => body.code === 'VALID').length;
   };
 
-  it('lets exactly 50 of 400 calls at once through', async () => {
+  it('a limit of 50 lets exactly 50 of 400 concurrent calls through', async () => {
     decided = [];
     const { key } = await createKey(pair.first, { rateLimits });
     expect(await countCodes(400, key)).toBe(LIMIT);
     expect(decided.filter(({ passed }) => passed)).toHaveLength(LIMIT);
   });
 
-  it('never lets more than 50 through in any 60 seconds, and denies nobody without need', async () => {
+  it('a limit of 50 never lets more than 50 through in any 60 seconds, and denies none without need', async () => {
     const steps = fc.array(
       fc.record({
         pause: fc.oneof(
@@ -73,7 +73,7 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
     await fc.assert(fc.asyncProperty(steps, run), { numRuns: 6 });
   });
 
-  it('never lets more through where 400 calls at once stand on each side of a border', async () => {
+  it('a limit of 50 holds with 400 concurrent calls on each side of a slice border', async () => {
     decided = [];
     const { key } = await createKey(pair.first, { rateLimits });
     await verify(pair.first, key);
@@ -89,7 +89,7 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
     expect(most(WINDOW_MS)).toBe(LIMIT);
   });
 
-  it('gives a spent unit back at most one slice after the end of its window', async () => {
+  it('a consumed unit is free again at most one slice after the end of its window', async () => {
     decided = [];
     const one = [{ name: 'one', limit: 1, windowSeconds: 60 }];
     const { key } = await createKey(pair.first, { rateLimits: one });

@@ -30,7 +30,7 @@ describe('limits and credits', () => {
     return Map.groupBy(await Promise.all(all), (answer) => answer.code);
   };
 
-  it('of 300 verifications at once over two instances exactly 100 spend 100 credits', async () => {
+  it('of 300 concurrent verifications over two instances exactly 100 consume 100 credits', async () => {
     const { id, key } = await create({ credits: { remaining: 100 } });
     const answers = await codes(key, 300);
     expect(answers.get('VALID')).toHaveLength(100);
@@ -44,7 +44,7 @@ describe('limits and credits', () => {
     expect(await verify(second, key)).toMatchObject({ code: 'VALID', credits: { remaining: 4 } });
   });
 
-  it('of 300 verifications at once over two instances exactly 50 pass a limit of 50', async () => {
+  it('of 300 concurrent verifications over two instances exactly 50 pass a limit of 50', async () => {
     const { id, key } = await create({
       rateLimits: [{ name: 'per-minute', limit: 50, windowSeconds: 60 }],
     });
@@ -55,7 +55,7 @@ describe('limits and credits', () => {
     expect(read.body.rateLimits).toMatchObject([{ name: 'per-minute', remaining: 0 }]);
   });
 
-  it('a denied verification spends nothing of the other limits', async () => {
+  it('a denied verification consumes nothing of the other limits', async () => {
     const { key } = await create({
       rateLimits: [
         { name: 'small', limit: 1, windowSeconds: 60 },

@@ -37,8 +37,8 @@ describe('the plan of a list of keys', () => {
   async function planOf(query: Partial<ListKeys>, after: string | null = null): Promise<string> {
     const whole: ListKeys = { sort: '-createdAt', limit: 50, ...query };
     const cursor = after === null ? null : { value: after, id: 'key_M' };
-    const wish = { after: cursor, now: new Date(), limit: 51 };
-    const { sql, params } = pageOfKeys(database.orm, 'default', whole, wish).toSQL();
+    const options = { after: cursor, now: new Date(), limit: 51 };
+    const { sql, params } = pageOfKeys(database.orm, 'default', whole, options).toSQL();
     const { rows } = await client.query(`explain ${sql}`, params);
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
     // Above the limit, what was found is put in order again after its joins.
@@ -67,7 +67,7 @@ describe('the plan of a list of keys', () => {
     [{ neverUsed: true }, 'keys_by_created', at(-365)],
     [{ scope: 'sources:write' }, 'keys_by_created', at(-365)],
     [{ search: 'partner' }, 'keys_by_created', at(-365)],
-  ])('of %j follows %s in its order, on every page', async (query, index, after) => {
+  ])('the list of %j follows %s in its order, on every page', async (query, index, after) => {
     for (const plan of [await planOf(query), await planOf(query, after)]) {
       expect(plan).toMatch(new RegExp(`Index (Only )?Scan (Backward )?using ${index} on keys`));
       expect(plan).not.toContain('Seq Scan on keys');
@@ -75,13 +75,13 @@ describe('the plan of a list of keys', () => {
     }
   });
 
-  it('of a scope that few keys have finds them by the scope', async () => {
+  it('a list of a scope that few keys have finds them by the scope', async () => {
     await client.query('set enable_bitmapscan = on');
     await client.query('set enable_sort = on');
     expect(await planOf({ scope: 'admin' })).toContain('keys_by_scope');
   });
 
-  it('of a start finds the one key by its secret', async () => {
+  it('a list by start finds the one key by its secret', async () => {
     await client.query('set enable_sort = on');
     const plan = await planOf({ start });
     expect(plan).toContain('secrets_by_start');

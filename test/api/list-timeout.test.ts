@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { usePair } from '../support/pair.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
 
 const pair = usePair();
 
-it('a list that takes too long is 503 with a code of its own, and no connection is given up', async () => {
+it('a list that takes too long is 503 with a code of its own, and its connection is kept', async () => {
   const { database } = pair.first.service.internals;
   let lost = 0;
   database.onConnectionLoss(() => lost++);

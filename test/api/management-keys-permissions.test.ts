@@ -47,21 +47,21 @@ describe('permissions', () => {
     return permission;
   };
 
-  it('every call of the API is known to this test', () => {
+  it('every call of the API is in the table of permissions', () => {
     expect(operations.map(({ id }) => id).sort()).toEqual(Object.keys(PERMISSION_OF).sort());
     expect(others.map(({ id }) => id).sort()).toEqual(OTHERWISE_AUTHENTICATED);
   });
 
-  it('no call is answered without a management key: 401', async () => {
+  it('every call without a management key answers 401', async () => {
     expect(await outcomes(() => null)).toEqual(each(401));
   });
 
-  it('each call is refused with every permission but its own: 403', async () => {
+  it('every call with all permissions but its own answers 403', async () => {
     const answered = await outcomes((one) => allBut.get(permissionOf(one)) ?? null);
     expect(answered).toEqual(each(403));
   });
 
-  it('each call is let in with its own permission alone', async () => {
+  it('every call with only its own permission is allowed', async () => {
     const answered = await outcomes((one) => only.get(permissionOf(one)) ?? null);
     const refused = Object.values(answered).filter((status) => status === 401 || status === 403);
     expect(refused).toEqual([]);

@@ -3,17 +3,18 @@ import { ROOT_KEY } from '../support/instance.ts';
 import {
   auditOf,
   createManagementKey,
-  type ManagementWish,
+  type ManagementKeyOptions,
   putWorkspace,
   usePair,
 } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
+import { warmManagementKey } from '../support/warm.ts';
 
 const HOUR_S = 3600;
 
 describe('management keys', () => {
   const pair = usePair();
-  const make = (wish: ManagementWish) => createManagementKey(pair.first, wish);
+  const make = (options: ManagementKeyOptions) => createManagementKey(pair.first, options);
   /** What the second instance answers to one who reads keys with this key. */
   const use = async (key: string) =>
     (await pair.second.call('GET', '/v1/keys', { as: key })).status;
@@ -22,7 +23,7 @@ describe('management keys', () => {
   const read = async (id: string) =>
     (await pair.second.call('GET', `/v1/management-keys/${id}`)).body;
 
-  it('are shown once, and then without their string', async () => {
+  it('a management key is shown once, and then without its string', async () => {
     const permissions = ['keys:read', 'usage:read'];
     const { status, body, headers } = await post('', { name: 'shown', permissions });
     expect(status).toBe(201);
@@ -43,7 +44,7 @@ describe('management keys', () => {
     });
   });
 
-  it('expire', async () => {
+  it('a management key expires', async () => {
     const { id, key } = await make({ permissions: ['keys:read'], expiresInSeconds: 60 });
     expect(await use(key)).toBe(200);
     pair.advance(60_000);
@@ -53,7 +54,7 @@ describe('management keys', () => {
     expect({ status, code: body.code }).toEqual({ status: 409, code: 'KEY_EXPIRED' });
   });
 
-  it('show when they were last used, refused calls excepted', async () => {
+  it('a management key shows when it was last used, not counting refused calls', async () => {
     const { id, key } = await make({ permissions: ['keys:read'] });
     await pair.flush();
     expect((await read(id)).lastUsedAt).toBeNull();
@@ -62,7 +63,7 @@ describe('management keys', () => {
     expect((await read(id)).lastUsedAt).not.toBeNull();
   });
 
-  it('rotate with a grace in which both strings work, and supersede as keys do', async () => {
+  it('a management key rotates with a grace period in which both strings are valid, and supersedes like a key', async () => {
     const { id, key: old } = await make({ permissions: ['keys:read'] });
     await use(old);
     const { body } = await post(`/${id}/rotate`, { graceSeconds: HOUR_S });
@@ -70,18 +71,20 @@ describe('management keys', () => {
     expect([await use(old), await use(body.key)]).toEqual([200, 200]);
     const again = await post(`/${id}/rotate`, { graceSeconds: HOUR_S });
     expect(again.body.code).toBe('ROTATION_UNDER_WAY');
-    const wish = { graceSeconds: HOUR_S, supersede: true };
-    const newest = (await post(`/${id}/rotate`, wish)).body.key;
+    for (const string of [old, body.key]) await warmManagementKey(string, pair.second);
+    const options = { graceSeconds: HOUR_S, supersede: true };
+    const newest = (await post(`/${id}/rotate`, options)).body.key;
     expect([await use(old), await use(body.key), await use(newest)]).toEqual([401, 200, 200]);
     pair.advance(HOUR_S * 1000);
     expect([await use(body.key), await use(newest)]).toEqual([401, 200]);
     expect((await read(id)).retiringUntil).toBeNull();
   });
 
-  it('are revoked at once, everywhere, for good', async () => {
+  it('a management key is revoked at once, everywhere, for good', async () => {
     const { id, key } = await make({ permissions: ['keys:read'] });
     const { key: next } = (await post(`/${id}/rotate`, { graceSeconds: HOUR_S })).body;
     expect([await use(key), await use(next)]).toEqual([200, 200]);
+    for (const string of [key, next]) await warmManagementKey(string, pair.second);
     for (let round = 0; round < 2; round++) {
       expect((await post(`/${id}/revoke`, {})).body.status).toBe('revoked');
       expect([await use(key), await use(next)]).toEqual([401, 401]);
@@ -95,7 +98,7 @@ describe('management keys', () => {
     ]);
   });
 
-  it('nobody grants more than they hold, by creating or by rotating', async () => {
+  it('no caller can grant more than it has, by creating or by rotating', async () => {
     const weak = await make({ permissions: ['management:write', 'keys:read'] });
     const strong = await make({ permissions: ['keys:read', 'keys:write'] });
     const create = (permissions: string[]) => post('', { name: 'new', permissions }, weak.key);
@@ -113,7 +116,7 @@ describe('management keys', () => {
     expect((await post(`/${strong.id}/revoke`, {}, weak.key)).status).toBe(200);
   });
 
-  it('a bound one makes, sees and changes those of its own workspace alone', async () => {
+  it('a management key of one workspace creates, sees and changes only those of that workspace', async () => {
     await putWorkspace(pair.first, 'bound');
     await putWorkspace(pair.first, 'other');
     const permissions = ['management:write', 'keys:read'] as const;
@@ -144,12 +147,12 @@ describe('management keys', () => {
     });
   });
 
-  it('none is made for a workspace that does not exist', async () => {
-    const wish = { name: 'new', permissions: ['keys:read'], workspaceId: 'unborn' };
-    expect((await post('', wish)).status).toBe(404);
+  it('no management key is created for a workspace that does not exist', async () => {
+    const options = { name: 'new', permissions: ['keys:read'], workspaceId: 'unborn' };
+    expect((await post('', options)).status).toBe(404);
   });
 
-  it('lists page through each exactly once, newest first', async () => {
+  it('the list of management keys shows each exactly once, newest first', async () => {
     await putWorkspace(pair.first, 'paged');
     for (let i = 0; i < 5; i++) await make({ permissions: ['keys:read'], workspaceId: 'paged' });
     const seen: { id: string; createdAt: string }[] = [];
@@ -166,10 +169,10 @@ describe('management keys', () => {
   });
 });
 
-describe('what stands in for what', () => {
+describe('which credential is valid for what', () => {
   const pair = usePair();
 
-  it('customer keys never authenticate a management call', async () => {
+  it('a customer key never authenticates a management call', async () => {
     const { key } = await createKey(pair.first, { scopes: ['*'] });
     const answer = await pair.second.call('GET', '/v1/keys', { as: key });
     expect(answer.status).toBe(401);
@@ -183,7 +186,7 @@ describe('what stands in for what', () => {
     expect(status).toBe(400);
   });
 
-  it('management keys and the root key are NOT_FOUND in verify, byte for byte like unknown ones', async () => {
+  it('management keys and the root key are NOT_FOUND in verify, byte for byte like unknown keys', async () => {
     const { key } = await createManagementKey(pair.first, { permissions: ['keys:verify'] });
     const headers = { 'x-request-id': 'the-same' };
     const texts = [];

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { metric, metrics } from '../support/metrics.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 let database: TestDatabase;
@@ -15,21 +16,9 @@ afterAll(async () => {
   await database.drop();
 });
 
-async function metrics(): Promise<Map<string, number>> {
-  const { status, text } = await instance.call('GET', '/metrics', { as: null });
-  expect(status).toBe(200);
-  const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(
-    samples.map((line) => {
-      const [name = '', value] = line.split(' ');
-      return [name, Number(value)];
-    }),
-  );
-}
-
 describe('metrics', () => {
-  it('have for each bound how much of it is used, never more than its limit', async () => {
-    const found = await metrics();
+  it('/metrics shows for each bound how much of it is used, never more than its limit', async () => {
+    const found = await metrics(instance);
     const bounds = [...found.keys()].flatMap(
       (name) => /used\{bound="(\w+)"\}/.exec(name)?.[1] ?? [],
     );
@@ -57,17 +46,30 @@ describe('metrics', () => {
     }
   });
 
-  it('follow what is held, and name no key', async () => {
+  it('/metrics follows what is cached, and contains no key id', async () => {
     const { key, id } = await createKey(instance);
-    const before = await metrics();
+    const before = await metrics(instance);
     // The fence of the first names the new key, so that it is not held before the second.
     expect(await verdict(instance, key)).toBe('VALID');
     expect(await verdict(instance, key)).toBe('VALID');
-    const after = await metrics();
+    const after = await metrics(instance);
     for (const bound of ['credentials', 'proofs', 'counters']) {
       const name = `keyward_bound_used{bound="${bound}"}`;
       expect({ [bound]: after.get(name) }).toEqual({ [bound]: (before.get(name) ?? 0) + 1 });
     }
     expect([...after.keys()].join()).not.toContain(id);
+  });
+
+  it('the counters of expensive operations count what a first and a second verification cost', async () => {
+    const { key } = await createKey(instance);
+    const names = ['fences', 'credential_loads', 'argon2_runs', 'quota_statements'];
+    const counts = () =>
+      Promise.all(names.map((name) => metric(instance, `keyward_${name}_total`)));
+    const before = await counts();
+    expect(await verdict(instance, key)).toBe('VALID');
+    const [fences = 0, ...others] = await counts();
+    expect(fences).toBeGreaterThan(before[0] ?? 0);
+    expect(others).toEqual([(before[1] ?? 0) + 1, before[2], before[3]]);
+    expect(await metric(instance, 'keyward_argon2_runs_total')).toBeGreaterThan(0);
   });
 });

@@ -28,7 +28,7 @@ describe('two instances and a simple model of keys', () => {
   }
 
   it(
-    'agree on every verdict and refusal, whatever is done in whatever order',
+    'two instances agree with a simple model on every verdict and refusal, in every order of changes',
     async () => {
       await fc.assert(
         fc.asyncProperty(sequences, async (commands) => {

@@ -5,16 +5,17 @@ import { KEY_SCAN_PATTERN } from '../../src/domain/key-string.ts';
 import { connect } from '../support/database.ts';
 import type { Answer } from '../support/instance.ts';
 import {
+  createFixture,
   MUTATING_CALLS,
+  type PreparedCall,
   READING_CALLS,
-  type Rehearsed,
-  setStage,
 } from '../support/mutating-calls.ts';
 import { operationsOf, PERMISSION_OF } from '../support/operations.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+import { warmAnswer } from '../support/warm.ts';
 
 /** Everything that a call can change, but for the counters. */
-const WITNESS = `
+const DIGEST_QUERY = `
   select md5(coalesce(string_agg(line, '' order by line), '')) as digest from (
     select to_jsonb(k)::text as line from keys k
     union all select to_jsonb(s)::text from secrets s
@@ -28,16 +29,16 @@ const KEYS = new RegExp(KEY_SCAN_PATTERN, 'g');
 
 describe('every call that changes something', () => {
   const pair = usePair();
-  let outsider: string;
+  let foreignKey: string;
   let count = 0;
 
   beforeAll(async () => {
     await putWorkspace(pair.first, 'foreign');
-    const wish = { permissions: PERMISSIONS, workspaceId: 'foreign' };
-    outsider = (await createManagementKey(pair.first, wish)).key;
+    const options = { permissions: PERMISSIONS, workspaceId: 'foreign' };
+    foreignKey = (await createManagementKey(pair.first, options)).key;
   });
 
-  it('is in the table of this test', async () => {
+  it('every call that changes something is in the table of this test', async () => {
     const { body } = await pair.first.call('GET', '/openapi.json');
     const changing = operationsOf(body.paths).filter(({ method }) => method !== 'GET');
     const ids = changing.map(({ id }) => id).filter((id) => !READING_CALLS.includes(id));
@@ -45,49 +46,51 @@ describe('every call that changes something', () => {
   });
 
   /** The call on a fresh stage, with a caller who holds its permission alone. */
-  async function rehearse(operation: string) {
+  async function prepare(operation: string) {
     const workspaceId = `stage-${++count}`;
-    const stage = await setStage(pair.first, workspaceId);
-    const call = await MUTATING_CALLS[operation]?.(stage);
+    const fixture = await createFixture(pair.first, workspaceId);
+    const call = await MUTATING_CALLS[operation]?.(fixture);
     if (!call) throw new Error(`nothing is known of ${operation}`);
-    expect(await call.look(pair.second, null)).toEqual(call.before);
+    const look = () => call.observe(pair.second, null);
+    expect(await warmAnswer(pair.second.service.internals.cache, look)).toEqual(call.before);
     return { call, workspaceId, caller: await callerOf(call, operation, workspaceId) };
   }
 
-  async function callerOf({ holder }: Rehearsed, operation: string, workspaceId: string) {
-    if (holder) return { ...holder, actor: { type: 'key', id: holder.id, onBehalfOf: null } };
+  async function callerOf({ ownKey }: PreparedCall, operation: string, workspaceId: string) {
+    if (ownKey) return { ...ownKey, actor: { type: 'key', id: ownKey.id, onBehalfOf: null } };
     const permissions = PERMISSIONS.filter((one) => one === PERMISSION_OF[operation]);
     const made = await createManagementKey(pair.first, { permissions, workspaceId });
     return { ...made, actor: { type: 'management_key', id: made.id, onBehalfOf: 'user:42' } };
   }
 
   const send = (
-    { method, url, body }: Pick<Rehearsed, 'method' | 'url' | 'body'>,
+    { method, url, body }: Pick<PreparedCall, 'method' | 'url' | 'body'>,
     as: string,
     headers: Record<string, string> = {},
   ) => pair.first.call(method, url, { as, headers, ...(body && { body }) });
 
-  const digest = async (sql: pg.Client) => (await sql.query(WITNESS)).rows[0].digest;
+  const digest = async (sql: pg.Client) => (await sql.query(DIGEST_QUERY)).rows[0].digest;
 
   describe.each(Object.keys(MUTATING_CALLS))('%s', (operation) => {
-    it('changes nothing for who lacks its permission (403) or is of another workspace (404)', async ({
+    it(`${operation} changes nothing for a caller without its permission (403) or of another workspace (404)`, async ({
       skip,
     }) => {
-      const { call, workspaceId } = await rehearse(operation);
-      skip(call.holder !== undefined, 'whoever holds the key may');
+      const { call, workspaceId } = await prepare(operation);
+      skip(call.ownKey !== undefined, 'whoever holds the key may');
       const permissions = PERMISSIONS.filter((other) => other !== PERMISSION_OF[operation]);
       const weak = await createManagementKey(pair.first, { permissions, workspaceId });
       const sql = await connect(pair.databaseUrl);
       const before = await digest(sql);
       expect((await send(call, weak.key)).status).toBe(403);
-      expect((await send(call, outsider)).status).toBe(404);
-      if (call.thing !== null) expect((await send(implied(call), outsider)).status).toBe(404);
+      expect((await send(call, foreignKey)).status).toBe(404);
+      if (call.resourceUrl !== null)
+        expect((await send(withoutWorkspace(call), foreignKey)).status).toBe(404);
       expect(await digest(sql)).toBe(before);
-      expect(await call.look(pair.second, null)).toEqual(call.before);
+      expect(await call.observe(pair.second, null)).toEqual(call.before);
     });
 
-    it('is undone where its audit entry cannot be written, and leaves none where it cannot commit', async () => {
-      const { call, caller } = await rehearse(operation);
+    it(`${operation} is rolled back if its audit entry cannot be written, and leaves no entry if it cannot commit`, async () => {
+      const { call, caller } = await prepare(operation);
       const sql = await connect(pair.databaseUrl);
       const before = await digest(sql);
       for (const sabotage of [refuseAudit, refuseCommit]) {
@@ -96,20 +99,20 @@ describe('every call that changes something', () => {
         await restore();
         expect(status).toBe(500);
         expect(await digest(sql)).toBe(before);
-        expect(await call.look(pair.second, null)).toEqual(call.before);
+        expect(await call.observe(pair.second, null)).toEqual(call.before);
       }
       const { status } = await send(call, caller.key, { 'idempotency-key': 'sabotaged' });
       expect(status).toBeLessThan(300);
     });
 
-    it('is refused where its thing has changed (412), and changes nothing then', async ({
+    it(`${operation} is refused if the resource has changed (412), and then changes nothing`, async ({
       skip,
     }) => {
-      const { call, caller } = await rehearse(operation);
-      skip(call.thing === null, 'it is not of one thing that is there');
-      if (call.thing === null) return;
+      const { call, caller } = await prepare(operation);
+      skip(call.resourceUrl === null, 'it is not of one thing that is there');
+      if (call.resourceUrl === null) return;
       const sql = await connect(pair.databaseUrl);
-      const { etag } = (await pair.second.call('GET', call.thing)).headers;
+      const { etag } = (await pair.second.call('GET', call.resourceUrl)).headers;
       const before = await digest(sql);
       for (const stale of ['"0"', `W/${etag}`, 'anything', `W/${etag}, "0"`]) {
         expect((await send(call, caller.key, { 'if-match': stale })).status).toBe(412);
@@ -119,13 +122,13 @@ describe('every call that changes something', () => {
       expect(status).toBeLessThan(300);
     });
 
-    it('is seen at once by the other instance, is on the record, and shows no key', async () => {
-      const { call, caller, workspaceId } = await rehearse(operation);
+    it(`${operation} takes effect on the other instance at once, has an audit entry, and shows no key`, async () => {
+      const { call, caller, workspaceId } = await prepare(operation);
       const headers = { 'x-request-id': `call-${count}`, 'keyward-actor': 'user:42' };
-      const ifMatch = call.thing === null ? {} : { 'if-match': '*' };
+      const ifMatch = call.resourceUrl === null ? {} : { 'if-match': '*' };
       const answer = await send(call, caller.key, { ...headers, ...ifMatch });
       expect(answer.status).toBeLessThan(300);
-      expect(await call.look(pair.second, answer)).toEqual(call.after);
+      expect(await call.observe(pair.second, answer)).toEqual(call.after);
       const sql = await connect(pair.databaseUrl);
       const entries = await entriesOf(sql, workspaceId, headers['x-request-id']);
       expect(entries.map((text) => JSON.parse(text))).toMatchObject([
@@ -153,7 +156,11 @@ describe('every call that changes something', () => {
 });
 
 /** The call without a word of the workspace: the caller's own is meant. */
-function implied({ method, url, body }: Rehearsed): Pick<Rehearsed, 'method' | 'url' | 'body'> {
+function withoutWorkspace({
+  method,
+  url,
+  body,
+}: PreparedCall): Pick<PreparedCall, 'method' | 'url' | 'body'> {
   const path = url.split('?', 1)[0] ?? url;
   if (!body) return { method, url: path };
   const { workspaceId: _, ...rest } = { workspaceId: undefined, ...body };

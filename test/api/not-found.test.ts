@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62, checksumOf, forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { metric } from '../support/metrics.ts';
 
 describe('a key that is not one', () => {
   let database: TestDatabase;
@@ -48,13 +49,17 @@ describe('a key that is not one', () => {
   const unknown = () => forgeKey('ak_live', base62(16), checksumKey);
 
   const cost = async (instance: Instance, work: () => Promise<unknown>) => {
-    const { hasher, cache: states } = instance.service.internals;
-    const before = { argon2: hasher.runs, loads: states.loads };
+    const read = async () => ({
+      argon2: await metric(instance, 'keyward_argon2_runs_total'),
+      loads: await metric(instance, 'keyward_credential_loads_total'),
+    });
+    const before = await read();
     await work();
-    return { argon2: hasher.runs - before.argon2, loads: states.loads - before.loads };
+    const after = await read();
+    return { argon2: after.argon2 - before.argon2, loads: after.loads - before.loads };
   };
 
-  it('is answered byte for byte alike, whatever is wrong with it', async () => {
+  it('every wrong key is answered byte for byte alike, whatever is wrong with it', async () => {
     const { key } = await create();
     const ended = await create();
     const deleted = await create();
@@ -85,7 +90,7 @@ describe('a key that is not one', () => {
     for (const other of others) expect(other).toEqual(first);
   });
 
-  it('and says nothing: every field that could be of the key is null', async () => {
+  it('the answer for a wrong key reveals nothing: every field of a key is null', async () => {
     const { valid, code, stale, requestId, ...rest } = (await verify(issuing, unknown())).body;
     expect({ valid, code, stale, requestId }).toEqual({
       valid: false,
@@ -97,7 +102,7 @@ describe('a key that is not one', () => {
     expect(Object.values(rest).every((value) => value === null)).toBe(true);
   });
 
-  it('costs neither argon2 nor a look into the database where it is malformed or mistyped', async () => {
+  it('a malformed or mistyped key costs neither argon2 nor a load', async () => {
     const { key } = await create();
     const instance = await fresh('without secret');
     const spent = await cost(instance, async () => {
@@ -108,7 +113,7 @@ describe('a key that is not one', () => {
     expect(spent).toEqual({ argon2: 0, loads: 0 });
   });
 
-  it('costs no argon2 where its ref is unknown, and one look into the database in all', async () => {
+  it('a key with an unknown ref costs no argon2, and one load in all', async () => {
     const instance = await fresh('without secret');
     const key = unknown();
     const spent = await cost(instance, async () => {
@@ -117,7 +122,7 @@ describe('a key that is not one', () => {
     expect(spent).toEqual({ argon2: 0, loads: 1 });
   });
 
-  it('costs no argon2 where a proof is stored, although it passes the checksum', async () => {
+  it('a wrong key with a valid checksum costs no argon2 if a proof is stored', async () => {
     const { key } = await create();
     const instance = await fresh();
     const spent = await cost(instance, async () => {
@@ -127,7 +132,7 @@ describe('a key that is not one', () => {
     expect(spent).toEqual({ argon2: 0, loads: 1 });
   });
 
-  it('costs one argon2 where no proof is of use, however often and at once it is presented', async () => {
+  it('a wrong key costs one argon2 run if no proof is usable, however often and concurrently it is presented', async () => {
     const { key } = await create();
     const instance = await fresh('without secret');
     const wrong = withAnotherSecret(key);
@@ -138,7 +143,7 @@ describe('a key that is not one', () => {
     expect(spent.argon2).toBe(1);
   });
 
-  it('does not make the right key of the same ref wrong, nor the other way round', async () => {
+  it('a wrong key does not make the right key of the same ref wrong, nor the other way round', async () => {
     const { key } = await create();
     const instance = await fresh('without secret');
     const wrong = withAnotherSecret(key);
@@ -149,11 +154,11 @@ describe('a key that is not one', () => {
     expect(codes).toEqual(['NOT_FOUND', 'VALID', 'NOT_FOUND', 'VALID']);
   });
 
-  it('is counted, and for no key', async () => {
+  it('a wrong key is counted, but not for any key', async () => {
     const { id, key } = await create();
     const client = await connect(database.url);
     const counted = async () => {
-      await issuing.service.internals.flusher.flush();
+      await issuing.flush();
       const { rows } = await client.query('select sum(count)::int as total from usage_unmatched');
       return rows[0].total ?? 0;
     };

@@ -84,7 +84,7 @@ describe('the pages of a list', () => {
   const nothing = () => Promise.resolve();
 
   it.each(['-createdAt', 'name', 'expiresAt'])(
-    'by %s show each key that is there throughout exactly once, while others come and go',
+    'the pages by %s show each key that is there throughout exactly once, while others come and go',
     async (sort) => {
       await fc.assert(
         fc.asyncProperty(plan, async ({ first, limit, between }) => {
@@ -107,7 +107,7 @@ describe('the pages of a list', () => {
     },
   );
 
-  it('are in order, the newest first, and together what one large page shows', async () => {
+  it('the pages of a list are in order, newest first, and together what one large page shows', async () => {
     const workspaceId = await newWorkspace();
     await insert(workspaceId, [3, 1, 2, 2, 2, 0, 1, 3]);
     const pages = await turnPages(`workspaceId=${workspaceId}&limit=3`, nothing);
@@ -118,7 +118,7 @@ describe('the pages of a list', () => {
     expect(times).toEqual([...times].sort().reverse());
   });
 
-  it('end without a cursor, also where the last one is full, and where there is nothing', async () => {
+  it('the last page has no cursor, even if it is full, or if there is nothing', async () => {
     const workspaceId = await newWorkspace();
     const list = `/v1/keys?workspaceId=${workspaceId}&limit=2`;
     expect((await keyward.call('GET', list)).body).toEqual({ data: [], nextCursor: null });
@@ -128,7 +128,7 @@ describe('the pages of a list', () => {
     expect((await keyward.call('GET', list)).body.nextCursor).toEqual(expect.any(String));
   });
 
-  it('are of 50 keys unless asked otherwise, and of at most 200', async () => {
+  it('a page has 50 keys by default, and at most 200', async () => {
     const workspaceId = await newWorkspace();
     await insert(
       workspaceId,
@@ -140,7 +140,7 @@ describe('the pages of a list', () => {
     expect(await lengthOf('&limit=200')).toBe(200);
   });
 
-  it('go on where the page before ended only with the same filters and sort', async () => {
+  it('a cursor continues only with the same filters and sort', async () => {
     const workspaceId = await newWorkspace();
     await insert(workspaceId, [0, 1, 2]);
     const list = `/v1/keys?workspaceId=${workspaceId}&limit=1`;
@@ -153,7 +153,7 @@ describe('the pages of a list', () => {
     expect(next.status).toBe(200);
   });
 
-  it('show nothing of another workspace, whatever cursor is sent', async () => {
+  it('a cursor of another workspace shows nothing of it', async () => {
     const mine = await newWorkspace();
     const other = await newWorkspace();
     await insert(mine, [0, 1, 2]);

@@ -17,7 +17,7 @@ async function openNarrowWay(databaseUrl: string): Promise<string> {
 }
 
 describe.runIf(inject('pgbouncer'))('behind a PgBouncer with two connections', () => {
-  it('instances that start together bring a new database up to date, once', async () => {
+  it('instances that start together behind a PgBouncer migrate a new database, once', async () => {
     const database = await createTestDatabase();
     onTestFinished(database.drop);
     const sql = await connect(database.url);
@@ -31,7 +31,7 @@ describe.runIf(inject('pgbouncer'))('behind a PgBouncer with two connections', (
     expect(rows).toEqual([{ migrations: expectedMigrations() }]);
   });
 
-  it('two instances with sixteen connections each answer all of many calls at once', async () => {
+  it('two instances with sixteen connections each answer all of many calls at once behind a PgBouncer', async () => {
     const database = await createTestDatabase();
     onTestFinished(database.drop);
     const url = await openNarrowWay(database.url);

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { launch } from '../support/instance.ts';
+import { metric } from '../support/metrics.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const REMEMBERED = 3;
 let database: TestDatabase;
@@ -11,9 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-it('the proof of a key in use outlives any number of other keys, and a reset', async () => {
+it('the proof of a key in use survives any number of other keys, and a reset', async () => {
   const instance = await launch(database.url, { secret: undefined, cachedKeys: REMEMBERED });
-  const { hasher } = instance.service.internals;
+  const argon2Runs = () => metric(instance, 'keyward_argon2_runs_total');
   const inUse = await createKey(instance);
   expect(await verdict(instance, inUse.key)).toBe('VALID');
   for (let passing = 0; passing < 2 * REMEMBERED; passing++) {
@@ -21,10 +23,32 @@ it('the proof of a key in use outlives any number of other keys, and a reset', a
     expect(await verdict(instance, other.key)).toBe('VALID');
     expect(await verdict(instance, inUse.key)).toBe('VALID');
   }
-  const { runs } = hasher;
+  const runs = await argon2Runs();
   const client = await connect(database.url);
   await client.query('delete from incarnation');
   expect(await verdict(instance, inUse.key)).toBe('VALID');
-  expect(hasher.runs).toBe(runs);
+  expect(await argon2Runs()).toBe(runs);
+  await instance.stop();
+});
+
+it('a remembered proof is worth nothing for another hash, and a refusal neither', async () => {
+  const instance = await launch(database.url, { secret: undefined });
+  const [one, other] = [await createKey(instance), await createKey(instance)];
+  const client = await connect(database.url);
+  const { rows } = await client.query<{ key_id: string; hash: string }>(
+    'select key_id, hash from secrets where key_id in ($1, $2)',
+    [one.id, other.id],
+  );
+  const hashOf = (id: string) => rows.find(({ key_id }) => key_id === id)?.hash;
+  const give = (hash: string | undefined) =>
+    client.query('update secrets set hash = $1 where key_id = $2', [hash, one.id]);
+  // Wrong before it was ever right, then right before it is wrong.
+  for (let round = 0; round < 2; round++) {
+    await give(hashOf(other.id));
+    expect(await verdict(instance, one.key)).toBe('NOT_FOUND');
+    await give(hashOf(one.id));
+    expect(await verdict(instance, one.key)).toBe('VALID');
+    await warmKey(one.key, instance);
+  }
   await instance.stop();
 });

@@ -18,14 +18,14 @@ describe('the root key in a text', () => {
   const create = (name: string, headers: Record<string, string> = {}) =>
     instance.call('POST', '/v1/keys', { body: { name }, headers });
 
-  it('is refused wherever it would be stored', async () => {
+  it('the root key is refused wherever it would be stored', async () => {
     expect((await create(`my ${ROOT_KEY}`)).body.code).toBe('CONTAINS_KEY');
     expect((await create('k', { 'keyward-actor': ROOT_KEY })).body.code).toBe('CONTAINS_KEY');
     const withKey = await create('k', { 'idempotency-key': ROOT_KEY });
     expect(withKey.status).toBe(400);
   });
 
-  it('is no request id, so it is neither logged nor echoed', async () => {
+  it('the root key is not used as a request id, so it is neither logged nor echoed', async () => {
     const answer = await create('k', { 'x-request-id': ROOT_KEY });
     expect(answer.status).toBe(201);
     expect(answer.headers['x-request-id']).toMatch(/^req_/);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { auditOf, usePair } from '../support/pair.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const HOUR_S = 3600;
 const HOUR_MS = HOUR_S * 1000;
@@ -18,7 +19,7 @@ describe('rotating a key', () => {
   const endGrace = async (id: string) =>
     (await pair.first.call('DELETE', `/v1/keys/${id}/retiring-secret`)).status;
 
-  it('gives the same key a new string; the old one is flagged, and ends with the grace', async () => {
+  it('a rotation gives the same key a new string, and the old one is flagged and ends with the grace period', async () => {
     const { id, key: old } = await createKey(pair.first);
     await verdict(pair.second, old);
     const { key, id: sameId, secrets } = await rotated(id, { graceSeconds: HOUR_S });
@@ -47,7 +48,7 @@ describe('rotating a key', () => {
     expect((await read(id)).secrets).toMatchObject([{ status: 'current' }]);
   });
 
-  it('a string after its grace is answered like one that never was', async () => {
+  it('a string after its grace period is answered like one that never existed', async () => {
     const { id, key: old } = await createKey(pair.first);
     await rotated(id, { graceSeconds: 0 });
     const headers = { 'x-request-id': 'the-same' };
@@ -59,15 +60,17 @@ describe('rotating a key', () => {
     expect(ended?.body.code).toBe('NOT_FOUND');
   });
 
-  it('graceSeconds 0 ends the old string at once, everywhere', async () => {
+  it('a rotation with graceSeconds 0 ends the old string at once, everywhere', async () => {
     const { id, key: old } = await createKey(pair.first);
-    expect(await verdict(pair.second, old)).toBe('VALID');
+    await warmKey(old, pair.first, pair.second);
     const { key } = await rotated(id, { graceSeconds: 0 });
-    expect(await verdict(pair.second, old)).toBe('NOT_FOUND');
-    expect(await verdict(pair.second, key)).toBe('VALID');
+    for (const instance of [pair.first, pair.second]) {
+      expect(await verdict(instance, old)).toBe('NOT_FOUND');
+      expect(await verdict(instance, key)).toBe('VALID');
+    }
   });
 
-  it('a second rotation during a grace is refused, and changes nothing', async () => {
+  it('a second rotation during a grace period is refused, and changes nothing', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
     const { status, body } = await rotate(id, { graceSeconds: 0 });
@@ -78,10 +81,10 @@ describe('rotating a key', () => {
     expect((await rotate(id, { graceSeconds: 0 })).status).toBe(200);
   });
 
-  it('supersede: the retiring string dies at once, the current one starts to retire', async () => {
+  it('a rotation with supersede ends the retiring string at once, and the current one starts to retire', async () => {
     const { id, key: oldest } = await createKey(pair.first);
     const { key: older } = await rotated(id, { graceSeconds: HOUR_S });
-    for (const key of [oldest, older]) await verdict(pair.second, key);
+    for (const key of [oldest, older]) await warmKey(key, pair.second);
     const { key } = await rotated(id, { graceSeconds: HOUR_S, supersede: true });
     expect(await verdict(pair.second, oldest)).toBe('NOT_FOUND');
     expect((await verify(pair.second, older)).body).toMatchObject({
@@ -95,10 +98,10 @@ describe('rotating a key', () => {
     }
   });
 
-  it('ending a grace early is effective at once, everywhere, and can be repeated', async () => {
+  it('ending a grace period early takes effect at once, everywhere, and can be repeated', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
-    expect(await verdict(pair.second, old)).toBe('VALID');
+    await warmKey(old, pair.second);
     expect(await endGrace(id)).toBe(204);
     expect(await verdict(pair.second, old)).toBe('NOT_FOUND');
     expect(await endGrace(id)).toBe(204);
@@ -108,7 +111,7 @@ describe('rotating a key', () => {
     expect(actions).toEqual(['key.rotated', 'key.grace_ended', 'key.rotated', 'key.created']);
   });
 
-  it('does not revive a revoked, an expired or a deleted key', async () => {
+  it('a rotation does not revive a revoked, an expired or a deleted key', async () => {
     const revoked = await createKey(pair.first);
     await pair.first.call('POST', `/v1/keys/${revoked.id}/revoke`);
     const deleted = await createKey(pair.first);
@@ -124,7 +127,7 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, expired.key)).toBe('EXPIRED');
   });
 
-  it('keeps what is switched off or not yet valid as it is', async () => {
+  it('a rotation leaves a disabled or scheduled key as it is', async () => {
     const disabled = await createKey(pair.first, { enabled: false });
     const notBefore = new Date(Date.now() + 400 * 24 * HOUR_MS).toISOString();
     const scheduled = await createKey(pair.first, { notBefore });
@@ -134,9 +137,10 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, second.key)).toBe('NOT_YET_VALID');
   });
 
-  it('a revoked key has no valid string, current or retiring', async () => {
+  it('revoking a key ends its current and its retiring string, with both in memory', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
+    for (const string of [key, old]) await warmKey(string, pair.second);
     await pair.first.call('POST', `/v1/keys/${id}/revoke`);
     expect(await verdict(pair.second, old)).toBe('REVOKED');
     expect(await verdict(pair.second, key)).toBe('REVOKED');
@@ -144,7 +148,7 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, old)).toBe('NOT_FOUND');
   });
 
-  it('prefixes with underscores, scopes, owner and the rest carry on', async () => {
+  it('a rotation keeps the prefix, scopes, owner and all other fields', async () => {
     const prefix = 'acme_live_2';
     const fields = {
       name: 'CI',
@@ -163,7 +167,7 @@ describe('rotating a key', () => {
     expect(body).toMatchObject({ ...fields, keyId: id, code: 'VALID' });
   });
 
-  it('needs a grace from 0 to 30 days', async () => {
+  it('a rotation accepts a grace period from 0 to 30 days', async () => {
     const { id } = await createKey(pair.first);
     for (const body of [{}, { graceSeconds: -1 }, { graceSeconds: 2_592_001 }]) {
       expect((await rotate(id, body)).status).toBe(400);
@@ -175,7 +179,7 @@ describe('rotating a key', () => {
 describe('the use of a rotated key', () => {
   const pair = usePair();
 
-  it('is seen string by string, also of one that has ended', async () => {
+  it('the usage of a rotated key is counted for each secret, also one that has ended', async () => {
     const { id, key: old } = await createKey(pair.first);
     await verdict(pair.first, old);
     const { body } = await pair.first.call('POST', `/v1/keys/${id}/rotate`, {

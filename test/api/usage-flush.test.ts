@@ -3,8 +3,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { UsageCounters } from '../../src/usage/counters.ts';
 import { writeUsage } from '../../src/usage/store.ts';
+import { startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { startEngine } from '../support/engine.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -50,67 +50,65 @@ async function verifyTimes(instance: Instance, key: string, times: number): Prom
 }
 
 describe('a flush that gets no answer', () => {
-  it('counts once where it took effect and is tried again, and what was counted meanwhile comes after it', async () => {
+  it('a flush whose answer was lost counts once when it is repeated, and later counts follow it', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launched(proxy.url);
-    const { flusher } = instance.service.internals;
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutAfter(WRITE);
-    await expect(flusher.flush()).rejects.toThrow();
+    await expect(instance.flush()).rejects.toThrow();
     await expect.poll(() => written(id)).toEqual(thrice(3));
     await verifyTimes(instance, key, 2);
-    await flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(5));
-    await flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(5));
   });
 
-  it('counts once where it took none', async () => {
+  it('a flush that never reached the database counts once when it is repeated', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launched(proxy.url);
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutBefore(WRITE);
-    await expect(instance.service.internals.flusher.flush()).rejects.toThrow();
+    await expect(instance.flush()).rejects.toThrow();
     expect(await written(id)).toEqual(thrice(0));
-    await instance.service.internals.flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(3));
   });
 });
 
 describe('flushes', () => {
-  it('called at once on several instances write each count once', async () => {
+  it('concurrent flushes on several instances write each count once', async () => {
     const instances = [await launched(database.url), await launched(database.url)];
     const [first] = instances;
     if (!first) throw new Error('no instance');
     const { id, key } = await createKey(first);
     for (const instance of instances) await verifyTimes(instance, key, 4);
-    const flushes = instances.flatMap(({ service }) =>
-      Array.from({ length: 5 }, () => service.internals.flusher.flush()),
+    const flushes = instances.flatMap((instance) =>
+      Array.from({ length: 5 }, () => instance.flush()),
     );
     await Promise.all(flushes);
     expect(await written(id)).toEqual(thrice(8));
   });
 
-  it('go on after the database lost the last of them: no later count is taken for a repetition', async () => {
+  it('flushes continue after the database lost the last one, and no later count is taken for a repetition', async () => {
     const instance = await launched(database.url);
-    const { flusher } = instance.service.internals;
     const { id, key } = await createKey(instance);
     for (let i = 0; i < 3; i++) {
       await verifyTimes(instance, key, 1);
-      await flusher.flush();
+      await instance.flush();
     }
     // As after a failover to a server that had not got everything yet.
     const lanes = `update batch_sequences set sequence = 1 where lane = 'usage' and sequence = 3`;
     expect((await client.query(lanes)).rowCount).toBe(1);
     await verifyTimes(instance, key, 2);
-    await flusher.flush();
+    await instance.flush();
     expect(await written(id)).toEqual(thrice(5));
   });
 
-  it('of a batch that was written before change nothing, whatever they hold', async () => {
-    const { database: own } = await startEngine(database.url);
+  it('a flush of a batch that was written before changes nothing, whatever it contains', async () => {
+    const { database: own } = await startCacheFixture(database.url);
     onTestFinished(() => own.close());
     const counters = new UsageCounters(10);
     const stream = { instance: randomUUID(), stream: 'usage' };
@@ -129,7 +127,7 @@ describe('flushes', () => {
 });
 
 describe('a stop', () => {
-  it('writes everything that was answered', async () => {
+  it('a stop writes everything that was answered', async () => {
     const instance = await launch(database.url);
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 6);
@@ -138,7 +136,7 @@ describe('a stop', () => {
     expect(await written(id)).toEqual(thrice(6));
   });
 
-  it('writes everything also where its connections are lost at that moment', async () => {
+  it('a stop writes everything even if its connections are lost at that moment', async () => {
     const proxy = await TcpProxy.open(database.url);
     const instance = await launch(proxy.url);
     const { id, key } = await createKey(instance);

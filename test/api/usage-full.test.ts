@@ -10,12 +10,12 @@ import { QuotaLimiter } from '../../src/quotas/quota-limiter.ts';
 import { QuotaStore } from '../../src/quotas/quota-store.ts';
 import { UsageCounters } from '../../src/usage/counters.ts';
 import { Verifier } from '../../src/verification/verifier.ts';
+import { startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { startEngine } from '../support/engine.ts';
 
 async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   const copy = await createTestDatabase();
-  const { database, fence, states: cache } = await startEngine(copy.url);
+  const { database, fence, cache } = await startCacheFixture(copy.url);
   onTestFinished(async () => {
     await database.close();
     await copy.drop();
@@ -38,7 +38,7 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   });
 }
 
-it('where no counter is free, a verification is refused rather than answered uncounted', async () => {
+it('a verification is refused rather than answered uncounted if no counter is free', async () => {
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
   const ask = (workspace: string) => verifier.verify({ key: 'guess' }, Promise.resolve(workspace));

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62 } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { expectProblem } from '../support/refusals.ts';
 import { copyRow } from '../support/sql-copies.ts';
-import { expectProblem } from '../support/untouched.ts';
 
 interface Bucket {
   start: string;
@@ -62,7 +62,7 @@ describe('reading how a key was used', () => {
       .filter(({ total }) => total > 0)
       .map(({ start, total, byCode }) => [start, total, byCode]);
 
-  it('by day has a bucket for every UTC day of the range, also for those without use', async () => {
+  it('usage by day has a bucket for every UTC day of the range, also for those without use', async () => {
     const { status, body } = await read('from=2030-03-01T00:00:00Z&to=2030-03-05T00:00:00Z');
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -80,7 +80,7 @@ describe('reading how a key was used', () => {
     ]);
   });
 
-  it('by hour has a bucket for every hour of the range', async () => {
+  it('usage by hour has a bucket for every hour of the range', async () => {
     const { body } = await read(
       'granularity=hour&from=2030-03-01T00:00:00Z&to=2030-03-03T00:00:00Z',
     );
@@ -94,7 +94,7 @@ describe('reading how a key was used', () => {
     expect(starts.every((at: number, i: number) => at === starts[0] + i * 3_600_000)).toBe(true);
   });
 
-  it('tells which secret was used how often, also one that has ended', async () => {
+  it('usage shows how often each secret was used, also one that has ended', async () => {
     const { body } = await read('from=2030-03-01T00:00:00Z&to=2030-03-05T00:00:00Z');
     const bySecret = body.bySecret.map(({ start, total }: { start: string; total: number }) => [
       start.startsWith('ak_live_older0') ? 'retired' : 'current',
@@ -108,7 +108,7 @@ describe('reading how a key was used', () => {
     );
   });
 
-  it('adds up: the buckets, the codes and the secrets all come to the total', async () => {
+  it('the buckets, the codes and the secrets of a usage answer each add up to the total', async () => {
     for (const granularity of ['hour', 'day']) {
       const { body } = await read(
         `granularity=${granularity}&from=2030-02-25T00:00:00Z&to=2030-03-08T00:00:00Z`,
@@ -121,7 +121,7 @@ describe('reading how a key was used', () => {
     }
   });
 
-  it('begins at `from` and ends before `to`, both widened to whole buckets', async () => {
+  it('a usage range begins at `from` and ends before `to`, both widened to whole buckets', async () => {
     const one = await read('from=2030-03-01T13:30:00Z&to=2030-03-01T13:31:00Z');
     expect(one.body).toMatchObject({
       from: '2030-03-01T00:00:00.000Z',
@@ -140,7 +140,7 @@ describe('reading how a key was used', () => {
     expect(offset.body).toMatchObject({ from: '2030-03-01T00:00:00.000Z', total: 15 });
   });
 
-  it('without a range is of the last 30 days up to now, today included', async () => {
+  it('usage without a range covers the last 30 days up to now, today included', async () => {
     const { body } = await read('');
     expect(body.buckets.length).toBe(30);
     const end = Date.parse(body.to);
@@ -153,7 +153,7 @@ describe('reading how a key was used', () => {
   it.each([
     ['day', 400, '2029-01-01T00:00:00Z'],
     ['hour', 35, '2030-01-29T00:00:00Z'],
-  ])('by %s takes up to %i days', async (granularity, days, from) => {
+  ])('usage by %s accepts up to %i days', async (granularity, days, from) => {
     const to = (more: number) =>
       new Date(Date.parse(from) + days * 86_400_000 + more).toISOString();
     const query = `granularity=${granularity}&from=${from}`;
@@ -174,11 +174,11 @@ describe('reading how a key was used', () => {
     ['to=9999-12-31T23:59:59.999Z', '/query/to'],
     ['since=2030-03-02T00:00:00Z', '/query/since'],
     ['to=2030-03-02T00:00:00Z&to=2030-03-02T00:00:00Z', '/query/to'],
-  ])('refuses %s', async (query, pointer) => {
+  ])('usage refuses %s', async (query, pointer) => {
     expectProblem(await read(query), { status: 400, code: 'INVALID_REQUEST', pointer });
   });
 
-  it('at the edges of time answers, and never fails', async () => {
+  it('usage at the edges of time is answered and never fails', async () => {
     for (const query of [
       'from=1970-01-01T00:00:00Z&to=1970-01-02T00:00:00Z',
       'to=1970-01-01T00:00:00Z',
@@ -190,7 +190,7 @@ describe('reading how a key was used', () => {
     }
   });
 
-  it('goes on for deleted keys, and is 404 for those that never were', async () => {
+  it('usage of a deleted key can still be read, and that of a key that never existed is 404', async () => {
     const { body } = await keyward.call('POST', '/v1/keys', { body: { name: 'gone' } });
     await keyward.call('DELETE', `/v1/keys/${body.id}`);
     expect((await read('', body.id)).status).toBe(200);
@@ -198,11 +198,11 @@ describe('reading how a key was used', () => {
     expectProblem(answer, { status: 404, code: 'NOT_FOUND' });
   });
 
-  it('shows what was answered once it is flushed, by the hour in which it was', async () => {
+  it('usage shows what was answered once it is flushed, in the hour of the answer', async () => {
     const { body } = await keyward.call('POST', '/v1/keys', { body: { name: 'live' } });
     await keyward.call('POST', '/v1/verify', { body: { key: body.key } });
     await keyward.call('POST', '/v1/verify', { body: { key: body.key, requiredScopes: ['x'] } });
-    await keyward.service.internals.flusher.flush();
+    await keyward.flush();
     const usage = (await read('granularity=hour', body.id)).body;
     expect(usage).toMatchObject({ total: 2, byCode: { VALID: 1, INSUFFICIENT_SCOPE: 1 } });
     expect(filled(usage.buckets.slice(-2)).length).toBeGreaterThan(0);

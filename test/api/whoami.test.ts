@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { expectProblem } from '../support/untouched.ts';
+import { expectProblem } from '../support/refusals.ts';
+import { warmKey, warmManagementKey } from '../support/warm.ts';
 
 describe('whoami', () => {
   let database: TestDatabase;
@@ -31,7 +32,7 @@ describe('whoami', () => {
     instance.call('POST', '/v1/whoami/revoke', { as });
   const refused = { status: 401, code: 'UNAUTHENTICATED' };
 
-  it("tells a customer key's holder what it is and may do", async () => {
+  it("whoami tells a customer key's holder what the key is and may do", async () => {
     const policy = { ownerId: 'customer_42', scopes: ['a', 'b:*'], resources: ['project:alpha'] };
     const { id, key, start } = await createKey({ ...policy, expiresAt: '2999-01-01T00:00:00Z' });
     const { status, body, headers } = await whoami(key, second);
@@ -52,7 +53,7 @@ describe('whoami', () => {
     expect(headers['cache-control']).toBe('no-store');
   });
 
-  it("tells a management key's holder what it is and may do", async () => {
+  it("whoami tells a management key's holder what the key is and may do", async () => {
     const { id, key, start } = await createManagementKey({ workspaceId: 'default' });
     expect((await whoami(key)).body).toEqual({
       type: 'management_key',
@@ -72,7 +73,7 @@ describe('whoami', () => {
     expect(root.permissions).toContain('keys:verify');
   });
 
-  it('answers wherever the key is used from, and shows a string that is being replaced', async () => {
+  it('whoami answers whatever addresses the key is bound to, and shows that its string is being replaced', async () => {
     const { id, key } = await createKey({ allowedIps: [], resources: [] });
     await post(`/v1/keys/${id}/rotate`, { graceSeconds: 3600 });
     expect((await whoami(key)).body).toMatchObject({
@@ -81,7 +82,7 @@ describe('whoami', () => {
     });
   });
 
-  it('knows imported keys too', async () => {
+  it('whoami knows imported keys too', async () => {
     const key = 'legacy.key/0123456789+abcdef';
     const hash = { algorithm: 'sha256', value: createHash('sha256').update(key).digest('hex') };
     await post('/v1/keys/import', { keys: [{ name: 'legacy', hash }] });
@@ -90,7 +91,7 @@ describe('whoami', () => {
     expectProblem(await whoami(key), refused);
   });
 
-  it('answers whatever is not valid with the same 401', async () => {
+  it('whoami answers everything that is not valid with the same 401', async () => {
     const [live, disabled, revoked, rotated, scheduled, expired] = await Promise.all([
       createKey(),
       createKey({ enabled: false }),
@@ -123,21 +124,21 @@ describe('whoami', () => {
     expect(bodies.size).toBe(1);
   });
 
-  it('is not counted as a use', async () => {
+  it('whoami is not counted as a use', async () => {
     const [key, managementKey] = [await createKey(), await createManagementKey()];
     await whoami(key.key);
     await whoami(managementKey.key);
     await whoami(`${key.key.slice(0, -8)}00000000`);
-    await first.service.internals.flusher.flush();
+    await first.flush();
     const { body } = await first.call('GET', `/v1/keys/${key.id}`);
     expect(body.usage).toEqual({ total: 0, lastUsedAt: null, lastDeniedAt: null });
     const read = await first.call('GET', `/v1/management-keys/${managementKey.id}`);
     expect(read.body.lastUsedAt).toBeNull();
   });
 
-  it('a key that its holder gives up is revoked at once on every instance, and on the record', async () => {
+  it('a key that its holder revokes is revoked at once on every instance, and has an audit entry', async () => {
     const { id, key } = await createKey();
-    expect((await whoami(key, second)).status).toBe(200);
+    await warmKey(key, first, second);
     const { status, text } = await giveUp(key);
     expect({ status, text }).toEqual({ status: 204, text: '' });
     const verdict = await second.call('POST', '/v1/verify', { body: { key } });
@@ -161,9 +162,9 @@ describe('whoami', () => {
     expect(events.text).not.toContain(key);
   });
 
-  it('a management key that its holder gives up is revoked at once on every instance', async () => {
+  it('a management key that its holder revokes is revoked at once on every instance', async () => {
     const { id, key } = await createManagementKey();
-    expect((await second.call('GET', '/v1/keys', { as: key })).status).toBe(200);
+    await warmManagementKey(key, second);
     expect((await giveUp(key)).status).toBe(204);
     expect((await second.call('GET', '/v1/keys', { as: key })).status).toBe(401);
     expectProblem(await giveUp(key, second), refused);
@@ -171,7 +172,7 @@ describe('whoami', () => {
     expect(body).toMatchObject({ status: 'revoked', revokedBy: { type: 'management_key', id } });
   });
 
-  it('of many holders who give the same key up at once, one is told that it worked', async () => {
+  it('of many concurrent calls that revoke the presented key one succeeds', async () => {
     const { id, key } = await createKey();
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) => giveUp(key, i % 2 ? first : second)),
@@ -186,7 +187,7 @@ describe('whoami', () => {
     expect(revocations).toHaveLength(1);
   });
 
-  it('is undone where it cannot be put on the record', async () => {
+  it('a revocation by the holder is rolled back if its audit entry cannot be written', async () => {
     const [key, managementKey] = [await createKey(), await createManagementKey()];
     const sql = await connect(database.url);
     await sql.query('alter table audit_events add constraint sabotage check (false) not valid');
@@ -197,7 +198,7 @@ describe('whoami', () => {
     expect((await whoami(managementKey.key, second)).status).toBe(200);
   });
 
-  it('the root key cannot be given up', async () => {
+  it('the root key cannot revoke itself', async () => {
     expectProblem(await giveUp(ROOT_KEY), { status: 403, code: 'FORBIDDEN' });
     expect((await whoami(ROOT_KEY)).status).toBe(200);
   });

@@ -3,17 +3,18 @@ import { PERMISSIONS } from '../../src/domain/caller.ts';
 import { connect } from '../support/database.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { warmKey, warmManagementKey } from '../support/warm.ts';
 
 describe('a deleted workspace', () => {
   const pair = usePair();
   const remove = async (id: string) =>
     (await pair.first.call('DELETE', `/v1/workspaces/${id}`)).status;
 
-  it('has no valid key at once, everywhere, and nothing of it is found', async () => {
+  it('a deleted workspace has no valid key, at once, everywhere, and nothing of it is found', async () => {
     await putWorkspace(pair.first, 'gone');
     const { id, key } = await createKey(pair.first, { workspaceId: 'gone' });
     const bystander = await createKey(pair.first);
-    expect(await verdict(pair.second, key)).toBe('VALID');
+    await warmKey(key, pair.second);
     expect(await remove('gone')).toBe(204);
     expect(await verdict(pair.second, key)).toBe('NOT_FOUND');
     expect(await verdict(pair.second, bystander.key)).toBe('VALID');
@@ -29,20 +30,20 @@ describe('a deleted workspace', () => {
     expect(await remove('gone')).toBe(404);
   });
 
-  it('its management keys are refused at once, everywhere', async () => {
+  it('the management keys of a deleted workspace are refused at once, everywhere', async () => {
     await putWorkspace(pair.first, 'closed');
     const { key: as } = await createManagementKey(pair.first, {
       permissions: PERMISSIONS,
       workspaceId: 'closed',
     });
-    expect((await pair.second.call('GET', '/v1/keys', { as })).status).toBe(200);
+    await warmManagementKey(as, pair.second);
     expect(await remove('closed')).toBe(204);
     expect((await pair.second.call('GET', '/v1/keys', { as })).status).toBe(401);
     const verify = await pair.second.call('POST', '/v1/verify', { as, body: { key: 'x' } });
     expect(verify.status).toBe(401);
   });
 
-  it('leaves its history: audit entries and usage are there for a caller of all workspaces', async () => {
+  it('a deleted workspace leaves its audit entries and usage to callers of all workspaces', async () => {
     await putWorkspace(pair.first, 'past');
     const { id, key } = await createKey(pair.first, { workspaceId: 'past' });
     await verdict(pair.second, key);
@@ -55,7 +56,7 @@ describe('a deleted workspace', () => {
     expect(await auditOf(pair.first, id, 'past')).toHaveLength(1);
   });
 
-  it('PUT again starts empty and active, and revives no key and no management key', async () => {
+  it('a deleted workspace that is put again starts empty and active, and revives no key and no management key', async () => {
     await putWorkspace(pair.first, 'phoenix', { maxActiveKeys: 7, name: 'Before' });
     const { id, key } = await createKey(pair.first, { workspaceId: 'phoenix' });
     const manager = await createManagementKey(pair.first, {
@@ -77,7 +78,7 @@ describe('a deleted workspace', () => {
     expect(await verdict(pair.second, fresh.key)).toBe('VALID');
   });
 
-  it('what is being made when it is deleted ends with it', async () => {
+  it('a key that is created while its workspace is deleted ends with it', async () => {
     await putWorkspace(pair.first, 'racy');
     const release = await holdAuditBack('racy');
     const [key, manager] = makeBoth('racy');
@@ -92,7 +93,7 @@ describe('a deleted workspace', () => {
     expect((await pair.second.call('GET', '/v1/keys', { as })).status).toBe(401);
   });
 
-  it('nothing can be made while it is being deleted, to live on when it is put again', async () => {
+  it('nothing can be created in a workspace while it is being deleted, so nothing survives until it is put again', async () => {
     await putWorkspace(pair.first, 'closing');
     const release = await holdAuditBack('closing');
     const removal = pair.second.call('DELETE', '/v1/workspaces/closing');
@@ -109,7 +110,7 @@ describe('a deleted workspace', () => {
     }
   });
 
-  it('`default` cannot be deleted', async () => {
+  it('the workspace `default` cannot be deleted', async () => {
     const { status, body } = await pair.first.call('DELETE', '/v1/workspaces/default');
     expect({ status, code: body.code }).toEqual({ status: 409, code: 'DEFAULT_WORKSPACE' });
   });

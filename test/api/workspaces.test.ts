@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const DEFAULTS = {
   name: null,
@@ -31,7 +32,7 @@ describe('workspaces', () => {
   const pair = usePair();
   const read = async (id: string) => (await pair.second.call('GET', `/v1/workspaces/${id}`)).body;
 
-  it('PUT creates with defaults (201); the same again changes nothing (200)', async () => {
+  it('a PUT creates a workspace with defaults (201), and the same PUT again changes nothing (200)', async () => {
     const created = await pair.first.call('PUT', '/v1/workspaces/Acme.1-x_Y', { body: {} });
     expect(created.status).toBe(201);
     expect(created.body).toMatchObject({ id: 'Acme.1-x_Y', ...DEFAULTS });
@@ -42,11 +43,11 @@ describe('workspaces', () => {
     expect(await auditOf(pair.first, 'Acme.1-x_Y', 'Acme.1-x_Y')).toHaveLength(1);
   });
 
-  it('PUT without a body creates, too', async () => {
+  it('a PUT without a body creates a workspace, too', async () => {
     expect((await pair.first.call('PUT', '/v1/workspaces/bodiless')).status).toBe(201);
   });
 
-  it('PUT replaces: what is left out gets its default again', async () => {
+  it('a PUT replaces a workspace: what is left out gets its default again', async () => {
     await putWorkspace(pair.first, 'replaced', POLICIES);
     expect(await read('replaced')).toMatchObject(POLICIES);
     const replaced = await putWorkspace(pair.first, 'replaced', { name: 'Other' });
@@ -54,13 +55,13 @@ describe('workspaces', () => {
     expect(await read('replaced')).toMatchObject({ ...DEFAULTS, name: 'Other' });
   });
 
-  it('PUT does not resume a suspended workspace', async () => {
+  it('a PUT does not resume a suspended workspace', async () => {
     await putWorkspace(pair.first, 'held');
     await pair.first.call('POST', '/v1/workspaces/held/suspend');
     expect((await putWorkspace(pair.first, 'held', POLICIES)).body.status).toBe('suspended');
   });
 
-  it('PATCH changes what it names and keeps the rest; null clears', async () => {
+  it('a PATCH changes the fields of a workspace that it names and keeps the rest, and null clears', async () => {
     await putWorkspace(pair.first, 'patched', POLICIES);
     const patch = { maxActiveKeys: null, availableScopes: null, name: null };
     const answer = await pair.first.call('PATCH', '/v1/workspaces/patched', { body: patch });
@@ -74,7 +75,7 @@ describe('workspaces', () => {
     });
   });
 
-  it('the prefix of management keys is refused as default prefix', async () => {
+  it('the prefix of management keys is refused as default prefix of a workspace', async () => {
     const options = { body: { defaultPrefix: 'kw' } };
     const put = await pair.first.call('PUT', '/v1/workspaces/reserved', options);
     const patch = await pair.first.call('PATCH', '/v1/workspaces/default', options);
@@ -86,7 +87,7 @@ describe('workspaces', () => {
     }
   });
 
-  it('lists page through every workspace exactly once, by id', async () => {
+  it('the list of workspaces shows every workspace exactly once, by id', async () => {
     for (const id of ['l-3', 'l-1', 'L-2', 'l_4', 'l.5']) await putWorkspace(pair.first, id);
     const seen: string[] = [];
     let cursor: string | null = null;
@@ -101,16 +102,18 @@ describe('workspaces', () => {
     expect(seen).toEqual(expect.arrayContaining(['default', 'l-3', 'l-1', 'L-2', 'l_4', 'l.5']));
   });
 
-  it('suspended: no key is valid, at once and everywhere; resumed: they are again', async () => {
+  it('a suspended workspace has no valid key, at once and everywhere, until it is resumed', async () => {
     await putWorkspace(pair.first, 'late');
     const { id, key } = await createKey(pair.first, { workspaceId: 'late' });
     const bystander = await createKey(pair.first);
-    expect(await verdict(pair.second, key)).toBe('VALID');
+    await warmKey(key, pair.first, pair.second);
     for (let round = 0; round < 2; round++) {
       const suspended = await pair.first.call('POST', '/v1/workspaces/late/suspend');
       expect(suspended.body.status).toBe('suspended');
-      expect(await verdict(pair.second, key)).toBe('WORKSPACE_SUSPENDED');
-      expect(await verdict(pair.second, bystander.key)).toBe('VALID');
+      for (const instance of [pair.first, pair.second]) {
+        expect(await verdict(instance, key)).toBe('WORKSPACE_SUSPENDED');
+        expect(await verdict(instance, bystander.key)).toBe('VALID');
+      }
     }
     await pair.second.call('POST', '/v1/workspaces/late/resume');
     expect(await verdict(pair.first, key)).toBe('VALID');
@@ -125,7 +128,7 @@ describe('workspaces', () => {
     );
   });
 
-  it('a bound management key sees and changes its own workspace alone', async () => {
+  it('a management key of one workspace sees and changes only that workspace', async () => {
     await putWorkspace(pair.first, 'mine');
     await putWorkspace(pair.first, 'foreign');
     const { key: as } = await createManagementKey(pair.first, {

@@ -1,6 +1,6 @@
 import type { Operation } from './document.ts';
 import type { HttpAnswer } from './http.ts';
-import type { Fuzzed } from './requests.ts';
+import type { FuzzedRequest } from './requests.ts';
 
 const TAIL_LENGTH = 65;
 const RUNS = /[0-9A-Za-z]{65,}/g;
@@ -25,11 +25,11 @@ export class Checks {
   }
 
   /** From now on this string may be nowhere. */
-  guard(key: string): void {
+  addSecret(key: string): void {
     this.#tails.add(key.slice(-TAIL_LENGTH));
   }
 
-  of(request: Fuzzed, answer: HttpAnswer): string[] {
+  of(request: FuzzedRequest, answer: HttpAnswer): string[] {
     const problems = [...this.#ofStatus(request, answer), ...this.#ofSecrecy(request, answer)];
     if (answer.status >= 400) return [...problems, ...this.#ofError(request, answer)];
     return [...problems, ...ofSuccess(request, answer)];
@@ -40,21 +40,21 @@ export class Checks {
     return (text.match(RUNS) ?? []).flatMap((run) => this.#tailsIn(run));
   }
 
-  #ofStatus({ operation }: Fuzzed, { status }: HttpAnswer): string[] {
+  #ofStatus({ operation }: FuzzedRequest, { status }: HttpAnswer): string[] {
     if (status >= 500 && status !== 503) return [`answered ${status}`];
     const isDescribed = !operation || operation.responses.has(status) || ANYWHERE.has(status);
     return isDescribed ? [] : [`${status} is not in the document`];
   }
 
-  #ofSecrecy({ operation }: Fuzzed, { status, headers, text, body }: HttpAnswer): string[] {
+  #ofSecrecy({ operation }: FuzzedRequest, { status, headers, text, body }: HttpAnswer): string[] {
     const issued = operation && ISSUING.has(operation.id) && status < 300 ? keyIn(body) : null;
     const shown = issued === null ? text : text.replace(issued, '');
     const leaks = this.leaksIn(`${shown} ${JSON.stringify(headers)}`);
-    if (issued !== null) this.guard(issued);
+    if (issued !== null) this.addSecret(issued);
     return leaks.map((tail) => `shows the key …${tail.slice(0, 8)}…`);
   }
 
-  #ofError(request: Fuzzed, answer: HttpAnswer): string[] {
+  #ofError(request: FuzzedRequest, answer: HttpAnswer): string[] {
     const { status, headers, text, body } = answer;
     const isOfTheParser = text === '' && headers['content-length'] === '0';
     if (isOfTheParser && (status === 400 || status === 431)) return [];
@@ -74,7 +74,7 @@ export class Checks {
     return problems;
   }
 
-  #isKnown(request: Fuzzed, code: string): boolean {
+  #isKnown(request: FuzzedRequest, code: string): boolean {
     if (this.#codes.errors.has(code)) return true;
     return isToGateway(request) && (this.#codes.verdicts.has(code) || code === 'KEY_MISSING');
   }
@@ -89,11 +89,11 @@ export class Checks {
   }
 }
 
-function isToGateway({ path }: Fuzzed): boolean {
+function isToGateway({ path }: FuzzedRequest): boolean {
   return path.startsWith('/v1/authorize');
 }
 
-function ofSuccess({ operation }: Fuzzed, { status, body }: HttpAnswer): string[] {
+function ofSuccess({ operation }: FuzzedRequest, { status, body }: HttpAnswer): string[] {
   const check = operation?.responses.get(status);
   if (!check || check(body)) return [];
   return [`${status} does not match its schema: ${JSON.stringify(check.errors)}`];

@@ -1,4 +1,4 @@
-import type { Random } from '../history/rig/random.ts';
+import type { Random } from '../history/harness/random.ts';
 import type { Operation } from './document.ts';
 import type { World } from './world.ts';
 

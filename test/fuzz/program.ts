@@ -9,7 +9,7 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const LISTENS = /listens on (http:\S+)/;
 
 /** The real program on a database of its own, in a folder that goes with it. */
-export interface Fuzzee {
+export interface FuzzTarget {
   url: string;
   rootKey: string;
   /** All that it has printed. */
@@ -18,7 +18,7 @@ export interface Fuzzee {
   stop: () => Promise<number | null>;
 }
 
-export async function startFuzzee(): Promise<Fuzzee> {
+export async function startFuzzTarget(): Promise<FuzzTarget> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'keyward-fuzz-'));
   const child = spawn(process.execPath, [MAIN], {
     cwd: '/',

@@ -1,8 +1,8 @@
-import type { Random } from '../history/rig/random.ts';
+import type { Random } from '../history/harness/random.ts';
 import type { Operation, Parameter } from './document.ts';
 import { headersFor } from './headers.ts';
 import type { HttpRequest } from './http.ts';
-import { type Json, spoil, TEXTS, textOfBody, valueFor } from './values.ts';
+import { corrupt, type Json, TEXTS, textOfBody, valueFor } from './values.ts';
 import type { World } from './world.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
@@ -27,7 +27,7 @@ const SEGMENTS = [
 ];
 
 /** A request for an operation of the document, right or wrong in any of its parts. */
-export interface Fuzzed extends HttpRequest {
+export interface FuzzedRequest extends HttpRequest {
   /** Null where no operation is meant. */
   operation: Operation | null;
 }
@@ -36,7 +36,7 @@ export function makeRequest(
   operations: readonly Operation[],
   world: World,
   random: Random,
-): Fuzzed {
+): FuzzedRequest {
   if (random.chance(0.02)) return strayRequest(world, random);
   const operation = random.pick(operations);
   const wrongMethod = random.chance(0.02);
@@ -51,7 +51,7 @@ export function makeRequest(
   };
 }
 
-function strayRequest(world: World, random: Random): Fuzzed {
+function strayRequest(world: World, random: Random): FuzzedRequest {
   const known = random.pick(world.keyIds);
   return {
     operation: null,
@@ -84,7 +84,7 @@ function queryFor({ parameters }: Operation, world: World, random: Random): stri
 function parameterValues({ name, schema, example }: Parameter, world: World, random: Random) {
   if (name === 'cursor' && world.cursors.length > 0 && random.chance(0.8)) {
     const cursor = random.pick(world.cursors);
-    return [random.chance(0.7) ? cursor : encodeURIComponent(spoiltCursor(cursor, random))];
+    return [random.chance(0.7) ? cursor : encodeURIComponent(corruptedCursor(cursor, random))];
   }
   if (name === 'workspaceId' && random.chance(0.8)) return [random.pick(world.workspaceIds)];
   if (random.chance(0.05)) return [random.pick(['%00', '%ff', '%', '%ud800', '+', ''])];
@@ -96,7 +96,7 @@ function parameterValues({ name, schema, example }: Parameter, world: World, ran
 }
 
 /** Decoded, changed in one place, and encoded again: forms that a cursor of ours never has. */
-function spoiltCursor(cursor: string, random: Random): string {
+function corruptedCursor(cursor: string, random: Random): string {
   const text = Buffer.from(cursor, 'base64url').toString();
   const place = random.between(0, text.length);
   const insert = random.pick(['"', '9'.repeat(20), '\0', 'x', '[]', 'null', 'Infinity', '-']);
@@ -108,7 +108,7 @@ function bodyFor({ body }: Operation, world: World, random: Random): Buffer | nu
   if (!body) return random.chance(0.05) ? Buffer.from('{"name":"none wanted"}') : null;
   if (random.chance(0.03)) return null;
   let value = known(valueFor(body, random), world, random);
-  while (random.chance(0.3)) value = spoil(value, random);
+  while (random.chance(0.3)) value = corrupt(value, random);
   return textOfBody(value, random);
 }
 

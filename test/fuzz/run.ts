@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { Random } from '../history/rig/random.ts';
+import { Random } from '../history/harness/random.ts';
 import { Checks } from './checks.ts';
 import { knownCodes, type OpenApi, type Operation, operationsOf } from './document.ts';
 import { type HttpAnswer, Sender } from './http.ts';
-import { startFuzzee } from './program.ts';
+import { startFuzzTarget } from './program.ts';
 import { sendGarbage } from './raw.ts';
-import { type Fuzzed, makeRequest } from './requests.ts';
+import { type FuzzedRequest, makeRequest } from './requests.ts';
 import { Sentinel } from './sentinel.ts';
 import { World } from './world.ts';
 
@@ -24,7 +24,7 @@ const SEED = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed
 const CONNECTIONS = 16;
 const DEADLINE_MS = 170_000;
 /** Policies, suspensions and lost keys would soon have every call refused. */
-const MEND_EVERY = 250;
+const RESTORE_EVERY = 250;
 const SHOWN = 40;
 
 interface Finding {
@@ -45,7 +45,7 @@ async function main(): Promise<number> {
   const document: OpenApi = JSON.parse(
     await readFile(new URL('../../openapi/openapi.json', import.meta.url), 'utf8'),
   );
-  const program = await startFuzzee();
+  const program = await startFuzzTarget();
   const sender = new Sender(program.url, CONNECTIONS);
   const operations = operationsOf(document);
   const checks = new Checks(knownCodes(document), operations);
@@ -79,9 +79,9 @@ async function fuzz(
   const make = (path: string, body: object, operation: string) =>
     call('POST', path, body).then((answer) => {
       world.learn(operation, answer);
-      for (const key of world.issued) checks.guard(key);
+      for (const key of world.issued) checks.addSecret(key);
     });
-  const mend = async () => {
+  const restore = async () => {
     for (const id of world.workspaceIds) {
       await call('PUT', `/v1/workspaces/${id}`, {});
       await call('POST', `/v1/workspaces/${id}/resume`);
@@ -99,7 +99,7 @@ async function fuzz(
     }
   };
   const sentinel = await Sentinel.make(call);
-  checks.guard(sentinel.key);
+  checks.addSecret(sentinel.key);
   const random = new Random(SEED);
   const deadline = performance.now() + DEADLINE_MS;
   let begun = 0;
@@ -113,26 +113,26 @@ async function fuzz(
     }
     const request = makeRequest(operations, world, own);
     const answer = await sender.send(request).catch((error: unknown) => String(error));
-    if (typeof answer === 'string') return noteSilence(request, answer);
+    if (typeof answer === 'string') return noteUnanswered(request, answer);
     if (request.operation) world.learn(request.operation.id, answer);
     tally(request, answer);
     noteAll(checks.of(request, answer), described(request), `${answer.status} ${answer.text}`);
   };
   const worker = async () => {
     while (begun < REQUESTS && performance.now() < deadline) {
-      if (begun++ % MEND_EVERY === 0) await mend();
+      if (begun++ % RESTORE_EVERY === 0) await restore();
       await one();
       done++;
     }
   };
-  await mend();
+  await restore();
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));
-  await concluding(call, sentinel, random);
+  await checkFinalState(call, sentinel, random);
   return done;
 }
 
 /** The service is as well as before. */
-async function concluding(
+async function checkFinalState(
   call: (method: string, path: string) => Promise<HttpAnswer>,
   sentinel: Sentinel,
   random: Random,
@@ -163,12 +163,12 @@ function inspectLog(log: string, rootKey: string, checks: Checks): void {
 }
 
 /** A body that is too large is refused before it has been read, and the connection closed. */
-function noteSilence(request: Fuzzed, error: string): void {
+function noteUnanswered(request: FuzzedRequest, error: string): void {
   if ((request.body?.length ?? 0) > 65_536 && /ECONNRESET|EPIPE/.test(error)) return;
   noteAll([`no answer: ${error}`], described(request), '');
 }
 
-function tally({ operation }: Fuzzed, { status }: HttpAnswer): void {
+function tally({ operation }: FuzzedRequest, { status }: HttpAnswer): void {
   const key = `${Math.floor(status / 100)}xx`;
   statuses.set(key, (statuses.get(key) ?? 0) + 1);
   if (operation && status < 300) reached.add(operation.id);
@@ -182,7 +182,7 @@ function noteAll(problems: readonly string[], request: string, answer: string): 
   for (const problem of problems) findings.push({ problem, request, answer });
 }
 
-function described({ method, path, headers, body }: Fuzzed): string {
+function described({ method, path, headers, body }: FuzzedRequest): string {
   const shown = JSON.stringify(headers).slice(0, 600);
   return `${method} ${path.slice(0, 300)} ${shown} ${body?.toString().slice(0, 600) ?? ''}`;
 }

@@ -1,4 +1,4 @@
-import type { Random } from '../history/rig/random.ts';
+import type { Random } from '../history/harness/random.ts';
 import type { HttpAnswer } from './http.ts';
 
 type Call = (method: string, path: string, body?: object) => Promise<HttpAnswer>;

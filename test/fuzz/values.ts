@@ -1,4 +1,4 @@
-import type { Random } from '../history/rig/random.ts';
+import type { Random } from '../history/harness/random.ts';
 import type { Schema } from './document.ts';
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -133,26 +133,26 @@ function numberOf({ minimum = 0, maximum = 1000 }: Schema, random: Random): numb
 }
 
 /** The same value with something wrong somewhere in it. */
-export function spoil(value: Json, random: Random): Json {
+export function corrupt(value: Json, random: Random): Json {
   const isLeaf = typeof value !== 'object' || value === null;
-  if (isLeaf || random.chance(0.15)) return stranger(value, random);
-  if (Array.isArray(value)) return spoilList(value, random);
-  return spoilObject(value, random);
+  if (isLeaf || random.chance(0.15)) return unexpectedValue(value, random);
+  if (Array.isArray(value)) return corruptList(value, random);
+  return corruptObject(value, random);
 }
 
-function spoilList(list: Json[], random: Random): Json {
-  if (list.length === 0 || random.chance(0.3)) return [...list, stranger(null, random)];
+function corruptList(list: Json[], random: Random): Json {
+  if (list.length === 0 || random.chance(0.3)) return [...list, unexpectedValue(null, random)];
   const place = random.between(0, list.length - 1);
   if (random.chance(0.3)) return [...list, ...list.slice(place)];
-  return list.map((item, index) => (index === place ? spoil(item, random) : item));
+  return list.map((item, index) => (index === place ? corrupt(item, random) : item));
 }
 
-function spoilObject(object: { [name: string]: Json }, random: Random): Json {
+function corruptObject(object: { [name: string]: Json }, random: Random): Json {
   const names = Object.keys(object);
   if (names.length === 0 || random.chance(0.3)) {
     const name = random.chance(0.5) ? random.pick(NAMES) : random.pick(TEXTS);
     // As JSON.parse makes it: `__proto__` is a name like any other.
-    return Object.fromEntries([...Object.entries(object), [name, stranger(null, random)]]);
+    return Object.fromEntries([...Object.entries(object), [name, unexpectedValue(null, random)]]);
   }
   const chosen = random.pick(names);
   if (random.chance(0.25)) {
@@ -161,12 +161,12 @@ function spoilObject(object: { [name: string]: Json }, random: Random): Json {
   return Object.fromEntries(
     Object.entries(object).map(([name, value]) => [
       name,
-      name === chosen ? spoil(value, random) : value,
+      name === chosen ? corrupt(value, random) : value,
     ]),
   );
 }
 
-function stranger(value: Json, random: Random): Json {
+function unexpectedValue(value: Json, random: Random): Json {
   return random.weighted<() => Json>([
     [6, () => random.pick(TEXTS)],
     [4, () => random.pick(NUMBERS)],

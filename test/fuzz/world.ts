@@ -1,7 +1,7 @@
-import type { Random } from '../history/rig/random.ts';
+import type { Random } from '../history/harness/random.ts';
 import type { HttpAnswer } from './http.ts';
 
-const KEPT = 60;
+const MAX_REMEMBERED = 60;
 
 /** What the fuzzer knows of the service: things that exist, and credentials for all of it. */
 export class World {
@@ -58,5 +58,5 @@ function fieldsOf(body: unknown): Record<string, unknown> {
 function keep(list: string[], value: unknown): void {
   if (typeof value !== 'string') return;
   list.push(value);
-  if (list.length > KEPT) list.shift();
+  if (list.length > MAX_REMEMBERED) list.shift();
 }

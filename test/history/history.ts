@@ -7,7 +7,7 @@ export type Entry = Run | Verification | ChangeCall | Fault | Ending | Flush | E
 interface Run {
   type: 'run';
   seed: number;
-  plant: string | null;
+  bug: string | null;
 }
 
 interface Call {
@@ -24,7 +24,7 @@ interface Call {
 }
 
 /** What was asked about a key. */
-export interface Ask {
+export interface RequestedAccess {
   scope?: string;
   resource?: string;
   ip?: string;
@@ -37,7 +37,7 @@ export interface Verification extends Call {
   ref: string;
   /** A string that nobody issued, with a ref that somebody has. */
   forged: boolean;
-  ask: Ask;
+  requested: RequestedAccess;
   code: string | null;
 }
 
@@ -60,7 +60,7 @@ export const OPERATIONS = {
 export type Operation = keyof typeof OPERATIONS;
 
 /** What a change asks for, and with it what a key is at its creation. */
-export interface Terms {
+export interface ChangedFields {
   scopes?: string[];
   resources?: string[] | null;
   allowedIps?: string[] | null;
@@ -86,7 +86,7 @@ export interface ChangeCall extends Call {
   workspaceId: string;
   /** The keys, the workspace or the management key that it names; a new one's id from its answer. */
   targets: string[];
-  terms: Terms;
+  changed: ChangedFields;
   /** The ref of the string that the answer held. */
   newRef: string | null;
 }

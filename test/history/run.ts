@@ -2,25 +2,25 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { PLANTS } from './plants.ts';
 import { reportOf } from './report.ts';
 import { type Outcome, runRound } from './round.ts';
+import { SEEDED_BUGS } from './seeded-bugs.ts';
 
 /**
  * The history checker. Without options it runs for a minute; `--minutes 10` is the acceptance run.
- * `--plant NAME` puts a bug in first, and succeeds when it is caught; `--plant all` tries each.
+ * `--bug NAME` seeds a bug first, and succeeds when it is caught; `--bug all` tries each.
  */
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string' },
     seconds: { type: 'string' },
     seed: { type: 'string' },
-    plant: { type: 'string' },
+    bug: { type: 'string' },
   },
 });
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
-const PLANTED_ROUND_MS = 30_000;
-const PLANTED_BOUND_MS = 300_000;
+const BUG_ROUND_MS = 30_000;
+const BUG_DEADLINE_MS = 300_000;
 
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 const durationMs = values.seconds
@@ -29,7 +29,7 @@ const durationMs = values.seconds
 const interrupted = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(name, () => {
-    say(`${name}: ending early`);
+    log(`${name}: ending early`);
     interrupted.abort();
   });
 }
@@ -37,25 +37,25 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 process.exitCode = (await main()) ? 0 : 1;
 
 function main(): Promise<boolean> {
-  say(`seed ${seed}`);
-  if (values.plant === undefined) return clean();
-  return values.plant === 'all' ? everyPlant() : caught(values.plant).then(({ ms }) => ms !== null);
+  log(`seed ${seed}`);
+  if (values.bug === undefined) return runClean();
+  return values.bug === 'all' ? runEveryBug() : catchBug(values.bug).then(({ ms }) => ms !== null);
 }
 
-async function clean(): Promise<boolean> {
+async function runClean(): Promise<boolean> {
   const { history, violations } = await round(null, seed, durationMs, 'clean');
   process.stdout.write(`\nseed           ${seed}\n${reportOf(history, violations)}`);
   return violations.length === 0 && !interrupted.signal.aborted;
 }
 
-async function everyPlant(): Promise<boolean> {
+async function runEveryBug(): Promise<boolean> {
   const rows: string[] = [];
   let all = true;
-  for (const [name, { what }] of Object.entries(PLANTS)) {
-    const { ms, by } = await caught(name);
+  for (const [name, { description }] of Object.entries(SEEDED_BUGS)) {
+    const { ms, by } = await catchBug(name);
     all &&= ms !== null;
     const outcome = ms === null ? 'NOT CAUGHT' : `${Math.round(ms / 1000)} s`;
-    rows.push(`| ${name} | ${what} | ${outcome} | ${by} |`);
+    rows.push(`| ${name} | ${description} | ${outcome} | ${by} |`);
     if (interrupted.signal.aborted) break;
   }
   process.stdout.write(
@@ -66,46 +66,46 @@ async function everyPlant(): Promise<boolean> {
 }
 
 /** Short rounds until one shows it: the time is that of all of them, starts included. */
-async function caught(name: string): Promise<{ ms: number | null; by: string }> {
-  const plant = PLANTS[name];
-  if (!plant) throw new Error(`no such bug: ${name}; known: ${Object.keys(PLANTS).join(', ')}`);
-  const begun = performance.now();
-  for (let turn = 0; performance.now() - begun < PLANTED_BOUND_MS; turn++) {
-    const { violations } = await round([name, plant], seed + turn, PLANTED_ROUND_MS, name);
+async function catchBug(name: string): Promise<{ ms: number | null; by: string }> {
+  const bug = SEEDED_BUGS[name];
+  if (!bug) throw new Error(`no such bug: ${name}; known: ${Object.keys(SEEDED_BUGS).join(', ')}`);
+  const started = performance.now();
+  for (let turn = 0; performance.now() - started < BUG_DEADLINE_MS; turn++) {
+    const { violations } = await round([name, bug], seed + turn, BUG_ROUND_MS, name);
     const [first] = violations;
-    const ms = performance.now() - begun;
+    const ms = performance.now() - started;
     if (first) {
-      say(`${name}: caught after ${Math.round(ms / 1000)} s; ${first.promise}: ${first.what}`);
+      log(`${name}: caught after ${Math.round(ms / 1000)} s; ${first.promise}: ${first.what}`);
       return { ms, by: [...new Set(violations.map(({ promise }) => promise))].join(', ') };
     }
     if (interrupted.signal.aborted) break;
   }
-  say(`${name}: NOT CAUGHT`);
+  log(`${name}: NOT CAUGHT`);
   return { ms: null, by: '' };
 }
 
 function round(
-  plant: Parameters<typeof runRound>[0]['plant'],
+  bug: Parameters<typeof runRound>[0]['bug'],
   own: number,
   ms: number,
   folder: string,
 ): Promise<Outcome> {
-  const begun = performance.now();
+  const started = performance.now();
   let before = 0;
   return runRound({
     seed: own,
     durationMs: ms,
-    plant,
+    bug,
     results: join(RESULTS, folder),
     signal: interrupted.signal,
     onProgress: ({ calls, faults }) => {
-      const seconds = Math.round((performance.now() - begun) / 1000);
-      say(`${seconds} s: ${Math.round((calls - before) / 10)} calls/s, ${faults} faults so far`);
+      const seconds = Math.round((performance.now() - started) / 1000);
+      log(`${seconds} s: ${Math.round((calls - before) / 10)} calls/s, ${faults} faults so far`);
       before = calls;
     },
   });
 }
 
-function say(line: string): void {
+function log(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -10,7 +10,7 @@ import { onTestFinished } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/program.ts';
 
-const DEPLOY = fileURLToPath(new URL('../../deploy/nginx', import.meta.url));
+const DEPLOY = fileURLToPath(new URL('../../deploy/nginx/', import.meta.url));
 const INSTALLED = '/etc/nginx/keyward/';
 const START_ATTEMPTS = 100;
 /** The program; without it these tests do not run. */

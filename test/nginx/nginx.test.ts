@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientOf } from '../support/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { launchProgram, untilStarted } from '../support/program.ts';
+import { launchProgram, waitUntilStarted } from '../support/program.ts';
 import { type Answer, NGINX, openGateway } from './gateway.ts';
 
 const ROOT_KEY = 'root-key-of-the-nginx-tests-0123456789';
@@ -18,7 +18,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
   /** The real program, the real nginx, and an API behind them. */
   async function open() {
     const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY };
-    const program = await untilStarted(launchProgram(settings));
+    const program = await waitUntilStarted(launchProgram(settings));
     const client = clientOf(program.url, ROOT_KEY);
     const createKey = async (more: object = {}) => {
       const { data } = await client.POST('/v1/keys', { body: { name: 'a key', ...more } });
@@ -39,7 +39,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   }
 
-  it('lets a valid key through, with its identity and without the key', async () => {
+  it('nginx lets a valid key through, with its identity and without the key', async () => {
     const { send, seen, createKey } = await open();
     const { id, key } = await createKey({ ownerId: 'Zoë:42', scopes: ['orders:*'] });
     for (const headers of [{ authorization: `Bearer ${key}` }, { 'x-api-key': key }]) {
@@ -59,7 +59,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(upload.status).toBe(200);
   });
 
-  it('stops a request without a key, and one with a key that nobody issued', async () => {
+  it('nginx stops a request without a key, and one with a key that was never issued', async () => {
     const { send, seen } = await open();
     const none = await send('/orders/7');
     expectClosed(none, 401, 'KEY_MISSING');
@@ -70,7 +70,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(seen).toEqual([]);
   });
 
-  it('stops a key that lacks the scope, is of another project, or is bound to other addresses', async () => {
+  it('nginx stops a key that lacks the scope, is of another project, or is bound to other addresses', async () => {
     const { send, seen, createKey } = await open();
     const { key } = await createKey({ scopes: ['projects:read'], resources: ['project:alpha'] });
     const lacking = await send('/orders/7', { 'x-api-key': key });
@@ -85,7 +85,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect((await send('/', { 'x-api-key': here.key })).status).toBe(200);
   });
 
-  it('stops a key that was revoked a moment ago', async () => {
+  it('nginx stops a key that was revoked a moment ago', async () => {
     const { send, seen, client, createKey } = await open();
     const { id, key } = await createKey();
     for (let i = 0; i < 3; i++) expect((await send('/', { 'x-api-key': key })).status).toBe(200);
@@ -94,7 +94,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(seen).toHaveLength(3);
   });
 
-  it('does not let a client forge who it is', async () => {
+  it('nginx does not let a client forge its identity', async () => {
     const { send, seen, createKey } = await open();
     const { id, key } = await createKey();
     const answer = await send('/', {
@@ -115,7 +115,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     });
   });
 
-  it('does not let a client weaken what is asked, by its query, headers or path', async () => {
+  it('nginx does not let a client weaken what is required, by its query, headers or path', async () => {
     const { send, seen, createKey } = await open();
     const { key } = await createKey({ scopes: ['projects:read'], resources: ['project:alpha'] });
     const headers = {
@@ -139,7 +139,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(seen).toEqual([]);
   });
 
-  it('shows the API the very path that was judged', async () => {
+  it('nginx sends the API the exact path that was checked', async () => {
     const { send, seen, createKey } = await open();
     const { key } = await createKey({ scopes: ['projects:read'], resources: ['project:alpha'] });
     await send('/projects/beta/..%2falpha/a%20b?x=%2f', { 'x-api-key': key });
@@ -147,7 +147,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(seen.map(({ url }) => url)).toEqual(['/projects/alpha/a%20b?x=%2f', '/admin']);
   });
 
-  it('answers 429 and when to come back to a key whose limit is reached', async () => {
+  it('nginx answers 429 and when to retry to a key whose limit is reached', async () => {
     const { send, seen, createKey } = await open();
     const rateLimits = [{ name: 'minute', limit: 1, windowSeconds: 60 }];
     const { key } = await createKey({ rateLimits });
@@ -158,7 +158,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('tells a client whose key is being replaced until when the old string is valid', async () => {
+  it('nginx tells a client with a retiring string until when it is valid', async () => {
     const { send, client, createKey } = await open();
     const { id, key } = await createKey();
     expect((await send('/', { 'x-api-key': key })).headers).not.toHaveProperty('sunset');
@@ -169,7 +169,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(headers.deprecation).toMatch(/^@\d+$/);
   });
 
-  it('is closed while Keyward is away', async () => {
+  it('nginx lets nothing through while Keyward is away', async () => {
     const { send, seen, program, createKey } = await open();
     const { key } = await createKey();
     expect((await send('/', { 'x-api-key': key })).status).toBe(200);
@@ -179,7 +179,7 @@ describe.runIf(NGINX !== '')('an API behind nginx', () => {
     expect(seen).toHaveLength(1);
   });
 
-  it('is closed while nginx itself may not ask, and the client is not blamed', async () => {
+  it('nginx lets nothing through while its own credential is refused, and does not blame the client', async () => {
     const { send, seen, client, createKey, gatewayKey } = await open();
     const { key } = await createKey();
     const path = { id: gatewayKey.id };

@@ -1,27 +1,26 @@
-import { drizzle } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
 import { type AuditCheckOptions, checkLog } from '../../src/audit/check.ts';
 import { Pepper } from '../../src/credentials/pepper.ts';
-import * as schema from '../../src/db/schema.ts';
+import { ormOf } from './database.ts';
 import type { Instance } from './instance.ts';
 
 /** Of the KEYWARD_SECRET that tests launch their instances with. */
 const PEPPER = new Pepper('secret-of-the-tests-0123456789abcdef');
 
 /** How the audit log of a workspace is, with the secret at hand unless said otherwise. */
-export function verdictOn(
+export function checkAuditLog(
   client: pg.Client,
   workspaceId: string,
-  terms: Partial<AuditCheckOptions> = {},
+  options: Partial<AuditCheckOptions> = {},
 ) {
-  return checkLog(drizzle(client, { schema }), {
+  return checkLog(ormOf(client), {
     workspaceId,
     peppers: new Map([[PEPPER.id, PEPPER]]),
     expected: [],
     allowUnkeyed: false,
     onProgress: () => {},
-    ...terms,
+    ...options,
   });
 }
 

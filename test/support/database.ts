@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import { inject, onTestFinished } from 'vitest';
+import type { Orm } from '../../src/db/database.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import * as schema from '../../src/db/schema.ts';
 
 const TEMPLATE = 'keyward_template';
 
@@ -25,6 +28,11 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     url: withDatabase(serverUrl, name),
     drop: () => asAdmin(serverUrl, `drop database if exists ${name} with (force)`),
   };
+}
+
+/** The same connection for the functions of src that take Drizzle. */
+export function ormOf(client: pg.Client): Orm {
+  return drizzle(client, { schema });
 }
 
 /** A connection for hand-written SQL, closed when the test ends. */

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { Database, type Statement } from '../../src/db/database.ts';
-import { wayTo } from './instance.ts';
+import { databaseSettings } from './instance.ts';
 
 /** Before a statement is sent to Postgres, or after its answer has come. */
-export type Point = 'before' | 'after';
+export type GatePoint = 'before' | 'after';
 
 /** One statement held at one point. */
 export interface Gate {
@@ -12,28 +12,29 @@ export interface Gate {
   open: () => void;
 }
 
-interface WaitingGate extends Gate {
+interface PendingGate extends Gate {
   name: string;
-  point: Point;
+  point: GatePoint;
   arrive: () => void;
   opened: Promise<void>;
 }
 
 /** The real database, with statements of the verification path held back as a test says. */
 export class GatedDatabase extends Database {
-  readonly #gates: WaitingGate[] = [];
+  readonly #gates: PendingGate[] = [];
+  readonly #lossListeners: (() => void)[] = [];
   /** Statements that Postgres is working on. */
   running = 0;
   /** Called where no gate is set; a schedule of its own can hold everything. */
-  pause: (name: string, point: Point) => Promise<void> = () => Promise.resolve();
+  pause: (name: string, point: GatePoint) => Promise<void> = () => Promise.resolve();
 
   static open(url: string): GatedDatabase {
-    const { databaseUrl, preparedStatements } = wayTo(url);
+    const { databaseUrl, preparedStatements } = databaseSettings(url);
     return new GatedDatabase({ url: databaseUrl, poolSize: 2, preparedStatements });
   }
 
   /** Holds the next statement of this name. */
-  hold(name: string, point: Point): Gate {
+  hold(name: string, point: GatePoint): Gate {
     const reached = Promise.withResolvers<void>();
     const opened = Promise.withResolvers<void>();
     const gate = {
@@ -48,18 +49,28 @@ export class GatedDatabase extends Database {
     return gate;
   }
 
+  override onConnectionLoss(listener: () => void): void {
+    super.onConnectionLoss(listener);
+    this.#lossListeners.push(listener);
+  }
+
+  /** Reports a loss as its pools do, at this very moment; no connection of them is really lost. */
+  reportLoss(): void {
+    for (const listener of this.#lossListeners) listener();
+  }
+
   override async query<Row extends pg.QueryResultRow>(
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
-    await this.#pass(statement.name, 'before');
+    await this.#waitAt(statement.name, 'before');
     this.running++;
     const rows = await super.query<Row>(statement, values).finally(() => this.running--);
-    await this.#pass(statement.name, 'after');
+    await this.#waitAt(statement.name, 'after');
     return rows;
   }
 
-  #pass(name: string, point: Point): Promise<void> {
+  #waitAt(name: string, point: GatePoint): Promise<void> {
     const index = this.#gates.findIndex((gate) => gate.name === name && gate.point === point);
     const [gate] = index < 0 ? [] : this.#gates.splice(index, 1);
     if (!gate) return this.pause(name, point);

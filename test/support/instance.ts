@@ -33,6 +33,8 @@ export interface Instance {
   call: (method: string, url: string, options?: CallOptions) => Promise<Answer>;
   /** Moves its clock ahead. */
   advance: (ms: number) => void;
+  /** Writes its usage counters to the database. */
+  flush: () => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -48,10 +50,10 @@ export async function launch(
     },
   });
   let offset = 0;
-  const way = wayTo(databaseUrl);
+  const connection = databaseSettings(databaseUrl);
   const service = await createService({
-    config: { ...testConfig(databaseUrl), ...way, ...settings },
-    databaseUrl: way.databaseUrl,
+    config: { ...testConfig(databaseUrl), ...connection, ...settings },
+    databaseUrl: connection.databaseUrl,
     log: createLogger('trace', sink),
     clockOffset: () => offset,
   });
@@ -63,6 +65,7 @@ export async function launch(
     advance: (ms) => {
       offset += ms;
     },
+    flush: () => service.internals.flusher.flush(),
     stop: async () => {
       await service.stop();
     },
@@ -70,7 +73,7 @@ export async function launch(
 }
 
 /** Straight to the database, or through the PgBouncer of this test run. */
-export function wayTo(databaseUrl: string) {
+export function databaseSettings(databaseUrl: string) {
   const pooledUrl = throughPgBouncer(databaseUrl, inject('pgbouncer'));
   return { databaseUrl: pooledUrl ?? databaseUrl, preparedStatements: !pooledUrl };
 }

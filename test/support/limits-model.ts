@@ -28,7 +28,7 @@ export class KeyModel {
   readonly refill: ModelRefill | null;
   credits: number | null;
   #refilledAt: number;
-  #spent: { at: number; cost: number }[] = [];
+  #consumed: { at: number; cost: number }[] = [];
 
   constructor(
     limits: readonly ModelLimit[],
@@ -43,9 +43,9 @@ export class KeyModel {
   }
 
   /** Decides one verification after another; resets are those after all of them. */
-  spendAll(costs: readonly number[], now: number): ModelAnswer[] {
+  consumeAll(costs: readonly number[], now: number): ModelAnswer[] {
     this.#refillIfDue(now);
-    const answers = costs.map((cost) => this.#spend(cost, now));
+    const answers = costs.map((cost) => this.#consume(cost, now));
     const resets = this.limits.map((limit) => this.#reset(limit, now));
     return answers.map((answer) => ({ ...answer, resets }));
   }
@@ -54,17 +54,17 @@ export class KeyModel {
     return this.#live(limit, now).reduce((sum, { cost }) => sum + cost, 0);
   }
 
-  #spend(cost: number, now: number): Omit<ModelAnswer, 'resets'> {
-    const code = this.#judge(cost, now);
+  #consume(cost: number, now: number): Omit<ModelAnswer, 'resets'> {
+    const code = this.#evaluate(cost, now);
     if (code === 'VALID' && cost > 0) {
-      this.#spent.push({ at: now, cost });
+      this.#consumed.push({ at: now, cost });
       if (this.credits !== null) this.credits -= cost;
     }
     const units = this.limits.map((limit) => Math.max(0, limit.limit - this.used(limit, now)));
     return { code, credits: this.credits, units };
   }
 
-  #judge(cost: number, now: number): ModelAnswer['code'] {
+  #evaluate(cost: number, now: number): ModelAnswer['code'] {
     if (cost === 0) return 'VALID';
     if (this.limits.some((limit) => this.used(limit, now) + cost > limit.limit)) {
       return 'RATE_LIMITED';
@@ -75,7 +75,7 @@ export class KeyModel {
   /** What was spent in a twentieth that the window still touches. */
   #live({ windowSeconds }: ModelLimit, now: number) {
     const slice = (at: number) => Math.floor(at / (windowSeconds * 50));
-    return this.#spent.filter(({ at }) => slice(at) >= slice(now) - 20);
+    return this.#consumed.filter(({ at }) => slice(at) >= slice(now) - 20);
   }
 
   #reset(limit: ModelLimit, now: number): number | null {

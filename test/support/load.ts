@@ -13,7 +13,7 @@ export interface Load {
 }
 
 /** Verifies a key from several callers without pause, until the server is gone. */
-export function verifyWithoutPause(client: KeywardClient, key: string): Load {
+export function verifyContinuously(client: KeywardClient, key: string): Load {
   const answered: number[] = [];
   let sent = 0;
   let stopped = false;

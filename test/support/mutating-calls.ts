@@ -4,7 +4,7 @@ import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
 
 /** A workspace with a key, on which one call is tried. */
-export interface Stage {
+export interface Fixture {
   instance: Instance;
   workspaceId: string;
   /** Lists a resource and has credits, so that verdicts show when policies or balances change. */
@@ -12,30 +12,30 @@ export interface Stage {
 }
 
 /** A call that is ready to be made, and how its effect shows. */
-export interface Rehearsed {
+export interface PreparedCall {
   /** Whose call it is, where a key's holder needs no management key. */
-  holder?: { id: string; key: string };
+  ownKey?: { id: string; key: string };
   method: string;
   url: string;
   body?: object;
   /** Where the changed thing is read; null where the call makes a new one or changes many. */
-  thing: string | null;
+  resourceUrl: string | null;
   action: string;
   /** What one sees on an instance, before and after. */
-  look: (instance: Instance, answer: Answer | null) => Promise<unknown>;
+  observe: (instance: Instance, answer: Answer | null) => Promise<unknown>;
   before: unknown;
   after: unknown;
 }
 
 /** Every call that changes something, by `operationId`. */
-export const MUTATING_CALLS: Record<string, (stage: Stage) => Promise<Rehearsed>> = {
+export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<PreparedCall>> = {
   createKey: async ({ workspaceId }) => ({
     method: 'POST',
     url: '/v1/keys',
     body: { name: 'new', workspaceId },
-    thing: null,
+    resourceUrl: null,
     action: 'key.created',
-    look: (instance, answer) => (answer ? verdict(instance, answer.body.key) : none()),
+    observe: (instance, answer) => (answer ? verdict(instance, answer.body.key) : resolveNull()),
     before: null,
     after: 'VALID',
   }),
@@ -46,93 +46,93 @@ export const MUTATING_CALLS: Record<string, (stage: Stage) => Promise<Rehearsed>
       method: 'POST',
       url: '/v1/keys/import',
       body: { workspaceId, keys: [{ name: 'imported', hash }] },
-      thing: null,
+      resourceUrl: null,
       action: 'key.imported',
-      look: (instance) => verdict(instance, old),
+      observe: (instance) => verdict(instance, old),
       before: 'NOT_FOUND',
       after: 'VALID',
     };
   },
-  updateKey: async (stage) => ({
-    ...onKey(stage, 'PATCH', ''),
+  updateKey: async (fixture) => ({
+    ...onKey(fixture, 'PATCH', ''),
     body: { enabled: false },
     action: 'key.updated',
     after: 'DISABLED',
   }),
-  revokeKey: async (stage) => ({
-    ...onKey(stage, 'POST', '/revoke'),
-    body: { workspaceId: stage.workspaceId, reason: 'test' },
+  revokeKey: async (fixture) => ({
+    ...onKey(fixture, 'POST', '/revoke'),
+    body: { workspaceId: fixture.workspaceId, reason: 'test' },
     action: 'key.revoked',
     after: 'REVOKED',
   }),
-  deleteKey: async (stage) => ({
-    ...onKey(stage, 'DELETE', ''),
+  deleteKey: async (fixture) => ({
+    ...onKey(fixture, 'DELETE', ''),
     action: 'key.deleted',
     after: 'NOT_FOUND',
   }),
-  rotateKey: async (stage) => ({
-    ...onKey(stage, 'POST', '/rotate'),
-    body: { workspaceId: stage.workspaceId, graceSeconds: 0 },
+  rotateKey: async (fixture) => ({
+    ...onKey(fixture, 'POST', '/rotate'),
+    body: { workspaceId: fixture.workspaceId, graceSeconds: 0 },
     action: 'key.rotated',
     after: 'NOT_FOUND',
   }),
-  endGrace: async (stage) => {
-    const { instance, workspaceId, key } = stage;
+  endGrace: async (fixture) => {
+    const { instance, workspaceId, key } = fixture;
     const body = { workspaceId, graceSeconds: 3600 };
     await instance.call('POST', `/v1/keys/${key.id}/rotate`, { body });
-    const ended = onKey(stage, 'DELETE', '/retiring-secret');
+    const ended = onKey(fixture, 'DELETE', '/retiring-secret');
     return { ...ended, action: 'key.grace_ended', after: 'NOT_FOUND' };
   },
-  changeCredits: async (stage) => ({
-    ...onKey(stage, 'POST', '/credits'),
-    body: { workspaceId: stage.workspaceId, operation: 'set', amount: 0 },
+  changeCredits: async (fixture) => ({
+    ...onKey(fixture, 'POST', '/credits'),
+    body: { workspaceId: fixture.workspaceId, operation: 'set', amount: 0 },
     action: 'key.credits_changed',
     after: 'CREDITS_EXHAUSTED',
   }),
-  bulkRevokeKeys: async (stage) => ({
-    ...onKey(stage, 'POST', ''),
+  bulkRevokeKeys: async (fixture) => ({
+    ...onKey(fixture, 'POST', ''),
     url: '/v1/keys/bulk-revoke',
-    body: { workspaceId: stage.workspaceId, ids: [stage.key.id] },
-    thing: null,
+    body: { workspaceId: fixture.workspaceId, ids: [fixture.key.id] },
+    resourceUrl: null,
     action: 'key.revoked',
     after: 'REVOKED',
   }),
-  revokeOwnKey: async (stage) => ({
-    ...onKey(stage, 'POST', ''),
+  revokeOwnKey: async (fixture) => ({
+    ...onKey(fixture, 'POST', ''),
     url: '/v1/whoami/revoke',
-    holder: stage.key,
-    thing: null,
+    ownKey: fixture.key,
+    resourceUrl: null,
     action: 'key.revoked',
     after: 'REVOKED',
   }),
-  putWorkspace: async (stage) => ({
-    ...onWorkspace(stage, 'PUT', ''),
+  putWorkspace: async (fixture) => ({
+    ...onWorkspace(fixture, 'PUT', ''),
     body: { requireResource: true },
     action: 'workspace.updated',
     after: 'RESOURCE_NOT_ALLOWED',
   }),
-  updateWorkspace: async (stage) => ({
-    ...onWorkspace(stage, 'PATCH', ''),
+  updateWorkspace: async (fixture) => ({
+    ...onWorkspace(fixture, 'PATCH', ''),
     body: { requireResource: true },
     action: 'workspace.updated',
     after: 'RESOURCE_NOT_ALLOWED',
   }),
-  suspendWorkspace: async (stage) => ({
-    ...onWorkspace(stage, 'POST', '/suspend'),
+  suspendWorkspace: async (fixture) => ({
+    ...onWorkspace(fixture, 'POST', '/suspend'),
     action: 'workspace.suspended',
     after: 'WORKSPACE_SUSPENDED',
   }),
-  resumeWorkspace: async (stage) => {
-    await stage.instance.call('POST', `/v1/workspaces/${stage.workspaceId}/suspend`);
+  resumeWorkspace: async (fixture) => {
+    await fixture.instance.call('POST', `/v1/workspaces/${fixture.workspaceId}/suspend`);
     return {
-      ...onWorkspace(stage, 'POST', '/resume'),
+      ...onWorkspace(fixture, 'POST', '/resume'),
       action: 'workspace.resumed',
       before: 'WORKSPACE_SUSPENDED',
       after: 'VALID',
     };
   },
-  deleteWorkspace: async (stage) => ({
-    ...onWorkspace(stage, 'DELETE', ''),
+  deleteWorkspace: async (fixture) => ({
+    ...onWorkspace(fixture, 'DELETE', ''),
     action: 'workspace.deleted',
     after: 'NOT_FOUND',
   }),
@@ -140,19 +140,20 @@ export const MUTATING_CALLS: Record<string, (stage: Stage) => Promise<Rehearsed>
     method: 'POST',
     url: '/v1/management-keys',
     body: { name: 'new', workspaceId, permissions: ['management:write'] },
-    thing: null,
+    resourceUrl: null,
     action: 'management_key.created',
-    look: (instance, answer) => (answer ? entrance(instance, answer.body.key) : none()),
+    observe: (instance, answer) =>
+      answer ? statusOfCall(instance, answer.body.key) : resolveNull(),
     before: null,
     after: 200,
   }),
-  rotateManagementKey: async (stage) => ({
-    ...(await onManagementKey(stage, '/rotate')),
+  rotateManagementKey: async (fixture) => ({
+    ...(await onManagementKey(fixture, '/rotate')),
     body: { graceSeconds: 0 },
     action: 'management_key.rotated',
   }),
-  revokeManagementKey: async (stage) => ({
-    ...(await onManagementKey(stage, '/revoke')),
+  revokeManagementKey: async (fixture) => ({
+    ...(await onManagementKey(fixture, '/revoke')),
     action: 'management_key.revoked',
   }),
 };
@@ -160,29 +161,29 @@ export const MUTATING_CALLS: Record<string, (stage: Stage) => Promise<Rehearsed>
 /** Calls other than GET that change nothing. */
 export const READING_CALLS = ['verifyKey', 'verifyKeys', 'explainKey'];
 
-function onKey({ key, workspaceId }: Stage, method: string, path: string) {
-  const thing = `/v1/keys/${key.id}?workspaceId=${workspaceId}`;
+function onKey({ key, workspaceId }: Fixture, method: string, path: string) {
+  const resourceUrl = `/v1/keys/${key.id}?workspaceId=${workspaceId}`;
   const url = `/v1/keys/${key.id}${path}`;
-  const look = (instance: Instance) => verdict(instance, key.key);
+  const observe = (instance: Instance) => verdict(instance, key.key);
   const query = method === 'POST' ? '' : `?workspaceId=${workspaceId}`;
-  return { method, url: url + query, thing, look, before: 'VALID' };
+  return { method, url: url + query, resourceUrl, observe, before: 'VALID' };
 }
 
-function onWorkspace({ key, workspaceId }: Stage, method: string, path: string) {
-  const thing = `/v1/workspaces/${workspaceId}`;
-  const look = (instance: Instance) => verdict(instance, key.key);
-  return { method, url: thing + path, thing, look, before: 'VALID' };
+function onWorkspace({ key, workspaceId }: Fixture, method: string, path: string) {
+  const resourceUrl = `/v1/workspaces/${workspaceId}`;
+  const observe = (instance: Instance) => verdict(instance, key.key);
+  return { method, url: resourceUrl + path, resourceUrl, observe, before: 'VALID' };
 }
 
-async function onManagementKey({ instance, workspaceId }: Stage, path: string) {
-  const wish = { permissions: ['management:write'] as const, workspaceId };
-  const { id, key } = await createManagementKey(instance, wish);
-  const thing = `/v1/management-keys/${id}`;
-  const look = (other: Instance) => entrance(other, key);
-  return { method: 'POST', url: thing + path, thing, look, before: 200, after: 401 };
+async function onManagementKey({ instance, workspaceId }: Fixture, path: string) {
+  const options = { permissions: ['management:write'] as const, workspaceId };
+  const { id, key } = await createManagementKey(instance, options);
+  const resourceUrl = `/v1/management-keys/${id}`;
+  const observe = (other: Instance) => statusOfCall(other, key);
+  return { method: 'POST', url: resourceUrl + path, resourceUrl, observe, before: 200, after: 401 };
 }
 
-export async function setStage(instance: Instance, workspaceId: string): Promise<Stage> {
+export async function createFixture(instance: Instance, workspaceId: string): Promise<Fixture> {
   await putWorkspace(instance, workspaceId);
   const policy = { resources: ['project:alpha'], credits: { remaining: 1000 } };
   const key = await createKey(instance, { workspaceId, ...policy });
@@ -190,10 +191,10 @@ export async function setStage(instance: Instance, workspaceId: string): Promise
 }
 
 /** Whether a management key is let in. */
-async function entrance(instance: Instance, as: string): Promise<number> {
+async function statusOfCall(instance: Instance, as: string): Promise<number> {
   return (await instance.call('GET', '/v1/management-keys', { as })).status;
 }
 
-function none(): Promise<null> {
+function resolveNull(): Promise<null> {
   return Promise.resolve(null);
 }

@@ -38,7 +38,7 @@ export class Pair {
 
   /** Writes all counters. */
   async flush(): Promise<void> {
-    for (const { service } of this.#instances) await service.internals.flusher.flush();
+    for (const instance of this.#instances) await instance.flush();
   }
 
   #instance(index: number): Instance {
@@ -56,15 +56,15 @@ export function usePair(): Pair {
   return pair;
 }
 
-export interface ManagementWish {
+export interface ManagementKeyOptions {
   permissions: readonly Permission[];
   workspaceId?: string | null;
   expiresInSeconds?: number;
 }
 
 /** A management key that the root key makes. */
-export async function createManagementKey(instance: Instance, wish: ManagementWish) {
-  const body = { name: 'a management key', ...wish };
+export async function createManagementKey(instance: Instance, options: ManagementKeyOptions) {
+  const body = { name: 'a management key', ...options };
   const answer = await instance.call('POST', '/v1/management-keys', { body });
   if (answer.status !== 201) throw new Error(`no management key: ${answer.text}`);
   return { id: String(answer.body.id), key: String(answer.body.key) };
@@ -85,7 +85,7 @@ export async function auditOf(instance: Instance, targetId: string, workspaceId 
 }
 
 /** As one who obeys `Retry-After`: calls again where the instance has too much to do. */
-export async function persist(
+export async function retryOn503(
   instance: Instance,
   method: string,
   url: string,
@@ -99,7 +99,7 @@ export async function persist(
 }
 
 /** The same call many times at once, half of them to each instance. */
-export function storm(
+export function callConcurrently(
   pair: Pair,
   calls: number,
   call: (instance: Instance, index: number) => Promise<Answer>,

@@ -35,7 +35,7 @@ export async function startPgBouncer(serverUrl: string, poolSize = 40) {
     await ended;
     await rm(folder, { recursive: true, force: true });
   };
-  await untilItListens(child, port).catch(async (error) => {
+  await waitUntilListening(child, port).catch(async (error) => {
     await stop();
     throw error;
   });
@@ -44,18 +44,18 @@ export async function startPgBouncer(serverUrl: string, poolSize = 40) {
 }
 
 /** Before the servers of single tests. */
-const privateOnes: PgBouncer[] = [];
+const ownPgBouncers: PgBouncer[] = [];
 
 /** Instances reach this server through a PgBouncer of its own, until it is stopped. */
 export async function putPgBouncerBefore(serverUrl: string): Promise<() => Promise<void>> {
   const { pgbouncer, stop } = await startPgBouncer(serverUrl);
-  privateOnes.push(pgbouncer);
+  ownPgBouncers.push(pgbouncer);
   return stop;
 }
 
 /** The way through one of these; null for a database that none stands in front of. */
 export function throughPgBouncer(databaseUrl: string, ofTheRun: PgBouncer | null): string | null {
-  const inFront = [ofTheRun, ...privateOnes].find(
+  const inFront = [ofTheRun, ...ownPgBouncers].find(
     (each) => each && addressOf(each.serverUrl) === addressOf(databaseUrl),
   );
   if (!inFront) return null;
@@ -96,11 +96,11 @@ function userLine({ username, password }: URL): string {
 }
 
 function run({ prefix, account }: Runner, program: string, file: string): ChildProcess {
-  const [command = program, ...words] = [...prefix, program, '-q', file];
-  return spawn(command, words, { cwd: '/', stdio: ['ignore', 'ignore', 'inherit'], ...account });
+  const [command = program, ...args] = [...prefix, program, '-q', file];
+  return spawn(command, args, { cwd: '/', stdio: ['ignore', 'ignore', 'inherit'], ...account });
 }
 
-async function untilItListens(child: ChildProcess, port: number): Promise<void> {
+async function waitUntilListening(child: ChildProcess, port: number): Promise<void> {
   const deadline = performance.now() + READY_MS;
   while (!(await answers(port))) {
     if (child.exitCode !== null || performance.now() > deadline) {

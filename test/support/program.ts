@@ -33,21 +33,21 @@ interface RunningProgram extends Program {
   url: string;
 }
 
-export interface Launch {
-  words?: string[];
+export interface LaunchOptions {
+  args?: string[];
   uid?: number;
   /** Takes what ends it for good; by default the test does so. */
-  whenOver?: (end: () => Promise<void>) => void;
+  onCleanup?: (end: () => Promise<void>) => void;
 }
 
 /** Starts the real program with these settings alone; whatever is left of it ends with the test. */
 export function launchProgram(
   settings: Settings,
-  { words = [], uid, whenOver = onTestFinished }: Launch = {},
+  { args = [], uid, onCleanup = onTestFinished }: LaunchOptions = {},
 ): Program {
-  const child = spawn(process.execPath, [MAIN, ...words], {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: '/',
-    env: { PATH: process.env.PATH, ...CHEAP, ...settings },
+    env: { PATH: process.env.PATH, ...DEFAULTS, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
@@ -63,23 +63,23 @@ export function launchProgram(
       return ended;
     },
   };
-  whenOver(() => stopForGood(program, settings.KEYWARD_DATA_DIR));
+  onCleanup(() => killWithDatabase(program, settings.KEYWARD_DATA_DIR));
   return program;
 }
 
 /** Starts the program and waits until it serves. */
-export async function startProgram(settings: Settings, launch: Launch = {}) {
-  return untilStarted(launchProgram(settings, launch));
+export async function startProgram(settings: Settings, launch: LaunchOptions = {}) {
+  return waitUntilStarted(launchProgram(settings, launch));
 }
 
-export async function untilStarted(program: Program): Promise<RunningProgram> {
+export async function waitUntilStarted(program: Program): Promise<RunningProgram> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const look = () => {
+  const observe = () => {
     const url = STARTED.exec(program.stderr())?.[1];
     if (url) resolve(url);
   };
-  look();
-  program.child.stderr?.on('data', look);
+  observe();
+  program.child.stderr?.on('data', observe);
   program.ended.then((end) =>
     reject(new Error(`ended (${end.code ?? end.signal}) at start: ${program.stderr()}`)),
   );
@@ -87,7 +87,7 @@ export async function untilStarted(program: Program): Promise<RunningProgram> {
 }
 
 /** Runs the program to its end, for starts that are to fail. */
-export async function runProgram(settings: Settings, launch: Launch = {}) {
+export async function runProgram(settings: Settings, launch: LaunchOptions = {}) {
   const program = launchProgram(settings, launch);
   const { code } = await program.ended;
   return { code, stdout: program.stdout(), stderr: program.stderr() };
@@ -124,7 +124,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Loopback, a free port, and argon2 as cheap as it may be. */
-const CHEAP: Settings = {
+const DEFAULTS: Settings = {
   PORT: '0',
   LOG_LEVEL: 'warn',
   KEYWARD_ARGON2_MEMORY_KIB: '8192',
@@ -139,7 +139,10 @@ function collect(stream: NodeJS.ReadableStream | null): () => string {
   return () => text;
 }
 
-async function stopForGood(program: Program, dataDirectory: string | undefined): Promise<void> {
+async function killWithDatabase(
+  program: Program,
+  dataDirectory: string | undefined,
+): Promise<void> {
   await program.end('SIGKILL');
   if (dataDirectory === undefined) return;
   const postgres = await postgresPid(dataDirectory);

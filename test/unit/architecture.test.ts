@@ -91,7 +91,7 @@ function partOf(file: string): string {
 const shown = ({ from, to }: Import) => `${from} imports ${to}`;
 
 describe('the arrows of the code', () => {
-  it('are read from real imports of files that exist', () => {
+  it('the imports that are checked are real and lead to files that exist', () => {
     expect(files.length).toBeGreaterThan(40);
     expect(imports.length).toBeGreaterThan(100);
     expect(imports.filter(({ to }) => !texts.has(to) && !to.startsWith('..')).map(shown)).toEqual(
@@ -134,7 +134,7 @@ describe('the arrows of the code', () => {
     expect(files.flatMap((file) => circleFrom(file, next))).toEqual([]);
   });
 
-  it('leave src nowhere but for its own package', () => {
+  it('no file of src imports a file outside of src, except the package file', () => {
     const outside = imports.filter(({ to }) => to.startsWith('..'));
     expect(outside.map(shown)).toEqual([]);
   });
@@ -173,7 +173,7 @@ function tablesWrittenBy(file: string): string[] {
 }
 
 describe('the tables', () => {
-  it('each is written by the one file that owns it', () => {
+  it('each table is written by the one file that owns it', () => {
     const wrong = files.flatMap((file) =>
       tablesWrittenBy(file)
         .filter((table) => Object.hasOwn(TABLE_OWNERS, table) && TABLE_OWNERS[table] !== file)
@@ -191,24 +191,24 @@ describe('the tables', () => {
 });
 
 describe('the files of the code', () => {
-  it('have names that say what they hold', () => {
+  it('every file of src has a name that says what it contains', () => {
     const vague = /^(utils?|helpers?|index|common|misc|shared|types|constants)\.ts$/;
     expect(files.filter((file) => vague.test(basename(file)))).toEqual([]);
   });
 
-  it('read settings from the environment in main.ts alone', () => {
+  it('only main.ts reads settings from the environment', () => {
     // The embedded Postgres hands PATH and the like on to the programs that it starts.
     const readers = files.filter((file) => /process\s*(\.|\[\s*')env/.test(texts.get(file) ?? ''));
     expect(readers.filter((file) => !file.startsWith('embedded-postgres/'))).toEqual(['main.ts']);
   });
 
-  it('are loaded without doing anything: only main.ts acts when it is imported', () => {
+  it('only main.ts acts when it is imported', () => {
     const acting = files.filter((file) => /^await /m.test(texts.get(file) ?? ''));
     expect(acting).toEqual([]);
     expect(texts.get('main.ts')).toContain('await runCommand');
   });
 
-  it('silence the compiler nowhere', () => {
+  it('no file of src silences the compiler', () => {
     const silencing =
       /@ts-(?:ignore|expect-error|nocheck)|\bas any\b|\bas unknown as\b|[:<|] ?any\b/;
     expect(files.filter((file) => silencing.test(codeOf(file)))).toEqual([]);

@@ -21,7 +21,7 @@ function logOf(peppers: readonly (Pepper | null)[], start: Head = FIRST_HEAD): C
 function walk(
   rows: readonly ChainRow[],
   head: Head | null,
-  terms: Partial<ChainCheckOptions> = {},
+  options: Partial<ChainCheckOptions> = {},
 ) {
   const chain = new ChainWalk({
     workspaceId: 'w',
@@ -29,7 +29,7 @@ function walk(
     peppers: new Map([[PEPPER.id, PEPPER]]),
     expected: [],
     allowUnkeyed: false,
-    ...terms,
+    ...options,
   });
   for (const row of rows) chain.add(row);
   return chain.end(head);
@@ -50,7 +50,7 @@ const keyed = (count: number) => Array.from({ length: count }, () => PEPPER);
 const atLeastTwo = fc.integer({ min: 2, max: 30 });
 
 describe('a walk along an audit log', () => {
-  it('takes every log that was left as it was written, keyed or not', () => {
+  it('a walk accepts every audit log that is as it was written, keyed or not', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 30 }), fc.boolean(), (count, withSecret) => {
         const rows = logOf(withSecret ? keyed(count) : plain(count));
@@ -59,7 +59,7 @@ describe('a walk along an audit log', () => {
     );
   });
 
-  it('finds any one entry changed, dropped, repeated or moved, and any tail cut', () => {
+  it('a walk finds any one entry that was changed, removed, repeated or moved, and any tail that was cut', () => {
     const tampering = fc.constantFrom('payload', 'hash', 'drop', 'swap', 'repeat', 'tail');
     fc.assert(
       fc.property(atLeastTwo, fc.nat(), fc.nat(), tampering, (count, one, two, how) => {
@@ -82,7 +82,7 @@ describe('a walk along an audit log', () => {
     );
   });
 
-  it('tells a rewritten log by a head that was kept, whichever entry was changed before it', () => {
+  it('a walk detects a rewritten log by a head that was kept, whichever earlier entry was changed', () => {
     fc.assert(
       fc.property(atLeastTwo, fc.nat(), fc.nat(), (count, one, more) => {
         const rows = logOf(plain(count));
@@ -103,7 +103,7 @@ describe('a walk along an audit log', () => {
     );
   });
 
-  it('tells a keyed log that was rewritten without the secret, from any entry on', () => {
+  it('a walk detects a keyed log that was rewritten without the secret, from any entry on', () => {
     fc.assert(
       fc.property(atLeastTwo, fc.nat(), (count, one) => {
         const rows = logOf(keyed(count));
@@ -115,7 +115,7 @@ describe('a walk along an audit log', () => {
     );
   });
 
-  it('takes a log that began before there was a secret, and one that went without for a while only if told', () => {
+  it('a walk accepts a log that began before there was a secret, but unkeyed entries after keyed ones only if allowed', () => {
     const began = logOf([null, null, PEPPER]);
     expect(walk(began, last(began))).toEqual([]);
     const paused = logOf([PEPPER, null, PEPPER]);
@@ -135,14 +135,14 @@ describe('a walk along an audit log', () => {
     },
   );
 
-  it('names the secret that is missing, and takes it beside the current one', () => {
+  it('a walk names the secret that is missing, and accepts a former secret beside the current one', () => {
     const rows = logOf([OTHER, PEPPER]);
     expect(() => walk(rows, last(rows))).toThrow(`whose id is ${OTHER.id}`);
     const peppers = new Map([PEPPER, OTHER].map((pepper) => [pepper.id, pepper]));
     expect(walk(rows, last(rows), { peppers })).toEqual([]);
   });
 
-  it('takes a front that was cut only where a later entry records the cut', () => {
+  it('a walk accepts a log that was cut at the front only if a later entry records the cut', () => {
     const rows = logOf(keyed(6));
     const checkpoint = rows[2];
     if (!checkpoint) throw new Error('there are six');

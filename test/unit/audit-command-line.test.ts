@@ -19,8 +19,8 @@ const parseManagementKeyArgs = (words: string[]) =>
 const HASH = 'a'.repeat(64);
 const words = (line: string) => line.split(' ');
 
-describe('what an operator types', () => {
-  it('an expected head is of the workspace it names, else of --workspace, else of default', () => {
+describe('the arguments of commands', () => {
+  it('an expected head belongs to the workspace it names, else that of --workspace, else default', () => {
     const expected = (line: string) => [...parseVerifyArgs(words(line)).expected.entries()];
     const head = { sequence: 7, hash: HASH };
     expect(expected(`--expect acme:7:${HASH} --expect 7:${HASH}`)).toEqual([
@@ -32,13 +32,13 @@ describe('what an operator types', () => {
     ]);
   });
 
-  it('a time is a day in UTC, or RFC 3339 with an offset', () => {
+  it('a time argument is a day in UTC, or RFC 3339 with an offset', () => {
     const timeIn = (text: string) => parsePruneArgs(['--before', text]).before.toISOString();
     expect(timeIn('2026-01-31')).toBe('2026-01-31T00:00:00.000Z');
     expect(timeIn('2026-01-31T12:00:00+02:00')).toBe('2026-01-31T10:00:00.000Z');
   });
 
-  it('a management key may do everything everywhere unless it is said otherwise', () => {
+  it('a management key may do everything everywhere by default', () => {
     expect(parseManagementKeyArgs(words('--name ops'))).toEqual({
       name: 'ops',
       permissions: [...PERMISSIONS],
@@ -83,7 +83,7 @@ describe('what an operator types', () => {
     expect(() => read(words(line))).not.toThrow(/\n/);
   });
 
-  it('a management key is not named by a key', () => {
+  it('a key is refused as the name of a management key', () => {
     const { key } = generateKey('ak_live', new Uint8Array(32));
     expect(() => parseManagementKeyArgs(['--name', key])).toThrow('--name contains an API key.');
   });

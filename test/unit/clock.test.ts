@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Clock } from '../../src/lib/clock.ts';
 
 describe('the clock', () => {
-  it("is the database's, however wrong the system's own is", () => {
+  it("the clock shows the database's time, however wrong the system's own is", () => {
     const clock = new Clock();
     const reading = Date.UTC(2031, 4, 5);
     clock.sync(reading);
@@ -29,14 +29,14 @@ describe('the clock', () => {
     expect(clock.now()).toBeGreaterThanOrEqual(ahead);
   });
 
-  it('never runs backwards between two readings', () => {
+  it('the clock never runs backwards between two readings', () => {
     const clock = new Clock();
     clock.sync(0);
     const readings = Array.from({ length: 1000 }, () => clock.now());
     expect(readings).toEqual([...readings].sort((a, b) => a - b));
   });
 
-  it('is moved by its offset, at once and after each reading of the database', () => {
+  it('the offset moves the clock, at once and after each reading of the database', () => {
     let offset = 0;
     const clock = new Clock(() => offset);
     clock.sync(1000);
@@ -46,7 +46,7 @@ describe('the clock', () => {
     expect(clock.now()).toBeGreaterThanOrEqual(3_602_000);
   });
 
-  it('as a date is whole milliseconds, never ahead of now', () => {
+  it('the clock as a date is in whole milliseconds, and never ahead of now', () => {
     const clock = new Clock();
     clock.sync(1_900_000_000_000.9);
     const date = clock.date().getTime();

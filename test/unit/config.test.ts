@@ -17,7 +17,7 @@ function problemsOf(environment: NodeJS.ProcessEnv): string[] {
 }
 
 describe('the settings', () => {
-  it('all have defaults, so that nothing needs to be set', () => {
+  it('every setting has a default, so that nothing needs to be set', () => {
     expect(readConfig({})).toMatchObject({
       databaseUrl: undefined,
       host: '127.0.0.1',
@@ -31,14 +31,14 @@ describe('the settings', () => {
     });
   });
 
-  it('are frozen, and other variables of the environment are passed over', () => {
+  it('the settings are frozen, and other variables of the environment are ignored', () => {
     const config = readConfig({ HOME: '/root', NODE_ENV: 'production', PATH: '/bin' });
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.isFrozen(config.argon2)).toBe(true);
     expect(config).toEqual(readConfig({}));
   });
 
-  it('that are wrong are all reported at once, each by its name', () => {
+  it('all wrong settings are reported at once, each by its name', () => {
     const problems = problemsOf({
       DATABASE_URL: 'mysql://localhost/x',
       PORT: '65536',
@@ -59,7 +59,7 @@ describe('the settings', () => {
     ]);
   });
 
-  it('that are wrong are not quoted where they are sensitive', () => {
+  it('a wrong sensitive setting is reported without its value', () => {
     const secret = 'hunter2!';
     const message = problemsOf({
       DATABASE_URL: `mysql://user:${secret}@localhost/x`,
@@ -135,23 +135,23 @@ describe('a sensitive setting from a file', () => {
     ['DATABASE_URL', 'databaseUrl', 'postgres://localhost/keyward'],
     ['KEYWARD_ROOT_KEY', 'rootKey', KEY],
     ['KEYWARD_SECRET', 'secret', `${KEY} with spaces `],
-  ] as const)('%s_FILE gives %s, without the line end that editors add', (name, field, value) => {
+  ] as const)('%s_FILE sets %s, without the line end that editors add', (name, field, value) => {
     for (const end of ['', '\n', '\r\n']) {
       expect(readConfig({ [`${name}_FILE`]: file(value + end) })[field]).toBe(value);
     }
   });
 
-  it('is checked like any other, and reported beside the rest', () => {
+  it('a setting from a file is checked like any other, and reported beside the rest', () => {
     const problems = problemsOf({ KEYWARD_ROOT_KEY_FILE: file('short'), PORT: 'x' });
     expect(problems.map((problem) => problem.split(':')[0])).toEqual(['KEYWARD_ROOT_KEY', 'PORT']);
   });
 
-  it('is refused where the setting is given directly too', () => {
+  it('a setting from a file is refused if it is also given directly', () => {
     const problems = problemsOf({ KEYWARD_SECRET: KEY, KEYWARD_SECRET_FILE: file(KEY) });
     expect(problems).toEqual(['KEYWARD_SECRET: is set twice, also as a file']);
   });
 
-  it('that cannot be read is an error, never an absent setting', () => {
+  it('a file that cannot be read is an error, never an absent setting', () => {
     const path = join(folder, 'absent');
     expect(problemsOf({ KEYWARD_SECRET_FILE: path })).toEqual([
       `KEYWARD_SECRET_FILE: cannot read ${path}`,

@@ -28,7 +28,7 @@ function expectRefused(cursor: string, list?: string): void {
 }
 
 describe('a cursor', () => {
-  it('brings back the position that it was made of', () => {
+  it('a cursor decodes to the position that it was made of', () => {
     fc.assert(
       fc.property(position, (given) => {
         expect(decodeCursor('keys', encodeCursor('keys', given))).toEqual(given);
@@ -36,7 +36,7 @@ describe('a cursor', () => {
     );
   });
 
-  it('fits into a URL as it is', () => {
+  it('a cursor fits into a URL without being escaped', () => {
     fc.assert(
       fc.property(position, (given) => {
         expect(encodeCursor('keys', given)).toMatch(/^[A-Za-z0-9_-]+$/);
@@ -44,13 +44,13 @@ describe('a cursor', () => {
     );
   });
 
-  it('of another list or sort is refused', () => {
+  it('a cursor of another list or sort is refused', () => {
     const cursor = encodeCursor('keys:name', { value: 'a', id: 'key_1' });
     expectRefused(cursor, 'keys:-createdAt');
     expectRefused(cursor, 'audit-events');
   });
 
-  it('is refused where it is any other text, and never thrown over', () => {
+  it('any other text is refused as a cursor, and throws no other error', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => expectRefused(text)));
     fc.assert(fc.property(fc.json(), (json) => expectRefused(base64(json))));
   });
@@ -65,5 +65,5 @@ describe('a cursor', () => {
     ['an object', base64('{"0":"keys","1":"a","2":"b","length":3}')],
     ['NUL, which Postgres cannot compare', base64('["keys","a\\u0000","b"]')],
     ['half a character', base64('["keys","a","\\ud800"]')],
-  ])('with %s is refused', (_what, cursor) => expectRefused(cursor));
+  ])('a cursor with %s is refused', (_what, cursor) => expectRefused(cursor));
 });

@@ -97,7 +97,7 @@ function policyOf({ allowedIps, ...rest }: Facts): KeyPolicy {
 }
 
 describe('the decision', () => {
-  it('is VALID where nothing stands against it, else the first objection in the documented order', () => {
+  it('the decision is VALID if every check passes, else the first failure in the documented order', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(facts, question, (given, asked) => {
@@ -112,7 +112,7 @@ describe('the decision', () => {
     expect([...seen].sort()).toEqual([...ORDER, 'VALID'].sort());
   });
 
-  it('names the missing scopes with INSUFFICIENT_SCOPE, each once, and with nothing else', () => {
+  it('INSUFFICIENT_SCOPE names each missing scope once, and no other decision names any', () => {
     fc.assert(
       fc.property(facts, question, (given, asked) => {
         const { code, missingScopes } = decide(policyOf(given), asked, NOW);
@@ -124,7 +124,7 @@ describe('the decision', () => {
     );
   });
 
-  it('is explained check by check, in the same order, and the first that did not pass decides', () => {
+  it('an explanation lists the checks in the order of the decision, and the first failed check decides', () => {
     fc.assert(
       fc.property(facts, question, (given, asked) => {
         const checks = explain(policyOf(given), asked, NOW);
@@ -138,7 +138,7 @@ describe('the decision', () => {
     );
   });
 
-  it('asks nothing and changes nothing: the same question has the same answer', () => {
+  it('the decision is pure: the same request has the same answer', () => {
     fc.assert(
       fc.property(facts, question, (given, asked) => {
         const policy = policyOf(given);
@@ -172,18 +172,18 @@ describe('at the boundary', () => {
     expect(codeOf({ expiresAt: NOW })).toBe('EXPIRED');
   });
 
-  it('null allows every address and resource, an empty list none', () => {
+  it('null allows every address and resource, and an empty list none', () => {
     expect(codeOf({ allowedIps: null })).toBe('VALID');
     expect(codeOf({ allowedIps: [] }, { ip: '203.0.113.7' })).toBe('IP_NOT_ALLOWED');
     expect(codeOf({ resources: null }, { resource: 'project:1' })).toBe('VALID');
     expect(codeOf({ resources: [] }, { resource: 'project:1' })).toBe('RESOURCE_NOT_ALLOWED');
   });
 
-  it('a key bound to addresses is not valid where no address is given', () => {
+  it('a key bound to addresses is not valid if no address is given', () => {
     expect(codeOf({ allowedIps: ['203.0.113.7'] })).toBe('IP_NOT_ALLOWED');
   });
 
-  it('resources go unchecked where none is named, unless the workspace requires one', () => {
+  it('resources go unchecked if none is named, unless the workspace requires one', () => {
     expect(codeOf({ resources: ['project:1'] })).toBe('VALID');
     expect(codeOf({ resources: [] })).toBe('VALID');
     expect(codeOf({ resources: ['project:1'], requireResource: true })).toBe(

@@ -38,7 +38,7 @@ describe('the documents', () => {
     expect(missing).toEqual([]);
   });
 
-  it.each(documents)('%s leads to files that exist', (name) => {
+  it.each(documents)('%s links to files that exist', (name) => {
     const targets = [...(texts.get(name) ?? '').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)];
     const own = targets.map(([, target = '']) => target).filter((t) => !/^[a-z]+:/.test(t));
     const missing = own.filter((target) => !existsSync(join(ROOT, dirname(name), target)));
@@ -47,7 +47,7 @@ describe('the documents', () => {
 });
 
 describe('docs/features.md', () => {
-  it('has a row for every call of the API, and each names a test of that call', async () => {
+  it('docs/features.md has a row for every call of the API, and each names a test of that call', async () => {
     const document = JSON.parse(JSON.stringify(await openapiDocument()));
     const calls = Object.entries<Record<string, { operationId: string }>>(document.paths).flatMap(
       ([path, item]) =>

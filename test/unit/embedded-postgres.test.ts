@@ -138,7 +138,7 @@ const nobodyCanRunNode =
   }).status === 0;
 
 describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
-  it('keeps its data from one start to the next, and stops as often as it is told', async () => {
+  it('the embedded Postgres keeps its data from one start to the next, and can be stopped repeatedly', async () => {
     const first = await start(directory);
     await query(first.url, 'create table kept as select 7 as value');
     await Promise.all([first.stop(), first.stop()]);
@@ -150,7 +150,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect(second.pid).not.toBe(first.pid);
   });
 
-  it('is a UTF-8 database in UTC with checksums, reachable by its socket alone', async () => {
+  it('the embedded Postgres is a UTF-8 database in UTC with checksums, reachable by its socket only', async () => {
     const server = await start(directory, { settings: { max_connections: '23' } });
     const settings = [
       'server_encoding',
@@ -176,14 +176,14 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect((await stat(join(directory, 'password'))).mode & 0o777).toBe(0o600);
   });
 
-  it('is durable unless told otherwise', async () => {
+  it('the embedded Postgres is durable unless told otherwise', async () => {
     const server = await start(directory, { durable: true });
     const shown = ['fsync', 'synchronous_commit', 'full_page_writes'];
     const sql = shown.map((name) => `current_setting('${name}')`).join(', ');
     expect(await query(server.url, `select ${sql}`)).toEqual(['on', 'on', 'on']);
   });
 
-  it('writes neither statements nor values into its log', async () => {
+  it('the embedded Postgres writes neither statements nor values into its log', async () => {
     const server = await start(directory);
     const secret = 'ak_live_must_not_be_logged';
     await query(server.url, 'create table once (value text primary key)');
@@ -196,14 +196,14 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect(log).not.toContain(secret);
   });
 
-  it('belongs to one Keyward at a time: a second one in the same process is refused', async () => {
+  it('a second start of the embedded Postgres in the same process is refused', async () => {
     await start(directory);
     const error = await failureOf(start(directory));
     expect(error.message).toContain(`another Keyward (pid ${process.pid}) already uses`);
     expect(error.message).toContain('KEYWARD_DATA_DIR');
   });
 
-  it('belongs to one Keyward at a time: another process is refused and leaves it running', async () => {
+  it('a second start of the embedded Postgres in another process is refused and leaves it running', async () => {
     const owner = await startElsewhere(directory);
     const error = await failureOf(start(directory));
     expect(error.message).toContain(`another Keyward (pid ${owner.child.pid}) already uses`);
@@ -212,13 +212,13 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect((await readdir(directory)).filter((name) => name.startsWith('owner-'))).toEqual([]);
   });
 
-  it('lets exactly one of several simultaneous starts through', async () => {
+  it('exactly one of several concurrent starts of the embedded Postgres succeeds', async () => {
     const names = ['a', 'b', 'c'];
     const outcomes = await Promise.allSettled(names.map(() => start(directory)));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
-  it('starts with its data after its Keyward was killed and left the server behind', async () => {
+  it('the embedded Postgres starts with its data after its Keyward was killed and left the server behind', async () => {
     const owner = await startElsewhere(directory);
     await query(owner.url, 'create table kept_by_orphan as select 7 as value');
     owner.child.kill('SIGKILL');
@@ -230,7 +230,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect(next.pid).not.toBe(owner.pid);
   });
 
-  it('starts after the server itself was killed, and tells of its end', async () => {
+  it('the embedded Postgres starts after its server was killed, and reports its end', async () => {
     const first = await start(directory, { durable: true });
     await query(first.url, 'create table kept_by_recovery as select 7 as value');
     process.kill(first.pid, 'SIGKILL');
@@ -240,7 +240,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect(await query(next.url, 'select value from kept_by_recovery')).toEqual([7]);
   });
 
-  it('starts although the pid in a stale lock belongs to another process by now', async () => {
+  it('the embedded Postgres starts although the pid in a stale lock belongs to another process by now', async () => {
     const first = await start(directory);
     await first.stop();
     const stale = (folder: string) =>
@@ -252,13 +252,13 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect(await query(next.url, 'select 1')).toEqual([1]);
   });
 
-  it('starts although a crash left an empty lock', async () => {
+  it('the embedded Postgres starts although a crash left an empty lock', async () => {
     await writeFile(join(directory, 'data', 'postmaster.pid'), '');
     const next = await start(directory);
     expect(await query(next.url, 'select 1')).toEqual([1]);
   });
 
-  it('makes the cluster whole or not at all: an interrupted first start is begun again', async () => {
+  it('a first start of the embedded Postgres that was interrupted starts again from scratch', async () => {
     const fresh = join(base, 'interrupted');
     await mkdir(join(fresh, 'initdb-interrupted', 'base'), { recursive: true });
     await writeFile(join(fresh, 'password'), '');
@@ -267,7 +267,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect(await readdir(fresh)).not.toContain('initdb-interrupted');
   });
 
-  it('can be moved to a path too long for a socket, and then asks for its password on loopback', async () => {
+  it('the embedded Postgres can be moved to a path too long for a socket, and then requires its password on loopback', async () => {
     const long = join(base, 'x'.repeat(60), 'y'.repeat(60));
     await mkdir(dirname(long));
     await moved(long, async () => {
@@ -280,7 +280,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     });
   });
 
-  it('works in a path with spaces, commas, quotes and letters beyond ASCII', async () => {
+  it('the embedded Postgres works in a path with spaces, commas, quotes and letters beyond ASCII', async () => {
     const odd = join(base, `my "data", it's ünïcode %41 & more`);
     await moved(odd, async () => {
       const server = await start(odd);
@@ -288,7 +288,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     });
   });
 
-  it('says what to do about a cluster of another major version', async () => {
+  it('the embedded Postgres says what to do about a cluster of another major version', async () => {
     const file = join(directory, 'data', 'PG_VERSION');
     const version = await readFile(file, 'utf8');
     await writeFile(file, '14\n');
@@ -297,7 +297,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     expect(error.message).toMatch(/was made by PostgreSQL 14 and the embedded one is \d+/);
   });
 
-  it('shows the end of the server log when the server does not start, and frees the directory', async () => {
+  it('the embedded Postgres shows the end of the server log if the server does not start, and frees the directory', async () => {
     const error = await failureOf(start(directory, { settings: { shared_buffers: 'nonsense' } }));
     expect(error.message).toContain(join(directory, 'server.log'));
     expect(error.message).toContain('invalid value for parameter "shared_buffers"');
@@ -306,7 +306,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
   });
 
   it.skipIf(!canMakeUserNamespaces)(
-    'leaves the files root’s own where root may make user namespaces',
+    'the files of the embedded Postgres stay those of root if root can make user namespaces',
     async () => {
       const server = await start(directory);
       expect(await query(server.url, 'select 1')).toEqual([1]);
@@ -315,7 +315,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
   );
 
   it.skipIf(!nobodyCanRunNode)(
-    'works for an ordinary user, and then for root as that user',
+    'the embedded Postgres works for an ordinary user, and then for root as that user',
     async () => {
       const home = join(base, 'home');
       await mkdir(home);
@@ -335,7 +335,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
   );
 
   it.skipIf(!nobodyCanRunNode)(
-    'uses an unprivileged account where root has no user namespaces',
+    'the embedded Postgres uses an unprivileged account if root has no user namespaces',
     async () => {
       await chmod(base, 0o711);
       const folder = join(base, 'handed over');

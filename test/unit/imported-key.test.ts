@@ -6,7 +6,7 @@ import { importedRef, isImportedDigest, refOfDigest } from '../../src/domain/imp
 const algorithms = fc.constantFrom('sha256' as const, 'sha512' as const);
 
 describe('the digest of an imported key', () => {
-  it('leads to the same ref in hex, base64 and base64url, padded or not', () => {
+  it('a digest leads to the same ref in hex, base64 and base64url, padded or not', () => {
     fc.assert(
       fc.property(algorithms, fc.string(), (algorithm, key) => {
         const ref = importedRef(algorithm, key);
@@ -20,7 +20,7 @@ describe('the digest of an imported key', () => {
     );
   });
 
-  it('is refused where no encoder can have written it, or the other algorithm did', () => {
+  it('a digest is refused if no encoder can have written it, or if it is of the other algorithm', () => {
     fc.assert(
       fc.property(algorithms, fc.string(), fc.nat(200), (algorithm, key, place) => {
         const base64 = hash(algorithm, key, 'base64');
@@ -40,13 +40,13 @@ describe('the digest of an imported key', () => {
     );
   });
 
-  it('is refused where bits are set that stand for nothing: it was mistyped', () => {
+  it('a digest is refused if unused bits are set, since then it was mistyped', () => {
     const base64 = Buffer.alloc(32).toString('base64');
     expect(refOfDigest('sha256', base64)).not.toBeNull();
     expect(refOfDigest('sha256', base64.replace('A=', 'B='))).toBeNull();
   });
 
-  it('is hardened once something else than the digest stands beside it', () => {
+  it('an imported secret counts as rehashed once something other than the digest is stored', () => {
     const ref = importedRef('sha256', 'a key');
     expect(isImportedDigest({ ref, hash: ref })).toBe(true);
     expect(isImportedDigest({ ref, hash: '$argon2id$v=19$…' })).toBe(false);

@@ -96,7 +96,7 @@ function rangeOf(text: string) {
 }
 
 describe('an allowed range', () => {
-  it('admits the addresses whose first bits are its own, in every spelling, and no other', () => {
+  it('a range allows the addresses with its first bits, in every spelling, and no other', () => {
     fc.assert(
       fc.property(question, ({ network, bits, asked, networkText, askedText }) => {
         const range = rangeOf(`${networkText}/${bits}`);
@@ -106,7 +106,7 @@ describe('an allowed range', () => {
     );
   });
 
-  it('without a length is the one address', () => {
+  it('a range without a length allows only that address', () => {
     fc.assert(
       fc.property(question, ({ network, asked, networkText, askedText }) => {
         const whole = modelContains(network, network.width, asked);
@@ -116,7 +116,7 @@ describe('an allowed range', () => {
     );
   });
 
-  it('among several admits what any of them admits, and an empty list admits nothing', () => {
+  it('several ranges allow what any of them allows, and an empty list allows nothing', () => {
     fc.assert(
       fc.property(fc.array(question, { maxLength: 4 }), address, (questions, asked) => {
         const ranges = questions.map(({ networkText, bits }) => rangeOf(`${networkText}/${bits}`));
@@ -141,7 +141,7 @@ describe('an allowed range', () => {
     ['2001:db8::1/128', '2001:db8::2', false],
     ['::1.2.3.4', '1.2.3.4', false],
     ['::1.2.3.4', '::102:304', true],
-  ])('%s admits %s: %s', (range, ip, admitted) => {
+  ])('%s allows %s: %s', (range, ip, admitted) => {
     expect(isIpAllowed([rangeOf(range)], ip)).toBe(admitted);
   });
 });
@@ -201,7 +201,7 @@ describe('what is no address', () => {
     expect(parseIpRange('203.0.113.0/24')).not.toBeNull();
   });
 
-  it('any text is answered, never thrown at', () => {
+  it('any text can be parsed as an address without an error being thrown', () => {
     const chars = fc.string({
       unit: fc.constantFrom(...'0123456789abcdefx:./% '.split('')),
       maxLength: 50,

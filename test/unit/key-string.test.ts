@@ -33,7 +33,7 @@ const key = prefix.map((text) => generateKey(text, checksumKey).key);
 const isGenuine = (text: string) => parseKey(text) !== null && hasValidChecksum(text, checksumKey);
 
 describe('the key string', () => {
-  it('is parsed back into the prefix and ref that it was made of, underscores in the prefix too', () => {
+  it('a key string parses into the prefix and ref that it was made of, underscores in the prefix too', () => {
     fc.assert(
       fc.property(prefix, (text) => {
         const generated = generateKey(text, checksumKey);
@@ -43,7 +43,7 @@ describe('the key string', () => {
     );
   });
 
-  it('is the prefix, an underscore, and 16 + 43 + 6 base62 characters, whatever is drawn', () => {
+  it('a key string is the prefix, an underscore, and 16 + 43 + 6 base62 characters, whatever is drawn', () => {
     fc.assert(
       fc.property(prefix, (text) => {
         const generated = generateKey(text, checksumKey);
@@ -57,7 +57,7 @@ describe('the key string', () => {
     );
   });
 
-  it('shows in lists as its prefix and the first six characters of its ref, never of its secret', () => {
+  it('the start of a key string is its prefix and the first six characters of its ref, never of its secret', () => {
     fc.assert(
       fc.property(prefix, (text) => {
         const { start, ref, key: whole } = generateKey(text, checksumKey);
@@ -68,7 +68,7 @@ describe('the key string', () => {
     );
   });
 
-  it('is never drawn twice, and uses the whole alphabet evenly', () => {
+  it('no key string is drawn twice, and the whole alphabet is used evenly', () => {
     const secrets = Array.from({ length: 2000 }, () => partsOf(generateKey('a', checksumKey).key));
     expect(new Set(secrets.map(({ ref }) => ref)).size).toBe(2000);
     expect(new Set(secrets.map(({ secret }) => secret)).size).toBe(2000);
@@ -78,7 +78,7 @@ describe('the key string', () => {
     for (const times of drawn.values()) expect(Math.abs(times.length - 1387)).toBeLessThan(300);
   });
 
-  it('carries the checksum of one installation alone', () => {
+  it('a key string carries the checksum of one installation alone', () => {
     fc.assert(fc.property(key, (text) => !hasValidChecksum(text, anotherKey)));
   });
 });
@@ -87,7 +87,7 @@ describe('a key that was mistyped', () => {
   const position = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   const indexIn = (text: string, at: number) => Math.floor(at * text.length);
 
-  it('with one character replaced is refused', () => {
+  it('a key with one character replaced is refused', () => {
     fc.assert(
       fc.property(key, position, fc.string({ minLength: 1, maxLength: 1 }), (text, at, other) => {
         const i = indexIn(text, at);
@@ -98,7 +98,7 @@ describe('a key that was mistyped', () => {
     );
   });
 
-  it('with any one character left out or written twice is refused', () => {
+  it('a key with any one character left out or written twice is refused', () => {
     fc.assert(
       fc.property(key, (text) => {
         for (let i = 0; i < text.length; i++) {
@@ -110,7 +110,7 @@ describe('a key that was mistyped', () => {
     );
   });
 
-  it('with two neighbours exchanged is refused', () => {
+  it('a key with two adjacent characters exchanged is refused', () => {
     fc.assert(
       fc.property(key, (text) => {
         for (let i = 0; i + 1 < text.length; i++) {
@@ -123,7 +123,7 @@ describe('a key that was mistyped', () => {
     );
   });
 
-  it('with the case of any letter, or of all of them, changed is refused', () => {
+  it('a key with the case of any letter, or of all letters, changed is refused', () => {
     fc.assert(
       fc.property(key, (text) => {
         expect(isGenuine(text.toUpperCase())).toBe(false);
@@ -139,7 +139,7 @@ describe('a key that was mistyped', () => {
     );
   });
 
-  it('with anything before or after it is refused', () => {
+  it('a key with anything before or after it is refused', () => {
     fc.assert(
       fc.property(key, fc.string({ minLength: 1, maxLength: 3 }), (text, more) => {
         expect(isGenuine(text + more)).toBe(false);
@@ -167,11 +167,11 @@ describe('text that is no key', () => {
     ['a long tail', `ak_${base62(66)}`],
     ['a tail with an underscore', `ak_${base62(32)}_${base62(32)}`],
     ['letters that only look like ASCII', `аk_${base62(65)}`],
-  ])('%s is not parsed', (_what, text) => {
+  ])('%s is not parsed as a key', (_what, text) => {
     expect(parseKey(text)).toBeNull();
   });
 
-  it('of any kind is answered, never thrown at', () => {
+  it('any text can be parsed as a key without an error being thrown', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
         expect(isGenuine(text)).toBe(false);
@@ -180,7 +180,7 @@ describe('text that is no key', () => {
     );
   });
 
-  it('and is long costs no time: neither parsing nor searching backtracks', () => {
+  it('a long text is parsed and searched in no time, since neither backtracks', () => {
     const began = performance.now();
     for (const unit of ['a', 'a_', '_', 'a0_', 'Aa', `_${'a'.repeat(64)}`]) {
       const text = unit.repeat(Math.ceil(65_536 / unit.length));
@@ -192,12 +192,12 @@ describe('text that is no key', () => {
 });
 
 describe('a prefix', () => {
-  it.each(['ak', 'ak_live', 'a', 'a1_2b_c', 'sk_test'])('%s fits', (text) => {
+  it.each(['ak', 'ak_live', 'a', 'a1_2b_c', 'sk_test'])('%s is accepted as a prefix', (text) => {
     expect(text).toMatch(new RegExp(PREFIX_PATTERN));
     expect(isGenuine(generateKey(text, checksumKey).key)).toBe(true);
   });
   it.each(['', '_', 'ak_', '_ak', 'ak__live', '1ak', 'AK', 'ak-live', 'ak live', 'ak\n'])(
-    '%j does not',
+    '%j is not accepted as a prefix',
     (text) => {
       expect(text).not.toMatch(new RegExp(PREFIX_PATTERN));
     },
@@ -210,7 +210,7 @@ describe('looking for keys in text', () => {
     fc.string({ unit: fc.constantFrom('a', '_', 'Z', '9', 'k'), maxLength: 100 }),
   );
 
-  it('finds a key wherever it stands, also glued to other text', () => {
+  it('a key is found wherever it stands in a text, also directly beside other characters', () => {
     fc.assert(
       fc.property(around, key, around, (before, text, after) => {
         expect(containsKey(before + text + after, checksumKey)).toBe(true);
@@ -219,7 +219,7 @@ describe('looking for keys in text', () => {
     );
   });
 
-  it('finds a key in a JSON string, a URL, a header and beside look-alikes', () => {
+  it('a key is found in a JSON string, a URL, a header and beside look-alikes', () => {
     const { key: text } = generateKey('ak_live', checksumKey);
     const lookAlike = `ak_live_${base62(65)}`;
     for (const found of [
@@ -234,7 +234,7 @@ describe('looking for keys in text', () => {
     }
   });
 
-  it('does not take a look-alike of another installation for a key', () => {
+  it('a look-alike with the checksum of another installation is not taken for a key', () => {
     fc.assert(
       fc.property(around, prefix, around, (before, text, after) => {
         const { key: foreign } = generateKey(text, anotherKey);
@@ -243,7 +243,7 @@ describe('looking for keys in text', () => {
     );
   });
 
-  it('by the published pattern finds every key inside any text', () => {
+  it('the published pattern finds every key inside any text', () => {
     const scan = new RegExp(KEY_SCAN_PATTERN);
     fc.assert(
       fc.property(around, key, around, (before, text, after) => {
@@ -255,7 +255,7 @@ describe('looking for keys in text', () => {
     );
   });
 
-  it('by the published pattern passes over ordinary identifiers and words', () => {
+  it('the published pattern does not match ordinary identifiers and words', () => {
     const scan = new RegExp(KEY_SCAN_PATTERN);
     for (const text of [newId('key'), 'some_snake_case_word', base62(80), `ak_${base62(64)}`]) {
       expect(scan.test(text)).toBe(false);

@@ -26,7 +26,7 @@ function recorder() {
 const ok = () => Promise.resolve();
 
 describe('a stop', () => {
-  it('runs its phases one after the other, and says of each that it ended', async () => {
+  it('a stop runs its phases one after the other, and logs the end of each', async () => {
     const { order, lines, phase, log } = recorder();
     let ended = false;
     const slow = async () => {
@@ -49,7 +49,7 @@ describe('a stop', () => {
     ],
     ['rejects with what is no error', () => Promise.reject('no')],
     ['never ends', () => new Promise(() => {})],
-  ] as const)('goes on after a phase that %s, and is not clean', async ([, run]) => {
+  ] as const)('a stop continues after a phase that %s, and is not clean', async ([, run]) => {
     const { order, lines, phase, log } = recorder();
     const phases = [phase('a', run, 20), phase('b', ok)];
     expect(await stopInOrder(phases, log)).toBe(false);
@@ -58,7 +58,7 @@ describe('a stop', () => {
     expect(lines[0]).toContain('did not stop cleanly');
   });
 
-  it('is not disturbed by a phase that fails after its deadline', async () => {
+  it('a stop is not disturbed by a phase that fails after its deadline', async () => {
     const { phase, log } = recorder();
     const late = Promise.withResolvers<void>();
     expect(await stopInOrder([phase('a', () => late.promise, 1)], log)).toBe(false);

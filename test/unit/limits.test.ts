@@ -38,8 +38,8 @@ const steps = fc.array(
   { maxLength: 30 },
 );
 
-describe('how a limit stands', () => {
-  it('is what a log of everything spent says, at any later time', () => {
+describe('the status of a rate limit', () => {
+  it('the status of a rate limit is what a log of all consumption says, at any later time', () => {
     fc.assert(
       fc.property(limits, steps, fc.integer({ min: 0, max: 120 }), (limit, all, later) => {
         const model = new KeyModel([limit], null, null, START);
@@ -47,10 +47,10 @@ describe('how a limit stands', () => {
         let now = START;
         for (const { pause, cost } of all) {
           now += pause * limit.windowSeconds * 20 + 7;
-          if (model.spendAll([cost], now)[0]?.code === 'VALID') spendings.push({ at: now, cost });
+          if (model.consumeAll([cost], now)[0]?.code === 'VALID') spendings.push({ at: now, cost });
         }
         now += later * limit.windowSeconds * 20;
-        const [expected] = model.spendAll([0], now);
+        const [expected] = model.consumeAll([0], now);
         const stands = rateLimitStatus(limit, ringOf(limit, spendings), now);
         expect([stands.remaining]).toEqual(expected?.units);
         expect([stands.resetAt]).toEqual(expected?.resets);
@@ -59,7 +59,7 @@ describe('how a limit stands', () => {
     );
   });
 
-  it('counts a unit for at least the window, and at most a twentieth longer', () => {
+  it('a rate limit counts a unit for at least the window, and at most a twentieth longer', () => {
     fc.assert(
       fc.property(limits, fc.integer({ min: 0, max: 10 ** 10 }), ({ windowSeconds }, ms) => {
         const limit = { name: 'a', limit: 1, windowSeconds };
@@ -76,7 +76,7 @@ describe('how a limit stands', () => {
     );
   });
 
-  it('is untouched where nothing was spent yet', () => {
+  it('a rate limit is unused before anything was consumed', () => {
     const limit = { name: 'a', limit: 5, windowSeconds: 60 };
     expect(rateLimitStatus(limit, null, START)).toEqual({ ...limit, remaining: 5, resetAt: null });
   });

@@ -26,7 +26,7 @@ const nested = (levels: number): JsonObject => {
 };
 
 describe('merging metadata', () => {
-  it('sets what is given, removes what is null, and keeps the rest', () => {
+  it('merging metadata sets what is given, removes what is null, and keeps the rest', () => {
     fc.assert(
       fc.property(metadata, metadata, (current, patch) => {
         const merged = mergeMetadata(current, patch);
@@ -40,7 +40,7 @@ describe('merging metadata', () => {
     );
   });
 
-  it('with null empties it, and changes neither what was nor what is given', () => {
+  it('merging null empties the metadata, and modifies neither of its arguments', () => {
     const current = { a: 1, b: { c: 2 } };
     const patch = { a: null };
     expect(mergeMetadata(current, null)).toEqual({});
@@ -49,13 +49,13 @@ describe('merging metadata', () => {
     expect(patch).toEqual({ a: null });
   });
 
-  it('replaces objects below the top level as a whole', () => {
+  it('merging metadata replaces objects below the top level as a whole', () => {
     expect(mergeMetadata({ a: { x: 1, y: 2 } }, { a: { x: 3 } })).toEqual({ a: { x: 3 } });
   });
 });
 
 describe('metadata that is stored', () => {
-  it('is any JSON within the bounds', () => {
+  it('any JSON within the bounds is accepted as metadata', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ maxDepth: 5 })),
@@ -69,26 +69,26 @@ describe('metadata that is stored', () => {
     );
   });
 
-  it('is at most 8 levels deep', () => {
+  it('metadata is at most 8 levels deep', () => {
     expect(pointerOfRefusal(nested(8))).toBe('accepted');
     expect(pointerOfRefusal(nested(9))).toBe(`/body/metadata${'/a'.repeat(8)}`);
   });
 
-  it('is at most 8192 bytes of JSON, in UTF-8', () => {
+  it('metadata is at most 8192 bytes of JSON, in UTF-8', () => {
     const room = 8192 - '{"a":""}'.length;
     expect(pointerOfRefusal({ a: 'x'.repeat(room) })).toBe('accepted');
     expect(pointerOfRefusal({ a: 'x'.repeat(room + 1) })).toBe('/body/metadata');
     expect(pointerOfRefusal({ a: 'é'.repeat(room / 2 + 1) })).toBe('/body/metadata');
   });
 
-  it('holds nothing that Postgres could not give back', () => {
+  it('metadata contains nothing that Postgres could not return', () => {
     expect(pointerOfRefusal({ a: ['x', '\0'] })).toBe('/body/metadata/a/1');
     expect(pointerOfRefusal({ a: { '\ud800': 1 } })).toBe('/body/metadata/a');
     expect(pointerOfRefusal({ a: '\udc00' })).toBe('/body/metadata/a');
     expect(pointerOfRefusal({ a: Number.POSITIVE_INFINITY })).toBe('/body/metadata/a');
   });
 
-  it('is pointed into with escaped JSON pointers', () => {
+  it('a refusal points into metadata with escaped JSON pointers', () => {
     expect(pointerOfRefusal({ 'a/b~c': '\0' })).toBe('/body/metadata/a~1b~0c');
   });
 });

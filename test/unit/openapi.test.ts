@@ -14,12 +14,12 @@ beforeAll(async () => {
 });
 
 describe('the OpenAPI document', () => {
-  it('describes every field and gives an example of it', () => {
+  it('the OpenAPI document describes every field and gives an example of it', () => {
     const bare = fieldsOf(document, '').filter(({ field }) => !isDescribed(field));
     expect(bare.map(({ path }) => path)).toEqual([]);
   });
 
-  it('names every operation, says what it does, and puts it under a described tag', () => {
+  it('the OpenAPI document names every operation, says what it does, and puts it under a described tag', () => {
     const tags = list(document.tags).map(({ name }) => name);
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
@@ -32,7 +32,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('tells of every operation which problems it answers with', () => {
+  it('the OpenAPI document lists for every operation which problems it answers with', () => {
     const problem = { 'application/problem+json': { schema: refTo('Problem') } };
     for (const { name, operation } of operations()) {
       if (list(operation.tags).includes('Health' as never)) continue;
@@ -43,7 +43,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('requires every field of an answer, so that none is ever left out', () => {
+  it('the OpenAPI document requires every field of an answer, so that none is ever left out', () => {
     const schemas = object(at(document, 'components', 'schemas'));
     const answers = operations().map(({ operation }) => operation.responses);
     const shapes = [...answers, ...namesIn(schemas, answers).map((name) => schemas[name])];
@@ -53,7 +53,7 @@ describe('the OpenAPI document', () => {
 });
 
 describe('the answers of /v1/verify', () => {
-  it('are as the document describes them, whatever the verdict', async () => {
+  it('the answers of /v1/verify match the OpenAPI document, whatever the verdict', async () => {
     const ajv = new Ajv2020({ strict: false });
     ajv.addSchema(document, 'openapi');
     const matches = ajv.compile({ $ref: 'openapi#/components/schemas/VerifyAnswer' });

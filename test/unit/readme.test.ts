@@ -6,14 +6,14 @@ import { SETTINGS } from '../../src/config.ts';
 const README = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
 
 describe('the README', () => {
-  it('lists every setting with its default and its meaning', () => {
+  it('the README lists every setting with its default and its meaning', () => {
     const rows = Object.entries(SETTINGS).map(
       ([name, { default: value, desc }]) => `| \`${name}\` | ${shown(value)} | ${desc} |`,
     );
     expect(tableAfter('| variable |')).toEqual(rows);
   });
 
-  it('lists every call, and none that there is not', async () => {
+  it('the README lists every call, and no call that does not exist', async () => {
     const document = JSON.parse(JSON.stringify(await openapiDocument()));
     const rows = Object.entries<Record<string, { summary: string }>>(document.paths).flatMap(
       ([path, item]) =>

@@ -22,7 +22,7 @@ const times = fc.oneof(
 );
 
 describe('refill dates', () => {
-  it('are those that a calendar walked day by day gives', () => {
+  it('refill dates are those that a calendar walked day by day gives', () => {
     fc.assert(
       fc.property(refills, times, (refill, now) => {
         expect(lastRefill(refill, now)).toBe(naiveLastRefill(refill, now));
@@ -32,7 +32,7 @@ describe('refill dates', () => {
     );
   });
 
-  it('follow each other: the next of the last is the next, and nothing is due between', () => {
+  it('the next refill after the last one is the next refill, and none is due between', () => {
     fc.assert(
       fc.property(refills, times, (refill, now) => {
         const [last, next] = [lastRefill(refill, now), nextRefill(refill, now)];
@@ -52,7 +52,7 @@ describe('refill dates', () => {
     [31, '2027-04-30T00:00:00Z', '2027-04-30T00:00:00Z', '2027-05-31T00:00:00Z'],
     [1, '2027-12-31T23:59:59Z', '2027-12-01T00:00:00Z', '2028-01-01T00:00:00Z'],
     [29, '2100-02-28T12:00:00Z', '2100-02-28T00:00:00Z', '2100-03-29T00:00:00Z'],
-  ])('on day %i, at %s, were due %s and will be %s', (day, now, last, next) => {
+  ])('refills on day %i, at %s, were due %s and will be %s', (day, now, last, next) => {
     expect(lastRefill(monthly(day), at(now))).toBe(at(last));
     expect(nextRefill(monthly(day), at(now))).toBe(at(next));
   });

@@ -29,7 +29,7 @@ function modelCovers(grantText: string, scopeText: string): boolean {
 }
 
 describe('granted scopes', () => {
-  it('cover what the reference says they cover', () => {
+  it('granted scopes cover what the reference says they cover', () => {
     fc.assert(
       fc.property(fc.array(grant, { maxLength: 4 }), scope, (have, want) => {
         expect(grants(have, want)).toBe(have.some((one) => modelCovers(one, want)));
@@ -38,7 +38,7 @@ describe('granted scopes', () => {
     );
   });
 
-  it('leave missing exactly the required scopes that none of them covers, in their order', () => {
+  it('the missing scopes are exactly the required ones that no granted scope covers, in their order', () => {
     fc.assert(
       fc.property(
         fc.array(grant, { maxLength: 4 }),
@@ -75,7 +75,7 @@ describe('the form of a scope', () => {
       expect(text).toMatch(granted);
     },
   );
-  it.each(['*', 'sources:*', 'a:b:c:d:e:f:g:*'])('%s can be granted alone', (text) => {
+  it.each(['*', 'sources:*', 'a:b:c:d:e:f:g:*'])('%s can be granted but not required', (text) => {
     expect(text).toMatch(granted);
     expect(text).not.toMatch(required);
   });
@@ -93,7 +93,7 @@ describe('the form of a scope', () => {
     'a*',
     `${eight}:i`,
     `${eight}:*`,
-  ])('%j is no scope', (text) => {
+  ])('%j is not a scope', (text) => {
     expect(text).not.toMatch(granted);
     expect(text).not.toMatch(required);
   });

@@ -21,7 +21,7 @@ const VERDICTS: Record<string, string> = {
 };
 
 describe('the status of a key', () => {
-  it('and the verdict on it never disagree', () => {
+  it('the status of a key and the verdict on it never disagree', () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(facts, (given) => {
@@ -45,7 +45,7 @@ describe('the status of a key', () => {
     expect([...seen].sort()).toEqual([...KEY_STATUSES].sort());
   });
 
-  it('is revoked whatever else holds, and active only where nothing speaks against it', () => {
+  it('a key is revoked whatever else holds, and active only if nothing else applies', () => {
     const past = new Date(NOW - 1);
     const future = new Date(NOW + 1);
     const plain = { revokedAt: null, enabled: true, notBefore: null, expiresAt: null };

@@ -7,7 +7,7 @@ import { type UsageBatch, UsageCounters } from '../../src/usage/counters.ts';
 const HOUR = 3_600_000;
 
 describe('the counters in memory', () => {
-  it('begin anew with each hour, verdict and secret, and remember the last time', () => {
+  it('usage is counted separately for each hour, verdict and secret, with the last time of use', () => {
     const counters = new UsageCounters(10);
     const now = 5 * HOUR + 0.25;
     counters.count('key', 'ref', 'VALID', now);
@@ -29,7 +29,7 @@ describe('the counters in memory', () => {
     expect(counts[0]?.lastAt).toBe(6 * HOUR - 0.5);
   });
 
-  it('once taken are frozen: what is counted after begins anew', () => {
+  it('counters that were taken are frozen: later counts go into new ones', () => {
     const counters = new UsageCounters(10);
     counters.count('key', 'ref', 'VALID', 0);
     const batch = counters.take(10);
@@ -39,7 +39,7 @@ describe('the counters in memory', () => {
     expect(counters.size).toBe(0);
   });
 
-  it('when full refuse a new counter, go on with known ones, and drop none', () => {
+  it('full counters refuse a new one, keep counting in known ones, and drop none', () => {
     const counters = new UsageCounters(2);
     counters.count('key', 'ref', 'VALID', 0);
     counters.countUnmatched('default', 0);

@@ -40,7 +40,7 @@ function setUp(capacity = 100) {
 }
 
 describe('a flush', () => {
-  it('of more than a batch that fails in the middle loses and repeats nothing', async () => {
+  it('a flush of several batches that fails in the middle loses and repeats nothing', async () => {
     const { ledger, flusher, counters, count } = setUp(2000);
     for (let ref = 0; ref < 1200; ref++) count(`ref ${ref}`);
     ledger.outcomes.push('written', 'unknown');
@@ -53,13 +53,13 @@ describe('a flush', () => {
     expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 2, 2, 3]);
   });
 
-  it('of nothing writes nothing', async () => {
+  it('a flush of nothing writes nothing', async () => {
     const { ledger, flusher } = setUp();
     await flusher.flush();
     expect(ledger.sent).toEqual([]);
   });
 
-  it('that failed is sent again as it was, and newer counts follow under the next number', async () => {
+  it('a failed flush is sent again unchanged, and newer counts follow under the next number', async () => {
     const { ledger, flusher, count } = setUp();
     ledger.outcomes.push('unknown', 'lost');
     count();
@@ -75,7 +75,7 @@ describe('a flush', () => {
     expect(ledger.total).toBe(3);
   });
 
-  it('never runs twice at once, and ends after what was counted before it is written', async () => {
+  it('flushes never overlap, and a flush ends only after what was counted before it is written', async () => {
     const { ledger, flusher, count } = setUp();
     const held = Promise.withResolvers<void>();
     ledger.hold = held.promise;
@@ -91,7 +91,7 @@ describe('a flush', () => {
     expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 2]);
   });
 
-  it('fails its own callers alone: who comes during one that fails gets the outcome of the next', async () => {
+  it('a failed flush fails only its own callers: a caller during it gets the outcome of the next one', async () => {
     const { ledger, flusher, count } = setUp();
     const held = Promise.withResolvers<void>();
     ledger.hold = held.promise;
@@ -108,7 +108,7 @@ describe('a flush', () => {
 });
 
 describe('a stop', () => {
-  it('writes everything, also where the connection is lost at that moment', async () => {
+  it('a stop writes all counters, even if the connection is lost at that moment', async () => {
     const { ledger, flusher, count } = setUp();
     flusher.start(3_600_000);
     for (let i = 0; i < 7; i++) count(`ref${i}`);
@@ -117,7 +117,7 @@ describe('a stop', () => {
     expect(ledger.total).toBe(7);
   });
 
-  it('says so where nothing could be written', async () => {
+  it('a stop reports that nothing could be written', async () => {
     const { ledger, flusher, count } = setUp();
     count();
     ledger.outcomes.push(...Array<Outcome>(20).fill('lost'));

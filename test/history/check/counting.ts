@@ -14,7 +14,7 @@ import {
  */
 export function checkCounting(history: readonly Entry[]): Violation[] {
   const counted = countsOf(history);
-  const tallies = talliesOf(history);
+  const tallies = tallyByRef(history);
   const violations: Violation[] = [];
   for (const [ref, tally] of tallies) {
     let surplus = 0;
@@ -42,7 +42,7 @@ interface Tally {
   unknown: number;
 }
 
-function talliesOf(history: readonly Entry[]): Map<string, Tally> {
+function tallyByRef(history: readonly Entry[]): Map<string, Tally> {
   const losses = lossWindows(history);
   const tallies = new Map<string, Tally>();
   const tallyOf = (ref: string) => {

@@ -1,5 +1,5 @@
 import type { Verification, Violation } from '../history.ts';
-import type { Model, ModelKey, Standing } from './model.ts';
+import type { Model, ModelKey, SecretState } from './model.ts';
 import type { Register } from './register.ts';
 
 /** How far two clocks of one machine and the rounding to milliseconds may be apart. */
@@ -22,7 +22,7 @@ export function checkFreshness(model: Model, verifications: readonly Verificatio
 function wrongCaller(model: Model, call: Verification): string | null {
   const caller = call.as === null ? undefined : model.strings.get(call.as);
   if (!caller) return null;
-  const gone = isOneOf([stringGone(caller.standing, call), happened(caller.key.revoked, call)]);
+  const gone = isOneOf([stringGone(caller.state, call), happened(caller.key.revoked, call)]);
   if (call.status === 401 && gone === 'no') return 'a management key in force was refused';
   if (call.status === 200 && gone === 'yes') return 'a management key that had ended was accepted';
   return null;
@@ -40,16 +40,22 @@ function possibleCodes(model: Model, call: Verification): Set<string> | null {
   if (call.forged) return new Set(['NOT_FOUND']);
   const string = model.strings.get(call.ref);
   if (!string) return null;
-  const { key, standing } = string;
+  const { key, state } = string;
   const checks: [string, Outcome][] = [
-    ['NOT_FOUND', isOneOf([stringGone(standing, call), happened(key.deleted, call)])],
+    ['NOT_FOUND', isOneOf([stringGone(state, call), happened(key.deleted, call)])],
     ['REVOKED', happened(key.revoked, call)],
     ['WORKSPACE_SUSPENDED', happened(model.suspension(key.workspaceId), call)],
     ['DISABLED', over(key.enabled, call, (enabled) => !enabled)],
     ['EXPIRED', expired(key, call)],
-    ['IP_NOT_ALLOWED', over(key.allowedIps, call, (ips) => lacks(ips, call.ask.ip))],
-    ['INSUFFICIENT_SCOPE', over(key.scopes, call, (scopes) => lacksWish(scopes, call.ask.scope))],
-    ['RESOURCE_NOT_ALLOWED', over(key.resources, call, (r) => lacksWish(r, call.ask.resource))],
+    ['IP_NOT_ALLOWED', over(key.allowedIps, call, (ips) => denies(ips, call.requested.ip))],
+    [
+      'INSUFFICIENT_SCOPE',
+      over(key.scopes, call, (scopes) => deniesRequested(scopes, call.requested.scope)),
+    ],
+    [
+      'RESOURCE_NOT_ALLOWED',
+      over(key.resources, call, (r) => deniesRequested(r, call.requested.resource)),
+    ],
   ];
   return firstFailures(key, checks, call);
 }
@@ -63,7 +69,7 @@ function firstFailures(key: ModelKey, checks: [string, Outcome][], call: Verific
   possible.add('VALID');
   const limits = key.limit.possible(call.start, call.end);
   if (limits.some((limit) => limit !== null)) possible.add('RATE_LIMITED');
-  if (key.made.terms.credits !== undefined) possible.add('CREDITS_EXHAUSTED');
+  if (key.made.changed.credits !== undefined) possible.add('CREDITS_EXHAUSTED');
   return possible;
 }
 
@@ -77,10 +83,10 @@ function happened(register: Register<boolean>, call: Verification): Outcome {
   return over(register, call, (value) => value);
 }
 
-function stringGone(register: Register<Standing>, call: Verification): Outcome {
-  const outcomes = register.possible(call.start, call.end).map((standing) => {
-    if (standing.is === 'retiring') return passed(standing.until, call);
-    return standing.is === 'retired' ? 'yes' : 'no';
+function stringGone(register: Register<SecretState>, call: Verification): Outcome {
+  const outcomes = register.possible(call.start, call.end).map((state) => {
+    if (state.is === 'retiring') return passed(state.until, call);
+    return state.is === 'retired' ? 'yes' : 'no';
   });
   return unanimous(outcomes);
 }
@@ -108,11 +114,11 @@ function isOneOf(outcomes: readonly Outcome[]): Outcome {
 }
 
 /** Null grants everything; where something is granted it must have been asked for. */
-function lacks(granted: readonly string[] | null, asked: string | undefined): boolean {
+function denies(granted: readonly string[] | null, asked: string | undefined): boolean {
   return granted !== null && (asked === undefined || !granted.includes(asked));
 }
 
 /** As above, but nobody has to ask. */
-function lacksWish(granted: readonly string[] | null, asked: string | undefined): boolean {
-  return asked !== undefined && lacks(granted, asked);
+function deniesRequested(granted: readonly string[] | null, asked: string | undefined): boolean {
+  return asked !== undefined && denies(granted, asked);
 }

@@ -1,9 +1,9 @@
-import type { ChangeCall, Entry, Limit, Terms, Verification } from '../history.ts';
+import type { ChangeCall, ChangedFields, Entry, Limit, Verification } from '../history.ts';
 import { type Effect, effectsOf, inOrder } from './effects.ts';
 import { Register } from './register.ts';
 
 /** A string's standing. `retiring` ends between the two times, in epoch milliseconds. */
-export type Standing =
+export type SecretState =
   | { is: 'current' }
   | { is: 'retired' }
   | { is: 'retiring'; until: readonly [number, number] };
@@ -26,7 +26,7 @@ export interface ModelKey {
 
 interface ModelString {
   key: ModelKey;
-  standing: Register<Standing>;
+  state: Register<SecretState>;
 }
 
 /** What the changes of a history made of keys, their strings and workspaces: what may be true when. */
@@ -42,7 +42,7 @@ export class Model {
     for (const effect of this.effects) if (isCreation(effect)) this.#create(effect);
     for (const effect of this.effects) this.#apply(effect);
     for (const key of this.keys.values()) this.#replayRotations(key);
-    for (const entry of history) if (entry.type === 'verify') this.#learn(entry);
+    for (const entry of history) if (entry.type === 'verify') this.#applyObservation(entry);
   }
 
   suspension(workspaceId: string): Register<boolean> {
@@ -73,7 +73,7 @@ export class Model {
     };
     key.revoked.write({ ...ALWAYS, value: false });
     key.deleted.write({ ...ALWAYS, value: false });
-    writeTerms(key, effect, { ...NEW_KEY, ...call.terms });
+    writeTerms(key, effect, { ...NEW_KEY, ...call.changed });
     this.keys.set(target, key);
   }
 
@@ -88,13 +88,13 @@ export class Model {
     key.effects.push(effect);
     if (REVOKING.has(call.op)) key.revoked.write(writeOf(effect, true));
     if (call.op === 'delete') key.deleted.write(writeOf(effect, true));
-    if (call.op === 'patch') writeTerms(key, effect, call.terms);
+    if (call.op === 'patch') writeTerms(key, effect, call.changed);
   }
 
   /** Which string a rotation replaced follows from their order. */
   #replayRotations(key: ModelKey): void {
-    let current: Register<Standing> | null = null;
-    let retiring: Register<Standing> | null = null;
+    let current: Register<SecretState> | null = null;
+    let retiring: Register<SecretState> | null = null;
     for (const effect of key.effects) {
       const { call, time } = effect;
       const isRotation = call.op === 'rotate' || call.op === 'rotate-management';
@@ -104,13 +104,13 @@ export class Model {
       retiring?.write(writeOf(effect, { is: 'retired' }));
       retiring = null;
       if (endsGrace) continue;
-      const graceMs = (call.terms.graceSeconds ?? 0) * 1000;
+      const graceMs = (call.changed.graceSeconds ?? 0) * 1000;
       const until = [time[0] + graceMs, time[1] + graceMs] as const;
       current?.write(writeOf(effect, graceMs > 0 ? { is: 'retiring', until } : { is: 'retired' }));
       if (graceMs > 0) retiring = current;
       current = new Register();
       current.write(writeOf(effect, { is: 'current' }));
-      if (call.newRef !== null) this.strings.set(call.newRef, { key, standing: current });
+      if (call.newRef !== null) this.strings.set(call.newRef, { key, state: current });
     }
   }
 
@@ -118,24 +118,24 @@ export class Model {
    * What is final was in force from the first answer on that said so, however late its own call
    * was answered. Only where some change explains that answer: nothing explains itself.
    */
-  #learn({ ref, forged, code, start, end }: Verification): void {
+  #applyObservation({ ref, forged, code, start, end }: Verification): void {
     const string = this.strings.get(ref);
     if (!string || forged) return;
-    const { key, standing } = string;
+    const { key, state } = string;
     const seen = { start, end, sequence: null };
     if (code === 'REVOKED' && key.revoked.possible(start, end).includes(true)) {
       key.revoked.write({ ...seen, value: true });
     }
     const mayBeGone = () =>
       key.deleted.possible(start, end).includes(true) ||
-      standing.possible(start, end).some(({ is }) => is !== 'current');
-    if (code === 'NOT_FOUND' && mayBeGone()) standing.write({ ...seen, value: { is: 'retired' } });
+      state.possible(start, end).some(({ is }) => is !== 'current');
+    if (code === 'NOT_FOUND' && mayBeGone()) state.write({ ...seen, value: { is: 'retired' } });
   }
 }
 
 const REVOKING = new Set(['revoke', 'bulk-revoke', 'delete', 'revoke-management']);
 const ALWAYS = { start: Number.NEGATIVE_INFINITY, end: Number.NEGATIVE_INFINITY, sequence: null };
-const NEW_KEY: Terms = {
+const NEW_KEY: ChangedFields = {
   scopes: [],
   resources: null,
   allowedIps: null,
@@ -148,13 +148,13 @@ function isCreation({ call }: Effect): boolean {
   return call.op === 'create' || call.op === 'create-management';
 }
 
-function writeTerms(key: ModelKey, effect: Effect, terms: Terms): void {
-  if (terms.scopes !== undefined) key.scopes.write(writeOf(effect, terms.scopes));
-  if (terms.resources !== undefined) key.resources.write(writeOf(effect, terms.resources));
-  if (terms.allowedIps !== undefined) key.allowedIps.write(writeOf(effect, terms.allowedIps));
-  if (terms.expiresAt !== undefined) key.expiresAt.write(writeOf(effect, terms.expiresAt));
-  if (terms.enabled !== undefined) key.enabled.write(writeOf(effect, terms.enabled));
-  if (terms.limit !== undefined) key.limit.write(writeOf(effect, terms.limit));
+function writeTerms(key: ModelKey, effect: Effect, changed: ChangedFields): void {
+  if (changed.scopes !== undefined) key.scopes.write(writeOf(effect, changed.scopes));
+  if (changed.resources !== undefined) key.resources.write(writeOf(effect, changed.resources));
+  if (changed.allowedIps !== undefined) key.allowedIps.write(writeOf(effect, changed.allowedIps));
+  if (changed.expiresAt !== undefined) key.expiresAt.write(writeOf(effect, changed.expiresAt));
+  if (changed.enabled !== undefined) key.enabled.write(writeOf(effect, changed.enabled));
+  if (changed.limit !== undefined) key.limit.write(writeOf(effect, changed.limit));
 }
 
 function writeOf<T>({ start, end, sequence }: Effect, value: T) {

@@ -27,7 +27,7 @@ export function checkRecords(model: Model, history: readonly Entry[]): Violation
     if (names.has(name))
       report(`${entry.action} of ${entry.targetId} is recorded twice`, entry.requestId);
     names.add(name);
-    const stranger = strangeness(entry, calls.get(entry.requestId));
+    const stranger = unexplained(entry, calls.get(entry.requestId));
     if (stranger !== null) report(stranger, entry.requestId);
   }
   for (const call of calls.values()) {
@@ -38,7 +38,7 @@ export function checkRecords(model: Model, history: readonly Entry[]): Violation
   return violations;
 }
 
-function strangeness(entry: AuditEntry, call: ChangeCall | undefined): string | null {
+function unexplained(entry: AuditEntry, call: ChangeCall | undefined): string | null {
   const { action, targetId } = entry;
   if (!call) return `${action} of ${targetId} is recorded, but nobody asked for it`;
   if (OPERATIONS[call.op] !== action) return `a ${call.op} was recorded as ${action}`;

@@ -36,8 +36,8 @@ export function checkSpending(model: Model, history: readonly Entry[]): Violatio
 
 /** What the balance lost between its changes is what was spent: at least what was answered. */
 function wrongBalance(key: ModelKey, calls: Verification[], final: number | null): Violation[] {
-  if (key.made.terms.credits === undefined || final === null) return [];
-  let balance = key.made.terms.credits;
+  if (key.made.changed.credits === undefined || final === null) return [];
+  let balance = key.made.changed.credits;
   let spent = 0;
   for (const { audit } of changesOfCredits(key)) {
     if (!audit || audit.creditsBefore === null || audit.creditsAfter === null) continue;
@@ -63,7 +63,7 @@ function wronglyExhausted(key: ModelKey, calls: Verification[]): Violation[] {
           return balance - total(spentWithin(calls, start, call.end, call));
         }),
       );
-      if (least < call.ask.cost) return [];
+      if (least < call.requested.cost) return [];
       const what = `${key.id}: exhausted, but at least ${least} credits were left`;
       return [{ promise: 'P4' as const, what, call: call.id }];
     });
@@ -71,7 +71,7 @@ function wronglyExhausted(key: ModelKey, calls: Verification[]): Violation[] {
 
 /** The changes of the balance that may have been the last when the call was decided. */
 function latest(key: ModelKey, changes: readonly Effect[], call: Verification) {
-  const made = { start: key.made.start, balance: key.made.terms.credits ?? 0 };
+  const made = { start: key.made.start, balance: key.made.changed.credits ?? 0 };
   const begun = changes.filter(({ start, audit }) => start <= call.end && audit);
   const settled = begun.findLastIndex(({ end }) => end < call.start);
   const candidates = begun
@@ -135,7 +135,7 @@ function wronglyLimited(key: ModelKey, calls: Verification[]): Violation[] {
 function hasRoom({ units, windowSeconds }: Limit, calls: Verification[], call: Verification) {
   const memoryMs = windowSeconds * 1000 * (1 + 1 / SLICES) + WINDOW_TOLERANCE_MS;
   const spent = total(spentWithin(calls, call.start - memoryMs, call.end, call));
-  return spent + call.ask.cost <= units;
+  return spent + call.requested.cost <= units;
 }
 
 /** Whatever may have spent something between two times, the one in question aside. */
@@ -161,5 +161,5 @@ function isPaid({ code }: Verification): boolean {
 }
 
 function total(calls: readonly Verification[]): number {
-  return calls.reduce((sum, { ask }) => sum + ask.cost, 0);
+  return calls.reduce((sum, { requested }) => sum + requested.cost, 0);
 }

@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { createServer } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Ending } from '../history.ts';
+import type { Recorder } from './recorder.ts';
+
+export const ROOT_KEY = 'root-key-of-the-history-checker-0000';
+export const SECRET = 'secret-of-the-history-checker-0000000';
+const FLUSH_MS = 250;
+const CALL_TIMEOUT_MS = 6000;
+
+export interface Answer {
+  status: number;
+  body: unknown;
+}
+
+interface InstanceOptions {
+  number: number;
+  databaseUrl: string;
+  main: string;
+  log: string;
+  recorder: Recorder;
+}
+
+/** One Keyward as a process, at the same port after each start. */
+export class Instance {
+  readonly number: number;
+  readonly #options: InstanceOptions;
+  readonly #port: number;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  #child: ChildProcess | null = null;
+  #isShutDown = false;
+  /** What an end of the process that runs now is due to. */
+  #how: Ending['how'] = 'at-start';
+  /** When the process that runs now was started. */
+  born = 0;
+
+  private constructor(options: InstanceOptions, port: number) {
+    this.number = options.number;
+    this.#options = options;
+    this.#port = port;
+  }
+
+  static async make(options: InstanceOptions): Promise<Instance> {
+    return new Instance(options, await freePort());
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== null;
+  }
+
+  /** For good: no fault that is still under way brings it back. */
+  async shutDown(): Promise<void> {
+    this.#isShutDown = true;
+    await this.end('SIGKILL');
+  }
+
+  start(): void {
+    if (this.#isShutDown) return;
+    const { databaseUrl, main, log, recorder } = this.#options;
+    this.#how = 'at-start';
+    const file = openSync(log, 'a');
+    this.born = performance.now();
+    const child = spawn(process.execPath, [main], {
+      cwd: '/',
+      env: { ...settings(this.#port, databaseUrl), PATH: process.env.PATH },
+      stdio: ['ignore', file, file],
+      // Ctrl-C is for the checker: it ends what it started itself, in order.
+      detached: true,
+    });
+    this.#child = child;
+    child.once('exit', (exitCode) => {
+      this.#child = null;
+      const { number: instance, born } = this;
+      const at = performance.now();
+      recorder.add({ type: 'ending', instance, how: this.#how, exitCode, born, at });
+    });
+  }
+
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (!this.#child) return;
+    const exit = once(this.#child, 'exit');
+    this.#how = signal === 'SIGKILL' ? 'killed' : 'asked';
+    this.#child.kill(signal);
+    await exit;
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
+  }
+
+  async waitUntilReady(deadlineMs = 60_000): Promise<void> {
+    const deadline = performance.now() + deadlineMs;
+    for (;;) {
+      const answer = await this.call('GET', '/readyz', {}, undefined, 2000).catch(() => null);
+      if (answer?.status === 200) {
+        this.#how = 'by-itself';
+        return;
+      }
+      // As whatever supervises a service would.
+      if (!this.isRunning) this.start();
+      if (performance.now() > deadline || this.#isShutDown) {
+        throw new Error(`instance ${this.number} did not start; see ${this.#options.log}`);
+      }
+      await delay(50);
+    }
+  }
+
+  call(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: object,
+    timeoutMs = CALL_TIMEOUT_MS,
+  ): Promise<Answer> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        {
+          host: '127.0.0.1',
+          port: this.#port,
+          agent: this.#agent,
+          method,
+          path,
+          headers: {
+            ...headers,
+            ...(text && { 'content-type': 'application/json', 'content-length': text.length }),
+          },
+          signal: AbortSignal.timeout(timeoutMs),
+        },
+        (incoming) => {
+          let received = '';
+          incoming.setEncoding('utf8').on('data', (chunk: string) => {
+            received += chunk;
+          });
+          incoming.on('error', reject);
+          incoming.on('close', () => reject(new Error('the answer was cut off')));
+          incoming.on('end', () =>
+            resolve({ status: incoming.statusCode ?? 0, body: parse(received) }),
+          );
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end(text);
+    });
+  }
+}
+
+function parse(text: string): unknown {
+  return text === '' ? null : JSON.parse(text);
+}
+
+/** Argon2 as cheap as it may be: it is not what is tried here. */
+function settings(port: number, databaseUrl: string): Record<string, string> {
+  return {
+    PORT: String(port),
+    LOG_LEVEL: 'warn',
+    DATABASE_URL: databaseUrl,
+    KEYWARD_ROOT_KEY: ROOT_KEY,
+    KEYWARD_SECRET: SECRET,
+    KEYWARD_USAGE_FLUSH_MS: String(FLUSH_MS),
+    KEYWARD_POOL_SIZE: '6',
+    KEYWARD_ARGON2_MEMORY_KIB: '8192',
+    KEYWARD_ARGON2_ITERATIONS: '1',
+  };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (typeof address !== 'object' || address === null) throw new Error('the probe listened');
+  return address.port;
+}

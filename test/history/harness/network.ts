@@ -1,0 +1,164 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Random } from './random.ts';
+
+/** Text of a statement that writes counters or spends; instead of its answer the line is cut. */
+export type CutAt = typeof CLAIM | 'consume_limits';
+
+export const CLAIM = 'write_usage';
+/** Within the parameters of that statement: the lane, then the sequence, each with its length. */
+const SEQUENCE = /usage\W{4}(\d+)/;
+/** The statement was carried out, and the transaction that it was is over. */
+const WRITTEN = /SELECT 1.*Z\W{4}I$/s;
+const READY = /Z\W{4}[IE]$/;
+/** The name of the statement that reads keys into memory. */
+const LOAD = 'load_credentials';
+
+/** One connection between an instance and Postgres. */
+interface ProxiedConnection {
+  client: Socket;
+  server: Socket;
+  /** Of the counters that are being written on it. */
+  sequence: number | null;
+  dropResponse: boolean;
+  /** Keys are being read on it. */
+  isLoad: boolean;
+}
+
+/** The network between one instance and Postgres: it delays, cuts, and swallows. */
+export class Network {
+  readonly url: string;
+  /** Told when a commit of counters has gone back to the instance. */
+  onFlush: (sequence: number) => void = () => {};
+  readonly #socketPath: string;
+  readonly #server: Server;
+  readonly #random: Random;
+  readonly #connections = new Set<ProxiedConnection>();
+  #delayMs = 0;
+  #loadDelayMs = 0;
+  #isCut = false;
+  #isSilent = false;
+  #cutAt: CutAt | null = null;
+
+  private constructor(databaseUrl: string, server: Server, random: Random) {
+    const url = new URL(databaseUrl);
+    this.#socketPath = `${url.searchParams.get('host')}/.s.PGSQL.${url.port}`;
+    url.searchParams.delete('host');
+    url.hostname = '127.0.0.1';
+    url.port = String((server.address() as AddressInfo).port);
+    this.url = url.href;
+    this.#server = server;
+    this.#random = random;
+    server.on('connection', (client) => this.#carry(client));
+  }
+
+  static async open(databaseUrl: string, random: Random): Promise<Network> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Network(databaseUrl, server, random);
+  }
+
+  /** Each piece of data comes up to so much later, in order within a connection. */
+  delay(milliseconds: number): void {
+    this.#delayMs = milliseconds;
+  }
+
+  /** Answers to loads alone come up to so much later: fences and changes overtake them. */
+  delayLoads(milliseconds: number): void {
+    this.#loadDelayMs = milliseconds;
+  }
+
+  cut(): void {
+    this.#isCut = true;
+    for (const line of this.#connections) destroy(line);
+  }
+
+  /** Both ends believe in their connection, and nothing passes any more. */
+  silence(): void {
+    this.#isSilent = true;
+  }
+
+  /** The next such statement reaches Postgres, its answer is lost with the connection. */
+  cutAt(statement: CutAt): void {
+    this.#cutAt = statement;
+  }
+
+  /** What was swallowed is lost, so the connections that it was on end. */
+  restore(): void {
+    if (this.#isSilent) for (const line of this.#connections) destroy(line);
+    this.#delayMs = 0;
+    this.#loadDelayMs = 0;
+    this.#isCut = false;
+    this.#isSilent = false;
+    this.#cutAt = null;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.cut();
+  }
+
+  #carry(client: Socket): void {
+    if (this.#isCut) {
+      client.destroy();
+      return;
+    }
+    const server = connect(this.#socketPath);
+    const line: ProxiedConnection = {
+      client,
+      server,
+      sequence: null,
+      dropResponse: false,
+      isLoad: false,
+    };
+    this.#connections.add(line);
+    this.#pipe(line, client, server, (data) => this.#onRequest(line, data));
+    this.#pipe(line, server, client, (data) => this.#onResponse(line, data));
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => destroy(line));
+      socket.on('close', () => {
+        this.#connections.delete(line);
+        destroy(line);
+      });
+    }
+  }
+
+  #pipe(line: ProxiedConnection, from: Socket, to: Socket, see: (data: Buffer) => void): void {
+    let due = 0;
+    from.on('data', (data) => {
+      if (this.#isSilent) return;
+      const delayMs = line.isLoad && to === line.client ? this.#loadDelayMs : this.#delayMs;
+      due = Math.max(due, performance.now() + this.#random.next() * delayMs);
+      const pass = () => {
+        if (!to.writable || this.#isSilent) return;
+        see(data);
+        if (!line.dropResponse || to === line.server) to.write(data);
+        else destroy(line);
+      };
+      if (due <= performance.now()) pass();
+      else setTimeout(pass, due - performance.now());
+    });
+  }
+
+  #onRequest(line: ProxiedConnection, data: Buffer): void {
+    const text = data.toString('latin1');
+    line.isLoad = this.#loadDelayMs > 0 && text.includes(LOAD);
+    if (text.includes(CLAIM)) line.sequence = Number(SEQUENCE.exec(text)?.[1] ?? 0);
+    if (this.#cutAt === null || !text.includes(this.#cutAt)) return;
+    this.#cutAt = null;
+    line.dropResponse = true;
+  }
+
+  #onResponse(line: ProxiedConnection, data: Buffer): void {
+    if (line.sequence === null || line.dropResponse) return;
+    const text = data.toString('latin1');
+    if (WRITTEN.test(text)) this.onFlush(line.sequence);
+    if (READY.test(text)) line.sequence = null;
+  }
+}
+
+function destroy({ client, server }: ProxiedConnection): void {
+  client.destroy();
+  server.destroy();
+}

@@ -1,0 +1,82 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { probe } from './actions.ts';
+import type { Fault, Harness } from './faults.ts';
+import type { Instance } from './instance.ts';
+import type { Postgres } from './server.ts';
+import type { KnownKey } from './world.ts';
+
+const CONSUMED_IDS = 200;
+/** So many, that the ids of before the crash are passed again. */
+const CAUGHT_UP_IDS = 500;
+/** Until the counters of the calls before are written. */
+const FLUSHED_MS = 600;
+const ATTEMPTS = 40;
+
+/**
+ * A crash after which Postgres hands out transaction ids again that an instance has seen pass. That
+ * instance is frozen meanwhile, so that it hears nothing of the crash before the ids have caught
+ * up. Clients stand still, because each commit makes the ids before it durable.
+ */
+export const reuseIds: Fault = (harness, instance) =>
+  harness.context.world.pauseFor(async () => {
+    const { postgres, context } = harness;
+    await delay(FLUSHED_MS);
+    await postgres.waitUntilReady();
+    // Without limits: to spend is to commit.
+    const plain = context.world.activeKeys.filter((key) => !key.hasCredits && !key.limit);
+    const keys = plain.slice(-6);
+    await postgres.query('checkpoint');
+    await consumeIds(postgres, CONSUMED_IDS);
+    await Promise.all(keys.map((key) => verifyOnce(harness, instance, key)));
+    instance.signal('SIGSTOP');
+    try {
+      await postgres.killBackend();
+      await revokeElsewhere(harness, instance, keys.slice(-2));
+      await consumeIds(postgres, CAUGHT_UP_IDS);
+    } finally {
+      instance.signal('SIGCONT');
+    }
+    await probe(context, keys);
+  });
+
+/** Ids that were given out but never reach the disk. */
+async function consumeIds(postgres: Postgres, count: number): Promise<void> {
+  const client = await postgres.connect();
+  for (let i = 0; i < count; i++) {
+    await client.query('begin');
+    await client.query('select pg_current_xact_id()');
+    await client.query('rollback');
+  }
+  await client.end();
+}
+
+async function verifyOnce({ context }: Harness, instance: Instance, key: KnownKey): Promise<void> {
+  const string = key.strings.at(-1);
+  if (string) await context.client.verify(instance, string, { cost: 0 });
+}
+
+async function revokeElsewhere(
+  harness: Harness,
+  frozen: Instance,
+  keys: readonly KnownKey[],
+): Promise<void> {
+  const { client, random } = harness.context;
+  const others = client.instances.filter((instance) => instance !== frozen);
+  for (const { id, workspaceId } of keys) {
+    const path = `/v1/keys/${id}/revoke`;
+    const body = { workspaceId };
+    const request = {
+      op: 'revoke',
+      workspaceId,
+      method: 'POST',
+      path,
+      body,
+      targets: [id],
+    } as const;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { status } = await client.change(random, { ...request, targets: [id] }, others);
+      if (status === 200) break;
+      await delay(50);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import type { paths } from '../acceptance/client/schema.d.ts';
+import { clientOf, type KeywardClient } from './client.ts';
+import { createTestDatabase } from './database.ts';
+import { startProgram } from './program.ts';
+
+const ROOT_KEY = 'root-key-of-the-feature-table-0123456789';
+
+/** A started program for a whole file, seen by its root caller. */
+export interface SharedProgram {
+  url: string;
+  root: KeywardClient;
+  end: () => Promise<void>;
+}
+
+export async function startSharedProgram(): Promise<SharedProgram> {
+  const database = await createTestDatabase();
+  const ends: (() => Promise<void>)[] = [];
+  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY };
+  const { url } = await startProgram(settings, { onCleanup: (end) => ends.push(end) });
+  const end = async () => {
+    for (const stop of ends) await stop();
+    await database.drop();
+  };
+  return { url, root: clientOf(url, ROOT_KEY), end };
+}
+
+/** The data of a call that must work. */
+export async function ok<Data>(call: Promise<{ data?: Data; error?: unknown }>): Promise<Data> {
+  const { data, error } = await call;
+  if (data === undefined) throw new Error(`refused: ${JSON.stringify(error)}`);
+  return data;
+}
+
+/** The status and code of a call that must not work. */
+export async function refusal(
+  call: Promise<{ error?: { code: string } | undefined; response: Response }>,
+): Promise<string> {
+  const { error, response } = await call;
+  return `${response.status} ${error?.code}`;
+}
+
+export function at(id: string) {
+  return { params: { path: { id } } };
+}
+
+type NewKey = paths['/v1/keys']['post']['requestBody']['content']['application/json'];
+
+/** A new key with its string. */
+export async function makeKey(root: KeywardClient, options: Partial<NewKey> = {}) {
+  const body = { name: 'a key', ...options };
+  const { key, ...resource } = await ok(root.POST('/v1/keys', { body }));
+  if (key === null) throw new Error('a new key has its string');
+  return { ...resource, key };
+}
+
+export async function makeWorkspace(root: KeywardClient, body: { maxActiveKeys?: number } = {}) {
+  const id = `ws-${randomBytes(4).toString('hex')}`;
+  await ok(root.PUT('/v1/workspaces/{id}', { ...at(id), body }));
+  return id;
+}
