@@ -191,8 +191,7 @@ function withFiles(environment: NodeJS.ProcessEnv, problems: string[]): NodeJS.P
   for (const name of FROM_FILE) {
     const path = environment[`${name}_FILE`];
     if (path === undefined) continue;
-    if (environment[name] !== undefined)
-      problems.push(`${name}: is set twice, also as a file`);
+    if (environment[name] !== undefined) problems.push(`${name}: is set twice, also as a file`);
     result[name] = readSetting(name, path, problems);
   }
   return result;

@@ -77,8 +77,7 @@ export class RequestBatcher<Item, Result> {
 }
 
 function settle<Item, Result>(batch: Waiting<Item, Result>[], results: readonly Result[]): void {
-  if (results.length !== batch.length)
-    throw new Error('a batch must answer each of its items');
+  if (results.length !== batch.length) throw new Error('a batch must answer each of its items');
   let index = 0;
   for (const result of results) batch[index++]?.resolve(result);
 }
