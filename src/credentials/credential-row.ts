@@ -43,8 +43,8 @@ export type PolicyColumns = ReturnType<typeof POLICY.read>;
 export type KeyColumns = ReturnType<typeof KEY.read>;
 export type ManagementKeyColumns = ReturnType<typeof MANAGEMENT_KEY.read>;
 export type WorkspaceColumns = ReturnType<typeof WORKSPACE.read>;
-export type SecretColumns = ReturnType<typeof SECRET.read>;
-export type ProofColumns = ReturnType<typeof PROOF.read>;
+type SecretColumns = ReturnType<typeof SECRET.read>;
+type ProofColumns = ReturnType<typeof PROOF.read>;
 
 const COLUMN_SETS = [POLICY, KEY, MANAGEMENT_KEY, WORKSPACE, SECRET, PROOF];
 

@@ -15,7 +15,7 @@ import type {
 import type { StoredSecret } from './secret-verifier.ts';
 
 /** The rules that this version knows. A key that needs newer ones cannot be judged here. */
-export const POLICY_VERSION = 2;
+const POLICY_VERSION = 2;
 
 /** What a verification needs to know of any secret, whatever it belongs to. */
 interface SecretFields extends StoredSecret {

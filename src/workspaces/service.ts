@@ -35,7 +35,7 @@ const DEFAULTS = {
 } satisfies WorkspaceChanges;
 
 /** Ends what belongs to a deleted workspace. Returns how much that was. */
-export type EndAll = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
+type EndAll = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
 
 export interface WorkspaceServiceDependencies {
   orm: Orm;

@@ -76,11 +76,11 @@ export function pickPlain(row: Record<string, unknown>): object {
   return Object.fromEntries(Object.keys(plainFields).map((name) => [name, row[name]]));
 }
 
-export const NotBefore = instant('Start of the key: it is not valid before this time.');
-export const ExpiresAt = instant(
+const NotBefore = instant('Start of the key: it is not valid before this time.');
+const ExpiresAt = instant(
   'Expiry of the key: it is valid until just before this time, which must be in the future.',
 );
-export const Metadata = Type.Unsafe<JsonObject>({
+const Metadata = Type.Unsafe<JsonObject>({
   type: 'object',
   additionalProperties: true,
   maxProperties: 64,

@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * Metrics of the instance
-         * @description How much of each resource limit is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces.
+         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces.
          */
         get: operations["getMetrics"];
         put?: never;
