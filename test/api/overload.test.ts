@@ -30,6 +30,7 @@ describe('an instance at its bound', () => {
     expect(refused).toHaveLength(100 - BOUND);
     expect(refused[0]?.body.code).toBe('OVERLOADED');
     expect(refused[0]?.headers['retry-after']).toBe('1');
+    expect(refused[0]?.headers['x-request-id']).toBe(refused[0]?.body.requestId);
     expect((await alive).status).toBe(200);
     expect(await requestsAtWork()).toBe(0);
     expect(await verdict(instance, key)).toBe('VALID');
