@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifySchemaValidationError } from 'fastify';
-import type { TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { type FieldError, KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { FORMATS } from './formats.ts';
@@ -41,6 +41,12 @@ export function validatorOf(schema: TSchema): (value: unknown) => FieldError[] {
   const validate = createAjv({ coerceTypes: false }).compile(schema);
   return (value) =>
     validate(value) ? [] : toFieldErrors(validate.errors ?? [], '').slice(0, MAX_ERRORS);
+}
+
+/** The same check as a type guard. */
+export function guardOf<Schema extends TSchema>(schema: Schema) {
+  const errorsOf = validatorOf(schema);
+  return (value: unknown): value is Static<Schema> => errorsOf(value).length === 0;
 }
 
 /** The part of a request that a schema describes, as the beginning of a pointer. */
