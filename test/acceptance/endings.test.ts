@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { verifyContinuously } from '../support/load.ts';
 import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
 
@@ -56,8 +57,8 @@ describe('how the program ends', { timeout: 90_000 }, () => {
   });
 
   it('a stop finishes the requests in flight, and does not wait for a client that stays connected', async () => {
-    const directory = await dataFolder();
-    const program = await startProgram({ KEYWARD_DATA_DIR: directory });
+    const database = await createTestDatabase();
+    const program = await startProgram({ DATABASE_URL: database.url });
     const socket = await openUnfinishedRequest(program.url);
     const ended = program.end('SIGTERM');
     await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
@@ -65,6 +66,7 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     socket.write('{"key": "none"}');
     expect(String(await answered)).toMatch(/^HTTP\/1.1 401 /);
     expect(await ended, program.stdout()).toEqual({ code: 0, signal: null });
+    await database.drop();
   });
 
   it('a second signal ends the program at once, whatever it is still waiting for', async () => {

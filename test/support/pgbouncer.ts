@@ -44,13 +44,16 @@ export async function startPgBouncer(serverUrl: string, poolSize = 40) {
 }
 
 /** Before the servers of single tests. */
-const ownPgBouncers: PgBouncer[] = [];
+const ownPgBouncers = new Set<PgBouncer>();
 
 /** Instances reach this server through a PgBouncer of its own, until it is stopped. */
 export async function putPgBouncerBefore(serverUrl: string): Promise<() => Promise<void>> {
   const { pgbouncer, stop } = await startPgBouncer(serverUrl);
-  ownPgBouncers.push(pgbouncer);
-  return stop;
+  ownPgBouncers.add(pgbouncer);
+  return async () => {
+    ownPgBouncers.delete(pgbouncer);
+    await stop();
+  };
 }
 
 /** The way through one of these; null for a database that none stands in front of. */
