@@ -7,7 +7,7 @@ import { verifyContinuously } from '../support/load.ts';
 import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
 
 const FLUSH_MS = 250;
-/** One interval, and as much again for the flush under way. */
+/** One interval, and another for the flush in progress. */
 const LOSS_MS = 2 * FLUSH_MS;
 const LOAD_MS = 4 * LOSS_MS;
 const UNDER_LOAD = { timeout: 30_000, interval: 20 };
@@ -82,14 +82,14 @@ describe('how the program ends', { timeout: 90_000 }, () => {
   });
 });
 
-/** One whose body has yet to come: a graceful stop has to wait for it. */
+/** Sends a request without its body, which a graceful stop has to wait for. */
 async function openUnfinishedRequest(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
   const head = 'POST /v1/verify HTTP/1.1\r\nhost: keyward\r\ncontent-type: application/json\r\n';
   socket.write(`${head}expect: 100-continue\r\ncontent-length: 15\r\n\r\n`);
-  // The interim answer tells that the server has begun with it.
+  // The interim response shows that the server has started to process the request.
   await once(socket, 'data');
   return socket;
 }

@@ -26,7 +26,7 @@ async function reconnect(url: string): Promise<pg.Client> {
   return client;
 }
 
-/** Every answer meanwhile is 503 or one of the codes that are right by now. */
+/** Until the service answers again, every answer is 503 or one of the given codes. */
 async function answersOnly(instance: Instance, key: string, ...codes: string[]): Promise<void> {
   const attempt = async () => {
     const { status, body } = await verify(instance, key);
@@ -40,7 +40,7 @@ async function answersOnly(instance: Instance, key: string, ...codes: string[]):
 it('a revocation whose transaction id a crashed Postgres hands out again is noticed', {
   ...DEADLINE,
 }, async () => {
-  // Nothing may be written behind the commits, or the ids of the lost transactions survive.
+  // Nothing may be written after the commits, or the ids of the lost transactions would survive.
   const server = await startPrivatePostgres({ wal_writer_delay: '10s', autovacuum: 'off' });
   const instance = await launch(server.url);
   onTestFinished(instance.stop);

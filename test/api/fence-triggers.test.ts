@@ -28,7 +28,7 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-/** Asked at the same moment, so that no instance learns from another's question. */
+/** Verifies on both instances at the same time, so that neither learns from the other. */
 const verdicts = (key: string) => Promise.all([verdict(first, key), verdict(second, key)]);
 
 async function warmKey(workspaceId = 'default') {
@@ -89,7 +89,7 @@ describe.for(['origin', 'replica'])('SQL written by hand, in the role %s', (role
   it(`a key inserted by hand under a ref that was cached as unknown is found at once (session_replication_role = ${role})`, async () => {
     const { rows } = await client.query('select checksum_key from installation');
     const { key, ref } = generateKey('ak_live', rows[0].checksum_key);
-    // Twice, because what a fence brings beside the first can keep its answer from being held.
+    // Twice, because the fence of the first can report a change that keeps it from being cached.
     for (let i = 0; i < 2; i++) expect(await verdicts(key)).toEqual(['NOT_FOUND', 'NOT_FOUND']);
     const loads = await metric(first, LOADS);
     expect(await verdicts(key)).toEqual(['NOT_FOUND', 'NOT_FOUND']);

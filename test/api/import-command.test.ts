@@ -9,7 +9,7 @@ import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
 import { launchProgram } from '../support/program.ts';
 import { verify } from '../support/sql-keys.ts';
 
-/** 100,000 take minutes; `KEYWARD_TEST_IMPORTS` says so. */
+/** KEYWARD_TEST_IMPORTS sets more: 100,000 take minutes. */
 const KEYS = Number(process.env.KEYWARD_TEST_IMPORTS ?? 4000);
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');

@@ -55,7 +55,7 @@ describe('strings that are not native keys', () => {
 
   it('unknown strings do not evict cached keys, however many are tried', async () => {
     const { key } = await createKey(pair.first);
-    // The first load runs beside the fence that names the new key, so it is not remembered.
+    // The first load runs beside the fence that reports the new key, so it is not cached.
     for (let use = 0; use < 2; use++) await verdict(pair.first, key);
     const cached = await metric(pair.first, CACHED);
     const flood = Array.from({ length: 3000 }, (_, i) => verdict(pair.first, `flood ${i}`));

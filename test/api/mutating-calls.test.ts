@@ -13,7 +13,7 @@ import {
 import { operationsOf, PERMISSION_OF } from '../support/operations.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 
-/** Everything that a call can change, but for the counters. */
+/** A digest of everything that a call can change, except the counters. */
 const DIGEST_QUERY = `
   select md5(coalesce(string_agg(line, '' order by line), '')) as digest from (
     select to_jsonb(k)::text as line from keys k
@@ -44,9 +44,9 @@ describe('every call that changes something', () => {
     expect(ids.sort()).toEqual(Object.keys(MUTATING_CALLS).sort());
   });
 
-  /** The call on a fresh stage, with a caller who holds its permission alone. */
+  /** The call on a new fixture, with a caller that has only its permission. */
   async function prepare(operation: string) {
-    const workspaceId = `stage-${++count}`;
+    const workspaceId = `fixture-${++count}`;
     const fixture = await createFixture(pair.first, workspaceId);
     const call = await MUTATING_CALLS[operation]?.(fixture);
     if (!call) throw new Error(`nothing is known of ${operation}`);
@@ -74,7 +74,7 @@ describe('every call that changes something', () => {
       skip,
     }) => {
       const { call, workspaceId } = await prepare(operation);
-      skip(call.ownKey !== undefined, 'whoever holds the key may');
+      skip(call.ownKey !== undefined, 'it needs no permission');
       const permissions = PERMISSIONS.filter((other) => other !== PERMISSION_OF[operation]);
       const weak = await createManagementKey(pair.first, { permissions, workspaceId });
       const sql = await connect(pair.databaseUrl);
@@ -107,7 +107,7 @@ describe('every call that changes something', () => {
       skip,
     }) => {
       const { call, caller } = await prepare(operation);
-      skip(call.resourceUrl === null, 'it is not of one thing that is there');
+      skip(call.resourceUrl === null, 'it has no existing resource');
       if (call.resourceUrl === null) return;
       const sql = await connect(pair.databaseUrl);
       const { etag } = (await pair.second.call('GET', call.resourceUrl)).headers;
@@ -141,7 +141,7 @@ describe('every call that changes something', () => {
     });
   });
 
-  /** The one-time string aside, no key is in the answer, the record or the log. */
+  /** Except for the new string, no key is in the answer, the audit log or the log. */
   function expectNoKey({ body, text }: Answer, entries: string[]): void {
     const once = [...text.matchAll(KEYS)].map(([key]) => key);
     expect(once).toEqual(typeof body?.key === 'string' ? [body.key] : []);
@@ -153,7 +153,7 @@ describe('every call that changes something', () => {
   }
 });
 
-/** The call without a word of the workspace: the caller's own is meant. */
+/** The call without a workspace, which means that of the caller. */
 function withoutWorkspace({
   method,
   url,
@@ -186,7 +186,7 @@ async function refuseAudit(sql: pg.Client): Promise<() => Promise<unknown>> {
   return () => sql.query('drop trigger refuse on audit_events');
 }
 
-/** Whatever has written an audit entry fails when it commits. */
+/** Every transaction that has written an audit entry fails when it commits. */
 async function refuseCommit(sql: pg.Client): Promise<() => Promise<unknown>> {
   await sql.query(REFUSE);
   await sql.query(`create constraint trigger refuse after insert on audit_events

@@ -18,9 +18,9 @@ describe('an instance at its bound', () => {
   it('an instance at its bound refuses more with 503 and Retry-After, stays alive, and recovers', async () => {
     const { key } = (await instance.call('POST', '/v1/keys', { body: { name: 'k' } })).body;
     const verify = () => instance.call('POST', '/v1/verify', { body: { key } });
-    const crowd = Array.from({ length: 100 }, verify);
+    const verifications = Array.from({ length: 100 }, verify);
     const alive = instance.call('GET', '/livez', { as: null });
-    const answers = Map.groupBy(await Promise.all(crowd), ({ status }) => status);
+    const answers = Map.groupBy(await Promise.all(verifications), ({ status }) => status);
     expect(answers.get(200)).toHaveLength(20);
     const refused = answers.get(503) ?? [];
     expect(refused).toHaveLength(80);

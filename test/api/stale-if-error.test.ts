@@ -38,7 +38,7 @@ describe('while the database is away', () => {
     const proxy = await start(60_000);
     const { key } = await create({ scopes: ['a'] });
     const unseen = await create({});
-    // The first finds it named by the feed, so the second is the one that is remembered.
+    // The fence of the first reports the new key, so that it is cached only by the second.
     await verify(key);
     await verify(key);
     proxy.cut();
