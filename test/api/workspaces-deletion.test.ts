@@ -142,7 +142,7 @@ describe('a deleted workspace', () => {
     ] as const;
   };
 
-  /** Every change of the workspace waits with its audit entry, just before its commit. */
+  /** Makes every change of the workspace wait with its audit entry, just before its commit. */
   async function holdAuditBack(id: string): Promise<() => Promise<unknown>> {
     const blocker = await connect(pair.databaseUrl);
     await blocker.query('begin');
@@ -150,7 +150,7 @@ describe('a deleted workspace', () => {
     return () => blocker.query('commit');
   }
 
-  /** Returns once so many statements of this database wait for a lock. */
+  /** Returns once that number of statements of this database wait for a lock. */
   async function untilWaiting(count: number): Promise<void> {
     const observer = await connect(pair.databaseUrl);
     for (;;) {
