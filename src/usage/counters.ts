@@ -58,7 +58,7 @@ export class UsageCounters {
       counter.lastAt = Math.max(counter.lastAt, now);
       return;
     }
-    this.#requireRoom();
+    this.#ensureRoom();
     this.#counts.set(name, { keyId, secretRef, code, hour, count: 1, lastAt: now });
   }
 
@@ -68,7 +68,7 @@ export class UsageCounters {
     const counter = this.#unmatched.get(name);
     if (counter) counter.count++;
     else {
-      this.#requireRoom();
+      this.#ensureRoom();
       this.#unmatched.set(name, { workspaceId, hour, count: 1 });
     }
   }
@@ -81,7 +81,7 @@ export class UsageCounters {
     };
   }
 
-  #requireRoom(): void {
+  #ensureRoom(): void {
     if (this.size >= this.#capacity)
       throw new OverloadError('too many counters wait to be written');
   }
