@@ -15,6 +15,7 @@ function standIns(): AppDependencies {
   const needed = {
     log: createLogger('silent'),
     readiness: {},
+    keys: {},
     maxInFlight: 1,
     resourceLimits: [],
     operationCounters: [],

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
+import { OperatorError } from './lib/operator-error.ts';
 
-/** A sensitive setting may also come from a file: `NAME_FILE` holds its path. */
+/** Sensitive settings may also be read from a file, whose path is in `NAME_FILE`. */
 const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
 
-const int = (least: number, most: number) =>
+const int = (min: number, max: number) =>
   makeValidator<number>((input) => {
     const value = /^\d+$/.test(input) ? Number(input) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new Error(`must be a whole number from ${least} to ${most}`);
+    if (value >= min && value <= max) return value;
+    throw new Error(`must be a whole number from ${min} to ${max}`);
   });
 
 const matching = (pattern: RegExp, rule: string) =>
@@ -25,18 +26,18 @@ const onOff = makeValidator<boolean>((input) => {
 const host = matching(/^\S+$/, 'must be a host name or an IP address');
 const keyHeader = matching(
   /^(?!x-keyward-|authorization$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$/i,
-  'must be the name of a header of its own, such as X-Acme-Key',
+  'must be the name of a header that nothing else uses, such as X-Acme-Key',
 );
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
 const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
 
-/** The value is not quoted back: it may hold a password. */
+/** The error does not quote the value, which may contain a password. */
 const databaseUrl = makeValidator<string>((input) => {
   if (/^postgres(ql)?:\/\//.test(input) && URL.canParse(input)) return input;
   throw new Error('must be a URL such as postgres://user:password@host:5432/database');
 });
 
-/** Every setting: its environment variable, bounds, default and meaning. */
+/** Every setting with its environment variable, bounds, default and meaning. */
 export const SETTINGS = {
   DATABASE_URL: databaseUrl({
     default: undefined,
@@ -51,7 +52,7 @@ export const SETTINGS = {
   }),
   KEYWARD_DATA_DIR: str({
     default: './.keyward',
-    desc: 'Folder of the embedded database and of what is generated beside it.',
+    desc: 'Folder of the embedded database and of the secrets that are generated with it.',
   }),
   KEYWARD_ROOT_KEY: rootKey({
     default: undefined,
@@ -63,32 +64,32 @@ export const SETTINGS = {
   }),
   KEYWARD_KEY_HEADER: keyHeader({
     default: undefined,
-    desc: 'A header in which gateways pass the key on, besides X-API-Key and Authorization.',
+    desc: 'Header in which gateways pass the key on, besides X-API-Key and Authorization.',
   }),
   KEYWARD_USAGE_FLUSH_MS: int(
     0,
     60_000,
   )({
     default: 1000,
-    desc: 'Milliseconds between two writes of the counters. 0: each answer waits for its own.',
+    desc: 'Milliseconds between two writes of the usage counters. 0: each answer waits until it is counted.',
   }),
   KEYWARD_STALE_IF_ERROR_MS: int(
     0,
     3_600_000,
   )({
     default: 0,
-    desc: 'For how long known keys without limits may be answered from memory, marked `stale`, while the database is away. 0: never, so that revocation stays immediate.',
+    desc: 'Milliseconds for which known keys without limits may be answered from memory, marked `stale`, while the database is unavailable. 0: never, so that revocation stays immediate.',
   }),
   KEYWARD_MAX_IN_FLIGHT: int(
     1,
     100_000,
-  )({ default: 2000, desc: 'Requests at work at once; one more is answered 503.' }),
+  )({ default: 2000, desc: 'Maximum number of requests in flight; one more is answered 503.' }),
   KEYWARD_LOG_VERIFY_PER_SECOND: int(
     0,
     1_000_000,
   )({
     default: 100,
-    desc: 'Successful verifications that are logged in a second at most; 0: none. Errors always are.',
+    desc: 'Maximum number of successful verifications that are logged each second; 0: none. Errors are always logged.',
   }),
   KEYWARD_ARGON2_MEMORY_KIB: int(
     8192,
@@ -98,11 +99,14 @@ export const SETTINGS = {
     1,
     20,
   )({ default: 2, desc: 'Iterations of argon2id (OWASP minimum at 19456 KiB: 2).' }),
-  KEYWARD_ARGON2_PARALLELISM: int(1, 16)({ default: 1, desc: 'Lanes of one argon2id hash.' }),
+  KEYWARD_ARGON2_PARALLELISM: int(1, 16)({ default: 1, desc: 'Parallelism of one argon2id hash.' }),
   KEYWARD_CACHED_KEYS: int(
     100,
     10_000_000,
-  )({ default: 100_000, desc: 'Keys held in memory, at about 2 KiB each.' }),
+  )({
+    default: 100_000,
+    desc: 'Maximum number of keys that are cached in memory, at about 2 KiB each.',
+  }),
   KEYWARD_POOL_SIZE: int(
     2,
     200,
@@ -116,7 +120,7 @@ export const SETTINGS = {
     3600,
   )({
     default: 20,
-    desc: 'Seconds that a graceful stop may take before the process ends anyway.',
+    desc: 'Maximum duration of a graceful stop in seconds; then the process ends anyway.',
   }),
 };
 
@@ -141,11 +145,11 @@ export type Config = Readonly<{
   shutdownSeconds: number;
 }>;
 
-export class ConfigError extends Error {
+export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 
-/** Reads and checks all settings; a ConfigError names everything that is wrong at once. */
+/** Reads and checks all settings. A ConfigError names everything that is not valid. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems: string[] = [];
   const settings = cleanEnv(withFiles(environment, problems), SETTINGS, {
@@ -181,7 +185,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   });
 }
 
-/** The environment with each `NAME_FILE` read into `NAME`, without the line end that editors add. */
+/** The environment with each `NAME_FILE` read into `NAME`, without the final line end. */
 function withFiles(environment: NodeJS.ProcessEnv, problems: string[]): NodeJS.ProcessEnv {
   const result = { ...environment };
   for (const name of FROM_FILE) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
 import { runCommand } from './cli.ts';
 
-/** The process entry, and the only reader of its environment. */
+/** The entry of the process. No other file reads its environment. */
 process.exitCode = await runCommand(process.argv.slice(2), process.env);

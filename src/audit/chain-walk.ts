@@ -1,83 +1,50 @@
 import type { Pepper } from '../credentials/pepper.ts';
-import { chainHash, FIRST_HEAD, type Head } from './chain.ts';
-
-/** A stored entry of the log. */
-export interface ChainRow {
-  workspaceId: string;
-  sequence: number;
-  payload: string;
-  hash: string;
-  pepperId: string | null;
-}
+import { type ChainRow, chainHash, FIRST_HEAD, type Head } from './chain.ts';
 
 export interface ChainCheckOptions {
   workspaceId: string;
-  /** The last link that retention dropped; null where nothing was. */
+  /** The last link that retention dropped; null if it dropped none. */
   checkpoint: Head | null;
-  /** By id: every KEYWARD_SECRET that is at hand. */
+  /** Every known KEYWARD_SECRET, by its id. */
   peppers: ReadonlyMap<string, Pepper>;
   /** Links that the log is known to have had. */
   expected: readonly Head[];
-  /** Takes entries that no KEYWARD_SECRET vouches for, also where one is at hand. */
+  /** Accepts entries without a keyed hash, even if a KEYWARD_SECRET is known. */
   allowUnkeyed: boolean;
 }
 
-/** Where a log is not what was written. */
+/** A log that differs from what was written; the message says where. */
 export class BrokenChain extends Error {
   override name = 'BrokenChain';
 }
 
-interface Written {
+/** What a payload says of itself. It may be forged, so nothing of it is certain. */
+interface Claims {
   workspaceId?: unknown;
   sequence?: unknown;
   action?: unknown;
   after?: { sequence?: unknown; hash?: unknown } | null;
 }
 
-/** Takes a log entry by entry and throws at the first that is not what was written. */
+/** Checks a log entry by entry, and throws at the first that differs from what was written. */
 export class ChainWalk {
-  readonly #deps: ChainCheckOptions;
+  readonly #options: ChainCheckOptions;
   #last: Head;
   #lastPepperId: string | null = null;
-  #cutIsOnRecord = false;
-  entries = 0;
+  #isCutRecorded = false;
+  #entries = 0;
 
-  constructor(terms: ChainCheckOptions) {
-    this.#deps = terms;
-    this.#last = terms.checkpoint ?? FIRST_HEAD;
+  constructor(options: ChainCheckOptions) {
+    this.#options = options;
+    this.#last = options.checkpoint ?? FIRST_HEAD;
   }
 
-  add(row: ChainRow): void {
-    this.#requirePlace(row.sequence);
-    const written = parse(row);
-    this.#requireOwnPlace(row, written);
-    this.#requireKeyed(row);
-    if (row.hash !== chainHash(this.#last.hash, row.payload, this.#pepperOf(row))) {
-      throw new BrokenChain(`entry ${row.sequence} was changed, or the one before it replaced`);
-    }
-    this.#requireExpected(row);
-    this.#cutIsOnRecord ||= isRecordOf(written, this.#deps.checkpoint);
-    this.#last = { sequence: row.sequence, hash: row.hash };
-    this.#lastPepperId = row.pepperId;
-    this.entries++;
+  /** How many entries were checked. */
+  get entries(): number {
+    return this.#entries;
   }
 
-  /** Nothing comes after. Answers what could not be compared. */
-  end(head: Head | null): string[] {
-    this.#requireEnd(head ?? FIRST_HEAD);
-    const { checkpoint, peppers, allowUnkeyed } = this.#deps;
-    if (checkpoint && !this.#cutIsOnRecord) {
-      throw new BrokenChain(
-        `the front up to entry ${checkpoint.sequence} is missing, and no entry records that it was pruned`,
-      );
-    }
-    if (this.entries > 0 && this.#lastPepperId === null && peppers.size > 0 && !allowUnkeyed) {
-      throw unkeyed(this.#last.sequence);
-    }
-    return this.#deps.expected.flatMap((head) => this.#compareOutside(head));
-  }
-
-  /** Names the KEYWARD_SECRET that vouches for the newest entry. */
+  /** Names the KEYWARD_SECRET that keyed the newest entry. */
   get keyedBy(): string | null {
     return this.#lastPepperId;
   }
@@ -86,7 +53,37 @@ export class ChainWalk {
     return this.#last;
   }
 
-  #requirePlace(sequence: number): void {
+  add(row: ChainRow): void {
+    this.#requireNext(row.sequence);
+    const claims = parse(row);
+    requireUnmoved(row, claims);
+    this.#requireKeyed(row);
+    if (row.hash !== chainHash(this.#last.hash, row.payload, this.#pepperOf(row))) {
+      throw new BrokenChain(`entry ${row.sequence} was changed, or the one before it replaced`);
+    }
+    this.#requireExpected(row);
+    this.#isCutRecorded ||= recordsCut(claims, this.#options.checkpoint);
+    this.#last = { sequence: row.sequence, hash: row.hash };
+    this.#lastPepperId = row.pepperId;
+    this.#entries++;
+  }
+
+  /** Checks the end of the log against its stored head. Returns what could not be compared. */
+  end(head: Head | null): string[] {
+    this.#requireStoredHead(head ?? FIRST_HEAD);
+    const { checkpoint, peppers, allowUnkeyed } = this.#options;
+    if (checkpoint && !this.#isCutRecorded) {
+      throw new BrokenChain(
+        `the front up to entry ${checkpoint.sequence} is missing, and no entry records that it was pruned`,
+      );
+    }
+    if (this.#entries > 0 && this.#lastPepperId === null && peppers.size > 0 && !allowUnkeyed) {
+      throw unkeyed(this.#last.sequence);
+    }
+    return this.#options.expected.flatMap((expected) => this.#compareOutside(expected));
+  }
+
+  #requireNext(sequence: number): void {
     const next = this.#last.sequence + 1;
     if (sequence === next) return;
     if (sequence < next) {
@@ -98,22 +95,15 @@ export class ChainWalk {
     throw new BrokenChain(`${gap} missing${front}`);
   }
 
-  #requireOwnPlace({ workspaceId, sequence }: ChainRow, written: Written): void {
-    if (written.workspaceId === workspaceId && written.sequence === sequence) return;
-    throw new BrokenChain(
-      `entry ${sequence} holds what was written as ${written.sequence} of ${written.workspaceId}: entries were moved`,
-    );
-  }
-
-  /** Once keyed, always keyed: else whoever lacks the secret could go on, or start over, without. */
+  /** Once keyed, always keyed: otherwise anyone could continue a log, or rewrite it, unkeyed. */
   #requireKeyed({ sequence, pepperId }: ChainRow): void {
-    if (pepperId !== null || this.#lastPepperId === null || this.#deps.allowUnkeyed) return;
+    if (pepperId !== null || this.#lastPepperId === null || this.#options.allowUnkeyed) return;
     throw unkeyed(sequence);
   }
 
   #pepperOf({ sequence, pepperId }: ChainRow): Pepper | null {
     if (pepperId === null) return null;
-    const pepper = this.#deps.peppers.get(pepperId);
+    const pepper = this.#options.peppers.get(pepperId);
     if (pepper) return pepper;
     throw new BrokenChain(
       `entry ${sequence} cannot be checked without the KEYWARD_SECRET whose id is ${pepperId}`,
@@ -121,13 +111,11 @@ export class ChainWalk {
   }
 
   #requireExpected({ sequence, hash }: ChainRow): void {
-    const wrong = this.#deps.expected.some(
-      (head) => head.sequence === sequence && head.hash !== hash,
-    );
-    if (wrong) throw rewritten(sequence);
+    const isOther = (expected: Head) => expected.sequence === sequence && expected.hash !== hash;
+    if (this.#options.expected.some(isOther)) throw rewritten(sequence);
   }
 
-  #requireEnd(head: Head): void {
+  #requireStoredHead(head: Head): void {
     const { sequence, hash } = this.#last;
     if (head.sequence > sequence) {
       throw new BrokenChain(
@@ -139,30 +127,44 @@ export class ChainWalk {
     }
   }
 
-  /** Expected links that no entry could be compared with. */
-  #compareOutside(head: Head): string[] {
-    const start = this.#deps.checkpoint ?? FIRST_HEAD;
-    if (head.sequence > this.#last.sequence) {
+  /** Compares an expected link that is outside of the entries: after them, or pruned. */
+  #compareOutside(expected: Head): string[] {
+    const start = this.#options.checkpoint ?? FIRST_HEAD;
+    if (expected.sequence > this.#last.sequence) {
       throw new BrokenChain(
-        `the tail was cut: the log ends at ${this.#last.sequence}, the expected head is ${head.sequence}`,
+        `the tail was cut: the log ends at ${this.#last.sequence}, the expected head is ${expected.sequence}`,
       );
     }
-    if (head.sequence === start.sequence && head.hash !== start.hash)
-      throw rewritten(head.sequence);
-    if (head.sequence >= start.sequence) return [];
-    return [`the expected head ${head.sequence} was pruned, up to ${start.sequence}`];
+    if (expected.sequence === start.sequence && expected.hash !== start.hash) {
+      throw rewritten(expected.sequence);
+    }
+    if (expected.sequence >= start.sequence) return [];
+    return [`the expected head ${expected.sequence} was pruned, up to ${start.sequence}`];
   }
 }
 
-function parse({ sequence, payload }: ChainRow): Written {
+function parse({ sequence, payload }: ChainRow): Claims {
+  const value = parseJson(payload);
+  if (typeof value === 'object' && value !== null) return value;
+  throw new BrokenChain(`entry ${sequence} was changed: it is not a JSON object`);
+}
+
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(payload);
+    return JSON.parse(text);
   } catch {
-    throw new BrokenChain(`entry ${sequence} was changed: it is not JSON`);
+    return undefined;
   }
 }
 
-function isRecordOf({ action, after }: Written, cut: Head | null): boolean {
+function requireUnmoved({ workspaceId, sequence }: ChainRow, claims: Claims): void {
+  if (claims.workspaceId === workspaceId && claims.sequence === sequence) return;
+  throw new BrokenChain(
+    `entry ${sequence} holds what was written as ${claims.sequence} of ${claims.workspaceId}: entries were moved`,
+  );
+}
+
+function recordsCut({ action, after }: Claims, cut: Head | null): boolean {
   return (
     action === 'audit.pruned' && after?.sequence === cut?.sequence && after?.hash === cut?.hash
   );
@@ -174,6 +176,6 @@ function rewritten(sequence: number): BrokenChain {
 
 function unkeyed(sequence: number): BrokenChain {
   return new BrokenChain(
-    `entry ${sequence} is not keyed, so it can be from anyone who writes to the database; --allow-unkeyed where Keyward ran without KEYWARD_SECRET`,
+    `entry ${sequence} is not keyed, so anyone who can write to the database can have made it; pass --allow-unkeyed if Keyward ran without KEYWARD_SECRET`,
   );
 }

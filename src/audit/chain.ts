@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
-import { desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Pepper } from '../credentials/pepper.ts';
-import type { Orm, Transaction } from '../db/database.ts';
-import { auditEvents, auditHeads } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { Json } from '../domain/json.ts';
 import { newId } from '../domain/key-string.ts';
 
-/** One changed thing. `before` and `after` hold what changed, never a secret. */
+/** One change of one thing. `before` and `after` hold the changed fields, never a secret. */
 export interface AuditEntry {
   workspaceId: string;
   action: string;
@@ -16,61 +13,63 @@ export interface AuditEntry {
   after: Json;
 }
 
-/** The circumstances that all entries of one call share. */
+/** What all entries of one call share. */
 export interface AuditOrigin {
   actor: Actor;
   requestId: string;
-  /** Null where no call over the network asked for it. */
+  /** Null if the call did not come over the network. */
   ip: string | null;
 }
 
-/** A link of the chain: who knows it can tell whether the log up to it is still what it was. */
+/** An entry as it is stored. */
+export interface ChainRow extends Head {
+  workspaceId: string;
+  payload: string;
+  /** Names the KEYWARD_SECRET that keyed the hash; null if it is a plain SHA-256. */
+  pepperId: string | null;
+}
+
+/** A link of a chain. Its hash commits to every entry up to it. */
 export interface Head {
   sequence: number;
   hash: string;
 }
 
+/** What the first entry of a log is linked to. */
 export const FIRST_HEAD: Head = { sequence: 0, hash: '0'.repeat(64) };
 
-/**
- * Appends entries to the chain of their workspace. Meant as the last statements of a transaction:
- * the head row is locked from here to the commit, so writers wait for each other only that long.
- */
-export async function appendAudit(
-  tx: Transaction,
+/** Links entries to the heads of their workspaces, and moves these heads. */
+export function linkEntries(
   entries: readonly AuditEntry[],
   origin: AuditOrigin,
   at: Date,
+  heads: Map<string, Head>,
   pepper: Pepper | null,
-): Promise<void> {
-  if (entries.length === 0) return;
-  const heads = await lockHeads(tx, [...new Set(entries.map((entry) => entry.workspaceId))].sort());
-  const rows = entries.map((entry) => {
-    const head = heads.get(entry.workspaceId) ?? FIRST_HEAD;
-    const row = link(entry, origin, at, head, pepper);
-    heads.set(entry.workspaceId, row);
-    return row;
+): ChainRow[] {
+  return entries.map((entry) => {
+    const { workspaceId } = entry;
+    const head = heads.get(workspaceId) ?? FIRST_HEAD;
+    const sequence = head.sequence + 1;
+    const payload = payloadOf(entry, origin, at, sequence);
+    const hash = chainHash(head.hash, payload, pepper);
+    heads.set(workspaceId, { sequence, hash });
+    return { workspaceId, sequence, payload, hash, pepperId: pepper?.id ?? null };
   });
-  await tx.insert(auditEvents).values(rows);
-  await moveHeads(tx, heads);
 }
 
-/** What is hashed is what is stored, so that a check needs nothing but the rows. */
+/** Covers exactly the text that is stored, so that a check needs nothing but the rows. */
 export function chainHash(previous: string, payload: string, pepper: Pepper | null): string {
   const text = `${previous}\n${payload}`;
   return pepper ? pepper.auditHash(text) : createHash('sha256').update(text).digest('hex');
 }
 
-function link(
-  entry: AuditEntry,
+function payloadOf(
+  { workspaceId, action, target, before, after }: AuditEntry,
   { actor, requestId, ip }: AuditOrigin,
   at: Date,
-  head: Head,
-  pepper: Pepper | null,
-) {
-  const sequence = head.sequence + 1;
-  const { workspaceId, action, target, before, after } = entry;
-  const payload = JSON.stringify({
+  sequence: number,
+): string {
+  return JSON.stringify({
     id: newId('evt'),
     workspaceId,
     sequence,
@@ -83,60 +82,4 @@ function link(
     requestId,
     ip,
   });
-  const hash = chainHash(head.hash, payload, pepper);
-  return { workspaceId, sequence, payload, hash, pepperId: pepper?.id ?? null };
-}
-
-/** In id order, so that changes of several workspaces cannot wait for each other in a circle. */
-async function lockHeads(tx: Transaction, workspaceIds: string[]): Promise<Map<string, Head>> {
-  await tx
-    .insert(auditHeads)
-    .values(workspaceIds.map((workspaceId) => ({ workspaceId, ...FIRST_HEAD })))
-    .onConflictDoNothing();
-  const heads = await tx
-    .select()
-    .from(auditHeads)
-    .where(inArray(auditHeads.workspaceId, workspaceIds))
-    .orderBy(sql`${auditHeads.workspaceId} collate "C"`)
-    .for('update');
-  return new Map(heads.map((head) => [head.workspaceId, head]));
-}
-
-async function moveHeads(tx: Transaction, heads: Map<string, Head>): Promise<void> {
-  const rows = [...heads].map(([workspaceId, { sequence, hash }]) => ({
-    workspaceId,
-    sequence,
-    hash,
-  }));
-  await tx
-    .insert(auditHeads)
-    .values(rows)
-    .onConflictDoUpdate({
-      target: auditHeads.workspaceId,
-      set: { sequence: sql`excluded.sequence`, hash: sql`excluded.hash` },
-    });
-}
-
-/** A log that KEYWARD_SECRET keys cannot be continued without one: anyone could have. */
-export class UnkeyedLogError extends Error {
-  override name = 'UnkeyedLogError';
-}
-
-/** For whoever appends by hand; the service itself goes on rather than to refuse every change. */
-export async function requireKeyedAsBefore(
-  orm: Orm,
-  workspaceId: string,
-  pepper: Pepper | null,
-): Promise<void> {
-  if (pepper) return;
-  const [newest] = await orm
-    .select({ pepperId: auditEvents.pepperId })
-    .from(auditEvents)
-    .where(eq(auditEvents.workspaceId, workspaceId))
-    .orderBy(desc(auditEvents.sequence))
-    .limit(1);
-  if (!newest?.pepperId) return;
-  throw new UnkeyedLogError(
-    `The audit log of ${workspaceId} is keyed; set KEYWARD_SECRET as the service has it (its id is ${newest.pepperId}).`,
-  );
 }

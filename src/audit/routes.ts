@@ -15,8 +15,8 @@ export function auditRoutes(app: App, audit: AuditService): void {
       schema: {
         operationId: 'listAuditEvents',
         tags: ['Audit'],
-        summary: 'List changes',
-        description: 'Every change with who made it, newest first.',
+        summary: 'List audit events',
+        description: 'Every change, with who made it, newest first.',
         querystring: ListAuditEvents,
         response: answers({ 200: ref(AuditEventPage) }, 404),
       },
@@ -30,9 +30,10 @@ export function auditRoutes(app: App, audit: AuditService): void {
       schema: {
         operationId: 'getAuditHead',
         tags: ['Audit'],
-        summary: 'Read the end of the log',
+        summary: 'Get the head of the audit log',
         description:
-          'The newest link of the chain. Whoever keeps it elsewhere can tell later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`.',
+          'The newest link of the hash chain. Kept elsewhere, it tells later whether anything up to it ' +
+          'was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`.',
         querystring: WorkspaceQuery,
         response: answers({ 200: ref(AuditHead) }, 404),
       },

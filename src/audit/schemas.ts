@@ -18,12 +18,12 @@ const filter = (description: string, example: string) =>
 export const ListAuditEvents = Type.Object(
   {
     workspaceId: Type.Optional(WorkspaceId),
-    action: filter('Only this action.', 'key.revoked'),
-    actorId: filter('Only what this management key did.', 'root'),
-    onBehalfOf: filter('Only what was done on behalf of this.', 'user:42'),
-    targetId: filter('Only what was done to this.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
-    after: Type.Optional(instant('Only what was done at or after this time.')),
-    before: Type.Optional(instant('Only what was done before this time.')),
+    action: filter('Action to list.', 'key.revoked'),
+    actorId: filter('Id of the acting management key.', 'root'),
+    onBehalfOf: filter('On whose behalf the actor acted.', 'user:42'),
+    targetId: filter('Id of the changed thing.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
+    after: Type.Optional(instant('Earliest time of the event.')),
+    before: Type.Optional(instant('Time that the event was before.')),
     limit: PageLimit,
     cursor: Type.Optional(Cursor),
   },
@@ -32,60 +32,67 @@ export const ListAuditEvents = Type.Object(
 export type ListAuditEvents = Static<typeof ListAuditEvents>;
 
 const Hash = Type.String({
-  description: 'Links this entry to the one before it: a change, gap or reorder breaks the chain.',
+  description:
+    'Hash that links the event to the one before it: a change, gap or reorder breaks the chain.',
   examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
 });
 
 export const AuditEvent = Type.Object(
   {
-    id: Type.String({ description: "The event's identifier.", examples: ['evt_2Lx7Yb2kQm4Xc9'] }),
-    workspaceId: Type.String({ description: 'Whose log it is in.', examples: ['default'] }),
+    id: Type.String({ description: 'Event id.', examples: ['evt_2Lx7Yb2kQm4Xc9'] }),
+    workspaceId: Type.String({
+      description: 'Id of the workspace whose log the event is in.',
+      examples: ['default'],
+    }),
     sequence: Type.Integer({
-      description: 'Its place in the log, from 1 without gaps.',
+      description: 'Position in the log, from 1 without gaps.',
       examples: [17],
     }),
     time: Type.String({
-      description: 'When it was done, RFC 3339 in UTC.',
+      description: 'Time of the event, RFC 3339 in UTC.',
       examples: ['2026-01-31T12:00:00.000Z'],
     }),
     action: Type.String({
       description:
-        'What was done. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.',
+        'Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.',
       examples: ['key.revoked'],
     }),
     actor: ref(ActorSchema),
     target: Type.Object(
       {
-        type: Type.String({ description: 'What it is.', examples: ['key'] }),
+        type: Type.String({
+          description: 'Target type. Known values: key, workspace, management_key.',
+          examples: ['key'],
+        }),
         id: Type.String({
-          description: 'Its identifier.',
+          description: 'Target id.',
           examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
         }),
       },
-      { description: 'What it was done to.' },
+      { description: 'Target: what was changed.' },
     ),
     before: Type.Unknown({
-      description: 'The changed fields as they were; null for something new.',
+      description: 'Changed fields as they were; null for something new.',
       examples: [{ name: 'CI' }],
     }),
     after: Type.Unknown({
-      description: 'The changed fields as they are since.',
+      description: 'Changed fields as they are since.',
       examples: [{ name: 'CI deploys' }],
     }),
-    requestId: Type.String({ description: 'The call that did it.', examples: ['req_4fQ2-1a'] }),
+    requestId: Type.String({ description: 'Id of the request.', examples: ['req_4fQ2-1a'] }),
     ip: nullable(Type.String(), {
-      description: 'Where that call came from.',
+      description: 'IP address that the request came from; null: none.',
       examples: ['203.0.113.7'],
     }),
     hash: Hash,
   },
-  { $id: 'AuditEvent', description: 'One change, on the record.' },
+  { $id: 'AuditEvent', description: 'One change, in the audit log.' },
 );
 export type AuditEvent = Static<typeof AuditEvent>;
 
 export const AuditEventPage = Type.Object(
   {
-    data: Type.Array(ref(AuditEvent), { description: 'The events, newest first.' }),
+    data: Type.Array(ref(AuditEvent), { description: 'Events, newest first.' }),
     nextCursor: NextCursor,
   },
   { $id: 'AuditEventPage', description: 'One page of audit events.' },
@@ -94,17 +101,20 @@ export type AuditEventPage = Static<typeof AuditEventPage>;
 
 export const AuditHead = Type.Object(
   {
-    workspaceId: Type.String({ description: 'Whose log it is.', examples: ['default'] }),
+    workspaceId: Type.String({
+      description: 'Id of the workspace whose log it is.',
+      examples: ['default'],
+    }),
     sequence: Type.Integer({
-      description: 'The place of the newest entry; 0 while the log is empty.',
+      description: 'Position of the newest event; 0 while the log is empty.',
       examples: [17],
     }),
     hash: Hash,
     time: Type.String({
-      description: 'When this was read, RFC 3339 in UTC.',
+      description: 'Time of reading, RFC 3339 in UTC.',
       examples: ['2026-01-31T12:00:00.000Z'],
     }),
   },
-  { $id: 'AuditHead', description: 'The end of an audit log, to be kept elsewhere.' },
+  { $id: 'AuditHead', description: 'Head of an audit log, to be kept elsewhere.' },
 );
 export type AuditHead = Static<typeof AuditHead>;

@@ -1,12 +1,13 @@
 import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
-import { badCursor, decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { toIso } from '../domain/time.ts';
+import { badCursor, type CursorPosition } from '../http/cursor.ts';
+import { readPage } from '../http/page.ts';
+import { listAuditEvents } from './listing.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
-import { listAuditEvents, readHead } from './store.ts';
+import { readHead } from './store.ts';
 
-const LIST = 'audit-events';
-
-/** Reads the record of changes. */
+/** Reads the audit logs. */
 export class AuditService {
   readonly #orm: Orm;
 
@@ -15,36 +16,38 @@ export class AuditService {
   }
 
   async list(call: CallContext, query: ListAuditEvents): Promise<AuditEventPage> {
-    const { workspaceId, limit, cursor, after, before, ...filter } = query;
-    const found = await listAuditEvents(
-      this.#orm,
-      authorizedWorkspaceId(call, workspaceId),
-      { ...filter, ...utc('after', after), ...utc('before', before) },
-      cursor === undefined ? null : sequenceIn(cursor),
-      limit + 1,
-    );
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
-    return {
-      data: page.map(({ payload, hash }) => ({ ...JSON.parse(payload), hash })),
-      nextCursor: last ? encodeCursor(LIST, { value: null, id: String(last.sequence) }) : null,
+    const { workspaceId: requested, limit, cursor, ...filter } = query;
+    const workspaceId = authorizedWorkspaceId(call, requested);
+    const { after, before } = filter;
+    const times = {
+      ...(after && { after: toUtc(after) }),
+      ...(before && { before: toUtc(before) }),
     };
+    const { rows, nextCursor } = await readPage(query, {
+      name: 'audit-events',
+      read: (from, count) =>
+        listAuditEvents(this.#orm, workspaceId, { ...filter, ...times }, sequenceOf(from), count),
+      positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),
+    });
+    const data = rows.map(({ payload, hash }) => ({ ...JSON.parse(payload), hash }));
+    return { data, nextCursor };
   }
 
   async head(call: CallContext, query: { workspaceId?: string }): Promise<AuditHead> {
     const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
     const { head, time } = await readHead(this.#orm, workspaceId);
-    return { workspaceId, ...head, time: time.toISOString() };
+    return { workspaceId, ...head, time: toIso(time) };
   }
 }
 
 /** Times are stored as text in UTC, so they are compared in that form. */
-function utc<Name extends string>(name: Name, time: string | undefined) {
-  return time === undefined ? {} : { [name]: new Date(time).toISOString() };
+function toUtc(time: string): string {
+  return toIso(Date.parse(time));
 }
 
-function sequenceIn(cursor: string): number {
-  const sequence = Number(decodeCursor(LIST, cursor).id);
+function sequenceOf(position: CursorPosition | null): number | null {
+  if (position === null) return null;
+  const sequence = Number(position.id);
   if (!Number.isSafeInteger(sequence)) throw badCursor();
   return sequence;
 }

@@ -1,51 +1,44 @@
-import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
-import type { Orm } from '../db/database.ts';
-import { auditEvents, auditHeads } from '../db/schema.ts';
-import { FIRST_HEAD, type Head } from './chain.ts';
+import { and, asc, desc, eq, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
+import type { Orm, Transaction } from '../db/database.ts';
+import { auditCheckpoints, auditEvents, auditHeads } from '../db/schema.ts';
+import { type ChainRow, FIRST_HEAD, type Head } from './chain.ts';
 
-export interface AuditFilter {
-  action?: string;
-  actorId?: string;
-  onBehalfOf?: string;
-  targetId?: string;
-  after?: string;
-  before?: string;
+const RETENTION_LOCK = 5_396_121;
+
+/** In id order, so that changes of several workspaces never wait for each other in a circle. */
+export async function lockHeads(
+  tx: Transaction,
+  workspaceIds: ReadonlySet<string>,
+): Promise<Map<string, Head>> {
+  const ids = [...workspaceIds].sort();
+  await tx
+    .insert(auditHeads)
+    .values(ids.map((workspaceId) => ({ workspaceId, ...FIRST_HEAD })))
+    .onConflictDoNothing();
+  const heads = await tx
+    .select()
+    .from(auditHeads)
+    .where(inArray(auditHeads.workspaceId, ids))
+    .orderBy(sql`${auditHeads.workspaceId} collate "C"`)
+    .for('update');
+  return new Map(heads.map(({ workspaceId, ...head }) => [workspaceId, head]));
 }
 
-/** Newest first, below the given sequence number. */
-export async function listAuditEvents(
-  orm: Orm,
-  workspaceId: string,
-  filter: AuditFilter,
-  below: number | null,
-  limit: number,
-) {
-  const is = (column: Parameters<typeof eq>[0], value: string | undefined) =>
-    value === undefined ? undefined : eq(column, value);
-  return orm
-    .select({
-      sequence: auditEvents.sequence,
-      payload: auditEvents.payload,
-      hash: auditEvents.hash,
-    })
-    .from(auditEvents)
-    .where(
-      and(
-        eq(auditEvents.workspaceId, workspaceId),
-        is(auditEvents.action, filter.action),
-        is(auditEvents.actorId, filter.actorId),
-        is(auditEvents.onBehalfOf, filter.onBehalfOf),
-        is(auditEvents.targetId, filter.targetId),
-        filter.after === undefined ? undefined : gte(auditEvents.time, filter.after),
-        filter.before === undefined ? undefined : lt(auditEvents.time, filter.before),
-        below === null ? undefined : lt(auditEvents.sequence, below),
-      ),
-    )
-    .orderBy(desc(auditEvents.sequence))
-    .limit(limit);
+export async function insertEvents(tx: Transaction, rows: ChainRow[]): Promise<void> {
+  await tx.insert(auditEvents).values(rows);
 }
 
-/** The end of a workspace's log and, by the database's clock, when it was read. */
+export async function moveHeads(tx: Transaction, heads: ReadonlyMap<string, Head>): Promise<void> {
+  await tx
+    .insert(auditHeads)
+    .values([...heads].map(([workspaceId, head]) => ({ workspaceId, ...head })))
+    .onConflictDoUpdate({
+      target: auditHeads.workspaceId,
+      set: { sequence: sql`excluded.sequence`, hash: sql`excluded.hash` },
+    });
+}
+
+/** The newest link of a log and, by the database's clock, when it was read. */
 export async function readHead(orm: Orm, workspaceId: string): Promise<{ head: Head; time: Date }> {
   const { rows } = await orm.execute<{ ms: number; sequence: string | null; hash: string | null }>(
     sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms,
@@ -58,4 +51,137 @@ export async function readHead(orm: Orm, workspaceId: string): Promise<{ head: H
   const { ms, sequence, hash } = row;
   const isEmpty = sequence === null || hash === null;
   return { head: isEmpty ? FIRST_HEAD : { sequence: Number(sequence), hash }, time: new Date(ms) };
+}
+
+export function findHead(tx: Transaction, workspaceId: string): Promise<Head | null> {
+  return findLink(tx, auditHeads, workspaceId);
+}
+
+/** The last link that retention dropped from a log; null if the log is complete. */
+export function findCheckpoint(tx: Transaction, workspaceId: string): Promise<Head | null> {
+  return findLink(tx, auditCheckpoints, workspaceId);
+}
+
+async function findLink(
+  tx: Transaction,
+  table: typeof auditHeads | typeof auditCheckpoints,
+  workspaceId: string,
+): Promise<Head | null> {
+  const [link] = await tx
+    .select({ sequence: table.sequence, hash: table.hash })
+    .from(table)
+    .where(eq(table.workspaceId, workspaceId));
+  return link ?? null;
+}
+
+/** Names the KEYWARD_SECRET of the newest entry; null if it is not keyed, or there is none. */
+export async function findNewestPepperId(orm: Orm, workspaceId: string): Promise<string | null> {
+  const [newest] = await orm
+    .select({ pepperId: auditEvents.pepperId })
+    .from(auditEvents)
+    .where(eq(auditEvents.workspaceId, workspaceId))
+    .orderBy(desc(auditEvents.sequence))
+    .limit(1);
+  return newest?.pepperId ?? null;
+}
+
+/** All entries of a log in order, page by page. */
+export async function* eventPages(
+  tx: Transaction,
+  workspaceId: string,
+  pageSize: number,
+): AsyncGenerator<ChainRow[]> {
+  const { sequence, payload, hash, pepperId } = auditEvents;
+  const columns = { workspaceId: auditEvents.workspaceId, sequence, payload, hash, pepperId };
+  const ofLog = eq(auditEvents.workspaceId, workspaceId);
+  let last: number | undefined;
+  for (;;) {
+    const page = await tx
+      .select(columns)
+      .from(auditEvents)
+      .where(last === undefined ? ofLog : and(ofLog, gt(sequence, last)))
+      .orderBy(asc(sequence))
+      .limit(pageSize);
+    yield page;
+    if (page.length < pageSize) return;
+    last = page.at(-1)?.sequence;
+  }
+}
+
+/**
+ * Every workspace of which any trace of a log is left, whether or not it still exists. Skips from
+ * one to the next in the index.
+ */
+export async function listLogs(orm: Orm): Promise<string[]> {
+  const { rows } = await orm.execute<{ id: string }>(sql`
+    with recursive logged as (
+      (select workspace_id as id from audit_events order by workspace_id limit 1)
+      union all
+      select (select min(workspace_id) from audit_events where workspace_id > logged.id)
+        from logged where logged.id is not null)
+    select id from (
+      select id from logged where id is not null
+      union select workspace_id from audit_heads
+      union select workspace_id from audit_checkpoints) as known
+     order by id`);
+  return rows.map(({ id }) => id);
+}
+
+/** Lets this transaction delete entries, which a trigger refuses otherwise, one at a time. */
+export async function beginRetention(tx: Transaction): Promise<void> {
+  await tx.execute(sql`
+    select pg_advisory_xact_lock(${RETENTION_LOCK}),
+           set_config('keyward.audit_retention', 'on', true)`);
+}
+
+/** The last entry of the front of a log that is older than a time; never the log's head. */
+export async function findLastBefore(
+  tx: Transaction,
+  workspaceId: string,
+  before: Date,
+): Promise<Head | null> {
+  const ofLog = eq(auditEvents.workspaceId, workspaceId);
+  const [kept] = await tx
+    .select({ sequence: auditEvents.sequence })
+    .from(auditEvents)
+    .where(and(ofLog, gte(auditEvents.time, before.toISOString())))
+    .orderBy(asc(auditEvents.sequence))
+    .limit(1);
+  const end = kept ?? (await findHead(tx, workspaceId));
+  if (!end) return null;
+  const [link] = await tx
+    .select({ sequence: auditEvents.sequence, hash: auditEvents.hash })
+    .from(auditEvents)
+    .where(and(ofLog, lt(auditEvents.sequence, end.sequence)))
+    .orderBy(desc(auditEvents.sequence))
+    .limit(1);
+  return link ?? null;
+}
+
+/** Returns how many entries were deleted. */
+export async function deleteEventsThrough(
+  tx: Transaction,
+  workspaceId: string,
+  sequence: number,
+): Promise<number> {
+  const { rowCount } = await tx
+    .delete(auditEvents)
+    .where(and(eq(auditEvents.workspaceId, workspaceId), lte(auditEvents.sequence, sequence)));
+  return rowCount ?? 0;
+}
+
+/** Returns when, by the database's clock. */
+export async function moveCheckpoint(
+  tx: Transaction,
+  workspaceId: string,
+  to: Head,
+): Promise<Date> {
+  const cutAt = sql`clock_timestamp()`;
+  const [moved] = await tx
+    .insert(auditCheckpoints)
+    .values({ workspaceId, ...to, cutAt })
+    .onConflictDoUpdate({ target: auditCheckpoints.workspaceId, set: { ...to, cutAt } })
+    .returning({ cutAt: auditCheckpoints.cutAt });
+  if (!moved) throw new Error('an upsert returns its row');
+  return moved.cutAt;
 }

@@ -9,22 +9,20 @@ export interface Argon2Cost {
   parallelism: number;
 }
 
-/** Who waits for whom: `low` is for what anyone may ask. */
+/** `low` serves what anyone may ask, so that it never delays a verification. */
 export type VerifyQueue = 'verification' | 'low';
 
-/** Keys of other systems are hashed again in the background: new keys never wait for that. */
-export type HashQueue = 'issuance' | 'hardening';
+/** Imported keys are rehashed in the background, so that new keys never wait for that. */
+export type HashQueue = 'issuance' | 'rehashing';
 
-/** Argon2id in bounded lanes, so that neither verifying nor issuing can starve the other. */
+/** Argon2id behind bounded queues, so that neither verifying nor issuing can starve the other. */
 export class Argon2Hasher {
   readonly #cost: Argon2Cost;
-  readonly #verifyQueues: Record<VerifyQueue, ConcurrencyLimiter> = {
+  readonly #queues: Record<VerifyQueue | HashQueue, ConcurrencyLimiter> = {
     verification: new ConcurrencyLimiter(Math.max(1, availableParallelism() - 1), 64),
     low: new ConcurrencyLimiter(1, 16),
-  };
-  readonly #hashQueues: Record<HashQueue, ConcurrencyLimiter> = {
     issuance: new ConcurrencyLimiter(1, 64),
-    hardening: new ConcurrencyLimiter(1, 16),
+    rehashing: new ConcurrencyLimiter(1, 16),
   };
   #runs = 0;
 
@@ -32,27 +30,26 @@ export class Argon2Hasher {
     this.#cost = cost;
   }
 
-  /** How many hashes were computed since the start. */
+  /** Hashes computed since the start. */
   get runs(): number {
     return this.#runs;
   }
 
   get resourceLimits(): ResourceLimit[] {
-    const lanes = { ...this.#verifyQueues, ...this.#hashQueues };
-    return Object.entries(lanes).map(([name, lane]) =>
-      lane.resourceLimit(`argon2_${name}_waiting`),
+    return Object.entries(this.#queues).map(([name, queue]) =>
+      queue.resourceLimit(`argon2_${name}_waiting`),
     );
   }
 
-  hash(key: string, lane: HashQueue): Promise<string> {
-    return this.#hashQueues[lane].run(() => {
+  hash(key: string, queue: HashQueue): Promise<string> {
+    return this.#queues[queue].run(() => {
       this.#runs++;
       return argon2.hash(key, { ...this.#cost, type: argon2.argon2id });
     });
   }
 
-  matches(hash: string, key: string, lane: VerifyQueue): Promise<boolean> {
-    return this.#verifyQueues[lane].run(() => {
+  matches(hash: string, key: string, queue: VerifyQueue): Promise<boolean> {
+    return this.#queues[queue].run(() => {
       this.#runs++;
       return argon2.verify(hash, key);
     });

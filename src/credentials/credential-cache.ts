@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/database.ts';
-import type { Fence, Invalidation, InvalidationListener } from '../freshness/fence.ts';
+import type { Fence } from '../freshness/fence.ts';
+import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Credential } from './credential.ts';
@@ -10,8 +11,8 @@ const MAX_UNKNOWN_REFS = 10_000;
 const ATTEMPTS = 3;
 
 /**
- * What is known of secrets, in memory and vouched for by the fence. Unknown refs are remembered
- * apart, so that they cannot push good keys out.
+ * Credentials in memory, kept fresh by the fence. Unknown refs have a cache of their own, so that
+ * they cannot push known keys out.
  */
 export class CredentialCache implements InvalidationListener {
   readonly #fence: Fence;
@@ -28,7 +29,7 @@ export class CredentialCache implements InvalidationListener {
     this.#loader = new CredentialLoader(database, (loaded) => this.#add(loaded));
     this.#cached = new LRUCache({
       max: capacity,
-      dispose: (state, ref) => this.#unindex(state.keyId, ref),
+      dispose: (credential, ref) => this.#unindex(credential.keyId, ref),
       noDisposeOnSet: true,
     });
     fence.subscribe(this);
@@ -40,7 +41,7 @@ export class CredentialCache implements InvalidationListener {
 
   get resourceLimits(): ResourceLimit[] {
     return [
-      { name: 'states', max: this.#cached.max, used: () => this.#cached.size },
+      { name: 'credentials', max: this.#cached.max, used: () => this.#cached.size },
       { name: 'unknown_refs', max: this.#unknownRefs.max, used: () => this.#unknownRefs.size },
       this.#loader.resourceLimit,
     ];
@@ -51,48 +52,48 @@ export class CredentialCache implements InvalidationListener {
     return this.#loader.count;
   }
 
-  /** The state of a secret as of now or later; null where there is no such secret. */
+  /** The credential with this ref as of now or later; null if there is none. */
   get(ref: string): Promise<Credential | null> {
     const fresh = this.#getFresh(ref);
     if (this.#staleIfErrorMs === 0) return fresh;
     return fresh.catch((error) => {
-      const held = error instanceof UnavailableError ? this.#getStale(ref) : null;
-      if (!held) throw error;
-      return held;
+      const stale = error instanceof UnavailableError ? this.#getStale(ref) : null;
+      if (!stale) throw error;
+      return stale;
     });
   }
 
-  /** Whether this very key has been proven to be behind the secret, which is in memory. */
+  /** Whether this presented string is known to match the cached credential. */
   hasMatched(ref: string, digest: string): boolean {
     return this.#cached.peek(ref)?.matchedDigest === digest;
   }
 
-  /** What was known when the database was last heard, where the operator allows that. */
+  /** What was cached when the database last answered, if the operator allows that. */
   #getStale(ref: string): Credential | null {
-    const held = this.#cached.get(ref);
-    if (!held || this.#fence.ageMs >= this.#staleIfErrorMs) return null;
-    return { ...held, stale: true };
+    const cached = this.#cached.get(ref);
+    if (!cached || this.#fence.ageMs >= this.#staleIfErrorMs) return null;
+    return { ...cached, stale: true };
   }
 
   async #getFresh(ref: string): Promise<Credential | null> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      // No load either: a crowd must not ask a database that is away.
+      // Nor load: a crowd must not ask a database that is away.
       if (this.#fence.isDown) break;
-      const passing = this.#fence.waitUntilFresh();
+      const fresh = this.#fence.waitUntilFresh();
       let loaded: LoadedCredential | null = null;
-      if (this.#has(ref)) await passing;
-      else [loaded] = await Promise.all([this.#loader.load(ref), passing]);
-      const held = this.#cached.get(ref);
-      if (held) return held;
+      if (this.#has(ref)) await fresh;
+      else [loaded] = await Promise.all([this.#loader.load(ref), fresh]);
+      const cached = this.#cached.get(ref);
+      if (cached) return cached;
       if (this.#unknownRefs.has(ref)) return null;
       if (loaded && this.#isOfThisIncarnation(loaded)) return loaded.credential;
     }
     throw new UnavailableError('the database is away, or changed too often while it was read');
   }
 
-  invalidate(changes: readonly Invalidation[]): void {
-    this.#loader.invalidate(changes);
-    for (const change of changes) this.#evict(change);
+  invalidate(invalidations: readonly Invalidation[]): void {
+    this.#loader.invalidate(invalidations);
+    for (const invalidation of invalidations) this.#evict(invalidation);
   }
 
   reset(): void {
@@ -114,12 +115,12 @@ export class CredentialCache implements InvalidationListener {
     else this.#unknownRefs.set(loaded.ref, true);
   }
 
-  #addCredential(state: Credential): void {
-    const { keyId, ref } = state;
+  #addCredential(credential: Credential): void {
+    const { keyId, ref } = credential;
     if (!this.#cached.has(ref)) {
       this.#refsOfKey.set(keyId, [...(this.#refsOfKey.get(keyId) ?? []), ref]);
     }
-    this.#cached.set(ref, state);
+    this.#cached.set(ref, credential);
   }
 
   #evict({ kind, id }: Invalidation): void {
@@ -140,10 +141,10 @@ export class CredentialCache implements InvalidationListener {
     this.#unknownRefs.delete(ref);
   }
 
-  /** Rare and wide, so it may look at each: a suspension, or a bulk change. */
+  /** A suspension or a bulk change: rare and wide, so it may look at every entry. */
   #evictWorkspace(id: string): void {
-    for (const [ref, state] of this.#cached.entries()) {
-      if (state.workspaceId === id) this.#cached.delete(ref);
+    for (const [ref, credential] of this.#cached.entries()) {
+      if (credential.workspaceId === id) this.#cached.delete(ref);
     }
     this.#unknownRefs.clear();
   }

@@ -1,41 +1,20 @@
-import type { Database, Statement } from '../db/database.ts';
-import type { Invalidation } from '../freshness/fence.ts';
+import type { Database } from '../db/database.ts';
+import type { Invalidation } from '../freshness/invalidation.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
-import { type Credential, type CredentialRow, toCredential } from './credential.ts';
+import { type Credential, toCredential } from './credential.ts';
+import { LOAD_CREDENTIALS, type RawCredentialRow, readCredentialRow } from './credential-row.ts';
 
-const LOAD: Statement = {
-  name: 'load_states',
-  text: `
-    select wanted.ref, (select id::text from incarnation) as incarnation,
-           s.ref is not null as has_secret,
-           case when k.id is not null then 'key' when m.id is not null then 'management' end as kind,
-           s.key_id, s.hash, s.status as secret_status, s.valid_until, p.pepper_id, p.proof,
-           w.id as workspace_id, w.status as workspace_status, w.require_resource,
-           coalesce(k.name, m.name) as name, coalesce(k.expires_at, m.expires_at) as expires_at,
-           coalesce(k.revoked_at, m.revoked_at) is not null as revoked,
-           coalesce(k.deleted_at, w.deleted_at) is not null as deleted,
-           k.owner_id, k.scopes, k.resources, k.allowed_ips, k.metadata, k.enabled, k.not_before,
-           k.min_policy_version, k.limit_names, k.limit_units, k.limit_windows, k.credits_limited,
-           k.refill_interval, k.refill_amount, k.refill_day, m.permissions
-      from unnest($1::text[]) as wanted (ref)
-      left join secrets s on s.ref = wanted.ref
-      left join keys k on k.id = s.key_id
-      left join management_keys m on m.id = s.key_id
-      left join workspaces w on w.id = coalesce(k.workspace_id, m.workspace_id)
-      left join secret_proofs p on p.ref = s.ref`,
-};
-
-/** What a load found, from a snapshot that was taken after it was asked for. */
+/** What a load found, in a snapshot that was taken after it was asked for. */
 export interface LoadedCredential {
   ref: string;
   credential: Credential | null;
   incarnation: string | null;
-  /** A reset came while it was under way: the answer may be of another run of Postgres. */
+  /** A reset came while the load was in flight: its answer may come from another run of Postgres. */
   discarded: boolean;
 }
 
-/** A load statement under way, and what the fence said meanwhile. */
+/** A load statement in flight, and what the fence has invalidated meanwhile. */
 class LoadInFlight {
   readonly #invalidated = new Set<string>();
   #anyWorkspaceInvalidated = false;
@@ -47,21 +26,21 @@ class LoadInFlight {
     if (kind === 'everything') this.discarded = true;
   }
 
-  /** Whether nothing that was loaded has been named. */
-  isCurrent(ref: string, state: Credential | null): boolean {
+  /** Whether nothing that was loaded has been invalidated. */
+  isCurrent(ref: string, credential: Credential | null): boolean {
     if (this.discarded || this.#invalidated.has(`secret ${ref}`)) return false;
-    if (!state) return !this.#anyWorkspaceInvalidated;
+    if (!credential) return !this.#anyWorkspaceInvalidated;
+    const { keyId, workspaceId } = credential;
     return (
-      !this.#invalidated.has(`key ${state.keyId}`) &&
-      !this.#invalidated.has(`workspace ${state.workspaceId}`)
+      !this.#invalidated.has(`key ${keyId}`) && !this.#invalidated.has(`workspace ${workspaceId}`)
     );
   }
 }
 
 /**
- * Reads states in coalesced statements. Nobody joins a load that has begun, so each answer is from
- * a snapshot taken after the question. What no fence named while it was under way is offered for
- * remembering in the same tick in which it arrives, so that no fence can come between.
+ * Loads credentials in batched statements. No caller joins a load that has begun, so each answer
+ * comes from a snapshot taken after the call. What no fence has invalidated meanwhile is offered to
+ * the cache in the same tick in which it arrives, so that no fence can come between.
  */
 export class CredentialLoader {
   readonly #database: Database;
@@ -75,9 +54,9 @@ export class CredentialLoader {
   });
   #count = 0;
 
-  constructor(database: Database, remember: (loaded: LoadedCredential) => void) {
+  constructor(database: Database, cache: (loaded: LoadedCredential) => void) {
     this.#database = database;
-    this.#cache = remember;
+    this.#cache = cache;
   }
 
   get resourceLimit(): ResourceLimit {
@@ -95,45 +74,49 @@ export class CredentialLoader {
     return answer;
   }
 
-  /** What is named while a load is under way may be answered to those who asked, never remembered. */
-  invalidate(changes: readonly Invalidation[]): void {
-    for (const flight of this.#loadsInFlight)
-      for (const change of changes) flight.invalidate(change);
-  }
-
-  discard(): void {
-    for (const flight of this.#loadsInFlight) flight.discarded = true;
-  }
-
-  async #load(refs: readonly string[]): Promise<(LoadedCredential | Error)[]> {
-    const flight = new LoadInFlight();
-    this.#loadsInFlight.add(flight);
-    this.#count++;
-    try {
-      const rows = await this.#database.query<CredentialRow>(LOAD, [[...new Set(refs)]]);
-      const answers = new Map(rows.map((row) => [row.ref, this.#receive(row, flight)]));
-      return refs.map((ref) => answers.get(ref) ?? new Error('a load answers each ref'));
-    } finally {
-      this.#loadsInFlight.delete(flight);
+  /** What is invalidated while it is loaded may answer those who asked, but is never cached. */
+  invalidate(invalidations: readonly Invalidation[]): void {
+    for (const load of this.#loadsInFlight) {
+      for (const invalidation of invalidations) load.invalidate(invalidation);
     }
   }
 
-  #receive(row: CredentialRow, flight: LoadInFlight): LoadedCredential | Error {
+  discard(): void {
+    for (const load of this.#loadsInFlight) load.discarded = true;
+  }
+
+  async #load(refs: readonly string[]): Promise<(LoadedCredential | Error)[]> {
+    const load = new LoadInFlight();
+    this.#loadsInFlight.add(load);
+    this.#count++;
+    try {
+      const rows = await this.#database.query<RawCredentialRow>(LOAD_CREDENTIALS, [
+        [...new Set(refs)],
+      ]);
+      const answers = new Map(rows.map((row) => [row.ref, this.#receive(row, load)]));
+      return refs.map((ref) => answers.get(ref) ?? new Error('a load answers each ref'));
+    } finally {
+      this.#loadsInFlight.delete(load);
+    }
+  }
+
+  #receive(row: RawCredentialRow, load: LoadInFlight): LoadedCredential | Error {
     const { ref, incarnation } = row;
-    const state = parseRow(row);
-    if (state instanceof Error) return state;
-    const loaded = { ref, credential: state, incarnation, discarded: flight.discarded };
-    // A secret without its key (someone is half way through writing them) is not remembered.
-    const isWhole = state !== null || !row.has_secret;
-    if (isWhole && flight.isCurrent(ref, state)) this.#cache(loaded);
+    const credential = parseRow(row);
+    if (credential instanceof Error) return credential;
+    const loaded = { ref, credential, incarnation, discarded: load.discarded };
+    // A secret without its key, which someone is about to write, is not cached as unknown.
+    const isWhole = credential !== null || !row.is_secret;
+    if (isWhole && load.isCurrent(ref, credential)) this.#cache(loaded);
     return loaded;
   }
 }
 
-/** A row that is not understood fails those who asked for it, not those who asked beside them. */
-function parseRow(row: CredentialRow): Credential | Error | null {
+/** A row that cannot be read fails those who asked for it, not those who asked beside them. */
+function parseRow(raw: RawCredentialRow): Credential | Error | null {
   try {
-    return toCredential(row);
+    const row = readCredentialRow(raw);
+    return row && toCredential(row);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }

@@ -1,14 +1,21 @@
-import type { Caller, Permission } from '../domain/caller.ts';
-import type { KeyPolicy } from '../domain/decide.ts';
+import type { Caller } from '../domain/caller.ts';
+import { decide, type KeyPolicy } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { type RateLimit, toRateLimits } from '../domain/limits.ts';
-import type { Refill } from '../domain/refill.ts';
-import { publicFieldsJson } from '../verification/answer.ts';
+import { type Refill, toRefill } from '../domain/refill.ts';
+import { UnavailableError } from '../lib/unavailable-error.ts';
+import type {
+  CredentialRow,
+  KeyColumns,
+  ManagementKeyColumns,
+  PolicyColumns,
+  WorkspaceColumns,
+} from './credential-row.ts';
 import type { StoredSecret } from './secret-verifier.ts';
 
-/** The rules that this version of Keyward knows. A key that needs newer ones is not judged here. */
-export const POLICY_VERSION = 2;
+/** The rules that this version knows. A key that needs newer ones cannot be judged here. */
+const POLICY_VERSION = 2;
 
 /** What a verification needs to know of any secret, whatever it belongs to. */
 interface SecretFields extends StoredSecret {
@@ -17,9 +24,9 @@ interface SecretFields extends StoredSecret {
   retired: boolean;
   /** When a retiring secret ends; null for the current one. Epoch milliseconds. */
   validUntil: number | null;
-  /** The key, or its whole workspace, is gone. */
+  /** The key, or its whole workspace, is deleted. */
   deleted: boolean;
-  /** Nothing vouches for it: the database is away, and the operator prefers that to no answer. */
+  /** Answered from memory while the database is away, which only KEYWARD_STALE_IF_ERROR_MS allows. */
   stale: boolean;
 }
 
@@ -30,8 +37,6 @@ export interface KeyCredential extends SecretFields, KeyPolicy {
   name: string;
   ownerId: string | null;
   metadata: JsonObject;
-  /** What every answer says of the key, as JSON. */
-  shown: string;
   limits: readonly RateLimit[];
   creditsLimited: boolean;
   refill: Refill | null;
@@ -48,100 +53,93 @@ export interface ManagementCredential extends SecretFields {
   expiresAt: number | null;
 }
 
+/** A secret with the policy of what it belongs to, as verifications use it. */
 export type Credential = KeyCredential | ManagementCredential;
 
-/** Whether a secret has ended, by rotation or with its key: to outsiders it never was. */
-export function isInactive(state: Credential, now: number): boolean {
-  return state.deleted || state.retired || (state.validUntil !== null && now >= state.validUntil);
+/** Whether a secret has ended, by rotation or with its key: to outsiders it never existed. */
+export function isInactive(credential: Credential, now: number): boolean {
+  const { deleted, retired, validUntil } = credential;
+  return deleted || retired || (validUntil !== null && now >= validUntil);
 }
 
-/** A row of the load statement: one for each wanted ref, `kind` null where there is no such secret. */
-export type CredentialRow = {
-  ref: string;
-  incarnation: string | null;
-  has_secret: boolean;
-  key_id: string;
-  hash: string;
-  secret_status: 'current' | 'retiring' | 'retired';
-  valid_until: Date | null;
-  pepper_id: string | null;
-  proof: Buffer | null;
-  name: string;
-  revoked: boolean;
-  deleted: boolean;
-  expires_at: Date | null;
-} & (
-  | { kind: null }
-  | { kind: 'management'; workspace_id: string | null; permissions: Permission[] }
-  | {
-      kind: 'key';
-      workspace_id: string;
-      workspace_status: 'active' | 'suspended';
-      require_resource: boolean;
-      owner_id: string | null;
-      scopes: string[];
-      resources: string[] | null;
-      allowed_ips: string[] | null;
-      metadata: JsonObject;
-      enabled: boolean;
-      not_before: Date | null;
-      min_policy_version: number;
-      limit_names: string[];
-      limit_units: string[];
-      limit_windows: number[];
-      credits_limited: boolean;
-      refill_interval: 'daily' | 'monthly' | null;
-      refill_amount: string | null;
-      refill_day: number | null;
-    }
-);
-
-export function toCredential(row: CredentialRow): Credential | null {
-  if (row.kind === null) return null;
-  const facts = {
-    ref: row.ref,
-    keyId: row.key_id,
-    hash: row.hash,
-    proof: row.proof && row.pepper_id ? { proof: row.proof, pepperId: row.pepper_id } : null,
-    retired: row.secret_status === 'retired',
-    validUntil: row.valid_until?.getTime() ?? null,
-    deleted: row.deleted,
-    stale: false,
-    matchedDigest: null,
-    name: row.name,
-    revoked: row.revoked,
-    expiresAt: row.expires_at?.getTime() ?? null,
-  };
-  if (row.kind === 'management') {
-    const { key_id: id, workspace_id: workspaceId } = row;
-    const permissions = new Set(row.permissions);
-    const caller: Caller = { type: 'management_key', id, permissions, workspaceId };
-    return { ...facts, kind: 'management', workspaceId, caller };
+/** Whether the credential is valid by itself, wherever it is used from and for whatever. */
+export function isActive(credential: Credential, now: number): boolean {
+  if (isInactive(credential, now)) return false;
+  if (credential.kind === 'management') {
+    return !credential.revoked && (credential.expiresAt ?? Infinity) > now;
   }
-  const answered = {
-    workspaceId: row.workspace_id,
-    ownerId: row.owner_id,
-    metadata: row.metadata,
-    scopes: row.scopes,
-    resources: row.resources,
-  };
+  requireKnownPolicy(credential);
+  return decide({ ...credential, allowedIps: null, resources: null }, {}, now).code === 'VALID';
+}
+
+/** During a rolling upgrade, an older instance must not judge a key by rules that it does not know. */
+export function requireKnownPolicy({ minPolicyVersion }: { minPolicyVersion: number }): void {
+  if (minPolicyVersion <= POLICY_VERSION) return;
+  throw new UnavailableError('this key has rules that only a newer version of Keyward knows');
+}
+
+export function toCredential(row: CredentialRow): Credential {
+  return row.kind === 'key'
+    ? { ...toSecretFields(row), ...toKeyFields(row.key), ...toKeyPolicy(row.policy, row.workspace) }
+    : { ...toSecretFields(row), ...toManagementFields(row.key, row.secret.keyId) };
+}
+
+function toSecretFields({ secret, proof, key, workspace }: CredentialRow): SecretFields {
+  const keyDeletedAt = 'deletedAt' in key ? key.deletedAt : null;
   return {
-    ...facts,
-    ...answered,
-    kind: 'key',
-    shown: publicFieldsJson({ ...facts, ...answered }),
-    minPolicyVersion: row.min_policy_version,
-    workspaceSuspended: row.workspace_status === 'suspended',
-    requireResource: row.require_resource,
-    enabled: row.enabled,
-    notBefore: row.not_before?.getTime() ?? null,
-    allowedIps: row.allowed_ips?.map(knownRange) ?? null,
-    limits: toRateLimits(row.limit_names, row.limit_units.map(Number), row.limit_windows),
-    creditsLimited: row.credits_limited,
-    refill: row.refill_interval && {
-      interval: row.refill_interval,
-      amount: Number(row.refill_amount),
-      dayOfMonth: row.refill_day,
-    },
+    ref: secret.ref,
+    keyId: secret.keyId,
+    hash: secret.hash,
+    proof,
+    matchedDigest: null,
+    retired: secret.status === 'retired',
+    validUntil: secret.validUntil?.getTime() ?? null,
+    deleted: keyDeletedAt !== null || (workspace?.deletedAt ?? null) !== null,
+    stale: false,
+  };
+}
+
+function toKeyFields(key: KeyColumns) {
+  return {
+    kind: 'key' as const,
+    workspaceId: key.workspaceId,
+    minPolicyVersion: key.minPolicyVersion,
+    name: key.name,
+    ownerId: key.ownerId,
+    metadata: key.metadata,
+    limits: toRateLimits(key.limitNames, key.limitUnits, key.limitWindows),
+    creditsLimited: key.creditsLimited,
+    refill: toRefill(key),
+  };
+}
+
+/** What `decide` judges by, from the columns of the key and of its workspace. */
+export function toKeyPolicy(
+  key: PolicyColumns,
+  workspace: Pick<WorkspaceColumns, 'status' | 'requireResource'>,
+): KeyPolicy {
+  const { revokedAt, notBefore, expiresAt, allowedIps, ...plain } = key;
+  return {
+    ...plain,
+    revoked: revokedAt !== null,
+    notBefore: notBefore?.getTime() ?? null,
+    expiresAt: expiresAt?.getTime() ?? null,
+    allowedIps: allowedIps?.map(knownRange) ?? null,
+    workspaceSuspended: workspace.status === 'suspended',
+    requireResource: workspace.requireResource,
+  };
+}
+
+function toManagementFields(key: ManagementKeyColumns, id: string) {
+  const { workspaceId, name } = key;
+  const permissions = new Set(key.permissions);
+  const caller: Caller = { type: 'management_key', id, permissions, workspaceId };
+  return {
+    kind: 'management' as const,
+    workspaceId,
+    name,
+    caller,
+    revoked: key.revokedAt !== null,
+    expiresAt: key.expiresAt?.getTime() ?? null,
   };
 }

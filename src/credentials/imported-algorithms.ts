@@ -1,6 +1,7 @@
 import type { Database, Statement } from '../db/database.ts';
 import { type ImportAlgorithm, importedRef } from '../domain/imported-key.ts';
-import type { Fence, InvalidationListener } from '../freshness/fence.ts';
+import type { Fence } from '../freshness/fence.ts';
+import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 
 const ALGORITHMS: Statement = {
@@ -11,15 +12,15 @@ const ALGORITHMS: Statement = {
 };
 
 /**
- * Where strings that are not native keys may be imported ones. The fence vouches for what is known
- * of that: where nothing was imported, such a string costs no read of its own.
+ * The digests by which keys of other systems were imported, kept fresh by the fence. As long as
+ * nothing was imported, a string that is not a native key costs no read of its own.
  */
 export class ImportedAlgorithms implements InvalidationListener {
   readonly #database: Database;
   readonly #fence: Fence;
   #algorithms: readonly ImportAlgorithm[] | null = null;
   #loading: Promise<readonly ImportAlgorithm[]> | null = null;
-  /** Counts the changes: what was read before one is not remembered. */
+  /** Counts resets: what was read before one is not cached. */
   #generation = 0;
 
   constructor(database: Database, fence: Fence) {
@@ -28,16 +29,16 @@ export class ImportedAlgorithms implements InvalidationListener {
     fence.subscribe(this);
   }
 
-  /** The refs under which the string would be known. */
-  async refsOf(key: string): Promise<string[]> {
+  /** The refs that the string would have as an imported key. */
+  async refsOf(presented: string): Promise<string[]> {
     await this.#fence.waitUntilFresh();
     const algorithms = this.#algorithms ?? (await this.#load());
-    return algorithms.map((algorithm) => importedRef(algorithm, key));
+    return algorithms.map((algorithm) => importedRef(algorithm, presented));
   }
 
-  /** An import of a kind that was not there before is named as a change of everything. */
-  invalidate(changes: readonly { kind: string }[]): void {
-    if (changes.some(({ kind }) => kind === 'everything')) this.reset();
+  /** The first import with an algorithm invalidates everything. */
+  invalidate(invalidations: readonly Invalidation[]): void {
+    if (invalidations.some(({ kind }) => kind === 'everything')) this.reset();
   }
 
   reset(): void {
@@ -46,7 +47,7 @@ export class ImportedAlgorithms implements InvalidationListener {
     this.#loading = null;
   }
 
-  /** Joined by those whose own fence has found nothing changed since it began. */
+  /** Callers may join a load in flight: their own fence has found nothing changed since it began. */
   async #load(): Promise<readonly ImportAlgorithm[]> {
     const loading = this.#loading ?? this.#read(this.#generation);
     this.#loading = loading;

@@ -7,7 +7,7 @@ export interface StoredProof {
   proof: Buffer;
 }
 
-/** A new secret: the key for its holder's eyes, and what Postgres keeps instead of it. */
+/** A new secret: the key string, shown once, and what Postgres stores instead of it. */
 export interface IssuedSecret {
   key: string;
   ref: string;
@@ -16,7 +16,7 @@ export interface IssuedSecret {
   proof: StoredProof | null;
 }
 
-/** Makes the strings that holders present, and what is stored of them. */
+/** Issues key strings, and makes what is stored of them. */
 export class SecretIssuer {
   readonly #hasher: Argon2Hasher;
   readonly #pepper: Pepper | null;
@@ -33,12 +33,12 @@ export class SecretIssuer {
     return { key, ref, start, ...(await this.hashForStorage(key, 'issuance')) };
   }
 
-  /** What Postgres may keep of a key. */
+  /** What Postgres may store of a key. */
   async hashForStorage(
     key: string,
-    lane: HashQueue,
+    queue: HashQueue,
   ): Promise<Pick<IssuedSecret, 'hash' | 'proof'>> {
-    return { hash: await this.#hasher.hash(key, lane), proof: this.#proof(key) };
+    return { hash: await this.#hasher.hash(key, queue), proof: this.#proof(key) };
   }
 
   #proof(key: string): StoredProof | null {

@@ -1,9 +1,9 @@
 import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 
 /**
- * Keys derived from KEYWARD_SECRET, which is never in the database: what they prove there is of no
- * use to whoever has the database alone. `id` names the secret without revealing it, so that a
- * proof made under another one is passed over and not mistaken for a wrong key.
+ * Keys derived from KEYWARD_SECRET, which is never in the database: proofs made with them are of no
+ * use to someone who has the database alone. `id` identifies the secret without revealing it, so
+ * that a proof made with another secret is skipped and not taken for a wrong key.
  */
 export class Pepper {
   readonly id: string;
@@ -25,7 +25,11 @@ export class Pepper {
   }
 }
 
-/** Key objects, because raw bytes would be prepared anew for each use. */
+/** Key objects, because Node would prepare raw bytes again for each use. */
 function derive(secret: string, purpose: string): KeyObject {
   return createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', `keyward ${purpose} v1`, 32)));
+}
+
+export function pepperFrom(secret: string | undefined): Pepper | null {
+  return secret === undefined ? null : new Pepper(secret);
 }

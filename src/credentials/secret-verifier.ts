@@ -11,39 +11,40 @@ export interface StoredSecret {
   ref: string;
   hash: string;
   proof: StoredProof | null;
-  /** The digest of the key that was proven to be behind this hash; null until then. */
+  /** The digest of the string that has been verified against this hash; null before that. */
   matchedDigest: string | null;
 }
 
-export interface SecretVerifierOptions {
+export interface SecretVerifierDependencies {
   hasher: Argon2Hasher;
   pepper: Pepper | null;
-  /** Secrets whose proof is remembered. */
+  /** Secrets whose digest is cached. */
   capacity: number;
-  /** Keeps the proof of a secret that argon2 has just confirmed. */
+  /** Stores the proof of a secret that argon2 has just confirmed. */
   storeProof: (ref: string, proof: StoredProof) => void;
-  /** Puts argon2id in the place of an imported digest. Never rejects. */
-  rehash: (ref: string, key: string) => Promise<void>;
+  /** Replaces an imported digest with argon2id. Never rejects. */
+  rehash: (ref: string, presented: string) => Promise<void>;
 }
 
 const MAX_WRONG_KEYS = 10_000;
 
 /**
- * Whether a presented key is the one behind a secret: known digest, else stored proof, else
- * argon2. What was learned is a fact about an unchanging secret, so it outlives cache resets.
+ * Verifies a presented string against a stored secret: by cached digest, else by stored proof, else
+ * by argon2. The result is a fact about an immutable secret, so it outlives resets of other caches.
  */
 export class SecretVerifier {
-  readonly #options: SecretVerifierOptions;
-  /** Of this process alone: a remembered digest is worth nothing anywhere else. */
+  readonly #deps: SecretVerifierDependencies;
+  /** Random for each process, so that a digest is of no use anywhere else. */
   readonly #digestKey = randomBytes(32).toString('base64url');
   readonly #cached: LRUCache<string, { digest: string; hash: string }>;
-  readonly #wrongKeys = new LRUCache<string, true>({ max: MAX_WRONG_KEYS });
+  /** The hash that a digest does not match. */
+  readonly #wrongKeys = new LRUCache<string, string>({ max: MAX_WRONG_KEYS });
   readonly #inFlight = new Map<string, Promise<boolean>>();
   readonly #rehashing = new Set<string>();
 
-  constructor(options: SecretVerifierOptions) {
-    this.#options = options;
-    this.#cached = new LRUCache({ max: options.capacity });
+  constructor(deps: SecretVerifierDependencies) {
+    this.#deps = deps;
+    this.#cached = new LRUCache({ max: deps.capacity });
   }
 
   get resourceLimits(): ResourceLimit[] {
@@ -53,61 +54,61 @@ export class SecretVerifier {
     ];
   }
 
-  /** What a key is remembered by: keyed, so that comparing two of them leaks nothing. */
-  digestOf(key: string): string {
-    return hash('sha256', this.#digestKey + key, 'base64url');
+  /** Keyed, so that comparing two digests reveals nothing about the strings. */
+  digestOf(presented: string): string {
+    return hash('sha256', this.#digestKey + presented, 'base64url');
   }
 
-  /** Answers at once for what is remembered; `digest` is the key's own. */
+  /** Answers synchronously if the result is cached; `digest` is that of the presented string. */
   matches(
     secret: StoredSecret,
-    key: string,
+    presented: string,
     digest: string,
-    lane: VerifyQueue = 'verification',
+    queue: VerifyQueue = 'verification',
   ): boolean | Promise<boolean> {
-    // Looked up in any case: proofs of keys in use are the last to go, and outlive a reset.
-    const known = this.#cached.get(secret.ref);
+    // Read on every call, so that the secrets in use are the last to be evicted.
+    const cached = this.#cached.get(secret.ref);
     if (secret.matchedDigest === digest) return true;
-    if (known?.digest === digest && known.hash === secret.hash)
+    if (cached?.digest === digest && cached.hash === secret.hash)
       return this.#cacheResult(secret, digest, true);
-    if (this.#wrongKeys.has(digest)) return false;
-    if (isImportedDigest(secret)) return this.#matchesImportedDigest(secret, key);
-    const byProof = this.#checkStoredProof(secret, key);
+    if (this.#wrongKeys.get(digest) === secret.hash) return false;
+    if (isImportedDigest(secret)) return this.#matchesImportedDigest(secret, presented);
+    const byProof = this.#checkStoredProof(secret, presented);
     return byProof === null
-      ? this.#verifyWithArgon2Once(secret, key, digest, lane)
+      ? this.#verifyWithArgon2Once(secret, presented, digest, queue)
       : this.#cacheResult(secret, digest, byProof);
   }
 
   /**
-   * The key of an imported secret was found by its digest, which is its proof. Each use asks for
-   * argon2id until it is there: where there is too much to do, a later use makes it good.
+   * An imported secret was found by its digest, which proves the string. Each use asks for argon2id
+   * until it is stored: if there is too much to do now, a later use succeeds.
    */
-  #matchesImportedDigest({ ref }: StoredSecret, key: string): boolean {
+  #matchesImportedDigest({ ref }: StoredSecret, presented: string): boolean {
     if (!this.#rehashing.has(ref)) {
       this.#rehashing.add(ref);
-      void this.#options.rehash(ref, key).finally(() => this.#rehashing.delete(ref));
+      void this.#deps.rehash(ref, presented).finally(() => this.#rehashing.delete(ref));
     }
     return true;
   }
 
-  /** Null where no proof is stored, or one made under another KEYWARD_SECRET. */
-  #checkStoredProof(secret: StoredSecret, key: string): boolean | null {
-    const { pepper } = this.#options;
+  /** Null if no proof is stored, or only one made with another KEYWARD_SECRET. */
+  #checkStoredProof(secret: StoredSecret, presented: string): boolean | null {
+    const { pepper } = this.#deps;
     if (!pepper || secret.proof?.pepperId !== pepper.id) return null;
-    return timingSafeEqual(pepper.proofOf(key), secret.proof.proof);
+    return timingSafeEqual(pepper.proofOf(presented), secret.proof.proof);
   }
 
-  /** Callers that present the same key at the same time, in one lane, share one computation. */
+  /** Callers that present the same string at the same time, in one queue, share one computation. */
   #verifyWithArgon2Once(
     secret: StoredSecret,
-    key: string,
+    presented: string,
     digest: string,
-    lane: VerifyQueue,
+    queue: VerifyQueue,
   ): Promise<boolean> {
-    const name = `${lane} ${digest}`;
-    const underWay = this.#inFlight.get(name);
-    if (underWay) return underWay;
-    const answer = this.#verifyWithArgon2(secret, key, digest, lane).finally(() =>
+    const name = `${queue} ${digest}`;
+    const inFlight = this.#inFlight.get(name);
+    if (inFlight) return inFlight;
+    const answer = this.#verifyWithArgon2(secret, presented, digest, queue).finally(() =>
       this.#inFlight.delete(name),
     );
     this.#inFlight.set(name, answer);
@@ -116,21 +117,23 @@ export class SecretVerifier {
 
   async #verifyWithArgon2(
     secret: StoredSecret,
-    key: string,
+    presented: string,
     digest: string,
-    lane: VerifyQueue,
+    queue: VerifyQueue,
   ): Promise<boolean> {
-    const { hasher, pepper, storeProof: store } = this.#options;
-    const right = await hasher.matches(secret.hash, key, lane);
-    if (right && pepper) store(secret.ref, { pepperId: pepper.id, proof: pepper.proofOf(key) });
-    return this.#cacheResult(secret, digest, right);
+    const { hasher, pepper, storeProof } = this.#deps;
+    const matches = await hasher.matches(secret.hash, presented, queue);
+    if (matches && pepper) {
+      storeProof(secret.ref, { pepperId: pepper.id, proof: pepper.proofOf(presented) });
+    }
+    return this.#cacheResult(secret, digest, matches);
   }
 
-  #cacheResult(secret: StoredSecret, digest: string, right: boolean): boolean {
-    if (right) {
+  #cacheResult(secret: StoredSecret, digest: string, matches: boolean): boolean {
+    if (matches) {
       this.#cached.set(secret.ref, { digest, hash: secret.hash });
       secret.matchedDigest = digest;
-    } else this.#wrongKeys.set(digest, true);
-    return right;
+    } else this.#wrongKeys.set(digest, secret.hash);
+    return matches;
   }
 }

@@ -3,20 +3,19 @@ import type { Transaction } from './database.ts';
 import { batchSequences } from './schema.ts';
 
 /**
- * Which batch of which instance: numbered upwards from 1 within a lane. The functions that apply
- * batches (write_usage, consume_limits) claim the number in their transaction, if it is higher than
- * the last one. Where it is not, the batch was applied before: a commit whose outcome was unknown did
- * happen. A first attempt that is still running holds the row, and the second waits for how it ends.
- * A gap is no reason to refuse: a database that lost its last commits, or was restored, is behind its
- * instances.
+ * Numbers a batch, from 1 upwards in each stream of an instance. The functions that apply batches
+ * (write_usage, consume_limits) claim the number in their transaction, if it is higher than the last
+ * one; otherwise the batch has been applied before, and a commit whose outcome was unknown succeeded.
+ * A second attempt waits for the row that the first one, still running, has locked. Gaps are allowed:
+ * a database that lost its last commits, or was restored, is behind its instances.
  */
 export interface BatchId {
   instance: string;
-  lane: string;
+  stream: string;
   sequence: number;
 }
 
-/** Forgets lanes of instances that have long ended. */
+/** Deletes the streams of instances that ended long ago. */
 export async function deleteOldBatchSequences(tx: Pick<Transaction, 'delete'>): Promise<void> {
   await tx
     .delete(batchSequences)

@@ -17,7 +17,7 @@ export type Transaction = PgTransaction<
 const CONNECT_TIMEOUT_MS = 2000;
 const DATA_QUERY_TIMEOUT_MS = 2000;
 const CONTROL_QUERY_TIMEOUT_MS = 15_000;
-/** Fence 1, loads 2, proofs and flushes: the verification path never waits for a management call. */
+/** Fence 1, loads 2, the rest for proofs and flushes. */
 const DATA_POOL_SIZE = 6;
 
 export interface DatabaseOptions {
@@ -26,15 +26,15 @@ export interface DatabaseOptions {
   preparedStatements: boolean;
 }
 
-/** One statement of the verification path: named, so that it is planned once a connection. */
+/** A statement of the verification path. Its name lets each connection plan it only once. */
 export interface Statement {
   name: string;
   text: string;
 }
 
 /**
- * Two pools on one database: management calls, and the verification path with its flushes. The
- * loss of any connection of either is reported, because it can mean that Postgres crashed.
+ * Two pools on one database, for management calls and for the verification path, so that the latter
+ * never waits for the former. The loss of any connection is reported: Postgres may have crashed.
  */
 export class Database {
   readonly orm: Orm;
@@ -56,7 +56,7 @@ export class Database {
     this.#lossListeners.push(listener);
   }
 
-  /** Connections that are at work. */
+  /** Connections in use. */
   get resourceLimits(): ResourceLimit[] {
     const [control, data] = this.#pools;
     const busy = (pool: pg.Pool) => () => pool.totalCount - pool.idleCount;
@@ -72,7 +72,7 @@ export class Database {
     values: unknown[],
   ): Promise<Row[]> {
     const config = this.#named ? { ...statement, values } : { text: statement.text, values };
-    return (await this.#pools[1].query<Row>(config)).rows;
+    return onConnection(this.#pools[1], async (client) => (await client.query<Row>(config)).rows);
   }
 
   async close(): Promise<void> {
@@ -80,7 +80,7 @@ export class Database {
     await Promise.all(this.#pools.map((pool) => pool.end()));
   }
 
-  /** Connections are never closed for being idle or old, so each removal is a loss. */
+  /** Connections are not closed for being idle or old, so each removal is a loss. */
   #pool(url: string, max: number, queryTimeout: number): pg.Pool {
     const pool = new pg.Pool({
       connectionString: url,
@@ -94,7 +94,7 @@ export class Database {
     const lost = () => {
       for (const listener of this.#lossListeners) listener();
     };
-    // Also while it is in use: an error that nobody listens to would end the process.
+    // Also on a client in use: an error without a listener ends the process.
     pool.on('connect', (client) => client.on('error', lost));
     pool.on('error', lost);
     pool.on('remove', lost);
@@ -103,22 +103,38 @@ export class Database {
 }
 
 /**
- * Drizzle's own `transaction` never gives back a connection whose BEGIN failed, and gives back one
- * whose ROLLBACK did. Here a connection on which the database fell silent is closed.
+ * Drizzle's own `transaction` leaks a connection whose BEGIN failed, and returns one whose ROLLBACK
+ * failed to the pool. This one closes a connection on which the database no longer answers.
  */
 function ormOn(pool: pg.Pool): Orm {
-  const orm = drizzle(pool, { schema });
-  orm.transaction = async (work, config) => {
-    const client = await pool.connect();
-    let isLost = false;
-    try {
-      return await drizzle(client, { schema }).transaction(work, config);
-    } catch (error) {
-      isLost = isUnavailable(error);
-      throw error;
-    } finally {
-      client.release(isLost);
-    }
-  };
+  const orm = drizzle(keepingConnections(pool), { schema });
+  orm.transaction = (work, config) =>
+    onConnection(pool, (client) => drizzle(client, { schema }).transaction(work, config));
   return orm;
+}
+
+/** The pool's own `query` closes its connection after every error, even a refused statement. */
+function keepingConnections(pool: pg.Pool): pg.Pool {
+  const query = (config: pg.QueryConfig, values?: unknown[]) =>
+    onConnection(pool, (client) => client.query(config, values));
+  return new Proxy(pool, {
+    get: (target, name) => (name === 'query' ? query : Reflect.get(target, name)),
+  });
+}
+
+/** Closes the connection only if the database did not answer on it. */
+async function onConnection<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let isLost = false;
+  try {
+    return await work(client);
+  } catch (error) {
+    isLost = isUnavailable(error);
+    throw error;
+  } finally {
+    client.release(isLost);
+  }
 }

@@ -1,6 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 
-/** The SQLSTATE of a database error, also where Drizzle has wrapped it. */
+/** The SQLSTATE of a database error, also if Drizzle has wrapped it. */
 export function sqlState(error: unknown): string | undefined {
   const cause = error instanceof DrizzleQueryError ? error.cause : error;
   if (!(cause instanceof Error) || !('code' in cause)) return undefined;
@@ -9,7 +9,7 @@ export function sqlState(error: unknown): string | undefined {
 
 const RETRYABLE = new Set(['40001', '40P01']);
 
-/** Serialization failures and deadlocks: the transaction had no effect and may run again. */
+/** Serialization failures and deadlocks: the transaction had no effect and may be retried. */
 export function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(sqlState(error) ?? '');
 }
@@ -19,11 +19,11 @@ const SOCKET_CODES = /^E(CONN|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND|HOSTUNREACH|NETUNR
 const DRIVER_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
 
-/** Whether the database could not be asked or did not answer, as opposed to refusing a statement. */
+/** Whether the database could not be reached or did not answer, rather than refused a statement. */
 export function isUnavailable(error: unknown): boolean {
   const cause = error instanceof DrizzleQueryError ? error.cause : error;
   if (!(cause instanceof Error)) return false;
-  // Whatever the reason: a port refused, a socket's file missing.
+  // For any reason: a refused port, a missing socket file.
   if ('syscall' in cause && cause.syscall === 'connect') return true;
   const code = sqlState(cause) ?? '';
   if (code.length === 5 && SERVER_CLASSES.has(code.slice(0, 2))) return true;

@@ -1,24 +1,34 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { Clock } from '../lib/clock.ts';
 import type { Orm } from './database.ts';
 import { installation } from './schema.ts';
 
 export interface Installation {
-  checksumKey: Uint8Array;
-  /** Set by the database's clock. */
+  checksumKey: KeyObject;
+  /** Synchronized with the database's clock. */
   clock: Clock;
 }
 
-/** What commands need to know of the installation that they work on. */
+/** What commands need to know about the installation that they work on. */
 export async function readInstallation(orm: Orm): Promise<Installation> {
-  const [row] = await orm
-    .select({
-      checksumKey: installation.checksumKey,
-      ms: sql<number>`extract(epoch from clock_timestamp())::float8 * 1000`,
-    })
-    .from(installation);
-  if (!row) throw new Error('the database has no installation row');
+  return { checksumKey: await readChecksumKey(orm), clock: await readClock(orm) };
+}
+
+/** The key of the checksums in key strings, which the first migration generated. */
+export async function readChecksumKey(orm: Orm): Promise<KeyObject> {
+  const [row] = await orm.select({ key: installation.checksumKey }).from(installation);
+  if (!row) throw new Error('the database has no installation row; run the migrations');
+  return createSecretKey(row.key);
+}
+
+async function readClock(orm: Orm): Promise<Clock> {
+  const { rows } = await orm.execute<{ ms: number }>(
+    sql`select extract(epoch from clock_timestamp())::float8 * 1000 as ms`,
+  );
+  const [row] = rows;
+  if (!row) throw new Error('a database that has a clock can tell the time');
   const clock = new Clock();
   clock.sync(row.ms);
-  return { checksumKey: row.checksumKey, clock };
+  return clock;
 }

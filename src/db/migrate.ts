@@ -5,6 +5,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
+import { OperatorError } from '../lib/operator-error.ts';
 import { sqlState } from './errors.ts';
 
 const MIGRATIONS = {
@@ -14,26 +15,25 @@ const LOCK = 5_396_119;
 const OLDEST_VERSION = 14;
 const TURN_PAUSE_MS = 100;
 
-export class DatabaseVersionError extends Error {
+class DatabaseVersionError extends OperatorError {
   override name = 'DatabaseVersionError';
 }
 
-/** The schema is older than this version, and cannot be brought up to date by this user. */
-export class PendingMigrationsError extends Error {
+/** The schema is older than this version needs, and was not brought up to date. */
+export class PendingMigrationsError extends OperatorError {
   override name = 'PendingMigrationsError';
 }
 
 type Executor = Pick<ReturnType<typeof drizzle>, 'execute'>;
 
 /**
- * Brings the schema up to date. Where it is, nothing is asked that needs more rights than reading,
- * so that a service may run as a user who cannot change tables. Instances that start together
- * take turns.
+ * Brings the schema up to date. If it is already, this needs no more rights than reading, so that
+ * a service may run as a user who cannot change tables. Instances that start together take turns.
  */
 export async function migrate(url: string): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: 5000 });
   pool.on('error', () => {});
-  // Also while it is in use: an error that nobody listens to would end the process.
+  // Also on a client in use: an error without a listener ends the process.
   pool.on('connect', (client) => client.on('error', () => {}));
   try {
     const orm = drizzle(pool);
@@ -47,9 +47,9 @@ export async function migrate(url: string): Promise<void> {
 }
 
 /**
- * One transaction holds the advisory lock, so that it also works behind a transaction pooler, and
- * another migrates. False where someone else has the lock: whoever waited for it in a transaction
- * could hold the very connection of the pooler that the other one needs.
+ * One transaction holds the advisory lock while another migrates, which also works behind a
+ * transaction pooler. False if another instance has the lock: to wait for it inside a transaction
+ * could occupy the pooler's connection that the other instance needs.
  */
 function migrateInTurn(orm: NodePgDatabase): Promise<boolean> {
   return orm.transaction(async (lock) => {
@@ -63,12 +63,12 @@ function migrateInTurn(orm: NodePgDatabase): Promise<boolean> {
   });
 }
 
-/** How many migrations this version brings; `/readyz` compares. */
+/** How many migrations this version has; `/readyz` compares. */
 export function expectedMigrations(): number {
   return readMigrationFiles(MIGRATIONS).length;
 }
 
-/** How many of this version's migrations the database lacks. Whoever may not ask is told why. */
+/** How many of this version's migrations the database lacks. */
 export async function pendingMigrations(orm: Executor): Promise<number> {
   const files = readMigrationFiles(MIGRATIONS);
   const { rows: tables } = await orm.execute(sql`

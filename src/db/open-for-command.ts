@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Config } from '../config.ts';
+import { DirectoryInUseError } from '../embedded-postgres/errors.ts';
 import type { Orm } from './database.ts';
 import { PendingMigrationsError, pendingMigrations } from './migrate.ts';
 import { DatabaseUnreachableError, explainDatabase, openEmbedded } from './open.ts';
@@ -10,22 +11,29 @@ import * as schema from './schema.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
 
+/** What commands are given. */
+export interface CommandContext {
+  /** Reads and checks the settings. */
+  settings: () => Config;
+}
+
 /** The database of a command that runs and ends. */
 export interface CommandDatabase {
   url: string;
-  /** One connection, on which a statement may take as long as it takes. */
+  /** On one connection, without a time limit on statements. */
   orm: Orm;
+  /** KEYWARD_SECRET, or the one that was generated for the embedded database. */
   secret: string | undefined;
 }
 
-/** Runs work on a database that is there and up to date; nothing is made or migrated on the way. */
+/** Runs work on a database that exists and is up to date; nothing is created or migrated. */
 export async function withDatabase<T>(
   config: Config,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
   if (config.databaseUrl !== undefined) return onUrl(config.databaseUrl, config.secret, work);
   await requireEmbedded(config.dataDirectory);
-  const { url, secret, close } = await openEmbedded(config);
+  const { url, secret, close } = await openEmbedded(config).catch(suggestApi);
   try {
     return await onUrl(url, secret, work);
   } finally {
@@ -64,11 +72,19 @@ async function requireMigrated(orm: Orm): Promise<void> {
   );
 }
 
+/** One process at a time can use the embedded database; while Keyward runs, its API is the way. */
+function suggestApi(error: unknown): never {
+  if (!(error instanceof DirectoryInUseError)) throw error;
+  throw new DirectoryInUseError(
+    `${error.message}; while it runs, call its API with the root key in the file root-key of KEYWARD_DATA_DIR`,
+  );
+}
+
 async function requireEmbedded(dataDirectory: string): Promise<void> {
   const directory = resolve(dataDirectory);
   await access(join(directory, 'postgres')).catch(() => {
     throw new DatabaseUnreachableError(
-      `There is no embedded database in ${directory}; set KEYWARD_DATA_DIR to its folder, or DATABASE_URL.`,
+      `There is no embedded database in ${directory}; set KEYWARD_DATA_DIR to its folder, or set DATABASE_URL.`,
     );
   });
 }

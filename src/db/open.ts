@@ -5,24 +5,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { isUnavailable, sqlState } from './errors.ts';
 import { migrate } from './migrate.ts';
 
-/** A migrated database, and what goes with it. */
+/** A migrated database with the secrets that belong to it. */
 export interface OpenDatabase {
   url: string;
   secret: string | undefined;
   rootKey: string | undefined;
-  /** Where the embedded database is; null where there is none. */
+  /** Where the embedded database is; null if there is none. */
   dataDirectory: string | null;
-  /** Holds the generated root key; null where it was set, or there is none. */
+  /** Contains the generated root key; null if none was generated. */
   rootKeyFile: string | null;
-  /** Resolves when an embedded database ends by itself. */
+  /** Resolves if an embedded database ends unexpectedly. */
   lost: Promise<void>;
   close: () => Promise<void>;
 }
 
-export class DatabaseUnreachableError extends Error {
+export class DatabaseUnreachableError extends OperatorError {
   override name = 'DatabaseUnreachableError';
 }
 
@@ -66,7 +67,7 @@ export async function openEmbedded(config: Config): Promise<OpenDatabase> {
   }
 }
 
-/** The database may come up later than the service: its absence is waited out for a minute. */
+/** Waits up to a minute for a database that comes up later than the service. */
 async function openExternal(config: Config, url: string, log: Logger): Promise<OpenDatabase> {
   const deadline = performance.now() + WAIT_MS;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
@@ -91,7 +92,7 @@ async function openExternal(config: Config, url: string, log: Logger): Promise<O
   };
 }
 
-/** Made once, readable by its owner alone. */
+/** A random secret in a file that is made once, readable by its owner alone. */
 async function generated(path: string): Promise<string> {
   try {
     await writeFile(path, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
@@ -108,7 +109,7 @@ const REFUSALS: Record<string, string> = {
   '42501': 'The user in DATABASE_URL lacks rights on the tables; see docs/database-roles.md.',
 };
 
-/** For one attempt: what the operator can mend is a sentence. */
+/** Turns what the operator can put right into one sentence. */
 export function explainDatabase(error: unknown): unknown {
   return isUnavailable(error) ? unreachable(error) : explained(error);
 }

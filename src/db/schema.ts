@@ -14,19 +14,19 @@ import {
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { Actor } from '../domain/caller.ts';
-import type { Json, JsonObject } from '../domain/json.ts';
+import type { Actor, Permission } from '../domain/caller.ts';
+import type { JsonObject } from '../domain/json.ts';
 import type { AvailableScope } from '../domain/scopes.ts';
 
 /**
- * The tables that the application reads and writes. The machinery of the fence (`change_feed`,
- * `incarnation`, `feed_horizon` and the triggers) is SQL alone: see migrations/.
+ * The tables that the application reads and writes. Those of the fence (`change_feed`,
+ * `feed_horizons`, `feed_pruned`, `incarnation`) and the triggers are SQL alone: see migrations/.
  */
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const count = (name: string) => bigint(name, { mode: 'number' });
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
-/** What the first migration made up for this installation: one row. */
+/** One row, which the first migration generated for this installation. */
 export const installation = pgTable('installation', {
   id: integer('id').primaryKey(),
   checksumKey: bytea('checksum_key').notNull(),
@@ -48,7 +48,7 @@ export const workspaces = pgTable(
     requireResource: boolean('require_resource').notNull().default(false),
     availableScopes: jsonb('available_scopes').$type<AvailableScope[]>(),
     immutableKeys: boolean('immutable_keys').notNull().default(false),
-    /** Counts the changes: the ETag. */
+    /** The number of changes, which is the ETag. */
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull().defaultNow(),
     updatedAt: instant('updated_at').notNull().defaultNow(),
@@ -57,7 +57,7 @@ export const workspaces = pgTable(
   (table) => [check('workspaces_status', sql`${table.status} in ('active', 'suspended')`)],
 );
 
-/** What callers authenticate to Keyward with. Their credentials are in `secrets` too. */
+/** What callers authenticate to Keyward with. Their secrets are in `secrets` too. */
 export const managementKeys = pgTable(
   'management_keys',
   {
@@ -65,7 +65,7 @@ export const managementKeys = pgTable(
     /** Null: every workspace. */
     workspaceId: text('workspace_id').references(() => workspaces.id),
     name: text('name').notNull(),
-    permissions: text('permissions').array().notNull(),
+    permissions: text('permissions').array().$type<Permission[]>().notNull(),
     expiresAt: instant('expires_at'),
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull(),
@@ -77,17 +77,17 @@ export const managementKeys = pgTable(
   (table) => [index('management_keys_by_created').on(table.createdAt, table.id)],
 );
 
-/** What a POST with an Idempotency-Key did, so that its repetition does nothing. */
+/** What a POST with an Idempotency-Key answered, so that a repetition of it changes nothing. */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
   {
-    /** Who sent it: the same key of another caller is another key. */
+    /** Who sent it: each caller has Idempotency-Keys of its own. */
     callerId: text('caller_id').notNull(),
     key: text('key').notNull(),
     /** SHA-256 of the call and its payload. */
     fingerprint: text('fingerprint').notNull(),
     /** The answer, without the one-time key string. */
-    answer: jsonb('answer').$type<{ status: number; etag: string | null; body: Json }>().notNull(),
+    answer: jsonb('answer').$type<object>().notNull(),
     createdAt: instant('created_at').notNull(),
   },
   (table) => [
@@ -96,7 +96,7 @@ export const idempotencyKeys = pgTable(
   ],
 );
 
-/** The identity and its policy. Its credentials are in `secrets`, its use in `key_usage`. */
+/** The identity of a key and its policy. Its secrets are in `secrets`, its usage in `key_usage`. */
 export const keys = pgTable(
   'keys',
   {
@@ -115,7 +115,7 @@ export const keys = pgTable(
     enabled: boolean('enabled').notNull(),
     notBefore: instant('not_before'),
     expiresAt: instant('expires_at'),
-    /** Rate limits, one in each place: its name, units in a window, and the window's length. */
+    /** Rate limits, in three parallel arrays: name, units in a window, window length in seconds. */
     limitNames: text('limit_names').array().notNull().default([]),
     limitUnits: bigint('limit_units', { mode: 'number' }).array().notNull().default([]),
     limitWindows: integer('limit_windows').array().notNull().default([]),
@@ -124,9 +124,9 @@ export const keys = pgTable(
     refillInterval: text('refill_interval', { enum: ['daily', 'monthly'] }),
     refillAmount: count('refill_amount'),
     refillDay: integer('refill_day'),
-    /** Counts the changes: the ETag. */
+    /** The number of changes, which is the ETag. */
     revision: integer('revision').notNull().default(1),
-    /** The lowest policy version that an instance must know to judge this key. */
+    /** The lowest policy version that an instance must know to evaluate this key. */
     minPolicyVersion: integer('min_policy_version').notNull().default(1),
     createdAt: instant('created_at').notNull(),
     createdBy: jsonb('created_by').$type<Actor>().notNull(),
@@ -180,7 +180,7 @@ export const secrets = pgTable(
     keyId: text('key_id').notNull(),
     workspaceId: text('workspace_id'),
     start: text('start').notNull(),
-    /** argon2id of the whole key, in PHC form; an imported key's own digest until its first use. */
+    /** argon2id of the whole key, in PHC form; the imported digest until an imported key is used. */
     hash: text('hash').notNull(),
     status: text('status', { enum: ['current', 'retiring', 'retired'] }).notNull(),
     validUntil: instant('valid_until'),
@@ -195,13 +195,13 @@ export const secrets = pgTable(
 );
 
 /**
- * What a key has consumed: its credits and all its windows in one row, so that all or nothing is
- * one row. Written by the function `consume_limits`; times are epoch milliseconds.
+ * What a key has consumed. Its credits and all its windows are in one row, so that a verification
+ * consumes all or nothing. Written by the function `consume_limits`; times are epoch milliseconds.
  */
 export const keyConsumption = pgTable('key_consumption', {
   keyId: text('key_id').primaryKey(),
   credits: count('credits'),
-  /** When the balance was last set by a refill, or its schedule by hand. */
+  /** When a refill last set the balance, or a call its schedule. */
   refilledMs: count('refilled_ms').notNull().default(0),
   lastMs: count('last_ms').notNull().default(0),
   names: text('names').array().notNull().default([]),
@@ -212,12 +212,12 @@ export const keyConsumption = pgTable('key_consumption', {
   counts: bigint('counts', { mode: 'number' }).array().notNull().default([]),
 });
 
-/** The hash algorithms with which keys were imported: most installations have none. */
+/** The hash algorithms of imported keys: most installations have none. */
 export const importedAlgorithms = pgTable('imported_algorithms', {
   algorithm: text('algorithm', { enum: ['sha256', 'sha512'] }).primaryKey(),
 });
 
-/** Keyed proofs of secrets: a fast stand-in for argon2 while KEYWARD_SECRET stays the same. */
+/** Keyed proofs of secrets, which replace argon2 while KEYWARD_SECRET stays the same. */
 export const secretProofs = pgTable('secret_proofs', {
   ref: text('ref').primaryKey(),
   /** Names the KEYWARD_SECRET that the proof was made with. */
@@ -263,28 +263,28 @@ export const usageUnmatched = pgTable(
   (table) => [primaryKey({ columns: [table.workspaceId, table.hour] })],
 );
 
-/** Makes a batch of an instance's lane take effect once, however often it is sent. */
+/** Makes a batch of an instance's stream take effect once, however often it is sent. */
 export const batchSequences = pgTable(
   'batch_sequences',
   {
     instance: uuid('instance').notNull(),
-    lane: text('lane').notNull(),
+    stream: text('lane').notNull(),
     sequence: count('sequence').notNull(),
-    /** What the batch answered, for a caller who did not get to hear it. */
+    /** The answer of the batch, for a caller whose connection was lost before it arrived. */
     answer: text('answer'),
     updatedAt: instant('updated_at').notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.instance, table.lane] })],
+  (table) => [primaryKey({ columns: [table.instance, table.stream] })],
 );
 
-/** The last link of each workspace's audit chain. */
+/** The newest link of each workspace's audit log. */
 export const auditHeads = pgTable('audit_heads', {
   workspaceId: text('workspace_id').primaryKey(),
   sequence: count('sequence').notNull(),
   hash: text('hash').notNull(),
 });
 
-/** The audit log: `payload` is what is hashed; the other columns are read out of it. */
+/** The audit logs. `payload` is what is hashed; the generated columns are read out of it. */
 export const auditEvents = pgTable(
   'audit_events',
   {
@@ -292,7 +292,7 @@ export const auditEvents = pgTable(
     sequence: count('sequence').notNull(),
     payload: text('payload').notNull(),
     hash: text('hash').notNull(),
-    /** Names the KEYWARD_SECRET that keyed the hash; null where it is a plain SHA-256. */
+    /** Names the KEYWARD_SECRET that keyed the hash; null if it is a plain SHA-256. */
     pepperId: text('pepper_id'),
     id: text('id').generatedAlwaysAs(sql`(payload::jsonb ->> 'id')`),
     action: text('action').generatedAlwaysAs(sql`(payload::jsonb ->> 'action')`),
@@ -311,7 +311,7 @@ export const auditEvents = pgTable(
   ],
 );
 
-/** Where the log of a workspace was cut: the last link that was dropped. */
+/** The last link that retention dropped from the log of a workspace. */
 export const auditCheckpoints = pgTable('audit_checkpoints', {
   workspaceId: text('workspace_id').primaryKey(),
   sequence: count('sequence').notNull(),

@@ -1,9 +1,43 @@
-/** When a balance of credits is set to its amount again: at 00:00 UTC. */
+/** Sets a balance of credits to its amount, daily or monthly at 00:00 UTC. */
 export interface Refill {
   interval: 'daily' | 'monthly';
   amount: number;
   /** For monthly refills; in a shorter month, its last day. */
   dayOfMonth: number | null;
+}
+
+/** A refill as it is stored: all null without one. */
+export interface RefillColumns {
+  refillInterval: Refill['interval'] | null;
+  refillAmount: number | null;
+  refillDay: number | null;
+}
+
+export function toRefill(columns: RefillColumns): Refill | null {
+  const { refillInterval, refillAmount, refillDay } = columns;
+  if (refillInterval === null) return null;
+  return { interval: refillInterval, amount: refillAmount ?? 0, dayOfMonth: refillDay };
+}
+
+/** A balance as it is stored: without the refills that came due since. */
+export interface StoredBalance {
+  credits: number | null;
+  refilledMs: number;
+}
+
+/** The balance at a time, refills included. */
+export function balanceAt(refill: Refill | null, stored: StoredBalance, now: number): number {
+  const isDue = refill !== null && refilledAt(refill, stored, now) > stored.refilledMs;
+  return isDue ? refill.amount : (stored.credits ?? 0);
+}
+
+/** When the balance at a time was last set by a refill, in epoch milliseconds. */
+export function refilledAt(
+  refill: Refill | null,
+  { refilledMs }: StoredBalance,
+  now: number,
+): number {
+  return refill ? Math.max(refilledMs, lastRefill(refill, Math.floor(now))) : refilledMs;
 }
 
 const DAY_MS = 86_400_000;

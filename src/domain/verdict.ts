@@ -18,3 +18,9 @@ export const VERDICT_CODES = [
 ] as const;
 
 export type VerdictCode = (typeof VERDICT_CODES)[number];
+
+/** Counts verifications. A returned promise is awaited before the answer. */
+export interface VerdictCounter {
+  count(keyId: string, secretRef: string, code: VerdictCode, now: number): Promise<void> | void;
+  countUnmatched(workspaceId: string, now: number): Promise<void> | void;
+}

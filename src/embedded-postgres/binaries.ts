@@ -8,7 +8,7 @@ export interface Binaries {
   initdb: string;
   postgres: string;
   pgCtl: string;
-  /** Their major version; a cluster belongs to one. */
+  /** Their major version, which must be that of the cluster. */
   major: string;
 }
 
@@ -18,7 +18,7 @@ interface Link {
   target: string;
 }
 
-/** Finds the server programs of this platform's optional package and completes their libraries. */
+/** Finds the server programs in this platform's optional package, and links their libraries. */
 export async function locateBinaries(): Promise<Binaries> {
   const root = packageFolder();
   for (const link of await missingLinks(root)) await makeLink(root, link);
@@ -29,7 +29,7 @@ export async function locateBinaries(): Promise<Binaries> {
   return { initdb: program('initdb'), postgres, pgCtl: program('pg_ctl'), major };
 }
 
-/** Also finds out whether the binaries run here at all. */
+/** Also checks that the binaries run on this system at all. */
 async function majorVersion(postgres: string): Promise<string> {
   const outcome = await run(CURRENT_USER, postgres, ['--version'], dirname(postgres));
   const major = /\) (\d+)/.exec(outcome.stdout)?.[1];
@@ -52,7 +52,7 @@ function packageFolder(): string {
   }
 }
 
-/** npm packages cannot carry symbolic links: the package lists the ones its libraries need. */
+/** npm packages cannot contain symbolic links, so the package lists those that it needs. */
 async function missingLinks(root: string): Promise<Link[]> {
   const links = parseLinks(await readLinkList(root));
   const present = await Promise.all(links.map((link) => exists(join(root, link.target))));
@@ -90,7 +90,7 @@ async function makeLink(root: string, link: Link): Promise<void> {
   try {
     await symlink(relative(dirname(link.target), link.source), join(root, link.target));
   } catch (error) {
-    // Another process that starts at the same moment has made it.
+    // Another process that starts at the same time has made it.
     if (errorCode(error) === 'EEXIST') return;
     throw new EmbeddedPostgresError(
       `the embedded Postgres lacks a library link that cannot be made (${errorMessage(error)}); run npm install as the user who owns node_modules, or set DATABASE_URL`,

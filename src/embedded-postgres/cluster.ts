@@ -19,7 +19,7 @@ export interface Cluster {
   password: string;
 }
 
-/** Makes the cluster on the first start; afterwards checks that these binaries can open it. */
+/** Creates the cluster at the first start; later checks that these binaries can open it. */
 export async function ensureCluster(options: ClusterOptions): Promise<Cluster> {
   const { directory, binaries } = options;
   const data = join(directory, 'data');
@@ -27,7 +27,7 @@ export async function ensureCluster(options: ClusterOptions): Promise<Cluster> {
   if (clusterMajor === undefined) return createCluster(options, data);
   if (clusterMajor !== binaries.major) {
     throw new EmbeddedPostgresError(
-      `${data} was made by PostgreSQL ${clusterMajor} and the embedded one is ${binaries.major}; run the Keyward version that made it and move the data over with pg_dump, or set KEYWARD_DATA_DIR to a new folder`,
+      `${data} was made by PostgreSQL ${clusterMajor} and the embedded one is ${binaries.major}; run the Keyward version that made it and migrate the data with pg_dump, or set KEYWARD_DATA_DIR to a new folder`,
     );
   }
   return { data, password: await readPassword(directory) };
@@ -42,7 +42,7 @@ async function majorOfCluster(data: string): Promise<string | undefined> {
   }
 }
 
-/** The data directory appears complete or not at all, whenever the power goes. */
+/** The data directory appears complete or not at all, even if the power fails. */
 async function createCluster(options: ClusterOptions, data: string): Promise<Cluster> {
   const { directory } = options;
   await removeUnfinished(directory);
@@ -52,7 +52,7 @@ async function createCluster(options: ClusterOptions, data: string): Promise<Clu
   await rename(unfinished, data).catch((error: unknown) => {
     if (errorCode(error) !== 'ENOTEMPTY' && errorCode(error) !== 'EEXIST') throw error;
     throw new EmbeddedPostgresError(
-      `${data} holds files but no Postgres cluster; move them away, or set KEYWARD_DATA_DIR to another folder`,
+      `${data} contains files but no Postgres cluster; move them away, or set KEYWARD_DATA_DIR to another folder`,
     );
   });
   await syncFolder(directory);
@@ -65,7 +65,7 @@ async function initialise(options: ClusterOptions, target: string): Promise<void
     ...['--pgdata', target, '--username', USER, '--encoding', 'UTF8', '--data-checksums'],
     ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
     // A password on the socket too: peer authentication cannot name a user of another namespace,
-    // and one way for socket and loopback is easier to trust than two.
+    // and one method for socket and loopback is easier to trust than two.
     ...['--auth', 'scram-sha-256', '--pwfile', passwordFile(directory), '--no-instructions'],
     ...(durable ? [] : ['--no-sync']),
   ];
@@ -73,18 +73,18 @@ async function initialise(options: ClusterOptions, target: string): Promise<void
   if (outcome.ok) return;
   await rm(target, { recursive: true, force: true });
   throw new EmbeddedPostgresError(
-    `initdb could not make a database in ${directory} (${lastLine(outcome.stderr)}); mend that, or set DATABASE_URL`,
+    `initdb could not create a database in ${directory} (${lastLine(outcome.stderr)}); correct that, or set DATABASE_URL`,
   );
 }
 
 async function removeUnfinished(directory: string): Promise<void> {
   const names = (await readdir(directory)).filter((name) => name.startsWith('initdb-'));
-  // An initdb whose Keyward was killed may still be writing there; it gives up when its files go.
+  // An initdb whose Keyward was killed may still write there; it fails once its files are gone.
   const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
   for (const name of names) await rm(join(directory, name), options);
 }
 
-/** Without a cluster no password is in force yet: one that an interrupted start left is replaced. */
+/** Without a cluster no password is in use yet: one that an interrupted start left is replaced. */
 async function writePassword(directory: string, runner: Runner): Promise<string> {
   const file = passwordFile(directory);
   const password = randomBytes(24).toString('base64url');

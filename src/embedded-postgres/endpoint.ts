@@ -5,9 +5,9 @@ import { EmbeddedPostgresError } from './errors.ts';
 
 export const DATABASE = 'keyward';
 
-// Only the socket's name: nothing listens on the network then.
+// Part of the socket's name; nothing listens on the network.
 const SOCKET_PORT = 5432;
-// sun_path holds 108 bytes on Linux and 104 elsewhere, the closing zero included.
+// sun_path has 108 bytes on Linux and 104 elsewhere, including the terminating zero.
 const SOCKET_PATH_MAX_BYTES = process.platform === 'linux' ? 107 : 103;
 
 /** Where a server listens: a socket in its directory, or loopback where the path is too long. */
@@ -33,11 +33,11 @@ export function socketFits(directory: string): boolean {
   return Buffer.byteLength(socketPath(directory)) <= SOCKET_PATH_MAX_BYTES;
 }
 
-/** The socket goes into a parameter, so that `new URL(url)` can read and change the rest. */
+/** The socket is a parameter, so that `new URL(url)` can read and change the rest. */
 export function connectionUrl(endpoint: Endpoint, password: string, database = DATABASE): string {
   const url = new URL(`postgresql://${USER}:${password}@localhost:${endpoint.port}/${database}`);
   url.searchParams.set('host', endpoint.host);
-  // Neither path leaves the machine, and PGSSLMODE in our environment must not say otherwise.
+  // Neither path leaves the machine; PGSSLMODE in the environment must not override this.
   url.searchParams.set('sslmode', 'disable');
   return url.href;
 }
@@ -51,7 +51,7 @@ export function endpointSettings(endpoint: Endpoint): Record<string, string> {
   };
 }
 
-/** The setting is a list: quotes keep commas and spaces of a path together. */
+/** The setting is a list: quotes keep a path with commas or spaces together. */
 function quoted(folder: string | null): string {
   return folder === null ? '' : `"${folder.replaceAll('"', '""')}"`;
 }

@@ -1,6 +1,13 @@
-/** The embedded Postgres cannot be used; the message is one sentence that says how to mend it. */
-export class EmbeddedPostgresError extends Error {
-  override readonly name = 'EmbeddedPostgresError';
+import { OperatorError } from '../lib/operator-error.ts';
+
+/** The embedded Postgres cannot be used; the message says what to do. */
+export class EmbeddedPostgresError extends OperatorError {
+  override name = 'EmbeddedPostgresError';
+}
+
+/** Another Keyward uses the directory. */
+export class DirectoryInUseError extends EmbeddedPostgresError {
+  override name = 'DirectoryInUseError';
 }
 
 /** The `code` of a system or Postgres error: `ENOENT`, `57P03`. */
@@ -13,7 +20,7 @@ export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Of what a program printed, the line that tells why it failed. */
+/** The line in which programs say why they failed. */
 export function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? '';
 }

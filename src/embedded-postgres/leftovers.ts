@@ -14,14 +14,14 @@ interface LeftoverOptions {
 }
 
 /**
- * After a Keyward that was killed its Postgres runs on. It is stopped cleanly rather than adopted:
- * its settings and version may be older than ours.
+ * The Postgres of a Keyward that was killed keeps running. It is stopped cleanly rather than adopted,
+ * because its settings and version may be older than ours.
  */
 export async function clearLeftovers(options: LeftoverOptions): Promise<void> {
   const socket = socketPath(options.directory);
   const locks = [serverLock(options.directory), `${socket}.lock`];
   for (const lock of locks) await stopHolder(options, lock);
-  // Before its lock is touched: a live server that finds another pid in there stops at once.
+  // Before its lock is rewritten: a live server stops at once if it finds another pid in it.
   if (socketFits(options.directory)) await assertNoServer(options.directory, socket);
   for (const lock of locks) await rewriteLockPid(lock);
 }
@@ -35,19 +35,19 @@ async function stopHolder(options: LeftoverOptions, lock: string): Promise<void>
 }
 
 /**
- * Postgres refuses to start while any process has the pid in its lock, a stranger or a zombie too,
- * but passes over its parent's. The rest of the lock stays: by it Postgres sees whether processes
- * of the old server still use its memory.
+ * Postgres refuses to start while any process, even an unrelated one or a zombie, has the pid in its
+ * lock file, but ignores its parent's. The rest of the file stays: from it Postgres learns whether
+ * processes of the old server still use its shared memory.
  */
 async function rewriteLockPid(file: string): Promise<void> {
   const lock = await readFile(file, 'utf8').catch(() => undefined);
   if (lock === undefined) return;
-  // One that a crash left empty says nothing and would stop every start.
+  // One that a crash left empty would stop every start.
   if (lock.trim() === '') await rm(file, { force: true });
   else await writeFile(file, lock.replace(/^.*/, String(process.pid)));
 }
 
-/** The pid of the server that holds the directory's data. */
+/** The pid of the server on the directory's data. */
 export function servingPid(directory: string): Promise<number | undefined> {
   return readPid(serverLock(directory));
 }
@@ -67,11 +67,11 @@ async function stopOrphan(options: LeftoverOptions, pid: number): Promise<void> 
   const hasEnded = async () => (await processToken(pid)) !== token;
   if (await stopServer({ ...options, pid, hasEnded, mayKill: false })) return;
   throw new EmbeddedPostgresError(
-    `a Postgres left over from an earlier start (pid ${pid}) still uses ${options.directory} and does not stop; end it, then start again`,
+    `a Postgres left over from an earlier start (pid ${pid}) still uses ${options.directory} and does not stop; end it and start again`,
   );
 }
 
-/** A server in another container has no pid here, but its socket answers. */
+/** A server in another container is invisible by its pid, but its socket answers. */
 async function assertNoServer(directory: string, socket: string): Promise<void> {
   if (!(await answers(socket))) return;
   throw new EmbeddedPostgresError(

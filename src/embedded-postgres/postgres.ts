@@ -12,25 +12,23 @@ import { type Server, type ServerOptions, spawnServer } from './server.ts';
 import { readLogTail, rotateLog } from './server-log.ts';
 import { chooseRunner } from './unprivileged.ts';
 
-export { EmbeddedPostgresError };
-
 export interface EmbeddedPostgresOptions {
-  /** Folder that holds the cluster, e.g. './.keyward/postgres'; made with mode 0700 if missing. */
+  /** Folder of the cluster, e.g. './.keyward/postgres'; created with mode 0700 if missing. */
   directory: string;
-  /** False only in tests: what was committed may be lost when the machine stops. */
+  /** False in tests alone: committed data may be lost when the machine stops. */
   durable: boolean;
   /** Further server settings, e.g. `{ max_connections: '200' }`. */
   settings?: Readonly<Record<string, string>>;
 }
 
 export interface EmbeddedPostgres {
-  /** Connection URL, password included: never for a log. */
+  /** Connection URL with the password: must never be logged. */
   url: string;
   /** The process id of the server, the postmaster. */
   pid: number;
-  /** Resolves when the server has ended, whether by `stop` or by itself. */
+  /** Resolves when the server has ended, by `stop` or unexpectedly. */
   exited: Promise<void>;
-  /** Fast shutdown: open transactions are rolled back, what was committed stays. Idempotent. */
+  /** Fast shutdown: open transactions are rolled back. Idempotent. */
   stop(): Promise<void>;
 }
 
@@ -43,10 +41,10 @@ const UNWRITABLE = ['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR'];
 const START_ATTEMPTS = 15;
 // A port taken since it was chosen, a server spawned just before its Keyward was killed, or
 // processes of a killed server that have not ended yet.
-const PASSING_FAILURE =
+const TRANSIENT_FAILURE =
   /Address already in use|lock file .* already exists|shared memory block .* is still in use/;
 
-/** Starts the server binaries on a directory of our own, making the database on the first start. */
+/** Starts a server on a directory of its own; creates the database at the first start. */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
@@ -80,8 +78,8 @@ async function startServer(options: ServerOptions): Promise<Running> {
     try {
       return await tryServer(options);
     } catch (error) {
-      const passing = PASSING_FAILURE.test(await readLogTail(options.log).catch(() => ''));
-      if (!passing || attempt === START_ATTEMPTS) throw error;
+      const isTransient = TRANSIENT_FAILURE.test(await readLogTail(options.log).catch(() => ''));
+      if (!isTransient || attempt === START_ATTEMPTS) throw error;
       await delay(100 * attempt);
     }
   }
@@ -112,8 +110,8 @@ function supervised({ server }: Running, url: string, lock: OwnerLock): Embedded
 
 async function prepareDirectory(directory: string): Promise<string> {
   try {
-    // The folders above stay passable: where root has no user namespaces, another account runs
-    // Postgres in here.
+    // The folders above stay traversable: if root has no user namespaces, another account runs
+    // Postgres in this one.
     await mkdir(dirname(directory), { recursive: true, mode: 0o711 });
     const made = await mkdir(directory, { recursive: true, mode: 0o700 });
     if (made !== undefined) await chmod(directory, 0o700);

@@ -6,8 +6,8 @@ import { errorCode } from './errors.ts';
 const runFile = promisify(execFile);
 
 /**
- * What tells a running process from a later one with the same pid: when it started.
- * Undefined when no such process runs.
+ * Distinguishes a running process from a later one with the same pid, by when it started.
+ * Undefined if no such process runs.
  */
 export async function processToken(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') return linuxToken(pid);
@@ -15,25 +15,25 @@ export async function processToken(pid: number): Promise<string | undefined> {
   return process.platform === 'win32' ? 'running' : psToken(pid);
 }
 
-/** Whether this pid is a Postgres server on the data directory (an absolute, resolved path). */
+/** Whether this process is a Postgres server on the data directory (an absolute, resolved path). */
 export async function servesData(pid: number, data: string): Promise<boolean> {
   if (process.platform === 'linux') return linuxServesData(pid, data);
-  // Windows has no cheap way to ask; there only a Postgres process takes the signals sent to it.
+  // Windows has no cheap way to tell; there only a Postgres process takes the signals sent to it.
   if (process.platform === 'win32') return acceptsSignals(pid);
   return (await ps(pid, 'command')).includes(`-D ${data}`);
 }
 
 async function linuxToken(pid: number): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // The second field, the program's name, may itself contain spaces and parentheses.
+  // The second field, the program's name, may contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTicks] = [fields[0], fields[19]];
-  // A zombie has ended, though nobody has collected it.
+  // A zombie has ended, but its parent has not collected it.
   if (startTicks === undefined || state === 'Z' || state === 'X') return undefined;
   return `${await bootId()}-${startTicks}`;
 }
 
-/** Ticks count from the boot, so they need it beside them. */
+/** Start times are relative to the boot. */
 async function bootId(): Promise<string> {
   const id = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'boot');
   return id.slice(0, 8).trim();
@@ -45,7 +45,7 @@ async function linuxServesData(pid: number, data: string): Promise<boolean> {
     return (await readlink(`/proc/${pid}/cwd`)) === data;
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return false;
-    // Without the right to look into another account's process its arguments are still readable.
+    // The arguments of another account's process are readable even if its folder is not.
     const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     return line.split('\0').includes(data);
   }

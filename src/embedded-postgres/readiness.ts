@@ -6,7 +6,7 @@ import { servingPid } from './leftovers.ts';
 import type { Server } from './server.ts';
 import { readLogTail } from './server-log.ts';
 
-// Long, because recovery after a crash reads back everything since the last checkpoint.
+// Long, because recovery after a crash replays everything since the last checkpoint.
 const READY_DEADLINE_MS = 60_000;
 const POLL_MS = 10;
 const WRONG_PASSWORD = '28P01';
@@ -20,7 +20,7 @@ interface AwaitedServer {
   log: string;
 }
 
-/** Waits until the server answers a query, or says why it does not. Creates the database. */
+/** Waits until the server answers a query, or throws the reason. Creates the database. */
 export async function waitUntilReady(awaited: AwaitedServer): Promise<void> {
   const { server, log } = awaited;
   const deadline = performance.now() + READY_DEADLINE_MS;
@@ -41,14 +41,14 @@ export async function waitUntilReady(awaited: AwaitedServer): Promise<void> {
 async function attempt(awaited: AwaitedServer): Promise<void> {
   const { server, endpoint, directory, password } = awaited;
   await withClient(connectionUrl(endpoint, password, 'postgres'), ensureDatabase);
-  // A server left over from a start that was killed a moment ago may have come first.
+  // A server left over from a start that was just killed may have been faster.
   const serving = await servingPid(directory);
   if (serving !== server.pid) throw new Error(`another server (pid ${serving}) answers`);
 }
 
 async function withClient(url: string, use: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  // Without a listener a connection lost at the wrong moment would end our process.
+  // A connection that is lost without a listener ends the process.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -69,6 +69,6 @@ async function ensureDatabase(client: pg.Client): Promise<void> {
 async function failure(what: string, log: string): Promise<EmbeddedPostgresError> {
   const tail = await readLogTail(log);
   return new EmbeddedPostgresError(
-    `the embedded Postgres ${what}; mend what its log ${log} says last, or set DATABASE_URL:\n${tail}`,
+    `the embedded Postgres ${what}; correct what its log ${log} reports last, or set DATABASE_URL:\n${tail}`,
   );
 }

@@ -5,7 +5,7 @@ import { errorCode } from './errors.ts';
 const TAIL_BYTES = 4096;
 const TAIL_LINES = 8;
 
-/** One log per start and the one before it, so that restarts never fill the disk. */
+/** Keeps the log of this start and of the previous one, so that restarts never fill the disk. */
 export async function rotateLog(directory: string): Promise<string> {
   const path = join(directory, 'server.log');
   await rename(path, join(directory, 'server.previous.log')).catch((error: unknown) => {

@@ -21,16 +21,16 @@ export interface ServerOptions {
 
 export interface Server {
   pid: number;
-  /** Resolves when the process has ended, for whatever reason. */
+  /** Resolves when the process has ended, for any reason. */
   exited: Promise<void>;
   hasEnded(): boolean;
   stop(): Promise<void>;
 }
 
-/** Starts the process; it answers queries only later. */
+/** Starts the process, which is not ready for queries yet. */
 export async function spawnServer(options: ServerOptions, endpoint: Endpoint): Promise<Server> {
   const { child, exited, pid } = await spawnWithLog(options, endpoint);
-  // Only a stop under way keeps our process waiting for it.
+  // Our process waits for it only during a stop.
   child.unref();
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const stop = async () => {
@@ -59,7 +59,7 @@ async function spawnWithLog(options: ServerOptions, endpoint: Endpoint): Promise
   }
 }
 
-/** Detached: Ctrl-C goes to the terminal's whole group, and would stop Postgres before the drain. */
+/** Detached, because Ctrl-C signals the whole process group and would stop Postgres too early. */
 function spawnDetached(options: ServerOptions, endpoint: Endpoint, log: number): ChildProcess {
   const { binaries, runner, cluster, directory, durable, settings } = options;
   const postgres = [binaries.postgres, '-D', cluster.data];
@@ -78,7 +78,7 @@ function spawnDetached(options: ServerOptions, endpoint: Endpoint, log: number):
   );
 }
 
-/** The prefix and the program replace each other in one process, so this pid is the postmaster's. */
+/** The prefix runs the program in its own process, so this pid is the postmaster's. */
 async function startedPid(child: ChildProcess): Promise<number> {
   const problem: unknown = await once(child, 'spawn').then(
     () => undefined,
@@ -86,6 +86,6 @@ async function startedPid(child: ChildProcess): Promise<number> {
   );
   if (child.pid !== undefined && problem === undefined) return child.pid;
   throw new EmbeddedPostgresError(
-    `the embedded Postgres could not be started (${errorMessage(problem)}); mend that, or set DATABASE_URL`,
+    `the embedded Postgres could not be started (${errorMessage(problem)}); correct that, or set DATABASE_URL`,
   );
 }

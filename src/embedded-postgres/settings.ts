@@ -5,9 +5,9 @@ const BASE: Readonly<Record<string, string>> = {
   log_timezone: 'UTC',
 };
 
-/** No statement, parameter or row ever reaches the log: they may hold what must stay secret. */
+/** No statement, parameter or row reaches the log: they may contain secrets. */
 const LOG_PRIVACY: Readonly<Record<string, string>> = {
-  // Above ERROR: their texts quote values, and the client gets them anyway.
+  // Above ERROR, because errors quote values; the client gets them anyway.
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
   // Without DETAIL lines, which quote rows and statements.
@@ -26,7 +26,7 @@ const NON_DURABLE: Readonly<Record<string, string>> = {
   full_page_writes: 'off',
 };
 
-/** The settings as command line arguments, so that a start always has this version's. */
+/** Settings as command line arguments, so that every start has those of this version. */
 export function settingArguments(
   durable: boolean,
   extra: Readonly<Record<string, string>>,

@@ -4,7 +4,7 @@ import { type Runner, run } from './unprivileged.ts';
 
 type StopSignal = 'SIGINT' | 'SIGQUIT' | 'SIGKILL';
 
-/** Gentlest first: a fast shutdown with its checkpoint, one that leaves recovery, and the end. */
+/** A fast shutdown with a checkpoint, an immediate one that needs recovery, and a kill. */
 const STOP_STEPS: readonly { signal: StopSignal; deadlineMs: number }[] = [
   { signal: 'SIGINT', deadlineMs: 10_000 },
   { signal: 'SIGQUIT', deadlineMs: 5_000 },
@@ -15,12 +15,12 @@ interface StopTarget {
   pid: number;
   pgCtl: string;
   runner: Runner;
-  /** Not where the pid could be another program's after all. */
+  /** False if the pid could belong to another program. */
   mayKill: boolean;
   hasEnded(): boolean | Promise<boolean>;
 }
 
-/** Whether the server ended in the end. */
+/** Returns whether the server has ended. */
 export async function stopServer(target: StopTarget): Promise<boolean> {
   for (const step of STOP_STEPS) {
     if (await target.hasEnded()) return true;
@@ -32,7 +32,7 @@ export async function stopServer(target: StopTarget): Promise<boolean> {
 }
 
 async function send(target: StopTarget, signal: StopSignal): Promise<void> {
-  // On Windows process.kill would end the postmaster at once, whatever the signal.
+  // On Windows, process.kill ends a process at once with any signal.
   if (process.platform === 'win32' && signal !== 'SIGKILL') {
     const name = signal.replace('SIG', '');
     await run(target.runner, target.pgCtl, ['kill', name, String(target.pid)], '.');

@@ -3,11 +3,11 @@ import { chown, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EmbeddedPostgresError, errorCode } from './errors.ts';
 
-/** How the server programs are run: Postgres refuses to run as root. */
+/** How server programs are run, because Postgres refuses to run as root. */
 export interface Runner {
   /** Put before each command. */
   prefix: readonly string[];
-  /** The account to become; null to stay who we are. */
+  /** The account to run as; null: the current one. */
   account: Account | null;
 }
 
@@ -22,8 +22,8 @@ interface Outcome {
   stderr: string;
 }
 
-// Inside, Postgres sees an ordinary user; outside, its files stay root's, nothing is chowned, and
-// a home of mode 700 stays reachable.
+// Inside the namespace Postgres is an ordinary user; outside, its files belong to root, nothing is
+// chowned, and a home directory of mode 700 stays reachable.
 const USER_NAMESPACE: Runner = {
   prefix: ['unshare', '--user', '--map-user=65534', '--map-group=65534'],
   account: null,
@@ -32,16 +32,16 @@ export const CURRENT_USER: Runner = { prefix: [], account: null };
 const ACCOUNTS = ['postgres', 'nobody'];
 const RUN_DEADLINE_MS = 120_000;
 
-/** Chooses who runs Postgres on this directory, so that the same way is found at every start. */
+/** Chooses how Postgres runs on this directory; every start comes to the same result. */
 export async function chooseRunner(postgres: string, directory: string): Promise<Runner> {
   if (process.getuid?.() !== 0) return CURRENT_USER;
   const owner = await stat(directory);
   if (owner.uid !== 0) return runAsDirectoryOwner(postgres, directory, owner);
   if (await canServe(USER_NAMESPACE, postgres, directory)) return USER_NAMESPACE;
-  return anAccount(postgres, directory);
+  return chooseAccount(postgres, directory);
 }
 
-/** Runs a program to its end; `ok` is an exit code of 0. */
+/** Runs a program to its end; `ok` means exit code 0. */
 export function run(runner: Runner, file: string, args: string[], cwd: string): Promise<Outcome> {
   const [program = file, ...rest] = [...runner.prefix, file, ...args];
   const options = { cwd, env: bareEnvironment(), timeout: RUN_DEADLINE_MS, ...runner.account };
@@ -52,7 +52,7 @@ export function run(runner: Runner, file: string, args: string[], cwd: string): 
   });
 }
 
-/** Nothing of our environment but what programs need: it holds secrets, and PG* would interfere. */
+/** Only what programs need: our environment contains secrets, and PG* would interfere. */
 export function bareEnvironment(): NodeJS.ProcessEnv {
   const kept = ['PATH', 'SystemRoot', 'TEMP', 'TMP'].map((name) => [name, process.env[name]]);
   return { ...Object.fromEntries(kept.filter(([, value]) => value !== undefined)), LC_ALL: 'C' };
@@ -70,9 +70,9 @@ async function runAsDirectoryOwner(
   );
 }
 
-/** For a root without user namespaces: the directory is handed to an existing account. */
-async function anAccount(postgres: string, directory: string): Promise<Runner> {
-  // Files that root's user namespace wrote would be out of the account's reach.
+/** For root without user namespaces: an existing account gets the directory. */
+async function chooseAccount(postgres: string, directory: string): Promise<Runner> {
+  // An account could not read the files that root wrote in a user namespace.
   if (await isMissing(join(directory, 'data'))) {
     for (const name of ACCOUNTS) {
       const account = await findAccount(name, directory);
@@ -90,7 +90,7 @@ async function handOver(account: Account, postgres: string, directory: string): 
   try {
     await chown(directory, account.uid, account.gid);
   } catch {
-    // A container's root may lack the right to, or know no other account.
+    // The root of a container may lack the right, or have no other account.
     return false;
   }
   if (await canServe({ prefix: [], account }, postgres, directory)) return true;
@@ -106,7 +106,7 @@ async function findAccount(name: string, cwd: string): Promise<Account | undefin
 }
 
 async function canServe(runner: Runner, postgres: string, directory: string): Promise<boolean> {
-  // Tested from within, by full path: a working directory is entered before rights are dropped.
+  // By full path, since a working directory is entered before rights are dropped.
   const script = '[ -w "$1" ] && [ -x "$1" ] && exec "$2" --version';
   return (await run(runner, 'sh', ['-c', script, 'sh', directory, postgres], '/')).ok;
 }

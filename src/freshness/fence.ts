@@ -3,18 +3,7 @@ import type { Database, Statement } from '../db/database.ts';
 import { sqlState } from '../db/errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
-
-/** What the change feed names: memory of it may be out of date. */
-export interface Invalidation {
-  kind: 'secret' | 'key' | 'workspace' | 'everything';
-  id: string;
-}
-
-export interface InvalidationListener {
-  invalidate(changes: readonly Invalidation[]): void;
-  /** Everything may have changed: nothing read before now may be used. */
-  reset(): void;
-}
+import type { Invalidation, InvalidationListener } from './invalidation.ts';
 
 interface FenceRow {
   snapshot: string;
@@ -23,15 +12,15 @@ interface FenceRow {
   time: number;
   went_back: boolean | null;
   pruned: boolean | null;
-  changes: Invalidation[] | null;
+  invalidations: Invalidation[] | null;
 }
 
 /**
  * One statement, so one snapshot: what became visible since the previous fence, and whether that
- * question still makes sense. `xip` or from `xmax` on, and not visible then: a late commit is
- * neither skipped nor read twice, and a long-open transaction costs nothing.
+ * question still makes sense. Rows of transactions in `xip` or from `xmax` on that were not visible
+ * then: a late commit is neither skipped nor read twice, and a long transaction costs nothing.
  */
-const FENCE_STATEMENT: Statement = {
+const FENCE: Statement = {
   name: 'fence',
   text: `
     select pg_current_snapshot()::text as snapshot,
@@ -44,42 +33,33 @@ const FENCE_STATEMENT: Statement = {
               from change_feed
              where (txid = any(array(select pg_snapshot_xip($1::pg_snapshot)))
                     or txid >= pg_snapshot_xmax($1::pg_snapshot))
-               and not pg_visible_in_snapshot(txid, $1::pg_snapshot)) as changes`,
+               and not pg_visible_in_snapshot(txid, $1::pg_snapshot)) as invalidations`,
 };
 
 const INSERT_INCARNATION: Statement = {
-  name: 'settle_incarnation',
+  name: 'insert_incarnation',
   text: 'insert into incarnation (id) values ($1) on conflict do nothing',
 };
 
 /** A replica has no UNLOGGED tables, and Postgres refuses each statement that names one. */
-const NOT_ON_A_REPLICA = '0A000';
+const FEATURE_NOT_SUPPORTED = '0A000';
 
-/** After a failure, how long callers are refused at once before the database is tried again. */
+/** After a failure, callers are refused at once for this long before the database is tried again. */
 const RETRY_AFTER_MS = 100;
-/**
- * How many fences an instance sends at most: a burst at once in each slot of as many pauses, and one
- * a pause beyond that. Less than two thousand a second.
- */
+/** Bounds the fences of an instance: BURST at once in each slot of BURST pauses, then one a pause. */
 const PAUSE_MS = 1;
 const BURST = 4;
 
-interface FenceWaiters {
-  promise: Promise<void>;
-  resolve: () => void;
-  reject: (error: unknown) => void;
-}
-
 /**
- * Vouches for everything in memory with one tiny query. Whoever arrives waits for a fence that
- * begins after that moment; when it returns, memory holds nothing older than his arrival. Fences
- * are a chain, at most one in flight, shared by all who arrived meanwhile.
+ * Guarantees that everything cached is fresh, with one small query. A caller waits for a fence that
+ * begins after the call; when it returns, the caches hold nothing older than the call. Fences are a
+ * chain, at most one in flight: callers that arrive meanwhile share the next one.
  */
 export class Fence {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #listeners: InvalidationListener[] = [];
-  #next: FenceWaiters | null = null;
+  #next: PromiseWithResolvers<void> | null = null;
   #inFlight = false;
   #previous: FenceRow | null = null;
   #losses = 0;
@@ -88,7 +68,7 @@ export class Fence {
   #returnedAt = Number.NEGATIVE_INFINITY;
   #count = 0;
   #slot = 0;
-  #inSlot = 0;
+  #sentInSlot = 0;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
@@ -96,11 +76,12 @@ export class Fence {
     database.onConnectionLoss(() => this.#losses++);
   }
 
+  /** Listeners hear of invalidations before the callers that waited for the fence go on. */
   subscribe(listener: InvalidationListener): void {
     this.#listeners.push(listener);
   }
 
-  /** Which run of Postgres the last fence spoke to; null before the first. */
+  /** Identifies the run of Postgres that the last fence spoke to; null before the first fence. */
   get incarnation(): string | null {
     return this.#previous?.incarnation ?? null;
   }
@@ -125,7 +106,7 @@ export class Fence {
     return this.#next.promise;
   }
 
-  /** While the database is away one caller at a time asks for it; the others hear so at once. */
+  /** While the database is away, one caller at a time tries it; the others are refused at once. */
   get isDown(): boolean {
     if (this.#failedAt === null) return false;
     return this.#inFlight || performance.now() - this.#failedAt < RETRY_AFTER_MS;
@@ -135,41 +116,39 @@ export class Fence {
     const slot = Math.floor(performance.now() / (PAUSE_MS * BURST));
     if (slot !== this.#slot) {
       this.#slot = slot;
-      this.#inSlot = 0;
+      this.#sentInSlot = 0;
     }
     this.#inFlight = true;
-    // At the end of the turn of the event loop: what arrived together shares one fence.
-    if (this.#inSlot++ < BURST) setImmediate(() => void this.#run());
+    // At the end of the event loop's turn: calls that arrived together share one fence.
+    if (this.#sentInSlot++ < BURST) setImmediate(() => void this.#run());
     else setTimeout(() => void this.#run(), PAUSE_MS);
   }
 
   async #run(): Promise<void> {
-    const passing = this.#next;
+    const waiting = this.#next;
     this.#next = null;
     const losses = this.#losses;
     try {
-      this.#apply(await this.#ask(), losses);
+      this.#apply(await this.#send(), losses);
       this.#failedAt = null;
       this.#returnedAt = performance.now();
-      passing?.resolve();
+      waiting?.resolve();
     } catch (error) {
       this.#losses++;
       this.#failedAt = performance.now();
-      passing?.reject(new UnavailableError(describeFailure(error), { cause: error }));
+      waiting?.reject(new UnavailableError(describeFailure(error), { cause: error }));
     }
     this.#inFlight = false;
     if (this.#next) this.#schedule();
   }
 
-  async #ask(): Promise<FenceRow> {
+  async #send(): Promise<FenceRow> {
     this.#count++;
-    const [row] = await this.#database.query<FenceRow>(FENCE_STATEMENT, [
-      this.#previous?.snapshot ?? null,
-    ]);
+    const [row] = await this.#database.query<FenceRow>(FENCE, [this.#previous?.snapshot ?? null]);
     if (!row) throw new Error('a fence has one row');
     if (row.incarnation) return row;
     await this.#database.query(INSERT_INCARNATION, [randomUUID()]);
-    return this.#ask();
+    return this.#send();
   }
 
   #apply(row: FenceRow, losses: number): void {
@@ -179,11 +158,11 @@ export class Fence {
     this.#lossesAtLastFence = losses;
     for (const listener of this.#listeners) {
       if (reset) listener.reset();
-      else if (row.changes) listener.invalidate(row.changes);
+      else if (row.invalidations) listener.invalidate(row.invalidations);
     }
   }
 
-  /** Whether "since the previous fence" means nothing any more. */
+  /** Whether "since the previous fence" has lost its meaning. */
   #mustReset(row: FenceRow): boolean {
     const previous = this.#previous;
     if (!previous || this.#losses !== this.#lossesAtLastFence) return true;
@@ -193,6 +172,6 @@ export class Fence {
 }
 
 function describeFailure(error: unknown): string {
-  if (sqlState(error) !== NOT_ON_A_REPLICA) return 'the database did not answer';
+  if (sqlState(error) !== FEATURE_NOT_SUPPORTED) return 'the database did not answer';
   return 'the database is a replica; Keyward needs the primary';
 }

@@ -3,8 +3,8 @@ import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
 
 /**
- * The bound on requests at work. Above it a request is refused at once, with Retry-After, instead
- * of joining a queue that would make every answer late. Health checks always pass.
+ * Bounds the requests in flight. One more is refused at once, with Retry-After, instead of joining
+ * a queue that would make every answer late. Health checks are always admitted.
  */
 export function registerAdmission(app: App, max: number): ResourceLimit {
   let inFlight = 0;
@@ -12,7 +12,7 @@ export function registerAdmission(app: App, max: number): ResourceLimit {
     if (request.routeOptions.config.alwaysAdmitted) return done();
     if (inFlight >= max) return done(new KeywardError('OVERLOADED'));
     inFlight++;
-    // Also where the client has hung up: `close` comes in any case, and once.
+    // `close` is emitted exactly once, also if the client has hung up.
     reply.raw.once('close', () => {
       inFlight--;
     });

@@ -7,7 +7,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 
-/** The Fastify instance whose handlers take their types from the route schemas. */
+/** A Fastify instance whose handlers get their types from the route schemas. */
 export type App = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression,

@@ -3,16 +3,16 @@ import type { CallContext } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
-import type { CallContexts } from './call-contexts.ts';
-import type { KeyDetector } from './key-detector.ts';
+import { type CallContextDependencies, createCallContext } from './call-contexts.ts';
+import { readIdempotencyKey } from './idempotency-key.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The management permission that a call needs; checked before its body is read. */
+    /** The management permission that the call needs; checked before its body is read. */
     permission?: Permission;
-    /** Passes also when the instance is overloaded. */
+    /** Admitted even when the instance is overloaded. */
     alwaysAdmitted?: boolean;
-    /** Of successful calls only so many a second are logged. */
+    /** Only a bounded number of its successful calls is logged each second. */
     logSampled?: boolean;
   }
   interface FastifyRequest {
@@ -21,24 +21,25 @@ declare module 'fastify' {
 }
 
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
-export function registerAuth(app: App, contexts: CallContexts, detector: KeyDetector) {
+export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.decorateRequest('call', null);
   const authenticate = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;
-    if (permission) request.call = await contexts.of(request, permission);
+    if (permission) request.call = await createCallContext(request, permission, deps);
   };
-  const inspect = async (request: FastifyRequest) => {
+  const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
-    if (request.body && detector.isContainedIn(JSON.stringify(request.body))) {
+    if (request.body && deps.keyDetector.isContainedIn(JSON.stringify(request.body))) {
       throw new KeywardError('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
     }
-    request.call = { ...request.call, idempotency: contexts.idempotencyOf(request) };
+    const idempotency = readIdempotencyKey(request, deps.keyDetector);
+    request.call = { ...request.call, idempotency };
   };
-  // Only on such routes: the verification path runs no hook that has nothing to do.
+  // Only on these routes: the verification path runs no hook that has nothing to do.
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
-    route.preHandler = [inspect, ...[route.preHandler ?? []].flat()];
+    route.preHandler = [inspectBody, ...[route.preHandler ?? []].flat()];
   });
 }
 

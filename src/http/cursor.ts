@@ -1,11 +1,8 @@
 import { KeywardError } from '../errors.ts';
 
-/**
- * Keyset cursors: where the page before ended, and the list that it belongs to. Opaque to callers;
- * checked like any other input.
- */
+/** Where a page ended. Its cursor is opaque to callers, and checked like any other input. */
 export interface CursorPosition {
-  /** The sort value of the last row; null where it has none. */
+  /** The sort value of the last row; null if it has none. */
   value: string | null;
   id: string;
 }
@@ -35,8 +32,8 @@ function isStorable(value: string): boolean {
   return value.isWellFormed() && !value.includes('\0');
 }
 
-/** The answer to a cursor that no list gave. */
+/** A cursor that was not returned by this list. */
 export function badCursor(): KeywardError {
-  const detail = 'Pass `nextCursor` as it was given, with the same filters and sort.';
+  const detail = 'Pass `nextCursor` as it was returned, with the same filters and sort order.';
   return new KeywardError('INVALID_CURSOR', detail, [{ pointer: '/query/cursor', detail }]);
 }

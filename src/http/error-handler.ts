@@ -4,7 +4,6 @@ import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
-import { ReplayedAnswer, type StoredAnswer } from '../unit-of-work/idempotency.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
 import { problemBody, statusOf } from './problem.ts';
@@ -12,10 +11,9 @@ import { validationProblem } from './validation.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 
-/** Every error becomes problem+json. What a parser or the database said stays inside. */
+/** Every error becomes problem+json. Messages of parsers and of the database are not passed on. */
 export function registerErrorHandler(app: App): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
-    if (error instanceof ReplayedAnswer) return replay(reply, error.answer);
     const problem = toProblem(error, request);
     if (statusOf(problem) >= 500) logFailure(request, error, problem);
     return sendProblem(reply, request, problem);
@@ -35,33 +33,27 @@ function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: Keyw
 
 const KEYS = new RegExp(KEY_SCAN_PATTERN, 'g');
 
-/** Field names are quoted, and whoever sent a key in the wrong place sent it as one. */
+/** Errors quote field names, and a key may have been sent in the place of one. */
 function withoutKeys(text: string): string {
   return text.replace(KEYS, '[redacted]');
-}
-
-/** The answer of the first call with this Idempotency-Key, without the key string. */
-function replay(reply: FastifyReply, { status, etag, body }: StoredAnswer) {
-  if (etag !== null) reply.header('etag', etag);
-  return reply.status(status).header('idempotent-replayed', 'true').send(body);
 }
 
 export function toProblem(error: FastifyError, request: FastifyRequest): KeywardError {
   if (error instanceof KeywardError) return error;
   if (error.validation) return validationProblem(error.validation, error.validationContext);
   if (error instanceof OverloadError) return new KeywardError('OVERLOADED');
-  if (error instanceof UnavailableError || hasPassingCause(error))
+  if (error instanceof UnavailableError || isTransient(error))
     return new KeywardError('UNAVAILABLE');
   if (hasForgedCursor(error, request)) return badCursor();
   return frameworkProblem(error);
 }
 
-/** The same request may succeed in a moment. */
-function hasPassingCause(error: unknown): boolean {
+/** Whether the same request may succeed in a moment. */
+function isTransient(error: unknown): boolean {
   return isUnavailable(error) || isRetryable(error);
 }
 
-/** A cursor is checked for its form; what is in it only the database can tell. */
+/** Cursors are checked for their form; whether their values can be read, only Postgres can tell. */
 const UNREADABLE_VALUES = new Set(['22003', '22007', '22008', '22009', '22023', '22P02']);
 
 function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolean {
@@ -69,7 +61,7 @@ function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolea
   return query.cursor !== undefined && UNREADABLE_VALUES.has(sqlState(error) ?? '');
 }
 
-/** Fastify's own errors. Their messages can quote the body, so none is passed on. */
+/** Fastify's own errors. Their messages can quote the body, so they are not passed on. */
 function frameworkProblem(error: FastifyError): KeywardError {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -88,17 +80,18 @@ function frameworkProblem(error: FastifyError): KeywardError {
   }
 }
 
-/** For what the router cannot read, before any hook. Its message quotes the URL, so it stays inside. */
+/** For URLs that the router cannot read; no hook runs. The error's message quotes the URL. */
 export function rejectUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
-  const unreadable = error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH';
+  const isUnreadable =
+    error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH';
   reply.header('x-request-id', request.id);
-  const problem = unreadable
+  const problem = isUnreadable
     ? invalidField('/path', 'must be a valid URL path with identifiers of at most 128 characters')
     : frameworkProblem(error);
   return sendProblem(reply, request, problem);
 }
 
-/** 405 with the methods that the path does take, else 404. */
+/** 405 with the methods that the path supports, else 404. */
 function refuseUnknown(app: App, request: FastifyRequest, reply: FastifyReply) {
   const path = request.url.split('?', 1)[0] ?? '';
   const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'].filter(

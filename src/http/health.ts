@@ -5,16 +5,16 @@ import type { App } from './app-type.ts';
 
 const Health = Type.Object(
   {
-    status: Type.String({ description: 'ok, or not ready.', examples: ['ok'] }),
+    status: Type.String({ description: 'Health status: `ok` or `not ready`.', examples: ['ok'] }),
     checks: Type.Record(Type.String(), Type.String(), {
-      description: 'What was looked at, and how it is.',
+      description: 'Results of the checks by name; `ok` if the check passed.',
       examples: [{ database: 'ok', migrations: 'ok' }],
     }),
   },
-  { $id: 'Health', description: 'How this instance is.' },
+  { $id: 'Health', description: 'Health of this instance.' },
 );
 
-/** Each check throws, or returns a word; anything but `ok` makes the instance not ready. */
+/** By name. A check returns a word or throws; anything but `ok` makes the instance not ready. */
 export type ReadinessChecks = Record<string, () => Promise<string>>;
 
 export function healthRoutes(app: App, checks: ReadinessChecks): void {
@@ -32,7 +32,7 @@ export function healthRoutes(app: App, checks: ReadinessChecks): void {
 
   app.get(
     '/livez',
-    { config, schema: schema('getLiveness', 'Whether the process runs', { 200: answer }) },
+    { config, schema: schema('getLiveness', 'Liveness check', { 200: answer }) },
     () => ({ status: 'ok', checks: {} }),
   );
 
@@ -40,7 +40,7 @@ export function healthRoutes(app: App, checks: ReadinessChecks): void {
     '/readyz',
     {
       config,
-      schema: schema('getReadiness', 'Whether the instance can do its work', {
+      schema: schema('getReadiness', 'Readiness check', {
         200: answer,
         503: answer,
       }),
@@ -62,7 +62,7 @@ async function runChecks(checks: ReadinessChecks): Promise<Record<string, string
   return Object.fromEntries(await Promise.all(results));
 }
 
-/** Whether the schema is the one that this version brings, or a newer one during an upgrade. */
+/** Whether the schema is this version's, or a newer one during an upgrade. */
 export async function migrationsCheck(orm: Orm, expected: number): Promise<string> {
   const { rows } = await orm.execute<{ applied: number }>(
     sql`select count(*)::int as applied from drizzle.__drizzle_migrations`,

@@ -3,10 +3,10 @@ import { type ChecksumKey, containsKey } from '../domain/key-string.ts';
 
 const ROOT_KEY_LIKE = /[A-Za-z0-9_-]{32,256}/g;
 
-/** Finds keys in texts that would be stored or logged: native ones, and the root key. */
+/** Finds native keys and the root key in texts that would be stored or logged. */
 export class KeyDetector {
   readonly #checksumKey: ChecksumKey;
-  /** Of this process alone. Of the root key only a digest is held. */
+  /** Differs in each process. Of the root key only a digest is held. */
   readonly #digestKey = randomBytes(32).toString('base64url');
   readonly #rootDigest: string | null;
 
@@ -16,10 +16,10 @@ export class KeyDetector {
   }
 
   isContainedIn(text: string): boolean {
-    return this.#holdsRootKey(text) || containsKey(text, this.#checksumKey);
+    return this.#containsRootKey(text) || containsKey(text, this.#checksumKey);
   }
 
-  #holdsRootKey(text: string): boolean {
+  #containsRootKey(text: string): boolean {
     if (this.#rootDigest === null) return false;
     const candidates = text.match(ROOT_KEY_LIKE) ?? [];
     return candidates.some((candidate) => this.#digestOf(candidate) === this.#rootDigest);

@@ -1,6 +1,6 @@
 import { invalidField } from '../errors.ts';
 
-/** How callers say when something is valid. */
+/** The validity that a caller requests. */
 export interface LifetimeInput {
   notBefore?: string | null | undefined;
   expiresAt?: string | null | undefined;
@@ -12,9 +12,9 @@ export interface Lifetime {
   expiresAt: Date | null;
 }
 
-/** When something is valid, after the wishes have been applied to what was. */
+/** The current validity with the requested changes applied. */
 export function lifetime(current: Lifetime, input: LifetimeInput, at: Date): Lifetime {
-  const expiresAt = wishedExpiry(current, input, at);
+  const expiresAt = requestedExpiry(current, input, at);
   const notBefore = input.notBefore === undefined ? current.notBefore : toDate(input.notBefore);
   if (notBefore && expiresAt && notBefore >= expiresAt) {
     throw invalidField('/body/notBefore', 'must be earlier than the expiry');
@@ -22,7 +22,7 @@ export function lifetime(current: Lifetime, input: LifetimeInput, at: Date): Lif
   return { notBefore, expiresAt };
 }
 
-function wishedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Date | null {
+function requestedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Date | null {
   const { expiresAt, expiresInSeconds } = input;
   if (expiresInSeconds !== undefined) {
     if (expiresAt === undefined) return new Date(at.getTime() + expiresInSeconds * 1000);
@@ -32,9 +32,11 @@ function wishedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Date |
     );
   }
   if (expiresAt === undefined) return current.expiresAt;
-  const wished = toDate(expiresAt);
-  if (wished && wished <= at) throw invalidField('/body/expiresAt', 'must lie in the future');
-  return wished;
+  const requested = toDate(expiresAt);
+  if (requested && requested <= at) {
+    throw invalidField('/body/expiresAt', 'must be in the future');
+  }
+  return requested;
 }
 
 function toDate(text: string | null): Date | null {

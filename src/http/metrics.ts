@@ -14,11 +14,11 @@ export interface OperationCounter {
 /** How much of each bound is used and how often expensive operations ran, for Prometheus. */
 export function metricsRoutes(
   app: App,
-  bounds: readonly ResourceLimit[],
+  limits: readonly ResourceLimit[],
   counters: readonly OperationCounter[],
 ): void {
   const registry = new Registry();
-  registerBounds(registry, bounds);
+  registerLimits(registry, limits);
   for (const counter of counters) registerCounter(registry, counter);
   app.get(
     '/metrics',
@@ -27,16 +27,16 @@ export function metricsRoutes(
       schema: {
         operationId: 'getMetrics',
         tags: ['Health'],
-        summary: 'Measure the instance',
+        summary: 'Metrics of the instance',
         description:
-          'How much of each bound is used and how often expensive operations ran since the start, in ' +
-          'the text format of Prometheus. Numbers of this instance alone: nothing of a key, an owner ' +
-          'or a workspace.',
+          'How much of each resource limit is used and how often expensive operations ran since the ' +
+          'start, in the text format of Prometheus. Only numbers, and only of this instance: nothing ' +
+          'about keys, owners or workspaces.',
         security: [],
         produces: ['text/plain'],
         response: {
           200: Type.String({
-            description: 'Prometheus text format 0.0.4.',
+            description: 'Metrics in the Prometheus text format 0.0.4.',
             examples: ['keyward_bound_used{bound="requests"} 3'],
           }),
         },
@@ -49,23 +49,23 @@ export function metricsRoutes(
   );
 }
 
-function registerBounds(registry: Registry, bounds: readonly ResourceLimit[]): void {
+function registerLimits(registry: Registry, limits: readonly ResourceLimit[]): void {
   const labelNames = ['bound'] as const;
   const registers = [registry];
   const limit = new Gauge({
     name: 'keyward_bound_limit',
-    help: 'At most so many; beyond it the least recently used goes, or a request is answered 503.',
+    help: 'The limit. Beyond it, the least recently used is evicted or a request is answered 503.',
     labelNames,
     registers,
   });
-  for (const { name, max } of bounds) limit.set({ bound: name }, max);
+  for (const { name, max } of limits) limit.set({ bound: name }, max);
   new Gauge({
     name: 'keyward_bound_used',
-    help: 'So many now.',
+    help: 'How much of the limit is used now.',
     labelNames,
     registers,
     collect() {
-      for (const { name, used } of bounds) this.set({ bound: name }, used());
+      for (const { name, used } of limits) this.set({ bound: name }, used());
     },
   });
 }

@@ -1,38 +1,36 @@
-import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import { packageVersion } from '../lib/package-version.ts';
 import type { App } from './app-type.ts';
-
-const VERSION = readVersion();
 
 const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
 
 All calls but the health checks need a management key: \`Authorization: Bearer <management key>\`.
-Errors are \`application/problem+json\` with a stable \`code\`. Lists of known values may grow: treat a
-verdict that you do not know as not valid.`;
+Errors are \`application/problem+json\` with a stable \`code\`. Lists of known values may grow: treat
+an unknown verdict as not valid.`;
 
-/** The OpenAPI document comes from the route schemas; it is served, browsable, and committed. */
+/** The OpenAPI document, made from the route schemas: served, browsable at /docs, and committed. */
 export async function registerOpenApi(app: App): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'Keyward',
-        version: VERSION,
+        version: packageVersion(),
         description: DESCRIPTION,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      servers: [{ url: 'http://127.0.0.1:8080', description: 'A local Keyward' }],
+      servers: [{ url: 'http://127.0.0.1:8080', description: 'Local Keyward' }],
       tags: [
-        { name: 'Verification', description: 'What your services call on every request.' },
-        { name: 'Keys', description: 'What your dashboards call.' },
-        { name: 'Workspaces', description: 'The tenants that own keys.' },
+        { name: 'Verification', description: 'Called by your services on every request.' },
+        { name: 'Keys', description: 'Called by your dashboards.' },
+        { name: 'Workspaces', description: 'Tenants that own keys.' },
         {
           name: 'Management keys',
-          description: 'What callers authenticate to Keyward with.',
+          description: 'Credentials for calling Keyward itself.',
         },
-        { name: 'Usage', description: 'How keys are used.' },
-        { name: 'Audit', description: 'Who changed what.' },
+        { name: 'Usage', description: 'Exact counts of verifications.' },
+        { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
         { name: 'Health', description: 'For load balancers and orchestrators.' },
       ],
       components: {
@@ -40,18 +38,18 @@ export async function registerOpenApi(app: App): Promise<void> {
           managementKey: {
             type: 'http',
             scheme: 'bearer',
-            description: 'A management key, such as the root key.',
+            description: 'Management key, such as the root key.',
           },
           gatewayKey: {
             type: 'apiKey',
             in: 'header',
             name: 'X-Keyward-Authorization',
-            description: 'A management key of a gateway: `Bearer <management key>`.',
+            description: 'Management key of a gateway: `Bearer <management key>`.',
           },
           presentedKey: {
             type: 'http',
             scheme: 'bearer',
-            description: "The holder's own key: a customer's or a management key.",
+            description: "The caller's own key: a customer's or a management key.",
           },
         },
       },
@@ -64,7 +62,7 @@ export async function registerOpenApi(app: App): Promise<void> {
     transform: ({ schema, url, route }) => {
       const permission = route.config?.permission;
       if (!schema || !permission) return { schema, url };
-      const needs = `Needs the permission \`${permission}\`.`;
+      const needs = `Requires the permission \`${permission}\`.`;
       return { schema: { ...schema, description: `${schema.description ?? ''} ${needs}` }, url };
     },
     transformObject: (document) => {
@@ -84,16 +82,9 @@ interface Operation {
   requestBody?: { required?: boolean; content?: Record<string, { schema?: object }> } | object;
 }
 
-/** A body without a required field may be left out; the plugin calls every body required. */
+/** A body without required fields is optional; the plugin declares every body as required. */
 function relaxBody({ requestBody: body }: Operation = {}): void {
   if (!body || !('content' in body) || !body.content) return;
   const schema = body.content['application/json']?.schema;
   if (schema && !('$ref' in schema || 'required' in schema)) body.required = false;
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  const manifest: unknown = JSON.parse(text);
-  if (typeof manifest !== 'object' || manifest === null || !('version' in manifest)) return '0.0.0';
-  return String(manifest.version);
 }

@@ -38,7 +38,7 @@ export function statusOf({ code }: KeywardError): number {
   return STATUS[code];
 }
 
-/** RFC 9457. */
+/** The body of a problem (RFC 9457). */
 export function problemBody(error: KeywardError, requestId: string) {
   const status = statusOf(error);
   return {

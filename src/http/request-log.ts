@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { App } from './app-type.ts';
 
@@ -13,8 +13,8 @@ const REDACTED = [
 ];
 
 /**
- * The log: JSON lines. Redaction is the second net; the first is that nothing which can hold a key
- * (URL, query, headers, body, parser messages) is logged at all.
+ * Logs JSON lines. Nothing that can contain a key is logged in the first place (URL, query, headers,
+ * body, messages of parsers); redaction only backs this up.
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   const options = {
@@ -27,19 +27,25 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   return destination ? pino(options, destination) : pino(options);
 }
 
+/** Fastify's options for a log in which registerRequestLog alone writes the lines of requests. */
+export function fastifyLogging(log: FastifyBaseLogger) {
+  const options = { disableRequestLogging: true, requestIdLogLabel: 'requestId' };
+  return { loggerInstance: log, logController: new LogController(options) };
+}
+
 /**
- * One line for each request, with its route's pattern and never its URL. A line costs a fifth of a
- * verification, so of successful ones only so many a second get theirs.
+ * One line for each request, with the pattern of its route and never its URL. A line costs a fifth
+ * of a verification, so only a bounded number of successful ones is logged each second.
  */
 export function registerRequestLog(app: App, verifyPerSecond: number): void {
-  const isWithinBound = perSecond(verifyPerSecond);
-  const isLeftOut = ({ routeOptions }: FastifyRequest, status: number) =>
-    routeOptions.config.logSampled === true && status < 400 && !isWithinBound();
+  const isWithinLimit = perSecond(verifyPerSecond);
+  const isSkipped = ({ routeOptions }: FastifyRequest, status: number) =>
+    routeOptions.config.logSampled === true && status < 400 && !isWithinLimit();
 
-  // Log lines name the request themselves, which spares a logger for each request.
+  // Log lines contain the request id, so no request needs a logger of its own.
   app.setChildLoggerFactory((logger) => logger);
   app.addHook('onResponse', (request, reply, done) => {
-    if (isLeftOut(request, reply.statusCode)) return done();
+    if (isSkipped(request, reply.statusCode)) return done();
     request.log.info(
       {
         requestId: request.id,
@@ -56,8 +62,8 @@ export function registerRequestLog(app: App, verifyPerSecond: number): void {
   });
 }
 
-/** True for the first so many calls of each second. */
-function perSecond(most: number): () => boolean {
+/** True for the first `max` calls of each second. */
+function perSecond(max: number): () => boolean {
   let second = 0;
   let count = 0;
   return () => {
@@ -66,7 +72,7 @@ function perSecond(most: number): () => boolean {
       second = current;
       count = 0;
     }
-    return count++ < most;
+    return count++ < max;
   };
 }
 
@@ -75,14 +81,22 @@ function keyIdOf({ params }: FastifyRequest): string | undefined {
   return /^key_[0-9A-Za-z]{22}$/.test(String(params.id)) ? String(params.id) : undefined;
 }
 
-/** Messages of the database and of parsers can quote values, so only what cannot is kept. */
+/** Without messages: those of the database and of parsers can quote values. */
 function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error };
-  const stack = error.stack?.split('\n').filter((line) => line.startsWith('    at '));
   return {
     type: error.name,
     code: 'code' in error ? error.code : undefined,
     cause: error.cause === undefined ? undefined : describeError(error.cause),
-    stack,
+    stack: framesOf(error),
   };
+}
+
+/** A stack begins with the message, whose own lines can look like frames. */
+function framesOf({ stack, message }: Error): string[] | undefined {
+  const messageLines = message.split('\n').length;
+  return stack
+    ?.split('\n')
+    .slice(messageLines)
+    .filter((line) => line.startsWith('    at '));
 }

@@ -1,47 +1,55 @@
-import type { CallContext } from '../call-context.ts';
+import type { Actor } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { invalidField } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
-import { toLimitColumns } from './limits.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
-import { checkLifetime, checkScopes, type WorkspacePolicies } from './policies.ts';
+import { checkLifetime, checkScopes } from './policy-checks.ts';
+import { policyVersionOf } from './policy-version.ts';
+import { toQuotaColumns } from './quota-columns.ts';
+import { pickPlain, plainFields } from './schemas/fields.ts';
+import { variant } from './schemas/plain-field.ts';
 import type { CreateKey } from './schemas/requests.ts';
 import type { NewKeyRow } from './store.ts';
+import type { WorkspacePolicies } from './workspace-policies.ts';
 
-/** The row of a new key, as wished and as its workspace's policies allow. */
+/** What is requested of a new key. */
+export type NewKeyInput = Omit<CreateKey, 'workspaceId'>;
+
+/** The row of a new key, as requested and as its workspace's policies allow. */
 export function newKeyRow(
-  { actor }: CallContext,
-  input: Omit<CreateKey, 'workspaceId'>,
+  createdBy: Actor,
+  input: NewKeyInput,
   policies: WorkspacePolicies,
   at: Date,
 ): NewKeyRow {
-  checkMetadata(input.metadata ?? {});
-  checkScopes(policies, input.scopes ?? []);
-  const wished = lifetime({ notBefore: null, expiresAt: null }, input, at);
-  checkLifetime(policies, wished, at);
+  const { metadata = {} } = input;
+  checkMetadata(metadata);
+  const plain = pickPlain({ ...INITIAL, ...input });
+  checkScopes(policies, plain.scopes);
+  const valid = lifetime({ notBefore: null, expiresAt: null }, input, at);
+  checkLifetime(policies, valid, at);
+  const quotas = { ...NO_QUOTAS, ...toQuotaColumns(input, false) };
   return {
     id: newId('key'),
     workspaceId: policies.id,
     prefix: prefixOf(input, policies),
-    name: input.name,
-    description: input.description ?? null,
-    ownerId: input.ownerId ?? null,
-    scopes: input.scopes ?? [],
-    resources: input.resources ?? null,
-    allowedIps: input.allowedIps ?? null,
-    metadata: mergeMetadata({}, input.metadata ?? {}),
-    enabled: input.enabled ?? true,
-    ...wished,
-    ...toLimitColumns(null, input),
+    ...plain,
+    ...valid,
+    ...quotas,
+    metadata: mergeMetadata({}, metadata),
+    minPolicyVersion: policyVersionOf(quotas),
     createdAt: at,
-    createdBy: actor,
+    createdBy,
     updatedAt: at,
   };
 }
 
-/** The wished prefix, or the workspace's. */
-function prefixOf({ prefix }: { prefix?: string }, policies: WorkspacePolicies): string {
-  const wished = prefix ?? policies.defaultPrefix;
-  if (wished !== MANAGEMENT_PREFIX) return wished;
+const INITIAL = variant(plainFields, 'initial');
+const NO_QUOTAS = { limitNames: [], creditsLimited: false };
+
+/** The requested prefix, or the workspace's. */
+function prefixOf({ prefix }: NewKeyInput, { defaultPrefix }: WorkspacePolicies): string {
+  const requested = prefix ?? defaultPrefix;
+  if (requested !== MANAGEMENT_PREFIX) return requested;
   throw invalidField('/body/prefix', `${MANAGEMENT_PREFIX} is the prefix of management keys`);
 }

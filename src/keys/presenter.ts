@@ -1,34 +1,33 @@
 import { toRateLimits } from '../domain/limits.ts';
+import { toRefill } from '../domain/refill.ts';
 import { keyStatus } from '../domain/status.ts';
+import { toIso } from '../domain/time.ts';
+import { etagOf, type Versioned } from '../http/etag.ts';
 import { pickChanged } from '../unit-of-work/difference.ts';
-import { presentCredits, presentLimits } from './limits.ts';
+import type { KeyRecord, KeyUse, SecretRow } from './key-records.ts';
+import { presentCredits, presentLimits } from './quota-status.ts';
+import { pickPlain } from './schemas/fields.ts';
 import type { Key } from './schemas/key.ts';
-import type { KeyRecord, KeyRow, SecretRow } from './store.ts';
+import type { KeyRow } from './store.ts';
 
-/** How a key is shown. */
-export function presentKey(record: KeyRecord, now: number): Key {
-  const { key, use, secrets, consumption } = record;
-  const live = secrets.filter(({ validUntil }) => !validUntil || validUntil.getTime() > now);
+/** A key as answers show it. */
+export function presentKey({ key, use, secrets, consumption }: KeyRecord, now: number): Key {
+  const valid = secrets.filter(({ validUntil }) => !validUntil || validUntil.getTime() > now);
   return {
     ...presentFields(key),
     status: keyStatus(key, now),
-    start: live[0]?.start ?? '',
+    start: valid[0]?.start ?? '',
     rateLimits: presentLimits(key, consumption, now),
     credits: presentCredits(key, consumption, now),
     createdBy: key.createdBy,
     revokedBy: key.revokedBy,
-    secrets: live.map(presentSecret),
-    usage: {
-      total: use.total ?? 0,
-      lastUsedAt: iso(use.lastUsedAt),
-      lastDeniedAt: iso(use.lastDeniedAt),
-    },
+    secrets: valid.map(presentSecret),
+    usage: presentUse(use),
   };
 }
 
-/** A strong validator of the key's own fields; counters change without changing it. */
-export function etagOf(key: KeyRow): string {
-  return `"${key.revision}"`;
+export function presentVersioned(record: KeyRecord, now: number): Versioned<Key> {
+  return { body: presentKey(record, now), etag: etagOf(record.key) };
 }
 
 /** What an audit entry says of a change. */
@@ -36,15 +35,15 @@ export function keyDifference(previous: KeyRow | null, next: KeyRow) {
   return pickChanged(previous && auditFields(previous), auditFields(next));
 }
 
-/** Balances and windows are not part of it: verifications change those. */
+/** Without balances and windows, which verifications change. */
 function auditFields(key: KeyRow) {
-  const { refillInterval: interval, refillAmount: amount, refillDay: dayOfMonth } = key;
   const limits = toRateLimits(key.limitNames, key.limitUnits, key.limitWindows);
+  const refill = toRefill(key);
   return {
     ...presentFields(key),
     rateLimits: limits.map((limit) => ({ ...limit })),
     creditsLimited: key.creditsLimited,
-    refill: interval && { interval, amount, dayOfMonth },
+    refill: refill && { ...refill },
   };
 }
 
@@ -52,36 +51,32 @@ function presentFields(key: KeyRow) {
   return {
     id: key.id,
     workspaceId: key.workspaceId,
-    name: key.name,
-    description: key.description,
+    ...pickPlain(key),
     prefix: key.prefix,
-    ownerId: key.ownerId,
-    enabled: key.enabled,
-    scopes: key.scopes,
-    resources: key.resources,
-    allowedIps: key.allowedIps,
-    notBefore: iso(key.notBefore),
-    expiresAt: iso(key.expiresAt),
+    notBefore: toIso(key.notBefore),
+    expiresAt: toIso(key.expiresAt),
     metadata: key.metadata,
-    createdAt: key.createdAt.toISOString(),
-    updatedAt: key.updatedAt.toISOString(),
-    revokedAt: iso(key.revokedAt),
+    createdAt: toIso(key.createdAt),
+    updatedAt: toIso(key.updatedAt),
+    revokedAt: toIso(key.revokedAt),
     revokeReason: key.revokeReason,
     revokeNote: key.revokeNote,
   };
 }
 
-function presentSecret(secret: SecretRow) {
+function presentSecret({ keyId: _, ...secret }: SecretRow) {
   return {
-    id: secret.id,
-    start: secret.start,
-    status: secret.status,
-    createdAt: secret.createdAt.toISOString(),
-    lastUsedAt: iso(secret.lastUsedAt),
-    validUntil: iso(secret.validUntil),
+    ...secret,
+    createdAt: toIso(secret.createdAt),
+    lastUsedAt: toIso(secret.lastUsedAt),
+    validUntil: toIso(secret.validUntil),
   };
 }
 
-function iso(date: Date | null): string | null {
-  return date?.toISOString() ?? null;
+function presentUse({ total, lastUsedAt, lastDeniedAt }: KeyUse) {
+  return {
+    total: total ?? 0,
+    lastUsedAt: toIso(lastUsedAt),
+    lastDeniedAt: toIso(lastDeniedAt),
+  };
 }

@@ -1,20 +1,50 @@
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { sendResult } from '../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
-import { KeyPage, ListKeys } from './listing/schemas.ts';
+import { bulkRevokeRoutes } from './bulk-revoke/routes.ts';
+import type { BulkRevokeService } from './bulk-revoke/service.ts';
+import { creditsRoutes } from './credits/routes.ts';
+import type { CreditsService } from './credits/service.ts';
+import { explainRoutes } from './explain/routes.ts';
+import type { ExplainService } from './explain/service.ts';
+import { importRoutes } from './import/routes.ts';
+import type { ImportService } from './import/service.ts';
+import { listingRoutes } from './listing/routes.ts';
+import type { ListingService } from './listing/service.ts';
+import { rotationRoutes } from './rotation/routes.ts';
+import type { RotationService } from './rotation/service.ts';
 import { IssuedKey, Key } from './schemas/key.ts';
-import { CreateKey, PatchKey } from './schemas/requests.ts';
-import type { KeyService, Versioned } from './service.ts';
+import { CreateKey, PatchKey, RevokeKey } from './schemas/requests.ts';
+import type { KeyService } from './service.ts';
+
+export interface KeyServices {
+  keys: KeyService;
+  listing: ListingService;
+  rotation: RotationService;
+  credits: CreditsService;
+  explain: ExplainService;
+  imports: ImportService;
+  bulkRevoke: BulkRevokeService;
+}
+
+/** All calls under /v1/keys but for usage. */
+export function keyRoutes(app: App, services: KeyServices): void {
+  app.addSchema(Key);
+  app.addSchema(IssuedKey);
+  lifecycleRoutes(app, services.keys);
+  listingRoutes(app, services.listing);
+  rotationRoutes(app, services.rotation);
+  creditsRoutes(app, services.credits);
+  explainRoutes(app, services.explain);
+  importRoutes(app, services.imports);
+  bulkRevokeRoutes(app, services.bulkRevoke);
+}
 
 const tags = ['Keys'];
 
-export function keyRoutes(app: App, keys: KeyService): void {
-  app.addSchema(Key);
-  app.addSchema(IssuedKey);
-  app.addSchema(KeyPage);
-
+function lifecycleRoutes(app: App, keys: KeyService): void {
   app.post(
     '/v1/keys',
     {
@@ -29,27 +59,11 @@ export function keyRoutes(app: App, keys: KeyService): void {
       },
     },
     async (request, reply) => {
-      const { body, etag } = await keys.create(getCallContext(request), request.body);
-      reply.status(201).headers({ location: `/v1/keys/${body.id}`, etag });
+      const created = await keys.create(getCallContext(request), request.body);
+      reply.status(201).header('location', `/v1/keys/${created.body.id}`);
       reply.header('cache-control', 'no-store');
-      return body;
+      return sendResult(reply, created);
     },
-  );
-
-  app.get(
-    '/v1/keys',
-    {
-      config: { permission: 'keys:read' },
-      schema: {
-        operationId: 'listKeys',
-        tags,
-        summary: 'List keys',
-        description: 'Revoked and expired keys are listed too; deleted ones are not.',
-        querystring: ListKeys,
-        response: answers({ 200: ref(KeyPage) }, 404),
-      },
-    },
-    (request) => keys.list(getCallContext(request), request.query),
   );
 
   app.get(
@@ -59,7 +73,7 @@ export function keyRoutes(app: App, keys: KeyService): void {
       schema: {
         operationId: 'getKey',
         tags,
-        summary: 'Read a key',
+        summary: 'Get a key',
         params: KeyPath,
         querystring: WorkspaceQuery,
         response: answers({ 200: ref(Key) }, 404),
@@ -67,7 +81,7 @@ export function keyRoutes(app: App, keys: KeyService): void {
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return send(reply, await keys.get(getCallContext(request), name));
+      return sendResult(reply, await keys.get(getCallContext(request), name));
     },
   );
 
@@ -80,8 +94,8 @@ export function keyRoutes(app: App, keys: KeyService): void {
         tags,
         summary: 'Change a key',
         description:
-          'A merge patch: what is left out stays, null clears, lists replace, metadata merges name ' +
-          'by name. In force everywhere once answered. A revoked key cannot be changed.',
+          'A merge patch: fields that are left out stay, null clears, lists replace, metadata merges ' +
+          'name by name. In force everywhere once answered. A revoked key cannot be changed.',
         params: KeyPath,
         querystring: WorkspaceQuery,
         body: PatchKey,
@@ -90,7 +104,7 @@ export function keyRoutes(app: App, keys: KeyService): void {
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return send(reply, await keys.patch(getCallContext(request), name, request.body));
+      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body));
     },
   );
 
@@ -102,11 +116,12 @@ export function keyRoutes(app: App, keys: KeyService): void {
         operationId: 'deleteKey',
         tags,
         summary: 'Delete a key',
-        description: 'Revokes it and takes it out of every list; its usage and audit entries stay.',
+        description:
+          'Revokes the key and removes it from every list; its usage and audit entries stay.',
         params: KeyPath,
         querystring: WorkspaceQuery,
         response: answers(
-          { 204: Type.Null({ description: 'The key is revoked and gone from the lists.' }) },
+          { 204: Type.Null({ description: 'The key is revoked and in no list.' }) },
           404,
           412,
         ),
@@ -117,10 +132,27 @@ export function keyRoutes(app: App, keys: KeyService): void {
       return reply.status(204).send(null);
     },
   );
-}
 
-/** The body, with the validator of its fields as a header. */
-export function send<T>(reply: FastifyReply, { body, etag }: Versioned<T>): T {
-  reply.header('etag', etag);
-  return body;
+  app.post(
+    '/v1/keys/:id/revoke',
+    {
+      config: { permission: 'keys:revoke' },
+      schema: {
+        operationId: 'revokeKey',
+        tags,
+        summary: 'Revoke a key',
+        description:
+          'For good, and everywhere once answered: no verification that starts later, on any ' +
+          'instance, finds the key valid. Idempotent.',
+        params: KeyPath,
+        body: RevokeKey,
+        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415, 422),
+      },
+    },
+    async (request, reply) => {
+      const body = request.body ?? {};
+      const name = { ...request.params, workspaceId: body.workspaceId };
+      return sendResult(reply, await keys.revoke(getCallContext(request), name, body));
+    },
+  );
 }

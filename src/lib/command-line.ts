@@ -1,22 +1,67 @@
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { parseArgs } from 'node:util';
+import { OperatorError } from './operator-error.ts';
 
-/** What was typed is not understood; the message is one sentence. */
-export class UsageError extends Error {
+/** The command line is not understood. */
+export class UsageError extends OperatorError {
   override name = 'UsageError';
 }
 
-/** The options of a command. Anything else that was typed is refused. */
-export function parseOptions<Options extends ParseArgsOptionsConfig>(
-  words: string[],
+export interface OptionDeclaration {
+  type: 'string' | 'boolean';
+  /** The option may be repeated. */
+  multiple?: true;
+  /** What stands for its value in the help, such as `ID`. */
+  value?: string;
+  description: string;
+}
+
+export type OptionDeclarations = Readonly<Record<string, OptionDeclaration>>;
+
+/** What a command takes from its command line. */
+export interface CommandLine<Options extends OptionDeclarations> {
+  /** One or two words. */
+  name: string;
+  /** The one argument, which is required; without it the command takes options alone. */
+  argument?: { name: string; description: string };
+  options: Options;
+}
+
+/** The options of a command, with the types that it declares. */
+export type OptionValues<Options extends OptionDeclarations> = ReturnType<
+  typeof parseWords<Options>
+>['options'];
+
+/** Reads the words after a command's name. Refuses what the command does not declare. */
+export function parseWords<Options extends OptionDeclarations>(
+  { name, argument, options }: CommandLine<Options>,
+  words: readonly string[],
+) {
+  const { values, positionals } = parseStrictly(name, words, options, argument !== undefined);
+  const [first = '', second] = positionals;
+  if (argument && positionals.length === 0) {
+    throw new UsageError(`Name the ${argument.name}: keyward ${name} ${argument.name}.`);
+  }
+  if (second !== undefined) throw misunderstood(name, `Unexpected argument '${second}'`);
+  return { argument: first, options: values };
+}
+
+function parseStrictly<Options extends OptionDeclarations>(
+  name: string,
+  words: readonly string[],
   options: Options,
+  allowPositionals: boolean,
 ) {
   try {
-    return parseArgs({ args: words, options, strict: true, allowPositionals: false }).values;
+    return parseArgs({ args: [...words], options, strict: true, allowPositionals });
   } catch (error) {
     if (!isParseError(error)) throw error;
     const [sentence = ''] = error.message.split(/[.\n]/);
-    throw new UsageError(`${sentence}; \`keyward help\` lists the options of each command.`);
+    throw misunderstood(name, sentence);
   }
+}
+
+function misunderstood(name: string, problem: string): UsageError {
+  return new UsageError(`${problem}; \`keyward help ${name}\` lists its options.`);
 }
 
 function isParseError(error: unknown): error is Error {

@@ -1,7 +1,7 @@
 import { OverloadError } from './overload-error.ts';
 import type { ResourceLimit } from './resource-limit.ts';
 
-/** A few at once, a bounded number waiting in order, the rest refused. */
+/** Runs a few tasks at once; a bounded number waits in order, and the rest is refused. */
 export class ConcurrencyLimiter {
   readonly #concurrency: number;
   readonly #maxWaiting: number;
@@ -35,11 +35,12 @@ export class ConcurrencyLimiter {
       this.#running++;
       return undefined;
     }
-    if (this.#waiting.length >= this.#maxWaiting) throw new OverloadError('the lane is full');
+    if (this.#waiting.length >= this.#maxWaiting)
+      throw new OverloadError('too many tasks are waiting');
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The place passes straight to the next in line, so that nobody overtakes. */
+  /** The next in line takes over directly, so that no later task overtakes it. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next();

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 
-/** One phase of a stop. Phases run in order; a failing or slow one does not keep the next from running. */
+/** A phase of a stop. The next one runs even if it fails or exceeds its deadline. */
 export interface StopPhase {
   name: string;
   deadlineMs: number;
   run: () => Promise<unknown>;
 }
 
-/** Runs the phases and says of each how it went. Returns whether all ended well. */
+/** Runs the phases in order and logs the outcome of each. Returns whether all succeeded. */
 export async function stopInOrder(phases: readonly StopPhase[], log: Logger): Promise<boolean> {
   let clean = true;
   for (const phase of phases) {
@@ -21,7 +21,7 @@ export async function stopInOrder(phases: readonly StopPhase[], log: Logger): Pr
   return clean;
 }
 
-/** Null where it ended in time, else what went wrong. */
+/** Null if it succeeded in time, else what went wrong. */
 async function withDeadline(
   run: () => Promise<unknown>,
   deadlineMs: number,

@@ -2,11 +2,11 @@ import { OverloadError } from './overload-error.ts';
 import type { ResourceLimit } from './resource-limit.ts';
 
 export interface RequestBatcherOptions<Item, Result> {
-  /** Handles one batch; answers in the order of the items. */
+  /** Handles one batch; returns the results in the order of the items. */
   run: (items: readonly Item[]) => Promise<readonly Result[]>;
   maxInFlight: number;
   maxBatch: number;
-  /** Items that may wait; one more is refused. */
+  /** One more waiting item is refused. */
   maxWaiting: number;
 }
 
@@ -17,8 +17,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Natural batching: what arrives while a call is in flight goes into the next one. Idle, it adds
- * no delay; under load, one call serves many. A batch always begins after its items arrived.
+ * Natural batching: what arrives while a call is in flight goes into the next one. It adds no delay
+ * when idle, and one call serves many under load. A batch always begins after its items arrived.
  */
 export class RequestBatcher<Item, Result> {
   readonly #options: RequestBatcherOptions<Item, Result>;
@@ -40,7 +40,7 @@ export class RequestBatcher<Item, Result> {
 
   add(item: Item): Promise<Result> {
     if (this.#waiting.length >= this.#options.maxWaiting) {
-      return Promise.reject(new OverloadError('too many calls are waiting for the database'));
+      return Promise.reject(new OverloadError('too many requests are waiting for the database'));
     }
     const answer = new Promise<Result>((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
@@ -49,7 +49,7 @@ export class RequestBatcher<Item, Result> {
     return answer;
   }
 
-  /** At the end of the turn of the event loop: what arrived together leaves together. */
+  /** After this turn of the event loop, so that what arrives together is sent together. */
   #schedule(): void {
     if (this.#scheduled || this.#inFlight >= this.#options.maxInFlight) return;
     this.#scheduled = true;

@@ -1,6 +1,6 @@
-/** Something that grows with what others do, and must not grow without limit. */
+/** Something that callers make grow, with its limit. */
 export interface ResourceLimit {
-  /** As in metrics: `loads_waiting`. */
+  /** Its label in metrics, such as `loads_waiting`. */
   name: string;
   max: number;
   used: () => number;

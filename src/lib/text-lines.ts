@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
 
-/** One line of a text file; null where it is longer than is taken. */
+/** One line of a text file; null if it is longer than the limit. */
 export interface TextLine {
   number: number;
   text: string | null;
 }
 
-/** The lines of a UTF-8 file, without their ends; no more than one of them is in memory. */
+/** The lines of a UTF-8 file without their line ends; only one at a time is in memory. */
 export async function* textLines(path: string, maxLength: number): AsyncGenerator<TextLine> {
   let number = 0;
   let rest = '';

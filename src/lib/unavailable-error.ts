@@ -1,4 +1,4 @@
-/** Thrown where no answer is to be had, because the database cannot be asked. */
+/** There is no answer, because the database is unavailable. */
 export class UnavailableError extends Error {
   override name = 'UnavailableError';
 }

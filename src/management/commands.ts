@@ -1,26 +1,61 @@
-import { type AuditOrigin, requireKeyedAsBefore } from '../audit/chain.ts';
+import { requireKeyedAsBefore } from '../audit/append.ts';
+import { operatorOrigin } from '../audit/operator.ts';
 import { Argon2Hasher } from '../credentials/argon2-hasher.ts';
 import { SecretIssuer } from '../credentials/issuer.ts';
-import type { Pepper } from '../credentials/pepper.ts';
-import type { Orm } from '../db/database.ts';
+import { pepperFrom } from '../credentials/pepper.ts';
 import { readInstallation } from '../db/installation.ts';
+import { type CommandContext, type CommandDatabase, withDatabase } from '../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, PERMISSIONS, type Permission, ROOT_CALLER } from '../domain/caller.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
-import { parseOptions, UsageError } from '../lib/command-line.ts';
+import { defineCommand } from '../lib/command.ts';
+import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import type { CreateManagementKey } from './schemas.ts';
 import { ManagementService } from './service.ts';
 
+const OPTIONS = {
+  name: { type: 'string', value: 'NAME', description: 'required: its name, for people' },
+  permissions: {
+    type: 'string',
+    value: 'A,B,…',
+    description: 'what it may do; every permission by default',
+  },
+  workspace: {
+    type: 'string',
+    value: 'ID',
+    description: 'limits it to one workspace; every workspace by default',
+  },
+} as const;
+
+/** Access to the database is the authority. The key goes to stdout alone, the rest to stderr. */
+export const createManagementKeyCommand = defineCommand({
+  name: 'management-key create',
+  summary: 'create a management key and print it once',
+  options: OPTIONS,
+  run: async ({ options }, { settings }: CommandContext) => {
+    const request = readManagementKeyOptions(options);
+    const config = settings();
+    const { body } = await withDatabase(config, (database) =>
+      createManagementKey(database, new Argon2Hasher(config.argon2), request),
+    );
+    process.stderr.write(
+      `${body.id} (${body.name}) for ${body.workspaceId ?? 'every workspace'}: ${body.permissions.join(', ')}.\n` +
+        'Its key follows; it is not shown again.\n',
+    );
+    process.stdout.write(`${body.key}\n`);
+    return 0;
+  },
+});
+
 const NAME = /^(?=.*\S)\P{Cc}{1,100}$/u;
 const KEY = new RegExp(KEY_SCAN_PATTERN);
 
-/** What `management-key create` is to make: by default with every permission everywhere. */
-export function parseManagementKeyArgs(words: string[]): CreateManagementKey {
-  const { name, permissions, workspace } = parseOptions(words, {
-    name: { type: 'string' },
-    permissions: { type: 'string' },
-    workspace: { type: 'string' },
-  });
+/** The key that `management-key create` creates: by default with every permission, everywhere. */
+export function readManagementKeyOptions({
+  name,
+  permissions,
+  workspace,
+}: OptionValues<typeof OPTIONS>): CreateManagementKey {
   if (name === undefined || !NAME.test(name)) {
     throw new UsageError('--name NAME is needed, 1 to 100 characters.');
   }
@@ -33,39 +68,28 @@ export function parseManagementKeyArgs(words: string[]): CreateManagementKey {
 }
 
 function readPermissions(text: string): Permission[] {
-  const wanted = text.split(',').map((word) => word.trim());
+  const requested = text.split(',').map((word) => word.trim());
   const known: readonly string[] = PERMISSIONS;
-  const unknown = wanted.filter((word) => !known.includes(word));
+  const unknown = requested.filter((word) => !known.includes(word));
   if (unknown.length > 0) {
     throw new UsageError(
       `--permissions: no such permission: ${unknown.join(', ')}; known: ${known.join(', ')}.`,
     );
   }
-  return PERMISSIONS.filter((permission) => wanted.includes(permission));
+  return PERMISSIONS.filter((permission) => requested.includes(permission));
 }
 
-interface CommandDependencies {
-  orm: Orm;
-  pepper: Pepper | null;
-  argon2: ConstructorParameters<typeof Argon2Hasher>[0];
-}
-
-/** Access to the database is the authority. The key goes to stdout alone, the rest to stderr. */
-export async function createManagementKey(
-  { orm, pepper, argon2 }: CommandDependencies,
-  wish: CreateManagementKey,
-  origin: AuditOrigin,
-): Promise<void> {
-  await requireKeyedAsBefore(orm, wish.workspaceId ?? DEFAULT_WORKSPACE, pepper);
+async function createManagementKey(
+  { orm, secret }: CommandDatabase,
+  hasher: Argon2Hasher,
+  request: CreateManagementKey,
+) {
+  const pepper = pepperFrom(secret);
+  await requireKeyedAsBefore(orm, request.workspaceId ?? DEFAULT_WORKSPACE, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const changes = new UnitOfWork(orm, clock, pepper);
-  const issuer = new SecretIssuer(new Argon2Hasher(argon2), pepper, checksumKey);
-  const service = new ManagementService({ orm, changes, issuer, clock });
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...origin };
-  const { body } = await service.create(call, wish);
-  process.stderr.write(
-    `${body.id} (${body.name}) for ${body.workspaceId ?? 'every workspace'}: ${body.permissions.join(', ')}.\n` +
-      'Its key follows; it is not shown again.\n',
-  );
-  process.stdout.write(`${body.key}\n`);
+  const unitOfWork = new UnitOfWork(orm, clock, pepper);
+  const issuer = new SecretIssuer(hasher, pepper, checksumKey);
+  const service = new ManagementService({ orm, unitOfWork, issuer, clock });
+  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
+  return service.create(call, request);
 }

@@ -1,5 +1,6 @@
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { sendResult } from '../http/reply.ts';
 import { answers, ref } from '../http/schemas.ts';
 import {
   CreateManagementKey,
@@ -29,16 +30,16 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         operationId: 'createManagementKey',
         tags,
         summary: 'Create a management key',
-        description: 'The answer holds its string, for the only time.',
+        description: 'The answer holds the key string, for the only time.',
         body: CreateManagementKey,
         response: answers({ 201: ref(IssuedManagementKey) }, 404, 409, 413, 415, 422),
       },
     },
     async (request, reply) => {
-      const { body, etag } = await managementKeys.create(getCallContext(request), request.body);
-      reply.status(201).headers({ location: `/v1/management-keys/${body.id}`, etag });
+      const created = await managementKeys.create(getCallContext(request), request.body);
+      reply.status(201).header('location', `/v1/management-keys/${created.body.id}`);
       reply.header('cache-control', 'no-store');
-      return body;
+      return sendResult(reply, created);
     },
   );
 
@@ -64,16 +65,13 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
       schema: {
         operationId: 'getManagementKey',
         tags,
-        summary: 'Read a management key',
+        summary: 'Get a management key',
         params,
         response: answers({ 200: ref(ManagementKey) }, 404),
       },
     },
-    async (request, reply) => {
-      const { body, etag } = await managementKeys.get(getCallContext(request), request.params.id);
-      reply.header('etag', etag);
-      return body;
-    },
+    async (request, reply) =>
+      sendResult(reply, await managementKeys.get(getCallContext(request), request.params.id)),
   );
 
   app.post(
@@ -84,7 +82,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         operationId: 'rotateManagementKey',
         tags,
         summary: 'Rotate a management key',
-        description: 'The same key with a new string; the old one is valid until the grace ends.',
+        description: 'Gives the key a new string; the old one stays valid until the grace ends.',
         params,
         body: RotateManagementKey,
         response: answers({ 200: ref(IssuedManagementKey) }, 404, 409, 412, 413, 415, 422),
@@ -92,9 +90,11 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
     },
     async (request, reply) => {
       const { id } = request.params;
-      const { body, etag } = await managementKeys.rotate(getCallContext(request), id, request.body);
-      reply.headers({ etag, 'cache-control': 'no-store' });
-      return body;
+      reply.header('cache-control', 'no-store');
+      return sendResult(
+        reply,
+        await managementKeys.rotate(getCallContext(request), id, request.body),
+      );
     },
   );
 
@@ -106,18 +106,12 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         operationId: 'revokeManagementKey',
         tags,
         summary: 'Revoke a management key',
-        description: 'For good, and on every instance once answered.',
+        description: 'For good, and everywhere once answered. Idempotent.',
         params,
         response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 422),
       },
     },
-    async (request, reply) => {
-      const { body, etag } = await managementKeys.revoke(
-        getCallContext(request),
-        request.params.id,
-      );
-      reply.header('etag', etag);
-      return body;
-    },
+    async (request, reply) =>
+      sendResult(reply, await managementKeys.revoke(getCallContext(request), request.params.id)),
   );
 }

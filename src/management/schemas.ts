@@ -18,29 +18,34 @@ const Permissions = Type.Array(
   Type.Unsafe<(typeof PERMISSIONS)[number]>({
     type: 'string',
     enum: [...PERMISSIONS],
-    description: 'One permission.',
+    description: 'Permission of a management key.',
     examples: ['keys:verify'],
   }),
   {
     minItems: 1,
     maxItems: PERMISSIONS.length,
     uniqueItems: true,
-    description: `What the key may do; nobody grants more than they hold. Known values: ${PERMISSIONS.join(', ')}.`,
+    description: `Permissions of the key; you cannot grant those that you do not have. Known values: ${PERMISSIONS.join(', ')}.`,
     examples: [['keys:verify']],
   },
 );
 
 export const CreateManagementKey = Type.Object(
   {
-    name: text(100, 'What people call it.', 'API gateway'),
+    name: text(100, 'Management key name, for people.', 'API gateway'),
     permissions: Permissions,
     workspaceId: Type.Optional(
       nullable(WorkspaceId, {
-        description: "The one workspace it works in; null: all of them. Default: the caller's own.",
+        description:
+          "Id of the one workspace that the key is for; null: all. Default: the caller's own.",
         examples: ['acme'],
       }),
     ),
-    expiresAt: Type.Optional(instant('Valid until just before this time; must lie ahead.')),
+    expiresAt: Type.Optional(
+      instant(
+        'Expiry of the key: it is valid until just before this time, which must be in the future.',
+      ),
+    ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
   },
   { additionalProperties: false },
@@ -57,35 +62,43 @@ const time = (description: string) =>
 
 const fields = {
   id: Type.String({
-    description: 'Stable over rotations.',
+    description: 'Management key id, stable over rotations.',
     examples: ['mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
   }),
   workspaceId: nullable(Type.String(), {
-    description: 'The one workspace it works in; null: all of them.',
+    description: 'Id of the one workspace that the key is for; null: all.',
     examples: ['acme'],
   }),
-  name: Type.String({ description: 'What people call it.', examples: ['API gateway'] }),
-  start: Type.String({ description: 'How its string begins.', examples: ['kw_4fQ2mX…'] }),
+  name: Type.String({
+    description: 'Management key name, for people.',
+    examples: ['API gateway'],
+  }),
+  start: Type.String({ description: 'Start of the key string.', examples: ['kw_4fQ2mX…'] }),
   permissions: Type.Array(Type.String(), {
-    description: 'What it may do.',
+    description: 'Permissions of the key.',
     examples: [['keys:verify']],
   }),
   status: Type.String({
-    description: 'Known values: active, expired, revoked.',
+    description: 'Management key status. Known values: active, expired, revoked.',
     examples: ['active'],
   }),
-  expiresAt: maybeTime('When it expires; null: never.'),
-  lastUsedAt: maybeTime('When it last authenticated a call, up to the last flush.'),
-  retiringUntil: maybeTime('Until when the string before the last rotation is valid; null: none.'),
-  createdAt: time('When it was created, RFC 3339 in UTC.'),
+  expiresAt: maybeTime('When the key expires; null: never.'),
+  lastUsedAt: maybeTime(
+    'When the key last authenticated a call, up to the last flush of the counters.',
+  ),
+  retiringUntil: maybeTime('When the string before the last rotation ends; null: it has ended.'),
+  createdAt: time('When the key was created, RFC 3339 in UTC.'),
   createdBy: ref(ActorSchema),
-  revokedAt: maybeTime('When it was revoked; null: it was not.'),
-  revokedBy: nullable(ref(ActorSchema), { description: 'Who revoked it.', examples: [null] }),
+  revokedAt: maybeTime('When the key was revoked; null: it is not.'),
+  revokedBy: nullable(ref(ActorSchema), {
+    description: 'Who revoked the key; null: it is not revoked.',
+    examples: [null],
+  }),
 };
 
 export const ManagementKey = Type.Object(fields, {
   $id: 'ManagementKey',
-  description: 'What a caller authenticates to Keyward with, without its string.',
+  description: 'A management key, which callers authenticate to Keyward with, without its string.',
 });
 export type ManagementKey = Static<typeof ManagementKey>;
 
@@ -94,8 +107,8 @@ export const IssuedManagementKey = Type.Object(
     ...fields,
     key: nullable(Type.String(), {
       description:
-        'Its string. Shown here and never again; null where the call was a repetition of one ' +
-        'with the same Idempotency-Key.',
+        'Key string. Shown here and never again; null if the call repeats an earlier one with the ' +
+        'same Idempotency-Key.',
       examples: ['kw_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
     }),
   },
@@ -109,7 +122,7 @@ export type IssuedManagementKey = Static<typeof IssuedManagementKey>;
 export const ManagementKeyPath = Type.Object({
   id: Type.String({
     pattern: '^mk_[0-9A-Za-z]{22}$',
-    description: "The management key's identifier.",
+    description: 'Management key id.',
     examples: ['mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
   }),
 });
@@ -122,7 +135,7 @@ export type ListManagementKeys = Static<typeof ListManagementKeys>;
 
 export const ManagementKeyPage = Type.Object(
   {
-    data: Type.Array(ref(ManagementKey), { description: 'The management keys, newest first.' }),
+    data: Type.Array(ref(ManagementKey), { description: 'Management keys, newest first.' }),
     nextCursor: NextCursor,
   },
   { $id: 'ManagementKeyPage', description: 'One page of management keys.' },

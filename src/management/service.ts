@@ -1,16 +1,21 @@
-import { type CallContext, requireMatch, workspaceScope } from '../call-context.ts';
-import type { SecretIssuer } from '../credentials/issuer.ts';
+import { type CallContext, workspaceScope } from '../call-context.ts';
+import type { IssuedSecret, SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
-import { type Caller, DEFAULT_WORKSPACE } from '../domain/caller.ts';
-import type { Json } from '../domain/json.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
+import { toIso } from '../domain/time.ts';
 import { KeywardError } from '../errors.ts';
-import { decodeCursor, encodeCursor } from '../http/cursor.ts';
+import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
+import { readPage } from '../http/page.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
+import { findWorkspace, lockWorkspace, type WorkspaceRow } from '../workspaces/store.ts';
+import { auditManagementKey } from './audit.ts';
+import { bindingOf, requireGrantable } from './grants.ts';
+import { isExpired, isRetiring, presentManagementKey, presentVersioned } from './presenter.ts';
+import { revokeManagementKey } from './revocation.ts';
 import type {
   CreateManagementKey,
   IssuedManagementKey,
@@ -24,192 +29,156 @@ import {
   insertManagementKey,
   listManagementKeys,
   lockManagementKey,
-  lockWorkspaceShared,
-  type ManagementRecord,
   type ManagementRow,
   updateManagementKey,
 } from './store.ts';
 
-const LIST = 'management-keys';
-
-export interface ManagementAnswer<T> {
-  body: T;
-  etag: string;
+export interface ManagementDependencies {
+  orm: Orm;
+  unitOfWork: UnitOfWork;
+  issuer: SecretIssuer;
+  clock: Clock;
 }
 
 /** The life of a management key: one function a use case. */
 export class ManagementService {
-  readonly #deps: { orm: Orm; changes: UnitOfWork; issuer: SecretIssuer; clock: Clock };
+  readonly #deps: ManagementDependencies;
 
-  constructor(dependencies: { orm: Orm; changes: UnitOfWork; issuer: SecretIssuer; clock: Clock }) {
-    this.#deps = dependencies;
+  constructor(deps: ManagementDependencies) {
+    this.#deps = deps;
   }
 
   async create(
     call: CallContext,
     input: CreateManagementKey,
-  ): Promise<ManagementAnswer<IssuedManagementKey>> {
+  ): Promise<Versioned<IssuedManagementKey>> {
     const workspaceId = bindingOf(call.caller, input.workspaceId);
-    requireAll(call.caller, input.permissions);
-    await this.#deps.changes.replay(call);
-    const issued = await this.#deps.issuer.issue(MANAGEMENT_PREFIX);
-    return this.#deps.changes.run(call, async (change) => {
-      const { tx, at } = change;
-      await requireWorkspace(change, workspaceId);
-      const { expiresAt } = lifetime({ notBefore: null, expiresAt: null }, input, at);
+    requireGrantable(call.caller, input.permissions);
+    const prepare = () => this.#issueFor(workspaceId, input);
+    return this.#deps.unitOfWork.runPrepared(call, prepare, async (write, issued) => {
+      const { tx, at } = write;
+      if (workspaceId !== null) {
+        requireWorkspace(workspaceId, await lockWorkspace(tx, workspaceId, 'key share'));
+      }
       const { name, permissions } = input;
+      const { expiresAt } = lifetimeOf(input, at);
       const row = { id: newId('mk'), workspaceId, name, permissions, expiresAt };
       const made = { createdAt: at, createdBy: call.actor, updatedAt: at };
       await insertManagementKey(tx, { ...row, ...made });
       await insertSecret(tx, { keyId: row.id, workspaceId }, issued, at);
-      const after = { name, permissions, workspaceId, expiresAt: iso(expiresAt) };
-      audit(change, row, 'created', null, after);
-      return this.#issued(change, row.id, issued.key);
+      const after = { name, permissions, workspaceId, expiresAt: toIso(expiresAt) };
+      auditManagementKey(write, 'created', row, { after });
+      return issuedResult(await readBack(write, row.id), issued);
     });
   }
 
-  async get(call: CallContext, id: string): Promise<ManagementAnswer<ManagementKey>> {
-    const found = await findManagementKey(this.#deps.orm, id, call.caller.workspaceId);
-    if (!found) throw new KeywardError('NOT_FOUND');
-    return this.#present(found);
+  /** What can be refused is refused before the costly hash, and checked again in the transaction. */
+  async #issueFor(workspaceId: string | null, input: CreateManagementKey): Promise<IssuedSecret> {
+    const { orm, clock, issuer } = this.#deps;
+    if (workspaceId !== null) requireWorkspace(workspaceId, await findWorkspace(orm, workspaceId));
+    lifetimeOf(input, clock.date());
+    return issuer.issue(MANAGEMENT_PREFIX);
   }
 
-  async list(call: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
-    const { workspaceId, limit, cursor } = query;
-    const after = cursor === undefined ? null : decodeCursor(LIST, cursor);
-    const visibility = workspaceScope(call.caller, workspaceId);
-    const found = await listManagementKeys(this.#deps.orm, visibility, after, limit + 1);
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1)?.key : undefined;
-    return {
-      data: page.map((entry) => this.#present(entry).body),
-      nextCursor: last
-        ? encodeCursor(LIST, { value: last.createdAt.toISOString(), id: last.id })
-        : null,
-    };
+  async get(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
+    const { orm, clock } = this.#deps;
+    const record = await findManagementKey(orm, id, call.caller.workspaceId);
+    if (!record) throw new KeywardError('NOT_FOUND');
+    return presentVersioned(record, clock.date());
   }
 
-  /** Who gets a key's new string can do what it may, so its permissions must be held too. */
-  async rotate(
+  async list({ caller }: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
+    const { orm, clock } = this.#deps;
+    const scope = workspaceScope(caller, query.workspaceId);
+    const { rows, nextCursor } = await readPage(query, {
+      name: 'management-keys',
+      read: (after, limit) => listManagementKeys(orm, scope, after, limit),
+      positionOf: ({ key }) => ({ value: toIso(key.createdAt), id: key.id }),
+    });
+    const now = clock.date();
+    return { data: rows.map((record) => presentManagementKey(record, now)), nextCursor };
+  }
+
+  /** The same key with a new string; the old one is valid until the grace ends. */
+  rotate(
     call: CallContext,
     id: string,
-    wish: RotateManagementKey,
-  ): Promise<ManagementAnswer<IssuedManagementKey>> {
-    await this.#deps.changes.replay(call);
-    const issued = await this.#deps.issuer.issue(MANAGEMENT_PREFIX);
-    return this.#deps.changes.run(call, async (change) => {
-      const row = await lock(change, call, id);
-      requireAll(call.caller, row.permissions);
-      if (row.revokedAt) throw new KeywardError('KEY_REVOKED');
-      if (row.expiresAt && row.expiresAt <= change.at) throw new KeywardError('KEY_EXPIRED');
-      const owner = { keyId: id, workspaceId: row.workspaceId };
-      await rotateSecret(change.tx, owner, issued, wish, change.at);
-      await updateManagementKey(change.tx, id, { updatedAt: change.at });
-      audit(change, row, 'rotated', null, { graceSeconds: wish.graceSeconds });
-      return this.#issued(change, id, issued.key);
+    options: RotateManagementKey,
+  ): Promise<Versioned<IssuedManagementKey>> {
+    const prepare = () => this.#reissue(call, id, options);
+    return this.#deps.unitOfWork.runPrepared(call, prepare, async (write, issued) => {
+      const { tx, at } = write;
+      const key = await lockNamedKey(write, call, id);
+      requireRotatable(call, key, at);
+      await rotateSecret(tx, { keyId: id, workspaceId: key.workspaceId }, issued, options, at);
+      await updateManagementKey(tx, id, { updatedAt: at });
+      const { graceSeconds } = options;
+      auditManagementKey(write, 'rotated', key, { after: { graceSeconds } });
+      return issuedResult(await readBack(write, id), issued);
     });
+  }
+
+  /** As for a new key: refused before the costly hash, and checked again in the transaction. */
+  async #reissue(
+    call: CallContext,
+    id: string,
+    { supersede }: RotateManagementKey,
+  ): Promise<IssuedSecret> {
+    const { orm, clock, issuer } = this.#deps;
+    const record = await findManagementKey(orm, id, call.caller.workspaceId);
+    if (!record) throw new KeywardError('NOT_FOUND');
+    requireMatch(call, etagOf(record.key));
+    requireRotatable(call, record.key, clock.date());
+    if (!supersede && isRetiring(record, clock.date())) {
+      throw new KeywardError('ROTATION_UNDER_WAY');
+    }
+    return issuer.issue(MANAGEMENT_PREFIX);
   }
 
   /** Final, and idempotent. */
-  revoke(call: CallContext, id: string): Promise<ManagementAnswer<ManagementKey>> {
-    return this.#deps.changes.run(call, async (change) => {
-      const row = await lock(change, call, id);
-      if (!row.revokedAt) {
-        const revoked = { revokedAt: change.at, revokedBy: call.actor, updatedAt: change.at };
-        await updateManagementKey(change.tx, id, revoked);
-        const after = { revokedAt: change.at.toISOString() };
-        audit(change, row, 'revoked', { revokedAt: null }, after);
-      }
-      return this.#read(change, id);
+  revoke(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
+    return this.#deps.unitOfWork.run(call, async (write) => {
+      const key = await lockNamedKey(write, call, id);
+      await revokeManagementKey(write, key, call.actor);
+      return readBack(write, id);
     });
   }
-
-  async #issued({ tx, at }: WriteContext, id: string, key: string) {
-    const { body, etag } = await this.#read({ tx, at }, id);
-    return { body: { ...body, key }, etag };
-  }
-
-  async #read({ tx }: Pick<WriteContext, 'tx' | 'at'>, id: string) {
-    const found = await findManagementKey(tx, id, null);
-    if (!found) throw new Error('a management key that was just written can be read');
-    return this.#present(found);
-  }
-
-  #present({ key, start, lastUsedAt, retiringUntil }: ManagementRecord) {
-    const now = this.#deps.clock.date();
-    const { id, workspaceId, name, permissions, createdBy, revokedBy } = key;
-    const isRetiring = retiringUntil !== null && retiringUntil > now;
-    const body: ManagementKey = {
-      id,
-      workspaceId,
-      name,
-      start,
-      permissions,
-      status: statusOf(key, now),
-      expiresAt: iso(key.expiresAt),
-      lastUsedAt: iso(lastUsedAt),
-      retiringUntil: isRetiring ? iso(retiringUntil) : null,
-      createdAt: key.createdAt.toISOString(),
-      createdBy,
-      revokedAt: iso(key.revokedAt),
-      revokedBy,
-    };
-    return { body, etag: etagOf(key) };
-  }
 }
 
-/** The workspace of a new key: a bound caller makes keys of its own workspace alone. */
-function bindingOf(caller: Caller, wanted: string | null | undefined): string | null {
-  if (wanted === undefined) return caller.workspaceId;
-  if (wanted === null && caller.workspaceId !== null) throw new KeywardError('NOT_FOUND');
-  return wanted === null ? null : workspaceScope(caller, wanted);
+/** The key's row, locked, if it is the version that the caller read. */
+async function lockNamedKey(
+  { tx }: WriteContext,
+  call: CallContext,
+  id: string,
+): Promise<ManagementRow> {
+  const key = await lockManagementKey(tx, id, call.caller.workspaceId);
+  if (!key) throw new KeywardError('NOT_FOUND');
+  requireMatch(call, etagOf(key));
+  return key;
 }
 
-function requireAll({ permissions }: Caller, wanted: readonly string[]): void {
-  const held: ReadonlySet<string> = permissions;
-  const missing = wanted.filter((permission) => !held.has(permission));
-  if (missing.length === 0) return;
-  throw new KeywardError('FORBIDDEN', `Nobody grants more than they hold: ${missing.join(', ')}.`);
+/** The key as this transaction has written it. */
+async function readBack({ tx, at }: WriteContext, id: string): Promise<Versioned<ManagementKey>> {
+  const record = await findManagementKey(tx, id, null);
+  if (!record) throw new Error('a management key that was just written can be read');
+  return presentVersioned(record, at);
 }
 
-async function requireWorkspace({ tx }: WriteContext, id: string | null): Promise<void> {
-  if (id === null || (await lockWorkspaceShared(tx, id))) return;
+function issuedResult({ body, etag }: Versioned<ManagementKey>, { key }: IssuedSecret) {
+  return { body: { ...body, key }, etag };
+}
+
+function requireRotatable({ caller }: CallContext, key: ManagementRow, at: Date): void {
+  requireGrantable(caller, key.permissions);
+  if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
+  if (isExpired(key, at)) throw new KeywardError('KEY_EXPIRED');
+}
+
+function requireWorkspace(id: string, row: WorkspaceRow | null): void {
+  if (row && !row.deletedAt) return;
   throw new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
-async function lock(change: WriteContext, call: CallContext, id: string): Promise<ManagementRow> {
-  const row = await lockManagementKey(change.tx, id, call.caller.workspaceId);
-  if (!row) throw new KeywardError('NOT_FOUND');
-  requireMatch(call, etagOf(row));
-  return row;
-}
-
-/** Keys of every workspace are on the record of the default one. */
-function audit(
-  change: WriteContext,
-  { id, workspaceId }: { id: string; workspaceId: string | null },
-  what: string,
-  before: Json,
-  after: Json,
-): void {
-  change.audit({
-    workspaceId: workspaceId ?? DEFAULT_WORKSPACE,
-    action: `management_key.${what}`,
-    target: { type: 'management_key', id },
-    before,
-    after,
-  });
-}
-
-function statusOf({ revokedAt, expiresAt }: ManagementRow, now: Date): string {
-  if (revokedAt) return 'revoked';
-  return expiresAt && expiresAt <= now ? 'expired' : 'active';
-}
-
-function etagOf({ revision }: ManagementRow): string {
-  return `"${revision}"`;
-}
-
-function iso(date: Date | null): string | null {
-  return date?.toISOString() ?? null;
+function lifetimeOf(input: CreateManagementKey, at: Date) {
+  return lifetime({ notBefore: null, expiresAt: null }, input, at);
 }

@@ -1,6 +1,7 @@
 import { and, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
-import { keyUsage, managementKeys, secrets, workspaces } from '../db/schema.ts';
+import { keyUsage, managementKeys, secrets } from '../db/schema.ts';
+import type { Actor } from '../domain/caller.ts';
 import type { CursorPosition } from '../http/cursor.ts';
 
 export type ManagementRow = typeof managementKeys.$inferSelect;
@@ -12,43 +13,46 @@ export interface ManagementRecord {
   retiringUntil: Date | null;
 }
 
-/** What a caller may see: its own workspace's, or (null) all. */
-export type Visibility = string | null;
+/** The workspace whose management keys a caller sees; null: all of them. */
+export type Scope = string | null;
+
+const NEXT_REVISION = sql`${managementKeys.revision} + 1`;
 
 export async function findManagementKey(
   db: Orm | Transaction,
   id: string,
-  visibility: Visibility,
+  scope: Scope,
 ): Promise<ManagementRecord | null> {
-  const [found] = await select(db).where(and(eq(managementKeys.id, id), scopedTo(visibility)));
+  const [found] = await selectRecords(db).where(and(eq(managementKeys.id, id), scopedTo(scope)));
   return found ?? null;
 }
 
-/** Newest first, from where the page before ended. */
+/** Newest first, after the last row of the page before. */
 export function listManagementKeys(
   orm: Orm,
-  visibility: Visibility,
+  scope: Scope,
   after: CursorPosition | null,
   limit: number,
 ): Promise<ManagementRecord[]> {
   const isAfter =
     after &&
     sql`(${managementKeys.createdAt}, ${managementKeys.id}) < (${after.value}::timestamptz, ${after.id})`;
-  return select(orm)
-    .where(and(scopedTo(visibility), isAfter ?? undefined))
+  return selectRecords(orm)
+    .where(and(scopedTo(scope), isAfter ?? undefined))
     .orderBy(desc(managementKeys.createdAt), desc(managementKeys.id))
     .limit(limit);
 }
 
+/** The row, locked until the transaction ends. */
 export async function lockManagementKey(
   tx: Transaction,
   id: string,
-  visibility: Visibility,
+  scope: Scope,
 ): Promise<ManagementRow | null> {
   const [row] = await tx
     .select()
     .from(managementKeys)
-    .where(and(eq(managementKeys.id, id), scopedTo(visibility)))
+    .where(and(eq(managementKeys.id, id), scopedTo(scope)))
     .for('update');
   return row ?? null;
 }
@@ -60,6 +64,7 @@ export async function insertManagementKey(
   await tx.insert(managementKeys).values(row);
 }
 
+/** Writes the changed fields of a locked management key and counts the change. */
 export async function updateManagementKey(
   tx: Transaction,
   id: string,
@@ -67,25 +72,29 @@ export async function updateManagementKey(
 ): Promise<void> {
   await tx
     .update(managementKeys)
-    .set({ ...changes, revision: sql`${managementKeys.revision} + 1` })
+    .set({ ...changes, revision: NEXT_REVISION })
     .where(eq(managementKeys.id, id));
 }
 
-/** Held until the transaction ends: it cannot be deleted before what is made for it is there. */
-export async function lockWorkspaceShared(tx: Transaction, id: string): Promise<boolean> {
-  const found = await tx
-    .select({ id: workspaces.id })
-    .from(workspaces)
-    .where(and(eq(workspaces.id, id), isNull(workspaces.deletedAt)))
-    .for('key share');
-  return found.length === 1;
+/** Ends all management keys of a deleted workspace. Returns how many. */
+export async function revokeManagementKeysOfWorkspace(
+  tx: Transaction,
+  workspaceId: string,
+  by: Actor,
+  at: Date,
+): Promise<number> {
+  const ended = await tx
+    .update(managementKeys)
+    .set({ revokedAt: at, revokedBy: by, updatedAt: at, revision: NEXT_REVISION })
+    .where(and(eq(managementKeys.workspaceId, workspaceId), isNull(managementKeys.revokedAt)));
+  return ended.rowCount ?? 0;
 }
 
-function scopedTo(visibility: Visibility) {
-  return visibility === null ? undefined : eq(managementKeys.workspaceId, visibility);
+function scopedTo(scope: Scope) {
+  return scope === null ? undefined : eq(managementKeys.workspaceId, scope);
 }
 
-function select(db: Orm | Transaction) {
+function selectRecords(db: Orm | Transaction) {
   const retiringUntil = sql<Date | null>`(
     select valid_until from secrets
      where key_id = ${managementKeys.id} and status = 'retiring')`.mapWith(secrets.validUntil);

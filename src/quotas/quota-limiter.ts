@@ -1,13 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { RateLimit, RateLimitStatus } from '../domain/limits.ts';
 import { nextRefill, type Refill } from '../domain/refill.ts';
+import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { QuotaCode, QuotaDecision, QuotaStore } from './quota-store.ts';
 
 const MAX_CACHED_DENIALS = 50_000;
 
-/** What a key may spend. */
+/** What a key may consume. */
 export interface Quota {
   keyId: string;
   limits: readonly RateLimit[];
@@ -15,13 +16,13 @@ export interface Quota {
   refill: Refill | null;
 }
 
-/** What a verification spent, or why it could not. */
+/** What a verification consumed, or why it could not. */
 export interface QuotaResult {
   code: QuotaCode;
-  /** Credits left; null where they are not limited. */
+  /** Credits left; null if they are not limited. */
   credits: number | null;
   rateLimits: readonly (RateLimitStatus & { exceeded: boolean })[];
-  /** When it may pass again, in epoch milliseconds; null where no time is known. */
+  /** When it may pass again, in epoch milliseconds; null if no time is known. */
   retryAt: number | null;
 }
 
@@ -32,18 +33,18 @@ interface Denial {
 }
 
 /**
- * Limits and credits of keys. A denial is remembered for as long as nothing can come back, or
- * until the feed names the key, so that an exhausted key that hammers costs no statement each.
+ * Enforces the rate limits and credits of keys. A denial is cached until something can come back, or
+ * until the key is invalidated, so that an exhausted key costs no statement for each attempt.
  */
-export class QuotaLimiter {
+export class QuotaLimiter implements InvalidationListener {
   readonly #store: QuotaStore;
   readonly #incarnation: () => string | null;
   readonly #denials = new LRUCache<string, Denial>({ max: MAX_CACHED_DENIALS });
-  /** Counts what the fence said: a denial that was under way meanwhile is not remembered. */
+  /** Counts invalidations: a denial that was in flight during one is not cached. */
   #generation = 0;
 
-  constructor(consumer: QuotaStore, incarnation: () => string | null) {
-    this.#store = consumer;
+  constructor(store: QuotaStore, incarnation: () => string | null) {
+    this.#store = store;
     this.#incarnation = incarnation;
   }
 
@@ -51,36 +52,36 @@ export class QuotaLimiter {
     return [{ name: 'denials', max: this.#denials.max, used: () => this.#denials.size }];
   }
 
-  /** All or nothing; a denied one spends nothing. `now` is epoch milliseconds. */
-  async consume(allowance: Quota, cost: number, now: number): Promise<QuotaResult> {
-    const denied = this.#cachedDenial(allowance, cost, now);
+  /** All or nothing: a denied request consumes nothing. `now` is in epoch milliseconds. */
+  async consume(quota: Quota, cost: number, now: number): Promise<QuotaResult> {
+    const denied = this.#cachedDenial(quota, cost, now);
     if (denied) return denied;
     const generation = this.#generation;
-    const spent = await this.#store.consume({ keyId: allowance.keyId, cost });
-    if (spent.incarnation !== this.#incarnation()) {
+    const decision = await this.#store.consume({ keyId: quota.keyId, cost });
+    if (decision.incarnation !== this.#incarnation()) {
       throw new UnavailableError('limits were read from another run of the database');
     }
-    const outcome = toResult(spent, allowance, cost);
-    if (spent.code !== 'VALID' && generation === this.#generation) {
-      const until = outcome.retryAt ?? Number.POSITIVE_INFINITY;
-      this.#denials.set(allowance.keyId, { cost, until, decision: spent });
+    const result = toResult(decision, quota, cost);
+    if (decision.code !== 'VALID' && generation === this.#generation) {
+      const until = result.retryAt ?? Number.POSITIVE_INFINITY;
+      this.#denials.set(quota.keyId, { cost, until, decision });
     }
-    return outcome;
+    return result;
   }
 
-  /** Null where the database has to be asked. */
-  #cachedDenial(allowance: Quota, cost: number, now: number): QuotaResult | null {
-    const denial = this.#denials.get(allowance.keyId);
+  /** Null if the database has to be asked. */
+  #cachedDenial(quota: Quota, cost: number, now: number): QuotaResult | null {
+    const denial = this.#denials.get(quota.keyId);
     if (!denial || cost < denial.cost || now >= denial.until) return null;
-    const outcome = toResult(denial.decision, allowance, cost);
-    // Limits are checked before credits, and this cost may be too much for one of them as well.
-    const isOther = outcome.code === 'CREDITS_EXHAUSTED' && outcome.rateLimits.some(lacks(cost));
-    return isOther ? null : outcome;
+    const result = toResult(denial.decision, quota, cost);
+    // Rate limits are checked before credits, and this cost may exceed one of them as well.
+    const mayDiffer = result.code === 'CREDITS_EXHAUSTED' && result.rateLimits.some(lacks(cost));
+    return mayDiffer ? null : result;
   }
 
-  invalidate(changes: readonly { kind: string; id: string }[]): void {
+  invalidate(invalidations: readonly Invalidation[]): void {
     this.#generation++;
-    for (const { kind, id } of changes) {
+    for (const { kind, id } of invalidations) {
       if (kind === 'key') this.#denials.delete(id);
       else if (kind !== 'secret') this.#denials.clear();
     }
@@ -96,21 +97,21 @@ function lacks(cost: number) {
   return ({ remaining }: { remaining: number }) => remaining < cost;
 }
 
-function toResult(spent: QuotaDecision, allowance: Quota, cost: number): QuotaResult {
-  const rateLimits = allowance.limits.map((limit, index) => {
-    const remaining = spent.units[index] ?? 0;
+function toResult(decision: QuotaDecision, quota: Quota, cost: number): QuotaResult {
+  const rateLimits = quota.limits.map((limit, index) => {
+    const remaining = decision.units[index] ?? 0;
     return {
       ...limit,
       remaining,
-      resetAt: spent.resets[index] ?? null,
-      exceeded: spent.code === 'RATE_LIMITED' && remaining < cost,
+      resetAt: decision.resets[index] ?? null,
+      exceeded: decision.code === 'RATE_LIMITED' && remaining < cost,
     };
   });
-  const { code, credits } = spent;
-  return { code, credits, rateLimits, retryAt: retryAt(spent, rateLimits, allowance.refill, cost) };
+  const { code, credits } = decision;
+  return { code, credits, rateLimits, retryAt: retryAt(decision, rateLimits, quota.refill, cost) };
 }
 
-/** Nothing comes back before then. Null where only a change of the key can help. */
+/** Before this time nothing comes back. Null if only a change of the key can help. */
 function retryAt(
   { code, at }: QuotaDecision,
   rateLimits: QuotaResult['rateLimits'],

@@ -9,7 +9,7 @@ const CONSUME: Statement = {
   text: 'select consume_limits($1, $2, $3, $4, $5, $6) as answer',
 };
 
-/** One verification of a key with limits or credits. */
+/** What one verification is to consume of its key's rate limits and credits. */
 export interface QuotaRequest {
   keyId: string;
   cost: number;
@@ -17,7 +17,7 @@ export interface QuotaRequest {
 
 export type QuotaCode = 'VALID' | 'RATE_LIMITED' | 'CREDITS_EXHAUSTED';
 
-/** What became of it; units and resets in the order of the key's limits. */
+/** What the database decided; units and resets in the order of the key's rate limits. */
 export interface QuotaDecision {
   code: QuotaCode;
   /** When it was decided, in epoch milliseconds of the database. */
@@ -37,7 +37,7 @@ interface BatchAnswer {
   resets: (number | null)[];
 }
 
-/** Batches of one lane are numbered upwards, so that a repeated one takes effect once. */
+/** The batches of one stream are numbered upwards, so that a repeated one takes effect once. */
 interface BatchStream {
   name: string;
   sequence: number;
@@ -47,13 +47,13 @@ const MAX_STREAMS = 2;
 const MAX_RATE_LIMITS = 5;
 const CODES: readonly QuotaCode[] = ['VALID', 'RATE_LIMITED', 'CREDITS_EXHAUSTED'];
 
-/** Spends credits and units: coalesced calls of the one database function that decides. */
+/** Consumes credits and units by batched calls of the database function that decides. */
 export class QuotaStore {
   readonly #database: Database;
   readonly #instance: string;
   readonly #clockOffset: () => number;
   readonly #batcher = new RequestBatcher<QuotaRequest, QuotaDecision | null>({
-    run: (spendings) => this.#consume(spendings),
+    run: (requests) => this.#consume(requests),
     maxInFlight: MAX_STREAMS,
     maxBatch: 500,
     maxWaiting: 20_000,
@@ -69,7 +69,7 @@ export class QuotaStore {
   }
 
   get resourceLimits(): ResourceLimit[] {
-    return [this.#batcher.resourceLimit('spendings_waiting')];
+    return [this.#batcher.resourceLimit('quota_requests_waiting')];
   }
 
   /** Statements sent since the start. */
@@ -77,67 +77,67 @@ export class QuotaStore {
     return this.#count;
   }
 
-  async consume(spending: QuotaRequest): Promise<QuotaDecision> {
-    const spent = await this.#batcher.add(spending);
-    if (!spent) throw new UnavailableError('a key with limits has no row to spend from');
-    return spent;
+  async consume(request: QuotaRequest): Promise<QuotaDecision> {
+    const decision = await this.#batcher.add(request);
+    if (!decision) throw new UnavailableError('a key with limits has no row to consume from');
+    return decision;
   }
 
-  async #consume(spendings: readonly QuotaRequest[]): Promise<(QuotaDecision | null)[]> {
-    const lane = this.#idleStreams.pop() ?? { name: `consume-${this.#streams++}`, sequence: 0 };
-    lane.sequence++;
+  async #consume(requests: readonly QuotaRequest[]): Promise<(QuotaDecision | null)[]> {
+    const stream = this.#idleStreams.pop() ?? { name: `consume-${this.#streams++}`, sequence: 0 };
+    stream.sequence++;
     try {
-      const answer = await this.#sendWithRetry(lane, spendings);
-      return spendings.map((_, index) => decisionAt(answer, index));
+      const answer = await this.#sendWithRetry(stream, requests);
+      return requests.map((_, index) => decisionAt(answer, index));
     } finally {
-      this.#idleStreams.push(lane);
+      this.#idleStreams.push(stream);
     }
   }
 
-  /** A lost answer is asked for once more: the batch's number keeps it from spending twice. */
+  /** A lost answer is asked for once more: the batch's number keeps it from consuming twice. */
   async #sendWithRetry(
-    lane: BatchStream,
-    spendings: readonly QuotaRequest[],
+    stream: BatchStream,
+    requests: readonly QuotaRequest[],
   ): Promise<BatchAnswer> {
     try {
-      return await this.#send(lane, spendings);
+      return await this.#send(stream, requests);
     } catch (error) {
       if (!isUnavailable(error) && !isRetryable(error)) throw error;
-      return this.#send(lane, spendings);
+      return this.#send(stream, requests);
     }
   }
 
   async #send(
     { name, sequence }: BatchStream,
-    spendings: readonly QuotaRequest[],
+    requests: readonly QuotaRequest[],
   ): Promise<BatchAnswer> {
     this.#count++;
     const [row] = await this.#database.query<{ answer: string | null }>(CONSUME, [
       this.#instance,
       name,
       sequence,
-      spendings.map(({ keyId }) => keyId),
-      spendings.map(({ cost }) => cost),
+      requests.map(({ keyId }) => keyId),
+      requests.map(({ cost }) => cost),
       Math.round(this.#clockOffset()),
     ]);
-    if (!row?.answer) throw new UnavailableError('a batch of limits was not answered');
+    if (!row?.answer) throw new UnavailableError('a batch of quota requests was not answered');
     const answer: BatchAnswer = JSON.parse(row.answer);
     return answer;
   }
 }
 
-/** Null where the key has no row: that fails who asked for it, not who asked beside him. */
+/** Null if the key has no row: that fails its own request, not those in the same batch. */
 function decisionAt(answer: BatchAnswer, index: number): QuotaDecision | null {
   const code = CODES[answer.codes[index] ?? -1];
   const at = answer.times[index] ?? null;
   if (!code || at === null) return null;
-  const places = [MAX_RATE_LIMITS * index, MAX_RATE_LIMITS * (index + 1)] as const;
+  const range = [MAX_RATE_LIMITS * index, MAX_RATE_LIMITS * (index + 1)] as const;
   return {
     code,
     at,
     credits: answer.credits[index] ?? null,
-    units: answer.units.slice(...places),
-    resets: answer.resets.slice(...places),
+    units: answer.units.slice(...range),
+    resets: answer.resets.slice(...range),
     incarnation: answer.incarnation,
   };
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { type AuditEntry, type AuditOrigin, appendAudit } from '../audit/chain.ts';
+import { appendAudit } from '../audit/append.ts';
+import type { AuditEntry, AuditOrigin } from '../audit/chain.ts';
 import type { Idempotency } from '../call-context.ts';
 import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
@@ -8,10 +9,10 @@ import type { Caller } from '../domain/caller.ts';
 import type { Clock } from '../lib/clock.ts';
 import {
   claimIdempotencyKey,
-  replayEarlier,
+  findAnswer,
   storeAnswer,
   type WriteResult,
-} from './idempotency.ts';
+} from './idempotency-store.ts';
 
 const ATTEMPTS = 3;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -21,7 +22,7 @@ export interface WriteContext {
   tx: Transaction;
   /** The time of the change, by the database's clock. */
   at: Date;
-  /** Puts an entry on the record; it commits with the change or not at all. */
+  /** Adds an audit entry, which commits with the change or not at all. */
   audit: (entry: AuditEntry) => void;
 }
 
@@ -30,6 +31,9 @@ export interface WriteCall extends AuditOrigin {
   caller: Pick<Caller, 'id'>;
   idempotency: Idempotency | null;
 }
+
+/** A result, or the stored one of an earlier call with the same Idempotency-Key. */
+export type Replayable<Result> = Result & { replayed: boolean };
 
 /**
  * Every change goes through here: one transaction, durable before it is acknowledged, made once
@@ -46,16 +50,11 @@ export class UnitOfWork {
     this.#pepper = pepper;
   }
 
-  /** For use cases that prepare at some cost: a repetition is answered before they do. */
-  async replay({ caller, idempotency }: WriteCall): Promise<void> {
-    if (idempotency) await replayEarlier(this.#orm, caller.id, idempotency);
-  }
-
-  /** `work` may run again after a deadlock, so it must do nothing outside its transaction. */
-  async run<T extends WriteResult>(
+  /** `work` runs again after a deadlock, so it must have no effect outside its transaction. */
+  async run<Result extends WriteResult>(
     call: WriteCall,
-    work: (change: WriteContext) => Promise<T>,
-  ): Promise<T> {
+    work: (write: WriteContext) => Promise<Result>,
+  ): Promise<Replayable<Result>> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(call, work);
@@ -65,25 +64,40 @@ export class UnitOfWork {
     }
   }
 
-  #attempt<T extends WriteResult>(
+  /** With costly preparation outside the transaction, which a repeated call does not pay. */
+  async runPrepared<Prepared, Result extends WriteResult>(
     call: WriteCall,
-    work: (change: WriteContext) => Promise<T>,
-  ): Promise<T> {
+    prepare: () => Promise<Prepared>,
+    work: (write: WriteContext, prepared: Prepared) => Promise<Result>,
+  ): Promise<Replayable<Result>> {
+    const { caller, idempotency } = call;
+    const earlier = idempotency && (await findAnswer<Result>(this.#orm, caller.id, idempotency));
+    if (earlier) return { ...earlier, replayed: true };
+    const prepared = await prepare();
+    return this.run(call, (write) => work(write, prepared));
+  }
+
+  #attempt<Result extends WriteResult>(
+    call: WriteCall,
+    work: (write: WriteContext) => Promise<Result>,
+  ): Promise<Replayable<Result>> {
     const { caller, idempotency } = call;
     return this.#orm.transaction(async (tx) => {
       await makeDurable(tx);
-      if (idempotency) await claimIdempotencyKey(tx, caller.id, idempotency);
+      const earlier =
+        idempotency && (await claimIdempotencyKey<Result>(tx, caller.id, idempotency));
+      if (earlier) return { ...earlier, replayed: true };
       const at = this.#clock.date();
       const entries: AuditEntry[] = [];
-      const outcome = await work({ tx, at, audit: (entry) => entries.push(entry) });
-      if (idempotency) await storeAnswer(tx, caller.id, idempotency, outcome, at);
+      const result = await work({ tx, at, audit: (entry) => entries.push(entry) });
+      if (idempotency) await storeAnswer(tx, caller.id, idempotency, result, at);
       await appendAudit(tx, entries, call, at, this.#pepper);
-      return outcome;
+      return { ...result, replayed: false };
     });
   }
 }
 
-/** What is acknowledged must survive a crash, whatever the server's default; never less than it. */
+/** What is acknowledged survives a crash, whatever the server's default; `remote_apply` is kept. */
 async function makeDurable(tx: Transaction): Promise<void> {
   await tx.execute(sql`
     select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true),

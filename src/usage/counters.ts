@@ -4,19 +4,19 @@ import type { ResourceLimit } from '../lib/resource-limit.ts';
 
 const HOUR_MS = 3_600_000;
 
-/** Answered verifications of one secret with one verdict within one hour. */
+/** Number of answered verifications of one secret with one verdict within one hour. */
 export interface UsageCount {
   keyId: string;
   secretRef: string;
   code: VerdictCode;
-  /** Epoch milliseconds of the hour's start. */
+  /** Start of the hour, in epoch milliseconds. */
   hour: number;
   count: number;
-  /** Epoch milliseconds of the last of them. */
+  /** Time of the last of them, in epoch milliseconds. */
   lastAt: number;
 }
 
-/** Verifications that matched no key. */
+/** Number of verifications that matched no key. */
 export interface UnmatchedCount {
   workspaceId: string;
   hour: number;
@@ -29,8 +29,8 @@ export interface UsageBatch {
 }
 
 /**
- * Counts in memory until they are written. Bounded in distinct counters: when it is full, a
- * verification is refused rather than answered uncounted.
+ * Counts in memory until they are written. The number of distinct counters is bounded: when it is
+ * reached, a verification is refused rather than answered uncounted.
  */
 export class UsageCounters {
   readonly #capacity: number;
@@ -73,7 +73,7 @@ export class UsageCounters {
     }
   }
 
-  /** Takes up to `max` counters out: they are frozen from then on, newer counts begin anew. */
+  /** Removes up to `max` counters of each kind; later counts start new ones. */
   take(max: number): UsageBatch {
     return {
       counts: takeFrom(this.#counts, max),

@@ -2,17 +2,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { UsageBatch, UsageCounters } from './counters.ts';
 
-/** Small enough that putting one together holds no answer up. */
+/** Small enough that building one delays no answer noticeably. */
 const BATCH_COUNTERS = 500;
-/** Between the attempts of a stop, which is the last chance: a restart of Postgres is waited out. */
+/** Between the attempts of a stop, which is the last chance: long enough for a restart of Postgres. */
 const STOP_PAUSES_MS = [50, 200, 800, 2000];
 
-/** Writes a batch in one transaction, once for each sequence number however often it is sent. */
+/** Writes a batch in one transaction; a batch with a number that was written before has no effect. */
 export type WriteUsage = (sequence: number, batch: UsageBatch) => Promise<void>;
 
 /**
- * Carries the counters to Postgres. A batch is frozen: it is retried as it is until it has been
- * written, never merged with newer counts, so that its number tells whether it has taken effect.
+ * Writes the counters to Postgres. A batch is frozen: it is retried unchanged until it is written,
+ * never merged with newer counts, so that its number tells whether it has taken effect.
  */
 export class UsageFlusher {
   readonly #counters: UsageCounters;
@@ -42,7 +42,7 @@ export class UsageFlusher {
     this.#timer = setInterval(() => void this.#tick(), intervalMs);
   }
 
-  /** Stops the timer and writes what is left. Rejects where that fails again and again. */
+  /** Stops the timer and writes what is left. Rejects if every attempt fails. */
   async stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
@@ -54,8 +54,8 @@ export class UsageFlusher {
   }
 
   /**
-   * Writes everything that was counted before this call. Callers who come while a write is under
-   * way share the next one.
+   * Writes everything that was counted before this call. Callers that arrive during a write share
+   * the next one.
    */
   flush(): Promise<void> {
     this.#next ??= this.#after(this.#current);
@@ -69,7 +69,7 @@ export class UsageFlusher {
     await this.#writeAll();
   }
 
-  /** What a failure left, then what is there now: not what comes meanwhile, or it would not end. */
+  /** The batch of a failed write, then what is counted by now: not what comes meanwhile, to end. */
   async #writeAll(): Promise<void> {
     if (this.#frozen) await this.#writeFrozen(this.#frozen);
     for (let left = this.#counters.size; left > 0; left -= BATCH_COUNTERS) {
@@ -84,7 +84,7 @@ export class UsageFlusher {
     this.#sequence++;
   }
 
-  /** On the timer: a write that takes longer than the interval is not followed by a queue. */
+  /** A write that takes longer than the interval is not followed by a queue of others. */
   async #tick(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;

@@ -13,8 +13,9 @@ export function usageRoutes(app: App, usage: UsageService): void {
       schema: {
         operationId: 'getKeyUsage',
         tags: ['Usage'],
-        summary: 'Read how a key was used',
-        description: 'Exact counts by verdict, hour or day, also of revoked and deleted keys.',
+        summary: 'Get the usage of a key',
+        description:
+          'Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys.',
         params: KeyPath,
         querystring: UsageQuery,
         response: answers({ 200: ref(KeyUsage) }, 404),

@@ -12,7 +12,7 @@ export const UsageQuery = Type.Object(
       type: 'string',
       enum: ['hour', 'day'],
       default: 'day',
-      description: 'Width of a bucket, in UTC: hours for up to 35 days, days for up to 400.',
+      description: 'Bucket width, in UTC: hours for up to 35 days, days for up to 400.',
       examples: ['day'],
     }),
   },
@@ -21,10 +21,13 @@ export const UsageQuery = Type.Object(
 export type UsageQuery = Static<typeof UsageQuery>;
 
 const ByCode = Type.Record(Type.String(), Type.Integer(), {
-  description: 'Verifications by verdict code; codes that did not occur are left out.',
+  description: 'Number of verifications by verdict code; codes that did not occur are left out.',
   examples: [{ VALID: 118, EXPIRED: 2 }],
 });
-const Total = Type.Integer({ description: 'Verifications, any verdict.', examples: [120] });
+const Total = Type.Integer({
+  description: 'Number of verifications, any verdict.',
+  examples: [120],
+});
 const time = (description: string) =>
   Type.String({ description, examples: ['2026-01-31T00:00:00.000Z'] });
 
@@ -32,22 +35,22 @@ export const KeyUsage = Type.Object(
   {
     from: time('Start of the range (inclusive), RFC 3339 in UTC.'),
     to: time('End of the range (exclusive).'),
-    granularity: Type.String({ description: 'Width of a bucket.', examples: ['day'] }),
+    granularity: Type.String({ description: 'Bucket width.', examples: ['day'] }),
     total: Total,
     byCode: ByCode,
     bySecret: Type.Array(
       Type.Object({
         secretId: Type.String({
-          description: "The secret's identifier.",
+          description: 'Secret id.',
           examples: ['sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt'],
         }),
         start: Type.String({
-          description: 'How its key string begins.',
+          description: 'Start of the key string.',
           examples: ['ak_live_4fQ2mX…'],
         }),
         total: Total,
       }),
-      { description: 'The same by secret: during a rotation it tells who still uses the old one.' },
+      { description: 'Counts by secret: during a rotation, whether the old string is still used.' },
     ),
     buckets: Type.Array(
       Type.Object({
@@ -55,9 +58,9 @@ export const KeyUsage = Type.Object(
         total: Total,
         byCode: ByCode,
       }),
-      { description: 'Every bucket of the range, oldest first, also those with nothing in them.' },
+      { description: 'All buckets of the range, oldest first, empty ones included.' },
     ),
   },
-  { $id: 'KeyUsage', description: 'How a key was used, up to the last flush of the counters.' },
+  { $id: 'KeyUsage', description: 'Usage of a key, up to the last flush of the counters.' },
 );
 export type KeyUsage = Static<typeof KeyUsage>;

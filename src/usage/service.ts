@@ -1,5 +1,6 @@
 import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
+import { toIso } from '../domain/time.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { KeyUsage, UsageQuery } from './schemas.ts';
@@ -7,12 +8,12 @@ import { keyExists, readUsage, type UsageBucket } from './store.ts';
 
 const DAY_MS = 86_400_000;
 const WIDTH_MS = { hour: 3_600_000, day: DAY_MS };
-const LONGEST_DAYS = { hour: 35, day: 400 };
+const MAX_DAYS = { hour: 35, day: 400 };
 const DEFAULT_DAYS = 30;
-/** Rounding up stays within years of four digits, which Postgres and Date write alike. */
-const LAST_END = Date.UTC(9999, 11, 31);
+/** Rounded up, the end still has a year of four digits, which Postgres and Date write alike. */
+const MAX_END = Date.UTC(9999, 11, 31);
 
-/** Reads what the counters have written. */
+/** Reads the usage of keys, as the counters have written it. */
 export class UsageService {
   readonly #orm: Orm;
   readonly #clock: Clock;
@@ -26,7 +27,7 @@ export class UsageService {
     const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
     const range = rangeOf(query, this.#clock.now());
     if (!(await keyExists(this.#orm, workspaceId, id))) throw new KeywardError('NOT_FOUND');
-    return summarise(await readUsage(this.#orm, id, range), range);
+    return toKeyUsage(await readUsage(this.#orm, id, range), range);
   }
 }
 
@@ -39,30 +40,30 @@ interface Range {
 function rangeOf({ from, to, granularity }: UsageQuery, now: number): Range {
   const width = WIDTH_MS[granularity];
   const end = Math.ceil((to === undefined ? now : Date.parse(to)) / width) * width;
-  const wished = from === undefined ? end - DEFAULT_DAYS * DAY_MS : Date.parse(from);
-  const start = Math.floor(wished / width) * width;
-  if (end > LAST_END) throw invalidField('/query/to', 'must not be later than 9999-12-31');
+  const requested = from === undefined ? end - DEFAULT_DAYS * DAY_MS : Date.parse(from);
+  const start = Math.floor(requested / width) * width;
+  if (end > MAX_END) throw invalidField('/query/to', 'must not be later than 9999-12-31');
   if (start >= end) throw invalidField('/query/from', 'must be earlier than `to`');
-  if (end - start > LONGEST_DAYS[granularity] * DAY_MS) {
-    const longest = LONGEST_DAYS[granularity];
+  if (end - start > MAX_DAYS[granularity] * DAY_MS) {
+    const max = MAX_DAYS[granularity];
     throw invalidField(
       '/query/from',
-      `must be at most ${longest} days before \`to\` by ${granularity}`,
+      `must be at most ${max} days before \`to\` by ${granularity}`,
     );
   }
   return { from: new Date(start), to: new Date(end), granularity };
 }
 
-function summarise(rows: readonly UsageBucket[], { from, to, granularity }: Range): KeyUsage {
+function toKeyUsage(rows: readonly UsageBucket[], { from, to, granularity }: Range): KeyUsage {
   const byBucket = Map.groupBy(rows, (row) => row.bucket.getTime());
   const buckets = [];
   for (let start = from.getTime(); start < to.getTime(); start += WIDTH_MS[granularity]) {
     const own = byBucket.get(start) ?? [];
-    buckets.push({ start: new Date(start).toISOString(), total: sum(own), byCode: byCode(own) });
+    buckets.push({ start: toIso(start), total: sum(own), byCode: byCode(own) });
   }
   return {
-    from: from.toISOString(),
-    to: to.toISOString(),
+    from: toIso(from),
+    to: toIso(to),
     granularity,
     total: sum(rows),
     byCode: byCode(rows),

@@ -5,13 +5,13 @@ import { keys, secrets, usageHourly } from '../db/schema.ts';
 import type { UsageBatch } from './counters.ts';
 
 /**
- * Writes one frozen batch: one call of one database function (migrations/0009_write_usage.sql), so
- * one transaction and one round trip. A batch whose number was claimed before counts nothing.
+ * Writes one frozen batch by one call of a database function (migrations/0009_write_usage.sql):
+ * one transaction and one round trip. A batch whose number was claimed before has no effect.
  */
 export async function writeUsage(orm: Orm, id: BatchId, batch: UsageBatch): Promise<void> {
   const { counts, unmatched } = batch;
   await orm.execute(sql`select write_usage(
-    ${id.instance}, ${id.lane}, ${id.sequence},
+    ${id.instance}, ${id.stream}, ${id.sequence},
     ${texts(counts, (c) => c.keyId)}, ${texts(counts, (c) => c.secretRef)},
     ${texts(counts, (c) => c.code)}, ${numbers(counts, (c) => c.hour)},
     ${numbers(counts, (c) => c.count)}, ${numbers(counts, (c) => c.lastAt)},
@@ -23,7 +23,7 @@ function texts<Row>(rows: readonly Row[], value: (row: Row) => string) {
   return sql.param(rows.map(value));
 }
 
-/** As an array literal: of numbers nothing can need escaping, which takes most of the time. */
+/** As an array literal: numbers need no escaping, which would take most of the time. */
 function numbers<Row>(rows: readonly Row[], value: (row: Row) => number): string {
   return `{${rows.map(value).join()}}`;
 }
@@ -37,7 +37,7 @@ export interface UsageBucket {
   count: number;
 }
 
-/** Counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. */
+/** The counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. */
 export async function readUsage(
   orm: Orm,
   keyId: string,
@@ -69,7 +69,7 @@ export async function readUsage(
     .orderBy(bucket);
 }
 
-/** Whether the workspace has such a key: deleted ones keep their history. */
+/** Whether the workspace has the key. Deleted ones count: they keep their history. */
 export async function keyExists(orm: Orm, workspaceId: string, keyId: string): Promise<boolean> {
   const found = await orm
     .select({ id: keys.id })

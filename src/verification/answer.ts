@@ -1,22 +1,25 @@
+import type { KeyCredential } from '../credentials/credential.ts';
+import { toIso } from '../domain/time.ts';
+import type { QuotaResult } from '../quotas/quota-limiter.ts';
 import type { VerifyAnswer } from './schemas.ts';
-import type { SpentQuota, Verification } from './verifier.ts';
+import type { Verification } from './verifier.ts';
 
 /**
- * Answers are put together as text: what they say of a key is the same for each of its
- * verifications, so it is serialised once, when the key's state is loaded. A test holds them to
- * the schema.
+ * Answers are built as text: the fields of the key are the same in each of its verifications, so
+ * they are serialised once for each cached credential. A test checks them against the schema.
  */
-export function verificationJson(verdict: Verification, requestId: string): string {
-  const { code, credential: state, missingScopes, quota: spending } = verdict;
-  const head = `{"valid":${code === 'VALID'},"code":"${code}",`;
+export function verificationJson(verification: Verification, requestId: string): string {
+  const { code, credential, missingScopes, quota } = verification;
+  const verdict = `{"valid":${code === 'VALID'},"code":"${code}",`;
   const id = `"requestId":"${requestId}"}`;
-  if (!state) return `${head}${NULL_FIELDS}${id}`;
+  if (!credential) return `${verdict}${NULL_FIELDS}${id}`;
+  const fields = publicFieldsJson(credential);
   const missing = missingScopes.length === 0 ? '[]' : JSON.stringify(missingScopes);
-  const spent = spending ? quotaJson(spending) : '"credits":null,"rateLimits":null';
-  return `${head}${state.shown},"missingScopes":${missing},${spent},"stale":${state.stale},${id}`;
+  const consumed = quota ? quotaJson(quota) : '"credits":null,"rateLimits":null';
+  return `${verdict}${fields},"missingScopes":${missing},${consumed},"stale":${credential.stale},${id}`;
 }
 
-/** For one of a batch that could not be decided: its code is no verdict, so nobody takes it for one. */
+/** For one of a batch that could not be decided: UNAVAILABLE is not a verdict, so it is not valid. */
 export function undecidedJson(requestId: string): string {
   return `{"valid":false,"code":"UNAVAILABLE",${NULL_FIELDS}"requestId":"${requestId}"}`;
 }
@@ -47,20 +50,20 @@ const NULL_FIELDS = `${innerJson({
   rotation: null,
 })},"missingScopes":null,"credits":null,"rateLimits":null,"stale":false,`;
 
+const serialised = new WeakMap<KeyCredential, string>();
+
 /** The fields of an answer that depend on the key and the presented secret alone. */
-export function publicFieldsJson(key: {
-  keyId: string;
-  workspaceId: string;
-  name: string;
-  ownerId: string | null;
-  scopes: readonly string[];
-  resources: readonly string[] | null;
-  metadata: VerifyAnswer['metadata'];
-  expiresAt: number | null;
-  validUntil: number | null;
-}): string {
-  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata } = key;
-  return innerJson({
+function publicFieldsJson(credential: KeyCredential): string {
+  const known = serialised.get(credential);
+  if (known !== undefined) return known;
+  const json = innerJson(publicFields(credential));
+  serialised.set(credential, json);
+  return json;
+}
+
+function publicFields(credential: KeyCredential): PublicFields {
+  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata, validUntil } = credential;
+  return {
     keyId,
     workspaceId,
     name,
@@ -68,22 +71,18 @@ export function publicFieldsJson(key: {
     scopes: [...scopes],
     resources: resources && [...resources],
     metadata,
-    expiresAt: iso(key.expiresAt),
-    rotation: { retiring: key.validUntil !== null, validUntil: iso(key.validUntil) },
-  });
+    expiresAt: toIso(credential.expiresAt),
+    rotation: { retiring: validUntil !== null, validUntil: toIso(validUntil) },
+  };
 }
 
 /** An object as JSON, without its braces. */
-function innerJson(shown: PublicFields): string {
-  return JSON.stringify(shown).slice(1, -1);
+function innerJson(fields: PublicFields): string {
+  return JSON.stringify(fields).slice(1, -1);
 }
 
-function quotaJson({ credits, rateLimits }: SpentQuota): string {
-  const shown = rateLimits.map(({ resetAt, ...limit }) => ({ ...limit, resetAt: iso(resetAt) }));
+function quotaJson({ credits, rateLimits }: QuotaResult): string {
+  const shown = rateLimits.map(({ resetAt, ...limit }) => ({ ...limit, resetAt: toIso(resetAt) }));
   const balance = credits === null ? 'null' : `{"remaining":${credits}}`;
   return `"credits":${balance},"rateLimits":${JSON.stringify(shown)}`;
-}
-
-function iso(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
 }

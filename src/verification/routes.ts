@@ -11,7 +11,7 @@ import { VerifyAnswer, VerifyAnswers, VerifyBatch, VerifyRequest } from './schem
 import type { Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
-/** Answers are made as text, so their type must be said. */
+/** Answers are built as text, so their type must be set. */
 const ANSWER_HEADERS = {
   'cache-control': 'no-store',
   'content-type': 'application/json; charset=utf-8',
@@ -22,7 +22,7 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyAnswers);
 
-  /** Outsiders learn nothing of what a call takes: whatever is wrong, the caller comes first. */
+  /** Callers are authenticated before their input is judged: outsiders learn nothing of it. */
   const errorHandler = async (error: Error, { headers }: FastifyRequest) => {
     await scopeOf(authenticate(headers.authorization), undefined);
     throw error;
@@ -82,13 +82,13 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
       reply.headers(ANSWER_HEADERS);
       const caller = authenticate(headers.authorization);
       const results = await Promise.allSettled(body.requests.map((one) => verify(one, caller, id)));
-      return `{"results":[${eachOnItsOwn(results, request).join()}]}`;
+      return `{"results":[${settleEach(results, request).join()}]}`;
     },
   );
 }
 
-/** What cannot be decided fails by itself: what others have spent is answered to them. */
-function eachOnItsOwn(
+/** An item that cannot be decided fails alone: the others may have consumed quota. */
+function settleEach(
   results: readonly PromiseSettledResult<string>[],
   request: FastifyRequest,
 ): string[] {
@@ -99,20 +99,20 @@ function eachOnItsOwn(
   if (failures[0]) {
     const { reason: err } = failures[0];
     const line = { requestId: request.id, undecided: failures.length, err };
-    request.log.warn(line, 'no answer to a part of a batch');
+    request.log.warn(line, 'batch items not decided');
   }
   const undecided = undecidedJson(request.id);
   return results.map((result) => (result.status === 'fulfilled' ? result.value : undecided));
 }
 
-/** Which workspace the caller asks about: null is all of them. */
+/** The workspace that the caller asks about; null: every workspace. */
 async function scopeOf(
   authenticated: Promise<Caller>,
-  wanted: string | undefined,
+  requested: string | undefined,
 ): Promise<string | null> {
   const caller = await authenticated;
   requirePermission(caller, 'keys:verify');
-  return workspaceScope(caller, wanted);
+  return workspaceScope(caller, requested);
 }
 
 /** The commonest mistake: the whole `Authorization` header passed on. */

@@ -3,10 +3,10 @@ import { VERDICT_CODES } from '../domain/verdict.ts';
 import {
   Cost,
   nullable,
-  Question,
   RequestId,
   rateLimitFields,
   ref,
+  verificationFields,
   WorkspaceId,
 } from '../http/schemas.ts';
 
@@ -22,7 +22,7 @@ export const VerifyRequest = Type.Object(
       maxLength: PRESENTED_KEY_MAX_LENGTH,
     }),
     workspaceId: Type.Optional(WorkspaceId),
-    ...Question,
+    ...verificationFields,
     cost: Type.Optional(Cost),
   },
   { additionalProperties: false },

@@ -1,14 +1,14 @@
 import { Type } from 'typebox';
-import { ROOT_CALLER } from '../domain/caller.ts';
 import type { App } from '../http/app-type.ts';
 import { answers, ref } from '../http/schemas.ts';
+import { presentPresentedKey } from './presenter.ts';
 import { WhoAmI } from './schemas.ts';
-import type { PresentedCredential, WhoamiService } from './service.ts';
+import type { WhoamiService } from './service.ts';
 
 const tags = ['Verification'];
 const security = [{ presentedKey: [] }];
 
-export function whoamiRoutes(app: App, holder: WhoamiService): void {
+export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.addSchema(WhoAmI);
 
   app.get(
@@ -18,16 +18,17 @@ export function whoamiRoutes(app: App, holder: WhoamiService): void {
         operationId: 'whoAmI',
         tags,
         security,
-        summary: 'Say what the presented key is',
+        summary: 'Get the presented key',
         description:
-          "For a key's holder: what the key presented as `Authorization: Bearer`, a customer's or " +
-          'a management key, is and may do. Not counted as a use. Whatever is not valid gets the same 401.',
+          'For the holder of a key: what the key presented as `Authorization: Bearer`, a ' +
+          "customer's or a management key, is and may do. Not counted as a use. Every string that " +
+          'is not valid gets the same 401.',
         response: answers({ 200: ref(WhoAmI) }),
       },
     },
     async ({ headers }, reply) => {
       reply.header('cache-control', 'no-store');
-      return describe(await holder.identify(headers.authorization));
+      return presentPresentedKey(await whoami.identify(headers.authorization));
     },
   );
 
@@ -35,64 +36,20 @@ export function whoamiRoutes(app: App, holder: WhoamiService): void {
     '/v1/whoami/revoke',
     {
       schema: {
-        operationId: 'giveUpKey',
+        operationId: 'revokeOwnKey',
         tags,
         security,
-        summary: 'Give the presented key up',
+        summary: 'Revoke the presented key',
         description:
-          'Revokes the key presented as `Authorization: Bearer`, a customer’s or a management key, ' +
-          'for good and at once: all of it, also where the presented string is a retiring one. ' +
-          'A second call is a 401.',
-        response: answers({ 204: Type.Null({ description: 'It is revoked.' }) }, 413, 415),
+          "Revokes the key presented as `Authorization: Bearer`, a customer's or a management key, " +
+          'for good and at once: the whole key, also if the presented string is a retiring one. A ' +
+          'second call is a 401.',
+        response: answers({ 204: Type.Null({ description: 'The key is revoked.' }) }, 413, 415),
       },
     },
     async ({ headers: { authorization }, id, ip }, reply) => {
-      await holder.revokeOwnKey({ authorization, requestId: id, ip });
+      await whoami.revokeOwnKey({ authorization, requestId: id, ip });
       return reply.status(204).send(null);
     },
   );
-}
-
-function describe(held: PresentedCredential): WhoAmI {
-  if (held === 'root') return ROOT;
-  const { state, start } = held;
-  const { keyId: id, name, workspaceId, expiresAt, validUntil } = state;
-  const rotation = { retiring: validUntil !== null, validUntil: iso(validUntil) };
-  const common = { id, start, name, workspaceId, expiresAt: iso(expiresAt), rotation };
-  if (state.kind === 'management') {
-    const permissions = [...state.caller.permissions];
-    return { ...NOTHING, ...common, type: 'management_key', permissions };
-  }
-  const { ownerId, scopes, resources } = state;
-  return {
-    ...NOTHING,
-    ...common,
-    type: 'key',
-    ownerId,
-    scopes: [...scopes],
-    resources: resources && [...resources],
-  };
-}
-
-const NOTHING = {
-  start: null,
-  name: null,
-  workspaceId: null,
-  ownerId: null,
-  scopes: null,
-  resources: null,
-  permissions: null,
-  expiresAt: null,
-  rotation: { retiring: false, validUntil: null },
-};
-
-const ROOT: WhoAmI = {
-  ...NOTHING,
-  type: 'root',
-  id: ROOT_CALLER.id,
-  permissions: [...ROOT_CALLER.permissions],
-};
-
-function iso(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
 }

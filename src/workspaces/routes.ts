@@ -1,7 +1,7 @@
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { sendResult } from '../http/reply.ts';
 import { answers, ref } from '../http/schemas.ts';
 import {
   ListWorkspaces,
@@ -10,7 +10,7 @@ import {
   WorkspacePage,
   WorkspacePath,
 } from './schemas.ts';
-import type { WorkspaceAnswer, WorkspaceService } from './service.ts';
+import type { WorkspaceService } from './service.ts';
 
 const read = { config: { permission: 'workspaces:read' } } as const;
 const write = { config: { permission: 'workspaces:write' } } as const;
@@ -43,13 +43,13 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       schema: {
         operationId: 'getWorkspace',
         tags,
-        summary: 'Read a workspace',
+        summary: 'Get a workspace',
         params,
         response: answers({ 200: ref(Workspace) }, 404),
       },
     },
     async (request, reply) =>
-      send(reply, await workspaces.get(getCallContext(request), request.params.id)),
+      sendResult(reply, await workspaces.get(getCallContext(request), request.params.id)),
   );
 
   app.put(
@@ -61,20 +61,18 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Create or replace a workspace',
         description:
-          'Provisioning that can be repeated: what is left out gets its default. The id is yours.',
+          'Provisioning that can be repeated: fields that are left out get their defaults. The id is ' +
+          'your own.',
         params,
         body: WorkspaceInput,
         response: answers({ 200: ref(Workspace), 201: ref(Workspace) }, 404, 412, 413, 415),
       },
     },
     async (request, reply) => {
-      const answer = await workspaces.put(
-        getCallContext(request),
-        request.params.id,
-        request.body ?? {},
-      );
-      reply.status(answer.created ? 201 : 200);
-      return send(reply, answer);
+      const { id } = request.params;
+      const result = await workspaces.put(getCallContext(request), id, request.body ?? {});
+      reply.status(result.created ? 201 : 200);
+      return sendResult(reply, result);
     },
   );
 
@@ -86,7 +84,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         operationId: 'updateWorkspace',
         tags,
         summary: 'Change a workspace',
-        description: 'A merge patch: what is left out stays, null clears, lists replace.',
+        description: 'A merge patch: fields that are left out stay, null clears, lists replace.',
         params,
         body: WorkspaceInput,
         response: answers({ 200: ref(Workspace) }, 404, 412, 413, 415),
@@ -94,7 +92,10 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      return send(reply, await workspaces.patch(getCallContext(request), id, request.body ?? {}));
+      return sendResult(
+        reply,
+        await workspaces.patch(getCallContext(request), id, request.body ?? {}),
+      );
     },
   );
 
@@ -106,13 +107,14 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         operationId: 'suspendWorkspace',
         tags,
         summary: 'Suspend a workspace',
-        description: 'None of its keys is valid until it is resumed; in force once answered.',
+        description:
+          'None of its keys is valid until it is resumed. In force everywhere once answered.',
         params,
         response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
       },
     },
     async (request, reply) =>
-      send(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
+      sendResult(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
   );
 
   app.post(
@@ -128,7 +130,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       },
     },
     async (request, reply) =>
-      send(reply, await workspaces.resume(getCallContext(request), request.params.id)),
+      sendResult(reply, await workspaces.resume(getCallContext(request), request.params.id)),
   );
 
   app.delete(
@@ -143,7 +145,12 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
           'Its keys and management keys end at once; their usage and audit entries stay. ' +
           '`default` cannot be deleted.',
         params,
-        response: answers({ 204: Type.Null({ description: 'Gone.' }) }, 404, 409, 412),
+        response: answers(
+          { 204: Type.Null({ description: 'The workspace is deleted.' }) },
+          404,
+          409,
+          412,
+        ),
       },
     },
     async (request, reply) => {
@@ -151,9 +158,4 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       return reply.status(204).send(null);
     },
   );
-}
-
-function send(reply: FastifyReply, { body, etag }: WorkspaceAnswer): Workspace {
-  reply.header('etag', etag);
-  return body;
 }

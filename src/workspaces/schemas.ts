@@ -8,11 +8,11 @@ const AvailableScope = Type.Object(
     scope: Type.String({
       pattern: GRANTED_SCOPE_PATTERN,
       maxLength: SCOPE_MAX_LENGTH,
-      description: 'The scope.',
+      description: 'Scope that keys may have.',
       examples: ['sources:read'],
     }),
-    title: text(100, 'Its name for people.', 'Read sources'),
-    description: text(500, 'What it allows, for people.', 'List and read all sources.'),
+    title: text(100, 'Scope title, for people.', 'Read sources'),
+    description: text(500, 'Scope description, for people.', 'List and read all sources.'),
   },
   { additionalProperties: false },
 );
@@ -20,13 +20,13 @@ const AvailableScope = Type.Object(
 const policies = {
   apiAccess: Type.Boolean({
     description:
-      'False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go ' +
-      'on working. Default: true.',
+      'Whether keys can be created, imported and rotated; without it they answer 403 ' +
+      'UPGRADE_REQUIRED, and existing keys go on working. Default: true.',
     examples: [true],
   }),
   maxActiveKeys: nullable(Type.Integer({ minimum: 0, maximum: 10_000_000 }), {
     description:
-      'How many keys may be neither revoked nor expired at a time. Default: null, no limit.',
+      'Maximum number of active keys: neither revoked nor expired. Default: null, no limit.',
     examples: [100],
   }),
   requireExpiry: Type.Boolean({
@@ -34,7 +34,7 @@ const policies = {
     examples: [false],
   }),
   maxLifetimeSeconds: nullable(Type.Integer({ minimum: 60, maximum: 315_360_000 }), {
-    description: 'The longest time from now to an expiry. Default: null, no limit.',
+    description: 'Longest lifetime of a key from now, in seconds. Default: null, no limit.',
     examples: [7776000],
   }),
   requireResource: Type.Boolean({
@@ -43,27 +43,24 @@ const policies = {
     examples: [false],
   }),
   availableScopes: nullable(Type.Array(AvailableScope, { maxItems: 500 }), {
-    description: 'The scopes that keys may have; others are refused. Default: null, any.',
+    description: 'Scopes that keys may have; others are refused. Default: null, any.',
     examples: [[{ scope: 'sources:read', title: 'Read sources', description: 'List and read.' }]],
   }),
   immutableKeys: Type.Boolean({
     description:
-      'Whether what a key may do is fixed at its creation: then only `name`, `description` and ' +
-      '`enabled` can change. Default: false.',
+      'Whether keys are immutable: then only `name`, `description` and `enabled` can change. ' +
+      'Default: false.',
     examples: [false],
   }),
   defaultPrefix: Type.String({
     pattern: PREFIX_PATTERN,
     maxLength: PREFIX_MAX_LENGTH,
-    description: 'The prefix of keys that name none. Default: `ak_live`.',
+    description: 'Prefix of keys that are created without one. Default: `ak_live`.',
     examples: ['ak_live'],
   }),
 };
 
-const Name = nullable(text(100, 'What people call it.', 'Acme Inc.'), {
-  description: 'What people call it.',
-  examples: ['Acme Inc.'],
-});
+const Name = nullable(text(100, 'Workspace name, for people.', 'Acme Inc.'));
 
 export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies }), {
   additionalProperties: false,
@@ -73,34 +70,34 @@ export type WorkspaceInput = Static<typeof WorkspaceInput>;
 const time = (description: string) =>
   Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
 
-/** As it is given, but for the formats, which only checks of input know. */
+/** As it is given, without the formats that only the validation of requests knows. */
 const ShownScope = Type.Object({
-  scope: Type.String({ description: 'The scope.', examples: ['sources:read'] }),
-  title: Type.String({ description: 'Its name for people.', examples: ['Read sources'] }),
+  scope: Type.String({ description: 'Scope that keys may have.', examples: ['sources:read'] }),
+  title: Type.String({ description: 'Scope title, for people.', examples: ['Read sources'] }),
   description: Type.String({
-    description: 'What it allows, for people.',
+    description: 'Scope description, for people.',
     examples: ['List and read all sources.'],
   }),
 });
 
 export const Workspace = Type.Object(
   {
-    id: Type.String({ description: "Your own tenant's identifier.", examples: ['acme'] }),
+    id: Type.String({ description: 'Workspace id: your own tenant id.', examples: ['acme'] }),
     name: nullable(Type.String(), {
-      description: 'What people call it.',
+      description: 'Workspace name, for people.',
       examples: ['Acme Inc.'],
     }),
     status: Type.String({
-      description: 'Known values: active, suspended.',
+      description: 'Workspace status. Known values: active, suspended.',
       examples: ['active'],
     }),
     ...policies,
     availableScopes: nullable(Type.Array(ShownScope), {
-      description: 'The scopes that keys may have; others are refused. Null: no limit.',
+      description: 'Scopes that keys may have; others are refused. Null: no restriction.',
       examples: [null],
     }),
-    createdAt: time('When it was created, RFC 3339 in UTC.'),
-    updatedAt: time('When it last changed.'),
+    createdAt: time('When the workspace was created, RFC 3339 in UTC.'),
+    updatedAt: time('When the workspace last changed.'),
   },
   { $id: 'Workspace', description: 'The tenant that owns keys, and its policies.' },
 );
@@ -109,7 +106,7 @@ export type Workspace = Static<typeof Workspace>;
 export const WorkspacePath = Type.Object({
   id: Type.String({
     pattern: '^[A-Za-z0-9._-]{1,64}$',
-    description: "The workspace's identifier: your own tenant's.",
+    description: 'Workspace id: your own tenant id.',
     examples: ['acme'],
   }),
 });
@@ -122,7 +119,7 @@ export type ListWorkspaces = Static<typeof ListWorkspaces>;
 
 export const WorkspacePage = Type.Object(
   {
-    data: Type.Array(ref(Workspace), { description: 'The workspaces, by id.' }),
+    data: Type.Array(ref(Workspace), { description: 'Workspaces, by id.' }),
     nextCursor: NextCursor,
   },
   { $id: 'WorkspacePage', description: 'One page of workspaces.' },

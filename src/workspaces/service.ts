@@ -1,26 +1,27 @@
-import { authorizedWorkspaceId, type CallContext, requireMatch } from '../call-context.ts';
+import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
-import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
+import { type Actor, DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
-import { decodeCursor, encodeCursor } from '../http/cursor.ts';
-import { differs, pickChanged } from '../unit-of-work/difference.ts';
+import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
+import { readPage } from '../http/page.ts';
+import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
+import { auditWorkspace, auditWorkspaceChange, type WorkspaceAction } from './audit.ts';
+import { presentWorkspace } from './presenter.ts';
 import type { ListWorkspaces, Workspace, WorkspaceInput, WorkspacePage } from './schemas.ts';
 import {
-  endKeys,
   findWorkspace,
   insertWorkspace,
   listWorkspaces,
   lockWorkspace,
   updateWorkspace,
   type WorkspaceChanges,
+  type WorkspaceLock,
   type WorkspaceRow,
 } from './store.ts';
 
-const LIST = 'workspaces';
-
-/** What a new workspace is, and what `PUT` returns a field to that it does not name. */
+/** The fields of a new workspace, and of one that `PUT` replaces without naming them. */
 const DEFAULTS = {
   name: null,
   defaultPrefix: 'ak_live',
@@ -33,161 +34,135 @@ const DEFAULTS = {
   immutableKeys: false,
 } satisfies WorkspaceChanges;
 
-export interface WorkspaceAnswer {
-  body: Workspace;
-  etag: string;
-  created: boolean;
+/** Ends what belongs to a deleted workspace. Returns how much that was. */
+type EndAll = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
+
+export interface WorkspaceServiceDependencies {
+  orm: Orm;
+  unitOfWork: UnitOfWork;
+  endKeys: EndAll;
+  endManagementKeys: EndAll;
 }
+
+export type PutResult = Versioned<Workspace> & { created: boolean };
 
 /** The life of a workspace: one function a use case. */
 export class WorkspaceService {
-  readonly #orm: Orm;
-  readonly #changes: UnitOfWork;
+  readonly #deps: WorkspaceServiceDependencies;
 
-  constructor(orm: Orm, changes: UnitOfWork) {
-    this.#orm = orm;
-    this.#changes = changes;
+  constructor(deps: WorkspaceServiceDependencies) {
+    this.#deps = deps;
   }
 
-  async get(call: CallContext, id: string): Promise<WorkspaceAnswer> {
-    const row = await findWorkspace(this.#orm, authorizedId(call, id));
+  async get(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+    const row = await findWorkspace(this.#deps.orm, authorizedWorkspaceId(call, id));
     if (!row) throw new KeywardError('NOT_FOUND');
-    return answer(row);
+    return versioned(row);
   }
 
-  async list({ caller }: CallContext, { limit, cursor }: ListWorkspaces): Promise<WorkspacePage> {
-    const after = cursor === undefined ? null : decodeCursor(LIST, cursor).id;
-    const found = await listWorkspaces(this.#orm, {
-      only: caller.workspaceId,
-      after,
-      limit: limit + 1,
+  async list({ caller }: CallContext, query: ListWorkspaces): Promise<WorkspacePage> {
+    const only = caller.workspaceId;
+    const { rows, nextCursor } = await readPage(query, {
+      name: 'workspaces',
+      read: (after, limit) =>
+        listWorkspaces(this.#deps.orm, { only, after: after?.id ?? null, limit }),
+      positionOf: ({ id }) => ({ value: null, id }),
     });
-    const page = found.slice(0, limit);
-    const last = found.length > limit ? page.at(-1) : undefined;
-    return {
-      data: page.map(present),
-      nextCursor: last ? encodeCursor(LIST, { value: null, id: last.id }) : null,
-    };
+    return { data: rows.map(presentWorkspace), nextCursor };
   }
 
-  /** Creates it or replaces its fields, so that provisioning can be repeated. */
-  put(call: CallContext, id: string, input: WorkspaceInput): Promise<WorkspaceAnswer> {
+  /** Creates a workspace or replaces its fields, so that provisioning can be repeated. */
+  put(call: CallContext, id: string, input: WorkspaceInput): Promise<PutResult> {
     refuseReservedPrefix(input);
-    return this.#changes.run(call, async (change) => {
-      const fields = { ...DEFAULTS, ...input };
-      const { tx, at } = change;
-      const row = { id: authorizedId(call, id), ...fields, createdAt: at, updatedAt: at };
+    const fields = { ...DEFAULTS, ...input };
+    return this.#deps.unitOfWork.run(call, async (write) => {
+      const { tx, at } = write;
+      const row = { id: authorizedWorkspaceId(call, id), ...fields, createdAt: at, updatedAt: at };
       const isNew = call.ifMatch === null && (await insertWorkspace(tx, row));
-      const current = await lockWorkspace(tx, id);
-      if (current && isNew) return created(change, current);
+      const current = await lockWorkspace(tx, id, 'update');
+      if (current && isNew) return createdResult(write, current);
       if (current && !current.deletedAt) {
         requireMatch(call, etagOf(current));
-        return answer(await updateIfChanged(change, 'updated', current, fields));
+        const updated = await updateIfChanged(write, 'updated', current, fields);
+        return { ...versioned(updated), created: false };
       }
       if (call.ifMatch !== null) throw new KeywardError('PRECONDITION_FAILED');
       const again = { ...row, status: 'active' as const, deletedAt: null };
-      return created(change, await updateWorkspace(tx, id, again));
+      return createdResult(write, await updateWorkspace(tx, id, again));
     });
   }
 
-  patch(call: CallContext, id: string, input: WorkspaceInput): Promise<WorkspaceAnswer> {
+  patch(call: CallContext, id: string, input: WorkspaceInput): Promise<Versioned<Workspace>> {
     refuseReservedPrefix(input);
-    return this.#change(call, id, (change, row) => updateIfChanged(change, 'updated', row, input));
-  }
-
-  /** No key of a suspended workspace is valid; nothing of it is lost. */
-  suspend(call: CallContext, id: string): Promise<WorkspaceAnswer> {
-    return this.#change(call, id, (change, row) =>
-      updateIfChanged(change, 'suspended', row, { status: 'suspended' }),
+    return this.#change(call, id, 'update', (write, row) =>
+      updateIfChanged(write, 'updated', row, input),
     );
   }
 
-  resume(call: CallContext, id: string): Promise<WorkspaceAnswer> {
-    return this.#change(call, id, (change, row) =>
-      updateIfChanged(change, 'resumed', row, { status: 'active' }),
+  /** No key of a suspended workspace is valid; nothing of it is lost. Never waits for an import. */
+  suspend(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+    return this.#change(call, id, 'no key update', (write, row) =>
+      updateIfChanged(write, 'suspended', row, { status: 'suspended' }),
     );
   }
 
-  /** Offboarding: its keys and management keys end at once; usage and audit entries stay. */
+  resume(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+    return this.#change(call, id, 'no key update', (write, row) =>
+      updateIfChanged(write, 'resumed', row, { status: 'active' }),
+    );
+  }
+
+  /** Ends the workspace with its keys and management keys; usage and audit entries stay. */
   async delete(call: CallContext, id: string): Promise<void> {
     if (id === DEFAULT_WORKSPACE) throw new KeywardError('DEFAULT_WORKSPACE');
-    await this.#change(call, id, async (change, row) => {
-      const keysEnded = await endKeys(change.tx, id, call.actor, change.at);
-      const deleted = await updateWorkspace(change.tx, id, { deletedAt: change.at });
-      audit(change, 'deleted', row, { before: null, after: { keysEnded } });
-      return deleted;
+    const { endKeys, endManagementKeys } = this.#deps;
+    await this.#change(call, id, 'update', async (write, row) => {
+      const keysEnded = await endKeys(write, id, call.actor);
+      await endManagementKeys(write, id, call.actor);
+      auditWorkspace(write, 'deleted', row, { after: { keysEnded } });
+      return updateWorkspace(write.tx, id, { deletedAt: write.at });
     });
   }
 
   #change(
     call: CallContext,
     id: string,
-    work: (change: WriteContext, row: WorkspaceRow) => Promise<WorkspaceRow>,
-  ): Promise<WorkspaceAnswer> {
-    return this.#changes.run(call, async (change) => {
-      const row = await lockWorkspace(change.tx, authorizedId(call, id));
+    lock: WorkspaceLock,
+    change: (write: WriteContext, row: WorkspaceRow) => Promise<WorkspaceRow>,
+  ): Promise<Versioned<Workspace>> {
+    return this.#deps.unitOfWork.run(call, async (write) => {
+      const row = await lockWorkspace(write.tx, authorizedWorkspaceId(call, id), lock);
       if (!row || row.deletedAt) throw new KeywardError('NOT_FOUND');
       requireMatch(call, etagOf(row));
-      return answer(await work(change, row));
+      return versioned(await change(write, row));
     });
   }
 }
 
-/** A bound management key sees its own workspace alone. */
-function authorizedId(call: CallContext, id: string): string {
-  return authorizedWorkspaceId(call, id);
+function createdResult(write: WriteContext, row: WorkspaceRow): PutResult {
+  auditWorkspace(write, 'created', row, { after: presentWorkspace(row) });
+  return { ...versioned(row), created: true };
 }
 
-function created(change: WriteContext, row: WorkspaceRow): WorkspaceAnswer {
-  audit(change, 'created', row, { before: null, after: present(row) });
-  return { ...answer(row), created: true };
-}
-
-/** Writes what differs and puts it on the record; nothing where nothing differs. */
+/** Writes and audits what differs; nothing if nothing does. */
 async function updateIfChanged(
-  change: WriteContext,
-  what: string,
+  write: WriteContext,
+  action: WorkspaceAction,
   row: WorkspaceRow,
   changes: WorkspaceChanges,
 ): Promise<WorkspaceRow> {
   if (!differs(row, changes)) return row;
-  const updated = await updateWorkspace(change.tx, row.id, { ...changes, updatedAt: change.at });
-  audit(change, what, row, pickChanged(present(row), present(updated)));
+  const updated = await updateWorkspace(write.tx, row.id, { ...changes, updatedAt: write.at });
+  auditWorkspaceChange(write, action, row, updated);
   return updated;
-}
-
-function audit(
-  change: WriteContext,
-  what: string,
-  { id }: WorkspaceRow,
-  difference: ReturnType<typeof pickChanged>,
-): void {
-  const target = { type: 'workspace' as const, id };
-  change.audit({ workspaceId: id, action: `workspace.${what}`, target, ...difference });
 }
 
 function refuseReservedPrefix({ defaultPrefix }: WorkspaceInput): void {
   if (defaultPrefix !== MANAGEMENT_PREFIX) return;
-  throw invalidField(
-    '/body/defaultPrefix',
-    `${MANAGEMENT_PREFIX} is the prefix of management keys`,
-  );
+  const detail = `${MANAGEMENT_PREFIX} is the prefix of management keys`;
+  throw invalidField('/body/defaultPrefix', detail);
 }
 
-function answer(row: WorkspaceRow): WorkspaceAnswer {
-  return { body: present(row), etag: etagOf(row), created: false };
-}
-
-function etagOf({ revision }: WorkspaceRow): string {
-  return `"${revision}"`;
-}
-
-function present(row: WorkspaceRow) {
-  const { revision, deletedAt, createdAt, updatedAt, ...fields } = row;
-  return {
-    ...fields,
-    availableScopes: row.availableScopes?.map((scope) => ({ ...scope })) ?? null,
-    createdAt: createdAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-  };
+function versioned(row: WorkspaceRow): Versioned<Workspace> {
+  return { body: presentWorkspace(row), etag: etagOf(row) };
 }

@@ -1,12 +1,22 @@
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
-import { keys, managementKeys, workspaces } from '../db/schema.ts';
-import type { Actor } from '../domain/caller.ts';
+import { workspaces } from '../db/schema.ts';
 
 export type WorkspaceRow = typeof workspaces.$inferSelect;
 export type WorkspaceChanges = Partial<WorkspaceRow>;
 
-export async function findWorkspace(db: Orm | Transaction, id: string) {
+/**
+ * How a workspace is locked until the transaction ends:
+ * - `key share`: it cannot be deleted, nor its policies changed; any number at the same time
+ * - `no key update`: nobody else changes it; does not wait for `key share`
+ * - `update`: alone
+ */
+export type WorkspaceLock = 'key share' | 'no key update' | 'update';
+
+export async function findWorkspace(
+  db: Orm | Transaction,
+  id: string,
+): Promise<WorkspaceRow | null> {
   const [row] = await db
     .select()
     .from(workspaces)
@@ -14,13 +24,17 @@ export async function findWorkspace(db: Orm | Transaction, id: string) {
   return row ?? null;
 }
 
-/** The row, locked until the transaction ends, also where the workspace has been deleted. */
-export async function lockWorkspace(tx: Transaction, id: string): Promise<WorkspaceRow | null> {
-  const [row] = await tx.select().from(workspaces).where(eq(workspaces.id, id)).for('update');
+/** The locked row, also if the workspace is deleted. */
+export async function lockWorkspace(
+  tx: Transaction,
+  id: string,
+  lock: WorkspaceLock,
+): Promise<WorkspaceRow | null> {
+  const [row] = await tx.select().from(workspaces).where(eq(workspaces.id, id)).for(lock);
   return row ?? null;
 }
 
-/** By id, from where the page before ended; `only` is what a bound caller may see. */
+/** By id; `only` is the workspace of a bound caller. */
 export function listWorkspaces(
   orm: Orm,
   { only, after, limit }: { only: string | null; after: string | null; limit: number },
@@ -39,7 +53,7 @@ export function listWorkspaces(
     .limit(limit);
 }
 
-/** False where another transaction has just created it. */
+/** False if there is a workspace with this id, be it deleted. */
 export async function insertWorkspace(
   tx: Transaction,
   row: typeof workspaces.$inferInsert,
@@ -48,6 +62,7 @@ export async function insertWorkspace(
   return inserted.length === 1;
 }
 
+/** Writes the changed fields of a locked workspace and counts the change. */
 export async function updateWorkspace(
   tx: Transaction,
   id: string,
@@ -60,22 +75,4 @@ export async function updateWorkspace(
     .returning();
   if (!updated) throw new Error('a locked row can be updated');
   return updated;
-}
-
-/** Ends all keys and management keys of a workspace. Returns how many keys that were. */
-export async function endKeys(tx: Transaction, id: string, by: Actor, at: Date): Promise<number> {
-  const revoked = {
-    revokedAt: sql`coalesce(revoked_at, ${at.toISOString()}::timestamptz)`,
-    revokedBy: sql`coalesce(revoked_by, ${JSON.stringify(by)}::jsonb)`,
-    updatedAt: at,
-  };
-  const ended = await tx
-    .update(keys)
-    .set({ ...revoked, deletedAt: at })
-    .where(and(eq(keys.workspaceId, id), isNull(keys.deletedAt)));
-  await tx
-    .update(managementKeys)
-    .set(revoked)
-    .where(and(eq(managementKeys.workspaceId, id), isNull(managementKeys.revokedAt)));
-  return ended.rowCount ?? 0;
 }

@@ -71,7 +71,7 @@ describe('verification, call by call', () => {
     expect(mine).toMatchObject({ type: 'key', id, scopes: ['orders:read'], permissions: null });
   });
 
-  it('giveUpKey revokes the presented key for good', async () => {
+  it('revokeOwnKey revokes the presented key for good', async () => {
     const { url, root } = program;
     const { key } = await makeKey(root);
     const holder = clientOf(url, key);

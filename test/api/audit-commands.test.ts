@@ -180,11 +180,4 @@ describe('a line that is no command', () => {
       stderr: expect.stringMatching(sentence),
     });
   });
-
-  it.each(['help', 'audit verify --help'])('keyward %s lists the commands', async (line) => {
-    const { code, stdout } = await runInProcess(line.split(' '), {});
-    expect(code).toBe(0);
-    for (const name of ['start', 'migrate', 'audit verify', 'audit prune', 'management-key create'])
-      expect(stdout).toContain(`\n  ${name} `);
-  });
 });

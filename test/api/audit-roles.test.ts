@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { deleteOldBatchSequences } from '../../src/db/batch-sequences.ts';
 import { expectedMigrations, migrate } from '../../src/db/migrate.ts';
 import { pruneFeed } from '../../src/freshness/feed-pruning.ts';
-import { deleteOldAnswers } from '../../src/unit-of-work/idempotency.ts';
+import { deleteOldAnswers } from '../../src/unit-of-work/idempotency-store.ts';
 import { checkAuditLog } from '../support/audit-log.ts';
 import { connect, ormOf } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';

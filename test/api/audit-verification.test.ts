@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { appendAudit } from '../../src/audit/chain.ts';
-import { workspacesWithLog } from '../../src/audit/check.ts';
+import { appendAudit } from '../../src/audit/append.ts';
+import { listLogs } from '../../src/audit/store.ts';
 import { checkAuditLog, rewriteHashes, setHead, tamper, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, ormOf, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -100,6 +100,24 @@ describe('what tampering with the audit log shows', () => {
     expect(await problem()).toMatch(/^entry 2 holds what was written as 3 .*: entries were moved$/);
   });
 
+  it('the audit log of a workspace is broken by the log of another one in its place, whole and linked as that is', async () => {
+    for (const [writer, terms] of [
+      [keyed, {}],
+      [plain, withoutSecret],
+    ] as const) {
+      const other = `other-${workspace}`;
+      await writeLog(writer, workspace, ENTRIES);
+      await writeLog(writer, other, ENTRIES);
+      const { hash } = (await checkAuditLog(sql, other, terms)).last;
+      await tamper(sql, 'delete from audit_events where workspace_id = $1', [workspace]);
+      const move = 'update audit_events set workspace_id = $1 where workspace_id = $2';
+      await tamper(sql, move, [workspace, other]);
+      await setHead(sql, workspace, ENTRIES, hash);
+      expect(await problem(terms)).toMatch(/^entry 1 holds what was written as 1 of other-w\d+: /);
+      workspace = `w${++count}`;
+    }
+  });
+
   it('a log that was cut at the front without a checkpoint, or with a forged one, is detected', async () => {
     await writeLog(keyed, workspace, ENTRIES);
     const cut =
@@ -196,7 +214,7 @@ describe('what tampering with the audit log shows', () => {
   it('every workspace that has a trace of a log is checked', async () => {
     await sql.query(`insert into audit_heads values ('lost-events', 3, 'x')`);
     await writeLog(keyed, workspace, 1);
-    const found = await workspacesWithLog(ormOf(sql));
+    const found = await listLogs(ormOf(sql));
     expect(found).toEqual(expect.arrayContaining(['default', 'lost-events', workspace, 'w1']));
     expect(new Set(found).size).toBe(found.length);
     expect((await checkAuditLog(sql, 'lost-events')).problem).toMatch('entries 1 to 3 are missing');

@@ -26,6 +26,12 @@ describe('what a gateway says to authorize', () => {
     (await instance.call('POST', '/v1/keys', { body: { name: 'a key', ...body } })).body.key;
   const authorize = (key: string | null, query: string, headers: Record<string, string>) =>
     instance.call('GET', `/v1/authorize/a/path?${query}`, { as: key, headers });
+  const issue = async (body: object) => {
+    const made = await instance.call('POST', '/v1/management-keys', {
+      body: { name: 'g', ...body },
+    });
+    return { id: made.body.id, gateway: { 'x-keyward-authorization': `Bearer ${made.body.key}` } };
+  };
   const codeOf = async (answer: Promise<Answer>) => (await answer).headers['x-keyward-code'];
 
   it('a gateway can give parameters in the query or in headers, by the same rules', async () => {
@@ -152,15 +158,6 @@ describe('what a gateway says to authorize', () => {
   });
 
   it('a gateway needs the permission keys:verify, and stays in the workspace of its key', async () => {
-    const issue = async (body: object) => {
-      const made = await instance.call('POST', '/v1/management-keys', {
-        body: { name: 'g', ...body },
-      });
-      return {
-        id: made.body.id,
-        gateway: { 'x-keyward-authorization': `Bearer ${made.body.key}` },
-      };
-    };
     const key = await create();
     const reader = await issue({ permissions: ['keys:read'] });
     expectProblem(await authorize(key, '', reader.gateway), { status: 403, code: 'FORBIDDEN' });
@@ -193,5 +190,47 @@ describe('what a gateway says to authorize', () => {
     expect(await ask(await create(), '', wrong)).toBe('503 GATEWAY_UNAUTHENTICATED 503');
     const byHeader = { ...FROM_HEADERS, 'x-keyward-mode': 'nginx' };
     expect((await authorize(limited, '', byHeader)).status).toBe(403);
+  });
+
+  it('in nginx mode a fault of the gateway itself is a 503, whatever its client presents', async () => {
+    const key = await create({ scopes: ['a'] });
+    const reader = await issue({ permissions: ['keys:read'] });
+    const revoked = await issue({ permissions: ['keys:verify'] });
+    await instance.call('POST', `/v1/management-keys/${revoked.id}/revoke`);
+    const bound = await issue({ permissions: ['keys:verify'], workspaceId: 'strict' });
+    const faults: [Record<string, string>, string, string][] = [
+      [reader.gateway, '', '503 FORBIDDEN 503'],
+      [revoked.gateway, '', '503 GATEWAY_UNAUTHENTICATED 503'],
+      [{}, '', '503 GATEWAY_UNAUTHENTICATED 503'],
+      [bound.gateway, 'workspaceId=default', '503 NOT_FOUND 503'],
+    ];
+    for (const [gateway, query, expected] of faults) {
+      for (const presented of [key, 'ak_live_no', null]) {
+        const inQuery = await authorize(presented, `mode=nginx&${query}`, gateway);
+        const byHeader = await authorize(presented, query, {
+          ...gateway,
+          'x-keyward-mode': 'nginx',
+        });
+        for (const { status, headers } of [inQuery, byHeader]) {
+          const { 'x-keyward-code': code, 'x-keyward-status': truth } = headers;
+          expect(`${status} ${code} ${truth}`).toBe(expected);
+        }
+      }
+    }
+  });
+
+  it('KEY_MISSING is told only to gateways that are authenticated and may ask', async () => {
+    const reader = await issue({ permissions: ['keys:read'] });
+    const bound = await issue({ permissions: ['keys:verify'], workspaceId: 'strict' });
+    const wrong = { 'x-keyward-authorization': 'Bearer kw_wrong' };
+    for (const headers of [{}, { 'x-api-key': '' }, { authorization: 'Basic dTpw' }]) {
+      const ask = (gateway: Record<string, string>, query = '') =>
+        codeOf(authorize(null, query, { ...headers, ...gateway }));
+      expect(await ask({})).toBe('GATEWAY_UNAUTHENTICATED');
+      expect(await ask(wrong)).toBe('GATEWAY_UNAUTHENTICATED');
+      expect(await ask(reader.gateway)).toBe('FORBIDDEN');
+      expect(await ask(bound.gateway, 'workspaceId=default')).toBe('NOT_FOUND');
+      expect(await ask(bound.gateway)).toBe('KEY_MISSING');
+    }
   });
 });

@@ -51,7 +51,7 @@ describe('a batch of verifications', () => {
     expect(new Set(codesOf(answer))).toEqual(new Set(['VALID']));
     const counts = Map.groupBy(statements, (name) => name);
     expect(counts.get('fence')).toHaveLength(1);
-    expect(counts.get('load_states')?.length).toBeLessThanOrEqual(2);
+    expect(counts.get('load_credentials')?.length).toBeLessThanOrEqual(2);
     expect(counts.get('consume_limits')?.length).toBeLessThanOrEqual(2);
     expect(statements.length).toBeLessThanOrEqual(5);
   });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+import { copyRow } from '../support/sql-copies.ts';
 import { createKey, insertKey, verdict } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const UNKNOWN = `key_${'0'.repeat(22)}`;
 
@@ -23,7 +25,7 @@ describe('bulk revocation', () => {
     ];
     const old = await createKey(pair.first);
     await pair.first.call('POST', `/v1/keys/${old.id}/revoke`, { body: { reason: 'before' } });
-    expect(await verdicts(one, two, other)).toEqual(['VALID', 'VALID', 'VALID']);
+    for (const { key } of [one, two, other]) await warmKey(key, pair.second);
     const why = { reason: 'leaked', note: 'All in one file.' };
     const { status, body } = await bulk({ ids: [one.id, UNKNOWN, two.id, old.id], ...why });
     expect({ status, body }).toEqual({
@@ -59,6 +61,7 @@ describe('bulk revocation', () => {
       await createKey(pair.first),
       await createKey(pair.first, { ...own, workspaceId: 'apart' }),
     ];
+    for (const { key } of [...keys, ...bystanders]) await warmKey(key, pair.second);
     const { body } = await bulk(own);
     expect(body).toMatchObject({ matched: 2, revoked: 2, missingIds: [] });
     expect(await verdicts(...keys)).toEqual(['REVOKED', 'REVOKED']);
@@ -103,7 +106,6 @@ describe('bulk revocation', () => {
     const KEYS = 2500;
     await putWorkspace(pair.first, 'large');
     const { key } = await createKey(pair.first, { workspaceId: 'large', ownerId: 'whale' });
-    expect(await verdict(pair.second, key)).toBe('VALID');
     const sql = await connect(pair.databaseUrl);
     await sql.query('begin');
     for (let i = 0; i < KEYS; i++) {
@@ -112,6 +114,7 @@ describe('bulk revocation', () => {
     }
     await sql.query(`update keys set owner_id = 'whale' where workspace_id = 'large'`);
     await sql.query('commit');
+    await warmKey(key, pair.second);
     const { body } = await bulk({ workspaceId: 'large', ownerId: 'whale' });
     expect(body.revoked).toBe(KEYS + 1);
     expect(await verdict(pair.second, key)).toBe('REVOKED');
@@ -120,6 +123,26 @@ describe('bulk revocation', () => {
          from audit_events where workspace_id = 'large' and action = 'key.revoked'`,
     );
     expect(rows).toEqual([{ targets: KEYS + 1, min: 3, max: KEYS + 3 }]);
+  });
+
+  it('a bulk revocation of 10,001 keys is refused as a whole, one of 10,000 is not', async () => {
+    await putWorkspace(pair.first, 'huge');
+    const body = { workspaceId: 'huge', ownerId: 'leviathan' };
+    const { id } = await createKey(pair.first, body);
+    const sql = await connect(pair.databaseUrl);
+    const copies = Array.from({ length: 10_000 }, (_, i) => ({
+      id: `key_${String(i).padStart(22, 'x')}`,
+    }));
+    await copyRow(sql, 'keys', { id }, copies);
+    const outcomes = [await bulk(body), await bulk({ ...body, dryRun: true })];
+    expect(outcomes.map((one) => one.body.code)).toEqual(['TOO_MANY_KEYS', 'TOO_MANY_KEYS']);
+    const revoked = `select count(*)::int as keys from keys
+                      where workspace_id = 'huge' and revoked_at is not null`;
+    expect((await sql.query(revoked)).rows).toEqual([{ keys: 0 }]);
+    expect(await auditOf(pair.first, id, 'huge')).toHaveLength(1);
+    await pair.first.call('DELETE', `/v1/keys/${id}?workspaceId=huge`);
+    expect((await bulk(body)).body).toMatchObject({ matched: 10_000, revoked: 10_000 });
+    expect((await sql.query(revoked)).rows).toEqual([{ keys: 10_001 }]);
   });
 });
 

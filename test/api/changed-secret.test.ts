@@ -55,6 +55,31 @@ describe('a KEYWARD_SECRET that was changed or lost', () => {
     expect(await ask(key, { secret: undefined })).toEqual({ code: 'VALID', argon2: 1 });
   });
 
+  it('the proof of a key that argon2 confirms is stored, the proof of a wrong key never', async () => {
+    const { key } = await createKey(await start());
+    const { prefix, ref } = partsOf(key);
+    const wrong = forgeKey(prefix, ref, await readChecksumKey(database.url));
+    const proofs = async () => {
+      const client = await connect(database.url);
+      const query = 'select pepper_id, proof from secret_proofs where ref = $1';
+      return (await client.query(query, [ref])).rows;
+    };
+    const before = await proofs();
+    const changed = await launch(database.url, { secret: OTHER_SECRET });
+    for (let use = 0; use < 3; use++) expect(await verdict(changed, wrong)).toBe('NOT_FOUND');
+    // A stop waits for what is being written.
+    await changed.stop();
+    expect(await proofs()).toEqual(before);
+    expect(before).toHaveLength(1);
+    const again = await launch(database.url, { secret: OTHER_SECRET });
+    expect(await verdict(again, wrong)).toBe('NOT_FOUND');
+    expect(await verdict(again, key)).toBe('VALID');
+    await again.stop();
+    const [after] = await proofs();
+    expect(after.pepper_id).not.toBe(before[0].pepper_id);
+    expect(await ask(wrong, { secret: OTHER_SECRET })).toEqual({ code: 'NOT_FOUND', argon2: 0 });
+  });
+
   it('a changed or lost KEYWARD_SECRET lets no wrong key through', async () => {
     const { key } = await createKey(await start());
     const { prefix, ref } = partsOf(key);

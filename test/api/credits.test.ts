@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
 import type { Instance } from '../support/instance.ts';
 import { callConcurrently, retryOn503, usePair } from '../support/pair.ts';
+import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
 
 const DAY_MS = 86_400_000;
@@ -61,6 +63,24 @@ describe('credits', () => {
     expect(moved).toHaveLength(30);
     const sum = moved.reduce((total: number, each: number) => total + each, 0);
     expect((await read(id)).credits.remaining).toBe(300 + sum - spent);
+  });
+
+  it('an addition beyond what can be counted exactly is refused and leaves the balance', async () => {
+    const { id, key } = await createKey(pair.first, { credits: { remaining: 1 } });
+    const client = await connect(pair.databaseUrl);
+    const most = Number.MAX_SAFE_INTEGER;
+    await client.query('update key_consumption set credits = $2 where key_id = $1', [id, most]);
+    for (const amount of [1, 2, 1_000_000_000_000]) {
+      expectProblem(await change(id, 'add', amount), {
+        status: 400,
+        code: 'INVALID_REQUEST',
+        pointer: '/body/amount',
+      });
+    }
+    expect((await read(id)).credits.remaining).toBe(most);
+    const audit = await pair.first.call('GET', `/v1/audit-events?targetId=${id}`);
+    expect(audit.body.data).toMatchObject([{ action: 'key.created' }]);
+    expect(await verify(pair.second, key)).toMatchObject({ credits: { remaining: most - 1 } });
   });
 
   it('a change of credits that is repeated with its Idempotency-Key takes effect once', async () => {

@@ -2,9 +2,11 @@ import type pg from 'pg';
 import { expect, it, onTestFinished } from 'vitest';
 import { startCacheFixture } from '../support/cache-fixture.ts';
 import { connect } from '../support/database.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { firstVerdict } from '../support/first-verdict.ts';
+import { launch } from '../support/instance.ts';
 import { startPrivatePostgres } from '../support/private-postgres.ts';
-import { createKey, verdict, verify } from '../support/sql-keys.ts';
+import { createKey, verify } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const DEADLINE = { timeout: 60_000 };
 const BACK = { timeout: 30_000, interval: 20 };
@@ -24,17 +26,6 @@ async function reconnect(url: string): Promise<pg.Client> {
   await expect.poll(attempt, BACK).toBe(true);
   if (!client) throw new Error('no connection');
   return client;
-}
-
-/** Until the service answers again, every answer is 503 or one of the given codes. */
-async function answersOnly(instance: Instance, key: string, ...codes: string[]): Promise<void> {
-  const attempt = async () => {
-    const { status, body } = await verify(instance, key);
-    if (status === 503) return false;
-    expect(codes).toContain(body.code);
-    return true;
-  };
-  await expect.poll(attempt, BACK).toBe(true);
 }
 
 it('a revocation whose transaction id a crashed Postgres hands out again is noticed', {
@@ -57,7 +48,7 @@ it('a revocation whose transaction id a crashed Postgres hands out again is noti
     newest = await xid(other);
     await other.query('rollback');
   }
-  for (const { key } of [lost, revoked]) expect(await verdict(instance, key)).toBe('VALID');
+  for (const { key } of [lost, revoked]) await warmKey(key, instance);
 
   const ended = new Promise((resolve) => client.once('end', resolve));
   process.kill(rows[0].pid, 'SIGKILL');
@@ -69,8 +60,8 @@ it('a revocation whose transaction id a crashed Postgres hands out again is noti
   await after.query('commit');
   expect(reused).toBeLessThanOrEqual(newest);
 
-  await answersOnly(instance, revoked.key, 'REVOKED');
-  await answersOnly(instance, lost.key, 'VALID');
+  expect(await firstVerdict(instance, revoked.key)).toBe('REVOKED');
+  expect(await firstVerdict(instance, lost.key)).toBe('VALID');
 });
 
 it('a restart of Postgres resets the cache, so that a change during the outage is noticed', {
@@ -80,13 +71,13 @@ it('a restart of Postgres resets the cache, so that a change during the outage i
   const instance = await launch(server.url);
   onTestFinished(instance.stop);
   const { id, key } = await createKey(instance);
-  expect(await verdict(instance, key)).toBe('VALID');
+  await warmKey(key, instance);
   await server.stop();
   expect((await verify(instance, key)).status).toBe(503);
   await server.start();
   const client = await reconnect(server.url);
   await client.query('update keys set enabled = false where id = $1', [id]);
-  await answersOnly(instance, key, 'DISABLED');
+  expect(await firstVerdict(instance, key)).toBe('DISABLED');
 });
 
 it('a replica is refused, also by an instance that knew it as the primary', {

@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { insertKey } from '../support/sql-keys.ts';
+import { warmAnswer } from '../support/warm.ts';
 
 let database: TestDatabase;
 let fixture: CacheFixture;
@@ -28,7 +29,7 @@ const isRevoked = async () => (await fixture.cache.get(ref))?.revoked;
 
 describe('a load that began before a revocation', () => {
   it('a load from before a revocation may answer earlier callers, and is not cached once a fence has reported the key', async () => {
-    const load = fixture.database.hold('load_states', 'after');
+    const load = fixture.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await revoke();
@@ -40,7 +41,7 @@ describe('a load that began before a revocation', () => {
   });
 
   it('a load from before a revocation does not answer later callers, even while it is in flight', async () => {
-    const load = fixture.database.hold('load_states', 'after');
+    const load = fixture.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await revoke();
@@ -52,7 +53,7 @@ describe('a load that began before a revocation', () => {
   });
 
   it('a load that is cached before a fence returns is evicted by that fence', async () => {
-    const load = fixture.database.hold('load_states', 'after');
+    const load = fixture.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await fixture.fence.waitUntilFresh();
@@ -67,7 +68,7 @@ describe('a load that began before a revocation', () => {
   });
 
   it('a load whose answer comes after that of the fence is not cached', async () => {
-    const load = fixture.database.hold('load_states', 'after');
+    const load = fixture.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     const fence = fixture.database.hold('fence', 'after');
@@ -87,7 +88,7 @@ describe('a load that began before a revocation', () => {
 
 describe('a caller that arrives during a fence', () => {
   it('a fence does not answer a caller that arrives after it began', async () => {
-    expect(await isRevoked()).toBe(false);
+    expect(await warmAnswer(fixture.cache, isRevoked)).toBe(false);
     const fence = fixture.database.hold('fence', 'after');
     const passing = fixture.fence.waitUntilFresh();
     await fence.reached;
@@ -121,7 +122,7 @@ describe('a reset', () => {
   });
 
   it('a reset discards the loads in flight, and they are sent again', async () => {
-    const load = fixture.database.hold('load_states', 'after');
+    const load = fixture.database.hold('load_credentials', 'after');
     const early = isRevoked();
     await load.reached;
     await revoke();
@@ -147,7 +148,7 @@ describe('a reset', () => {
 
 it('an unknown ref is not cached if a fence reports the ref while it is read', async () => {
   const unknown = randomBytes(8).toString('hex');
-  const load = fixture.database.hold('load_states', 'after');
+  const load = fixture.database.hold('load_credentials', 'after');
   const early = fixture.cache.get(unknown);
   await load.reached;
   await insertKey(client, { id: `key_${unknown}`, ref: unknown });
@@ -162,7 +163,7 @@ it('a change of its workspace or of everything also keeps a load from being cach
     `update workspaces set updated_at = now() where id = 'default'`,
     `insert into change_feed (kind, id) values ('everything', '')`,
   ]) {
-    const load = fixture.database.hold('load_states', 'after');
+    const load = fixture.database.hold('load_credentials', 'after');
     const question = isRevoked();
     await load.reached;
     await client.query(statement);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer, CallOptions } from '../support/instance.ts';
+import { holdRows, untilWaiting } from '../support/locks.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
@@ -18,7 +19,9 @@ describe('Idempotency-Key', () => {
   const code = ({ status, body }: Answer) => `${status} ${body?.code}`;
   const expectReplay = (replay: Answer, first: Answer) => {
     expect(replay.status).toBe(first.status);
-    expect(replay.headers.etag).toBe(first.headers.etag);
+    for (const name of ['etag', 'location', 'cache-control']) {
+      expect(replay.headers[name]).toBe(first.headers[name]);
+    }
     expect(replay.headers['idempotent-replayed']).toBe('true');
     const { body } = first;
     expect(replay.body).toEqual('key' in body ? { ...body, key: null } : body);
@@ -60,6 +63,25 @@ describe('Idempotency-Key', () => {
     expect(await verdict(pair.second, body.key)).toBe('VALID');
   });
 
+  it('an Idempotency-Key with the same payload at another URL is refused: 422, and nothing happens there', async () => {
+    const [one, other] = [await createKey(pair.first), await createKey(pair.first)];
+    const name = fresh();
+    const body = { graceSeconds: 0 };
+    expect((await post(`/v1/keys/${one.id}/rotate`, name, body)).status).toBe(200);
+    const manager = await createManagementKey(pair.first, { permissions: ['keys:read'] });
+    const elsewhere = [`/v1/keys/${other.id}/rotate`, `/v1/management-keys/${manager.id}/rotate`];
+    for (const url of elsewhere) {
+      expect(code(await again(url, name, body))).toBe('422 IDEMPOTENCY_MISMATCH');
+    }
+    await putWorkspace(pair.first, 'still');
+    const pause = fresh();
+    expect((await post('/v1/workspaces/still/suspend', pause, {})).status).toBe(200);
+    const resumed = await again('/v1/workspaces/still/resume', pause, {});
+    expect(code(resumed)).toBe('422 IDEMPOTENCY_MISMATCH');
+    expect(await verdict(pair.second, other.key)).toBe('VALID');
+    expect((await pair.second.call('GET', '/v1/keys', { as: manager.key })).status).toBe(200);
+  });
+
   it('an Idempotency-Key belongs to its caller: another caller may use the same', async () => {
     const name = fresh();
     const first = await post('/v1/keys', name, { name });
@@ -68,6 +90,21 @@ describe('Idempotency-Key', () => {
     expect(second.status).toBe(201);
     expect(second.body.id).not.toBe(first.body.id);
     expect(second.body.key).toEqual(expect.any(String));
+  });
+
+  it('an Idempotency-Key whose call is under way is 409 for its caller, and free for any other', async () => {
+    await putWorkspace(pair.first, 'held');
+    const name = fresh();
+    const held = `select from audit_heads where workspace_id = 'held'`;
+    const release = await holdRows(pair.databaseUrl, held);
+    const body = { name, workspaceId: 'held' };
+    const first = post('/v1/keys', name, body);
+    await untilWaiting(pair.databaseUrl, 1);
+    expect(code(await again('/v1/keys', name, body))).toBe('409 IDEMPOTENCY_IN_FLIGHT');
+    const { key: as } = await createManagementKey(pair.first, { permissions: ['keys:write'] });
+    expect((await post('/v1/keys', name, { name }, { as })).status).toBe(201);
+    await release();
+    expectReplay(await again('/v1/keys', name, body), await first);
   });
 
   it('an Idempotency-Key of a call that was refused is free again', async () => {

@@ -220,7 +220,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
       [[columns], /no column colour; known are name, hash_algorithm/],
       [[text], /must end in \.csv or \.jsonl/],
       [[join(folder, 'nowhere.csv')], /nowhere\.csv: cannot be read \(ENOENT\)/],
-      [['--report', report], /Name the file first/],
+      [['--report', report], /Name the FILE: keyward import FILE\./],
       [[jsonl, '--workspace', 'nowhere'], /No workspace nowhere/],
       [[jsonl, '--report', notes], /notes\.txt is there already and is not the report/],
     ];

@@ -5,6 +5,7 @@ import { type Answer, type Instance, launch } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
 import { callConcurrently, putWorkspace, retryOn503, usePair } from '../support/pair.ts';
 import { verdict, verify } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 type Encoding = 'hex' | 'base64' | 'base64url';
 
@@ -98,17 +99,21 @@ describe('imported keys', () => {
       code: 'VALID',
       rotation: { retiring: true },
     });
+    await rehash(pair.second, 'rotated', keyId);
+    await warmKey('rotated', pair.second);
     await pair.first.call('DELETE', `/v1/keys/${keyId}/retiring-secret`);
     expect(await verdict(pair.second, 'rotated')).toBe('NOT_FOUND');
     const other = await importOne('rotated at once');
-    await verify(pair.second, 'rotated at once');
+    await rehash(pair.second, 'rotated at once', other);
+    await warmKey('rotated at once', pair.second);
     await pair.first.call('POST', `/v1/keys/${other}/rotate`, { body: { graceSeconds: 0 } });
     expect(await verdict(pair.second, 'rotated at once')).toBe('NOT_FOUND');
   });
 
   it('an imported key is revoked at once on every instance, and a second import does not revive it', async () => {
     const keyId = await importOne('revoked');
-    expect(await verdict(pair.second, 'revoked')).toBe('VALID');
+    await rehash(pair.second, 'revoked', keyId);
+    await warmKey('revoked', pair.second);
     await pair.first.call('POST', `/v1/keys/${keyId}/revoke`);
     expect(await verdict(pair.second, 'revoked')).toBe('REVOKED');
     expect(statuses(await importKeys([{ name: 'again', hash: hashOf('revoked') }]))).toEqual([

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { warmKey } from '../support/warm.ts';
 
 describe('the life of a key', () => {
   let database: TestDatabase;
@@ -26,6 +27,7 @@ describe('the life of a key', () => {
     const { id, key } = await create({ name: 'one' });
     expect(await verify(first, key)).toMatchObject({ valid: true, code: 'VALID', keyId: id });
     expect(await verify(second, key)).toMatchObject({ valid: true, code: 'VALID', keyId: id });
+    await warmKey(key, first, second);
     const revoked = await second.call('POST', `/v1/keys/${id}/revoke`, {
       body: { reason: 'leaked' },
     });
@@ -36,12 +38,13 @@ describe('the life of a key', () => {
 
   it('what a PATCH takes away is gone on every instance once it is answered', async () => {
     const { id, key } = await create({ name: 'two', scopes: ['a', 'b'] });
-    await verify(second, key);
+    await warmKey(key, second);
     await first.call('PATCH', `/v1/keys/${id}`, { body: { scopes: ['a'] } });
     expect(await verify(second, key, { requiredScopes: ['b'] })).toMatchObject({
       code: 'INSUFFICIENT_SCOPE',
       missingScopes: ['b'],
     });
+    await warmKey(key, second);
     await first.call('PATCH', `/v1/keys/${id}`, { body: { enabled: false } });
     expect(await verify(second, key)).toMatchObject({ code: 'DISABLED' });
     await first.call('PATCH', `/v1/keys/${id}`, { body: { enabled: true } });

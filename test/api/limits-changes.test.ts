@@ -103,6 +103,29 @@ describe('changed limits', () => {
     expect((await verify(pair.second, created.key)).code).toBe('RATE_LIMITED');
   });
 
+  it.each([
+    ['longer', 60, 600],
+    ['shorter', 600, 60],
+  ])(
+    'a window that SQL made %s under its old name keeps what was spent until that has left it',
+    async (_, before, after) => {
+      const client = await connect(pair.databaseUrl);
+      const id = randomUUID();
+      const limits = [{ name: 'a', limit: 10, windowSeconds: before }];
+      await insertLimitedKey(client, id, { limits, credits: null, refill: null, createdAt: 0 });
+      const spend = async (cost: number, offsetMs: number) =>
+        entryOf(await consume(client, [{ key: id, cost }], offsetMs), 0, 1);
+      expect(await spend(6, 0)).toMatchObject({ code: 'VALID', units: [4] });
+      await setLimits(client, id, [{ name: 'a', limit: 10, windowSeconds: after }]);
+      expect(await spend(5, 0)).toMatchObject({ code: 'RATE_LIMITED', units: [4] });
+      expect(await spend(1, 0)).toMatchObject({ code: 'VALID', units: [3] });
+      const window = after * 1000;
+      const slices = window + (2 * Math.max(before, after) * 1000) / 20;
+      expect(await spend(5, window - 5000)).toMatchObject({ code: 'RATE_LIMITED', units: [3] });
+      expect(await spend(10, slices)).toMatchObject({ code: 'VALID', units: [0] });
+    },
+  );
+
   it('no window of a new limit lets more through than it allows, as far back as the consumption is known', async () => {
     const client = await connect(pair.databaseUrl);
     const limit = fc.record({

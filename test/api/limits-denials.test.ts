@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
 import { type Instance, ROOT_KEY } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
-import { callConcurrently, usePair } from '../support/pair.ts';
+import { callConcurrently, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 
@@ -32,6 +33,40 @@ describe('a cached denial', () => {
     (await verify(pair.first, key, cost)).code,
     (await verify(pair.second, key, cost)).code,
   ];
+
+  /** A verification on the second instance that was decided, and whose answer is held back. */
+  const heldDenial = async (key: string) => {
+    const decided = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const restore = interceptQuery(
+      pair.second.service.internals.database,
+      'consume_limits',
+      async (send) => {
+        const rows = await send();
+        decided.resolve();
+        await released.promise;
+        return rows;
+      },
+    );
+    const slow = verify(pair.second, key);
+    await decided.promise;
+    restore();
+    return { slow, letGo: released.resolve };
+  };
+  /** Raises a limit so that the feed does not name the key, but says that changes were missed. */
+  const raiseUnnoticed = async (id: string, units: number) => {
+    const client = await connect(pair.databaseUrl);
+    await client.query('begin');
+    await client.query('update keys set limit_units = array[$2::bigint] where id = $1', [
+      id,
+      units,
+    ]);
+    await client.query('delete from change_feed where txid = pg_current_xact_id()');
+    await client.query(
+      'update feed_pruned set below = (pg_current_xact_id()::text::bigint + 1)::text::xid8',
+    );
+    await client.query('commit');
+  };
 
   it.each([
     ['RATE_LIMITED', { rateLimits: [perMinute(3)] }],
@@ -93,26 +128,55 @@ describe('a cached denial', () => {
 
   it('a denial that raced with a change of its key is not cached', async () => {
     const { id, key } = await createKey(pair.first, { credits: { remaining: 0 } });
-    const decided = Promise.withResolvers<void>();
-    const changed = Promise.withResolvers<void>();
-    const restore = interceptQuery(
-      pair.second.service.internals.database,
-      'consume_limits',
-      async (send) => {
-        const rows = await send();
-        decided.resolve();
-        await changed.promise;
-        return rows;
-      },
-    );
-    const slow = verify(pair.second, key);
-    await decided.promise;
-    restore();
+    const { slow, letGo } = await heldDenial(key);
     await credits(id, 'add', 5);
     const passed = await verify(pair.second, key);
-    changed.resolve();
+    letGo();
     expect(passed.code).toBe('VALID');
     expect((await slow).code).toBe('CREDITS_EXHAUSTED');
+    expect((await verify(pair.second, key)).code).toBe('VALID');
+  });
+
+  it('a remembered denial is lifted by a bulk change that names its workspace alone', async () => {
+    await putWorkspace(pair.first, 'bulk');
+    const { id, key } = await exhausted({ workspaceId: 'bulk', rateLimits: [perMinute(3)] });
+    const client = await connect(pair.databaseUrl);
+    await client.query(
+      `insert into keys (id, workspace_id, name, prefix, scopes, metadata, enabled,
+                         created_at, created_by, updated_at)
+       select 'bulk_' || n, 'bulk', 'bulk', 'ak_live', '{}', '{}', true, now(), '{}', now()
+         from generate_series(1, 1000) n`,
+    );
+    expect(await codes(key)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+    await client.query('begin');
+    await client.query(
+      `update keys set limit_units = case when id = $1 then '{5}'::bigint[] else limit_units end
+        where workspace_id = 'bulk'`,
+      [id],
+    );
+    const { rows } = await client.query(
+      'select kind, id from change_feed where txid = pg_current_xact_id()',
+    );
+    await client.query('commit');
+    expect(rows).toEqual([{ kind: 'workspace', id: 'bulk' }]);
+    expect(await codes(key)).toEqual(['VALID', 'VALID']);
+    expect(await codes(key)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
+  });
+
+  it('a remembered denial is lifted when changes may have been missed', async () => {
+    const { id, key } = await exhausted({ rateLimits: [perMinute(3)] });
+    await raiseUnnoticed(id, 5);
+    expect(await codes(key)).toEqual(['VALID', 'VALID']);
+  });
+
+  it('a denial that raced with a reset of the memory is not remembered', async () => {
+    const { id, key } = await createKey(pair.first, { rateLimits: [perMinute(3)] });
+    await verify(pair.first, key, 3);
+    const { slow, letGo } = await heldDenial(key);
+    await raiseUnnoticed(id, 9);
+    expect((await verify(pair.second, key)).code).toBe('VALID');
+    letGo();
+    expect((await slow).code).toBe('RATE_LIMITED');
     expect((await verify(pair.second, key)).code).toBe('VALID');
   });
 

@@ -8,6 +8,7 @@ import {
   usePair,
 } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
+import { warmManagementKey } from '../support/warm.ts';
 
 const HOUR_S = 3600;
 
@@ -70,6 +71,7 @@ describe('management keys', () => {
     expect([await use(old), await use(body.key)]).toEqual([200, 200]);
     const again = await post(`/${id}/rotate`, { graceSeconds: HOUR_S });
     expect(again.body.code).toBe('ROTATION_UNDER_WAY');
+    for (const string of [old, body.key]) await warmManagementKey(string, pair.second);
     const options = { graceSeconds: HOUR_S, supersede: true };
     const newest = (await post(`/${id}/rotate`, options)).body.key;
     expect([await use(old), await use(body.key), await use(newest)]).toEqual([401, 200, 200]);
@@ -82,6 +84,7 @@ describe('management keys', () => {
     const { id, key } = await make({ permissions: ['keys:read'] });
     const { key: next } = (await post(`/${id}/rotate`, { graceSeconds: HOUR_S })).body;
     expect([await use(key), await use(next)]).toEqual([200, 200]);
+    for (const string of [key, next]) await warmManagementKey(string, pair.second);
     for (let round = 0; round < 2; round++) {
       expect((await post(`/${id}/revoke`, {})).body.status).toBe('revoked');
       expect([await use(key), await use(next)]).toEqual([401, 401]);

@@ -23,18 +23,18 @@ describe('metrics', () => {
       (name) => /used\{bound="(\w+)"\}/.exec(name)?.[1] ?? [],
     );
     expect(bounds.toSorted()).toEqual([
-      'argon2_hardening_waiting',
       'argon2_issuance_waiting',
       'argon2_low_waiting',
+      'argon2_rehashing_waiting',
       'argon2_verification_waiting',
       'counters',
+      'credentials',
       'denials',
       'loads_waiting',
       'management_connections',
       'proofs',
+      'quota_requests_waiting',
       'requests',
-      'spendings_waiting',
-      'states',
       'unknown_refs',
       'verification_connections',
       'wrong_keys',
@@ -53,7 +53,7 @@ describe('metrics', () => {
     expect(await verdict(instance, key)).toBe('VALID');
     expect(await verdict(instance, key)).toBe('VALID');
     const after = await metrics(instance);
-    for (const bound of ['states', 'proofs', 'counters']) {
+    for (const bound of ['credentials', 'proofs', 'counters']) {
       const name = `keyward_bound_used{bound="${bound}"}`;
       expect({ [bound]: after.get(name) }).toEqual({ [bound]: (before.get(name) ?? 0) + 1 });
     }

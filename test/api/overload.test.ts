@@ -1,6 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { expectProblem } from '../support/refusals.ts';
+import { createKey, verdict, verify } from '../support/sql-keys.ts';
+import { interceptQuery } from '../support/statements.ts';
+
+const BOUND = 20;
 
 describe('an instance at its bound', () => {
   let database: TestDatabase;
@@ -8,7 +13,7 @@ describe('an instance at its bound', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    instance = await launch(database.url, { maxInFlight: 20 });
+    instance = await launch(database.url, { maxInFlight: BOUND });
   });
   afterAll(async () => {
     await instance.stop();
@@ -16,17 +21,54 @@ describe('an instance at its bound', () => {
   });
 
   it('an instance at its bound refuses more with 503 and Retry-After, stays alive, and recovers', async () => {
-    const { key } = (await instance.call('POST', '/v1/keys', { body: { name: 'k' } })).body;
-    const verify = () => instance.call('POST', '/v1/verify', { body: { key } });
-    const verifications = Array.from({ length: 100 }, verify);
+    const { key } = await createKey(instance);
+    const verifications = Array.from({ length: 100 }, () => verify(instance, key));
     const alive = instance.call('GET', '/livez', { as: null });
     const answers = Map.groupBy(await Promise.all(verifications), ({ status }) => status);
-    expect(answers.get(200)).toHaveLength(20);
+    expect(answers.get(200)).toHaveLength(BOUND);
     const refused = answers.get(503) ?? [];
-    expect(refused).toHaveLength(80);
+    expect(refused).toHaveLength(100 - BOUND);
     expect(refused[0]?.body.code).toBe('OVERLOADED');
     expect(refused[0]?.headers['retry-after']).toBe('1');
+    expect(refused[0]?.headers['x-request-id']).toBe(refused[0]?.body.requestId);
     expect((await alive).status).toBe(200);
-    expect((await verify()).body.code).toBe('VALID');
+    expect(await requestsAtWork()).toBe(0);
+    expect(await verdict(instance, key)).toBe('VALID');
+  });
+
+  const requestsAtWork = async () => {
+    const { text } = await instance.call('GET', '/metrics', { as: null });
+    return Number(/^keyward_bound_used\{bound="requests"\} (.*)$/m.exec(text)?.[1]);
+  };
+
+  it.each([
+    [500, 'INTERNAL', () => new Error('a surprise')],
+    [503, 'UNAVAILABLE', () => Object.assign(new Error('lost'), { code: 'ECONNRESET' })],
+  ])('a request that ends with %i %s frees its place', async (status, code, error) => {
+    const rateLimits = [{ name: 'minute', limit: 1000, windowSeconds: 60 }];
+    const { key } = await createKey(instance, { rateLimits });
+    const restore = interceptQuery(instance.service.internals.database, 'consume_limits', () => {
+      throw error();
+    });
+    onTestFinished(restore);
+    for (let i = 0; i < 2 * BOUND; i++) {
+      expectProblem(await verify(instance, key), { status, code });
+    }
+    restore();
+    expect(await requestsAtWork()).toBe(0);
+    expect(await verdict(instance, key)).toBe('VALID');
+  });
+
+  it.each([
+    [400, { body: '{' }],
+    [401, { body: { key: 'x' }, as: 'nobody' }],
+    [413, { body: { key: 'x'.repeat(70_000) } }],
+    [415, { body: 'x', headers: { 'content-type': 'text/plain' } }],
+  ])('a request that is refused with %i frees its place', async (status, options) => {
+    for (let i = 0; i < 2 * BOUND; i++) {
+      expect((await instance.call('POST', '/v1/verify', options)).status).toBe(status);
+    }
+    expect(await requestsAtWork()).toBe(0);
+    expect(await verdict(instance, 'x')).toBe('NOT_FOUND');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const DAY_MS = 86_400_000;
 const scopes = (...names: string[]) =>
@@ -99,7 +100,7 @@ describe('policies of a workspace', () => {
     const listed = { workspaceId: 'precise', resources: ['project:alpha'] };
     const { key } = await createKey(pair.first, listed);
     const free = await createKey(pair.first, { workspaceId: 'precise' });
-    expect(await verdict(pair.second, key)).toBe('VALID');
+    await warmKey(key, pair.second);
     await pair.first.call('PATCH', '/v1/workspaces/precise', { body: { requireResource: true } });
     expect(await verdict(pair.second, key)).toBe('RESOURCE_NOT_ALLOWED');
     expect(await verdict(pair.second, free.key)).toBe('VALID');

@@ -3,6 +3,7 @@ import { connect, createTestDatabase, type TestDatabase } from '../support/datab
 import { launch } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const CACHED_KEYS = 3;
 let database: TestDatabase;
@@ -27,5 +28,27 @@ it('the proof of a key in use survives any number of other keys, and a reset', a
   await client.query('delete from incarnation');
   expect(await verdict(instance, inUse.key)).toBe('VALID');
   expect(await argon2Runs()).toBe(runs);
+  await instance.stop();
+});
+
+it('a remembered proof is worth nothing for another hash, and a refusal neither', async () => {
+  const instance = await launch(database.url, { secret: undefined });
+  const [one, other] = [await createKey(instance), await createKey(instance)];
+  const client = await connect(database.url);
+  const { rows } = await client.query<{ key_id: string; hash: string }>(
+    'select key_id, hash from secrets where key_id in ($1, $2)',
+    [one.id, other.id],
+  );
+  const hashOf = (id: string) => rows.find(({ key_id }) => key_id === id)?.hash;
+  const give = (hash: string | undefined) =>
+    client.query('update secrets set hash = $1 where key_id = $2', [hash, one.id]);
+  // Wrong before it was ever right, then right before it is wrong.
+  for (let round = 0; round < 2; round++) {
+    await give(hashOf(other.id));
+    expect(await verdict(instance, one.key)).toBe('NOT_FOUND');
+    await give(hashOf(one.id));
+    expect(await verdict(instance, one.key)).toBe('VALID');
+    await warmKey(one.key, instance);
+  }
   await instance.stop();
 });

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { createKey } from '../support/sql-keys.ts';
+import { interceptQuery } from '../support/statements.ts';
 
 const BOUND = 5;
 let database: TestDatabase;
@@ -38,4 +40,33 @@ describe('the log of verifications', () => {
     await Promise.all(Array.from({ length: 50 }, () => verify('unknown', 'nobody')));
     expect(lines(401)).toBe(50);
   });
+});
+
+describe('the log of failures', () => {
+  const lineOf = (requestId: string, msg: string) => {
+    const lines = instance.logLines.map((line) => JSON.parse(line));
+    return lines.find((line) => line.requestId === requestId && line.msg === msg);
+  };
+
+  it.each([
+    [500, 'INTERNAL', 50, 'request failed', 'P0001'],
+    [503, 'UNAVAILABLE', 40, 'no answer', '57P01'],
+  ])(
+    'a %i is logged under its request id with its SQLSTATE, without what the database said',
+    async (status, code, level, msg, sqlState) => {
+      const said = `Failing row contains (${sqlState}, a customer's name).`;
+      const { key } = await createKey(instance, { credits: { remaining: 10 } });
+      const restore = interceptQuery(instance.service.internals.database, 'consume_limits', () => {
+        const detail = { code: sqlState, detail: said, where: said, hint: said };
+        throw Object.assign(new Error(`${said}\n    at ${said}`), detail);
+      });
+      const answer = await verify(key);
+      restore();
+      expect(answer).toMatchObject({ status, body: { code } });
+      const line = lineOf(answer.body.requestId, msg);
+      expect(line).toMatchObject({ level, code, err: { code: sqlState } });
+      expect(line.err.stack.join()).toContain('src/quotas/quota-store.ts');
+      expect(instance.logLines.join('') + answer.text).not.toContain('customer');
+    },
+  );
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { auditOf, usePair } from '../support/pair.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const HOUR_S = 3600;
 const HOUR_MS = HOUR_S * 1000;
@@ -61,10 +62,12 @@ describe('rotating a key', () => {
 
   it('a rotation with graceSeconds 0 ends the old string at once, everywhere', async () => {
     const { id, key: old } = await createKey(pair.first);
-    expect(await verdict(pair.second, old)).toBe('VALID');
+    await warmKey(old, pair.first, pair.second);
     const { key } = await rotated(id, { graceSeconds: 0 });
-    expect(await verdict(pair.second, old)).toBe('NOT_FOUND');
-    expect(await verdict(pair.second, key)).toBe('VALID');
+    for (const instance of [pair.first, pair.second]) {
+      expect(await verdict(instance, old)).toBe('NOT_FOUND');
+      expect(await verdict(instance, key)).toBe('VALID');
+    }
   });
 
   it('a second rotation during a grace period is refused, and changes nothing', async () => {
@@ -81,7 +84,7 @@ describe('rotating a key', () => {
   it('a rotation with supersede ends the retiring string at once, and the current one starts to retire', async () => {
     const { id, key: oldest } = await createKey(pair.first);
     const { key: older } = await rotated(id, { graceSeconds: HOUR_S });
-    for (const key of [oldest, older]) await verdict(pair.second, key);
+    for (const key of [oldest, older]) await warmKey(key, pair.second);
     const { key } = await rotated(id, { graceSeconds: HOUR_S, supersede: true });
     expect(await verdict(pair.second, oldest)).toBe('NOT_FOUND');
     expect((await verify(pair.second, older)).body).toMatchObject({
@@ -98,7 +101,7 @@ describe('rotating a key', () => {
   it('ending a grace period early takes effect at once, everywhere, and can be repeated', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
-    expect(await verdict(pair.second, old)).toBe('VALID');
+    await warmKey(old, pair.second);
     expect(await endGrace(id)).toBe(204);
     expect(await verdict(pair.second, old)).toBe('NOT_FOUND');
     expect(await endGrace(id)).toBe(204);
@@ -134,9 +137,10 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, second.key)).toBe('NOT_YET_VALID');
   });
 
-  it('a revoked key has no valid string, current or retiring', async () => {
+  it('revoking a key ends its current and its retiring string, with both in memory', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
+    for (const string of [key, old]) await warmKey(string, pair.second);
     await pair.first.call('POST', `/v1/keys/${id}/revoke`);
     expect(await verdict(pair.second, old)).toBe('REVOKED');
     expect(await verdict(pair.second, key)).toBe('REVOKED');

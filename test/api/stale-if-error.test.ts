@@ -1,7 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { firstVerdict } from '../support/first-verdict.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
+import { warmKey } from '../support/warm.ts';
+
+/** Long enough for a first answer of an outage, however slow the machine. */
+const STALE_MS = 2000;
 
 describe('while the database is away', () => {
   let database: TestDatabase;
@@ -38,18 +43,45 @@ describe('while the database is away', () => {
     const proxy = await start(60_000);
     const { key } = await create({ scopes: ['a'] });
     const unseen = await create({});
-    // The fence of the first reports the new key, so that it is cached only by the second.
-    await verify(key);
-    await verify(key);
+    await warmKey(key, instance);
     proxy.cut();
     expect((await verify(key)).body).toMatchObject({ valid: true, code: 'VALID', stale: true });
     expect((await verify(unseen.key)).status).toBe(503);
   });
 
+  it('memory answers no longer than the operator says, in each outage', async () => {
+    const proxy = await start(STALE_MS);
+    const { key } = await create({});
+    await warmKey(key, instance);
+    for (let outage = 0; outage < 2; outage++) {
+      proxy.cut();
+      const { stale, refused } = await askUntilRefused(key);
+      expect(stale.length).toBeGreaterThan(0);
+      for (const { askedAt } of stale) expect(askedAt).toBeLessThan(STALE_MS);
+      expect(refused.answeredAt).toBeGreaterThanOrEqual(STALE_MS);
+      proxy.restore();
+      expect(await firstVerdict(instance, key)).toBe('VALID');
+      await warmKey(key, instance);
+    }
+  });
+
+  /** When each question was asked and answered, by the time since memory was last vouched for. */
+  async function askUntilRefused(key: string) {
+    const stale: { askedAt: number }[] = [];
+    const { fence } = instance.service.internals;
+    for (;;) {
+      const askedAt = fence.ageMs;
+      const { status, body } = await verify(key);
+      if (status === 503) return { stale, refused: { answeredAt: fence.ageMs } };
+      expect(body).toMatchObject({ code: 'VALID', stale: true });
+      stale.push({ askedAt });
+    }
+  }
+
   it('a key with limits or credits is never answered from the cache during an outage', async () => {
     const proxy = await start(60_000);
-    const { key } = await create({ credits: { remaining: 5 } });
-    expect((await verify(key)).body.code).toBe('VALID');
+    const { key } = await create({ credits: { remaining: 50 } });
+    await warmKey(key, instance);
     proxy.cut();
     expect((await verify(key)).status).toBe(503);
   });

@@ -111,16 +111,16 @@ describe('flushes', () => {
     const { database: own } = await startCacheFixture(database.url);
     onTestFinished(() => own.close());
     const counters = new UsageCounters(10);
-    const lane = { instance: randomUUID(), lane: 'usage' };
+    const stream = { instance: randomUUID(), stream: 'usage' };
     const id = `key_${randomUUID()}`;
     counters.count(id, 'ref', 'VALID', Date.now());
     const batch = counters.take(10);
     for (const sequence of [1, 1, 2, 1, 2]) {
-      await writeUsage(own.dataOrm, { ...lane, sequence }, batch);
+      await writeUsage(own.dataOrm, { ...stream, sequence }, batch);
     }
     expect((await written(id)).slice(0, 2)).toEqual([2, 2]);
     await Promise.all(
-      Array.from({ length: 4 }, () => writeUsage(own.dataOrm, { ...lane, sequence: 3 }, batch)),
+      Array.from({ length: 4 }, () => writeUsage(own.dataOrm, { ...stream, sequence: 3 }, batch)),
     );
     expect((await written(id)).slice(0, 2)).toEqual([3, 3]);
   });

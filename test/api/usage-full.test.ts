@@ -1,6 +1,7 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished } from 'vitest';
 import { Argon2Hasher } from '../../src/credentials/argon2-hasher.ts';
+import { CredentialResolver } from '../../src/credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
 import { Clock } from '../../src/lib/clock.ts';
@@ -19,21 +20,21 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
     await database.close();
     await copy.drop();
   });
-  const consumer = new QuotaStore(database, randomUUID(), () => 0);
+  const secrets = new SecretVerifier({
+    hasher: new Argon2Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
+    pepper: null,
+    capacity: 10,
+    storeProof: () => {},
+    rehash: () => Promise.resolve(),
+  });
+  const imported = new ImportedAlgorithms(database, fence);
+  const checksumKey = createSecretKey(randomBytes(32));
+  const quotaStore = new QuotaStore(database, randomUUID(), () => 0);
   return new Verifier({
-    states: cache,
-    prover: new SecretVerifier({
-      hasher: new Argon2Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
-      pepper: null,
-      capacity: 10,
-      storeProof: () => {},
-      rehash: () => Promise.resolve(),
-    }),
+    resolver: new CredentialResolver({ cache, imported, secrets, checksumKey }),
+    quotas: new QuotaLimiter(quotaStore, () => fence.incarnation),
     usage,
     clock: new Clock(),
-    checksumKey: createSecretKey(randomBytes(32)),
-    limits: new QuotaLimiter(consumer, () => fence.incarnation),
-    imported: new ImportedAlgorithms(database, fence),
   });
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
 import { expectProblem } from '../support/refusals.ts';
+import { warmKey, warmManagementKey } from '../support/warm.ts';
 
 describe('whoami', () => {
   let database: TestDatabase;
@@ -137,7 +138,7 @@ describe('whoami', () => {
 
   it('a key that its holder revokes is revoked at once on every instance, and has an audit entry', async () => {
     const { id, key } = await createKey();
-    expect((await whoami(key, second)).status).toBe(200);
+    await warmKey(key, first, second);
     const { status, text } = await revokeOwn(key);
     expect({ status, text }).toEqual({ status: 204, text: '' });
     const verdict = await second.call('POST', '/v1/verify', { body: { key } });
@@ -163,7 +164,7 @@ describe('whoami', () => {
 
   it('a management key that its holder revokes is revoked at once on every instance', async () => {
     const { id, key } = await createManagementKey();
-    expect((await second.call('GET', '/v1/keys', { as: key })).status).toBe(200);
+    await warmManagementKey(key, second);
     expect((await revokeOwn(key)).status).toBe(204);
     expect((await second.call('GET', '/v1/keys', { as: key })).status).toBe(401);
     expectProblem(await revokeOwn(key, second), refused);

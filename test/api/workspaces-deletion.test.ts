@@ -3,6 +3,7 @@ import { PERMISSIONS } from '../../src/domain/caller.ts';
 import { connect } from '../support/database.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { warmKey, warmManagementKey } from '../support/warm.ts';
 
 describe('a deleted workspace', () => {
   const pair = usePair();
@@ -13,7 +14,7 @@ describe('a deleted workspace', () => {
     await putWorkspace(pair.first, 'gone');
     const { id, key } = await createKey(pair.first, { workspaceId: 'gone' });
     const bystander = await createKey(pair.first);
-    expect(await verdict(pair.second, key)).toBe('VALID');
+    await warmKey(key, pair.second);
     expect(await remove('gone')).toBe(204);
     expect(await verdict(pair.second, key)).toBe('NOT_FOUND');
     expect(await verdict(pair.second, bystander.key)).toBe('VALID');
@@ -35,7 +36,7 @@ describe('a deleted workspace', () => {
       permissions: PERMISSIONS,
       workspaceId: 'closed',
     });
-    expect((await pair.second.call('GET', '/v1/keys', { as })).status).toBe(200);
+    await warmManagementKey(as, pair.second);
     expect(await remove('closed')).toBe(204);
     expect((await pair.second.call('GET', '/v1/keys', { as })).status).toBe(401);
     const verify = await pair.second.call('POST', '/v1/verify', { as, body: { key: 'x' } });
@@ -53,6 +54,24 @@ describe('a deleted workspace', () => {
     const [entry] = await auditOf(pair.first, 'past', 'past');
     expect(entry).toMatchObject({ action: 'workspace.deleted', after: { keysEnded: 1 } });
     expect(await auditOf(pair.first, id, 'past')).toHaveLength(1);
+  });
+
+  it('the deletion of a workspace keeps who revoked a management key of it earlier, and changes the ETag of the others', async () => {
+    await putWorkspace(pair.first, 'bound');
+    const bound = { permissions: ['keys:read'], workspaceId: 'bound' } as const;
+    const [revoked, live] = [
+      await createManagementKey(pair.first, bound),
+      await createManagementKey(pair.first, bound),
+    ];
+    const read = (id: string) => pair.second.call('GET', `/v1/management-keys/${id}`);
+    const url = `/v1/management-keys/${revoked.id}/revoke`;
+    await pair.first.call('POST', url, { headers: { 'keyward-actor': 'user:42' } });
+    const [{ body }, { headers }] = [await read(revoked.id), await read(live.id)];
+    expect(await remove('bound')).toBe(204);
+    expect((await read(revoked.id)).body).toEqual(body);
+    const ended = await read(live.id);
+    expect(ended.body).toMatchObject({ status: 'revoked', revokedBy: { onBehalfOf: null } });
+    expect(ended.headers.etag).not.toBe(headers.etag);
   });
 
   it('a deleted workspace that is put again starts empty and active, and revives no key and no management key', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { warmKey } from '../support/warm.ts';
 
 const DEFAULTS = {
   name: null,
@@ -105,12 +106,14 @@ describe('workspaces', () => {
     await putWorkspace(pair.first, 'late');
     const { id, key } = await createKey(pair.first, { workspaceId: 'late' });
     const bystander = await createKey(pair.first);
-    expect(await verdict(pair.second, key)).toBe('VALID');
+    await warmKey(key, pair.first, pair.second);
     for (let round = 0; round < 2; round++) {
       const suspended = await pair.first.call('POST', '/v1/workspaces/late/suspend');
       expect(suspended.body.status).toBe('suspended');
-      expect(await verdict(pair.second, key)).toBe('WORKSPACE_SUSPENDED');
-      expect(await verdict(pair.second, bystander.key)).toBe('VALID');
+      for (const instance of [pair.first, pair.second]) {
+        expect(await verdict(instance, key)).toBe('WORKSPACE_SUSPENDED');
+        expect(await verdict(instance, bystander.key)).toBe('VALID');
+      }
     }
     await pair.second.call('POST', '/v1/workspaces/late/resume');
     expect(await verdict(pair.first, key)).toBe('VALID');

@@ -89,7 +89,7 @@ function credentials({ id }: Operation, world: World, random: Random): Headers {
     [1, () => `Bearer ${'z'.repeat(9000)}`],
   ])();
   const own: Headers = credential === null ? {} : { authorization: credential };
-  if (id === 'whoAmI' || id === 'giveUpKey') return presenting(world, random);
+  if (id === 'whoAmI' || id === 'revokeOwnKey') return presenting(world, random);
   if (id !== 'authorize') return own;
   const gateway: Headers = credential === null ? {} : { 'x-keyward-authorization': credential };
   return { ...presenting(world, random), ...gateway };

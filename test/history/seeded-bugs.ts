@@ -28,8 +28,8 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-cache.ts',
-        find: 'if (this.#has(ref)) await passing;',
-        replace: 'if (this.#has(ref)) void passing.catch(() => {});',
+        find: 'if (this.#has(ref)) await fresh;',
+        replace: 'if (this.#has(ref)) void fresh.catch(() => {});',
       },
     ],
   },
@@ -38,7 +38,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-loader.ts',
-        find: 'if (isWhole && flight.isCurrent(ref, state)) this.#cache(loaded);',
+        find: 'if (isWhole && load.isCurrent(ref, credential)) this.#cache(loaded);',
         replace: 'if (isWhole) this.#cache(loaded);',
       },
     ],
@@ -94,8 +94,8 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/rotation.ts',
-        find: "graceSeconds > 0 ? { status: 'retiring', validUntil } : { status: 'retired' }",
-        replace: "{ status: 'retiring', validUntil: new Date(at.getTime() + 3_600_000) }",
+        find: 'graceSeconds > 0 ? new Date(at.getTime() + graceSeconds * 1000) : null',
+        replace: 'new Date(at.getTime() + 3_600_000)',
       },
     ],
   },

@@ -13,10 +13,10 @@ export interface CacheFixture {
 }
 
 /** Returns after the first fence. */
-export async function startCacheFixture(url: string): Promise<CacheFixture> {
+export async function startCacheFixture(url: string, capacity = 1000): Promise<CacheFixture> {
   const database = GatedDatabase.open(url);
   const fence = new Fence(database, new Clock());
-  const cache = new CredentialCache(database, fence, 1000);
+  const cache = new CredentialCache(database, fence, capacity);
   const feed = new FeedRecorder();
   fence.subscribe(feed);
   await fence.waitUntilFresh();

@@ -1,4 +1,4 @@
-import type { Invalidation, InvalidationListener } from '../../src/freshness/fence.ts';
+import type { Invalidation, InvalidationListener } from '../../src/freshness/invalidation.ts';
 
 /** Records the invalidations that fences report. */
 export class FeedRecorder implements InvalidationListener {

@@ -22,6 +22,7 @@ interface PendingGate extends Gate {
 /** The real database, where a test can hold statements of the verification path. */
 export class GatedDatabase extends Database {
   readonly #gates: PendingGate[] = [];
+  readonly #lossListeners: (() => void)[] = [];
   /** Statements in progress in Postgres. */
   running = 0;
   /** Called if no gate is set, so that a schedule can hold every statement. */
@@ -46,6 +47,16 @@ export class GatedDatabase extends Database {
     };
     this.#gates.push(gate);
     return gate;
+  }
+
+  override onConnectionLoss(listener: () => void): void {
+    super.onConnectionLoss(listener);
+    this.#lossListeners.push(listener);
+  }
+
+  /** Reports a loss as its pools do, at this very moment; no connection of them is really lost. */
+  reportLoss(): void {
+    for (const listener of this.#lossListeners) listener();
   }
 
   override async query<Row extends pg.QueryResultRow>(

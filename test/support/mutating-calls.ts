@@ -97,7 +97,7 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
     action: 'key.revoked',
     after: 'REVOKED',
   }),
-  giveUpKey: async (fixture) => ({
+  revokeOwnKey: async (fixture) => ({
     ...onKey(fixture, 'POST', ''),
     url: '/v1/whoami/revoke',
     ownKey: fixture.key,

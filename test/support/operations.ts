@@ -34,7 +34,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
 };
 
 /** Calls with another credential: that of a gateway, or the presented key itself. */
-export const OTHERWISE_AUTHENTICATED = ['authorize', 'giveUpKey', 'whoAmI'];
+export const OTHERWISE_AUTHENTICATED = ['authorize', 'revokeOwnKey', 'whoAmI'];
 
 interface Described {
   operationId?: string;

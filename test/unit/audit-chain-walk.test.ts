@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chainHash, FIRST_HEAD, type Head } from '../../src/audit/chain.ts';
-import { type ChainCheckOptions, type ChainRow, ChainWalk } from '../../src/audit/chain-walk.ts';
+import { type ChainRow, chainHash, FIRST_HEAD, type Head } from '../../src/audit/chain.ts';
+import { type ChainCheckOptions, ChainWalk } from '../../src/audit/chain-walk.ts';
 import { Pepper } from '../../src/credentials/pepper.ts';
 
 const PEPPER = new Pepper('the secret of these tests, 0123456789');
@@ -122,6 +122,18 @@ describe('a walk along an audit log', () => {
     expect(() => walk(paused, last(paused))).toThrow('entry 2 is not keyed');
     expect(walk(paused, last(paused), { allowUnkeyed: true })).toEqual([]);
   });
+
+  it.each(['null', '7', '"text"', '{', ''])(
+    'a payload that is no JSON object (%o) breaks the log instead of the check',
+    (payload) => {
+      const [row] = logOf(keyed(1));
+      if (!row) throw new Error('there is one');
+      const forged = { ...row, payload };
+      expect(() => walk([forged], last([row]))).toThrow(
+        'entry 1 was changed: it is not a JSON object',
+      );
+    },
+  );
 
   it('a walk names the secret that is missing, and accepts a former secret beside the current one', () => {
     const rows = logOf([OTHER, PEPPER]);

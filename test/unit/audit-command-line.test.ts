@@ -1,9 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { parsePruneArgs, parseVerifyArgs } from '../../src/audit/commands.ts';
+import { auditPruneCommand, readPruneOptions } from '../../src/audit/prune-command.ts';
+import { auditVerifyCommand, readVerifyOptions } from '../../src/audit/verify-command.ts';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
 import { generateKey } from '../../src/domain/key-string.ts';
-import { UsageError } from '../../src/lib/command-line.ts';
-import { parseManagementKeyArgs } from '../../src/management/commands.ts';
+import { parseWords, UsageError } from '../../src/lib/command-line.ts';
+import {
+  createManagementKeyCommand,
+  readManagementKeyOptions,
+} from '../../src/management/commands.ts';
+
+const parseVerifyArgs = (words: string[]) =>
+  readVerifyOptions(parseWords(auditVerifyCommand, words).options);
+const parsePruneArgs = (words: string[]) =>
+  readPruneOptions(parseWords(auditPruneCommand, words).options);
+const parseManagementKeyArgs = (words: string[]) =>
+  readManagementKeyOptions(parseWords(createManagementKeyCommand, words).options);
 
 const HASH = 'a'.repeat(64);
 const words = (line: string) => line.split(' ');
@@ -42,7 +53,11 @@ describe('the arguments of commands', () => {
   });
 
   it.each([
-    [parseVerifyArgs, '--frobnicate', /^Unknown option '--frobnicate'; .*keyward help/],
+    [
+      parseVerifyArgs,
+      '--frobnicate',
+      /^Unknown option '--frobnicate'; `keyward help audit verify` lists its options/,
+    ],
     [parseVerifyArgs, 'acme', /^Unexpected argument 'acme'; /],
     [parseVerifyArgs, '--workspace', /--workspace/],
     [parseVerifyArgs, '--expect 17', /^--expect 17: must be/],

@@ -8,8 +8,25 @@ describe('the clock', () => {
     clock.sync(reading);
     expect(clock.now()).toBeGreaterThanOrEqual(reading);
     expect(clock.now()).toBeLessThan(reading + 60_000);
-    clock.sync(reading - 86_400_000);
-    expect(clock.now()).toBeLessThan(reading);
+  });
+
+  it('takes its first reading also if its process has been ahead of the database', () => {
+    const clock = new Clock();
+    const ahead = clock.now();
+    clock.sync(ahead - 86_400_000);
+    expect(clock.now()).toBeLessThan(ahead);
+  });
+
+  it('does not step back when the answer with a reading arrives late, and goes on once caught up', () => {
+    const clock = new Clock();
+    clock.sync(10_000);
+    const before = clock.now();
+    clock.sync(5_000);
+    expect(clock.now()).toBeGreaterThanOrEqual(before);
+    expect(clock.now()).toBeLessThan(before + 5_000);
+    const ahead = before + 60_000;
+    clock.sync(ahead);
+    expect(clock.now()).toBeGreaterThanOrEqual(ahead);
   });
 
   it('the clock never runs backwards between two readings', () => {

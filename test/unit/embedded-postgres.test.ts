@@ -18,9 +18,9 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { EmbeddedPostgresError } from '../../src/embedded-postgres/errors.ts';
 import {
   type EmbeddedPostgres,
-  EmbeddedPostgresError,
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
 } from '../../src/embedded-postgres/postgres.ts';

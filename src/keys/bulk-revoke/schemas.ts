@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { WorkspaceId } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
-import { revocation } from '../schemas/requests.ts';
+import { revocationFields } from '../schemas/requests.ts';
 
 export const BulkRevoke = Type.Object(
   {
@@ -11,18 +11,18 @@ export const BulkRevoke = Type.Object(
         minItems: 1,
         maxItems: 1000,
         uniqueItems: true,
-        description: 'These keys. Give either `ids` or `ownerId`.',
+        description: 'Key ids to revoke. Give either `ids` or `ownerId`.',
         examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
       }),
     ),
     ownerId: Type.Optional(OwnerId),
     dryRun: Type.Optional(
       Type.Boolean({
-        description: 'Only say what would be revoked. Default: false.',
+        description: 'Whether to report only what would be revoked. Default: false.',
         examples: [true],
       }),
     ),
-    ...revocation,
+    ...revocationFields,
   },
   { additionalProperties: false },
 );
@@ -31,21 +31,24 @@ export type BulkRevoke = Static<typeof BulkRevoke>;
 export const BulkRevocation = Type.Object(
   {
     dryRun: Type.Boolean({ description: 'Whether nothing was changed.', examples: [false] }),
-    matched: Type.Integer({ description: 'Keys that the filter names.', examples: [3] }),
-    alreadyRevoked: Type.Integer({ description: 'Those revoked before.', examples: [1] }),
+    matched: Type.Integer({ description: 'Number of keys that match the filter.', examples: [3] }),
+    alreadyRevoked: Type.Integer({
+      description: 'Number of matching keys that were revoked before.',
+      examples: [1],
+    }),
     revoked: Type.Integer({
-      description: 'Those revoked by this call, or that would be.',
+      description: 'Number of keys that this call revoked, or would revoke.',
       examples: [2],
     }),
     keyIds: Type.Array(Type.String(), {
-      description: 'Their identifiers.',
+      description: 'Ids of the keys that this call revoked, or would revoke.',
       examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
     }),
     missingIds: Type.Array(Type.String(), {
-      description: 'Identifiers in `ids` of which the workspace has no key.',
+      description: 'Requested ids of which the workspace has no key.',
       examples: [[]],
     }),
   },
-  { $id: 'BulkRevocation', description: 'What a bulk revocation did.' },
+  { $id: 'BulkRevocation', description: 'Result of a bulk revocation.' },
 );
 export type BulkRevocation = Static<typeof BulkRevocation>;

@@ -1,37 +1,32 @@
 import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
 import { invalidField, KeywardError } from '../../errors.ts';
+import type { CallResult } from '../../http/reply.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
-import { keyDifference } from '../presenter.ts';
-import { keyTarget, revocation } from '../service.ts';
-import { type KeyRow, lockKeys, updateKeys } from '../store.ts';
+import { revokeKeys } from '../revocation.ts';
+import { type KeyRow, lockKeys } from '../store.ts';
 import type { BulkRevocation, BulkRevoke } from './schemas.ts';
 
-const MOST_KEYS = 10_000;
+const MAX_KEYS = 10_000;
 
-/** Revokes keys by id or by owner in one transaction, with an audit entry for each. */
-export async function bulkRevoke(
-  changes: UnitOfWork,
-  call: CallContext,
-  input: BulkRevoke,
-): Promise<BulkRevocation> {
-  const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
-  const filter = filterOf(input);
-  const { body } = await changes.run(call, async (change) => {
-    const matched = await lockKeys(change.tx, workspaceId, filter, MOST_KEYS + 1);
-    if (matched.length > MOST_KEYS) throw new KeywardError('TOO_MANY_KEYS');
-    const open = matched.filter((key) => !key.revokedAt);
-    if (input.dryRun !== true) {
-      const why = { revokeReason: input.reason ?? null, revokeNote: input.note ?? null };
-      const changed = { ...revocation(call, change.at), ...why, updatedAt: change.at };
-      const before = new Map(open.map((key) => [key.id, key]));
-      for (const key of await updateKeys(change.tx, [...before.keys()], changed)) {
-        const difference = keyDifference(before.get(key.id) ?? null, key);
-        change.audit({ ...keyTarget(key, 'revoked'), ...difference });
-      }
-    }
-    return { body: report(input, matched, open) };
-  });
-  return body;
+/** Revokes keys by id or by owner, all or nothing, with an audit entry for each. */
+export class BulkRevokeService {
+  readonly #unitOfWork: UnitOfWork;
+
+  constructor(unitOfWork: UnitOfWork) {
+    this.#unitOfWork = unitOfWork;
+  }
+
+  revoke(call: CallContext, input: BulkRevoke): Promise<CallResult<BulkRevocation>> {
+    const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
+    const filter = filterOf(input);
+    return this.#unitOfWork.run(call, async (write) => {
+      const matched = await lockKeys(write.tx, workspaceId, filter, MAX_KEYS + 1);
+      if (matched.length > MAX_KEYS) throw new KeywardError('TOO_MANY_KEYS');
+      const { reason, note } = input;
+      if (!input.dryRun) await revokeKeys(write, matched, { by: call.actor, reason, note });
+      return { body: reportOf(input, matched) };
+    });
+  }
 }
 
 function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: string } {
@@ -40,14 +35,16 @@ function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: 
   throw invalidField('/body', 'give either `ids` or `ownerId`');
 }
 
-function report(input: BulkRevoke, matched: KeyRow[], open: KeyRow[]): BulkRevocation {
+/** `matched` are the keys as they were before. */
+function reportOf({ ids = [], dryRun = false }: BulkRevoke, matched: KeyRow[]): BulkRevocation {
+  const revoked = matched.filter(({ revokedAt }) => !revokedAt);
   const found = new Set(matched.map(({ id }) => id));
   return {
-    dryRun: input.dryRun === true,
+    dryRun,
     matched: matched.length,
-    alreadyRevoked: matched.length - open.length,
-    revoked: open.length,
-    keyIds: open.map(({ id }) => id),
-    missingIds: (input.ids ?? []).filter((id) => !found.has(id)),
+    alreadyRevoked: matched.length - revoked.length,
+    revoked: revoked.length,
+    keyIds: revoked.map(({ id }) => id),
+    missingIds: ids.filter((id) => !found.has(id)),
   };
 }

@@ -1,39 +1,25 @@
-import { type AccessRequest, explain, type KeyPolicy } from '../../domain/decide.ts';
-import { knownRange } from '../../domain/ip.ts';
-import { presentCredits, presentLimits } from '../limits.ts';
-import type { WorkspacePolicies } from '../policies.ts';
-import type { KeyRecord, KeyRow } from '../store.ts';
+import { toKeyPolicy } from '../../credentials/credential.ts';
+import { type AccessRequest, explain } from '../../domain/decide.ts';
+import type { KeyRecord } from '../key-records.ts';
+import { presentCredits, presentLimits } from '../quota-status.ts';
+import type { WorkspacePolicies } from '../workspace-policies.ts';
 import type { Explanation } from './schemas.ts';
 
-/** What each check would say now, for an operator who asks why. Nothing is consumed or counted. */
+/** The outcome of every check at this time, by the policy that verifications use. */
 export function explainKey(
   { key, consumption }: KeyRecord,
   workspace: WorkspacePolicies,
-  question: AccessRequest & { cost?: number },
+  request: AccessRequest & { cost?: number },
   now: number,
 ): Explanation {
-  const { cost = 1 } = question;
-  const units = presentLimits(key, consumption, now);
+  const { cost = 1 } = request;
+  const limits = presentLimits(key, consumption, now);
   const credits = presentCredits(key, consumption, now);
   const checks = [
-    ...explain(policyOf(key, workspace), question, now),
-    { code: 'RATE_LIMITED', passed: cost === 0 || units.every((u) => u.remaining >= cost) },
+    ...explain(toKeyPolicy(key, workspace), request, now),
+    { code: 'RATE_LIMITED', passed: cost === 0 || limits.every((it) => it.remaining >= cost) },
     { code: 'CREDITS_EXHAUSTED', passed: !credits || cost === 0 || credits.remaining >= cost },
   ];
   const failed = checks.find((check) => !check.passed);
   return { valid: !failed, code: failed?.code ?? 'VALID', checks };
-}
-
-function policyOf(key: KeyRow, workspace: WorkspacePolicies): KeyPolicy {
-  return {
-    revoked: key.revokedAt !== null,
-    workspaceSuspended: workspace.status === 'suspended',
-    enabled: key.enabled,
-    notBefore: key.notBefore?.getTime() ?? null,
-    expiresAt: key.expiresAt?.getTime() ?? null,
-    allowedIps: key.allowedIps?.map(knownRange) ?? null,
-    scopes: key.scopes,
-    resources: key.resources,
-    requireResource: workspace.requireResource,
-  };
 }

@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
-import { Cost, Question, WorkspaceId } from '../../http/schemas.ts';
+import { Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
 
 export const ExplainKey = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), ...Question, cost: Type.Optional(Cost) },
+  { workspaceId: Type.Optional(WorkspaceId), ...verificationFields, cost: Type.Optional(Cost) },
   { additionalProperties: false },
 );
 export type ExplainKey = Static<typeof ExplainKey>;
@@ -11,18 +11,18 @@ export const Explanation = Type.Object(
   {
     valid: Type.Boolean({ description: 'Whether every check passes.', examples: [false] }),
     code: Type.String({
-      description: 'The verdict: the first check that fails.',
+      description: 'Verdict code of the first check that fails; VALID if none does.',
       examples: ['EXPIRED'],
     }),
     checks: Type.Array(
       Type.Object({
         code: Type.String({
-          description: 'The verdict that this check stands for.',
+          description: 'Verdict code if this check fails.',
           examples: ['EXPIRED'],
         }),
-        passed: Type.Boolean({ description: 'Whether it passes.', examples: [false] }),
+        passed: Type.Boolean({ description: 'Whether the check passes.', examples: [false] }),
       }),
-      { description: 'Every check in its order, also after the first that fails.' },
+      { description: 'All checks in their order, those after the first failure included.' },
     ),
   },
   { $id: 'Explanation', description: 'Why a key is valid or not.' },

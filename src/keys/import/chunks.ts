@@ -1,30 +1,30 @@
-import { containsKey } from '../../domain/key-string.ts';
+import { type ChecksumKey, containsKey } from '../../domain/key-string.ts';
 import type { FieldError } from '../../errors.ts';
-import { validatorOf } from '../../http/validation.ts';
+import { guardOf, validatorOf } from '../../http/validation.ts';
 import type { FileRecord } from './records.ts';
 import type { RefusedLine } from './report.ts';
 import { ImportItem } from './schemas.ts';
 
-/** What is sent at once, and the lines on the way to it that cannot be sent. */
+/** The items of one import call, and the refused lines between them. */
 export interface Chunk {
   items: { line: number; item: ImportItem }[];
   refused: RefusedLine[];
-  /** The last line that is part of it. */
+  /** The last line of the chunk. */
   through: number;
 }
 
-/** The same bounds as of a call of the API. */
+/** The limits of an API call. */
 const MAX_ITEMS = 1000;
 const MAX_LENGTH = 4_194_304;
 
-/** A line's value as an item, or what is wrong with it. */
+/** The item of a record, or what is wrong with it. */
 export type CheckItem = (record: FileRecord) => Checked;
 type Checked = { item: ImportItem; length: number } | { errors: readonly FieldError[] };
 
-/** By the rules of the API. */
-export function itemChecker(checksumKey: Uint8Array): CheckItem {
+/** Validates as the API does. */
+export function itemChecker(checksumKey: ChecksumKey): CheckItem {
   const errorsOf = validatorOf(ImportItem);
-  const isItem = (value: unknown): value is ImportItem => errorsOf(value).length === 0;
+  const isItem = guardOf(ImportItem);
   return ({ value, errors }) => {
     if (errors.length > 0) return { errors };
     if (!isItem(value)) return { errors: errorsOf(value) };
@@ -39,7 +39,7 @@ function refusal(detail: string): Checked {
   return { errors: [{ pointer: '', detail }] };
 }
 
-/** The records after a line, cut into chunks: always at the same places, wherever it begins. */
+/** The records after a line, cut into chunks: at the same places wherever it begins. */
 export async function* chunksOf(
   records: AsyncIterable<FileRecord>,
   afterLine: number,

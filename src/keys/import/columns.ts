@@ -1,47 +1,56 @@
 import type { FieldError } from '../../errors.ts';
 import { UsageError } from '../../lib/command-line.ts';
+import { plainFields } from '../schemas/fields.ts';
+import type { PlainField } from '../schemas/plain-field.ts';
 
-/** How the cells of a CSV file become the fields of a key. */
-type Reading = (cell: string) => unknown;
+/** Reads the value of a field from a cell of a CSV file. */
+type ReadCell = (cell: string) => unknown;
 
 interface Column {
-  /** Where it goes: one name, or two. */
+  /** The field that the cell is of, or a field within another. */
   path: readonly [string] | readonly [string, string];
-  read: Reading;
+  read: ReadCell;
 }
 
-const asText: Reading = (cell) => cell;
-const asWords: Reading = (cell) => cell.split(' ').filter((word) => word !== '');
-const asJson: Reading = (cell) => JSON.parse(cell);
-/** What is neither stays text, and the check of the field says so. */
-const asBoolean: Reading = (cell) => (cell === 'true' ? true : cell === 'false' ? false : cell);
-const asInteger: Reading = (cell) => (/^\d{1,15}$/.test(cell) ? Number(cell) : cell);
+const readText: ReadCell = (cell) => cell;
+const readWords: ReadCell = (cell) => cell.split(' ').filter((word) => word !== '');
+const readJson: ReadCell = (cell) => JSON.parse(cell);
+/** Other words stay text, which the validation of the field refuses. */
+const readBoolean: ReadCell = (cell) => (cell === 'true' ? true : cell === 'false' ? false : cell);
+const readInteger: ReadCell = (cell) => (/^\d{1,15}$/.test(cell) ? Number(cell) : cell);
 
-const column = (name: string, read: Reading = asText): Column => ({ path: [name], read });
+const BY_TYPE: Record<string, ReadCell> = {
+  string: readText,
+  boolean: readBoolean,
+  integer: readInteger,
+  array: readWords,
+};
 
-const COLUMNS = new Map<string, Column>(
-  Object.entries({
-    name: column('name'),
-    hash_algorithm: { path: ['hash', 'algorithm'], read: asText },
-    hash_value: { path: ['hash', 'value'], read: asText },
-    start: column('start'),
-    description: column('description'),
-    prefix: column('prefix'),
-    owner_id: column('ownerId'),
-    scopes: column('scopes', asWords),
-    resources: column('resources', asJson),
-    allowed_ips: column('allowedIps', asWords),
-    not_before: column('notBefore'),
-    expires_at: column('expiresAt'),
-    expires_in_seconds: column('expiresInSeconds', asInteger),
-    rate_limits: column('rateLimits', asJson),
-    credits: column('credits', asJson),
-    metadata: column('metadata', asJson),
-    enabled: column('enabled', asBoolean),
-  }),
-);
+const column = (name: string, read: ReadCell = readText): Column => ({ path: [name], read });
 
-/** The names of the columns, all of them known and each but once. */
+const COLUMNS = new Map<string, Column>([
+  ['name', column('name')],
+  ['hash_algorithm', { path: ['hash', 'algorithm'], read: readText }],
+  ['hash_value', { path: ['hash', 'value'], read: readText }],
+  ['start', column('start')],
+  ...Object.entries(plainFields).map(plainColumn),
+  // Resources can contain spaces.
+  ['resources', column('resources', readJson)],
+  ['prefix', column('prefix')],
+  ['not_before', column('notBefore')],
+  ['expires_at', column('expiresAt')],
+  ['expires_in_seconds', column('expiresInSeconds', readInteger)],
+  ['rate_limits', column('rateLimits', readJson)],
+  ['credits', column('credits', readJson)],
+  ['metadata', column('metadata', readJson)],
+]);
+
+function plainColumn([name, { create }]: [string, PlainField]): [string, Column] {
+  const read = BY_TYPE[String(Reflect.get(create, 'type'))] ?? readJson;
+  return [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), column(name, read)];
+}
+
+/** The column names of the first line: all known, none given twice. */
 export function readHeader(cells: readonly string[]): string[] {
   const names = cells.map((cell) => cell.trim());
   const unknown = names.find((name) => !COLUMNS.has(name));
@@ -54,7 +63,7 @@ export function readHeader(cells: readonly string[]): string[] {
   return names;
 }
 
-/** The key that a row describes. An empty cell is a field that is left out. */
+/** The item that a row describes. An empty cell leaves the field out. */
 export function itemOfCells(header: readonly string[], cells: readonly string[]) {
   if (cells.length !== header.length) {
     const detail = `has ${cells.length} columns, the first line ${header.length}`;

@@ -2,25 +2,54 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Value } from 'typebox/value';
-import { type AuditOrigin, requireKeyedAsBefore } from '../../audit/chain.ts';
+import { requireKeyedAsBefore } from '../../audit/append.ts';
+import { operatorOrigin } from '../../audit/operator.ts';
 import type { CallContext } from '../../call-context.ts';
-import type { Pepper } from '../../credentials/pepper.ts';
-import type { Orm } from '../../db/database.ts';
+import { pepperFrom } from '../../credentials/pepper.ts';
 import { readInstallation } from '../../db/installation.ts';
+import {
+  type CommandContext,
+  type CommandDatabase,
+  withDatabase,
+} from '../../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER } from '../../domain/caller.ts';
 import { KeywardError } from '../../errors.ts';
-import { parseOptions, UsageError } from '../../lib/command-line.ts';
-import { ReplayedAnswer } from '../../unit-of-work/idempotency.ts';
+import { defineCommand } from '../../lib/command.ts';
+import { type OptionValues, UsageError } from '../../lib/command-line.ts';
 import { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { type Chunk, chunksOf, itemChecker } from './chunks.ts';
 import { Progress } from './progress.ts';
 import { recordsOf } from './records.ts';
 import { type Position, type RefusedLine, ReportFile, START } from './report.ts';
-import { ImportReport } from './schemas.ts';
-import { importKeys } from './service.ts';
+import type { ImportReport } from './schemas.ts';
+import { ImportService } from './service.ts';
 
-export interface ImportOptions {
+const OPTIONS = {
+  workspace: {
+    type: 'string',
+    value: 'ID',
+    description: 'the workspace that will own the keys; `default` by default',
+  },
+  report: {
+    type: 'string',
+    value: 'FILE',
+    description: 'records the result of each line; run again with it to resume',
+  },
+} as const;
+
+export const importCommand = defineCommand({
+  name: 'import',
+  summary: 'import keys of another system by their digests; docs/import.md has the fields',
+  argument: { name: 'FILE', description: 'the keys, as JSON lines (.jsonl) or CSV (.csv)' },
+  options: OPTIONS,
+  run: async ({ argument: path, options }, { settings }: CommandContext) => {
+    const request = { path, ...readImportOptions(options) };
+    const areAllValid = await withDatabase(settings(), (database) => importFile(database, request));
+    return areAllValid ? 0 : 1;
+  },
+});
+
+interface ImportRequest {
   path: string;
   workspaceId: string;
   reportPath: string | null;
@@ -28,42 +57,35 @@ export interface ImportOptions {
 
 const WORKSPACE = /^[A-Za-z0-9._-]{1,64}$/;
 
-export function parseImportArgs([path, ...words]: string[]): ImportOptions {
-  if (path === undefined || path.startsWith('-')) {
-    throw new UsageError('Name the file first: keyward import FILE.');
-  }
-  const { workspace = DEFAULT_WORKSPACE, report } = parseOptions(words, {
-    workspace: { type: 'string' },
-    report: { type: 'string' },
-  });
-  if (!WORKSPACE.test(workspace))
+function readImportOptions({
+  workspace = DEFAULT_WORKSPACE,
+  report,
+}: OptionValues<typeof OPTIONS>): Omit<ImportRequest, 'path'> {
+  if (!WORKSPACE.test(workspace)) {
     throw new UsageError('--workspace: is not the id of a workspace.');
-  return { path, workspaceId: workspace, reportPath: report ?? null };
+  }
+  return { workspaceId: workspace, reportPath: report ?? null };
 }
 
-interface CommandDependencies {
-  orm: Orm;
-  pepper: Pepper | null;
-}
-
-/** Imports a file chunk by chunk. Whether every line of it was fit to be a key. */
-export async function importFile(
-  { orm, pepper }: CommandDependencies,
-  { path, workspaceId, reportPath }: ImportOptions,
-  origin: AuditOrigin,
+/** Imports a file chunk by chunk. Returns whether every line of it was valid. */
+async function importFile(
+  { orm, secret }: CommandDatabase,
+  { path, workspaceId, reportPath }: ImportRequest,
 ): Promise<boolean> {
+  const pepper = pepperFrom(secret);
   const sha256 = await hashFile(path);
   await requireKeyedAsBefore(orm, workspaceId, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...origin };
-  const sending = { changes: new UnitOfWork(orm, clock, pepper), call, workspaceId };
+  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
+  const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
+  const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
   const progress = new Progress(report?.position ?? START);
   try {
     const records = recordsOf(path);
     const from = progress.position.line;
     for await (const chunk of chunksOf(records, from, itemChecker(checksumKey))) {
-      const refused = await importChunk(chunk, sending, report?.id ?? null, progress);
+      const refused = await importChunk(chunk, target, report?.id ?? null, progress);
       await report?.add(refused, progress.position);
       if (!report) progress.show(refused);
     }
@@ -74,7 +96,7 @@ export async function importFile(
   return progress.position.invalid === 0;
 }
 
-/** Its SHA-256; a file that cannot be read to its end is refused before anything is imported. */
+/** The file's SHA-256. A file that cannot be read to its end is refused before anything is imported. */
 async function hashFile(path: string): Promise<string> {
   const digest = createHash('sha256');
   try {
@@ -87,20 +109,20 @@ async function hashFile(path: string): Promise<string> {
   return digest.digest('hex');
 }
 
-interface Sending {
-  changes: UnitOfWork;
+interface ImportTarget {
+  imports: ImportService;
   call: CallContext;
   workspaceId: string;
 }
 
-/** One chunk, committed. Returns the lines of which no key was made. */
+/** Commits one chunk. Returns the lines that no key was created for. */
 async function importChunk(
   { items, refused, through }: Chunk,
-  sending: Sending,
+  target: ImportTarget,
   reportId: string | null,
   progress: Progress,
 ): Promise<RefusedLine[]> {
-  const results = items.length === 0 ? [] : (await send(items, through, sending, reportId)).results;
+  const results = items.length === 0 ? [] : (await send(items, through, target, reportId)).results;
   const others = results.flatMap(({ index, status, errors }) => {
     const line = items[index]?.line ?? 0;
     return status === 'created' ? [] : [{ line, status, errors }];
@@ -129,32 +151,29 @@ const IN_FLIGHT_PAUSE_MS = 250;
 const IN_FLIGHT_ATTEMPTS = 120;
 
 /**
- * A chunk with a report is sent under a name, as calls are under their Idempotency-Key: where the
- * run before was killed between its commit and its note of it, the answer of then comes back.
+ * With a report, a chunk has an idempotency key: if an earlier run was killed between the commit and
+ * its position in the report, the stored answer comes back.
  */
 async function send(
   items: Chunk['items'],
   through: number,
-  { changes, call, workspaceId }: Sending,
+  { imports, call, workspaceId }: ImportTarget,
   reportId: string | null,
 ): Promise<ImportReport> {
   const key = `import ${reportId} ${items[0]?.line}-${through}`;
-  const idempotency = reportId === null ? null : { key, fingerprint: key, status: 200 };
+  const idempotency = reportId === null ? null : { key, fingerprint: key };
   const input = { workspaceId, keys: items.map(({ item }) => item) };
   for (let attempt = 1; ; attempt++) {
     try {
-      return await importKeys(changes, { ...call, idempotency }, input);
+      return (await imports.import({ ...call, idempotency }, input)).body;
     } catch (error) {
-      if (error instanceof ReplayedAnswer && Value.Check(ImportReport, error.answer.body)) {
-        return error.answer.body;
-      }
       if (!isInFlight(error) || attempt === IN_FLIGHT_ATTEMPTS) throw error;
       await delay(IN_FLIGHT_PAUSE_MS);
     }
   }
 }
 
-/** The database has not noticed yet that the run before is gone. */
+/** Postgres has not noticed yet that the killed run is gone. */
 function isInFlight(error: unknown): boolean {
   return error instanceof KeywardError && error.code === 'IDEMPOTENCY_IN_FLIGHT';
 }

@@ -1,15 +1,15 @@
 import type { Position, RefusedLine } from './report.ts';
 
 const SHOW_EVERY_MS = 1000;
-/** Without a report, at most so many lines are said to be wrong: a file of nonsense is long. */
+/** Without a report, at most this many refused lines are shown: a file can be full of them. */
 const MAX_SHOWN = 20;
 
-/** Says on stderr how far an import has come. */
+/** Reports the progress of an import on stderr. */
 export class Progress {
   readonly #first: Position;
   readonly #startedAt = performance.now();
   #position: Position;
-  #saidAt = performance.now();
+  #shownAt = performance.now();
   #shown = 0;
 
   constructor(position: Position) {
@@ -24,24 +24,24 @@ export class Progress {
 
   add(position: Position): void {
     this.#position = position;
-    if (performance.now() - this.#saidAt >= SHOW_EVERY_MS) this.#say();
+    if (performance.now() - this.#shownAt >= SHOW_EVERY_MS) this.#showPosition();
   }
 
-  /** What is wrong with lines, where no report says so. */
+  /** Shows invalid lines, for an import without a report. */
   show(refused: readonly RefusedLine[]): void {
     const invalid = refused.filter(({ status }) => status === 'invalid');
     for (const { line, errors } of invalid.slice(0, MAX_SHOWN - this.#shown)) {
-      const told = errors.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join('; ');
-      process.stderr.write(`line ${line}: ${told}\n`);
+      const details = errors.map(({ pointer, detail }) => `${pointer} ${detail}`.trim()).join('; ');
+      process.stderr.write(`line ${line}: ${details}\n`);
       this.#shown++;
     }
   }
 
   end(): void {
-    this.#say();
+    this.#showPosition();
   }
 
-  #say(): void {
+  #showPosition(): void {
     const { line, created, duplicates, invalid } = this.#position;
     const seconds = (performance.now() - this.#startedAt) / 1000;
     const perSecond = Math.round((keysOf(this.#position) - keysOf(this.#first)) / seconds);
@@ -49,7 +49,7 @@ export class Progress {
       `${line} lines: ${created} created, ${duplicates} duplicates, ${invalid} invalid; ` +
         `${perSecond} per second\n`,
     );
-    this.#saidAt = performance.now();
+    this.#shownAt = performance.now();
   }
 }
 

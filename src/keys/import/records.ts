@@ -5,7 +5,7 @@ import { UsageError } from '../../lib/command-line.ts';
 import { textLines } from '../../lib/text-lines.ts';
 import { itemOfCells, readHeader } from './columns.ts';
 
-/** What a line of a file says; without a value where it says nothing that can be understood. */
+/** What a line of a file says; null, with errors, if it cannot be read. */
 export interface FileRecord {
   line: number;
   value: unknown;
@@ -15,7 +15,7 @@ export interface FileRecord {
 const MAX_RECORD_LENGTH = 1_048_576;
 const FORMATS = { '.csv': csvRecords, '.jsonl': jsonRecords, '.ndjson': jsonRecords };
 
-/** The records of a file in their order, one at a time. Lines that are blank are passed over. */
+/** The records of a file in their order, one at a time. Blank lines are skipped. */
 export function recordsOf(path: string): AsyncGenerator<FileRecord> {
   const format = Object.entries(FORMATS).find(([ending]) => path.toLowerCase().endsWith(ending));
   if (format) return format[1](path);
@@ -29,7 +29,7 @@ async function* jsonRecords(path: string): AsyncGenerator<FileRecord> {
   }
 }
 
-/** The parser's own message would hold a part of the line. */
+/** The parser's own message would quote the line. */
 function jsonRecord(line: number, text: string): FileRecord {
   try {
     return { line, value: JSON.parse(text), errors: [] };
@@ -66,12 +66,12 @@ async function* csvRecords(path: string): AsyncGenerator<FileRecord> {
   }
 }
 
-/** The parser's own count takes a line end of two characters within quotes for two. */
+/** The parser itself counts a CR LF within quotes as two line ends. */
 function lineEnds(text: string): number {
   return text.match(/\r\n|\r|\n/g)?.length ?? 0;
 }
 
-/** What follows a quote too many cannot be told apart, so nothing is guessed. */
+/** After an unbalanced quote the records cannot be told apart, so nothing is guessed. */
 function broken(path: string, error: CsvError): UsageError {
   const why = error.code.replace(/^CSV_/, '').replaceAll('_', ' ').toLowerCase();
   const line = 'lines' in error ? ` near line ${error.lines}` : '';

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
 import type { FieldError } from '../../errors.ts';
+import { guardOf } from '../../http/validation.ts';
 import { UsageError } from '../../lib/command-line.ts';
 import { textLines } from '../../lib/text-lines.ts';
 
-/** Which file goes where: a report belongs to one such pair. */
+/** The file and the workspace that it is imported into: a report belongs to one such pair. */
 export interface ImportOrigin {
   sha256: string;
   workspaceId: string;
 }
 
-/** A line of which no key was made. */
+/** A line that no key was created for. */
 export interface RefusedLine {
   line: number;
   status: string;
@@ -40,11 +40,11 @@ export const START: Position = { line: 0, created: 0, duplicates: 0, invalid: 0 
 const MAX_LINE_LENGTH = 1_048_576;
 
 /**
- * What became of a file, as JSON lines: which file it is, each line of which no key was made, and
- * after each chunk how far it has come. Only what stands before the last position counts.
+ * The progress of an import, as JSON lines: a header that identifies the file, each line that no
+ * key was created for, and after each chunk the position. Only lines before the last position count.
  */
 export class ReportFile {
-  /** Names this import over all its runs. */
+  /** Identifies this import over all its runs. */
   readonly id: string;
   readonly position: Position;
   readonly #file: FileHandle;
@@ -55,7 +55,7 @@ export class ReportFile {
     this.position = position;
   }
 
-  /** A new report, or one to go on with: what a killed run has left half written is cut off. */
+  /** A new report, or one to continue: what a killed run has left half written is cut off. */
   static async open(path: string, origin: ImportOrigin): Promise<ReportFile> {
     const file = await open(path, 'a+');
     try {
@@ -71,7 +71,7 @@ export class ReportFile {
     }
   }
 
-  /** Lasts once it resolves: the lines, and that everything up to the position is done. */
+  /** Durable once it resolves: the lines, and that everything up to the position is done. */
   async add(lines: readonly RefusedLine[], position: Position): Promise<void> {
     const refused = lines.map((line) => ({ type: 'line', ...line }));
     await this.#write([...refused, { type: 'position', ...position }]);
@@ -87,13 +87,14 @@ export class ReportFile {
   }
 }
 
-/** The header and the last position, and how many bytes there are up to them. */
+/** The header, the last position, and the number of bytes up to its end. */
 async function read(path: string, size: number) {
   const found: { header: Static<typeof Header> | null; position: Position; bytes: number } = {
     header: null,
     position: START,
     bytes: 0,
   };
+  const isPosition = guardOf(Position);
   let end = 0;
   for await (const { text } of textLines(path, MAX_LINE_LENGTH)) {
     end += Buffer.byteLength(text ?? '') + 1;
@@ -101,21 +102,21 @@ async function read(path: string, size: number) {
     if (!found.header && isTorn && isBeginningOfHeader(text ?? '')) break;
     const entry = isTorn ? null : parse(text ?? '');
     if (!found.header) found.header = toHeader(path, entry);
-    else if (Value.Check(Position, entry)) found.position = withoutType(entry);
+    else if (isPosition(entry)) found.position = withoutType(entry);
     else continue;
     found.bytes = end;
   }
   return found;
 }
 
-/** Nothing else is ever cut off: it may be someone's file. */
+/** Anything else is never cut off: it can be another file. */
 function isBeginningOfHeader(text: string): boolean {
   const beginning = '{"type":"import","id":"';
   return text.startsWith(beginning) || beginning.startsWith(text);
 }
 
 function toHeader(path: string, entry: unknown): Static<typeof Header> {
-  if (Value.Check(Header, entry)) return entry;
+  if (guardOf(Header)(entry)) return entry;
   throw new UsageError(`${path} is there already and is not the report of an import.`);
 }
 

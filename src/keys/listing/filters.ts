@@ -23,7 +23,7 @@ type Condition = SQL | undefined;
 type Reader = Orm | Transaction;
 
 /**
- * The filters of a list as SQL, each in the form that its index carries: docs/performance.md has
+ * The filters of a list as SQL, each in the form that its index supports: docs/performance.md says
  * which index that is.
  */
 export function conditions(db: Reader, query: ListKeys, now: Date): Condition[] {
@@ -43,8 +43,8 @@ export function conditions(db: Reader, query: ListKeys, now: Date): Condition[] 
 }
 
 /**
- * Whether a key has the status; what domain/status.ts derives, to which a test holds it. Spelled
- * out for each status, because no index carries a `case`.
+ * Whether a key has the status; a test compares it with domain/status.ts. Spelled out for each
+ * status, because no index supports a `case`.
  */
 export function hasStatus(status: KeyStatus, now: Date): Condition {
   const enabled = and(isNull(keys.revokedAt), keys.enabled);
@@ -63,10 +63,10 @@ export function hasStatus(status: KeyStatus, now: Date): Condition {
   }
 }
 
-/** Keys that never expire come last where a list is sorted by expiry. */
+/** Keys that never expire come last in a list that is sorted by expiry. */
 export const EXPIRY = sql`coalesce(${keys.expiresAt}, 'infinity'::timestamptz)`;
 
-/** In terms of what the list is sorted by, so that one range of an index is both. */
+/** By the expression that the list is sorted by, so that one range of an index serves both. */
 function expiring({ sort, expiresAfter, expiresBefore }: ListKeys): Condition[] {
   if (sort !== 'expiresAt') return between(keys.expiresAt, expiresAfter, expiresBefore);
   return [
@@ -91,7 +91,7 @@ function time(text: string): SQL {
 /** Instances read one clock, at slightly different moments. */
 const CLOCK_SLACK_MS = 60_000;
 
-/** No key was used before it was made, so that newer keys need not be looked through. */
+/** No key was used before it was created, so that newer keys need not be searched. */
 function lastUsed(db: Reader, { lastUsedAfter, lastUsedBefore }: ListKeys): Condition[] {
   const range = between(keyUsage.lastUsedAt, lastUsedAfter, lastUsedBefore);
   if (range.every((bound) => bound === undefined)) return [];
@@ -100,13 +100,13 @@ function lastUsed(db: Reader, { lastUsedAfter, lastUsedBefore }: ListKeys): Cond
   return [used, lt(keys.createdAt, slightlyAfter(lastUsedBefore))];
 }
 
-/** But for the last minute that can be written. */
+/** Except in the last minute that RFC 3339 can express. */
 function slightlyAfter(text: string): Date {
   const end = new Date(Date.parse(text) + CLOCK_SLACK_MS);
   return end.getUTCFullYear() > 9999 ? new Date(text) : end;
 }
 
-/** Not by a join: of `last_used_at is null` after an outer one, the planner cannot tell how many. */
+/** Not by an outer join: the planner cannot estimate how many rows have `last_used_at is null`. */
 function use(db: Reader, condition: Condition) {
   return db
     .select({ one: sql`1` })
@@ -114,7 +114,7 @@ function use(db: Reader, condition: Condition) {
     .where(and(eq(keyUsage.keyId, keys.id), condition));
 }
 
-/** Takes what lists show, with or without the ellipsis at its end. */
+/** Accepts what lists show, with or without the ellipsis at its end. */
 function hasSecretStarting(db: Reader, start: string): SQL {
   const shown = start.endsWith('…') ? start : `${start}…`;
   return exists(

@@ -24,21 +24,19 @@ export const ListKeys = Type.Object(
         Type.Unsafe<(typeof KEY_STATUSES)[number]>({ type: 'string', enum: [...KEY_STATUSES] }),
         {
           maxItems: KEY_STATUSES.length,
-          description: 'Only keys with one of these statuses. Default: all.',
+          description: 'Key statuses to list. Default: all.',
           examples: [['active', 'scheduled']],
         },
       ),
     ),
-    search: Type.Optional(text(100, 'Part of the name, in any case.', 'deploy')),
-    start: Type.Optional(
-      text(48, 'How the key string begins, as lists show it.', 'ak_live_4fQ2mX…'),
-    ),
+    search: Type.Optional(text(100, 'Part of the key name, in any case.', 'deploy')),
+    start: Type.Optional(text(48, 'Start of the key string, as lists show it.', 'ak_live_4fQ2mX…')),
     ownerId: Type.Optional(OwnerId),
     scope: Type.Optional(
       Type.String({
         pattern: GRANTED_SCOPE_PATTERN,
         maxLength: SCOPE_MAX_LENGTH,
-        description: 'Keys that were given exactly this scope.',
+        description: 'Scope that was granted literally.',
         examples: ['sources:read'],
       }),
     ),
@@ -46,24 +44,24 @@ export const ListKeys = Type.Object(
       Type.String({
         pattern: PREFIX_PATTERN,
         maxLength: PREFIX_MAX_LENGTH,
-        description: 'Keys with this prefix.',
+        description: 'Prefix of the key string.',
         examples: ['ak_live'],
       }),
     ),
-    createdAfter: at('Created at or after this time.'),
-    createdBefore: at('Created before this time.'),
-    expiresAfter: at('Expires at or after this time.'),
-    expiresBefore: at('Expires before this time.'),
-    lastUsedAfter: at('Last found valid at or after this time.'),
-    lastUsedBefore: at('Last found valid before this time.'),
+    createdAfter: at('Earliest time of creation.'),
+    createdBefore: at('Time that the key was created before.'),
+    expiresAfter: at('Earliest expiry.'),
+    expiresBefore: at('Time that the key expires before.'),
+    lastUsedAfter: at('Earliest time of the last use.'),
+    lastUsedBefore: at('Time that the key was last used before.'),
     neverUsed: Type.Optional(
-      Type.Boolean({ description: 'True: never found valid so far.', examples: [true] }),
+      Type.Boolean({ description: 'True: only keys that were never used.', examples: [true] }),
     ),
     sort: Type.Unsafe<'-createdAt' | 'name' | 'expiresAt'>({
       type: 'string',
       enum: ['-createdAt', 'name', 'expiresAt'],
       default: '-createdAt',
-      description: 'Newest first, by name in any case, or the next to expire first.',
+      description: 'Sort order: newest first, by name in any case, or next to expire first.',
       examples: ['-createdAt'],
     }),
     limit: PageLimit,
@@ -75,7 +73,7 @@ export type ListKeys = Static<typeof ListKeys>;
 
 export const KeyPage = Type.Object(
   {
-    data: Type.Array(ref(Key), { description: 'The keys, in the order of `sort`.' }),
+    data: Type.Array(ref(Key), { description: 'Keys in the order of `sort`.' }),
     nextCursor: NextCursor,
   },
   { $id: 'KeyPage', description: 'One page of keys.' },

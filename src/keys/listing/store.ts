@@ -5,11 +5,12 @@ import { sqlState } from '../../db/errors.ts';
 import { keys } from '../../db/schema.ts';
 import { KeywardError } from '../../errors.ts';
 import type { CursorPosition } from '../../http/cursor.ts';
-import { inWorkspace, type KeyRecord, selectKeys, withSecrets } from '../store.ts';
+import { type KeyRecord, selectKeys, withSecrets } from '../key-records.ts';
+import { inWorkspace } from '../store.ts';
 import { conditions, EXPIRY } from './filters.ts';
 import type { ListKeys } from './schemas.ts';
 
-/** How a list can be sorted: what by, as which type, and which way. Ties go by id. */
+/** How a list can be sorted: the expression and its type, and the direction. Ties go by id. */
 const SORTS = {
   '-createdAt': {
     by: sql`${keys.createdAt}`,
@@ -30,34 +31,36 @@ export interface ListedKey extends KeyRecord {
   sortValue: string;
 }
 
-/** Where a page begins, when, and how long it is. */
+/** Where a page begins, the time that statuses are derived at, and how many rows it has. */
 export interface PageRequest {
   after: CursorPosition | null;
   now: Date;
   limit: number;
 }
 
-const LONGEST_MS = 10_000;
+const STATEMENT_TIMEOUT_MS = 10_000;
 const CANCELLED = '57014';
 
-/** One page of a workspace's keys, from where the page before ended. */
+/** One page of a workspace's keys, after the last row of the page before. */
 export async function listKeys(
   orm: Orm,
   workspaceId: string,
   query: ListKeys,
-  wish: PageRequest,
+  page: PageRequest,
 ): Promise<ListedKey[]> {
   const rows = await orm.transaction(async (tx) => {
-    await tx.execute(sql`select set_config('statement_timeout', ${String(LONGEST_MS)}, true)`);
-    return pageOfKeys(tx, workspaceId, query, wish).then((found) => found, nullWhereCancelled);
+    await tx.execute(
+      sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`,
+    );
+    return pageOfKeys(tx, workspaceId, query, page).then((found) => found, nullIfCancelled);
   });
-  // Thrown out here: a connection whose transaction fails like this would be taken for lost.
+  // Thrown here: a connection whose transaction fails with this error would be taken for lost.
   if (rows === null) throw new KeywardError('QUERY_TOO_BROAD');
   const records = await withSecrets(orm, rows);
   return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
 }
 
-/** Finds the page's keys first, and then what hangs on them: so their order may follow an index. */
+/** Finds the page's keys first and joins the rest to them, so that their order can follow an index. */
 export function pageOfKeys(
   db: Orm | Transaction,
   workspaceId: string,
@@ -79,13 +82,13 @@ export function pageOfKeys(
     .orderBy(...order);
 }
 
-/** Names a list by its sort and filters: a cursor of one is refused by another. */
+/** Names a list by its sort and filters: a cursor of one list is refused by another. */
 export function listName({ cursor, limit, ...rest }: ListKeys): string {
   const filters = JSON.stringify(Object.entries(rest).sort());
   return `keys:${createHash('sha256').update(filters).digest('hex').slice(0, 12)}`;
 }
 
-function nullWhereCancelled(error: unknown): null {
+function nullIfCancelled(error: unknown): null {
   if (sqlState(error) === CANCELLED) return null;
   throw error;
 }

@@ -16,7 +16,7 @@ export interface Parameters extends AccessRequest {
   cost?: number;
 }
 
-/** The place that the gateway vouches for; null: none. */
+/** The place that the gateway says it writes entirely; null: none. */
 type Source = 'query' | 'headers' | null;
 
 export interface GatewayCredential {
@@ -24,7 +24,7 @@ export interface GatewayCredential {
   from: Source;
 }
 
-/** One value, and where it was said. */
+/** One value, and where it stands in the request. */
 interface ParameterValue {
   value: string;
   pointer: string;
@@ -48,7 +48,7 @@ const WORKSPACE_ID = /^[A-Za-z0-9._-]{1,64}$/;
 const MAX_SCOPES = 50;
 const MAX_RESOURCE_LENGTH = 256;
 const MAX_COST = 1_000_000;
-const USUAL_COST = 1;
+const DEFAULT_COST = 1;
 
 /** The gateway's own credential, such as `Bearer kw_…; from=query`. */
 export function parseGatewayCredential({ headers }: FastifyRequest): GatewayCredential {
@@ -64,19 +64,19 @@ export function isForNginx({ query, headers }: FastifyRequest): boolean {
 }
 
 export function parseParameters(request: FastifyRequest, from: Source): Parameters {
-  const said = (name: Name) => valuesOfParameter(request, name, from);
-  const asked: Parameters = {
-    requiredScopes: said('requiredScopes').flatMap(parseScopes),
-    requiredAnyScope: singleValue(said('requiredAnyScope'), parseScopes) ?? [],
-    cost: effectiveCost(said('cost'), from),
+  const values = (name: Name) => valuesOfParameter(request, name, from);
+  const parameters: Parameters = {
+    requiredScopes: values('requiredScopes').flatMap(parseScopes),
+    requiredAnyScope: singleValue(values('requiredAnyScope'), parseScopes) ?? [],
+    cost: effectiveCost(values('cost'), from),
   };
-  const workspaceId = singleValue(said('workspaceId'), parseWorkspaceId);
-  if (workspaceId !== undefined) asked.workspaceId = workspaceId;
-  const resource = singleValue(said('resource'), parseResource);
-  if (resource !== undefined) asked[from ? 'resource' : 'untrustedResource'] = resource;
-  const ip = from ? singleValue(said('ip'), parseIp) : undefined;
-  if (ip !== undefined) asked.ip = ip;
-  return asked;
+  const workspaceId = singleValue(values('workspaceId'), parseWorkspaceId);
+  if (workspaceId !== undefined) parameters.workspaceId = workspaceId;
+  const resource = singleValue(values('resource'), parseResource);
+  if (resource !== undefined) parameters[from ? 'resource' : 'untrustedResource'] = resource;
+  const ip = from ? singleValue(values('ip'), parseIp) : undefined;
+  if (ip !== undefined) parameters.ip = ip;
+  return parameters;
 }
 
 function valuesOfParameter(request: FastifyRequest, name: Name, from: Source): ParameterValue[] {
@@ -100,15 +100,15 @@ function headerLines(rawHeaders: readonly string[], name: string): string[] {
   return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name);
 }
 
-/** The value that was said, however often; two different ones cannot both be meant. */
+/** The value, however often it is repeated; two different ones are refused. */
 function singleValue<T>(
-  said: readonly ParameterValue[],
+  values: readonly ParameterValue[],
   read: (one: ParameterValue) => T,
 ): T | undefined {
-  const [first, ...others] = said;
+  const [first, ...others] = values;
   if (!first) return undefined;
   const other = others.find(({ value }) => value !== first.value);
-  if (other) throw invalidField(other.pointer, 'is said twice, with different values');
+  if (other) throw invalidField(other.pointer, 'is given twice, with different values');
   return read(first);
 }
 
@@ -142,8 +142,8 @@ function parseCost({ value, pointer }: ParameterValue): number {
 }
 
 /** Where nobody vouches for it, the highest that anyone says, and never less than the usual 1. */
-function effectiveCost(said: readonly ParameterValue[], from: Source): number {
+function effectiveCost(values: readonly ParameterValue[], from: Source): number {
   return from
-    ? (singleValue(said, parseCost) ?? USUAL_COST)
-    : Math.max(USUAL_COST, ...said.map(parseCost));
+    ? (singleValue(values, parseCost) ?? DEFAULT_COST)
+    : Math.max(DEFAULT_COST, ...values.map(parseCost));
 }

@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { type Authenticate, requirePermission, workspaceScope } from '../../call-context.ts';
+import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
 import type { App } from '../../http/app-type.ts';
-import { bearerToken } from '../../http/bearer.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
 import type { Verifier } from '../verifier.ts';
@@ -34,7 +34,7 @@ export function authorizeRoutes(app: App, deps: AuthorizeDependencies): void {
     if (!app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true });
   }
   const route = {
-    // Answered before the body is looked at: it is the client's, of any size and type.
+    // Answered before the body is read: it is the client's, of any size and type.
     onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(deps, request, reply),
     errorHandler: nameProblem,
     config: { logSampled: true },
@@ -55,15 +55,19 @@ async function authorize(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { authorization, from } = parseGatewayCredential(request);
-  const asked = attempt(() => parseParameters(request, from));
-  const wanted = asked instanceof KeywardError ? undefined : asked.workspaceId;
-  const workspace = workspaceOfGateway(authenticate, authorization, wanted);
+  const parameters = attempt(() => parseParameters(request, from));
+  const requested = parameters instanceof KeywardError ? undefined : parameters.workspaceId;
+  const workspace = workspaceOfGateway(authenticate, authorization, requested);
   const key = presentedKey(request, keyHeader);
-  // Outsiders learn nothing of what this call takes: the gateway comes before what it says.
-  if (asked instanceof KeywardError || key === null) await workspace;
-  if (asked instanceof KeywardError) throw asked;
-  const verdict = key === null ? null : await verifier.verify({ key, ...asked }, workspace);
-  return sendVerification(request, reply, verdict, { forNginx: isForNginx(request), now: now() });
+  // The gateway is authenticated before its parameters are judged: outsiders learn nothing of them.
+  if (parameters instanceof KeywardError || key === null) await workspace;
+  if (parameters instanceof KeywardError) throw parameters;
+  const verification =
+    key === null ? null : await verifier.verify({ key, ...parameters }, workspace);
+  return sendVerification(request, reply, verification, {
+    forNginx: isForNginx(request),
+    now: now(),
+  });
 }
 
 function attempt(read: () => Parameters): Parameters | KeywardError {
@@ -75,21 +79,21 @@ function attempt(read: () => Parameters): Parameters | KeywardError {
   }
 }
 
-/** Which workspace the gateway asks about: null is all of them. */
+/** The workspace that the gateway asks about; null: every workspace. */
 async function workspaceOfGateway(
   authenticate: Authenticate,
   authorization: string,
-  wanted: string | undefined,
+  requested: string | undefined,
 ): Promise<string | null> {
   const caller = await authenticate(authorization).catch(refuseGateway);
   requirePermission(caller, 'keys:verify');
-  return workspaceScope(caller, wanted);
+  return workspaceScope(caller, requested);
 }
 
 /** Told apart from a client's own 401, so that operators see whose credential is wrong. */
 function refuseGateway(error: unknown): never {
-  const isRefused = error instanceof KeywardError && error.code === 'UNAUTHENTICATED';
-  throw isRefused ? new KeywardError('GATEWAY_UNAUTHENTICATED') : error;
+  const isUnauthenticated = error instanceof KeywardError && error.code === 'UNAUTHENTICATED';
+  throw isUnauthenticated ? new KeywardError('GATEWAY_UNAUTHENTICATED') : error;
 }
 
 /** The most specific place first: `Authorization` may hold something else beside a key. */
@@ -99,22 +103,22 @@ function presentedKey({ headers }: FastifyRequest, keyHeader: string | undefined
   return typeof key === 'string' && key !== '' ? key : bearerToken(headers.authorization);
 }
 
-/** What is no verdict carries its code in a header too, then takes the way of every error. */
+/** A problem carries its code in a header too, then is handled like every error. */
 function nameProblem(error: FastifyError, request: FastifyRequest, reply: FastifyReply): never {
   const problem = toProblem(error, request);
   reply.headers({ 'x-keyward-code': problem.code, 'x-keyward-status': statusOf(problem) });
   throw error;
 }
 
-/** To nginx a 401 or 403 is its client's fault: whatever is not the client's must be a 503. */
+/** To nginx, 401 and 403 are its client's fault: what is not the client's fault becomes 503. */
 async function settleStatus(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   reply.header('cache-control', 'no-store');
   if (!isForNginx(request)) return;
   const isForClient = [200, 401, 403].includes(reply.statusCode);
-  const isGateways = GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'));
-  if (!isForClient || isGateways) reply.status(503).header('x-keyward-status', 503);
+  const isGatewayFault = GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'));
+  if (!isForClient || isGatewayFault) reply.status(503).header('x-keyward-status', 503);
 }
 
 function unreachable(): never {
-  throw new Error('answered before');
+  throw new Error('the onRequest hook has answered');
 }

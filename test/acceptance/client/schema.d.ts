@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the process runs */
+        /** Liveness check */
         get: operations["getLiveness"];
         put?: never;
         post?: never;
@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Whether the instance can do its work */
+        /** Readiness check */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -46,8 +46,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Measure the instance
-         * @description How much of each bound is used and how often expensive operations ran since the start, in the text format of Prometheus. Numbers of this instance alone: nothing of a key, an owner or a workspace.
+         * Metrics of the instance
+         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -147,8 +147,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Say what the presented key is
-         * @description For a key's holder: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do. Not counted as a use. Whatever is not valid gets the same 401.
+         * Get the presented key
+         * @description For the holder of a key: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do. Not counted as a use. Every string that is not valid gets the same 401.
          */
         get: operations["whoAmI"];
         put?: never;
@@ -169,10 +169,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Give the presented key up
-         * @description Revokes the key presented as `Authorization: Bearer`, a customer’s or a management key, for good and at once: all of it, also where the presented string is a retiring one. A second call is a 401.
+         * Revoke the presented key
+         * @description Revokes the key presented as `Authorization: Bearer`, a customer's or a management key, for good and at once: the whole key, also if the presented string is a retiring one. A second call is a 401.
          */
-        post: operations["giveUpKey"];
+        post: operations["revokeOwnKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -188,13 +188,13 @@ export interface paths {
         };
         /**
          * List keys
-         * @description Revoked and expired keys are listed too; deleted ones are not. Needs the permission `keys:read`.
+         * @description Revoked and expired keys are listed too; deleted ones are not. Requires the permission `keys:read`.
          */
         get: operations["listKeys"];
         put?: never;
         /**
          * Create a key
-         * @description The answer holds the key string, for the only time. Needs the permission `keys:write`.
+         * @description The answer holds the key string, for the only time. Requires the permission `keys:write`.
          */
         post: operations["createKey"];
         delete?: never;
@@ -211,22 +211,22 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read a key
-         * @description Needs the permission `keys:read`.
+         * Get a key
+         * @description Requires the permission `keys:read`.
          */
         get: operations["getKey"];
         put?: never;
         post?: never;
         /**
          * Delete a key
-         * @description Revokes it and takes it out of every list; its usage and audit entries stay. Needs the permission `keys:revoke`.
+         * @description Revokes the key and removes it from every list; its usage and audit entries stay. Requires the permission `keys:revoke`.
          */
         delete: operations["deleteKey"];
         options?: never;
         head?: never;
         /**
          * Change a key
-         * @description A merge patch: what is left out stays, null clears, lists replace, metadata merges name by name. In force everywhere once answered. A revoked key cannot be changed. Needs the permission `keys:write`.
+         * @description A merge patch: fields that are left out stay, null clears, lists replace, metadata merges name by name. In force everywhere once answered. A revoked key cannot be changed. Requires the permission `keys:write`.
          */
         patch: operations["updateKey"];
         trace?: never;
@@ -242,7 +242,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a key
-         * @description For good, and everywhere once answered: no verification that starts later, on any instance, finds the key valid. Calling it again changes nothing. Needs the permission `keys:revoke`.
+         * @description For good, and everywhere once answered: no verification that starts later, on any instance, finds the key valid. Idempotent. Requires the permission `keys:revoke`.
          */
         post: operations["revokeKey"];
         delete?: never;
@@ -262,7 +262,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a key
-         * @description The same key with a new string, shown here for the only time. The old string is valid until the grace ends, and verify says so of it. An expired or revoked key is not revived. Needs the permission `keys:write`.
+         * @description Gives the key a new string, shown here for the only time. The old string stays valid until the grace ends, and verify says so of it. A revoked or expired key is refused. Requires the permission `keys:write`.
          */
         post: operations["rotateKey"];
         delete?: never;
@@ -283,7 +283,7 @@ export interface paths {
         post?: never;
         /**
          * End the grace of a rotation
-         * @description The replaced string ends now. Nothing to end is fine too. Needs the permission `keys:write`.
+         * @description Ends the replaced string at once. Idempotent. Requires the permission `keys:write`.
          */
         delete: operations["endGrace"];
         options?: never;
@@ -302,7 +302,7 @@ export interface paths {
         put?: never;
         /**
          * Change a key's credits
-         * @description Adds to, subtracts from or sets the balance. In force once answered. Needs the permission `keys:write`.
+         * @description Adds to, subtracts from or sets the balance. In force everywhere once answered. Requires the permission `keys:write`.
          */
         post: operations["changeCredits"];
         delete?: never;
@@ -322,7 +322,7 @@ export interface paths {
         put?: never;
         /**
          * Explain a verdict
-         * @description What verify would say of this key now, check by check; by id, without the key string. Nothing is consumed or counted. Needs the permission `keys:read`.
+         * @description What verify would answer for this key now, check by check; by id, without the key string. Nothing is consumed or counted. Requires the permission `keys:read`.
          */
         post: operations["explainKey"];
         delete?: never;
@@ -342,7 +342,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description By the SHA-256 or SHA-512 digest of the whole key string, up to 1000 at once. Holders go on presenting what they have; its first use moves a key to argon2id. Needs the permission `keys:write`.
+         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
@@ -362,7 +362,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke many keys
-         * @description By id or by owner, all or nothing, at most 10,000 at once. Needs the permission `keys:revoke`.
+         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. Requires the permission `keys:revoke`.
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
@@ -380,7 +380,7 @@ export interface paths {
         };
         /**
          * List workspaces
-         * @description Needs the permission `workspaces:read`.
+         * @description Requires the permission `workspaces:read`.
          */
         get: operations["listWorkspaces"];
         put?: never;
@@ -399,26 +399,26 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read a workspace
-         * @description Needs the permission `workspaces:read`.
+         * Get a workspace
+         * @description Requires the permission `workspaces:read`.
          */
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: what is left out gets its default. The id is yours. Needs the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
         /**
          * Delete a workspace
-         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Needs the permission `workspaces:write`.
+         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Requires the permission `workspaces:write`.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
         head?: never;
         /**
          * Change a workspace
-         * @description A merge patch: what is left out stays, null clears, lists replace. Needs the permission `workspaces:write`.
+         * @description A merge patch: fields that are left out stay, null clears, lists replace. Requires the permission `workspaces:write`.
          */
         patch: operations["updateWorkspace"];
         trace?: never;
@@ -434,7 +434,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a workspace
-         * @description None of its keys is valid until it is resumed; in force once answered. Needs the permission `workspaces:write`.
+         * @description None of its keys is valid until it is resumed. In force everywhere once answered. Requires the permission `workspaces:write`.
          */
         post: operations["suspendWorkspace"];
         delete?: never;
@@ -454,7 +454,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a workspace
-         * @description Needs the permission `workspaces:write`.
+         * @description Requires the permission `workspaces:write`.
          */
         post: operations["resumeWorkspace"];
         delete?: never;
@@ -472,13 +472,13 @@ export interface paths {
         };
         /**
          * List management keys
-         * @description Needs the permission `management:write`.
+         * @description Requires the permission `management:write`.
          */
         get: operations["listManagementKeys"];
         put?: never;
         /**
          * Create a management key
-         * @description The answer holds its string, for the only time. Needs the permission `management:write`.
+         * @description The answer holds the key string, for the only time. Requires the permission `management:write`.
          */
         post: operations["createManagementKey"];
         delete?: never;
@@ -495,8 +495,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read a management key
-         * @description Needs the permission `management:write`.
+         * Get a management key
+         * @description Requires the permission `management:write`.
          */
         get: operations["getManagementKey"];
         put?: never;
@@ -518,7 +518,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a management key
-         * @description The same key with a new string; the old one is valid until the grace ends. Needs the permission `management:write`.
+         * @description Gives the key a new string; the old one stays valid until the grace ends. Requires the permission `management:write`.
          */
         post: operations["rotateManagementKey"];
         delete?: never;
@@ -538,7 +538,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and on every instance once answered. Needs the permission `management:write`.
+         * @description For good, and everywhere once answered. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -555,8 +555,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read how a key was used
-         * @description Exact counts by verdict, hour or day, also of revoked and deleted keys. Needs the permission `usage:read`.
+         * Get the usage of a key
+         * @description Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys. Requires the permission `usage:read`.
          */
         get: operations["getKeyUsage"];
         put?: never;
@@ -575,8 +575,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List changes
-         * @description Every change with who made it, newest first. Needs the permission `audit:read`.
+         * List audit events
+         * @description Every change, with who made it, newest first. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -595,8 +595,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Read the end of the log
-         * @description The newest link of the chain. Whoever keeps it elsewhere can tell later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`. Needs the permission `audit:read`.
+         * Get the head of the audit log
+         * @description The newest link of the hash chain. Kept elsewhere, it tells later whether anything up to it was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`. Requires the permission `audit:read`.
          */
         get: operations["getAuditHead"];
         put?: never;
@@ -611,35 +611,35 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description An error, as RFC 9457 describes. */
+        /** @description Error, as defined by RFC 9457. */
         Problem: {
             /**
-             * @description Always `about:blank`.
+             * @description Problem type, always `about:blank`.
              * @example about:blank
              */
             type: string;
             /**
-             * @description The HTTP status in words.
+             * @description HTTP status in words.
              * @example Bad Request
              */
             title: string;
             /**
-             * @description The HTTP status.
+             * @description HTTP status code.
              * @example 400
              */
             status: number;
             /**
-             * @description What went wrong, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
+             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
             /**
-             * @description What went wrong and how to mend it, for people.
+             * @description Error message, for people: what is wrong, and how to correct it.
              * @example /body/name: is required
              */
             detail: string;
             /**
-             * @description The fields at fault; empty where none is.
+             * @description Fields that are not valid; empty if the error is not about fields.
              * @example [
              *       {
              *         "pointer": "/body/name",
@@ -649,49 +649,49 @@ export interface components {
              */
             errors: {
                 /**
-                 * @description JSON pointer to the field, with /body, /query, /path or /headers in front.
+                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
                  * @example /body/name
                  */
                 pointer: string;
                 /**
-                 * @description What is wrong with it.
+                 * @description What is wrong with the field.
                  * @example is required
                  */
                 detail: string;
             }[];
             /**
-             * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
         };
-        /** @description Who did it. */
+        /** @description Who made a change. */
         Actor: {
             /**
-             * @description What the actor is. Known values: root, management_key, key, system.
+             * @description Actor type. Known values: root, management_key, key, system.
              * @example root
              */
             type: string;
             /**
-             * @description Its identifier.
+             * @description Actor id.
              * @example root
              */
             id: string;
             /**
-             * @description Whom the caller says it acted for (`Keyward-Actor`): asserted, not proven.
+             * @description Whom the caller says that it acted for (`Keyward-Actor`): asserted, not proven.
              * @example user:42
              */
             onBehalfOf: string | null;
         };
-        /** @description How this instance is. */
+        /** @description Health of this instance. */
         Health: {
             /**
-             * @description ok, or not ready.
+             * @description Health status: `ok` or `not ready`.
              * @example ok
              */
             status: string;
             /**
-             * @description What was looked at, and how it is.
+             * @description Results of the checks by name; `ok` if the check passed.
              * @example {
              *       "database": "ok",
              *       "migrations": "ok"
@@ -793,17 +793,17 @@ export interface components {
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -813,7 +813,7 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
@@ -829,7 +829,7 @@ export interface components {
              */
             stale: boolean;
             /**
-             * @description Identifies this call in the log; taken from `X-Request-Id` where that was sent.
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
@@ -839,71 +839,71 @@ export interface components {
             /** @description The verdicts, in order. */
             results: components["schemas"]["VerifyAnswer"][];
         };
-        /** @description What a presented key is and may do. */
+        /** @description A presented key: what it is and may do. */
         WhoAmI: {
             /**
-             * @description What the presented key is. Known values: key, management_key, root.
+             * @description Type of the presented key. Known values: key, management_key, root.
              * @example key
              */
             type: string;
             /**
-             * @description Its identifier.
+             * @description Key id.
              * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             id: string;
             /**
-             * @description How its string begins, as lists show it; null for the root key and imported ones.
+             * @description Start of the key string, as lists show it; null for the root key and imported keys.
              * @example ak_live_4fQ2mX…
              */
             start: string | null;
             /**
-             * @description Its name.
+             * @description Key name.
              * @example CI deploys
              */
             name: string | null;
             /**
-             * @description The workspace that it is of; null: every one.
+             * @description Workspace id of the key; null: all workspaces.
              * @example default
              */
             workspaceId: string | null;
             /**
-             * @description Whom it belongs to.
+             * @description Owner of the key in your system.
              * @example customer_42
              */
             ownerId: string | null;
             /**
-             * @description What it may do; null where it is not a customer’s key.
+             * @description Scopes of a customer's key; null for other keys.
              * @example [
              *       "sources:read"
              *     ]
              */
             scopes: string[] | null;
             /**
-             * @description What it may touch; null: everything.
+             * @description Resources that the key may touch; null: all.
              * @example [
              *       "project:alpha"
              *     ]
              */
             resources: string[] | null;
             /**
-             * @description What it may do to Keyward; null where it is a customer’s key.
+             * @description Permissions of a management key; null for a customer's key.
              * @example null
              */
             permissions: string[] | null;
             /**
-             * @description When it expires, RFC 3339 in UTC; null: never.
+             * @description When the key expires, RFC 3339 in UTC; null: never.
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt: string | null;
-            /** @description How the presented string stands in a rotation of its key. */
+            /** @description Rotation status of the presented string. */
             rotation: {
                 /**
-                 * @description Whether the presented string is being replaced: switch to the new one.
+                 * @description Whether the presented string was replaced: switch to the new one.
                  * @example false
                  */
                 retiring: boolean;
                 /**
-                 * @description Until when a retiring string is valid.
+                 * @description When a retiring string ends; null: it is not retiring.
                  * @example null
                  */
                 validUntil: string | null;
@@ -912,98 +912,99 @@ export interface components {
         /** @description A key, without its string. */
         Key: {
             /**
-             * @description Stable for the life of the key.
+             * @description Key id, stable for the life of the key.
              * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             id: string;
             /**
-             * @description The workspace that owns it.
+             * @description Id of the workspace that owns the key.
              * @example default
              */
             workspaceId: string;
             /**
-             * @description What people call the key.
+             * @description Key name, for people.
              * @example CI deploys
              */
             name: string;
             /**
-             * @description More about it.
+             * @description Key description, for people.
              * @example Used by the nightly deployment job.
              */
             description: string | null;
             /**
-             * @description The key string begins with it.
-             * @example ak_live
-             */
-            prefix: string;
-            /**
-             * @description How the current key string begins.
-             * @example ak_live_4fQ2mX…
-             */
-            start: string;
-            /**
-             * @description Whom the key belongs to in your system.
+             * @description Owner of the key in your system.
              * @example customer_42
              */
             ownerId: string | null;
             /**
-             * @description Derived from the fields below. Known values: active, scheduled, disabled, expired, revoked.
-             * @example active
-             */
-            status: string;
-            /**
-             * @description False: switched off for now.
+             * @description Whether the key is enabled; false switches it off until it is true again.
              * @example true
              */
             enabled: boolean;
             /**
-             * @description What the key may do.
+             * @description Scopes: what the key may do.
              * @example [
-             *       "sources:read"
+             *       "sources:read",
+             *       "members:*"
              *     ]
              */
             scopes: string[];
             /**
-             * @description What the key may touch; null: everything.
+             * @description Resources that the key may touch: null all, an empty list none.
              * @example [
              *       "project:alpha"
              *     ]
              */
             resources: string[] | null;
             /**
-             * @description Where the key may be used from; null: everywhere.
+             * @description Addresses that the key may be used from: null all, an empty list none.
              * @example [
              *       "203.0.113.0/24"
              *     ]
              */
             allowedIps: string[] | null;
             /**
-             * @description Not valid before this time; null: at once.
+             * @description Prefix of the key string.
+             * @example ak_live
+             */
+            prefix: string;
+            /**
+             * @description Start of the current key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Key status, derived from the other fields. Known values: active, scheduled, disabled, expired, revoked.
+             * @example active
+             */
+            status: string;
+            /**
+             * @description Start of the key: it is not valid before this time; null: none.
              * @example null
              */
             notBefore: string | null;
             /**
-             * @description Valid until just before this time; null: for ever.
+             * @description Expiry of the key: it is valid until just before this time; null: none.
              * @example null
              */
             expiresAt: string | null;
             /**
-             * @description Its rate limits and how they stand.
+             * @description Rate limits of the key, with what is left of them.
              * @example []
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -1013,44 +1014,44 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
             }[];
-            /** @description Its credits; null: not limited. */
+            /** @description Credits of the key; null: not limited. */
             credits: {
                 /**
                  * @description Credits left.
                  * @example 1000
                  */
                 remaining: number;
-                /** @description When the balance is set anew; null: never. */
+                /** @description Refill of the balance; null: none. */
                 refill: {
                     /**
-                     * @description Known values: daily, monthly.
+                     * @description Refill interval. Known values: daily, monthly.
                      * @example monthly
                      */
                     interval: string;
                     /**
-                     * @description What it sets the balance to.
+                     * @description Balance after a refill.
                      * @example 1000
                      */
                     amount: number;
                     /**
-                     * @description The day of a monthly refill; null for a daily one.
+                     * @description Day of a monthly refill; null for a daily one.
                      * @example 1
                      */
                     dayOfMonth: number | null;
                     /**
-                     * @description When it is due next.
+                     * @description When the next refill is due.
                      * @example 2026-02-01T00:00:00.000Z
                      */
                     nextAt: string;
                 } | null;
             } | null;
             /**
-             * @description Anything of yours.
+             * @description Metadata of your own.
              * @example {
              *       "plan": "pro"
              *     }
@@ -1059,60 +1060,60 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description When it was created, RFC 3339 in UTC.
+             * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
-             * @description When its fields last changed.
+             * @description When the key last changed.
              * @example 2026-01-31T12:00:00.000Z
              */
             updatedAt: string;
             /**
-             * @description When it was revoked; null: it was not.
+             * @description When the key was revoked; null: it is not.
              * @example null
              */
             revokedAt: string | null;
             /**
-             * @description Who revoked it.
+             * @description Who revoked the key; null: it is not revoked.
              * @example null
              */
             revokedBy: components["schemas"]["Actor"] | null;
             /**
-             * @description Why it was revoked.
+             * @description Reason of the revocation, for programs.
              * @example leaked
              */
             revokeReason: string | null;
             /**
-             * @description Why it was revoked, for people.
+             * @description Note on the revocation, for people.
              * @example Found in a public repository.
              */
             revokeNote: string | null;
-            /** @description The secrets that the key answers to, the current one first. */
+            /** @description Secrets of the key that are valid, the current one first. */
             secrets: {
                 /**
-                 * @description The secret's identifier.
+                 * @description Secret id.
                  * @example sec_5Tn8Wq2Lx7
                  */
                 id: string;
                 /**
-                 * @description How the key string begins: enough to tell it apart, nothing of the secret.
+                 * @description Start of the key string: it identifies the secret and reveals nothing of it.
                  * @example ak_live_4fQ2mX…
                  */
                 start: string;
                 /**
-                 * @description Known values: current, retiring.
+                 * @description Secret status. Known values: current, retiring.
                  * @example current
                  */
                 status: string;
                 /**
-                 * @description When it was issued, RFC 3339 in UTC.
+                 * @description When the secret was issued, RFC 3339 in UTC.
                  * @example 2026-01-31T12:00:00.000Z
                  */
                 createdAt: string;
                 /**
-                 * @description When it was last found valid.
+                 * @description When the secret was last found valid; null: never.
                  * @example 2026-02-01T08:30:00.000Z
                  */
                 lastUsedAt: string | null;
@@ -1122,7 +1123,7 @@ export interface components {
                  */
                 validUntil: string | null;
             }[];
-            /** @description How the key was used, up to the last flush of the counters. */
+            /** @description Usage of the key, up to the last flush of the counters. */
             usage: {
                 /**
                  * @description Verifications so far, any verdict.
@@ -1130,12 +1131,12 @@ export interface components {
                  */
                 total: number;
                 /**
-                 * @description The last verification that was VALID; null: none yet.
+                 * @description When a verification was last VALID; null: never.
                  * @example 2026-02-01T08:30:00.000Z
                  */
                 lastUsedAt: string | null;
                 /**
-                 * @description The last one that was not.
+                 * @description When a verification was last denied; null: never.
                  * @example null
                  */
                 lastDeniedAt: string | null;
@@ -1144,98 +1145,99 @@ export interface components {
         /** @description A key, with its string for the only time. */
         IssuedKey: {
             /**
-             * @description Stable for the life of the key.
+             * @description Key id, stable for the life of the key.
              * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             id: string;
             /**
-             * @description The workspace that owns it.
+             * @description Id of the workspace that owns the key.
              * @example default
              */
             workspaceId: string;
             /**
-             * @description What people call the key.
+             * @description Key name, for people.
              * @example CI deploys
              */
             name: string;
             /**
-             * @description More about it.
+             * @description Key description, for people.
              * @example Used by the nightly deployment job.
              */
             description: string | null;
             /**
-             * @description The key string begins with it.
-             * @example ak_live
-             */
-            prefix: string;
-            /**
-             * @description How the current key string begins.
-             * @example ak_live_4fQ2mX…
-             */
-            start: string;
-            /**
-             * @description Whom the key belongs to in your system.
+             * @description Owner of the key in your system.
              * @example customer_42
              */
             ownerId: string | null;
             /**
-             * @description Derived from the fields below. Known values: active, scheduled, disabled, expired, revoked.
-             * @example active
-             */
-            status: string;
-            /**
-             * @description False: switched off for now.
+             * @description Whether the key is enabled; false switches it off until it is true again.
              * @example true
              */
             enabled: boolean;
             /**
-             * @description What the key may do.
+             * @description Scopes: what the key may do.
              * @example [
-             *       "sources:read"
+             *       "sources:read",
+             *       "members:*"
              *     ]
              */
             scopes: string[];
             /**
-             * @description What the key may touch; null: everything.
+             * @description Resources that the key may touch: null all, an empty list none.
              * @example [
              *       "project:alpha"
              *     ]
              */
             resources: string[] | null;
             /**
-             * @description Where the key may be used from; null: everywhere.
+             * @description Addresses that the key may be used from: null all, an empty list none.
              * @example [
              *       "203.0.113.0/24"
              *     ]
              */
             allowedIps: string[] | null;
             /**
-             * @description Not valid before this time; null: at once.
+             * @description Prefix of the key string.
+             * @example ak_live
+             */
+            prefix: string;
+            /**
+             * @description Start of the current key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Key status, derived from the other fields. Known values: active, scheduled, disabled, expired, revoked.
+             * @example active
+             */
+            status: string;
+            /**
+             * @description Start of the key: it is not valid before this time; null: none.
              * @example null
              */
             notBefore: string | null;
             /**
-             * @description Valid until just before this time; null: for ever.
+             * @description Expiry of the key: it is valid until just before this time; null: none.
              * @example null
              */
             expiresAt: string | null;
             /**
-             * @description Its rate limits and how they stand.
+             * @description Rate limits of the key, with what is left of them.
              * @example []
              */
             rateLimits: {
                 /**
-                 * @description Its name.
+                 * @description Rate limit name.
                  * @example per-minute
                  */
                 name: string;
                 /**
-                 * @description Units in any window.
+                 * @description Units allowed in any window.
                  * @example 100
                  */
                 limit: number;
                 /**
-                 * @description The window's length.
+                 * @description Window length in seconds.
                  * @example 60
                  */
                 windowSeconds: number;
@@ -1245,44 +1247,44 @@ export interface components {
                  */
                 remaining: number;
                 /**
-                 * @description When the oldest spent units come back; null: none is spent.
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
                  * @example 2026-01-31T12:01:00.000Z
                  */
                 resetAt: string | null;
             }[];
-            /** @description Its credits; null: not limited. */
+            /** @description Credits of the key; null: not limited. */
             credits: {
                 /**
                  * @description Credits left.
                  * @example 1000
                  */
                 remaining: number;
-                /** @description When the balance is set anew; null: never. */
+                /** @description Refill of the balance; null: none. */
                 refill: {
                     /**
-                     * @description Known values: daily, monthly.
+                     * @description Refill interval. Known values: daily, monthly.
                      * @example monthly
                      */
                     interval: string;
                     /**
-                     * @description What it sets the balance to.
+                     * @description Balance after a refill.
                      * @example 1000
                      */
                     amount: number;
                     /**
-                     * @description The day of a monthly refill; null for a daily one.
+                     * @description Day of a monthly refill; null for a daily one.
                      * @example 1
                      */
                     dayOfMonth: number | null;
                     /**
-                     * @description When it is due next.
+                     * @description When the next refill is due.
                      * @example 2026-02-01T00:00:00.000Z
                      */
                     nextAt: string;
                 } | null;
             } | null;
             /**
-             * @description Anything of yours.
+             * @description Metadata of your own.
              * @example {
              *       "plan": "pro"
              *     }
@@ -1291,60 +1293,60 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description When it was created, RFC 3339 in UTC.
+             * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
-             * @description When its fields last changed.
+             * @description When the key last changed.
              * @example 2026-01-31T12:00:00.000Z
              */
             updatedAt: string;
             /**
-             * @description When it was revoked; null: it was not.
+             * @description When the key was revoked; null: it is not.
              * @example null
              */
             revokedAt: string | null;
             /**
-             * @description Who revoked it.
+             * @description Who revoked the key; null: it is not revoked.
              * @example null
              */
             revokedBy: components["schemas"]["Actor"] | null;
             /**
-             * @description Why it was revoked.
+             * @description Reason of the revocation, for programs.
              * @example leaked
              */
             revokeReason: string | null;
             /**
-             * @description Why it was revoked, for people.
+             * @description Note on the revocation, for people.
              * @example Found in a public repository.
              */
             revokeNote: string | null;
-            /** @description The secrets that the key answers to, the current one first. */
+            /** @description Secrets of the key that are valid, the current one first. */
             secrets: {
                 /**
-                 * @description The secret's identifier.
+                 * @description Secret id.
                  * @example sec_5Tn8Wq2Lx7
                  */
                 id: string;
                 /**
-                 * @description How the key string begins: enough to tell it apart, nothing of the secret.
+                 * @description Start of the key string: it identifies the secret and reveals nothing of it.
                  * @example ak_live_4fQ2mX…
                  */
                 start: string;
                 /**
-                 * @description Known values: current, retiring.
+                 * @description Secret status. Known values: current, retiring.
                  * @example current
                  */
                 status: string;
                 /**
-                 * @description When it was issued, RFC 3339 in UTC.
+                 * @description When the secret was issued, RFC 3339 in UTC.
                  * @example 2026-01-31T12:00:00.000Z
                  */
                 createdAt: string;
                 /**
-                 * @description When it was last found valid.
+                 * @description When the secret was last found valid; null: never.
                  * @example 2026-02-01T08:30:00.000Z
                  */
                 lastUsedAt: string | null;
@@ -1354,7 +1356,7 @@ export interface components {
                  */
                 validUntil: string | null;
             }[];
-            /** @description How the key was used, up to the last flush of the counters. */
+            /** @description Usage of the key, up to the last flush of the counters. */
             usage: {
                 /**
                  * @description Verifications so far, any verdict.
@@ -1362,66 +1364,31 @@ export interface components {
                  */
                 total: number;
                 /**
-                 * @description The last verification that was VALID; null: none yet.
+                 * @description When a verification was last VALID; null: never.
                  * @example 2026-02-01T08:30:00.000Z
                  */
                 lastUsedAt: string | null;
                 /**
-                 * @description The last one that was not.
+                 * @description When a verification was last denied; null: never.
                  * @example null
                  */
                 lastDeniedAt: string | null;
             };
             /**
-             * @description The key string. Shown here and never again: store it now. Null where the call was a repetition of one with the same Idempotency-Key: rotate with `graceSeconds: 0` and `supersede: true` if the first answer was lost.
+             * @description Key string. Shown here and never again: store it now. Null if the call repeats an earlier one with the same Idempotency-Key: rotate with `graceSeconds: 0` and `supersede: true` if the first answer was lost.
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string | null;
         };
         /** @description One page of keys. */
         KeyPage: {
-            /** @description The keys, in the order of `sort`. */
+            /** @description Keys in the order of `sort`. */
             data: components["schemas"]["Key"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
-        };
-        /** @description What a bulk revocation did. */
-        BulkRevocation: {
-            /**
-             * @description Whether nothing was changed.
-             * @example false
-             */
-            dryRun: boolean;
-            /**
-             * @description Keys that the filter names.
-             * @example 3
-             */
-            matched: number;
-            /**
-             * @description Those revoked before.
-             * @example 1
-             */
-            alreadyRevoked: number;
-            /**
-             * @description Those revoked by this call, or that would be.
-             * @example 2
-             */
-            revoked: number;
-            /**
-             * @description Their identifiers.
-             * @example [
-             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
-             *     ]
-             */
-            keyIds: string[];
-            /**
-             * @description Identifiers in `ids` of which the workspace has no key.
-             * @example []
-             */
-            missingIds: string[];
         };
         /** @description Why a key is valid or not. */
         Explanation: {
@@ -1431,100 +1398,135 @@ export interface components {
              */
             valid: boolean;
             /**
-             * @description The verdict: the first check that fails.
+             * @description Verdict code of the first check that fails; VALID if none does.
              * @example EXPIRED
              */
             code: string;
-            /** @description Every check in its order, also after the first that fails. */
+            /** @description All checks in their order, those after the first failure included. */
             checks: {
                 /**
-                 * @description The verdict that this check stands for.
+                 * @description Verdict code if this check fails.
                  * @example EXPIRED
                  */
                 code: string;
                 /**
-                 * @description Whether it passes.
+                 * @description Whether the check passes.
                  * @example false
                  */
                 passed: boolean;
             }[];
         };
-        /** @description What an import did. */
+        /** @description Result of an import. */
         ImportReport: {
             /**
-             * @description Keys made.
+             * @description Number of keys created.
              * @example 998
              */
             created: number;
             /**
-             * @description Digests that were known already.
+             * @description Number of items whose digest was known already.
              * @example 1
              */
             duplicates: number;
             /**
-             * @description Items refused.
+             * @description Number of items refused.
              * @example 1
              */
             invalid: number;
-            /** @description What became of each item, in order. */
+            /** @description Result of each item, in order. */
             results: {
                 /**
-                 * @description Its place in `keys`, from 0.
+                 * @description Index of the item in `keys`, from 0.
                  * @example 0
                  */
                 index: number;
                 /**
-                 * @description Known values: created, duplicate (its digest is known already), invalid.
+                 * @description Import status. Known values: created, duplicate (the digest is known already), invalid.
                  * @example created
                  */
                 status: string;
                 /**
-                 * @description The new key; null where none was made.
+                 * @description Id of the new key; null if none was created.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 keyId: string | null;
                 /**
-                 * @description Why it is invalid; else empty.
+                 * @description Errors of an invalid item; else empty.
                  * @example []
                  */
                 errors: {
                     /**
-                     * @description JSON pointer within the item.
+                     * @description JSON pointer to the field, within the item.
                      * @example /expiresAt
                      */
                     pointer: string;
                     /**
-                     * @description What is wrong with it.
-                     * @example must lie in the future
+                     * @description What is wrong with the field.
+                     * @example must be in the future
                      */
                     detail: string;
                 }[];
             }[];
         };
+        /** @description Result of a bulk revocation. */
+        BulkRevocation: {
+            /**
+             * @description Whether nothing was changed.
+             * @example false
+             */
+            dryRun: boolean;
+            /**
+             * @description Number of keys that match the filter.
+             * @example 3
+             */
+            matched: number;
+            /**
+             * @description Number of matching keys that were revoked before.
+             * @example 1
+             */
+            alreadyRevoked: number;
+            /**
+             * @description Number of keys that this call revoked, or would revoke.
+             * @example 2
+             */
+            revoked: number;
+            /**
+             * @description Ids of the keys that this call revoked, or would revoke.
+             * @example [
+             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
+             *     ]
+             */
+            keyIds: string[];
+            /**
+             * @description Requested ids of which the workspace has no key.
+             * @example []
+             */
+            missingIds: string[];
+        };
         /** @description The tenant that owns keys, and its policies. */
         Workspace: {
             /**
-             * @description Your own tenant's identifier.
+             * @description Workspace id: your own tenant id.
              * @example acme
              */
             id: string;
             /**
-             * @description What people call it.
+             * @description Workspace name, for people.
              * @example Acme Inc.
              */
             name: string | null;
             /**
-             * @description Known values: active, suspended.
+             * @description Workspace status. Known values: active, suspended.
              * @example active
              */
             status: string;
             /**
-             * @description False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go on working. Default: true.
+             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
              * @example true
              */
             apiAccess: boolean;
             /**
-             * @description How many keys may be neither revoked nor expired at a time. Default: null, no limit.
+             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
              * @example 100
              */
             maxActiveKeys: number | null;
@@ -1534,7 +1536,7 @@ export interface components {
              */
             requireExpiry: boolean;
             /**
-             * @description The longest time from now to an expiry. Default: null, no limit.
+             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
              * @example 7776000
              */
             maxLifetimeSeconds: number | null;
@@ -1544,119 +1546,119 @@ export interface components {
              */
             requireResource: boolean;
             /**
-             * @description The scopes that keys may have; others are refused. Null: no limit.
+             * @description Scopes that keys may have; others are refused. Null: no restriction.
              * @example null
              */
             availableScopes: {
                 /**
-                 * @description The scope.
+                 * @description Scope that keys may have.
                  * @example sources:read
                  */
                 scope: string;
                 /**
-                 * @description Its name for people.
+                 * @description Scope title, for people.
                  * @example Read sources
                  */
                 title: string;
                 /**
-                 * @description What it allows, for people.
+                 * @description Scope description, for people.
                  * @example List and read all sources.
                  */
                 description: string;
             }[] | null;
             /**
-             * @description Whether what a key may do is fixed at its creation: then only `name`, `description` and `enabled` can change. Default: false.
+             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
              * @example false
              */
             immutableKeys: boolean;
             /**
-             * @description The prefix of keys that name none. Default: `ak_live`.
+             * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
              */
             defaultPrefix: string;
             /**
-             * @description When it was created, RFC 3339 in UTC.
+             * @description When the workspace was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             /**
-             * @description When it last changed.
+             * @description When the workspace last changed.
              * @example 2026-01-31T12:00:00.000Z
              */
             updatedAt: string;
         };
         /** @description One page of workspaces. */
         WorkspacePage: {
-            /** @description The workspaces, by id. */
+            /** @description Workspaces, by id. */
             data: components["schemas"]["Workspace"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
         };
-        /** @description What a caller authenticates to Keyward with, without its string. */
+        /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
             /**
-             * @description Stable over rotations.
+             * @description Management key id, stable over rotations.
              * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             id: string;
             /**
-             * @description The one workspace it works in; null: all of them.
+             * @description Id of the one workspace that the key is for; null: all.
              * @example acme
              */
             workspaceId: string | null;
             /**
-             * @description What people call it.
+             * @description Management key name, for people.
              * @example API gateway
              */
             name: string;
             /**
-             * @description How its string begins.
+             * @description Start of the key string.
              * @example kw_4fQ2mX…
              */
             start: string;
             /**
-             * @description What it may do.
+             * @description Permissions of the key.
              * @example [
              *       "keys:verify"
              *     ]
              */
             permissions: string[];
             /**
-             * @description Known values: active, expired, revoked.
+             * @description Management key status. Known values: active, expired, revoked.
              * @example active
              */
             status: string;
             /**
-             * @description When it expires; null: never.
+             * @description When the key expires; null: never.
              * @example 2026-02-01T08:30:00.000Z
              */
             expiresAt: string | null;
             /**
-             * @description When it last authenticated a call, up to the last flush.
+             * @description When the key last authenticated a call, up to the last flush of the counters.
              * @example 2026-02-01T08:30:00.000Z
              */
             lastUsedAt: string | null;
             /**
-             * @description Until when the string before the last rotation is valid; null: none.
+             * @description When the string before the last rotation ends; null: it has ended.
              * @example 2026-02-01T08:30:00.000Z
              */
             retiringUntil: string | null;
             /**
-             * @description When it was created, RFC 3339 in UTC.
+             * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
-             * @description When it was revoked; null: it was not.
+             * @description When the key was revoked; null: it is not.
              * @example 2026-02-01T08:30:00.000Z
              */
             revokedAt: string | null;
             /**
-             * @description Who revoked it.
+             * @description Who revoked the key; null: it is not revoked.
              * @example null
              */
             revokedBy: components["schemas"]["Actor"] | null;
@@ -1664,85 +1666,85 @@ export interface components {
         /** @description A management key, with its string for the only time. */
         IssuedManagementKey: {
             /**
-             * @description Stable over rotations.
+             * @description Management key id, stable over rotations.
              * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             id: string;
             /**
-             * @description The one workspace it works in; null: all of them.
+             * @description Id of the one workspace that the key is for; null: all.
              * @example acme
              */
             workspaceId: string | null;
             /**
-             * @description What people call it.
+             * @description Management key name, for people.
              * @example API gateway
              */
             name: string;
             /**
-             * @description How its string begins.
+             * @description Start of the key string.
              * @example kw_4fQ2mX…
              */
             start: string;
             /**
-             * @description What it may do.
+             * @description Permissions of the key.
              * @example [
              *       "keys:verify"
              *     ]
              */
             permissions: string[];
             /**
-             * @description Known values: active, expired, revoked.
+             * @description Management key status. Known values: active, expired, revoked.
              * @example active
              */
             status: string;
             /**
-             * @description When it expires; null: never.
+             * @description When the key expires; null: never.
              * @example 2026-02-01T08:30:00.000Z
              */
             expiresAt: string | null;
             /**
-             * @description When it last authenticated a call, up to the last flush.
+             * @description When the key last authenticated a call, up to the last flush of the counters.
              * @example 2026-02-01T08:30:00.000Z
              */
             lastUsedAt: string | null;
             /**
-             * @description Until when the string before the last rotation is valid; null: none.
+             * @description When the string before the last rotation ends; null: it has ended.
              * @example 2026-02-01T08:30:00.000Z
              */
             retiringUntil: string | null;
             /**
-             * @description When it was created, RFC 3339 in UTC.
+             * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
-             * @description When it was revoked; null: it was not.
+             * @description When the key was revoked; null: it is not.
              * @example 2026-02-01T08:30:00.000Z
              */
             revokedAt: string | null;
             /**
-             * @description Who revoked it.
+             * @description Who revoked the key; null: it is not revoked.
              * @example null
              */
             revokedBy: components["schemas"]["Actor"] | null;
             /**
-             * @description Its string. Shown here and never again; null where the call was a repetition of one with the same Idempotency-Key.
+             * @description Key string. Shown here and never again; null if the call repeats an earlier one with the same Idempotency-Key.
              * @example kw_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string | null;
         };
         /** @description One page of management keys. */
         ManagementKeyPage: {
-            /** @description The management keys, newest first. */
+            /** @description Management keys, newest first. */
             data: components["schemas"]["ManagementKey"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
         };
-        /** @description How a key was used, up to the last flush of the counters. */
+        /** @description Usage of a key, up to the last flush of the counters. */
         KeyUsage: {
             /**
              * @description Start of the range (inclusive), RFC 3339 in UTC.
@@ -1755,17 +1757,17 @@ export interface components {
              */
             to: string;
             /**
-             * @description Width of a bucket.
+             * @description Bucket width.
              * @example day
              */
             granularity: string;
             /**
-             * @description Verifications, any verdict.
+             * @description Number of verifications, any verdict.
              * @example 120
              */
             total: number;
             /**
-             * @description Verifications by verdict code; codes that did not occur are left out.
+             * @description Number of verifications by verdict code; codes that did not occur are left out.
              * @example {
              *       "VALID": 118,
              *       "EXPIRED": 2
@@ -1774,25 +1776,25 @@ export interface components {
             byCode: {
                 [key: string]: number;
             };
-            /** @description The same by secret: during a rotation it tells who still uses the old one. */
+            /** @description Counts by secret: during a rotation, whether the old string is still used. */
             bySecret: {
                 /**
-                 * @description The secret's identifier.
+                 * @description Secret id.
                  * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
                  */
                 secretId: string;
                 /**
-                 * @description How its key string begins.
+                 * @description Start of the key string.
                  * @example ak_live_4fQ2mX…
                  */
                 start: string;
                 /**
-                 * @description Verifications, any verdict.
+                 * @description Number of verifications, any verdict.
                  * @example 120
                  */
                 total: number;
             }[];
-            /** @description Every bucket of the range, oldest first, also those with nothing in them. */
+            /** @description All buckets of the range, oldest first, empty ones included. */
             buckets: {
                 /**
                  * @description Start of the bucket.
@@ -1800,12 +1802,12 @@ export interface components {
                  */
                 start: string;
                 /**
-                 * @description Verifications, any verdict.
+                 * @description Number of verifications, any verdict.
                  * @example 120
                  */
                 total: number;
                 /**
-                 * @description Verifications by verdict code; codes that did not occur are left out.
+                 * @description Number of verifications by verdict code; codes that did not occur are left out.
                  * @example {
                  *       "VALID": 118,
                  *       "EXPIRED": 2
@@ -1816,106 +1818,106 @@ export interface components {
                 };
             }[];
         };
-        /** @description One change, on the record. */
+        /** @description One change, in the audit log. */
         AuditEvent: {
             /**
-             * @description The event's identifier.
+             * @description Event id.
              * @example evt_2Lx7Yb2kQm4Xc9
              */
             id: string;
             /**
-             * @description Whose log it is in.
+             * @description Id of the workspace whose log the event is in.
              * @example default
              */
             workspaceId: string;
             /**
-             * @description Its place in the log, from 1 without gaps.
+             * @description Position in the log, from 1 without gaps.
              * @example 17
              */
             sequence: number;
             /**
-             * @description When it was done, RFC 3339 in UTC.
+             * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             time: string;
             /**
-             * @description What was done. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
+             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
              * @example key.revoked
              */
             action: string;
             actor: components["schemas"]["Actor"];
-            /** @description What it was done to. */
+            /** @description Target: what was changed. */
             target: {
                 /**
-                 * @description What it is.
+                 * @description Target type. Known values: key, workspace, management_key.
                  * @example key
                  */
                 type: string;
                 /**
-                 * @description Its identifier.
+                 * @description Target id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
             };
             /**
-             * @description The changed fields as they were; null for something new.
+             * @description Changed fields as they were; null for something new.
              * @example {
              *       "name": "CI"
              *     }
              */
             before: unknown;
             /**
-             * @description The changed fields as they are since.
+             * @description Changed fields as they are since.
              * @example {
              *       "name": "CI deploys"
              *     }
              */
             after: unknown;
             /**
-             * @description The call that did it.
+             * @description Id of the request.
              * @example req_4fQ2-1a
              */
             requestId: string;
             /**
-             * @description Where that call came from.
+             * @description IP address that the request came from; null: none.
              * @example 203.0.113.7
              */
             ip: string | null;
             /**
-             * @description Links this entry to the one before it: a change, gap or reorder breaks the chain.
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
         };
         /** @description One page of audit events. */
         AuditEventPage: {
-            /** @description The events, newest first. */
+            /** @description Events, newest first. */
             data: components["schemas"]["AuditEvent"][];
             /**
-             * @description Pass it as `cursor` for the next page; null on the last.
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
         };
-        /** @description The end of an audit log, to be kept elsewhere. */
+        /** @description Head of an audit log, to be kept elsewhere. */
         AuditHead: {
             /**
-             * @description Whose log it is.
+             * @description Id of the workspace whose log it is.
              * @example default
              */
             workspaceId: string;
             /**
-             * @description The place of the newest entry; 0 while the log is empty.
+             * @description Position of the newest event; 0 while the log is empty.
              * @example 17
              */
             sequence: number;
             /**
-             * @description Links this entry to the one before it: a change, gap or reorder breaks the chain.
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
             /**
-             * @description When this was read, RFC 3339 in UTC.
+             * @description Time of reading, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             time: string;
@@ -1938,7 +1940,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1958,7 +1960,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1967,7 +1969,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description How this instance is. */
+            /** @description Health of this instance. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1987,7 +1989,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Prometheus text format 0.0.4. */
+            /** @description Metrics in the Prometheus text format 0.0.4. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2015,19 +2017,19 @@ export interface operations {
                      */
                     key: string;
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description The key must have all of these scopes.
+                     * @description Scopes that the key must have, all of them.
                      * @example [
                      *       "sources:read"
                      *     ]
                      */
                     requiredScopes?: string[];
                     /**
-                     * @description The key must have at least one of these scopes.
+                     * @description Scopes of which the key must have at least one.
                      * @example [
                      *       "sources:read"
                      *     ]
@@ -2035,18 +2037,18 @@ export interface operations {
                     requiredAnyScope?: string[];
                     /**
                      * Format: text
-                     * @description What is to be touched; checked where the key lists resources.
+                     * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
                     /**
-                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                      * @example 1
                      */
                     cost?: number;
@@ -2063,7 +2065,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifyAnswer"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2072,7 +2074,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2081,7 +2083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2090,7 +2092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2099,7 +2101,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2108,7 +2110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2117,7 +2119,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2153,19 +2155,19 @@ export interface operations {
                          */
                         key: string;
                         /**
-                         * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                         * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                          * @example default
                          */
                         workspaceId?: string;
                         /**
-                         * @description The key must have all of these scopes.
+                         * @description Scopes that the key must have, all of them.
                          * @example [
                          *       "sources:read"
                          *     ]
                          */
                         requiredScopes?: string[];
                         /**
-                         * @description The key must have at least one of these scopes.
+                         * @description Scopes of which the key must have at least one.
                          * @example [
                          *       "sources:read"
                          *     ]
@@ -2173,18 +2175,18 @@ export interface operations {
                         requiredAnyScope?: string[];
                         /**
                          * Format: text
-                         * @description What is to be touched; checked where the key lists resources.
+                         * @description Resource to be accessed; checked if the key lists resources.
                          * @example project:alpha
                          */
                         resource?: string;
                         /**
                          * Format: ip-address
-                         * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                         * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                          * @example 203.0.113.7
                          */
                         ip?: string;
                         /**
-                         * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                         * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                          * @example 1
                          */
                         cost?: number;
@@ -2202,7 +2204,7 @@ export interface operations {
                     "application/json": components["schemas"]["VerifyAnswers"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2211,7 +2213,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2220,7 +2222,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2229,7 +2231,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2238,7 +2240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2247,7 +2249,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2256,7 +2258,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2291,7 +2293,7 @@ export interface operations {
                  */
                 ip?: string;
                 /**
-                 * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                 * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                  * @example 1
                  */
                 cost?: number;
@@ -2472,7 +2474,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What a presented key is and may do. */
+            /** @description A presented key: what it is and may do. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2481,7 +2483,7 @@ export interface operations {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2490,7 +2492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2499,7 +2501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2508,7 +2510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2519,7 +2521,7 @@ export interface operations {
             };
         };
     };
-    giveUpKey: {
+    revokeOwnKey: {
         parameters: {
             query?: never;
             header?: never;
@@ -2528,14 +2530,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is revoked. */
+            /** @description The key is revoked. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2544,7 +2546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2553,7 +2555,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2562,7 +2564,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2571,7 +2573,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2580,7 +2582,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2595,12 +2597,12 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
                 /**
-                 * @description Only keys with one of these statuses. Default: all.
+                 * @description Key statuses to list. Default: all.
                  * @example [
                  *       "active",
                  *       "scheduled"
@@ -2608,77 +2610,77 @@ export interface operations {
                  */
                 status?: ("active" | "scheduled" | "disabled" | "expired" | "revoked")[];
                 /**
-                 * @description Part of the name, in any case.
+                 * @description Part of the key name, in any case.
                  * @example deploy
                  */
                 search?: string;
                 /**
-                 * @description How the key string begins, as lists show it.
+                 * @description Start of the key string, as lists show it.
                  * @example ak_live_4fQ2mX…
                  */
                 start?: string;
                 /**
-                 * @description Whom the key belongs to in your system.
+                 * @description Owner of the key in your system.
                  * @example customer_42
                  */
                 ownerId?: string;
                 /**
-                 * @description Keys that were given exactly this scope.
+                 * @description Scope that was granted literally.
                  * @example sources:read
                  */
                 scope?: string;
                 /**
-                 * @description Keys with this prefix.
+                 * @description Prefix of the key string.
                  * @example ak_live
                  */
                 prefix?: string;
                 /**
-                 * @description Created at or after this time. RFC 3339.
+                 * @description Earliest time of creation. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 createdAfter?: string;
                 /**
-                 * @description Created before this time. RFC 3339.
+                 * @description Time that the key was created before. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 createdBefore?: string;
                 /**
-                 * @description Expires at or after this time. RFC 3339.
+                 * @description Earliest expiry. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 expiresAfter?: string;
                 /**
-                 * @description Expires before this time. RFC 3339.
+                 * @description Time that the key expires before. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 expiresBefore?: string;
                 /**
-                 * @description Last found valid at or after this time. RFC 3339.
+                 * @description Earliest time of the last use. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 lastUsedAfter?: string;
                 /**
-                 * @description Last found valid before this time. RFC 3339.
+                 * @description Time that the key was last used before. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 lastUsedBefore?: string;
                 /**
-                 * @description True: never found valid so far.
+                 * @description True: only keys that were never used.
                  * @example true
                  */
                 neverUsed?: boolean;
                 /**
-                 * @description Newest first, by name in any case, or the next to expire first.
+                 * @description Sort order: newest first, by name in any case, or next to expire first.
                  * @example -createdAt
                  */
                 sort: "-createdAt" | "name" | "expiresAt";
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -2698,7 +2700,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2707,7 +2709,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2716,7 +2718,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2725,7 +2727,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2734,7 +2736,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2756,35 +2758,35 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
                      * Format: text
-                     * @description What people call the key.
+                     * @description Key name, for people.
                      * @example CI deploys
                      */
                     name: string;
                     /**
                      * Format: text
-                     * @description More about it.
+                     * @description Key description, for people. Default: null.
                      * @example Used by the nightly deployment job.
                      */
                     description?: string;
                     /**
-                     * @description The key string begins with it. Default: the workspace's `defaultPrefix`. `kw` is taken.
-                     * @example ak_live
-                     */
-                    prefix?: string;
-                    /**
                      * Format: text
-                     * @description Whom the key belongs to in your system.
+                     * @description Owner of the key in your system. Default: null.
                      * @example customer_42
                      */
                     ownerId?: string;
                     /**
-                     * @description What the key may do. Default: nothing in particular.
+                     * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
+                     * @example true
+                     */
+                    enabled?: boolean;
+                    /**
+                     * @description Scopes: what the key may do. Default: [].
                      * @example [
                      *       "sources:read",
                      *       "members:*"
@@ -2792,38 +2794,43 @@ export interface operations {
                      */
                     scopes?: string[];
                     /**
-                     * @description What the key may touch: null everything, an empty list nothing. Default: null.
+                     * @description Resources that the key may touch: null all, an empty list none. Default: null.
                      * @example [
                      *       "project:alpha"
                      *     ]
                      */
                     resources?: string[];
                     /**
-                     * @description Where the key may be used from: null everywhere, an empty list nowhere.
+                     * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
                      * @example [
                      *       "203.0.113.0/24"
                      *     ]
                      */
                     allowedIps?: string[];
                     /**
+                     * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
+                     * @example ak_live
+                     */
+                    prefix?: string;
+                    /**
                      * Format: instant
-                     * @description The key is not valid before this time. RFC 3339.
+                     * @description Start of the key: it is not valid before this time. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
                     notBefore?: string;
                     /**
                      * Format: instant
-                     * @description The key is valid until just before this time; must lie ahead. RFC 3339.
+                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
                     expiresAt?: string;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
                     /**
-                     * @description Up to 5; a verification must fit into all of them. Default: none.
+                     * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
                      * @example [
                      *       {
                      *         "name": "per-minute",
@@ -2834,35 +2841,35 @@ export interface operations {
                      */
                     rateLimits?: {
                         /**
-                         * @description Its name, unique within the key.
+                         * @description Rate limit name, unique within the key.
                          * @example per-minute
                          */
                         name: string;
                         /**
-                         * @description Units in any interval of the length; 0 lets nothing through.
+                         * @description Units in any interval of the window; 0 lets nothing through.
                          * @example 100
                          */
                         limit: number;
                         /**
-                         * @description The length, 1 second to 30 days.
+                         * @description Window length, 1 second to 30 days.
                          * @example 60
                          */
                         windowSeconds: number;
                     }[];
                     /**
-                     * @description How many verifications are left. Null: not limited. Default: null.
+                     * @description Credits: how many verifications are left. Null: not limited. Default: null.
                      * @example {
                      *       "remaining": 1000
                      *     }
                      */
                     credits?: {
                         /**
-                         * @description The balance. Needed where it is not limited yet; when left out in a change, it stays.
+                         * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
                          * @example 1000
                          */
                         remaining?: number;
                         /**
-                         * @description When the balance is set anew; null or left out: never.
+                         * @description Refill of the balance; null or left out: none.
                          * @example {
                          *       "interval": "monthly",
                          *       "amount": 1000,
@@ -2871,25 +2878,25 @@ export interface operations {
                          */
                         refill?: {
                             /**
-                             * @description At 00:00 UTC each day, or once a month.
+                             * @description Refill interval: at 00:00 UTC each day, or once a month.
                              * @example monthly
                              * @enum {string}
                              */
                             interval: "daily" | "monthly";
                             /**
-                             * @description What the balance is set to.
+                             * @description Balance after a refill.
                              * @example 1000
                              */
                             amount: number;
                             /**
-                             * @description For `monthly`: the day; the last of a shorter month. Default: 1.
+                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
                              * @example 1
                              */
                             dayOfMonth?: number;
                         } | null;
                     } | null;
                     /**
-                     * @description Anything of yours, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
+                     * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
                      * @example {
                      *       "plan": "pro"
                      *     }
@@ -2897,11 +2904,6 @@ export interface operations {
                     metadata?: {
                         [key: string]: unknown;
                     };
-                    /**
-                     * @description False switches the key off until it is true again. Default: true.
-                     * @example true
-                     */
-                    enabled?: boolean;
                 };
             };
         };
@@ -2915,7 +2917,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2924,7 +2926,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2933,7 +2935,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2942,7 +2944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2951,7 +2953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2960,7 +2962,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2969,7 +2971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -2978,7 +2980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -2987,7 +2989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3002,7 +3004,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3010,7 +3012,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3028,7 +3030,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3037,7 +3039,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3046,7 +3048,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3055,7 +3057,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3064,7 +3066,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3079,7 +3081,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3087,7 +3089,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3096,14 +3098,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The key is revoked and gone from the lists. */
+            /** @description The key is revoked and in no list. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3112,7 +3114,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3121,7 +3123,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3130,7 +3132,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3139,7 +3141,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3148,7 +3150,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3163,7 +3165,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3171,7 +3173,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3183,22 +3185,27 @@ export interface operations {
                 "application/json": {
                     /**
                      * Format: text
-                     * @description What people call the key.
+                     * @description Key name, for people.
                      * @example CI deploys
                      */
                     name?: string;
                     /**
-                     * @description More about it.
+                     * @description Key description, for people.
                      * @example Used by the nightly deployment job.
                      */
                     description?: string | null;
                     /**
-                     * @description Whom the key belongs to in your system.
+                     * @description Owner of the key in your system.
                      * @example customer_42
                      */
                     ownerId?: string | null;
                     /**
-                     * @description What the key may do. Default: nothing in particular.
+                     * @description Whether the key is enabled; false switches it off until it is true again.
+                     * @example true
+                     */
+                    enabled?: boolean;
+                    /**
+                     * @description Scopes: what the key may do.
                      * @example [
                      *       "sources:read",
                      *       "members:*"
@@ -3206,36 +3213,36 @@ export interface operations {
                      */
                     scopes?: string[];
                     /**
-                     * @description What the key may touch: null everything, an empty list nothing. Default: null.
+                     * @description Resources that the key may touch: null all, an empty list none.
                      * @example [
                      *       "project:alpha"
                      *     ]
                      */
                     resources?: string[] | null;
                     /**
-                     * @description Where the key may be used from: null everywhere, an empty list nowhere.
+                     * @description Addresses that the key may be used from: null all, an empty list none.
                      * @example [
                      *       "203.0.113.0/24"
                      *     ]
                      */
                     allowedIps?: string[] | null;
                     /**
-                     * @description The key is not valid before this time. RFC 3339.
+                     * @description Start of the key: it is not valid before this time. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
                     notBefore?: string | null;
                     /**
-                     * @description The key is valid until just before this time; must lie ahead. RFC 3339.
+                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
                     expiresAt?: string | null;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
                     /**
-                     * @description Up to 5; a verification must fit into all of them. Default: none.
+                     * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
                      * @example [
                      *       {
                      *         "name": "per-minute",
@@ -3246,35 +3253,35 @@ export interface operations {
                      */
                     rateLimits?: {
                         /**
-                         * @description Its name, unique within the key.
+                         * @description Rate limit name, unique within the key.
                          * @example per-minute
                          */
                         name: string;
                         /**
-                         * @description Units in any interval of the length; 0 lets nothing through.
+                         * @description Units in any interval of the window; 0 lets nothing through.
                          * @example 100
                          */
                         limit: number;
                         /**
-                         * @description The length, 1 second to 30 days.
+                         * @description Window length, 1 second to 30 days.
                          * @example 60
                          */
                         windowSeconds: number;
                     }[];
                     /**
-                     * @description How many verifications are left. Null: not limited. Default: null.
+                     * @description Credits: how many verifications are left. Null: not limited. Default: null.
                      * @example {
                      *       "remaining": 1000
                      *     }
                      */
                     credits?: {
                         /**
-                         * @description The balance. Needed where it is not limited yet; when left out in a change, it stays.
+                         * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
                          * @example 1000
                          */
                         remaining?: number;
                         /**
-                         * @description When the balance is set anew; null or left out: never.
+                         * @description Refill of the balance; null or left out: none.
                          * @example {
                          *       "interval": "monthly",
                          *       "amount": 1000,
@@ -3283,25 +3290,25 @@ export interface operations {
                          */
                         refill?: {
                             /**
-                             * @description At 00:00 UTC each day, or once a month.
+                             * @description Refill interval: at 00:00 UTC each day, or once a month.
                              * @example monthly
                              * @enum {string}
                              */
                             interval: "daily" | "monthly";
                             /**
-                             * @description What the balance is set to.
+                             * @description Balance after a refill.
                              * @example 1000
                              */
                             amount: number;
                             /**
-                             * @description For `monthly`: the day; the last of a shorter month. Default: 1.
+                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
                              * @example 1
                              */
                             dayOfMonth?: number;
                         } | null;
                     } | null;
                     /**
-                     * @description Merged name by name; a null value removes its name.
+                     * @description Metadata changes, merged name by name; a null value removes its name.
                      * @example {
                      *       "plan": "pro"
                      *     }
@@ -3309,11 +3316,6 @@ export interface operations {
                     metadata?: {
                         [key: string]: unknown;
                     } | null;
-                    /**
-                     * @description False switches the key off until it is true again. Default: true.
-                     * @example true
-                     */
-                    enabled?: boolean;
                 };
             };
         };
@@ -3327,7 +3329,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3336,7 +3338,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3345,7 +3347,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3354,7 +3356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3363,7 +3365,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3372,7 +3374,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3381,7 +3383,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3390,7 +3392,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3399,7 +3401,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3416,7 +3418,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3427,19 +3429,19 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
                      * Format: text
-                     * @description Why, in a word that you can filter by.
+                     * @description Reason of the revocation, a word that programs can filter by.
                      * @example leaked
                      */
                     reason?: string;
                     /**
                      * Format: text
-                     * @description Why, for people.
+                     * @description Note on the revocation, for people.
                      * @example Found in a public repository.
                      */
                     note?: string;
@@ -3456,7 +3458,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3465,7 +3467,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3474,7 +3476,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3483,7 +3485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3492,7 +3494,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3501,7 +3503,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3510,7 +3512,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3519,7 +3521,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3528,7 +3530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3537,7 +3539,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3554,7 +3556,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3565,17 +3567,17 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
                      * @example 86400
                      */
                     graceSeconds: number;
                     /**
-                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
                      * @example false
                      */
                     supersede?: boolean;
@@ -3592,7 +3594,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3601,7 +3603,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3610,7 +3612,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3619,7 +3621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3628,7 +3630,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3637,7 +3639,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3646,7 +3648,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3655,7 +3657,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3664,7 +3666,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3673,7 +3675,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3688,7 +3690,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3696,7 +3698,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3705,14 +3707,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description No string but the current one is valid. */
+            /** @description Only the current string is valid. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3721,7 +3723,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3730,7 +3732,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3739,7 +3741,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3748,7 +3750,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3757,7 +3759,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3774,7 +3776,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3785,18 +3787,18 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description What to do with the balance; `subtract` stops at 0.
+                     * @description Operation on the balance; `subtract` stops at 0.
                      * @example add
                      * @enum {string}
                      */
                     operation: "add" | "subtract" | "set";
                     /**
-                     * @description How many credits.
+                     * @description Amount of credits.
                      * @example 500
                      */
                     amount: number;
@@ -3813,7 +3815,7 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3822,7 +3824,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3831,7 +3833,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3840,7 +3842,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3849,7 +3851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3858,7 +3860,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -3867,7 +3869,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -3876,7 +3878,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -3885,7 +3887,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3894,7 +3896,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3911,7 +3913,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -3922,19 +3924,19 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description The key must have all of these scopes.
+                     * @description Scopes that the key must have, all of them.
                      * @example [
                      *       "sources:read"
                      *     ]
                      */
                     requiredScopes?: string[];
                     /**
-                     * @description The key must have at least one of these scopes.
+                     * @description Scopes of which the key must have at least one.
                      * @example [
                      *       "sources:read"
                      *     ]
@@ -3942,18 +3944,18 @@ export interface operations {
                     requiredAnyScope?: string[];
                     /**
                      * Format: text
-                     * @description What is to be touched; checked where the key lists resources.
+                     * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description The client's address. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
                     /**
-                     * @description What the verification takes of the key's limits and credits. 0 looks without spending. Default: 1.
+                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
                      * @example 1
                      */
                     cost?: number;
@@ -3970,7 +3972,7 @@ export interface operations {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3979,7 +3981,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3988,7 +3990,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3997,7 +3999,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4006,7 +4008,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4015,7 +4017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4024,7 +4026,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4046,37 +4048,37 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
-                    /** @description The keys to take over. */
+                    /** @description Keys to import. */
                     keys: {
                         /**
                          * Format: text
-                         * @description What people call the key.
+                         * @description Key name, for people.
                          * @example CI deploys
                          */
                         name: string;
                         /**
                          * Format: text
-                         * @description More about it.
+                         * @description Key description, for people. Default: null.
                          * @example Used by the nightly deployment job.
                          */
                         description?: string;
                         /**
-                         * @description The key string begins with it. Default: the workspace's `defaultPrefix`. `kw` is taken.
-                         * @example ak_live
-                         */
-                        prefix?: string;
-                        /**
                          * Format: text
-                         * @description Whom the key belongs to in your system.
+                         * @description Owner of the key in your system. Default: null.
                          * @example customer_42
                          */
                         ownerId?: string;
                         /**
-                         * @description What the key may do. Default: nothing in particular.
+                         * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
+                         * @example true
+                         */
+                        enabled?: boolean;
+                        /**
+                         * @description Scopes: what the key may do. Default: [].
                          * @example [
                          *       "sources:read",
                          *       "members:*"
@@ -4084,38 +4086,43 @@ export interface operations {
                          */
                         scopes?: string[];
                         /**
-                         * @description What the key may touch: null everything, an empty list nothing. Default: null.
+                         * @description Resources that the key may touch: null all, an empty list none. Default: null.
                          * @example [
                          *       "project:alpha"
                          *     ]
                          */
                         resources?: string[];
                         /**
-                         * @description Where the key may be used from: null everywhere, an empty list nowhere.
+                         * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
                          * @example [
                          *       "203.0.113.0/24"
                          *     ]
                          */
                         allowedIps?: string[];
                         /**
+                         * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
+                         * @example ak_live
+                         */
+                        prefix?: string;
+                        /**
                          * Format: instant
-                         * @description The key is not valid before this time. RFC 3339.
+                         * @description Start of the key: it is not valid before this time. RFC 3339.
                          * @example 2030-01-31T12:00:00.000Z
                          */
                         notBefore?: string;
                         /**
                          * Format: instant
-                         * @description The key is valid until just before this time; must lie ahead. RFC 3339.
+                         * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                          * @example 2030-01-31T12:00:00.000Z
                          */
                         expiresAt?: string;
                         /**
-                         * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                         * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                          * @example 2592000
                          */
                         expiresInSeconds?: number;
                         /**
-                         * @description Up to 5; a verification must fit into all of them. Default: none.
+                         * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
                          * @example [
                          *       {
                          *         "name": "per-minute",
@@ -4126,35 +4133,35 @@ export interface operations {
                          */
                         rateLimits?: {
                             /**
-                             * @description Its name, unique within the key.
+                             * @description Rate limit name, unique within the key.
                              * @example per-minute
                              */
                             name: string;
                             /**
-                             * @description Units in any interval of the length; 0 lets nothing through.
+                             * @description Units in any interval of the window; 0 lets nothing through.
                              * @example 100
                              */
                             limit: number;
                             /**
-                             * @description The length, 1 second to 30 days.
+                             * @description Window length, 1 second to 30 days.
                              * @example 60
                              */
                             windowSeconds: number;
                         }[];
                         /**
-                         * @description How many verifications are left. Null: not limited. Default: null.
+                         * @description Credits: how many verifications are left. Null: not limited. Default: null.
                          * @example {
                          *       "remaining": 1000
                          *     }
                          */
                         credits?: {
                             /**
-                             * @description The balance. Needed where it is not limited yet; when left out in a change, it stays.
+                             * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
                              * @example 1000
                              */
                             remaining?: number;
                             /**
-                             * @description When the balance is set anew; null or left out: never.
+                             * @description Refill of the balance; null or left out: none.
                              * @example {
                              *       "interval": "monthly",
                              *       "amount": 1000,
@@ -4163,25 +4170,25 @@ export interface operations {
                              */
                             refill?: {
                                 /**
-                                 * @description At 00:00 UTC each day, or once a month.
+                                 * @description Refill interval: at 00:00 UTC each day, or once a month.
                                  * @example monthly
                                  * @enum {string}
                                  */
                                 interval: "daily" | "monthly";
                                 /**
-                                 * @description What the balance is set to.
+                                 * @description Balance after a refill.
                                  * @example 1000
                                  */
                                 amount: number;
                                 /**
-                                 * @description For `monthly`: the day; the last of a shorter month. Default: 1.
+                                 * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
                                  * @example 1
                                  */
                                 dayOfMonth?: number;
                             } | null;
                         } | null;
                         /**
-                         * @description Anything of yours, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
+                         * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
                          * @example {
                          *       "plan": "pro"
                          *     }
@@ -4189,28 +4196,23 @@ export interface operations {
                         metadata?: {
                             [key: string]: unknown;
                         };
-                        /**
-                         * @description False switches the key off until it is true again. Default: true.
-                         * @example true
-                         */
-                        enabled?: boolean;
-                        /** @description The digest that the other system kept. */
+                        /** @description Digest that the other system stored. */
                         hash: {
                             /**
-                             * @description How it was made.
+                             * @description Hash algorithm of the digest.
                              * @example sha256
                              * @enum {string}
                              */
                             algorithm: "sha256" | "sha512";
                             /**
-                             * @description Over the whole key string as its holder presents it; hex or base64.
+                             * @description Digest of the whole key string as its holder presents it; hex or base64.
                              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
                              */
                             value: string;
                         };
                         /**
                          * Format: text
-                         * @description How the key string begins, for lists; never more than a few characters.
+                         * @description Start of the key string, for lists: a few characters only.
                          * @example sk_ab12
                          */
                         start?: string;
@@ -4219,7 +4221,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What an import did. */
+            /** @description Result of an import. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4228,7 +4230,7 @@ export interface operations {
                     "application/json": components["schemas"]["ImportReport"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4237,7 +4239,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4246,7 +4248,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4255,7 +4257,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4264,7 +4266,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4273,7 +4275,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4282,7 +4284,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4291,7 +4293,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4300,7 +4302,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4322,12 +4324,12 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                      * @example default
                      */
                     workspaceId?: string;
                     /**
-                     * @description These keys. Give either `ids` or `ownerId`.
+                     * @description Key ids to revoke. Give either `ids` or `ownerId`.
                      * @example [
                      *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
                      *     ]
@@ -4335,24 +4337,24 @@ export interface operations {
                     ids?: string[];
                     /**
                      * Format: text
-                     * @description Whom the key belongs to in your system.
+                     * @description Owner of the key in your system.
                      * @example customer_42
                      */
                     ownerId?: string;
                     /**
-                     * @description Only say what would be revoked. Default: false.
+                     * @description Whether to report only what would be revoked. Default: false.
                      * @example true
                      */
                     dryRun?: boolean;
                     /**
                      * Format: text
-                     * @description Why, in a word that you can filter by.
+                     * @description Reason of the revocation, a word that programs can filter by.
                      * @example leaked
                      */
                     reason?: string;
                     /**
                      * Format: text
-                     * @description Why, for people.
+                     * @description Note on the revocation, for people.
                      * @example Found in a public repository.
                      */
                     note?: string;
@@ -4360,7 +4362,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What a bulk revocation did. */
+            /** @description Result of a bulk revocation. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -4369,7 +4371,7 @@ export interface operations {
                     "application/json": components["schemas"]["BulkRevocation"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4378,7 +4380,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4387,7 +4389,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4396,7 +4398,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4405,7 +4407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4414,7 +4416,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4423,7 +4425,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4432,7 +4434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4441,7 +4443,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4456,12 +4458,12 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -4481,7 +4483,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkspacePage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4490,7 +4492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4499,7 +4501,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4508,7 +4510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4525,7 +4527,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The workspace's identifier: your own tenant's.
+                 * @description Workspace id: your own tenant id.
                  * @example acme
                  */
                 id: string;
@@ -4543,7 +4545,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4552,7 +4554,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4561,7 +4563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4570,7 +4572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4579,7 +4581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4596,7 +4598,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The workspace's identifier: your own tenant's.
+                 * @description Workspace id: your own tenant id.
                  * @example acme
                  */
                 id: string;
@@ -4607,17 +4609,17 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description What people call it.
+                     * @description Workspace name, for people.
                      * @example Acme Inc.
                      */
                     name?: string | null;
                     /**
-                     * @description False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go on working. Default: true.
+                     * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
                      * @example true
                      */
                     apiAccess?: boolean;
                     /**
-                     * @description How many keys may be neither revoked nor expired at a time. Default: null, no limit.
+                     * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
                      * @example 100
                      */
                     maxActiveKeys?: number | null;
@@ -4627,7 +4629,7 @@ export interface operations {
                      */
                     requireExpiry?: boolean;
                     /**
-                     * @description The longest time from now to an expiry. Default: null, no limit.
+                     * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
                      * @example 7776000
                      */
                     maxLifetimeSeconds?: number | null;
@@ -4637,7 +4639,7 @@ export interface operations {
                      */
                     requireResource?: boolean;
                     /**
-                     * @description The scopes that keys may have; others are refused. Default: null, any.
+                     * @description Scopes that keys may have; others are refused. Default: null, any.
                      * @example [
                      *       {
                      *         "scope": "sources:read",
@@ -4648,30 +4650,30 @@ export interface operations {
                      */
                     availableScopes?: {
                         /**
-                         * @description The scope.
+                         * @description Scope that keys may have.
                          * @example sources:read
                          */
                         scope: string;
                         /**
                          * Format: text
-                         * @description Its name for people.
+                         * @description Scope title, for people.
                          * @example Read sources
                          */
                         title: string;
                         /**
                          * Format: text
-                         * @description What it allows, for people.
+                         * @description Scope description, for people.
                          * @example List and read all sources.
                          */
                         description: string;
                     }[] | null;
                     /**
-                     * @description Whether what a key may do is fixed at its creation: then only `name`, `description` and `enabled` can change. Default: false.
+                     * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
                      * @example false
                      */
                     immutableKeys?: boolean;
                     /**
-                     * @description The prefix of keys that name none. Default: `ak_live`.
+                     * @description Prefix of keys that are created without one. Default: `ak_live`.
                      * @example ak_live
                      */
                     defaultPrefix?: string;
@@ -4697,7 +4699,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4706,7 +4708,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4715,7 +4717,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4724,7 +4726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4733,7 +4735,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -4742,7 +4744,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -4751,7 +4753,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -4760,7 +4762,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4777,7 +4779,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The workspace's identifier: your own tenant's.
+                 * @description Workspace id: your own tenant id.
                  * @example acme
                  */
                 id: string;
@@ -4786,14 +4788,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Gone. */
+            /** @description The workspace is deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4802,7 +4804,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4811,7 +4813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4820,7 +4822,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4829,7 +4831,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4838,7 +4840,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -4847,7 +4849,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4864,7 +4866,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The workspace's identifier: your own tenant's.
+                 * @description Workspace id: your own tenant id.
                  * @example acme
                  */
                 id: string;
@@ -4875,17 +4877,17 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description What people call it.
+                     * @description Workspace name, for people.
                      * @example Acme Inc.
                      */
                     name?: string | null;
                     /**
-                     * @description False: no key can be created, imported or rotated (403 UPGRADE_REQUIRED); existing keys go on working. Default: true.
+                     * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
                      * @example true
                      */
                     apiAccess?: boolean;
                     /**
-                     * @description How many keys may be neither revoked nor expired at a time. Default: null, no limit.
+                     * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
                      * @example 100
                      */
                     maxActiveKeys?: number | null;
@@ -4895,7 +4897,7 @@ export interface operations {
                      */
                     requireExpiry?: boolean;
                     /**
-                     * @description The longest time from now to an expiry. Default: null, no limit.
+                     * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
                      * @example 7776000
                      */
                     maxLifetimeSeconds?: number | null;
@@ -4905,7 +4907,7 @@ export interface operations {
                      */
                     requireResource?: boolean;
                     /**
-                     * @description The scopes that keys may have; others are refused. Default: null, any.
+                     * @description Scopes that keys may have; others are refused. Default: null, any.
                      * @example [
                      *       {
                      *         "scope": "sources:read",
@@ -4916,30 +4918,30 @@ export interface operations {
                      */
                     availableScopes?: {
                         /**
-                         * @description The scope.
+                         * @description Scope that keys may have.
                          * @example sources:read
                          */
                         scope: string;
                         /**
                          * Format: text
-                         * @description Its name for people.
+                         * @description Scope title, for people.
                          * @example Read sources
                          */
                         title: string;
                         /**
                          * Format: text
-                         * @description What it allows, for people.
+                         * @description Scope description, for people.
                          * @example List and read all sources.
                          */
                         description: string;
                     }[] | null;
                     /**
-                     * @description Whether what a key may do is fixed at its creation: then only `name`, `description` and `enabled` can change. Default: false.
+                     * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
                      * @example false
                      */
                     immutableKeys?: boolean;
                     /**
-                     * @description The prefix of keys that name none. Default: `ak_live`.
+                     * @description Prefix of keys that are created without one. Default: `ak_live`.
                      * @example ak_live
                      */
                     defaultPrefix?: string;
@@ -4956,7 +4958,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4965,7 +4967,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4974,7 +4976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4983,7 +4985,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4992,7 +4994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5001,7 +5003,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5010,7 +5012,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5019,7 +5021,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5036,7 +5038,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The workspace's identifier: your own tenant's.
+                 * @description Workspace id: your own tenant id.
                  * @example acme
                  */
                 id: string;
@@ -5054,7 +5056,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5063,7 +5065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5072,7 +5074,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5081,7 +5083,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5090,7 +5092,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5099,7 +5101,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5108,7 +5110,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5117,7 +5119,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5134,7 +5136,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The workspace's identifier: your own tenant's.
+                 * @description Workspace id: your own tenant id.
                  * @example acme
                  */
                 id: string;
@@ -5152,7 +5154,7 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5161,7 +5163,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5170,7 +5172,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5179,7 +5181,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5188,7 +5190,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5197,7 +5199,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5206,7 +5208,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5215,7 +5217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5230,17 +5232,17 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -5260,7 +5262,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKeyPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5269,7 +5271,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5278,7 +5280,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5287,7 +5289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5296,7 +5298,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5319,30 +5321,30 @@ export interface operations {
                 "application/json": {
                     /**
                      * Format: text
-                     * @description What people call it.
+                     * @description Management key name, for people.
                      * @example API gateway
                      */
                     name: string;
                     /**
-                     * @description What the key may do; nobody grants more than they hold. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:write.
+                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:write.
                      * @example [
                      *       "keys:verify"
                      *     ]
                      */
                     permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:write")[];
                     /**
-                     * @description The one workspace it works in; null: all of them. Default: the caller's own.
+                     * @description Id of the one workspace that the key is for; null: all. Default: the caller's own.
                      * @example acme
                      */
                     workspaceId?: string | null;
                     /**
                      * Format: instant
-                     * @description Valid until just before this time; must lie ahead. RFC 3339.
+                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
                     expiresAt?: string;
                     /**
-                     * @description Instead of `expiresAt`: seconds from now, at most ten years.
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
                      */
                     expiresInSeconds?: number;
@@ -5359,7 +5361,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5368,7 +5370,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5377,7 +5379,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5386,7 +5388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5395,7 +5397,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5404,7 +5406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5413,7 +5415,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5422,7 +5424,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5431,7 +5433,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5448,7 +5450,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The management key's identifier.
+                 * @description Management key id.
                  * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -5457,7 +5459,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What a caller authenticates to Keyward with, without its string. */
+            /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5466,7 +5468,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5475,7 +5477,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5484,7 +5486,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5493,7 +5495,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5502,7 +5504,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5519,7 +5521,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The management key's identifier.
+                 * @description Management key id.
                  * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -5530,12 +5532,12 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description Seconds that the replaced string stays valid: 0 (ends at once) to 30 days.
+                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
                      * @example 86400
                      */
                     graceSeconds: number;
                     /**
-                     * @description While another rotation is in its grace: end its retiring string now and retire the current one. Default: false, which answers 409.
+                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
                      * @example false
                      */
                     supersede?: boolean;
@@ -5552,7 +5554,7 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5561,7 +5563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5570,7 +5572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5579,7 +5581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5588,7 +5590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5597,7 +5599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5606,7 +5608,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -5615,7 +5617,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -5624,7 +5626,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5633,7 +5635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5650,7 +5652,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The management key's identifier.
+                 * @description Management key id.
                  * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -5659,7 +5661,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What a caller authenticates to Keyward with, without its string. */
+            /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5668,7 +5670,7 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5677,7 +5679,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5686,7 +5688,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5695,7 +5697,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5704,7 +5706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5713,7 +5715,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -5722,7 +5724,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5731,7 +5733,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5746,7 +5748,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5761,7 +5763,7 @@ export interface operations {
                  */
                 to?: string;
                 /**
-                 * @description Width of a bucket, in UTC: hours for up to 35 days, days for up to 400.
+                 * @description Bucket width, in UTC: hours for up to 35 days, days for up to 400.
                  * @example day
                  */
                 granularity: "hour" | "day";
@@ -5769,7 +5771,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The key's identifier.
+                 * @description Key id.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 id: string;
@@ -5778,7 +5780,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How a key was used, up to the last flush of the counters. */
+            /** @description Usage of a key, up to the last flush of the counters. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5787,7 +5789,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyUsage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5796,7 +5798,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5805,7 +5807,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5814,7 +5816,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5823,7 +5825,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5838,47 +5840,47 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
                 /**
-                 * @description Only this action.
+                 * @description Action to list.
                  * @example key.revoked
                  */
                 action?: string;
                 /**
-                 * @description Only what this management key did.
+                 * @description Id of the acting management key.
                  * @example root
                  */
                 actorId?: string;
                 /**
-                 * @description Only what was done on behalf of this.
+                 * @description On whose behalf the actor acted.
                  * @example user:42
                  */
                 onBehalfOf?: string;
                 /**
-                 * @description Only what was done to this.
+                 * @description Id of the changed thing.
                  * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
                 targetId?: string;
                 /**
-                 * @description Only what was done at or after this time. RFC 3339.
+                 * @description Earliest time of the event. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 after?: string;
                 /**
-                 * @description Only what was done before this time. RFC 3339.
+                 * @description Time that the event was before. RFC 3339.
                  * @example 2030-01-31T12:00:00.000Z
                  */
                 before?: string;
                 /**
-                 * @description Entries on a page.
+                 * @description Maximum number of entries on the page.
                  * @example 50
                  */
                 limit: number;
                 /**
-                 * @description `nextCursor` of the page before; belongs to the same filters and sort.
+                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
                  */
                 cursor?: string;
@@ -5898,7 +5900,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditEventPage"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5907,7 +5909,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5916,7 +5918,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5925,7 +5927,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -5934,7 +5936,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5949,7 +5951,7 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The workspace meant. A management key of one workspace implies it; without it the others mean `default`, or every workspace when they verify.
+                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5960,7 +5962,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The end of an audit log, to be kept elsewhere. */
+            /** @description Head of an audit log, to be kept elsewhere. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5969,7 +5971,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditHead"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5978,7 +5980,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5987,7 +5989,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5996,7 +5998,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6005,7 +6007,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description An error, as RFC 9457 describes. */
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -15,7 +15,7 @@ const SEQUENCE = /usage\W{4}(\d+)/;
 const WRITTEN = /SELECT 1.*Z\W{4}I$/s;
 const READY = /Z\W{4}[IE]$/;
 /** The name of the statement that loads credentials into the cache. */
-const LOAD = 'load_states';
+const LOAD = 'load_credentials';
 
 /** One connection between an instance and Postgres. */
 interface ProxiedConnection {

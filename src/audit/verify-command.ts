@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { Pepper, pepperFrom } from '../credentials/pepper.ts';
+import type { Orm } from '../db/database.ts';
+import { type CommandContext, withDatabase } from '../db/open-for-command.ts';
+import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
+import { defineCommand } from '../lib/command.ts';
+import { type OptionValues, UsageError } from '../lib/command-line.ts';
+import type { Head } from './chain.ts';
+import { type AuditCheckResult, checkLog } from './check.ts';
+import { listLogs } from './store.ts';
+
+const PROGRESS_EVERY = 100_000;
+
+const OPTIONS = {
+  workspace: { type: 'string', value: 'ID', description: 'only the log of this workspace' },
+  expect: {
+    type: 'string',
+    multiple: true,
+    value: '[WORKSPACE:]SEQUENCE:HASH',
+    description: 'the log must contain this head, as GET /v1/audit-events/head gave it',
+  },
+  'former-secret-file': {
+    type: 'string',
+    multiple: true,
+    value: 'FILE',
+    description: 'contains a former KEYWARD_SECRET',
+  },
+  'allow-unkeyed': {
+    type: 'boolean',
+    description: 'accept entries that were written without KEYWARD_SECRET',
+  },
+} as const;
+
+export const auditVerifyCommand = defineCommand({
+  name: 'audit verify',
+  summary: 'check that the audit logs are what was written; exits with 1 if one is not',
+  options: OPTIONS,
+  run: async ({ options }, { settings }: CommandContext) => {
+    const request = readVerifyOptions(options);
+    const areIntact = await withDatabase(settings(), ({ orm, secret }) =>
+      verifyLogs(orm, pepperFrom(secret), request),
+    );
+    return areIntact ? 0 : 1;
+  },
+});
+
+interface VerifyRequest {
+  workspaceId: string | undefined;
+  expected: ReadonlyMap<string, readonly Head[]>;
+  formerPeppers: readonly Pepper[];
+  allowUnkeyed: boolean;
+}
+
+export function readVerifyOptions(options: OptionValues<typeof OPTIONS>): VerifyRequest {
+  const { workspace, expect = [], 'former-secret-file': files = [] } = options;
+  const heads = expect.map((text) => readExpected(text, workspace));
+  return {
+    workspaceId: workspace,
+    expected: Map.groupBy(heads, ({ workspaceId }) => workspaceId),
+    formerPeppers: files.map(readPepper),
+    allowUnkeyed: options['allow-unkeyed'] ?? false,
+  };
+}
+
+const EXPECTED = /^(?:([A-Za-z0-9._-]{1,64}):)?(\d{1,15}):([0-9a-f]{64})$/;
+
+function readExpected(text: string, workspace: string | undefined) {
+  const [, named, sequence, hash] = EXPECTED.exec(text) ?? [];
+  if (sequence === undefined || hash === undefined) {
+    throw new UsageError(`--expect ${text}: must be [WORKSPACE:]SEQUENCE:HASH.`);
+  }
+  if (named !== undefined && workspace !== undefined && named !== workspace) {
+    throw new UsageError(
+      `--expect ${text}: names another workspace than --workspace ${workspace}.`,
+    );
+  }
+  const workspaceId = named ?? workspace ?? DEFAULT_WORKSPACE;
+  return { workspaceId, sequence: Number(sequence), hash };
+}
+
+function readPepper(path: string): Pepper {
+  try {
+    return new Pepper(readFileSync(path, 'utf8').replace(/\r?\n$/, ''));
+  } catch {
+    throw new UsageError(`--former-secret-file ${path}: cannot be read.`);
+  }
+}
+
+/** Prints a line for each log. Returns whether all of them are intact. */
+async function verifyLogs(
+  orm: Orm,
+  pepper: Pepper | null,
+  { workspaceId, expected, formerPeppers, allowUnkeyed }: VerifyRequest,
+): Promise<boolean> {
+  const logs = workspaceId === undefined ? await listLogs(orm) : [workspaceId];
+  const peppers = [...formerPeppers, ...(pepper ? [pepper] : [])];
+  const results: AuditCheckResult[] = [];
+  for (const log of new Set([...logs, ...expected.keys()])) {
+    const result = await checkLog(orm, {
+      workspaceId: log,
+      peppers: new Map(peppers.map((known) => [known.id, known])),
+      expected: expected.get(log) ?? [],
+      allowUnkeyed,
+      onProgress: (entries) => showProgress(log, entries),
+    });
+    process.stdout.write(`${describe(result)}\n`);
+    results.push(result);
+  }
+  return results.every(({ problem }) => problem === null);
+}
+
+function showProgress(workspaceId: string, entries: number): void {
+  if (entries === 0 || entries % PROGRESS_EVERY !== 0) return;
+  process.stderr.write(`${workspaceId}: ${entries} entries checked\n`);
+}
+
+function describe(result: AuditCheckResult): string {
+  const { workspaceId, problem, entries, first, last, keyedBy, notes } = result;
+  if (problem !== null) return `${workspaceId}: broken: ${problem}`;
+  if (entries === 0) return `${workspaceId}: intact, no entries`;
+  const keyed =
+    keyedBy === null
+      ? 'not keyed: only heads that were kept elsewhere (--expect) reveal a rewritten log'
+      : `keyed with the secret ${keyedBy}`;
+  const range = `${workspaceId}: intact, entries ${first} to ${last.sequence}`;
+  return [range, `head ${last.sequence}:${last.hash}`, keyed, ...notes].join('; ');
+}

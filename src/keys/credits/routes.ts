@@ -1,0 +1,30 @@
+import type { App } from '../../http/app-type.ts';
+import { getCallContext } from '../../http/auth-hooks.ts';
+import { sendResult } from '../../http/reply.ts';
+import { answers, KeyPath, ref } from '../../http/schemas.ts';
+import { Key } from '../schemas/key.ts';
+import { ChangeCredits } from './schemas.ts';
+import type { CreditsService } from './service.ts';
+
+export function creditsRoutes(app: App, credits: CreditsService): void {
+  app.post(
+    '/v1/keys/:id/credits',
+    {
+      config: { permission: 'keys:write' },
+      schema: {
+        operationId: 'changeCredits',
+        tags: ['Keys'],
+        summary: "Change a key's credits",
+        description:
+          'Adds to, subtracts from or sets the balance. In force everywhere once answered.',
+        params: KeyPath,
+        body: ChangeCredits,
+        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415, 422),
+      },
+    },
+    async (request, reply) => {
+      const name = { ...request.params, workspaceId: request.body.workspaceId };
+      return sendResult(reply, await credits.change(getCallContext(request), name, request.body));
+    },
+  );
+}

@@ -1,0 +1,22 @@
+import { type Static, Type } from 'typebox';
+import { WorkspaceId } from '../../http/schemas.ts';
+
+export const ChangeCredits = Type.Object(
+  {
+    workspaceId: Type.Optional(WorkspaceId),
+    operation: Type.Unsafe<'add' | 'subtract' | 'set'>({
+      type: 'string',
+      enum: ['add', 'subtract', 'set'],
+      description: 'Operation on the balance; `subtract` stops at 0.',
+      examples: ['add'],
+    }),
+    amount: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000_000_000,
+      description: 'Amount of credits.',
+      examples: [500],
+    }),
+  },
+  { additionalProperties: false },
+);
+export type ChangeCredits = Static<typeof ChangeCredits>;

@@ -1,0 +1,54 @@
+import type { Actor } from '../../domain/caller.ts';
+import { refOfDigest } from '../../domain/imported-key.ts';
+import { type FieldError, KeywardError } from '../../errors.ts';
+import { newKeyRow } from '../new-key.ts';
+import type { NewKeyRow } from '../store.ts';
+import type { WorkspacePolicies } from '../workspace-policies.ts';
+import { duplicate, invalid } from './results.ts';
+import type { ImportItem, ImportResult } from './schemas.ts';
+
+/** An item that can become a key. */
+export interface Candidate {
+  index: number;
+  ref: string;
+  item: ImportItem;
+  row: NewKeyRow;
+}
+
+export interface SortedItems {
+  candidates: Candidate[];
+  refused: ImportResult[];
+}
+
+/** Sorts out the items that are no keys of this workspace, or name the same key twice. */
+export function sortItems(
+  items: readonly ImportItem[],
+  by: Actor,
+  policies: WorkspacePolicies,
+  at: Date,
+): SortedItems {
+  const candidates = new Map<string, Candidate>();
+  const refused: ImportResult[] = [];
+  items.forEach((item, index) => {
+    try {
+      const ref = refOf(item);
+      if (candidates.has(ref)) refused.push(duplicate(index));
+      else candidates.set(ref, { index, ref, item, row: newKeyRow(by, item, policies, at) });
+    } catch (error) {
+      if (!(error instanceof KeywardError)) throw error;
+      refused.push(invalid(index, error.errors));
+    }
+  });
+  return { candidates: [...candidates.values()], refused };
+}
+
+const WRONG_DIGEST: FieldError = {
+  pointer: '/hash/value',
+  detail: 'must be the digest of the whole key string in hex or base64',
+};
+
+function refOf({ hash: { algorithm, value } }: ImportItem): string {
+  const ref = refOfDigest(algorithm, value);
+  if (ref === null) throw new KeywardError('INVALID_REQUEST', WRONG_DIGEST.detail, [WRONG_DIGEST]);
+  return ref;
+}

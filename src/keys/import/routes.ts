@@ -1,0 +1,31 @@
+import type { App } from '../../http/app-type.ts';
+import { getCallContext } from '../../http/auth-hooks.ts';
+import { sendResult } from '../../http/reply.ts';
+import { answers, ref } from '../../http/schemas.ts';
+import { ImportKeys, ImportReport } from './schemas.ts';
+import type { ImportService } from './service.ts';
+
+const BODY_LIMIT_BYTES = 4_194_304;
+
+export function importRoutes(app: App, imports: ImportService): void {
+  app.addSchema(ImportReport);
+  app.post(
+    '/v1/keys/import',
+    {
+      bodyLimit: BODY_LIMIT_BYTES,
+      config: { permission: 'keys:write' },
+      schema: {
+        operationId: 'importKeys',
+        tags: ['Keys'],
+        summary: 'Import keys of another system',
+        description:
+          'Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders ' +
+          'go on presenting their strings; the first use of each moves it to argon2id.',
+        body: ImportKeys,
+        response: answers({ 200: ref(ImportReport) }, 404, 409, 413, 415, 422),
+      },
+    },
+    async (request, reply) =>
+      sendResult(reply, await imports.import(getCallContext(request), request.body)),
+  );
+}

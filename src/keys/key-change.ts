@@ -1,0 +1,70 @@
+import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
+import { KeywardError } from '../errors.ts';
+import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
+import { differs } from '../unit-of-work/difference.ts';
+import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
+import { auditKeyChange, type KeyAction } from './audit.ts';
+import { findKey } from './key-records.ts';
+import { presentVersioned } from './presenter.ts';
+import type { Key } from './schemas/key.ts';
+import { type KeyChanges, type KeyRow, lockKey, updateKey } from './store.ts';
+import { lockPolicies } from './workspace-policies.ts';
+
+/** Names one key of one workspace. */
+export interface KeyName {
+  id: string;
+  workspaceId?: string | undefined;
+}
+
+/** Changes one key in one transaction. Returns the key as it is then. */
+export function changeKey(
+  unitOfWork: UnitOfWork,
+  call: CallContext,
+  name: KeyName,
+  change: (write: WriteContext, key: KeyRow) => Promise<void>,
+  lockWorkspaceFirst = false,
+): Promise<Versioned<Key>> {
+  return unitOfWork.run(call, async (write) => {
+    if (lockWorkspaceFirst) {
+      await lockPolicies(write.tx, authorizedWorkspaceId(call, name.workspaceId));
+    }
+    const key = await lockNamedKey(write, call, name);
+    await change(write, key);
+    return readBack(write, key);
+  });
+}
+
+/** The key's row, locked, if it is the version that the caller read. */
+export async function lockNamedKey(
+  { tx }: WriteContext,
+  call: CallContext,
+  { id, workspaceId }: KeyName,
+): Promise<KeyRow> {
+  const key = await lockKey(tx, authorizedWorkspaceId(call, workspaceId), id);
+  if (!key) throw new KeywardError('NOT_FOUND');
+  requireMatch(call, etagOf(key));
+  return key;
+}
+
+/** The key as this transaction has written it. */
+export async function readBack(
+  { tx, at }: WriteContext,
+  { workspaceId, id }: Pick<KeyRow, 'workspaceId' | 'id'>,
+): Promise<Versioned<Key>> {
+  const record = await findKey(tx, workspaceId, id);
+  if (!record) throw new Error('a key that was just written can be read');
+  return presentVersioned(record, at.getTime());
+}
+
+/** Writes and audits what differs; nothing if nothing does. */
+export async function updateIfChanged(
+  write: WriteContext,
+  action: KeyAction,
+  key: KeyRow,
+  changes: KeyChanges,
+): Promise<KeyRow> {
+  if (!differs(key, changes)) return key;
+  const updated = await updateKey(write.tx, key.id, { ...changes, updatedAt: write.at });
+  auditKeyChange(write, action, key, updated);
+  return updated;
+}

@@ -1,0 +1,62 @@
+import type { JsonObject } from '../domain/json.ts';
+import { KeywardError } from '../errors.ts';
+import { lifetime } from '../http/lifetime.ts';
+import { ensureQuotaRow } from '../quotas/consumption-store.ts';
+import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
+import { auditKey } from './audit.ts';
+import { updateIfChanged } from './key-change.ts';
+import { checkMetadata, mergeMetadata } from './metadata.ts';
+import { checkLifetime, checkMutability, checkScopes } from './policy-checks.ts';
+import { policyVersionOf } from './policy-version.ts';
+import { toQuotaColumns } from './quota-columns.ts';
+import type { PatchKey } from './schemas/requests.ts';
+import { isExpired, type KeyChanges, type KeyRow, updateKey } from './store.ts';
+import { enforceKeyQuota, readPolicies } from './workspace-policies.ts';
+
+/** Applies a merge patch to a locked key, as its workspace's policies allow. */
+export async function patchKey(write: WriteContext, key: KeyRow, patch: PatchKey): Promise<void> {
+  if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
+  const changes = await allowedChanges(write, key, patch);
+  const patched = await updateIfChanged(write, 'updated', key, changes);
+  const { rateLimits, credits } = patch;
+  if (rateLimits || credits) await ensureQuotaRow(write, patched, credits, key);
+  if (credits?.remaining === undefined) return;
+  auditKey(write, 'credits_changed', key, { after: { credits: credits.remaining } });
+  await updateKey(write.tx, key.id, { updatedAt: write.at });
+}
+
+/** Whether the patch can revive an expired key, which then counts as active again. */
+export function changesExpiry({ expiresAt, expiresInSeconds }: PatchKey): boolean {
+  return expiresAt !== undefined || expiresInSeconds !== undefined;
+}
+
+async function allowedChanges(write: WriteContext, key: KeyRow, patch: PatchKey) {
+  const { tx, at } = write;
+  const revives = changesExpiry(patch) && isExpired(key, at);
+  const policies = await readPolicies(tx, key.workspaceId);
+  checkMutability(policies, patch);
+  checkScopes(policies, patch.scopes ?? []);
+  const changes = changedColumns(key, patch, at);
+  if (changesExpiry(patch)) checkLifetime(policies, { ...key, ...changes }, at);
+  if (revives) await enforceKeyQuota(tx, policies, at);
+  return changes;
+}
+
+function changedColumns(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {
+  const { notBefore, expiresAt, expiresInSeconds, metadata, rateLimits, credits, ...plain } = patch;
+  const changes = {
+    ...plain,
+    ...lifetime(key, { notBefore, expiresAt, expiresInSeconds }, at),
+    ...toQuotaColumns({ rateLimits, credits }, key.creditsLimited),
+    ...(metadata !== undefined && { metadata: patchedMetadata(key, metadata) }),
+  };
+  const version = policyVersionOf({ ...key, ...changes });
+  // Never lower than before: a newer version of Keyward may have set it.
+  return { ...changes, minPolicyVersion: Math.max(key.minPolicyVersion, version) };
+}
+
+function patchedMetadata(key: KeyRow, patch: JsonObject | null): JsonObject {
+  const metadata = mergeMetadata(key.metadata, patch);
+  checkMetadata(metadata);
+  return metadata;
+}

@@ -1,0 +1,33 @@
+import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
+import type { Orm } from '../../db/database.ts';
+import { readPage } from '../../http/page.ts';
+import type { Clock } from '../../lib/clock.ts';
+import { presentKey } from '../presenter.ts';
+import type { KeyPage, ListKeys } from './schemas.ts';
+import { listKeys, listName } from './store.ts';
+
+export interface ListingDependencies {
+  orm: Orm;
+  clock: Clock;
+}
+
+/** Lists keys by filter, a page at a time. */
+export class ListingService {
+  readonly #deps: ListingDependencies;
+
+  constructor(deps: ListingDependencies) {
+    this.#deps = deps;
+  }
+
+  async list(call: CallContext, query: ListKeys): Promise<KeyPage> {
+    const { orm, clock } = this.#deps;
+    const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
+    const now = clock.date();
+    const { rows, nextCursor } = await readPage(query, {
+      name: listName(query),
+      read: (after, limit) => listKeys(orm, workspaceId, query, { after, now, limit }),
+      positionOf: ({ sortValue, key }) => ({ value: sortValue, id: key.id }),
+    });
+    return { data: rows.map((record) => presentKey(record, now.getTime())), nextCursor };
+  }
+}

@@ -1,0 +1,8 @@
+import { type Static, Type } from 'typebox';
+import { RotationGrace, WorkspaceId } from '../../http/schemas.ts';
+
+export const RotateKey = Type.Object(
+  { workspaceId: Type.Optional(WorkspaceId), ...RotationGrace.properties },
+  { additionalProperties: false },
+);
+export type RotateKey = Static<typeof RotateKey>;

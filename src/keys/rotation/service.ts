@@ -1,0 +1,88 @@
+import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
+import type { IssuedSecret, SecretIssuer } from '../../credentials/issuer.ts';
+import { rotateSecret } from '../../credentials/rotation.ts';
+import { endRetiringSecret } from '../../credentials/store.ts';
+import type { Orm } from '../../db/database.ts';
+import { KeywardError } from '../../errors.ts';
+import { etagOf, requireMatch, type Versioned } from '../../http/etag.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
+import { auditKey } from '../audit.ts';
+import { type KeyName, lockNamedKey, readBack } from '../key-change.ts';
+import { findKey, type SecretRow } from '../key-records.ts';
+import { requireApiAccess } from '../policy-checks.ts';
+import type { IssuedKey } from '../schemas/key.ts';
+import { isExpired, type KeyRow, updateKey } from '../store.ts';
+import { readPolicies, type WorkspacePolicies } from '../workspace-policies.ts';
+import type { RotateKey } from './schemas.ts';
+
+export interface RotationDependencies {
+  orm: Orm;
+  unitOfWork: UnitOfWork;
+  issuer: SecretIssuer;
+  clock: Clock;
+}
+
+/** Gives a key another string. */
+export class RotationService {
+  readonly #deps: RotationDependencies;
+
+  constructor(deps: RotationDependencies) {
+    this.#deps = deps;
+  }
+
+  /** The same key with a new string; the old one is valid until the grace ends. */
+  rotate(call: CallContext, name: KeyName, options: RotateKey): Promise<Versioned<IssuedKey>> {
+    const prepare = () => this.#issue(call, name, options);
+    return this.#deps.unitOfWork.runPrepared(call, prepare, async (write, issued) => {
+      const { tx, at } = write;
+      const key = await lockNamedKey(write, call, name);
+      const { id: keyId, workspaceId } = key;
+      requireRotatable(key, await readPolicies(tx, workspaceId), at);
+      await rotateSecret(tx, { keyId, workspaceId }, issued, options, at);
+      await updateKey(tx, keyId, { updatedAt: at });
+      const { graceSeconds } = options;
+      auditKey(write, 'rotated', key, { after: { graceSeconds, start: issued.start } });
+      const { body, etag } = await readBack(write, key);
+      return { body: { ...body, key: issued.key }, etag };
+    });
+  }
+
+  /** What can be refused is refused before the costly hash, and checked again in the transaction. */
+  async #issue(call: CallContext, name: KeyName, { supersede }: RotateKey): Promise<IssuedSecret> {
+    const { orm, clock, issuer } = this.#deps;
+    const record = await findKey(orm, authorizedWorkspaceId(call, name.workspaceId), name.id);
+    if (!record) throw new KeywardError('NOT_FOUND');
+    const { key, secrets } = record;
+    requireMatch(call, etagOf(key));
+    requireRotatable(key, await readPolicies(orm, key.workspaceId), clock.date());
+    if (!supersede && secrets.some(isRetiring(clock.date()))) {
+      throw new KeywardError('ROTATION_UNDER_WAY');
+    }
+    return issuer.issue(key.prefix);
+  }
+
+  /** Ends the retiring string at once. Nothing to end is not an error. */
+  async endGrace(call: CallContext, name: KeyName): Promise<void> {
+    await this.#deps.unitOfWork.run(call, async (write) => {
+      const key = await lockNamedKey(write, call, name);
+      const ended = await endRetiringSecret(write.tx, key.id);
+      if (ended.length > 0) {
+        await updateKey(write.tx, key.id, { updatedAt: write.at });
+        auditKey(write, 'grace_ended', key, { after: { endedSecretIds: ended } });
+      }
+      return { body: {} };
+    });
+  }
+}
+
+function requireRotatable(key: KeyRow, policies: WorkspacePolicies, at: Date): void {
+  if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
+  if (isExpired(key, at)) throw new KeywardError('KEY_EXPIRED');
+  requireApiAccess(policies);
+}
+
+function isRetiring(at: Date) {
+  return ({ status, validUntil }: SecretRow) =>
+    status === 'retiring' && validUntil !== null && validUntil > at;
+}

@@ -1,0 +1,118 @@
+import { type Static, Type } from 'typebox';
+import { nullable, rateLimitFields } from '../../http/schemas.ts';
+
+export const RateLimits = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({
+        pattern: '^[a-z][a-z0-9_-]{0,31}$',
+        description: 'Rate limit name, unique within the key.',
+        examples: ['per-minute'],
+      }),
+      limit: Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000_000,
+        description: 'Units in any interval of the window; 0 lets nothing through.',
+        examples: [100],
+      }),
+      windowSeconds: Type.Integer({
+        minimum: 1,
+        maximum: 2_592_000,
+        description: 'Window length, 1 second to 30 days.',
+        examples: [60],
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  {
+    maxItems: 5,
+    description: 'Rate limits, up to 5; a verification must fit into all of them. Default: none.',
+    examples: [[{ name: 'per-minute', limit: 100, windowSeconds: 60 }]],
+  },
+);
+
+const Refill = Type.Object(
+  {
+    interval: Type.Unsafe<'daily' | 'monthly'>({
+      type: 'string',
+      enum: ['daily', 'monthly'],
+      description: 'Refill interval: at 00:00 UTC each day, or once a month.',
+      examples: ['monthly'],
+    }),
+    amount: Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000_000_000,
+      description: 'Balance after a refill.',
+      examples: [1000],
+    }),
+    dayOfMonth: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 31,
+        description: 'Day of a monthly refill; the last day of a shorter month. Default: 1.',
+        examples: [1],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const Credits = Type.Object(
+  {
+    remaining: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000_000_000,
+        description:
+          'Balance of credits. Required while credits are not limited yet; a change that leaves it ' +
+          'out keeps it.',
+        examples: [1000],
+      }),
+    ),
+    refill: Type.Optional(
+      nullable(Refill, {
+        description: 'Refill of the balance; null or left out: none.',
+        examples: [{ interval: 'monthly', amount: 1000, dayOfMonth: 1 }],
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Credits = Static<typeof Credits>;
+
+export const CreditsSetting = nullable(Credits, {
+  description: 'Credits: how many verifications are left. Null: not limited. Default: null.',
+  examples: [{ remaining: 1000 }],
+});
+
+/** How the quotas of a key are shown. */
+export const quotaAnswer = {
+  rateLimits: Type.Array(Type.Object(rateLimitFields), {
+    description: 'Rate limits of the key, with what is left of them.',
+    examples: [[]],
+  }),
+  credits: nullable(
+    Type.Object({
+      remaining: Type.Integer({ description: 'Credits left.', examples: [1000] }),
+      refill: nullable(
+        Type.Object({
+          interval: Type.String({
+            description: 'Refill interval. Known values: daily, monthly.',
+            examples: ['monthly'],
+          }),
+          amount: Type.Integer({ description: 'Balance after a refill.', examples: [1000] }),
+          dayOfMonth: nullable(Type.Integer(), {
+            description: 'Day of a monthly refill; null for a daily one.',
+            examples: [1],
+          }),
+          nextAt: Type.String({
+            description: 'When the next refill is due.',
+            examples: ['2026-02-01T00:00:00.000Z'],
+          }),
+        }),
+        { description: 'Refill of the balance; null: none.' },
+      ),
+    }),
+    { description: 'Credits of the key; null: not limited.' },
+  ),
+};

@@ -1,0 +1,4 @@
+/** A failure that the operator can put right. The message says how, in one sentence. */
+export class OperatorError extends Error {
+  override name = 'OperatorError';
+}

@@ -1,0 +1,43 @@
+import { toIso } from '../domain/time.ts';
+import { etagOf, type Versioned } from '../http/etag.ts';
+import type { ManagementKey } from './schemas.ts';
+import type { ManagementRecord, ManagementRow } from './store.ts';
+
+/** A management key as answers show it. */
+export function presentManagementKey(record: ManagementRecord, now: Date): ManagementKey {
+  const { key, start, lastUsedAt, retiringUntil } = record;
+  const { id, workspaceId, name, permissions, createdBy, revokedBy } = key;
+  return {
+    id,
+    workspaceId,
+    name,
+    start,
+    permissions,
+    status: statusOf(key, now),
+    expiresAt: toIso(key.expiresAt),
+    lastUsedAt: toIso(lastUsedAt),
+    retiringUntil: isRetiring(record, now) ? toIso(retiringUntil) : null,
+    createdAt: toIso(key.createdAt),
+    createdBy,
+    revokedAt: toIso(key.revokedAt),
+    revokedBy,
+  };
+}
+
+export function presentVersioned(record: ManagementRecord, now: Date): Versioned<ManagementKey> {
+  return { body: presentManagementKey(record, now), etag: etagOf(record.key) };
+}
+
+/** Whether the string before the last rotation is still valid. */
+export function isRetiring({ retiringUntil }: ManagementRecord, now: Date): boolean {
+  return retiringUntil !== null && retiringUntil > now;
+}
+
+export function isExpired({ expiresAt }: ManagementRow, now: Date): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
+
+function statusOf(key: ManagementRow, now: Date): string {
+  if (key.revokedAt) return 'revoked';
+  return isExpired(key, now) ? 'expired' : 'active';
+}

@@ -1,0 +1,38 @@
+import { ROOT_CALLER } from '../domain/caller.ts';
+import { toIso } from '../domain/time.ts';
+import type { WhoAmI } from './schemas.ts';
+import type { PresentedKey } from './service.ts';
+
+const NULL_FIELDS = {
+  start: null,
+  name: null,
+  workspaceId: null,
+  ownerId: null,
+  scopes: null,
+  resources: null,
+  permissions: null,
+  expiresAt: null,
+  rotation: { retiring: false, validUntil: null },
+};
+
+const ROOT: WhoAmI = {
+  ...NULL_FIELDS,
+  type: 'root',
+  id: ROOT_CALLER.id,
+  permissions: [...ROOT_CALLER.permissions],
+};
+
+export function presentPresentedKey(presented: PresentedKey): WhoAmI {
+  if (presented === 'root') return ROOT;
+  const { credential, start } = presented;
+  const { keyId: id, name, workspaceId, expiresAt, validUntil } = credential;
+  const rotation = { retiring: validUntil !== null, validUntil: toIso(validUntil) };
+  const common = { id, start, name, workspaceId, expiresAt: toIso(expiresAt), rotation };
+  if (credential.kind === 'management') {
+    const permissions = [...credential.caller.permissions];
+    return { ...NULL_FIELDS, ...common, type: 'management_key', permissions };
+  }
+  const { ownerId, scopes, resources } = credential;
+  const access = { scopes: [...scopes], resources: resources && [...resources] };
+  return { ...NULL_FIELDS, ...common, type: 'key', ownerId, ...access };
+}

@@ -1,0 +1,96 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Instance, launch } from '../support/instance.ts';
+import { createKey, verdict } from '../support/sql-keys.ts';
+import { interceptQuery, recordStatements } from '../support/statements.ts';
+import { warmAnswer, warmKey } from '../support/warm.ts';
+
+const HOUR_S = 3600;
+/** A transaction id that is far ahead. */
+const FUTURE = `(pg_current_xact_id()::text::bigint + 1000000)::text::xid8`;
+
+let database: TestDatabase;
+let instance: Instance;
+let client: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  instance = await launch(database.url);
+});
+afterAll(async () => {
+  await instance.stop();
+  await database.drop();
+});
+beforeEach(async () => {
+  client = await connect(database.url);
+});
+
+/**
+ * Changes what the instance's fences are answered, until the function that is returned is called.
+ */
+function changeAnswers(change: (row: Record<string, unknown>) => object): () => void {
+  return interceptQuery(instance.service.internals.database, 'fence', async (send) => {
+    const rows = await send();
+    return rows.map((row) => ({ ...row, ...change(row) }));
+  });
+}
+
+const reset = () => client.query('update incarnation set id = gen_random_uuid()');
+
+it('each fence brings the time of the database: a key expires by it, whatever this machine says', async () => {
+  const { key } = await createKey(instance, { expiresInSeconds: HOUR_S });
+  await warmKey(key, instance);
+  onTestFinished(changeAnswers(({ time }) => ({ time: Number(time) + HOUR_S * 1000 })));
+  expect(await verdict(instance, key)).toBe('EXPIRED');
+});
+
+it('a revoke is noticed in a database that was put back to an earlier state', async () => {
+  const { id, key } = await createKey(instance);
+  await warmKey(key, instance);
+  const restore = changeAnswers(({ snapshot }) => {
+    const later = Number(String(snapshot).split(':')[1]) + 1_000_000;
+    return { snapshot: `${later}:${later}:` };
+  });
+  expect(await verdict(instance, key)).toBe('VALID');
+  restore();
+  await client.query('update keys set revoked_at = now() where id = $1', [id]);
+  expect(await verdict(instance, key)).toBe('REVOKED');
+});
+
+it('an instance that starts on a database put back to an earlier state keeps keys in memory', async () => {
+  const restored = await createTestDatabase();
+  onTestFinished(restored.drop);
+  const sql = await connect(restored.url);
+  await sql.query(
+    `insert into change_feed (txid, kind, id) values (${FUTURE}, 'everything', ''),
+                                                     (${FUTURE}, 'workspace', 'default')`,
+  );
+  await sql.query(`update feed_pruned set below = ${FUTURE}`);
+  const starting = await launch(restored.url);
+  onTestFinished(starting.stop);
+  await warmKey((await createKey(starting)).key, starting);
+});
+
+it('a reset lifts remembered denials: credits that came back unnoticed are spent', async () => {
+  const { id, key } = await createKey(instance, { credits: { remaining: 1 } });
+  while ((await verdict(instance, key)) === 'VALID');
+  const spendings = instance.service.internals.quotaStore;
+  const { count } = spendings;
+  await client.query('update key_consumption set credits = 5 where key_id = $1', [id]);
+  expect(await verdict(instance, key)).toBe('CREDITS_EXHAUSTED');
+  expect(spendings.count).toBe(count);
+  await reset();
+  expect(await verdict(instance, key)).toBe('VALID');
+});
+
+it('a reset forgets which kinds of keys were imported: they are read again', async () => {
+  const { cache, database: own } = instance.service.internals;
+  await warmAnswer(cache, () => verdict(instance, 'a string of another system'));
+  const statements = recordStatements(own);
+  await verdict(instance, 'a string of another system');
+  expect(statements).not.toContain('imported_algorithms');
+  await reset();
+  await verdict(instance, 'a string of another system');
+  expect(statements).toContain('imported_algorithms');
+});

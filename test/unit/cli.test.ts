@@ -1,0 +1,74 @@
+import { describe, expect, it, vi } from 'vitest';
+import manifest from '../../package.json' with { type: 'json' };
+import { COMMANDS, runCommand } from '../../src/cli.ts';
+
+/** Runs `keyward LINE` in this process, without any setting. */
+async function keyward(line: string) {
+  const stdout = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const textOf = (spy: typeof stdout) => spy.mock.calls.map(([text]) => String(text)).join('');
+  try {
+    const code = await runCommand(line.split(' '), {});
+    return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
+  } finally {
+    stdout.mockRestore();
+    stderr.mockRestore();
+  }
+}
+
+describe('the command line', () => {
+  it.each(['help', '--help', '-h'])('keyward %s lists every command', async (line) => {
+    const { code, stdout, stderr } = await keyward(line);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const { name, summary } of COMMANDS) {
+      expect(stdout).toContain(`\n  ${name} `);
+      expect(stdout).toContain(summary);
+    }
+  });
+
+  it.each(COMMANDS.map(({ name }) => name))(
+    'keyward help %s describes each of its options, as --help after it does',
+    async (name) => {
+      const { code, stdout } = await keyward(`help ${name}`);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`^Usage: keyward ${name}`));
+      const options = COMMANDS.find((command) => command.name === name)?.options ?? {};
+      for (const [option, { description }] of Object.entries(options)) {
+        expect(stdout).toContain(`\n  --${option}`);
+        expect(stdout).toContain(description);
+      }
+      expect(await keyward(`${name} --help`)).toMatchObject({ code: 0, stdout });
+      expect(await keyward(`${name} -h`)).toMatchObject({ code: 0, stdout });
+    },
+  );
+
+  it('keyward --version prints the version of the package', async () => {
+    expect(await keyward('--version')).toEqual({
+      code: 0,
+      stdout: `${manifest.version}\n`,
+      stderr: '',
+    });
+  });
+
+  it.each(['audit', 'constructor', 'help nothing', 'nothing --help'])(
+    'keyward %s names no command: it ends with 1 and the list of commands on stderr',
+    async (line) => {
+      expect(await keyward(line)).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^Usage: keyward \[COMMAND\]/),
+      });
+    },
+  );
+
+  it('a command with one argument refuses none and a second one, and points to its help', async () => {
+    expect(await keyward('import')).toMatchObject({
+      code: 1,
+      stderr: 'keyward: Name the FILE: keyward import FILE.\n',
+    });
+    expect(await keyward('import a.csv b.csv')).toMatchObject({
+      code: 1,
+      stderr: "keyward: Unexpected argument 'b.csv'; `keyward help import` lists its options.\n",
+    });
+  });
+});

@@ -1,0 +1,72 @@
+import { DrizzleQueryError } from 'drizzle-orm';
+import { describe, expect, it } from 'vitest';
+import { isRetryable, isUnavailable, sqlState } from '../../src/db/errors.ts';
+
+const withCode = (code: string, more: object = {}) =>
+  Object.assign(new Error('x'), { code, ...more });
+const wrapped = (cause: Error) => new DrizzleQueryError('select 1', [], cause);
+
+describe('errors of the driver', () => {
+  it.each([
+    'ECONNREFUSED',
+    'ECONNRESET',
+    'ECONNABORTED',
+    'EPIPE',
+    'ETIMEDOUT',
+    'EAI_AGAIN',
+    'ENOTFOUND',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+  ])('the database is away where its socket fails with %s', (code) => {
+    expect(isUnavailable(withCode(code))).toBe(true);
+    expect(isUnavailable(wrapped(withCode(code)))).toBe(true);
+  });
+
+  it.each(['ENOENT', 'EACCES', 'EADDRNOTAVAIL'])(
+    'the database is away where connecting fails with %s, and not where a file does',
+    (code) => {
+      expect(isUnavailable(withCode(code, { syscall: 'connect' }))).toBe(true);
+      expect(isUnavailable(wrapped(withCode(code, { syscall: 'connect' })))).toBe(true);
+      expect(isUnavailable(withCode(code, { syscall: 'open' }))).toBe(false);
+    },
+  );
+
+  it.each([
+    'Connection terminated',
+    'Connection terminated unexpectedly',
+    'Connection terminated due to connection timeout',
+    'timeout exceeded when trying to connect',
+    'Query read timeout',
+    'Client has encountered a connection error and is not queryable',
+    'Client was closed and is not queryable',
+    'Cannot use a pool after calling end on the pool',
+  ])('the database is away where the driver begins with: %s', (message) => {
+    expect(isUnavailable(new Error(message))).toBe(true);
+    expect(isUnavailable(wrapped(new Error(message)))).toBe(true);
+    expect(isUnavailable(new Error(`a row quotes: ${message}`))).toBe(false);
+  });
+
+  it.each([
+    ['a mistake of the code', new TypeError('x is not a function')],
+    ['an error of Node', withCode('ERR_INVALID_ARG_TYPE')],
+    ['a code that is no text', Object.assign(new Error('x'), { code: 53_300 })],
+    ['a code that begins like a class and is longer', withCode('53300_NOT_A_SQLSTATE')],
+    ['a text', 'Connection terminated'],
+    ['nothing', undefined],
+  ])('the absence of the database is not concluded from %s', (_, error) => {
+    expect(isUnavailable(error)).toBe(false);
+    expect(isRetryable(error)).toBe(false);
+  });
+});
+
+describe('the SQLSTATE of an error', () => {
+  it('the SQLSTATE of an error decides in the same way where Drizzle has wrapped it', () => {
+    expect(sqlState(wrapped(withCode('40P01')))).toBe('40P01');
+    expect(isRetryable(wrapped(withCode('40P01')))).toBe(true);
+    expect(isUnavailable(wrapped(withCode('40P01')))).toBe(false);
+    expect(isUnavailable(wrapped(withCode('57P01')))).toBe(true);
+    expect(isRetryable(wrapped(withCode('57P01')))).toBe(false);
+    expect(sqlState(wrapped(withCode('23505')))).toBe('23505');
+    expect(isUnavailable(wrapped(withCode('23505')))).toBe(false);
+  });
+});
