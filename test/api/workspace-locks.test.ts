@@ -93,7 +93,9 @@ describe('how changes of keys use their workspace', () => {
     expect(order).toEqual(['import', 'change', 'change']);
   });
 
-  /** An import that waits within its transaction for the digest of a key that another one inserts. */
+  /**
+   * An import that waits within its transaction for the digest of a key that another one inserts.
+   */
   async function importInFlight(workspaceId: string) {
     const key = `in flight in ${workspaceId}`;
     const { hash } = importItem(key);
