@@ -4,7 +4,7 @@ import type { Instance } from './instance.ts';
 const USED = /^keyward_bound_used\{bound="(\w+)"\} (\d+)$/gm;
 
 /** How much of each bound is used, as `/metrics` says it. */
-export async function usedBounds(instance: Instance): Promise<Map<string, number>> {
+async function usedBounds(instance: Instance): Promise<Map<string, number>> {
   const { text } = await instance.call('GET', '/metrics', { as: null });
   return new Map([...text.matchAll(USED)].map(([, name = '', used]) => [name, Number(used)]));
 }
