@@ -81,10 +81,8 @@ describe('with another default of the server', () => {
 
   it('where synchronous_commit is off every call that changes something commits with on, and waits for no statement longer than 10 s', async () => {
     const { instance, noticed, forget } = await launchWhereDefaultIs('off');
-    for (const [operation, rehearse] of Object.entries(MUTATING_CALLS)) {
-      const { method, url, body, ownKey } = await rehearse(
-        await createFixture(instance, operation),
-      );
+    for (const [operation, prepare] of Object.entries(MUTATING_CALLS)) {
+      const { method, url, body, ownKey } = await prepare(await createFixture(instance, operation));
       await forget();
       const options = { ...(body && { body }), ...(ownKey && { as: ownKey.key }) };
       expect((await instance.call(method, url, options)).status).toBeLessThan(300);

@@ -13,7 +13,7 @@ const HOUR_S = 3600;
 describe('the calls of a key by its holder', () => {
   const pair = usePair();
   const whoami = (as: string, instance = pair.second) => instance.call('GET', '/v1/whoami', { as });
-  const giveUp = (as: string, headers: Record<string, string> = {}) =>
+  const revokeOwn = (as: string, headers: Record<string, string> = {}) =>
     pair.first.call('POST', '/v1/whoami/revoke', { as, headers });
   const manager = (workspaceId: string | null = null) =>
     createManagementKey(pair.first, { permissions: ['keys:read'], workspaceId });
@@ -25,7 +25,7 @@ describe('the calls of a key by its holder', () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await post(`/v1/keys/${id}/rotate`, { graceSeconds: HOUR_S });
     for (const string of [old, key]) expect(await verdict(pair.second, string)).toBe('VALID');
-    expect((await giveUp(old)).status).toBe(204);
+    expect((await revokeOwn(old)).status).toBe(204);
     for (const string of [old, key]) expect(await verdict(pair.second, string)).toBe('REVOKED');
   });
 
@@ -34,7 +34,7 @@ describe('the calls of a key by its holder', () => {
     const url = `/v1/management-keys/${id}/rotate`;
     const { key } = await post(url, { graceSeconds: HOUR_S });
     expect([await use(old), await use(key)]).toEqual([200, 200]);
-    expect((await giveUp(old)).status).toBe(204);
+    expect((await revokeOwn(old)).status).toBe(204);
     expect([await use(old), await use(key)]).toEqual([401, 401]);
   });
 
@@ -46,7 +46,7 @@ describe('the calls of a key by its holder', () => {
     expect(body.rotation).toEqual({ retiring: true, validUntil });
     pair.advance(HOUR_S * 1000);
     expectProblem(await whoami(key), REFUSED);
-    expectProblem(await giveUp(key), REFUSED);
+    expectProblem(await revokeOwn(key), REFUSED);
     expect((await pair.first.call('GET', `/v1/keys/${id}`)).body.status).toBe('active');
   });
 
@@ -108,7 +108,7 @@ describe('the calls of a key by its holder', () => {
     for (const { key } of [await createKey(pair.first), await manager()]) {
       await whoami(key);
       await whoami(key.replace(/.$/, (last) => (last === '0' ? '1' : '0')));
-      await giveUp(key);
+      await revokeOwn(key);
     }
     await whoami('nonsense');
     await pair.flush();
@@ -140,7 +140,7 @@ describe('the calls of a key by its holder', () => {
   it('a given-up key says when it was changed, and who gave it up from where is on the record once', async () => {
     const { id, key } = await createKey(pair.first);
     pair.advance(60_000);
-    await giveUp(key, { 'x-request-id': 'given-up', 'keyward-actor': 'user:someone-else' });
+    await revokeOwn(key, { 'x-request-id': 'given-up', 'keyward-actor': 'user:someone-else' });
     const { body } = await pair.second.call('GET', `/v1/keys/${id}`);
     expect(body.updatedAt).toBe(body.revokedAt);
     expect(Date.parse(body.updatedAt)).toBeGreaterThan(Date.parse(body.createdAt));
@@ -163,7 +163,7 @@ describe('the calls of a key by its holder', () => {
       await manager('own'),
       await manager(),
     ];
-    for (const { key: as } of [key, bound, unbound]) expect((await giveUp(as)).status).toBe(204);
+    for (const { key: as } of [key, bound, unbound]) expect((await revokeOwn(as)).status).toBe(204);
     const actor = { type: 'management_key', onBehalfOf: null };
     const revoked = { action: 'management_key.revoked', before: { revokedAt: null } };
     const [ofKey] = await auditOf(pair.first, key.id, 'own');
