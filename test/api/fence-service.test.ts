@@ -46,7 +46,7 @@ it('each fence brings the time of the database: a key expires by it, whatever th
   expect(await verdict(instance, key)).toBe('EXPIRED');
 });
 
-it('a revoke is noticed in a database that was put back to an earlier state', async () => {
+it('a revocation is noticed in a database that was restored to an earlier state', async () => {
   const { id, key } = await createKey(instance);
   await warmKey(key, instance);
   const restore = changeAnswers(({ snapshot }) => {
@@ -59,7 +59,7 @@ it('a revoke is noticed in a database that was put back to an earlier state', as
   expect(await verdict(instance, key)).toBe('REVOKED');
 });
 
-it('an instance that starts on a database put back to an earlier state keeps keys in memory', async () => {
+it('an instance that starts on a database restored to an earlier state caches keys', async () => {
   const restored = await createTestDatabase();
   onTestFinished(restored.drop);
   const sql = await connect(restored.url);
@@ -73,7 +73,7 @@ it('an instance that starts on a database put back to an earlier state keeps key
   await warmKey((await createKey(starting)).key, starting);
 });
 
-it('a reset lifts remembered denials: credits that came back unnoticed are spent', async () => {
+it('a reset lifts cached denials, so that credits that were restored unnoticed are consumed', async () => {
   const { id, key } = await createKey(instance, { credits: { remaining: 1 } });
   while ((await verdict(instance, key)) === 'VALID');
   const spendings = instance.service.internals.quotaStore;
@@ -85,7 +85,7 @@ it('a reset lifts remembered denials: credits that came back unnoticed are spent
   expect(await verdict(instance, key)).toBe('VALID');
 });
 
-it('a reset forgets which kinds of keys were imported: they are read again', async () => {
+it('a reset makes an instance read again which algorithms were imported', async () => {
   const { cache, database: own } = instance.service.internals;
   await warmAnswer(cache, () => verdict(instance, 'a string of another system'));
   const statements = recordStatements(own);

@@ -137,7 +137,7 @@ describe('a cached denial', () => {
     expect((await verify(pair.second, key)).code).toBe('VALID');
   });
 
-  it('a remembered denial is lifted by a bulk change that names its workspace alone', async () => {
+  it('a cached denial is lifted by a bulk change that is reported for its workspace only', async () => {
     await putWorkspace(pair.first, 'bulk');
     const { id, key } = await exhausted({ workspaceId: 'bulk', rateLimits: [perMinute(3)] });
     const client = await connect(pair.databaseUrl);
@@ -163,13 +163,13 @@ describe('a cached denial', () => {
     expect(await codes(key)).toEqual(['RATE_LIMITED', 'RATE_LIMITED']);
   });
 
-  it('a remembered denial is lifted when changes may have been missed', async () => {
+  it('a cached denial is lifted when changes may have been missed', async () => {
     const { id, key } = await exhausted({ rateLimits: [perMinute(3)] });
     await raiseUnnoticed(id, 5);
     expect(await codes(key)).toEqual(['VALID', 'VALID']);
   });
 
-  it('a denial that raced with a reset of the memory is not remembered', async () => {
+  it('a denial that raced with a reset is not cached', async () => {
     const { id, key } = await createKey(pair.first, { rateLimits: [perMinute(3)] });
     await verify(pair.first, key, 3);
     const { slow, letGo } = await heldDenial(key);
