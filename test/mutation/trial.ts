@@ -1,0 +1,87 @@
+import pg from 'pg';
+import { succeeds } from './command.ts';
+import { HostProcess } from './host-process.ts';
+import type { Edit, Outcome } from './record.ts';
+import { during, SOURCES_ONLY } from './tree.ts';
+
+interface TrialOptions {
+  /** A copy of the tree, to be changed. */
+  tree: string;
+  tests: readonly string[];
+  serverUrl: string;
+  signal: AbortSignal;
+}
+
+const SCRATCH = 'keyward_scratch';
+/** What is merely no longer used would be no reason to refuse it. */
+const COMPILER = ['tsc', '-p', SOURCES_ONLY, '--noUnusedLocals', 'false'];
+/** A mutant may take this much longer than none. */
+const PATIENCE = { factor: 3, ms: 30_000 };
+
+/** Tries mutants of one area, one after the other. */
+export class Trial {
+  readonly #options: TrialOptions;
+  readonly #host: HostProcess;
+  #timeoutMs = 3_600_000;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+    this.#host = new HostProcess(options);
+    options.signal.addEventListener('abort', () => this.end());
+  }
+
+  /** Only where all is well without a mutant does it say something that it is not with one. */
+  async prepare(): Promise<void> {
+    if (!(await this.#compiles())) throw new Error('the copy does not compile without a mutant');
+    const begun = performance.now();
+    await this.confirm();
+    this.#timeoutMs = PATIENCE.factor * (performance.now() - begun) + PATIENCE.ms;
+  }
+
+  async confirm(): Promise<void> {
+    const outcome = await this.#host.runTests('', this.#timeoutMs);
+    if (outcome !== 'passed') throw new Error('the tests fail without a mutant');
+  }
+
+  outcomeOf(edit: Edit): Promise<Outcome> {
+    return during(this.#options.tree, edit, (path) =>
+      path.endsWith('.sql') ? this.#ofMigration(path) : this.#ofSource(path),
+    );
+  }
+
+  end(): void {
+    this.#host.end();
+  }
+
+  /** Types are tests too: what they refuse need not be found by others. */
+  async #ofSource(path: string): Promise<Outcome> {
+    const outcome = await this.#host.runTests(path, this.#timeoutMs);
+    if (outcome !== 'passed') return outcome === 'failed' ? 'killed' : outcome;
+    return (await this.#compiles()) ? 'survived' : 'refused';
+  }
+
+  /** A host migrates its database when it starts. */
+  async #ofMigration(path: string): Promise<Outcome> {
+    if (!(await this.#migrates())) return 'refused';
+    this.end();
+    const outcome = await this.#host.runTests(path, this.#timeoutMs);
+    this.end();
+    return outcome === 'passed' ? 'survived' : outcome === 'failed' ? 'killed' : outcome;
+  }
+
+  #compiles(): Promise<boolean> {
+    return succeeds(COMPILER, this.#options.tree);
+  }
+
+  async #migrates(): Promise<boolean> {
+    const { tree, serverUrl } = this.#options;
+    const url = new URL(serverUrl);
+    url.pathname = `/${SCRATCH}`;
+    const client = new pg.Client({ connectionString: serverUrl });
+    await client.connect();
+    await client.query(`drop database if exists ${SCRATCH}`);
+    await client.query(`create database ${SCRATCH}`);
+    await client.end();
+    return succeeds(['node', 'src/main.ts', 'migrate'], tree, { DATABASE_URL: url.href });
+  }
+}
