@@ -1,12 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 
+/** How long a file of tests may go on after one of them has failed: others may hang. */
+const GRACE_MS = 5000;
 const HOST = join(import.meta.dirname, 'host.ts');
 
 interface HostOptions {
   tree: string;
   tests: readonly string[];
   serverUrl: string;
+  /** Where tests put what is temporary. */
+  folder: string;
 }
 
 /** The parent's side of a host. One that has ended is started again when it is needed. */
@@ -18,18 +22,31 @@ export class HostProcess {
     this.#options = options;
   }
 
+  get isRunning(): boolean {
+    return this.#child !== null;
+  }
+
   /** Whether the tests pass, now that a file has changed. Without an answer in time it is ended. */
   runTests(changed: string, timeoutMs: number): Promise<'passed' | 'failed' | 'timed out'> {
     const child = this.#child ?? this.#start();
+    let ended: 'failed' | 'timed out' = 'timed out';
+    let timer = setTimeout(() => this.end(), timeoutMs);
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.end(), timeoutMs);
       const settle = (outcome: 'passed' | 'failed' | 'timed out') => {
         clearTimeout(timer);
         child.removeAllListeners();
         resolve(outcome);
       };
-      child.once('message', (passed) => settle(passed ? 'passed' : 'failed'));
-      child.once('exit', () => settle('timed out'));
+      child.on('message', (said) => {
+        if (said === 'passed' || said === 'failed') return settle(said);
+        ended = 'failed';
+        clearTimeout(timer);
+        timer = setTimeout(() => this.end(), GRACE_MS);
+      });
+      child.once('exit', () => {
+        this.end();
+        settle(ended);
+      });
       child.send(changed);
     });
   }
@@ -47,8 +64,8 @@ export class HostProcess {
   }
 
   #start(): ChildProcess {
-    const { tree, tests, serverUrl } = this.#options;
-    const env = { ...process.env, TEST_DATABASE_URL: serverUrl };
+    const { tree, tests, serverUrl, folder } = this.#options;
+    const env = { ...process.env, TEST_DATABASE_URL: serverUrl, TMPDIR: folder };
     this.#child = fork(HOST, tests, {
       cwd: tree,
       env,

@@ -1,4 +1,4 @@
-import { createVitest, type TestSpecification } from 'vitest/node';
+import { createVitest, type Reporter, type TestSpecification } from 'vitest/node';
 
 /**
  * A process that runs test files whenever its parent asks for it, in one Vitest, which costs more
@@ -6,7 +6,12 @@ import { createVitest, type TestSpecification } from 'vitest/node';
  * failed most often comes first, then what is fast.
  */
 const tests = process.argv.slice(2);
-const vitest = await createVitest({ watch: false, reporters: [] });
+const reporter: Reporter = {
+  onTestCaseResult: (test) => {
+    if (test.result().state === 'failed') process.send?.('failing');
+  },
+};
+const vitest = await createVitest({ watch: false, reporters: [reporter] });
 const files = (await vitest.globTestSpecifications(tests)).map((specification) => {
   return { specification, failures: 0, ms: 0 };
 });
@@ -16,7 +21,7 @@ process.on('message', async (path: string) => {
   vitest.invalidateFile(changed);
   vitest.invalidateFile(path);
   changed = path;
-  process.send?.(await allPass());
+  process.send?.((await allPass()) ? 'passed' : 'failed');
 });
 
 async function allPass(): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { globSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,7 +11,6 @@ import { type Edit, Recorder, type Result } from './record.ts';
 import { sampleOf } from './sample.ts';
 import { sqlMutantsOf } from './sql-mutants.ts';
 import { summaryOf } from './summary.ts';
-import { sweep } from './sweep.ts';
 import { copyTree } from './tree.ts';
 import { Trial } from './trial.ts';
 
@@ -34,10 +33,10 @@ const { signal } = interruption();
 
 // What killed tests leave behind goes with it.
 const folder = await mkdtemp(join(tmpdir(), 'keyward-mutation-'));
-process.env.TMPDIR = folder;
 const server = await startTestPostgres();
 try {
   const tree = await copyTree(join(folder, 'tree'));
+  await mkdir(join(folder, 'tests'));
   const results: Result[] = [];
   for (const name of values.area ?? Object.keys(AREAS)) {
     if (!signal.aborted) results.push(await mutate(name, tree));
@@ -45,7 +44,7 @@ try {
   say(`\nseed ${seed}\n\n${summaryOf(results)}`);
 } finally {
   await server.stop();
-  await sweep(folder);
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function mutate(name: string, tree: string): Promise<Result> {
@@ -55,7 +54,13 @@ async function mutate(name: string, tree: string): Promise<Result> {
   const chosen = sampleOf(mutants, size, seed);
   const tests = globSync(area.tests);
   say(`\n${name}: ${chosen.length} of ${mutants.length} mutants, ${tests.length} test files`);
-  const trial = new Trial({ tree, tests, serverUrl: server.url, signal });
+  const trial = new Trial({
+    tree,
+    tests,
+    serverUrl: server.url,
+    folder: join(folder, 'tests'),
+    signal,
+  });
   await trial.prepare();
   const recorder = new Recorder(name, seed, mutants.length);
   for (const edit of chosen) {

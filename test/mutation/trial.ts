@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { succeeds } from './command.ts';
 import { HostProcess } from './host-process.ts';
+import { endServersIn } from './leftovers.ts';
 import type { Edit, Outcome } from './record.ts';
 import { during, SOURCES_ONLY } from './tree.ts';
 
@@ -9,12 +10,15 @@ interface TrialOptions {
   tree: string;
   tests: readonly string[];
   serverUrl: string;
+  /** Where tests put what is temporary. */
+  folder: string;
   signal: AbortSignal;
 }
 
 const SCRATCH = 'keyward_scratch';
-/** What is merely no longer used would be no reason to refuse it. */
-const COMPILER = ['tsc', '-p', SOURCES_ONLY, '--noUnusedLocals', 'false'];
+/** That something is no longer used is no reason to refuse a mutant. */
+const UNUSED = ['--noUnusedLocals', 'false', '--noUnusedParameters', 'false'];
+const COMPILER = ['tsc', '-p', SOURCES_ONLY, ...UNUSED];
 /** A mutant may take this much longer than none. */
 const PATIENCE = { factor: 3, ms: 30_000 };
 
@@ -43,10 +47,12 @@ export class Trial {
     if (outcome !== 'passed') throw new Error('the tests fail without a mutant');
   }
 
-  outcomeOf(edit: Edit): Promise<Outcome> {
-    return during(this.#options.tree, edit, (path) =>
+  async outcomeOf(edit: Edit): Promise<Outcome> {
+    const outcome = await during(this.#options.tree, edit, (path) =>
       path.endsWith('.sql') ? this.#ofMigration(path) : this.#ofSource(path),
     );
+    if (!this.#host.isRunning) await endServersIn(this.#options.folder);
+    return outcome;
   }
 
   end(): void {

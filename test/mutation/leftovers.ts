@@ -1,10 +1,10 @@
-import { readdir, realpath, rm } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { servingPid } from '../../src/db/embedded/leftovers.ts';
 import { servesData } from '../../src/db/embedded/process-identity.ts';
 
-/** Ends the Postgres servers of tests that were killed, and removes what they wrote. */
-export async function sweep(folder: string): Promise<void> {
+/** Ends the Postgres servers of tests that were killed themselves. */
+export async function endServersIn(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const directory = join(folder, name, 'postgres');
     const pid = await servingPid(directory);
@@ -12,5 +12,4 @@ export async function sweep(folder: string): Promise<void> {
     const data = await realpath(join(directory, 'data'));
     if (await servesData(pid, data)) process.kill(pid, 'SIGQUIT');
   }
-  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
