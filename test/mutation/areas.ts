@@ -75,15 +75,18 @@ export const AREAS: Readonly<Record<string, Area>> = {
     sources: ['src/changes/*.ts', 'src/keys/keys.{service,store,actions.routes}.ts'],
     tests: CHANGE_TESTS,
   },
+  database: {
+    sources: ['src/db/{database,errors}.ts'],
+    tests: [
+      'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
+      'test/api/overload.test.ts',
+    ],
+  },
   errors: {
-    sources: ['src/db/{database,errors}.ts', 'src/http/{error-handler,problem}.ts'],
+    sources: ['src/http/{error-handler,problem}.ts'],
     tests: [
       'test/api/bad-input*.test.ts',
-      'test/api/fence-outage.test.ts',
-      'test/api/limits-failures.test.ts',
-      'test/api/list-timeout.test.ts',
-      'test/api/not-found.test.ts',
-      'test/api/root-key-in-text.test.ts',
+      'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
     ],
   },
   wiring: {

@@ -61,7 +61,8 @@ async function mutate(name: string, tree: string): Promise<Result> {
     folder: join(folder, 'tests'),
     signal,
   });
-  await trial.prepare();
+  const testsMs = await trial.prepare();
+  say(`without a mutant its tests take ${(testsMs / 1000).toFixed(1)} s`);
   const recorder = new Recorder(name, seed, mutants.length);
   for (const edit of chosen) {
     const outcome = await trial.outcomeOf(edit);

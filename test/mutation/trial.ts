@@ -18,7 +18,9 @@ interface TrialOptions {
 const SCRATCH = 'keyward_scratch';
 /** That something is no longer used is no reason to refuse a mutant. */
 const UNUSED = ['--noUnusedLocals', 'false', '--noUnusedParameters', 'false'];
-const COMPILER = ['tsc', '-p', SOURCES_ONLY, ...UNUSED];
+const COMPILER = ['tsc', '-p', SOURCES_ONLY, '--incremental', ...UNUSED];
+/** Where tests take this much longer than the compiler, it is asked first. */
+const SLOW = 5;
 /** A mutant may take this much longer than none. */
 const PATIENCE = { factor: 3, ms: 30_000 };
 
@@ -27,6 +29,7 @@ export class Trial {
   readonly #options: TrialOptions;
   readonly #host: HostProcess;
   #timeoutMs = 3_600_000;
+  #compilesFirst = false;
 
   constructor(options: TrialOptions) {
     this.#options = options;
@@ -34,12 +37,15 @@ export class Trial {
     options.signal.addEventListener('abort', () => this.end());
   }
 
-  /** Only where all is well without a mutant does it say something that it is not with one. */
-  async prepare(): Promise<void> {
-    if (!(await this.#compiles())) throw new Error('the copy does not compile without a mutant');
-    const begun = performance.now();
-    await this.confirm();
-    this.#timeoutMs = PATIENCE.factor * (performance.now() - begun) + PATIENCE.ms;
+  /** Without a mutant all has to be well. How long the tests take then, in milliseconds. */
+  async prepare(): Promise<number> {
+    const compilerMs = await timeOf(async () => {
+      if (!(await this.#compiles())) throw new Error('the copy does not compile without a mutant');
+    });
+    const testsMs = await timeOf(() => this.confirm());
+    this.#timeoutMs = PATIENCE.factor * testsMs + PATIENCE.ms;
+    this.#compilesFirst = testsMs > SLOW * compilerMs;
+    return testsMs;
   }
 
   async confirm(): Promise<void> {
@@ -61,9 +67,10 @@ export class Trial {
 
   /** Types are tests too: what they refuse need not be found by others. */
   async #ofSource(path: string): Promise<Outcome> {
+    if (this.#compilesFirst && !(await this.#compiles())) return 'refused';
     const outcome = await this.#host.runTests(path, this.#timeoutMs);
     if (outcome !== 'passed') return outcome === 'failed' ? 'killed' : outcome;
-    return (await this.#compiles()) ? 'survived' : 'refused';
+    return this.#compilesFirst || (await this.#compiles()) ? 'survived' : 'refused';
   }
 
   /** A host migrates its database when it starts. */
@@ -90,4 +97,10 @@ export class Trial {
     await client.end();
     return succeeds(['node', 'src/main.ts', 'migrate'], tree, { DATABASE_URL: url.href });
   }
+}
+
+async function timeOf(act: () => Promise<void>): Promise<number> {
+  const begun = performance.now();
+  await act();
+  return performance.now() - begun;
 }
