@@ -19,6 +19,8 @@ const VERIFICATION_TESTS = [
   'test/api/rotation.test.ts',
   'test/api/stale-if-error.test.ts',
   'test/api/whoami.test.ts',
+  'test/api/{argon2-queues,ended-strings,presented-key}.test.ts',
+  'test/unit/{pepper,secret-end}.test.ts',
 ];
 const LIMIT_TESTS = ['test/api/credits.test.ts', 'test/api/limits*.test.ts'];
 const USAGE_TESTS = ['test/api/count-before-answering.test.ts', 'test/api/usage-*.test.ts'];
@@ -33,6 +35,8 @@ const CHANGE_TESTS = [
   'test/api/pagination.test.ts',
   'test/api/policies.test.ts',
   'test/api/rotation.test.ts',
+  'test/api/{durability,etags,lock-order,plain-fields,refused-before-argon2}.test.ts',
+  'test/api/{retried-changes,revocation-history,tenants,workspace-locks}.test.ts',
 ];
 
 export const AREAS: Readonly<Record<string, Area>> = {
@@ -41,45 +45,54 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: ['test/unit/{decide,imported-key,ip,key-string,limits,refill,scopes,status}.test.ts'],
   },
   fence: {
-    sources: ['src/verification/{fence,feed-pruning}.ts', 'src/lib/clock.ts'],
+    sources: ['src/freshness/*.ts', 'src/lib/clock.ts'],
     tests: FENCE_TESTS,
   },
-  memory: {
-    sources: ['src/verification/{state,state-loader,states}.ts', 'src/lib/coalescer.ts'],
-    tests: [...FENCE_TESTS, ...VERIFICATION_TESTS, 'test/unit/coalescer.test.ts'],
+  cache: {
+    sources: [
+      'src/credentials/{credential,credential-row,credential-loader,credential-cache}.ts',
+      'src/lib/request-batcher.ts',
+    ],
+    tests: [...FENCE_TESTS, ...VERIFICATION_TESTS, 'test/unit/request-batcher.test.ts'],
   },
   verification: {
     sources: [
-      'src/verification/{authenticator,holder,holder.store,imported-keys,verifier}.ts',
-      'src/lib/lane.ts',
+      'src/credentials/{authenticator,credential-resolver,imported-algorithms}.ts',
+      'src/verification/{verifier,answer}.ts',
+      'src/whoami/service.ts',
+      'src/lib/concurrency-limiter.ts',
     ],
     tests: [
       ...VERIFICATION_TESTS,
       'test/api/{import-lookups,limits,usage-full}.test.ts',
-      'test/unit/lane.test.ts',
+      'test/unit/concurrency-limiter.test.ts',
     ],
   },
   secrets: {
-    sources: ['src/secrets/*.ts'],
+    sources: ['src/credentials/{argon2-hasher,issuer,pepper,rotation,secret-verifier,store}.ts'],
     tests: [...VERIFICATION_TESTS, 'test/api/no-plaintext.test.ts'],
   },
-  limits: {
-    sources: ['src/limits/*.ts', 'src/keys/keys.limits.ts'],
+  quotas: {
+    sources: ['src/quotas/*.ts', 'src/keys/{quota-columns,quota-status}.ts'],
     tests: LIMIT_TESTS,
   },
   usage: {
-    sources: ['src/usage/usage.{counters,flusher,service,store}.ts'],
+    sources: ['src/usage/{counters,flusher,service,store}.ts'],
     tests: [...USAGE_TESTS, 'test/unit/usage-*.test.ts'],
   },
   changes: {
-    sources: ['src/changes/*.ts', 'src/keys/keys.{service,store,actions.routes}.ts'],
+    sources: [
+      'src/unit-of-work/*.ts',
+      'src/keys/{service,store,key-change,key-patch,revocation,workspace-policies,policy-checks}.ts',
+    ],
     tests: CHANGE_TESTS,
   },
   database: {
     sources: ['src/db/{database,errors}.ts'],
     tests: [
       'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
-      'test/api/overload.test.ts',
+      'test/api/{overload,database-errors,database-timeouts,database-pools}.test.ts',
+      'test/unit/database-errors.test.ts',
     ],
   },
   errors: {
@@ -95,14 +108,15 @@ export const AREAS: Readonly<Record<string, Area>> = {
       ...VERIFICATION_TESTS,
       ...LIMIT_TESTS,
       ...USAGE_TESTS,
-      'test/api/{audit-retention,feed-pruning,metrics,request-log}.test.ts',
+      'test/api/{audit-retention,feed-pruning,metrics,request-log,service-stop}.test.ts',
+      'test/api/{housekeeping,housekeeping-jobs,fence-service}.test.ts',
     ],
   },
   queries: {
     sources: [
-      'src/verification/{feed-pruning,fence,holder.store,state-loader}.ts',
-      'src/secrets/secrets.store.ts',
-      'src/limits/consumer.ts',
+      'src/freshness/{feed-pruning,fence}.ts',
+      'src/credentials/{credential-row,store}.ts',
+      'src/quotas/{quota-store,consumption-store}.ts',
     ],
     tests: [...FENCE_TESTS, ...VERIFICATION_TESTS, ...LIMIT_TESTS],
     sql: true,

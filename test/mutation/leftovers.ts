@@ -1,7 +1,7 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { servingPid } from '../../src/db/embedded/leftovers.ts';
-import { servesData } from '../../src/db/embedded/process-identity.ts';
+import { servingPid } from '../../src/embedded-postgres/leftovers.ts';
+import { servesData } from '../../src/embedded-postgres/process-identity.ts';
 
 /** Ends the Postgres servers of tests that were killed themselves. */
 export async function endServersIn(folder: string): Promise<void> {
