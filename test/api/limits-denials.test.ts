@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { type Instance, ROOT_KEY } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
-import { callConcurrently, putWorkspace, usePair } from '../support/pair.ts';
+import { callConcurrently, putWorkspace, retryOn503, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 
@@ -66,6 +66,11 @@ describe('a cached denial', () => {
       'update feed_pruned set below = (pg_current_xact_id()::text::bigint + 1)::text::xid8',
     );
     await client.query('commit');
+    // Each fence resets until no transaction of this server is older than the pruned row.
+    const { key } = await createKey(pair.first);
+    for (const instance of [pair.first, pair.second]) {
+      await retryOn503(instance, 'POST', '/v1/verify', { body: { key } });
+    }
   };
 
   it.each([

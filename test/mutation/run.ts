@@ -80,7 +80,7 @@ async function everyMutantOf({ sources, sql }: Area): Promise<Edit[]> {
   return (await Promise.all(found)).flat();
 }
 
-/** Whoever ends it early gets the summary of what there is. */
+/** An early end still prints the summary of the results so far. */
 function interruption(): AbortController {
   const interrupted = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
