@@ -8,7 +8,7 @@ import { findKey } from './key-records.ts';
 import { presentVersioned } from './presenter.ts';
 import type { Key } from './schemas/key.ts';
 import { type KeyChanges, type KeyRow, lockKey, updateKey } from './store.ts';
-import { lockPolicies } from './workspace-policies.ts';
+import { lockPolicies, type WorkspacePolicies } from './workspace-policies.ts';
 
 /** Names one key of one workspace. */
 export interface KeyName {
@@ -16,20 +16,26 @@ export interface KeyName {
   workspaceId?: string | undefined;
 }
 
+/** `locked` are the policies of the key's workspace, if they were locked before the key. */
+export type KeyChange = (
+  write: WriteContext,
+  key: KeyRow,
+  locked: WorkspacePolicies | null,
+) => Promise<void>;
+
 /** Changes one key in one transaction. Returns the key as it is then. */
 export function changeKey(
   unitOfWork: UnitOfWork,
   call: CallContext,
   name: KeyName,
-  change: (write: WriteContext, key: KeyRow) => Promise<void>,
+  change: KeyChange,
   lockWorkspaceFirst = false,
 ): Promise<Versioned<Key>> {
   return unitOfWork.run(call, async (write) => {
-    if (lockWorkspaceFirst) {
-      await lockPolicies(write.tx, authorizedWorkspaceId(call, name.workspaceId));
-    }
+    const workspaceId = authorizedWorkspaceId(call, name.workspaceId);
+    const locked = lockWorkspaceFirst ? await lockPolicies(write.tx, workspaceId) : null;
     const key = await lockNamedKey(write, call, name);
-    await change(write, key);
+    await change(write, key, locked);
     return readBack(write, key);
   });
 }
