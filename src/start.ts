@@ -71,8 +71,10 @@ async function serve(
   await startup.close();
   await service.app.listen({ host: config.host, port }).catch((error) => refusePort(config, error));
   service.start();
+  // Signals are handled before the banner is shown: a script that reads it may stop the service.
+  const stopped = waitUntilStopped(config, service, database, log);
   announce(config, database, port);
-  return waitUntilStopped(config, service, database, log);
+  return stopped;
 }
 
 /** Stops at a signal, or when the embedded database is lost. Resolves to the exit code. */
