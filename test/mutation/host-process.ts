@@ -1,4 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** How long a file of tests may go on after one of them has failed: others may hang. */
@@ -12,6 +13,8 @@ interface HostOptions {
   /** Where tests put what is temporary. */
   folder: string;
 }
+
+export type Run = 'passed' | 'failed' | 'timed out' | 'crashed';
 
 /** The parent's side of a host. One that has ended is started again when it is needed. */
 export class HostProcess {
@@ -27,25 +30,28 @@ export class HostProcess {
   }
 
   /** Whether the tests pass, now that a file has changed. Without an answer in time it is ended. */
-  runTests(changed: string, timeoutMs: number): Promise<'passed' | 'failed' | 'timed out'> {
+  runTests(changed: string, timeoutMs: number): Promise<Run> {
     const child = this.#child ?? this.#start();
-    let ended: 'failed' | 'timed out' = 'timed out';
-    let timer = setTimeout(() => this.end(), timeoutMs);
+    let onExit: Run = 'crashed';
+    const endAs = (run: Run) => () => {
+      onExit = run;
+      this.end();
+    };
+    let timer = setTimeout(endAs('timed out'), timeoutMs);
     return new Promise((resolve) => {
-      const settle = (outcome: 'passed' | 'failed' | 'timed out') => {
+      const settle = (run: Run) => {
         clearTimeout(timer);
         child.removeAllListeners();
-        resolve(outcome);
+        resolve(run);
       };
       child.on('message', (said) => {
         if (said === 'passed' || said === 'failed') return settle(said);
-        ended = 'failed';
         clearTimeout(timer);
-        timer = setTimeout(() => this.end(), GRACE_MS);
+        timer = setTimeout(endAs('failed'), GRACE_MS);
       });
       child.once('exit', () => {
         this.end();
-        settle(ended);
+        settle(onExit);
       });
       child.send(changed);
     });
@@ -66,12 +72,10 @@ export class HostProcess {
   #start(): ChildProcess {
     const { tree, tests, serverUrl, folder } = this.#options;
     const env = { ...process.env, TEST_DATABASE_URL: serverUrl, TMPDIR: folder };
-    this.#child = fork(HOST, tests, {
-      cwd: tree,
-      env,
-      detached: true,
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
+    const log = openSync(join(folder, 'host.log'), 'a');
+    const stdio: StdioOptions = ['ignore', 'ignore', log, 'ipc'];
+    this.#child = fork(HOST, tests, { cwd: tree, env, detached: true, stdio });
+    closeSync(log);
     return this.#child;
   }
 }

@@ -9,8 +9,11 @@ export interface Edit {
   replacement: string;
 }
 
-/** Refused: the compiler or Postgres would not have it, so that no test has to notice it. */
-export type Outcome = 'killed' | 'timed out' | 'survived' | 'refused';
+/**
+ * Refused: the compiler or Postgres would not have it, so that no test has to notice it. Unknown:
+ * the tests could not be run to an end.
+ */
+export type Outcome = 'killed' | 'timed out' | 'survived' | 'refused' | 'unknown';
 
 export interface Tried extends Edit {
   line: number;

@@ -65,9 +65,9 @@ async function mutate(name: string, tree: string): Promise<Result> {
   say(`without a mutant its tests take ${(testsMs / 1000).toFixed(1)} s`);
   const recorder = new Recorder(name, seed, mutants.length);
   for (const edit of chosen) {
-    const outcome = await trial.outcomeOf(edit);
     if (signal.aborted) break;
-    recorder.add(edit, outcome);
+    const outcome = await trial.outcomeOf(edit);
+    if (!signal.aborted) recorder.add(edit, outcome);
   }
   if (!signal.aborted) await trial.confirm();
   trial.end();

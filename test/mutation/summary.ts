@@ -7,10 +7,12 @@ const HEAD = [
 
 /** A row for each area, then what is to be looked at. */
 export function summaryOf(results: readonly Result[]): string {
-  const survivors = results.flatMap(({ tried }) =>
-    tried.filter(({ outcome }) => outcome === 'survived').map(lineOf),
-  );
-  return [...HEAD, ...results.map(rowOf), '', ...survivors, ''].join('\n');
+  const open = results.flatMap(({ tried }) => tried.filter(({ outcome }) => isOpen(outcome)));
+  return [...HEAD, ...results.map(rowOf), '', ...open.map(lineOf), ''].join('\n');
+}
+
+function isOpen(outcome: Outcome): boolean {
+  return outcome === 'survived' || outcome === 'unknown';
 }
 
 function rowOf({ area, mutants, tried }: Result): string {
@@ -25,8 +27,12 @@ function rowOf({ area, mutants, tried }: Result): string {
     count('refused'),
     killed,
     survived,
-    `${Math.round((100 * killed) / (killed + survived))} %`,
-    `${(seconds / tried.length).toFixed(1)} s`,
+    `${ratio(100 * killed, killed + survived).toFixed(0)} %`,
+    `${ratio(seconds, tried.length).toFixed(1)} s`,
   ];
   return `| ${cells.join(' | ')} |`;
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
 }

@@ -24,6 +24,13 @@ const SLOW = 5;
 /** A mutant may take this much longer than none. */
 const PATIENCE = { factor: 3, ms: 30_000 };
 
+const OUTCOMES = {
+  passed: 'survived',
+  failed: 'killed',
+  'timed out': 'timed out',
+  crashed: 'unknown',
+} as const;
+
 /** Tries mutants of one area, one after the other. */
 export class Trial {
   readonly #options: TrialOptions;
@@ -49,8 +56,9 @@ export class Trial {
   }
 
   async confirm(): Promise<void> {
-    const outcome = await this.#host.runTests('', this.#timeoutMs);
-    if (outcome !== 'passed') throw new Error('the tests fail without a mutant');
+    const run = await this.#host.runTests('', this.#timeoutMs);
+    if (run === 'passed' || this.#options.signal.aborted) return;
+    throw new Error(`without a mutant the tests have not passed: ${run}`);
   }
 
   async outcomeOf(edit: Edit): Promise<Outcome> {
@@ -68,18 +76,25 @@ export class Trial {
   /** Types are tests too: what they refuse need not be found by others. */
   async #ofSource(path: string): Promise<Outcome> {
     if (this.#compilesFirst && !(await this.#compiles())) return 'refused';
-    const outcome = await this.#host.runTests(path, this.#timeoutMs);
-    if (outcome !== 'passed') return outcome === 'failed' ? 'killed' : outcome;
-    return this.#compilesFirst || (await this.#compiles()) ? 'survived' : 'refused';
+    const outcome = await this.#ofTests(path);
+    if (outcome !== 'survived' || this.#compilesFirst) return outcome;
+    return (await this.#compiles()) ? 'survived' : 'refused';
   }
 
   /** A host migrates its database when it starts. */
   async #ofMigration(path: string): Promise<Outcome> {
     if (!(await this.#migrates())) return 'refused';
     this.end();
-    const outcome = await this.#host.runTests(path, this.#timeoutMs);
+    const outcome = await this.#ofTests(path);
     this.end();
-    return outcome === 'passed' ? 'survived' : outcome === 'failed' ? 'killed' : outcome;
+    return outcome;
+  }
+
+  async #ofTests(path: string): Promise<Outcome> {
+    const run = await this.#host.runTests(path, this.#timeoutMs);
+    if (run !== 'crashed' || this.#options.signal.aborted) return OUTCOMES[run];
+    // That the host itself ends says nothing about the mutant.
+    return OUTCOMES[await this.#host.runTests(path, this.#timeoutMs)];
   }
 
   #compiles(): Promise<boolean> {
