@@ -25,7 +25,11 @@ import type { ManagementService } from './management/service.ts';
 import type { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { usageRoutes } from './usage/routes.ts';
 import type { UsageService } from './usage/service.ts';
-import { type AuthorizeDependencies, authorizeRoutes } from './verification/authorize/routes.ts';
+import {
+  type AuthorizeDependencies,
+  authorizeRoutes,
+  withoutGatewayPath,
+} from './verification/authorize/routes.ts';
 import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { whoamiRoutes } from './whoami/routes.ts';
@@ -72,6 +76,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
     genReqId: requestIds(deps.keyDetector),
     clientErrorHandler: refuseBrokenRequest,
     frameworkErrors: rejectUrl,
+    rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
     return503OnClosing: true,
     routerOptions: { maxParamLength: 128 },
   }).withTypeProvider<TypeBoxTypeProvider>();

@@ -48,9 +48,16 @@ function objections(facts: Facts, question: AccessRequest, now: number): Set<str
   return against;
 }
 
-function modelMissing({ scopes }: Facts, question: AccessRequest): Set<string> {
+function modelMissing(facts: Facts, question: AccessRequest): Set<string> {
+  const { scopes, availableScopes } = facts;
+  const family = (scope: string) => `${scope.split(':')[0]}:*`;
+  const isAvailable = (scope: string) =>
+    availableScopes === null ||
+    availableScopes.includes(scope) ||
+    availableScopes.includes(family(scope));
   const has = (scope: string) =>
-    scopes.includes('*') || scopes.includes(scope) || scopes.includes(`${scope.split(':')[0]}:*`);
+    scopes.includes(scope) ||
+    (isAvailable(scope) && (scopes.includes('*') || scopes.includes(family(scope))));
   const all = question.requiredScopes ?? [];
   const any = question.requiredAnyScope ?? [];
   const unmetAny = any.length > 0 && !any.some(has) ? any : [];
@@ -74,6 +81,7 @@ const facts: fc.Arbitrary<Facts> = fc.record({
   expiresAt: time,
   allowedIps: fc.option(fc.subarray(IPS)),
   scopes: fc.subarray(GRANTS),
+  availableScopes: fc.option(fc.subarray([...SCOPES, 'a:*', 'b:*'])),
   resources: fc.option(fc.subarray(RESOURCES)),
   requireResource: fc.boolean(),
 });
