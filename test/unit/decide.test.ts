@@ -12,6 +12,7 @@ interface Facts {
   expiresAt: number | null;
   allowedIps: string[] | null;
   scopes: string[];
+  availableScopes: string[] | null;
   resources: string[] | null;
   requireResource: boolean;
 }
