@@ -168,6 +168,7 @@ describe('at the boundary', () => {
     expiresAt: null,
     allowedIps: null,
     scopes: [],
+    availableScopes: null,
     resources: null,
     requireResource: false,
   };
