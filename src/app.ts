@@ -21,7 +21,11 @@ import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
 import { usageRoutes } from './usage/routes.ts';
 import type { UsageService } from './usage/service.ts';
-import { type AuthorizeDependencies, authorizeRoutes } from './verification/authorize/routes.ts';
+import {
+  type AuthorizeDependencies,
+  authorizeRoutes,
+  withoutGatewayPath,
+} from './verification/authorize/routes.ts';
 import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { whoamiRoutes } from './whoami/routes.ts';
@@ -68,6 +72,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
     genReqId: requestIds(deps.keyDetector),
     clientErrorHandler: refuseBrokenRequest,
     frameworkErrors: rejectUrl,
+    rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
     return503OnClosing: true,
     routerOptions: { maxParamLength: 128 },
   }).withTypeProvider<TypeBoxTypeProvider>();

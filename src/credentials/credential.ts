@@ -80,7 +80,7 @@ export function requireKnownPolicy({ minPolicyVersion }: { minPolicyVersion: num
 
 export function toCredential(row: CredentialRow): Credential {
   return row.kind === 'key'
-    ? { ...toSecretFields(row), ...toKeyFields(row.key), ...toKeyPolicy(row.policy, row.workspace) }
+    ? { ...toSecretFields(row), ...toKeyFields(row.key), ...toKeyPolicy(row.policy, row) }
     : { ...toSecretFields(row), ...toManagementFields(row.key, row.secret.keyId) };
 }
 
@@ -116,7 +116,14 @@ function toKeyFields(key: KeyColumns) {
 /** What `decide` judges by, from the columns of the key and of its workspace. */
 export function toKeyPolicy(
   key: PolicyColumns,
-  workspace: Pick<WorkspaceColumns, 'status' | 'requireResource'>,
+  {
+    workspace,
+    availableScopes,
+  }: {
+    workspace: Pick<WorkspaceColumns, 'status' | 'requireResource'>;
+    /** Null: any. Only wildcards need them. */
+    availableScopes: readonly string[] | null;
+  },
 ): KeyPolicy {
   const { revokedAt, notBefore, expiresAt, allowedIps, ...plain } = key;
   return {
@@ -127,6 +134,7 @@ export function toKeyPolicy(
     allowedIps: allowedIps?.map(knownRange) ?? null,
     workspaceSuspended: workspace.status === 'suspended',
     requireResource: workspace.requireResource,
+    availableScopes,
   };
 }
 
