@@ -3,7 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
-import type { Authenticate } from './call-context.ts';
+import type { Authenticate, Identify } from './call-context.ts';
 import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
@@ -38,6 +38,7 @@ export interface AppDependencies {
   maxInFlight: number;
   logVerifyPerSecond: number;
   authenticate: Authenticate;
+  identify: Identify;
   keyDetector: KeyDetector;
   verifier: Verifier;
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
@@ -90,7 +91,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   await registerOpenApi(app);
   healthRoutes(app, deps.readiness);
   metricsRoutes(app, [requests, ...deps.resourceLimits], deps.operationCounters);
-  verifyRoutes(app, deps.verifier, deps.authenticate);
+  verifyRoutes(app, deps);
   authorizeRoutes(app, { ...deps.gateway, ...deps });
   whoamiRoutes(app, deps.whoami);
   keyRoutes(app, deps.keys);

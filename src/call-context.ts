@@ -1,4 +1,4 @@
-import type { Actor, Caller, Permission } from './domain/caller.ts';
+import type { Actor, Caller, IdentifiedCaller, Permission } from './domain/caller.ts';
 import { DEFAULT_WORKSPACE } from './domain/caller.ts';
 import { KeywardError } from './errors.ts';
 
@@ -23,6 +23,8 @@ export interface CallContext {
 
 /** The caller behind an `Authorization` header. Rejects with UNAUTHENTICATED if there is none. */
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
+/** The same, without counting the use of the management key yet. */
+export type Identify = (authorization: string | undefined) => Promise<IdentifiedCaller>;
 
 export function requirePermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;

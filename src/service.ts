@@ -144,6 +144,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     logVerifyPerSecond: config.logVerifyPerSecond,
     keyDetector: new KeyDetector(checksumKey, config.rootKey),
     authenticate,
+    identify: (authorization) => authenticator.identify(authorization),
     verifier,
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
     whoami: new WhoamiService({ resolver, authenticator, clock, unitOfWork }),
@@ -226,6 +227,7 @@ export async function createService(options: ServiceOptions): Promise<Service> {
 /** The answer waits for the commit of its count; those who wait together share one. */
 function countBeforeAnswering(counters: UsageCounters, flusher: UsageFlusher): VerdictCounter {
   return {
+    reserve: () => counters.reserve(),
     count: (...verdict) => {
       counters.count(...verdict);
       return flusher.flush();

@@ -28,6 +28,13 @@ export interface Caller {
   workspaceId: string | null;
 }
 
+/** A caller whose management key was used, and what counts that use. */
+export interface IdentifiedCaller {
+  caller: Caller;
+  /** A returned promise is awaited before the answer. */
+  countUse: () => Promise<void> | void;
+}
+
 export const ROOT_CALLER: Caller = {
   type: 'root',
   id: 'root',

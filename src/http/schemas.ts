@@ -32,6 +32,14 @@ export const RequestId = Type.String({
   examples: ['req_4fQ2-1a'],
 });
 
+export const FieldErrorSchema = Type.Object({
+  pointer: Type.String({
+    description: 'JSON pointer to the field; begins with /body, /query, /path or /headers.',
+    examples: ['/body/name'],
+  }),
+  detail: Type.String({ description: 'What is wrong with the field.', examples: ['is required'] }),
+});
+
 export const ProblemSchema = Type.Object(
   {
     type: Type.String({
@@ -48,22 +56,10 @@ export const ProblemSchema = Type.Object(
       description: 'Error message, for people: what is wrong, and how to correct it.',
       examples: ['/body/name: is required'],
     }),
-    errors: Type.Array(
-      Type.Object({
-        pointer: Type.String({
-          description: 'JSON pointer to the field; begins with /body, /query, /path or /headers.',
-          examples: ['/body/name'],
-        }),
-        detail: Type.String({
-          description: 'What is wrong with the field.',
-          examples: ['is required'],
-        }),
-      }),
-      {
-        description: 'Fields that are not valid; empty if the error is not about fields.',
-        examples: [[{ pointer: '/body/name', detail: 'is required' }]],
-      },
-    ),
+    errors: Type.Array(FieldErrorSchema, {
+      description: 'Fields that are not valid; empty if the error is not about fields.',
+      examples: [[{ pointer: '/body/name', detail: 'is required' }]],
+    }),
     requestId: RequestId,
   },
   { $id: 'Problem', description: 'Error, as defined by RFC 9457.' },

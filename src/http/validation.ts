@@ -1,6 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifySchemaValidationError } from 'fastify';
-import type { TSchema } from 'typebox';
+import type { Static, TSchema } from 'typebox';
 import { type FieldError, KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { FORMATS } from './formats.ts';
@@ -41,6 +41,32 @@ export function validatorOf(schema: TSchema): (value: unknown) => FieldError[] {
   const validate = createAjv({ coerceTypes: false }).compile(schema);
   return (value) =>
     validate(value) ? [] : toFieldErrors(validate.errors ?? [], '').slice(0, MAX_ERRORS);
+}
+
+/** A value of this type, or what is wrong with it. */
+export type Parsed<T> = { value: T } | { errors: FieldError[] };
+
+/** Parses a value by its schema, for items of a list that are answered one by one. */
+export function parserOf<Schema extends TSchema>(
+  schema: Schema,
+): (value: unknown) => Parsed<Static<Schema>> {
+  const errorsOf = validatorOf(schema);
+  const isValid = (value: unknown): value is Static<Schema> => errorsOf(value).length === 0;
+  return (value) => (isValid(value) ? { value } : { errors: errorsOf(value) });
+}
+
+/**
+ * Validates the body of a list-shaped call without the items of its list, so that the call can
+ * answer each of them on its own.
+ */
+export function envelopeCompiler(schema: TSchema, list: string) {
+  const { properties }: { properties?: Record<string, object> } = { ...schema };
+  const envelope = {
+    ...schema,
+    properties: { ...properties, [list]: { ...properties?.[list], items: {} } },
+  };
+  const validate = orEmpty(createAjv({ coerceTypes: false }).compile(envelope));
+  return () => validate;
 }
 
 /** The part of a request that a schema describes, as the beginning of a pointer. */

@@ -1,12 +1,12 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type Authenticate, requirePermission, workspaceScope } from '../../call-context.ts';
+import { type Identify, requirePermission, workspaceScope } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
 import type { App } from '../../http/app-type.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
-import type { Verifier } from '../verifier.ts';
+import type { VerificationCaller, Verifier } from '../verifier.ts';
 import { sendMissingKey, sendVerification } from './answers.ts';
 import {
   GATEWAY_HEADER,
@@ -20,7 +20,7 @@ import { authorizeSchema } from './schemas.ts';
 
 export interface AuthorizeDependencies {
   verifier: Verifier;
-  authenticate: Authenticate;
+  identify: Identify;
   /** A header of the operator's choice that may hold the customer's key. */
   keyHeader: string | undefined;
   now: () => number;
@@ -56,7 +56,7 @@ export function withoutGatewayPath(url: string): string {
 }
 
 async function authorize(
-  { verifier, authenticate, keyHeader, now }: AuthorizeDependencies,
+  { verifier, identify, keyHeader, now }: AuthorizeDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -64,14 +64,14 @@ async function authorize(
   if (!gateway) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
-  const workspace = workspaceOfGateway(authenticate, gateway.authorization, requested);
+  const asking = gatewayCaller(identify, gateway.authorization, requested);
   const presented = presentedKey(request, keyHeader);
   // The gateway is authenticated before its question is judged: outsiders learn nothing of it.
-  if (question instanceof KeywardError || presented.key === null) await workspace;
+  if (question instanceof KeywardError || presented.key === null) await asking;
   if (question instanceof KeywardError) throw question;
   const options = { forNginx: isForNginx(gateway), now: now() };
   if (presented.key === null) return sendMissingKey(request, reply, presented.reason, options);
-  const verification = await verifier.verify({ key: presented.key, ...question }, workspace);
+  const verification = await verifier.verify({ key: presented.key, ...question }, asking);
   return sendVerification(request, reply, verification, options);
 }
 
@@ -88,15 +88,14 @@ function attempt(parse: () => GatewayQuestion): GatewayQuestion | KeywardError {
   }
 }
 
-/** The workspace that the gateway asks about; null: every workspace. */
-async function workspaceOfGateway(
-  authenticate: Authenticate,
+async function gatewayCaller(
+  identify: Identify,
   authorization: string,
   requested: string | undefined,
-): Promise<string | null> {
-  const caller = await authenticate(authorization).catch(refuseGateway);
+): Promise<VerificationCaller> {
+  const { caller, countUse } = await identify(authorization).catch(refuseGateway);
   requirePermission(caller, 'keys:verify');
-  return workspaceScope(caller, requested);
+  return { workspaceId: workspaceScope(caller, requested), countUse };
 }
 
 /** Told apart from a client's own 401, so that operators see whose credential is wrong. */
