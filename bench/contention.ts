@@ -9,9 +9,9 @@ import { median, rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
- * What a crowd does to the keys in use: of forged strings, of keys that the instance has never seen,
- * of such keys without a stored proof. Both sides call as fast as they can, over as many connections
- * each. And how fast keys never seen are answered where nobody else asks.
+ * How background load affects the verification of cached keys: forged strings, uncached keys, and
+ * uncached keys without a stored proof. Both sides call as fast as they can, over the same number
+ * of connections. Also measures how fast uncached keys are answered without other load.
  */
 const { values: options } = parseArgs({
   options: {
@@ -22,16 +22,16 @@ const { values: options } = parseArgs({
   },
 });
 const IN_USE = 10_000;
-/** So many strings has a crowd for each round: none may be presented twice. */
+/** The background load's strings for a round: none may be presented twice. */
 const BACKGROUND_KEYS = 40_000;
 const ARGON2_KEYS = 1000;
 
 interface Case {
   name: string;
   inUse: readonly string[] | null;
-  /** What the crowd presents in a round; null: there is none. */
+  /** The strings of the background load in a round; null if there is none. */
   background: (() => readonly string[]) | null;
-  /** Whether a string may be presented twice: a forged one stays what it is. */
+  /** Whether a string may be presented twice, as a forged one, which is never cached, can be. */
   mayRepeat?: boolean;
 }
 
@@ -49,7 +49,7 @@ await withBenchEnv(async (env) => {
     log(`round ${count} of ${options.rounds}`);
     for (const one of cases) rounds.get(one)?.push(await round(server, authorization, one));
   }
-  await publish('neighbours', rowsOf(rounds));
+  await publish('contention', rowsOf(rounds));
 });
 
 async function prepare(env: BenchEnv): Promise<Case[]> {
@@ -63,18 +63,18 @@ async function prepare(env: BenchEnv): Promise<Case[]> {
   const unseen = next(strings, BACKGROUND_KEYS);
   const argon2 = next(unproven, ARGON2_KEYS);
   return [
-    { name: 'keys in use', inUse, background: null },
+    { name: 'cached keys', inUse, background: null },
     { name: 'beside forged strings', inUse, background: () => forged, mayRepeat: true },
-    { name: 'beside keys never seen', inUse, background: unseen },
+    { name: 'beside uncached keys', inUse, background: unseen },
     { name: 'beside keys that need argon2', inUse, background: argon2 },
-    { name: 'keys never seen, alone', inUse: null, background: unseen },
+    { name: 'uncached keys, alone', inUse: null, background: unseen },
     { name: 'keys that need argon2, alone', inUse: null, background: argon2 },
   ];
 }
 
 function next(strings: string[], count: number): () => string[] {
   return () => {
-    if (strings.length < count) throw new Error('too few keys for so many rounds: raise --keys');
+    if (strings.length < count) throw new Error('too few keys for the rounds: raise --keys');
     return strings.splice(0, count);
   };
 }

@@ -81,7 +81,7 @@ async function takeTurns(contenders: readonly Contender[], connections: number) 
       const load = { ...target, path: '/v1/verify', connections, seconds };
       const { valid, requests, requestsPerSecond, p50Ms, p99Ms } = await measure(load);
       if (valid < requests) throw new Error(`${name}: ${requests - valid} were not valid`);
-      // The first one warms up.
+      // The first round is a warm-up.
       if (round > 0) rounds[place]?.push({ perSecond: requestsPerSecond, p50Ms, p99Ms });
     }
   }

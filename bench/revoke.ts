@@ -7,9 +7,9 @@ import { percentile, rounded } from './harness/statistics.ts';
 import { type SampledKey, seedKeys } from './seed.ts';
 
 /**
- * Revocation, again and again: a key that one instance holds in memory is revoked through another, and
- * the moment that is answered the first is asked. How long the call takes, and how often the answer
- * was anything but REVOKED. One such answer ends the run with an error.
+ * Repeated revocation: a key that one instance has cached is revoked through another, and once that
+ * is answered the first verifies it. Measures the duration of the call, and how often the verdict
+ * was not REVOKED. One such verdict makes the run fail.
  */
 const { values: options } = parseArgs({
   options: {
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
 const SHARE_ACTIVE = 0.9;
 const REPORT_EVERY = 10_000;
 
-/** A client of two instances. */
+/** A client that revokes on one instance and verifies on the other. */
 interface Client {
   revoking: Connection;
   verifying: Connection;
@@ -37,7 +37,7 @@ await withBenchEnv(async (env) => {
   const millis: number[] = [];
   const wrong: string[] = [];
   const work = Array.from({ length: Number(options.clients) }, async (_, place) => {
-    // Half of the clients revoke through the one instance, half through the other.
+    // Half of the clients revoke through one instance, half through the other.
     const [a, b] = place % 2 === 0 ? [here, there] : [there, here];
     const client = { revoking: new Connection(a.url), verifying: new Connection(b.url) };
     for (let key = keys.pop(); key; key = keys.pop()) {

@@ -19,7 +19,7 @@ import { medians } from './scaling/timing.ts';
  * in turn, through the service itself. Ratios hold on any machine; milliseconds do not.
  */
 const FIRST_PAGE = 50;
-/** Verifications of keys never seen, and reads of usage: each of another key. */
+/** The number of verifications of uncached keys, and of usage reads: each of another key. */
 const READS = 600;
 const HOT_ROUNDS = 7;
 const HOT_SECONDS = 3;
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
       small: { type: 'string', default: '10000' },
       large: { type: 'string', default: '1000000' },
       rounds: { type: 'string', default: '31' },
-      /** Kept, with what was seeded, for the next run. */
+      /** A folder to keep the seeded databases in for the next run. */
       directory: { type: 'string' },
     },
   });
@@ -106,7 +106,7 @@ async function compareLists(
   ];
 }
 
-/** Keys that the instance has never seen, then their usage: each key once. */
+/** Verifies uncached keys, then reads their usage: each key once. */
 async function compareReads(small: Installation, large: Installation): Promise<Row[]> {
   const rounds = READS;
   const verify = (deps: Installation) => (run: number) =>
@@ -122,7 +122,7 @@ async function compareReads(small: Installation, large: Installation): Promise<R
   ];
 }
 
-/** Keys in use, over the network, in turns: milliseconds from one answer to the next. */
+/** Verifies cached keys over the network, in turns: milliseconds from one answer to the next. */
 async function compareHot(small: Installation, large: Installation): Promise<Row> {
   const servers = [await startOn(small), await startOn(large)];
   try {
@@ -130,7 +130,7 @@ async function compareHot(small: Installation, large: Installation): Promise<Row
     for (let round = 0; round <= HOT_ROUNDS; round++) {
       for (const [place, { server, load }] of servers.entries()) {
         const measured = await measure({ ...load, url: server.url, seconds: HOT_SECONDS });
-        // The first one warms up.
+        // The first round is a warm-up.
         if (round > 0) gaps[place]?.push(1000 / measured.requestsPerSecond);
       }
     }

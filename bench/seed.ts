@@ -15,12 +15,12 @@ const TABLES = 'keys, secrets, secret_proofs, key_usage, secret_usage, usage_hou
 
 export interface SeedOptions {
   keys: number;
-  /** KEYWARD_SECRET, under which the stored proofs hold. */
+  /** The KEYWARD_SECRET of the stored proofs. */
   secret: string;
   workspaceId?: string;
-  /** The same seed makes the same keys, but for their ids and strings. */
+  /** The same seed makes the same keys, except their ids and strings. */
   seed?: number;
-  /** One in so many active keys is returned. */
+  /** The number of active keys for each one that is returned. */
   sampleEvery?: number;
   onProgress?: (made: number) => void;
 }
@@ -31,7 +31,7 @@ export interface SampledKey {
 }
 
 /**
- * Fills a migrated database with keys such as a company has after two years, without argon2: they
+ * Fills a migrated database with the keys that a company has after two years, without argon2: they
  * verify through their stored proofs. Returns a sample of the active ones.
  */
 export async function seedKeys(databaseUrl: string, options: SeedOptions): Promise<SampledKey[]> {
@@ -63,7 +63,7 @@ async function seedInto(client: pg.Client, options: SeedOptions): Promise<Sample
   return sample;
 }
 
-/** Makes one key after the other. */
+/** Returns a function that makes one key at a time. */
 async function maker(client: pg.Client, { keys, secret, seed = 1 }: SeedOptions) {
   const { rows } = await client.query<{ key: Buffer; now: Date }>(
     'select checksum_key as key, now() from installation',

@@ -9,9 +9,9 @@ import { rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
- * Does it last? A steady load at 80 % of what the machine can do: keys in use, a tenth of them with a
- * limit and credits, a tenth forged. Memory and latency by the half minute; at the end the counters
- * in the database must be the answers that were given, one by one.
+ * A steady load at 80 % of the capacity of the machine: keys in use, a tenth of them with a
+ * limit and credits, a tenth forged. Prints memory and latency every half minute; at the end the
+ * counters in the database must equal the answers exactly.
  */
 const { values: options } = parseArgs({
   options: {
@@ -85,7 +85,7 @@ function rowOf(window: number, server: Server, measured: Awaited<ReturnType<type
   };
 }
 
-/** Of customers' keys: the caller's own management key is counted too. */
+/** Counts of customer keys only: the management key of the caller is counted too. */
 async function readCounted({ query }: BenchEnv): Promise<Sent> {
   const [row] = await query<{ valid: string; forged: string }>(
     `select (select coalesce(sum(count), 0) from usage_hourly where key_id like 'key%') as valid,

@@ -12,10 +12,10 @@ import { median, rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
- * What a verification costs: Keyward against a route that does nothing with the same request and
- * answer, in turns, on the same machine. Ratios travel between machines, absolute numbers do not;
- * the ratio of processor time a request does not even depend on what else the machine is doing.
- * `--profile` also tells where the time went.
+ * What a verification costs: Keyward compared with a route that does nothing with the same request
+ * and answer, in turns, on the same machine. Ratios are comparable between machines, absolute
+ * numbers are not; the ratio of processor time per request does not even depend on other load of
+ * the machine. `--profile` also shows where the time was spent.
  */
 const { values: options } = parseArgs({
   options: {
@@ -23,7 +23,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '4' },
     keys: { type: 'string', default: '100000' },
     connections: { type: 'string', default: '64' },
-    /** The baseline and the case of this name alone. */
+    /** Only the baseline and the case of this name. */
     only: { type: 'string' },
     profile: { type: 'boolean', default: false },
   },
@@ -47,7 +47,7 @@ interface Round extends Measured {
 await withBenchEnv(async (env) => report(await takeTurns(chosen(await prepare(env)))));
 if (options.profile) await printHotFunctions(join(RESULTS, 'verify.cpuprofile'));
 
-/** The cases: the baseline first. */
+/** The cases, the baseline first. */
 async function prepare(env: BenchEnv): Promise<Case[]> {
   log(`preparing ${options.keys} keys`);
   const sample = await seedKeys(env.databaseUrl, {

@@ -9,16 +9,16 @@ import { rounded } from './harness/statistics.ts';
 import { seedKeys } from './seed.ts';
 
 /**
- * What verifications cost Postgres: bytes of WAL and statements for 100,000 of them, by how many
- * keys they are of; then statements and processor time under the same load with 1, 3 and 8
- * instances. The load is paced, so that all rows are of the same number of verifications.
+ * What verifications cost Postgres: bytes of WAL and statements for 100,000 of them, by the number
+ * of their keys; then statements and processor time under the same load with 1, 3 and 8 instances.
+ * The load is paced, so that all rows have the same number of verifications.
  */
 const KEYS = 20_000;
 const PER_SECOND = 5000;
 const SECONDS = 20;
 const VERIFICATIONS = PER_SECOND * SECONDS;
 const CONNECTIONS = 64;
-/** Two intervals of the counters: after them all are written. */
+/** Two flush intervals, after which all counters are written. */
 const FLUSHED_MS = 2500;
 
 type Load = Pick<LoadOptions, 'authorization' | 'bodies'>;
@@ -59,7 +59,7 @@ await withBenchEnv(
   { shared_preload_libraries: 'pg_stat_statements', max_connections: '200' },
 );
 
-/** A first run warms memory and plans, and writes the pages that a checkpoint makes WAL write whole. */
+/** A first run warms caches and plans, and writes the full-page images that follow a checkpoint. */
 async function cost(env: BenchEnv, instances: readonly Server[], load: Load) {
   await run(instances, load, 2);
   await env.query('select pg_stat_statements_reset()');
@@ -114,14 +114,14 @@ async function statements(env: BenchEnv): Promise<Statements> {
   };
 }
 
-/** Processor time of the server and of all its processes that live. */
+/** Processor time of the server and all of its running child processes. */
 function cpuOf({ postgresPid }: BenchEnv): number {
   const running = readdirSync('/proc').map(Number).filter(Number.isInteger);
   const children = running.filter((pid) => parentOf(pid) === postgresPid);
   return [postgresPid, ...children].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
 }
 
-/** Null where it has ended meanwhile. */
+/** Null if the process has ended meanwhile. */
 function parentOf(pid: number): number | null {
   try {
     return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Everything but the tests, the cheapest first. Stops at the first that fails. */
+/** Every check but the tests, the cheapest first. Stops at the first that fails. */
 const STEPS = {
   types: 'tsc',
   'format and lint': 'biome check --error-on-warnings',
@@ -10,7 +10,7 @@ const STEPS = {
   'OpenAPI rules': 'redocly lint',
   'generated client': 'npm run client -- --check',
 };
-// Both would ask the network.
+// Both disable requests to the network.
 const OFFLINE = { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' };
 
 for (const [name, command] of Object.entries(STEPS)) {

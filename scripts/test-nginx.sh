@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests deploy/nginx against the real nginx, installed from Debian where it is missing (as root).
+# Tests deploy/nginx with the real nginx, which is installed from Debian if it is missing (as root).
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:/usr/sbin:$PATH"

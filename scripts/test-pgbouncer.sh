@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the api tests with every instance behind the real PgBouncer, in transaction mode and without
-# prepared statements; installs it from Debian where it is missing (as root).
+# prepared statements. PgBouncer is installed from Debian if it is missing (as root).
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PWD/node_modules/.bin:/usr/sbin:$PATH"

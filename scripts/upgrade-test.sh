@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# An upgrade has a moment in which the schema is new and instances are old. This runs a previous
-# state of the code, with its own acceptance tests, on the schema that the current migrations make.
-# Usage: scripts/upgrade-test.sh [REF]; by default the newest commit whose migrations are others.
+# During an upgrade, old instances run on the new schema. This runs a previous state of the code, with
+# its own acceptance tests, on the schema of the current migrations.
+# Usage: scripts/upgrade-test.sh [REF]; by default the newest commit with other migrations.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 previous=${1:-$(git log -1 --format=%H -- migrations)^}
 previous=$(git rev-parse --verify --quiet "$previous^{commit}") || {
-  echo "upgrade-test: there is no such state: ${1:-before the first migration}" >&2
+  echo "upgrade-test: no such commit: ${1:-before the first migration}" >&2
   exit 1
 }
 if git diff --quiet "$previous" -- migrations; then
@@ -19,12 +19,12 @@ folder=$(mktemp -d)
 trap 'git worktree remove --force "$folder/previous"; rm -rf "$folder"' EXIT
 git worktree add --quiet --detach "$folder/previous" "$previous"
 ln -s "$PWD/node_modules" "$folder/previous/node_modules"
-# Old code, new schema. What is dropped or renamed too early fails here.
+# Old code, new schema: what is dropped or renamed too early fails here.
 rm -r "$folder/previous/migrations"
 cp -r migrations "$folder/previous/migrations"
 
 echo "upgrade-test: $(git log -1 --format='%h %s' "$previous")"
 echo "upgrade-test: with migrations up to $(ls migrations/*.sql | tail -1)"
 cd "$folder/previous"
-# Old tests may wait less than a busy machine needs.
+# The timeouts of old tests may be too short for a busy machine.
 vitest run --testTimeout 180000 test/api/life-of-a-key.test.ts test/acceptance

@@ -1,19 +1,20 @@
-import { randomBytes } from 'node:crypto';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
 import type { Authenticate, Identify } from './call-context.ts';
 import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
+import { refuseMalformedRequest } from './http/client-error.ts';
 import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi.ts';
-import { registerRequestLog } from './http/request-log.ts';
-import { ActorSchema, ProblemSchema, REQUEST_ID_PATTERN } from './http/schemas.ts';
+import { registerRequestId, requestIdGenerator } from './http/request-id.ts';
+import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
+import { ActorSchema, ProblemSchema } from './http/schemas.ts';
 import { registerValidation } from './http/validation.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
 import type { ResourceLimit } from './lib/resource-limit.ts';
@@ -49,7 +50,6 @@ export interface AppDependencies {
   usage: UsageService;
   audit: AuditService;
   readiness: ReadinessChecks;
-  /** What may not grow without limit. */
   resourceLimits: readonly ResourceLimit[];
   operationCounters: readonly OperationCounter[];
 }
@@ -57,40 +57,42 @@ export interface AppDependencies {
 const BODY_LIMIT_BYTES = 65_536;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_HEADER_BYTES = 16_384;
-const REQUEST_ID = new RegExp(REQUEST_ID_PATTERN);
+const MAX_PATH_PARAMETER_LENGTH = 128;
 
-/** The HTTP face of the service: hooks and routes. Listens to nothing, reads nothing. */
+/** The HTTP application: hooks and routes. Does no I/O itself. */
 export async function buildApp(deps: AppDependencies): Promise<App> {
-  const app = Fastify({
-    loggerInstance: deps.log,
-    logController: new LogController({
-      disableRequestLogging: true,
-      requestIdLogLabel: 'requestId',
-    }),
-    bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
-    genReqId: requestIds(deps.keyDetector),
-    clientErrorHandler: refuseBrokenRequest,
-    frameworkErrors: rejectUrl,
-    rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
-    return503OnClosing: true,
-    routerOptions: { maxParamLength: 128 },
-  }).withTypeProvider<TypeBoxTypeProvider>();
+  const app = createApp(deps);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
   registerValidation(app);
   registerErrorHandler(app);
+  registerRequestId(app);
   const requests = registerAdmission(app, deps.maxInFlight);
   registerRequestLog(app, deps.logVerifyPerSecond);
   registerAuth(app, deps);
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    done();
-  });
   await registerOpenApi(app);
   healthRoutes(app, deps.readiness);
   metricsRoutes(app, [requests, ...deps.resourceLimits], deps.operationCounters);
+  registerFeatures(app, deps);
+  return app;
+}
+
+function createApp({ log, keyDetector }: AppDependencies): App {
+  return Fastify({
+    ...fastifyLogging(log),
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    genReqId: requestIdGenerator(keyDetector),
+    clientErrorHandler: refuseMalformedRequest,
+    frameworkErrors: rejectUrl,
+    rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+}
+
+function registerFeatures(app: App, deps: AppDependencies): void {
   verifyRoutes(app, deps);
   authorizeRoutes(app, { ...deps.gateway, ...deps });
   whoamiRoutes(app, deps.whoami);
@@ -99,28 +101,4 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);
   auditRoutes(app, deps.audit);
-  return app;
-}
-
-/** The caller's own id where it is fit to be logged, else one of ours. */
-function requestIds(detector: KeyDetector) {
-  const process = randomBytes(4).toString('hex');
-  let count = 0;
-  const isFitForLog = (wished: string) =>
-    REQUEST_ID.test(wished) && !detector.isContainedIn(wished);
-  return (request: { headers: Record<string, string | string[] | undefined> }) => {
-    const wished = request.headers['x-request-id'];
-    if (typeof wished === 'string' && isFitForLog(wished)) return wished;
-    return `req_${process}-${(count++).toString(36)}`;
-  };
-}
-
-/** What is not HTTP gets a bare 400, and is not logged: it can hold anything. */
-function refuseBrokenRequest(error: Error & { code?: string }, socket: NodeJS.WritableStream) {
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : '400 Bad Request';
-  if (socket.writable)
-    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
 }

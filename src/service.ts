@@ -1,29 +1,29 @@
-import { createSecretKey, type KeyObject, randomUUID } from 'node:crypto';
-import { sql } from 'drizzle-orm';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
-import type { Authenticate } from './call-context.ts';
+import type { Authenticate, Identify } from './call-context.ts';
 import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
 import { CredentialCache } from './credentials/credential-cache.ts';
 import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
-import { SecretIssuer } from './credentials/issuer.ts';
-import { Pepper } from './credentials/pepper.ts';
+import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
+import { pepperFrom } from './credentials/pepper.ts';
 import { SecretVerifier } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
-import { Database } from './db/database.ts';
+import { Database, type Orm } from './db/database.ts';
+import { findUnsafeSettings } from './db/expected-settings.ts';
+import { readChecksumKey } from './db/installation.ts';
 import { expectedMigrations } from './db/migrate.ts';
-import { installation } from './db/schema.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
 import type { App } from './http/app-type.ts';
 import { closeApp } from './http/graceful-close.ts';
-import { migrationsCheck } from './http/health.ts';
+import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
@@ -36,12 +36,14 @@ import { deleteKeysOfWorkspace } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
+import { PeriodicTask } from './lib/periodic-task.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
+import { countBeforeAnswering } from './usage/count-before-answering.ts';
 import { UsageCounters } from './usage/counters.ts';
 import { UsageFlusher } from './usage/flusher.ts';
 import { UsageService } from './usage/service.ts';
@@ -50,18 +52,22 @@ import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
 import { WorkspaceService } from './workspaces/service.ts';
 
-const USAGE_COUNTERS = 200_000;
+const MAX_USAGE_COUNTERS = 200_000;
 const HOUSEKEEPING_MS = 60_000;
-/** What could not be written before its answer is tried again so often. */
+/** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
+/** How much of the time of a stop each phase may take; the rest is the embedded database's. */
+const STOP_SHARES = { requests: 0.5, counters: 0.3, connections: 0.1 };
 
 export interface Service {
   app: App;
-  /** Begins to flush and to keep house; the app does not listen yet. */
+  /** Starts the flushes and the housekeeping. The app does not listen yet. */
   start(): void;
-  /** Finishes requests, writes the counters, closes the connections. True where all went well. */
+  /** Finishes requests, writes the counters, closes the connections. Returns whether all succeeded. */
   stop(): Promise<boolean>;
-  /** What tests and metrics look at. */
+  /** Says which settings of the database weaken guarantees, one sentence each. */
+  databaseWarnings(): Promise<string[]>;
+  /** For tests alone. */
   internals: {
     hasher: Argon2Hasher;
     fence: Fence;
@@ -81,73 +87,134 @@ export interface ServiceOptions {
   clockOffset?: () => number;
 }
 
-/** The composition root: everything is built here, in the order in which it depends. */
+/** The composition root. Everything is built below, in the order in which it depends on each other. */
 export async function createService(options: ServiceOptions): Promise<Service> {
   const { config, log } = options;
-  const database = new Database({
-    url: options.databaseUrl,
-    poolSize: config.poolSize,
-    preparedStatements: config.preparedStatements,
+  const kernel = await createKernel(options);
+  const credentials = createCredentials(kernel);
+  const usage = createUsage(kernel);
+  const quotas = createQuotas(kernel);
+  await kernel.fence.waitUntilFresh();
+  const app = await buildApp({
+    log,
+    maxInFlight: config.maxInFlight,
+    logVerifyPerSecond: config.logVerifyPerSecond,
+    keyDetector: new KeyDetector(kernel.checksumKey, config.rootKey),
+    readiness: createReadinessChecks(kernel),
+    ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
+    ...createControlPlane(kernel, credentials),
+    ...createMetrics(kernel, credentials, usage.counters, quotas),
   });
-  const { orm, dataOrm } = database;
-  const checksumKey = await readChecksumKey(database);
-  await deleteFutureRows(orm);
+  const { database, fence } = kernel;
+  const { hasher, cache } = credentials;
+  const { flusher } = usage;
+  return {
+    app,
+    ...createLifecycle(kernel, app, flusher),
+    databaseWarnings: () => findUnsafeSettings(database.orm),
+    internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store },
+  };
+}
 
-  const clockOffset = options.clockOffset ?? (() => 0);
+type Kernel = Awaited<ReturnType<typeof createKernel>>;
+type Credentials = ReturnType<typeof createCredentials>;
+type Quotas = ReturnType<typeof createQuotas>;
+
+/** What everything else stands on. */
+async function createKernel({ config, databaseUrl, log, clockOffset = () => 0 }: ServiceOptions) {
+  const { poolSize, preparedStatements } = config;
+  const database = new Database({ url: databaseUrl, poolSize, preparedStatements });
+  const { orm } = database;
+  const checksumKey = await readChecksumKey(orm);
+  await deleteFutureRows(orm);
   const clock = new Clock(clockOffset);
-  const pepper = config.secret === undefined ? null : new Pepper(config.secret);
+  const fence = new Fence(database, clock);
+  const pepper = pepperFrom(config.secret);
+  const unitOfWork = new UnitOfWork(orm, clock, pepper);
+  // Names this process in the numbers of its batches.
+  const instance = randomUUID();
+  return {
+    ...{ config, log, clockOffset },
+    ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
+  };
+}
+
+/** Issues secrets, and resolves presented strings to what they are credentials of. */
+function createCredentials({ config, log, database, checksumKey, fence, pepper }: Kernel) {
   const hasher = new Argon2Hasher(config.argon2);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
   const secrets = new SecretVerifier({
     hasher,
     pepper,
     capacity: config.cachedKeys,
-    storeProof: (ref, proof) => {
+    ...createSecretWrites(database, issuer, log),
+  });
+  const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
+  const imported = new ImportedAlgorithms(database, fence);
+  const resolver = new CredentialResolver({ cache, imported, secrets, checksumKey });
+  return { hasher, issuer, secrets, cache, resolver };
+}
+
+/** Writes in the background. A failed one is repeated at the next use of the key. */
+function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
+  return {
+    storeProof: (ref: string, proof: StoredProof) => {
       storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
     },
-    // After a failure, the next use of the key tries again.
-    rehash: (ref, key) =>
+    rehash: (ref: string, presented: string) =>
       issuer
-        .hashForStorage(key, 'rehashing')
-        .then((sealed) => storeRehash(dataOrm, ref, sealed))
+        .hashForStorage(presented, 'rehashing')
+        .then((hashed) => storeRehash(dataOrm, ref, hashed))
         .catch((err) => {
           const level = err instanceof OverloadError ? 'debug' : 'warn';
           log[level]({ err }, 'an imported key was not rehashed yet');
         }),
-  });
+  };
+}
 
-  const fence = new Fence(database, clock);
-  const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
-  await fence.waitUntilFresh();
-
-  const instance = randomUUID();
-  const counters = new UsageCounters(USAGE_COUNTERS);
+/** Counts verifications in memory, and writes the counters. */
+function createUsage({ config, log, database, instance }: Kernel) {
+  const counters = new UsageCounters(MAX_USAGE_COUNTERS);
   const flusher = new UsageFlusher(
     counters,
-    (sequence, batch) => writeUsage(dataOrm, { instance, stream: 'usage', sequence }, batch),
+    (sequence, batch) =>
+      writeUsage(database.dataOrm, { instance, stream: 'usage', sequence }, batch),
     log,
   );
-  const usage = config.usageFlushMs === 0 ? countBeforeAnswering(counters, flusher) : counters;
-  const quotaStore = new QuotaStore(database, instance, clockOffset);
-  const quotas = new QuotaLimiter(quotaStore, () => fence.incarnation);
-  fence.subscribe(quotas);
-  const imported = new ImportedAlgorithms(database, fence);
-  const resolver = new CredentialResolver({ cache, imported, secrets, checksumKey });
-  const verifier = new Verifier({ resolver, quotas, usage, clock });
-  const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
+  const counter = config.usageFlushMs === 0 ? countBeforeAnswering(counters, flusher) : counters;
+  return { counters, flusher, counter };
+}
 
-  const unitOfWork = new UnitOfWork(orm, clock, pepper);
+/** Consumes rate limits and credits. */
+function createQuotas({ database, instance, clockOffset, fence }: Kernel) {
+  const store = new QuotaStore(database, instance, clockOffset);
+  const limiter = new QuotaLimiter(store, () => fence.incarnation);
+  fence.subscribe(limiter);
+  return { store, limiter };
+}
+
+/** Answers for presented keys. */
+function createDataPlane(
+  { config, clock, unitOfWork }: Kernel,
+  { resolver, secrets }: Credentials,
+  usage: VerdictCounter,
+  quotas: QuotaLimiter,
+) {
+  const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
-  const app = await buildApp({
-    log,
-    maxInFlight: config.maxInFlight,
-    logVerifyPerSecond: config.logVerifyPerSecond,
-    keyDetector: new KeyDetector(checksumKey, config.rootKey),
+  const identify: Identify = (authorization) => authenticator.identify(authorization);
+  return {
     authenticate,
-    identify: (authorization) => authenticator.identify(authorization),
-    verifier,
+    identify,
+    verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
     whoami: new WhoamiService({ resolver, authenticator, clock, unitOfWork }),
+  };
+}
+
+/** Manages keys, workspaces and management keys, and shows what became of them. */
+function createControlPlane({ orm, clock, unitOfWork }: Kernel, { issuer }: Credentials) {
+  return {
     keys: {
       keys: new KeyService({ orm, unitOfWork, issuer, clock }),
       listing: new ListingService({ orm, clock }),
@@ -166,13 +233,25 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
     usage: new UsageService(orm, clock),
     audit: new AuditService(orm),
-    readiness: {
-      database: () => fence.waitUntilFresh().then(() => 'ok'),
-      migrations: () => migrationsCheck(orm, expectedMigrations()),
-    },
-    resourceLimits: [cache, secrets, quotas, quotaStore, counters, hasher, database].flatMap(
-      ({ resourceLimits: bounds }) => bounds,
-    ),
+  };
+}
+
+function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
+  return {
+    database: () => fence.waitUntilFresh().then(() => 'ok'),
+    migrations: () => migrationsCheck(orm, expectedMigrations()),
+  };
+}
+
+function createMetrics(
+  { database, fence }: Kernel,
+  { cache, secrets, hasher }: Credentials,
+  counters: UsageCounters,
+  { limiter, store }: Quotas,
+) {
+  const limited = [cache, secrets, limiter, store, counters, hasher, database];
+  return {
+    resourceLimits: limited.flatMap(({ resourceLimits }) => resourceLimits),
     operationCounters: [
       {
         name: 'keyward_fences_total',
@@ -192,75 +271,36 @@ export async function createService(options: ServiceOptions): Promise<Service> {
       {
         name: 'keyward_quota_statements_total',
         help: 'Statements sent that consume rate limits and credits.',
-        count: () => quotaStore.count,
+        count: () => store.count,
       },
     ],
-  });
+  };
+}
 
-  const housekeeping = () =>
-    Promise.all([pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)]).catch(
-      (err) => log.warn({ err }, 'housekeeping failed, will retry'),
-    );
-  let timer: NodeJS.Timeout | undefined;
+function createLifecycle({ config, log, orm, database }: Kernel, app: App, flusher: UsageFlusher) {
+  const housekeeping = new PeriodicTask(() => deleteExpired(orm, log), HOUSEKEEPING_MS);
+  const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
+  const { requests, counters, connections } = STOP_SHARES;
+  const phases = [
+    { name: 'requests', deadlineMs: deadlineOf(requests), run: () => closeApp(app) },
+    { name: 'counters', deadlineMs: deadlineOf(counters), run: () => flusher.stop() },
+    { name: 'connections', deadlineMs: deadlineOf(connections), run: () => database.close() },
+  ];
   return {
-    app,
     start: () => {
       flusher.start(config.usageFlushMs || RETRY_FLUSH_MS);
-      timer = setInterval(() => void housekeeping(), HOUSEKEEPING_MS);
+      housekeeping.start();
     },
     stop: () => {
-      clearInterval(timer);
-      const share = config.shutdownSeconds * 1000;
-      return stopInOrder(
-        [
-          { name: 'requests', deadlineMs: share * 0.5, run: () => closeApp(app) },
-          { name: 'counters', deadlineMs: share * 0.3, run: () => flusher.stop() },
-          { name: 'connections', deadlineMs: share * 0.1, run: () => database.close() },
-        ],
-        log,
-      );
-    },
-    internals: { hasher, fence, cache, flusher, database, quotaStore },
-  };
-}
-
-/** The answer waits for the commit of its count; those who wait together share one. */
-function countBeforeAnswering(counters: UsageCounters, flusher: UsageFlusher): VerdictCounter {
-  return {
-    reserve: () => counters.reserve(),
-    count: (...verdict) => {
-      counters.count(...verdict);
-      return flusher.flush();
-    },
-    countUnmatched: (...verdict) => {
-      counters.countUnmatched(...verdict);
-      return flusher.flush();
+      housekeeping.stop();
+      return stopInOrder(phases, log);
     },
   };
 }
 
-async function readChecksumKey({ orm }: Database): Promise<KeyObject> {
-  const [row] = await orm.select({ key: installation.checksumKey }).from(installation);
-  if (!row) throw new Error('the database has no installation row; run the migrations');
-  return createSecretKey(row.key);
-}
-
-/** Settings of the database under which promises do not hold, and what an operator should know. */
-const EXPECTED_SETTINGS = {
-  fsync: ['on', 'a crash can undo what Keyward acknowledged'],
-  default_transaction_isolation: [
-    'read committed',
-    'limits would be judged by what was true before they were locked',
-  ],
-} as const;
-
-export async function databaseWarnings({ orm }: Database): Promise<string[]> {
-  const { rows } = await orm.execute<Record<keyof typeof EXPECTED_SETTINGS, string>>(sql`
-    select current_setting('fsync') as fsync,
-           current_setting('default_transaction_isolation') as default_transaction_isolation`);
-  return Object.entries(rows[0] ?? {}).flatMap(([name, value]) => {
-    const [wanted, why] =
-      EXPECTED_SETTINGS[name === 'fsync' ? name : 'default_transaction_isolation'];
-    return value === wanted ? [] : [`The database runs with ${name} = ${value}: ${why}.`];
-  });
+/** Housekeeping: deletes what has served its purpose. */
+async function deleteExpired(orm: Orm, log: Logger): Promise<void> {
+  await Promise.all([pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)]).catch(
+    (err) => log.warn({ err }, 'housekeeping failed, will retry'),
+  );
 }

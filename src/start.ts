@@ -9,7 +9,14 @@ import { startStartupServer } from './http/startup-server.ts';
 import { defineCommand } from './lib/command.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OperatorError } from './lib/operator-error.ts';
-import { createService, databaseWarnings } from './service.ts';
+import { createService, type Service } from './service.ts';
+
+/** The share of a stop's time that remains for the embedded database. */
+const DATABASE_STOP_SHARE = 0.1;
+
+const NO_SECRET =
+  'KEYWARD_SECRET is not set: after every start, the first use of each key costs an argon2 ' +
+  'computation again (10,000 keys: about 400 core-seconds). Set it to 32 or more random characters.';
 
 /** The service cannot start; the message says what to do. */
 class StartError extends OperatorError {
@@ -25,56 +32,70 @@ export const startCommand = defineCommand({
 
 /** Runs the service until a signal ends it. Resolves to the exit code. */
 async function start(config: Config): Promise<number> {
-  // Asynchronous: lines that come while one is being written go out together.
+  // Asynchronous: lines that arrive while one is being written are written together.
   const log = createLogger(config.logLevel, pino.destination({ dest: 1, sync: false }));
-  const waiting = await startStartupServer(config, log).catch((error) => refusePort(config, error));
+  const startup = await startStartupServer(config, log).catch((error) => refusePort(config, error));
   let database: OpenDatabase | undefined;
-  process.once('SIGTERM', leave);
+  process.once('SIGTERM', exit);
   try {
     database = await openDatabase(config, log);
-    process.off('SIGTERM', leave);
-    return await serve(config, database, waiting, log);
+    process.off('SIGTERM', exit);
+    return await serve(config, database, startup, log);
   } catch (error) {
-    await waiting.close();
+    await startup.close();
     await database?.close();
     throw error;
   }
 }
 
-/** While it waits nothing has to be finished; as a container's process 1 nothing else would end it. */
-function leave(): never {
+/** Nothing has to be finished yet. As process 1 of a container, nothing else would end it. */
+function exit(): never {
   process.exit(0);
 }
 
-async function serve(config: Config, database: OpenDatabase, waiting: App, log: Logger) {
-  const { secret, rootKey, url } = database;
+async function serve(
+  config: Config,
+  database: OpenDatabase,
+  startup: App,
+  log: Logger,
+): Promise<number> {
+  const { secret, rootKey, url: databaseUrl } = database;
   const service = await createService({
     config: { ...config, secret, rootKey },
-    databaseUrl: url,
+    databaseUrl,
     log,
   });
-  for (const warning of await databaseWarnings(service.internals.database)) log.warn(warning);
+  for (const warning of await service.databaseWarnings()) log.warn(warning);
   if (secret === undefined) log.warn(NO_SECRET);
-  const port = portOf(waiting);
-  await waiting.close();
+  const port = portOf(startup);
+  await startup.close();
   await service.app.listen({ host: config.host, port }).catch((error) => refusePort(config, error));
   service.start();
   announce(config, database, port);
+  return waitUntilStopped(config, service, database, log);
+}
 
+/** Stops at a signal, or when the embedded database is lost. Resolves to the exit code. */
+function waitUntilStopped(
+  { shutdownSeconds }: Config,
+  service: Service,
+  database: OpenDatabase,
+  log: Logger,
+): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
-  const stop = async (): Promise<number> => {
-    const clean = await service.stop();
-    const deadlineMs = config.shutdownSeconds * 100;
-    const closed = await stopInOrder([{ name: 'database', deadlineMs, run: database.close }], log);
-    return clean && closed ? 0 : 1;
+  const stop = async (): Promise<boolean> => {
+    const isServiceStopped = await service.stop();
+    const deadlineMs = shutdownSeconds * 1000 * DATABASE_STOP_SHARE;
+    const phase = { name: 'database', deadlineMs, run: database.close };
+    return (await stopInOrder([phase], log)) && isServiceStopped;
   };
   // A second signal ends the process at once.
-  closeWithGrace({ delay: config.shutdownSeconds * 1000, logger: false }, async ({ err }) => {
-    if (err) log.fatal({ err }, 'stopping after an error that nothing handled');
-    const code = await stop();
-    resolve(err ? 1 : code);
-    // It ends the process with 0 unless this fails.
-    if (code !== 0) throw new Error('not all stopped cleanly');
+  closeWithGrace({ delay: shutdownSeconds * 1000, logger: false }, async ({ err }) => {
+    if (err) log.fatal({ err }, 'stopping after an unhandled error');
+    const isClean = await stop();
+    resolve(err || !isClean ? 1 : 0);
+    // Without this error, closeWithGrace ends the process with code 0.
+    if (!isClean) throw new Error('not everything stopped cleanly');
   });
   database.lost.then(async () => {
     log.fatal('the embedded database ended unexpectedly');
@@ -84,13 +105,9 @@ async function serve(config: Config, database: OpenDatabase, waiting: App, log: 
   return promise;
 }
 
-const NO_SECRET =
-  'KEYWARD_SECRET is not set: after every start each key costs one argon2 computation again ' +
-  '(10,000 keys in use: about 400 core-seconds). Set it to 32 or more random characters.';
-
 function portOf(app: App): number {
   const [address] = app.addresses();
-  if (typeof address !== 'object') throw new Error('the waiting room listens');
+  if (typeof address !== 'object') throw new Error('the startup server listens on a port');
   return address.port;
 }
 
@@ -105,7 +122,7 @@ function refusePort({ host, port }: Config, error: unknown): never {
   throw error;
 }
 
-/** For people: where it is, and what to try. Holds no secret; the example reads the key's file. */
+/** Tells people where the service is and what to try. Contains no secret, only a file's path. */
 function announce({ host }: Config, { dataDirectory, rootKeyFile }: OpenDatabase, port: number) {
   const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const lines = ['', `Keyward listens on ${base}`, `  API docs   ${base}/docs`];

@@ -1,12 +1,12 @@
 import { ROOT_KEY } from './env.ts';
 import type { Server } from './program.ts';
 
-/** Calls a management endpoint as root; fails where it is refused. */
+/** Calls a management endpoint with the root key; throws if it is refused. */
 async function call(server: Server, path: string, body: object): Promise<string> {
   return send(server, path, `Bearer ${ROOT_KEY}`, JSON.stringify(body));
 }
 
-/** What a service that only verifies presents: its `Authorization` header. */
+/** Creates a management key that may only verify, and returns its `Authorization` header. */
 export async function createVerifier(server: Server): Promise<string> {
   const options = { name: 'benchmark', permissions: ['keys:verify'] };
   const { key }: { key: string } = JSON.parse(await call(server, '/v1/management-keys', options));
@@ -29,7 +29,7 @@ export function bodyOf(key: string): string {
   return JSON.stringify({ key });
 }
 
-/** The same string but for its last character, so that its checksum is wrong. */
+/** The same string with another last character, so that its checksum is wrong. */
 export function forgedFrom(key: string): string {
   return key.slice(0, -1) + (key.endsWith('A') ? 'B' : 'A');
 }

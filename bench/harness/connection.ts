@@ -10,8 +10,8 @@ const END_OF_HEADERS = '\r\n\r\n';
 const LENGTH = /^content-length: *(\d+)/im;
 
 /**
- * One connection for one request at a time, to servers that state the length of their answers. On
- * few cores a client library costs more than the server, and then the client would be measured.
+ * One connection for one request at a time, to servers that send the length of their answers. With
+ * few cores a client library costs more than the server, so that the client would be measured.
  */
 export class Connection {
   readonly #socket: Socket;
@@ -33,7 +33,7 @@ export class Connection {
     this.#socket.on('close', lost);
   }
 
-  /** A request as it goes over the wire, to be sent any number of times. */
+  /** A request as it is sent over the wire, for repeated use. */
   prepare(path: string, authorization: string, body: string): Buffer {
     return Buffer.from(
       `POST ${path} HTTP/1.1\r\nhost: ${this.#host}\r\n` +

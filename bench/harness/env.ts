@@ -9,18 +9,18 @@ import { type Server, startKeyward } from './program.ts';
 export const ROOT_KEY = 'benchmark-root-key-0123456789abcdefghij';
 export const SECRET = 'benchmark-secret-0123456789abcdefghijklm';
 
-/** A migrated, durable Postgres of the benchmark's own, and the servers that run beside it. */
+/** A migrated, durable Postgres for one benchmark, and the servers that run beside it. */
 export interface BenchEnv {
   databaseUrl: string;
   postgresPid: number;
   query: <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
-  /** The real program on this Postgres. */
+  /** Starts the real program on this Postgres. */
   keyward: (settings?: Record<string, string>, nodeOptions?: string[]) => Promise<Server>;
-  /** Ends this server with the stage. */
+  /** Stops this server when the benchmark ends. */
   stopAtEnd: (starting: Promise<Server>) => Promise<Server>;
 }
 
-/** Sets the stage, plays, and clears everything away whatever happened. */
+/** Creates the environment, runs the benchmark in it, and removes everything even if that fails. */
 export async function withBenchEnv(
   run: (env: BenchEnv) => Promise<void>,
   settings: Record<string, string> = {},

@@ -3,7 +3,7 @@ import { Connection } from './connection.ts';
 import type { LoadOptions, Measured } from './measure.ts';
 import { percentile } from './statistics.ts';
 
-/** A process of its own that sends the load, so that its work is not part of what is measured. */
+/** Sends the load from a separate process, so that its work is not part of what is measured. */
 process.once('message', async (options: LoadOptions) => {
   process.send?.(await run(options));
   process.disconnect();
@@ -33,7 +33,7 @@ async function run(options: LoadOptions): Promise<Measured> {
   };
 }
 
-/** One connection: its requests are every so-manieth of the bodies, one after the other. */
+/** Sends every n-th body over one of n connections, one after the other. */
 async function runConnection(
   options: LoadOptions,
   place: number,
@@ -59,8 +59,8 @@ async function runConnection(
 }
 
 /**
- * When the next request began. Whom the answer before made late began when it was due, so that a
- * stall is seen by all who would have called meanwhile.
+ * When the next request began. A request that the previous answer delayed began when it was due, so
+ * that a stall shows in all requests that would have been sent meanwhile.
  */
 function pacer({ connections, perSecond }: LoadOptions, place: number, started: number) {
   if (perSecond === undefined) return async () => performance.now();

@@ -6,11 +6,11 @@ export interface LoadOptions {
   url: string;
   path: string;
   authorization: string;
-  /** Shared out among the connections, which send theirs one after the other, and again. */
+  /** Distributed among the connections, each of which sends its own in turn, repeatedly. */
   bodies: readonly string[];
   connections: number;
   seconds: number;
-  /** Over all connections. Without it each sends as soon as it was answered. */
+  /** Over all connections. Without it, each connection sends as soon as it has its answer. */
   perSecond?: number;
 }
 
@@ -21,7 +21,7 @@ export interface Measured {
   p99Ms: number;
   /** Answers that said VALID. */
   valid: number;
-  /** Answers of another status than 200. */
+  /** Answers with another status than 200. */
   refused: number;
 }
 

@@ -32,7 +32,7 @@ export function startNoop(answer: string): Promise<Server> {
   return start([NOOP], { ANSWER: answer });
 }
 
-/** Starts a program of somebody else that says where it listens. */
+/** Starts a third-party program that prints where it listens. */
 export function startPeer(main: string, settings: Record<string, string>): Promise<Server> {
   return start([main], settings);
 }
@@ -40,7 +40,7 @@ export function startPeer(main: string, settings: Record<string, string>): Promi
 async function start(args: string[], settings: NodeJS.ProcessEnv): Promise<Server> {
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env.PATH, ...settings },
-    // The log goes where a container's would: into a pipe that somebody reads.
+    // The log goes into a pipe that is read, as in a container.
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.resume();
@@ -70,7 +70,7 @@ async function urlOf(child: ChildProcess): Promise<string> {
   return promise;
 }
 
-/** User and system time; Linux only, like the rest of the benchmark's readings. */
+/** User and system time; on Linux only. */
 export function cpuSecondsOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;

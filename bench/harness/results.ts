@@ -15,7 +15,7 @@ export async function writeResult(file: string, text: string): Promise<void> {
   await writeFile(RESULTS + file, text);
 }
 
-/** Progress, for who watches. */
+/** Prints progress to stderr. */
 export function log(text: string): void {
   process.stderr.write(`${text}\n`);
 }

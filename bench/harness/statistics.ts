@@ -1,4 +1,4 @@
-/** The value below which that share of the sorted values lies. */
+/** The value below which the given share of the sorted values is. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
@@ -10,7 +10,7 @@ export function median(values: readonly number[]): number {
   );
 }
 
-/** Two digits after the point. */
+/** Rounded to two decimal places. */
 export function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }

@@ -7,7 +7,7 @@ export interface Case {
 
 const DAY_MS = 86_400_000;
 
-/** Each filter and each sort, then combinations, then what no index can carry. */
+/** Each filter and each sort, then combinations, then queries that no index serves. */
 export function cases(now: number): Case[] {
   const days = (count: number) => new Date(now + count * DAY_MS).toISOString();
   return [...SORTS, ...filters(days), ...combinations(days), ...costly(days)].map((query) => ({
@@ -65,7 +65,7 @@ const costly = (days: Days): Query[] => [
   { search: 'no such name' },
 ];
 
-/** As a caller would write it, with times by their distance. */
+/** The query as a caller writes it, with times relative to now. */
 function nameOf(query: Query, now: number): string {
   const shown = Object.entries(query).flatMap(([name, value]) =>
     [value].flat().map((one) => `${name}=${distance(String(one), now)}`),

@@ -8,15 +8,15 @@ import { createService, type Service } from '../../src/service.ts';
 import { ROOT_KEY, SECRET } from '../harness/env.ts';
 import { type SampledKey, seedKeys } from '../seed.ts';
 
-/** Keys in use, as far as there are so many. */
+/** The number of keys in use, if there are that many. */
 const SAMPLE = 8000;
 const TABLES = ['keys', 'secrets', 'secret_proofs', 'key_usage', 'secret_usage', 'usage_hourly'];
 
-/** One Keyward on a database of its own, with so many keys. */
+/** A Keyward on its own database with a given number of keys. */
 export interface Installation {
   keys: number;
   databaseUrl: string;
-  /** What lists show of one of its keys. */
+  /** The start of one of its keys, as lists show it. */
   start: string;
   service: Service;
   client: pg.Client;
@@ -26,7 +26,7 @@ export interface Installation {
   close: () => Promise<void>;
 }
 
-/** Seeds a database of the server, unless the folder has it from an earlier run. */
+/** Seeds a database of the server, unless an earlier run has left it in the folder. */
 export async function install(
   serverUrl: string,
   directory: string,
@@ -75,7 +75,7 @@ async function seed(serverUrl: string, url: string, keys: number): Promise<Seede
   });
   const seedSeconds = (performance.now() - started) / 1000;
   process.stderr.write('\n');
-  // As autovacuum does in time.
+  // As autovacuum does after a while.
   await run(url, 'vacuum (analyze)');
   return { sample, seedSeconds };
 }
@@ -113,7 +113,7 @@ async function call(service: Service, method: 'GET' | 'POST', url: string, body?
   return answer.body;
 }
 
-/** Bytes a key of each table, with its indexes. */
+/** Bytes per key of each table and its indexes. */
 export async function bytesPerKey({ client, keys }: Installation): Promise<Record<string, string>> {
   const { rows } = await client.query<{ name: string; rows: string; indexes: string }>(
     `select name, pg_table_size(name::regclass) as rows, pg_indexes_size(name::regclass) as indexes

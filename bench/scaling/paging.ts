@@ -6,7 +6,7 @@ import type { Installation } from './installation.ts';
 
 const WORKSPACE = 'default';
 
-/** What names one key by its start names one that is there. */
+/** A query by start gets the start of an existing key. */
 export function queryOf({ start }: Installation, query: ListKeys): ListKeys {
   return query.start === undefined ? query : { ...query, start };
 }
@@ -15,14 +15,14 @@ const LARGEST_PAGE = 50;
 
 /** Which pages of a list are compared. */
 export interface Pages {
-  /** As many keys on the first page of both as the smaller list has. */
+  /** The number of keys on the first page of both sizes: as many as the smaller list has. */
   first: number;
   limit: number;
-  /** The hundredth, or the last where there are fewer. */
+  /** The hundredth page, or the last if there are fewer. */
   far: number;
 }
 
-/** Pages as long as they may be for the list to have a hundredth. */
+/** Chooses the longest pages with which the list has a hundredth one. */
 export async function choosePages(smallest: Installation, query: ListKeys): Promise<Pages> {
   const found = (await statement(smallest, query, FAR_PAGE * LARGEST_PAGE)).length;
   const limit = Math.min(LARGEST_PAGE, Math.max(1, Math.floor(found / FAR_PAGE)));
@@ -30,13 +30,13 @@ export async function choosePages(smallest: Installation, query: ListKeys): Prom
   return { first, limit, far: Math.max(1, Math.min(FAR_PAGE, Math.ceil(found / limit))) };
 }
 
-/** The address of a page that is reached as callers reach it: cursor by cursor. */
+/** The address of a distant page, reached cursor by cursor as callers do. */
 export async function addressOf(
   installation: Installation,
   query: ListKeys,
   { limit, far }: Pages,
 ): Promise<string> {
-  // As many keys on the way, on fewer pages.
+  // The same number of keys is passed on fewer pages.
   const [steps, length] = far === FAR_PAGE ? [limit, FAR_PAGE - 1] : [far - 1, limit];
   let cursor: string | null = null;
   for (let step = 0; step < steps; step++) {
@@ -56,7 +56,7 @@ export function address(query: ListKeys, limit: number, cursor: string | null = 
   return `/v1/keys?${new URLSearchParams(parameters)}`;
 }
 
-/** How Postgres runs the first page. */
+/** The plan with which Postgres runs the first page. */
 export async function explain(installation: Installation, query: ListKeys, limit: number) {
   const { sql, params } = statement(installation, query, limit + 1).toSQL();
   const { rows } = await installation.client.query<{ 'QUERY PLAN': string }>(
@@ -66,7 +66,7 @@ export async function explain(installation: Installation, query: ListKeys, limit
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 }
 
-/** The indexes of a plan that find the keys, not what hangs on them. */
+/** The indexes of a plan that find the keys, without those of joined tables. */
 export function indexesOf(plan: string): string {
   const named = plan.matchAll(/(?:using|Index Scan on) ((?:keys|secrets)_\w+)|(Seq Scan) on keys/g);
   return [...new Set([...named].map(([, index, scan]) => index ?? scan))].join(', ') || 'none';

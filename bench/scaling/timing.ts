@@ -1,6 +1,6 @@
 import { median } from '../harness/statistics.ts';
 
-/** Runs the tasks in turn, many times, and returns each one's median milliseconds. */
+/** Runs the tasks in turn, many times, and returns the median milliseconds of each. */
 export async function medians(rounds: number, tasks: readonly Task[]): Promise<number[]> {
   const times = tasks.map((): number[] => []);
   for (let round = -WARM_UP; round < rounds; round++) {
@@ -13,7 +13,7 @@ export async function medians(rounds: number, tasks: readonly Task[]): Promise<n
   return times.map(median);
 }
 
-/** What is timed; it is told how often it ran before. */
+/** What is timed; it receives the number of its previous runs. */
 export type Task = (run: number) => Promise<unknown>;
 
 const WARM_UP = 3;

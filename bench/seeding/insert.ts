@@ -11,12 +11,12 @@ export interface SeededKey extends SeededRow {
   proof: Buffer;
 }
 
-/** Matches no key: seeded ones are known by their stored proofs. */
+/** Matches no key: seeded keys verify by their stored proofs. */
 const NO_HASH =
   '$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const CREATED_BY = JSON.stringify({ type: 'root', id: 'root', onBehalfOf: null });
 
-/** Columns of a table: their type and each row's value as text. */
+/** Columns of a table: their type, and the value of a row. */
 type Columns<Row> = Record<
   string,
   [type: string, of: (row: Row) => string | number | boolean | null]
@@ -82,7 +82,7 @@ const HOUR_COLUMNS: Columns<SeededHour> = {
   count: ['bigint', (row) => row.count],
 };
 
-/** Inserts many keys with all that hangs on them, in one transaction. */
+/** Inserts many keys and their related rows in one transaction. */
 export async function insertKeys(
   client: pg.Client,
   workspaceId: string,
@@ -113,7 +113,7 @@ function hoursOf({ id, ref, use }: SeededKey): SeededHour[] {
   return (use?.hours ?? []).map((hour) => ({ keyId: id, ref, ...hour }));
 }
 
-/** One statement for all rows, whose columns travel as arrays of text. */
+/** One statement for all rows, whose columns are sent as arrays of text. */
 async function insert<Row>(
   client: pg.Client,
   table: string,

@@ -1,4 +1,4 @@
-/** Random numbers that are the same for the same seed (mulberry32), with what rows need of them. */
+/** Random numbers that are the same for the same seed (mulberry32), in the forms that rows need. */
 export class Random {
   #state: number;
 

@@ -5,7 +5,7 @@ const DAY_MS = 86_400_000;
 const AGE_DAYS = 730;
 const KEYS_PER_OWNER = 20;
 
-/** What a key is like, without its key material. */
+/** A key without its key material. */
 export interface SeededRow {
   name: string;
   prefix: string;
@@ -28,7 +28,7 @@ interface SeededUse {
   hours: { hour: number; code: string; count: number }[];
 }
 
-/** Scopes and how many of the keys have them. */
+/** Scopes and the share of keys that have them. */
 const SCOPES: readonly [string, number][] = [
   ['sources:read', 0.6],
   ['sources:write', 0.2],
@@ -48,7 +48,7 @@ const WHO = [
 ] as const;
 const WHAT = ['bot', 'job', 'sync', 'export', 'import', 'gateway', 'worker', 'probe'] as const;
 
-/** The key that was made as the `index`th of so many: evenly over two years, in that order. */
+/** The `index`th of all keys, which are created evenly over two years. */
 export function makeRow(random: Random, index: number, keys: number, now: number): SeededRow {
   const age = (AGE_DAYS * DAY_MS * (keys - index - random.next())) / keys;
   const createdAt = Math.floor(now - age);
@@ -96,8 +96,8 @@ function lifeOf(random: Random, createdAt: number, now: number): Life {
 }
 
 /**
- * Most keys in use were used lately; one in eight was given up within days of its making, one in
- * twenty was only ever denied.
+ * Most used keys were used recently; one in eight was abandoned within days of its creation, one in
+ * twenty was always denied.
  */
 function useOf(random: Random, createdAt: number, now: number): SeededUse {
   const lastUsedAt = random.chance(0.125)

@@ -63,7 +63,7 @@ export class CredentialResolver {
     return (await this.#matches(credential, presented, digest)) ? credential : null;
   }
 
-  /** A key of either kind, for whoever presents it: what that costs never delays a verification. */
+  /** A key of either kind, for the one who presents it: what that costs never delays a verification. */
   async resolveAny(presented: string): Promise<Credential | null> {
     const digest = this.#deps.secrets.digestOf(presented);
     const credential = await this.#find(presented, digest);

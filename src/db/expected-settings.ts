@@ -6,7 +6,7 @@ const EXPECTED = {
   fsync: ['on', 'a crash can undo what Keyward acknowledged'],
   default_transaction_isolation: [
     'read committed',
-    'limits would be judged by what was true before they were locked',
+    'limits would be checked against what was true before they were locked',
   ],
 } as const;
 

@@ -23,7 +23,7 @@ export const MANAGEMENT_PREFIX = 'kw';
 
 const KEY = /^([a-z][a-z0-9]*(?:_[a-z0-9]+)*)_([0-9A-Za-z]{16})[0-9A-Za-z]{43}([0-9A-Za-z]{6})$/;
 
-/** A KeyObject, where speed matters: raw bytes are prepared anew for each checksum. */
+/** A KeyObject if speed matters: raw bytes are prepared again for each checksum. */
 export type ChecksumKey = KeyObject | Uint8Array;
 
 export interface ParsedKey {

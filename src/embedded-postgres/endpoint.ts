@@ -10,7 +10,7 @@ const SOCKET_PORT = 5432;
 // sun_path has 108 bytes on Linux and 104 elsewhere, including the terminating zero.
 const SOCKET_PATH_MAX_BYTES = process.platform === 'linux' ? 107 : 103;
 
-/** Where a server listens: a socket in its directory, or loopback where the path is too long. */
+/** Where a server listens: a socket in its directory, or loopback if its path is too long. */
 export interface Endpoint {
   host: string;
   port: number;

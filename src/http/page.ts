@@ -27,5 +27,5 @@ export async function readPage<Row>(
   const found = await read(after, limit + 1);
   const rows = found.slice(0, limit);
   const last = found.length > limit ? rows.at(-1) : undefined;
-  return { rows, nextCursor: last ? encodeCursor(name, positionOf(last)) : null };
+  return { rows, nextCursor: last === undefined ? null : encodeCursor(name, positionOf(last)) };
 }

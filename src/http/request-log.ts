@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { App } from './app-type.ts';
 
@@ -25,6 +25,12 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     serializers: { err: describeError },
   };
   return destination ? pino(options, destination) : pino(options);
+}
+
+/** Fastify's options for a log in which registerRequestLog alone writes the lines of requests. */
+export function fastifyLogging(log: FastifyBaseLogger) {
+  const options = { disableRequestLogging: true, requestIdLogLabel: 'requestId' };
+  return { loggerInstance: log, logController: new LogController(options) };
 }
 
 /**

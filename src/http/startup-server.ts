@@ -1,23 +1,18 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { registerErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
+import { fastifyLogging } from './request-log.ts';
 
 /** Serves while the database is awaited: alive, not ready, and 503 for everything else. */
 export async function startStartupServer(
   { host, port }: { host: string; port: number },
   log: FastifyBaseLogger,
 ): Promise<App> {
-  const app = Fastify({
-    loggerInstance: log,
-    logController: new LogController({
-      disableRequestLogging: true,
-      requestIdLogLabel: 'requestId',
-    }),
-    forceCloseConnections: true,
-  }).withTypeProvider<TypeBoxTypeProvider>();
+  const options = { ...fastifyLogging(log), forceCloseConnections: true };
+  const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>();
   registerErrorHandler(app);
   healthRoutes(app, { database: () => Promise.resolve('waiting') });
   app.all('/*', () => {

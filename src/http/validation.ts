@@ -43,6 +43,12 @@ export function validatorOf(schema: TSchema): (value: unknown) => FieldError[] {
     validate(value) ? [] : toFieldErrors(validate.errors ?? [], '').slice(0, MAX_ERRORS);
 }
 
+/** The same check as a type guard. */
+export function guardOf<Schema extends TSchema>(schema: Schema) {
+  const errorsOf = validatorOf(schema);
+  return (value: unknown): value is Static<Schema> => errorsOf(value).length === 0;
+}
+
 /** A value of this type, or what is wrong with it. */
 export type Parsed<T> = { value: T } | { errors: FieldError[] };
 
@@ -51,7 +57,7 @@ export function parserOf<Schema extends TSchema>(
   schema: Schema,
 ): (value: unknown) => Parsed<Static<Schema>> {
   const errorsOf = validatorOf(schema);
-  const isValid = (value: unknown): value is Static<Schema> => errorsOf(value).length === 0;
+  const isValid = guardOf(schema);
   return (value) => (isValid(value) ? { value } : { errors: errorsOf(value) });
 }
 

@@ -10,7 +10,7 @@ export function bindingOf(caller: Caller, requested: string | null | undefined):
   return null;
 }
 
-/** Whoever gets the string of a key can do what the key may do. */
+/** Refuses to hand out permissions that the caller lacks: a key's holder can do what the key may. */
 export function requireGrantable({ permissions }: Caller, requested: readonly string[]): void {
   const held: ReadonlySet<string> = permissions;
   const missing = requested.filter((permission) => !held.has(permission));

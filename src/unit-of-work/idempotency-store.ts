@@ -14,7 +14,7 @@ const KEPT_HOURS = 24;
 
 /**
  * Claims the Idempotency-Key for this transaction. Returns the result of an earlier call, if there
- * was one; refuses while another call with the same key is under way.
+ * was one; refuses while another call with the same key is in progress.
  */
 export async function claimIdempotencyKey<Result extends WriteResult>(
   tx: Transaction,

@@ -72,7 +72,7 @@ export class UsageCounters {
       counter.lastAt = Math.max(counter.lastAt, now);
       return;
     }
-    this.#requireRoom();
+    this.#ensureRoom();
     this.#counts.set(name, { keyId, secretRef, code, hour, count: 1, lastAt: now });
   }
 
@@ -82,7 +82,7 @@ export class UsageCounters {
     const counter = this.#unmatched.get(name);
     if (counter) counter.count++;
     else {
-      this.#requireRoom();
+      this.#ensureRoom();
       this.#unmatched.set(name, { workspaceId, hour, count: 1 });
     }
   }
@@ -95,7 +95,7 @@ export class UsageCounters {
     };
   }
 
-  #requireRoom(): void {
+  #ensureRoom(): void {
     if (this.size + this.#reserved >= this.#capacity) throw full();
   }
 }

@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { verifyContinuously } from '../support/load.ts';
 import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
 
 const FLUSH_MS = 250;
-/** One interval, and as much again for the flush under way. */
+/** One interval, and another for the flush in progress. */
 const LOSS_MS = 2 * FLUSH_MS;
 const LOAD_MS = 4 * LOSS_MS;
 const UNDER_LOAD = { timeout: 30_000, interval: 20 };
@@ -56,8 +57,8 @@ describe('how the program ends', { timeout: 90_000 }, () => {
   });
 
   it('a stop finishes the requests in flight, and does not wait for a client that stays connected', async () => {
-    const directory = await dataFolder();
-    const program = await startProgram({ KEYWARD_DATA_DIR: directory });
+    const database = await createTestDatabase();
+    const program = await startProgram({ DATABASE_URL: database.url });
     const socket = await openUnfinishedRequest(program.url);
     const ended = program.end('SIGTERM');
     await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
@@ -65,6 +66,7 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     socket.write('{"key": "none"}');
     expect(String(await answered)).toMatch(/^HTTP\/1.1 401 /);
     expect(await ended, program.stdout()).toEqual({ code: 0, signal: null });
+    await database.drop();
   });
 
   it('a second signal ends the program at once, whatever it is still waiting for', async () => {
@@ -80,14 +82,14 @@ describe('how the program ends', { timeout: 90_000 }, () => {
   });
 });
 
-/** One whose body has yet to come: a graceful stop has to wait for it. */
+/** Sends a request without its body, which a graceful stop has to wait for. */
 async function openUnfinishedRequest(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
   socket.on('error', () => {});
   const head = 'POST /v1/verify HTTP/1.1\r\nhost: keyward\r\ncontent-type: application/json\r\n';
   socket.write(`${head}expect: 100-continue\r\ncontent-length: 15\r\n\r\n`);
-  // The interim answer tells that the server has begun with it.
+  // The interim response shows that the server has started to process the request.
   await once(socket, 'data');
   return socket;
 }

@@ -147,8 +147,8 @@ describe('keys, call by call', () => {
   it('bulkRevokeKeys revokes all keys of an owner, after a dry run if requested', async () => {
     const ownerId = `customer_${randomBytes(4).toString('hex')}`;
     const keys = [await makeKey(root, { ownerId }), await makeKey(root, { ownerId })];
-    const rehearsed = { ownerId, dryRun: true };
-    expect(await ok(root.POST('/v1/keys/bulk-revoke', { body: rehearsed }))).toMatchObject({
+    const preview = { ownerId, dryRun: true };
+    expect(await ok(root.POST('/v1/keys/bulk-revoke', { body: preview }))).toMatchObject({
       dryRun: true,
       revoked: 2,
     });

@@ -30,7 +30,7 @@ describe('the quick start of the README', { timeout: 120_000 }, () => {
   });
 });
 
-/** The fenced block after a marker. */
+/** The fenced code block after a marker. */
 function commandsOf(readme: string, name: string): string {
   const block = new RegExp(`<!-- quick start: ${name} -->\n\`\`\`sh\n(.*?)\`\`\``, 's').exec(
     readme,
@@ -39,7 +39,7 @@ function commandsOf(readme: string, name: string): string {
   return block[1];
 }
 
-/** What a clone has that the service needs, after `npm ci`. */
+/** The files of a clone that the service needs, with `npm ci` done. */
 async function checkout(): Promise<string> {
   const folder = await temporaryFolder('keyward-readme-');
   for (const name of ['package.json', 'src', 'migrations']) {
@@ -49,7 +49,7 @@ async function checkout(): Promise<string> {
   return folder;
 }
 
-/** Runs a line as in a terminal of its own, until the service is ready; the end is a Ctrl-C. */
+/** Runs a line as in a terminal until the service is ready; ended by Ctrl-C after the test. */
 async function runInBackground(line: string, cwd: string, port: number): Promise<void> {
   const { PATH, HOME } = process.env;
   const env = { PATH, HOME, PORT: String(port) };

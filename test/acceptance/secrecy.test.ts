@@ -54,7 +54,7 @@ describe('what others can see of a running program', { timeout: 60_000 }, () => 
   });
 });
 
-/** Puts a key wherever a careless caller could: path, query, headers, broken bodies. */
+/** Sends a key everywhere a careless caller could: path, query, headers, malformed bodies. */
 async function misuse(url: string, key: string): Promise<void> {
   const post = (body: string, headers: Record<string, string> = {}) =>
     fetch(`${url}/v1/verify`, { method: 'POST', body, headers });
@@ -71,7 +71,7 @@ async function everythingIn(directory: string): Promise<string[]> {
   return names.map((name) => join(directory, name));
 }
 
-/** Root can try as another user, where that one reaches the program. */
+/** Whether root can run the program as another user. */
 function nobodyCanRun(): boolean {
   if (process.getuid?.() !== 0) return false;
   const account = { uid: NOBODY, gid: NOBODY, cwd: '/' };

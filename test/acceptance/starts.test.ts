@@ -17,7 +17,7 @@ import { openGate } from '../support/tcp-gate.ts';
 
 const ROOT_KEY = 'root-key-of-the-acceptance-tests-0123456789';
 
-/** What a failed start prints: sentences for the operator, nothing of the code. */
+/** What a failed start prints: sentences for the operator, without a stack trace. */
 const refusal = (...sentences: RegExp[]) => ({
   code: 1,
   stderr: expect.toSatisfy(
@@ -144,7 +144,7 @@ describe('how the program starts', { timeout: 60_000 }, () => {
   );
 });
 
-/** The same database, by a loopback port where nothing listens yet. */
+/** The same database through a loopback port where nothing listens yet. */
 function throughPort(databaseUrl: string, port: number): string {
   const url = new URL(databaseUrl);
   url.search = '?sslmode=disable';

@@ -1,11 +1,10 @@
 import type pg from 'pg';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { setHead, tamper, writeLog } from '../support/audit-log.ts';
+import { type CommandOutcome, runInProcess } from '../support/command.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
 import { dataFolder, runProgram, startProgram } from '../support/program.ts';
-
-const SECRET = 'secret-of-the-tests-0123456789abcdef';
 
 describe('the commands of an operator', { timeout: 60_000 }, () => {
   let url: string;
@@ -23,11 +22,9 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     sql = await connect(url);
   });
 
-  const keyward = (line: string, settings: Record<string, string> = {}) =>
-    runProgram(
-      { DATABASE_URL: url, KEYWARD_SECRET: SECRET, ...settings },
-      { args: line.split(' ') },
-    );
+  const settings = () => ({ DATABASE_URL: url, KEYWARD_SECRET: TEST_SECRET });
+  const keyward = (line: string, more: Record<string, string> = {}): Promise<CommandOutcome> =>
+    runInProcess(line.split(' '), { ...settings(), ...more });
   const headOf = async (workspace: string) => {
     const path = `/v1/audit-events/head?workspaceId=${workspace}`;
     const { sequence, hash } = (await instance.call('GET', path)).body;
@@ -95,7 +92,7 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
       ['audit', 'prune', '--before', '2999-01-01'],
       ['management-key', 'create', '--name', 'x'],
     ]) {
-      const outcome = await runProgram(bare, { args });
+      const outcome = await runInProcess(args, bare);
       expect(outcome).toMatchObject({ code: 1, stdout: '' });
       expect(outcome.stderr).toMatch(
         /^keyward: The audit log of default is keyed; set KEYWARD_SECRET/,
@@ -104,7 +101,8 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
   });
 
   it('management-key create prints a key that works at once to stdout, and nothing else', async () => {
-    const { code, stdout, stderr } = await keyward('management-key create --name rescue');
+    const args = ['management-key', 'create', '--name', 'rescue'];
+    const { code, stdout, stderr } = await runProgram(settings(), { args });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^kw_[0-9A-Za-z]{65}\n$/);
     const key = stdout.trim();
@@ -158,13 +156,13 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
 
   it('a command without any database says so, and creates none', async () => {
     const nowhere = { KEYWARD_DATA_DIR: await dataFolder() };
-    const outcome = await runProgram(nowhere, { args: ['audit', 'verify'] });
+    const outcome = await runInProcess(['audit', 'verify'], nowhere);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(
       /^keyward: There is no embedded database in .*DATABASE_URL\.\n$/,
     );
     const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
-    const unreachable = await runProgram(away, { args: ['audit', 'verify'] });
+    const unreachable = await runInProcess(['audit', 'verify'], away);
     expect(unreachable.stderr).toMatch(/^keyward: The database in DATABASE_URL cannot be reached/);
   });
 });
@@ -176,7 +174,7 @@ describe('a line that is no command', () => {
     ['audit', /^Usage: keyward/],
     ['constructor', /^Usage: keyward/],
   ])('keyward %s is refused, and nothing is started', async (line, sentence) => {
-    expect(await runProgram({}, { args: line.split(' ') })).toMatchObject({
+    expect(await runInProcess(line.split(' '), {})).toMatchObject({
       code: 1,
       stdout: '',
       stderr: expect.stringMatching(sentence),

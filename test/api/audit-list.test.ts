@@ -21,7 +21,7 @@ describe('the list of audit events', () => {
   let manager: { id: string; key: string };
   const keys: Record<string, string> = {};
 
-  /** Ann makes two keys and changes one; Bob revokes it; a management key makes a third. */
+  /** Ann creates two keys and changes one; Bob revokes it; a management key creates a third. */
   beforeAll(async () => {
     database = await createTestDatabase();
     keyward = await launch(database.url);
@@ -43,7 +43,7 @@ describe('the list of audit events', () => {
     await database.drop();
   });
 
-  /** One change, a minute after the one before. */
+  /** Makes one change, a minute after the previous one. */
   async function step(
     method: string,
     url: string,

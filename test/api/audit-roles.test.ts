@@ -11,7 +11,7 @@ import { connect, ormOf } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 
 const DOCUMENT = new URL('../../docs/database-roles.md', import.meta.url);
-/** Roles are the whole server's, so that this run has names of its own. */
+/** Roles are shared by the whole server, so this run needs unique names. */
 const OWN = `keyward_${randomBytes(6).toString('hex')}`;
 
 /** The SQL of the document, step by step, for the roles and the database of this run. */
@@ -34,7 +34,7 @@ function urlOf(database: string, role?: 'owner' | 'runtime'): string {
   return url.href;
 }
 
-/** Statement by statement: CREATE DATABASE stands alone. */
+/** Runs the statements one by one, since CREATE DATABASE cannot be in a transaction. */
 async function run(url: string, block: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -62,7 +62,7 @@ describe('the roles that docs/database-roles.md makes', () => {
     await migrate(urlOf(OWN, 'owner'));
     await run(urlOf(OWN, 'owner'), grants);
     await run(urlOf(OWN, 'owner'), grants);
-    // As `keyward` does at every start.
+    // As every start of `keyward` does.
     await migrate(runtimeUrl);
     instance = await launch(runtimeUrl);
     runtime = new pg.Client({ connectionString: runtimeUrl });

@@ -18,8 +18,8 @@ interface Operation {
 }
 
 /**
- * Every call that the API's own description says to need a management key as it says of all: those
- * of gateways and of holders say what else they need.
+ * Every call that requires a management key according to the OpenAPI document, where calls
+ * of gateways and of key holders declare another credential.
  */
 async function protectedCalls(keyward: Instance): Promise<Call[]> {
   const { body } = await keyward.call('GET', '/openapi.json', { as: null });
@@ -70,7 +70,7 @@ describe('a caller who cannot be authenticated', () => {
     await database.drop();
   });
 
-  /** Refused with a challenge, and told nothing that depends on what was sent. */
+  /** The call is refused with a challenge, and the answer does not depend on what was sent. */
   const turnedAway = async (method: string, url: string, options: CallOptions) => {
     const call = () => keyward.call(method, url, { as: null, ...options });
     const answer = await refusals.expectRefused(call, UNAUTHENTICATED);

@@ -8,7 +8,7 @@ const PAST = '2001-01-01T00:00:00Z';
 const FUTURE = '2098-01-01T00:00:00Z';
 const LATER = '2099-01-01T00:00:00Z';
 
-/** A field and a value that it must not take, with the pointer to what is at fault. */
+/** A description, a body with an invalid value, and the pointer to that value. */
 type Case = [what: string, body: unknown, pointer: string];
 
 const TEXTS = (field: string, longest: number): Case[] => [

@@ -146,7 +146,7 @@ describe('a batch of verifications', () => {
     expect(known).toEqual(nonsense);
   });
 
-  /** Issuing is bounded: a crowd is told to come back. */
+  /** Issuance is bounded, so that concurrent creations may have to be repeated. */
   async function createKeyPatiently(body: object) {
     for (;;) {
       const created = await createKey(pair.first, body);

@@ -16,7 +16,7 @@ import { createKey, verdict } from '../support/sql-keys.ts';
 
 const CALLS = 200;
 
-/** Each with 200 calls at the same moment, half of them to each of two instances. */
+/** Each test sends its calls concurrently, half of them to each of two instances. */
 describe('concurrent calls', () => {
   const pair = usePair();
 
@@ -147,7 +147,7 @@ describe('concurrent calls', () => {
   });
 });
 
-/** The sequence numbers at which a chain does not continue what is before it. */
+/** The sequence numbers at which a chain does not continue the previous entry. */
 async function brokenLinks(sql: pg.Client, workspaceId: string): Promise<number[]> {
   const { rows } = await sql.query<{ sequence: string; payload: string; hash: string }>(
     'select sequence, payload, hash from audit_events where workspace_id = $1 order by sequence',

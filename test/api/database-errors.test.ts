@@ -24,7 +24,7 @@ interface Outcome {
   losses: number;
 }
 
-/** A change during which Postgres raises this SQLSTATE the first so many times. */
+/** A change during which Postgres raises this SQLSTATE the first few times. */
 async function changeThatMeets(sqlState: string, times = Number.MAX_SAFE_INTEGER) {
   const sql = await connect(database.url);
   await sql.query(`

@@ -62,9 +62,9 @@ describe('ETags', () => {
   it('the ETag of a key or a management key changes when its holder gives it up', async () => {
     const key = await createKey(pair.first);
     const manager = await createManagementKey(pair.first, { permissions: ['keys:read'] });
-    const giveUp = (as: string): Call => ['POST', '/v1/whoami/revoke', { as }];
-    await expectAllDiffer(`/v1/keys/${key.id}`, [giveUp(key.key)]);
-    await expectAllDiffer(`/v1/management-keys/${manager.id}`, [giveUp(manager.key)]);
+    const revokeOwn = (as: string): Call => ['POST', '/v1/whoami/revoke', { as }];
+    await expectAllDiffer(`/v1/keys/${key.id}`, [revokeOwn(key.key)]);
+    await expectAllDiffer(`/v1/management-keys/${manager.id}`, [revokeOwn(manager.key)]);
   });
 
   it('the ETag of a management key changes when it is rotated and when it is revoked', async () => {

@@ -25,9 +25,9 @@ const often = <T>(value: T, arbitrary: fc.Arbitrary<T>) =>
 const hoursFromNow = fc.constantFrom(null, -1, 1);
 const scope = fc.constantFrom('read', 'a:read', 'a:write');
 
-/** How a key and its workspace may stand. */
-const Standing = fc.record({
-  kind: fc.constantFrom('free' as const, 'limited' as const, 'spent' as const),
+/** Every combination of the state of a key and its workspace. */
+const State = fc.record({
+  kind: fc.constantFrom('free' as const, 'limited' as const, 'exhausted' as const),
   revoked: often(false, fc.boolean()),
   suspended: often(false, fc.boolean()),
   enabled: often(true, fc.boolean()),
@@ -38,9 +38,9 @@ const Standing = fc.record({
   resources: often(null, fc.subarray(['project:alpha', 'project:beta'])),
   requireResource: fc.boolean(),
 });
-type Standing = typeof Standing extends fc.Arbitrary<infer T> ? T : never;
+type State = typeof State extends fc.Arbitrary<infer T> ? T : never;
 
-const Question = fc.record(
+const Request = fc.record(
   {
     requiredScopes: fc.uniqueArray(scope, { minLength: 1 }),
     requiredAnyScope: fc.uniqueArray(scope, { minLength: 1 }),
@@ -53,23 +53,23 @@ const Question = fc.record(
 
 describe('explain', () => {
   const pair = usePair();
-  const keys = new Map<Standing['kind'], CreatedKey>();
+  const keys = new Map<State['kind'], CreatedKey>();
   let sql: pg.Client;
 
   beforeAll(async () => {
-    const spent = { rateLimits: [{ name: 'all', limit: 1, windowSeconds: 86_400 }] };
+    const limited = { rateLimits: [{ name: 'all', limit: 1, windowSeconds: 86_400 }] };
     keys.set('free', await createKey(pair.first));
-    keys.set('limited', await createKey(pair.first, spent));
-    keys.set('spent', await createKey(pair.first, { credits: { remaining: 0 } }));
+    keys.set('limited', await createKey(pair.first, limited));
+    keys.set('exhausted', await createKey(pair.first, { credits: { remaining: 0 } }));
     await verify(pair.first, keys.get('limited')?.key ?? '');
     await pair.flush();
   });
 
-  const explain = async (id: string, question: object) =>
-    (await pair.first.call('POST', `/v1/keys/${id}/explain`, { body: question })).body;
+  const explain = async (id: string, request: object) =>
+    (await pair.first.call('POST', `/v1/keys/${id}/explain`, { body: request })).body;
 
-  async function stand(standing: Standing): Promise<CreatedKey> {
-    const key = keys.get(standing.kind);
+  async function applyState(state: State): Promise<CreatedKey> {
+    const key = keys.get(state.kind);
     if (!key) throw new Error('there is a key of each kind');
     await sql.query(
       `update keys set revoked_at = case when $2 then now() end, enabled = $3,
@@ -78,19 +78,19 @@ describe('explain', () => {
               allowed_ips = $6, scopes = $7, resources = $8 where id = $1`,
       [
         key.id,
-        standing.revoked,
-        standing.enabled,
-        standing.notBefore,
-        standing.expiresAt,
-        standing.allowedIps,
-        standing.scopes,
-        standing.resources,
+        state.revoked,
+        state.enabled,
+        state.notBefore,
+        state.expiresAt,
+        state.allowedIps,
+        state.scopes,
+        state.resources,
       ],
     );
-    const status = standing.suspended ? 'suspended' : 'active';
+    const status = state.suspended ? 'suspended' : 'active';
     await sql.query(`update workspaces set status = $1, require_resource = $2`, [
       status,
-      standing.requireResource,
+      state.requireResource,
     ]);
     return key;
   }
@@ -99,10 +99,10 @@ describe('explain', () => {
     sql = await connect(pair.databaseUrl);
     let verified = 1;
     await fc.assert(
-      fc.asyncProperty(Standing, Question, async (standing, question) => {
-        const { id, key } = await stand(standing);
-        const explained = await explain(id, question);
-        const body = { key, ...question };
+      fc.asyncProperty(State, Request, async (state, request) => {
+        const { id, key } = await applyState(state);
+        const explained = await explain(id, request);
+        const body = { key, ...request };
         const { body: verdict } = await pair.second.call('POST', '/v1/verify', { body });
         verified++;
         expect(explained).toMatchObject({ valid: verdict.valid, code: verdict.code });
@@ -120,8 +120,8 @@ describe('explain', () => {
 
   it('explain shows every check that fails, not only the first', async () => {
     sql = await connect(pair.databaseUrl);
-    const { id } = await stand({
-      kind: 'spent',
+    const { id } = await applyState({
+      kind: 'exhausted',
       revoked: true,
       suspended: true,
       enabled: false,

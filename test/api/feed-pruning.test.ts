@@ -12,7 +12,7 @@ let fixture: CacheFixture;
 let client: pg.Client;
 let id: string;
 
-// A server of each test's own: its oldest transaction must not be one of another file.
+// Each test has its own server, whose oldest transaction must not belong to another test.
 beforeEach(async () => {
   server = await startPrivatePostgres({ autovacuum: 'off' });
   client = await connect(server.url);

@@ -31,7 +31,7 @@ async function reconnect(url: string): Promise<pg.Client> {
 it('a revocation whose transaction id a crashed Postgres hands out again is noticed', {
   ...DEADLINE,
 }, async () => {
-  // Nothing may be written behind the commits, or the ids of the lost transactions survive.
+  // Nothing may be written after the commits, or the ids of the lost transactions would survive.
   const server = await startPrivatePostgres({ wal_writer_delay: '10s', autovacuum: 'off' });
   const instance = await launch(server.url);
   onTestFinished(instance.stop);

@@ -29,11 +29,11 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** One key, every value that it ever had, and one transaction at a time that changes it. */
+/** One key with all its past values, changed by one transaction at a time. */
 interface Subject {
   ref: string;
   writer: pg.Client;
-  /** Committed values in order; null: there is no such key. */
+  /** Committed values in order; null if the key did not exist. */
   values: (string | null)[];
   /** The value of an open transaction. */
   open: string | null | undefined;
@@ -41,19 +41,19 @@ interface Subject {
 
 interface Question {
   subject: Subject;
-  /** How many values were committed when it was asked. */
+  /** The number of values that were committed when it was sent. */
   from: number;
   answer: Promise<string | null>;
 }
 
-/** Statements of an fixture wait at each point until the schedule lets one of them go on. */
+/** Every statement of a fixture waits at each point until the schedule releases it. */
 function holdEverything({ database: own }: CacheFixture): (() => void)[] {
   const waiting: (() => void)[] = [];
   own.pause = () => new Promise((resolve) => waiting.push(resolve));
   return waiting;
 }
 
-/** Until every statement waits at a point, so that a schedule means the same each time. */
+/** Returns when every statement waits at a point, so that schedules are reproducible. */
 async function settle(): Promise<void> {
   do for (let i = 0; i < 3; i++) await setImmediate();
   while (fixtures.some(({ database: own }) => own.running > 0));
@@ -85,13 +85,13 @@ async function end(subject: Subject, how: 'commit' | 'rollback'): Promise<void> 
 
 const REFUSED = Symbol('refused');
 
-/** After several resets in a row, no answer is a right one. */
+/** A refusal is also correct, after several resets in a row. */
 function refusal(error: unknown): typeof REFUSED {
   if (error instanceof UnavailableError) return REFUSED;
   throw error;
 }
 
-/** An answer is right where the key had that value at some moment since it was asked. */
+/** An answer is correct if the key had that value at some moment since the request. */
 async function check({ subject, from, answer }: Question): Promise<void> {
   const observed = await answer.catch(refusal);
   if (observed === REFUSED) return;
@@ -142,7 +142,7 @@ class Schedule {
     await settle();
   }
 
-  /** Whatever waits goes on until every question has its answer. */
+  /** Releases everything until every request has its answer. */
   async finish(): Promise<void> {
     for (const { database: own } of fixtures) own.pause = () => Promise.resolve();
     for (const waiting of this.#waiting) for (const go of waiting) go();

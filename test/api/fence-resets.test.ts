@@ -56,7 +56,7 @@ describe('another run of Postgres', () => {
   });
 });
 
-// A PgBouncer between hides it; there the incarnation alone tells of another run of Postgres.
+// A PgBouncer hides the loss; then only the incarnation shows another run of Postgres.
 describe.skipIf(inject('pgbouncer'))('the loss of a connection', () => {
   const backends = async (state: string) => {
     const { rows } = await client.query<{ pid: number }>(

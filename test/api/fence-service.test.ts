@@ -26,7 +26,9 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-/** Changes what the instance's fences are answered, until the function that is returned is called. */
+/**
+ * Changes what the instance's fences are answered, until the function that is returned is called.
+ */
 function changeAnswers(change: (row: Record<string, unknown>) => object): () => void {
   return interceptQuery(instance.service.internals.database, 'fence', async (send) => {
     const rows = await send();
@@ -83,8 +85,8 @@ it('a reset lifts remembered denials: credits that came back unnoticed are spent
 });
 
 it('a reset forgets which kinds of keys were imported: they are read again', async () => {
-  const { cache: states, database: own } = instance.service.internals;
-  await warmAnswer(states, () => verdict(instance, 'a string of another system'));
+  const { cache, database: own } = instance.service.internals;
+  await warmAnswer(cache, () => verdict(instance, 'a string of another system'));
   const statements = recordStatements(own);
   await verdict(instance, 'a string of another system');
   expect(statements).not.toContain('imported_algorithms');

@@ -26,7 +26,7 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-/** Asked at the same moment, so that no instance learns from another's question. */
+/** Verifies on both instances at the same time, so that neither learns from the other. */
 const verdicts = (key: string) => Promise.all([verdict(first, key), verdict(second, key)]);
 
 async function createWarmKey(workspaceId = 'default') {

@@ -29,7 +29,7 @@ async function insertOne(): Promise<{ id: string; ref: string }> {
   return { id, ref };
 }
 
-/** How many resets there were after each of so many fences, one after the other. */
+/** How many resets there were after each of several fences in a row. */
 async function resetsAfter(fences: number): Promise<number[]> {
   const resets = [];
   for (let i = 0; i < fences; i++) {

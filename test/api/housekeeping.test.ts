@@ -5,7 +5,9 @@ import { type Instance, launch } from '../support/instance.ts';
 
 const MINUTE_MS = 60_000;
 
-/** Of the timers only those that repeat are in the hands of the tests: nothing else waits for them. */
+/**
+ * Of the timers only those that repeat are in the hands of the tests: nothing else waits for them.
+ */
 describe('housekeeping', () => {
   let database: TestDatabase;
   let instance: Instance;

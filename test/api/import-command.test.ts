@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { runCommand } from '../../src/cli.ts';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { runInProcess } from '../support/command.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
 import { launchProgram } from '../support/program.ts';
 import { verify } from '../support/sql-keys.ts';
 
-/** 100,000 take minutes; `KEYWARD_TEST_IMPORTS` says so. */
+/** KEYWARD_TEST_IMPORTS sets more: 100,000 take minutes. */
 const KEYS = Number(process.env.KEYWARD_TEST_IMPORTS ?? 4000);
 
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
@@ -34,16 +34,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
   });
 
   const settings = () => ({ DATABASE_URL: url, KEYWARD_SECRET: TEST_SECRET });
-  /** As `keyward import` does, in this process. */
-  const keyward = async (...args: string[]) => {
-    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
-    try {
-      const code = await runCommand(['import', ...args], settings());
-      return { code, stderr: stderr.mock.calls.map(([text]) => String(text)).join('') };
-    } finally {
-      stderr.mockRestore();
-    }
-  };
+  const keyward = (...args: string[]) => runInProcess(['import', ...args], settings());
   const fileOf = async (name: string, text: string) => {
     const path = join(folder, name);
     await writeFile(path, text);

@@ -28,8 +28,8 @@ describe('imported keys', () => {
     const query = 'select ref, hash from secrets where key_id = $1 order by created_at';
     return (await client.query<{ ref: string; hash: string }>(query, [keyId])).rows;
   };
-  /** Uses the key until argon2id stands in the place of its digest. */
-  const harden = async (instance: Instance, key: string, keyId: string) => {
+  /** Uses the key until its digest has been replaced by an argon2id hash. */
+  const rehash = async (instance: Instance, key: string, keyId: string) => {
     while (!(await evidenceOf(keyId))[0]?.hash.startsWith('$argon2id$')) {
       expect(await verdict(instance, key)).toBe('VALID');
     }
@@ -55,19 +55,19 @@ describe('imported keys', () => {
   });
 
   it('an imported key gets an argon2id hash on its first use, and is still found by its digest', async () => {
-    const keyId = await importOne('hardened');
+    const keyId = await importOne('rehashed');
     const [before] = await evidenceOf(keyId);
     expect(before?.hash).toBe(before?.ref);
-    await harden(pair.first, 'hardened', keyId);
+    await rehash(pair.first, 'rehashed', keyId);
     const [after] = await evidenceOf(keyId);
     expect(after?.ref).toBe(before?.ref);
-    expect(await verdict(pair.second, 'hardened')).toBe('VALID');
-    expect(await verdict(pair.second, 'hardened ')).toBe('NOT_FOUND');
+    expect(await verdict(pair.second, 'rehashed')).toBe('VALID');
+    expect(await verdict(pair.second, 'rehashed ')).toBe('NOT_FOUND');
   });
 
   it('an imported key needs no argon2 after a restart', async () => {
     const keyId = await importOne('restarted');
-    await harden(pair.first, 'restarted', keyId);
+    await rehash(pair.first, 'restarted', keyId);
     const restarted = await launch(pair.databaseUrl);
     expect(await verdict(restarted, 'restarted')).toBe('VALID');
     expect(await metric(restarted, 'keyward_argon2_runs_total')).toBe(0);
@@ -75,14 +75,14 @@ describe('imported keys', () => {
   });
 
   it('all imported keys are rehashed in the end, however many are used at once, and new keys need not wait', async () => {
-    const keys = Array.from({ length: 60 }, (_, i) => `crowd-${i}`);
+    const keys = Array.from({ length: 60 }, (_, i) => `many-${i}`);
     const { body } = await importKeys(keys.map((key) => ({ name: key, hash: hashOf(key) })));
     const codes = await Promise.all(keys.map((key) => verdict(pair.first, key)));
     expect(new Set(codes)).toEqual(new Set(['VALID']));
     const created = await pair.first.call('POST', '/v1/keys', { body: { name: 'new' } });
     expect(created.status).toBe(201);
     for (const [index, { keyId }] of body.results.entries()) {
-      await harden(pair.first, keys[index] ?? '', keyId);
+      await rehash(pair.first, keys[index] ?? '', keyId);
     }
   });
 
@@ -99,12 +99,12 @@ describe('imported keys', () => {
       code: 'VALID',
       rotation: { retiring: true },
     });
-    await harden(pair.second, 'rotated', keyId);
+    await rehash(pair.second, 'rotated', keyId);
     await warmKey('rotated', pair.second);
     await pair.first.call('DELETE', `/v1/keys/${keyId}/retiring-secret`);
     expect(await verdict(pair.second, 'rotated')).toBe('NOT_FOUND');
     const other = await importOne('rotated at once');
-    await harden(pair.second, 'rotated at once', other);
+    await rehash(pair.second, 'rotated at once', other);
     await warmKey('rotated at once', pair.second);
     await pair.first.call('POST', `/v1/keys/${other}/rotate`, { body: { graceSeconds: 0 } });
     expect(await verdict(pair.second, 'rotated at once')).toBe('NOT_FOUND');
@@ -112,7 +112,7 @@ describe('imported keys', () => {
 
   it('an imported key is revoked at once on every instance, and a second import does not revive it', async () => {
     const keyId = await importOne('revoked');
-    await harden(pair.second, 'revoked', keyId);
+    await rehash(pair.second, 'revoked', keyId);
     await warmKey('revoked', pair.second);
     await pair.first.call('POST', `/v1/keys/${keyId}/revoke`);
     expect(await verdict(pair.second, 'revoked')).toBe('REVOKED');

@@ -25,7 +25,7 @@ describe('changed limits', () => {
     expect(answer.status).toBe(200);
     return answer.body;
   };
-  /** What is left of each limit: by the read of the key, and by the database that decides. */
+  /** What is left of each limit, which the read of the key and the database must agree on. */
   const left = async ({ id, key }: CreatedKey) => {
     const read = (await pair.second.call('GET', `/v1/keys/${id}`)).body.rateLimits;
     const verified = (await verify(pair.second, key, 0)).rateLimits;
@@ -179,7 +179,7 @@ interface Step {
   costs: number[];
 }
 
-/** From when on everything spent counts: a longer window cannot know what the shorter one forgot. */
+/** Since when consumption is known: a longer window cannot know what a shorter one has dropped. */
 function knownSince(old: readonly (Limit & { since: number })[], next: Limit, at: number): number {
   const sameName = old.find(({ name }) => name === next.name);
   if (sameName?.windowSeconds === next.windowSeconds) return sameName.since;

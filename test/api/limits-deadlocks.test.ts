@@ -6,7 +6,7 @@ import { connect } from '../support/database.ts';
 import { usePair } from '../support/pair.ts';
 import { type CreatedKey, createKey } from '../support/sql-keys.ts';
 
-/** 10,000 take half a minute; `KEYWARD_TEST_BATCHES` says so. */
+/** KEYWARD_TEST_BATCHES sets more: 10,000 take half a minute. */
 const BATCHES = Number(process.env.KEYWARD_TEST_BATCHES ?? 1000);
 const CONNECTIONS = 6;
 const KEYS = 12;
@@ -21,7 +21,7 @@ describe('batches with keys in any order, beside changes of the same keys', () =
       .sort((a, b) => a.place - b.place)
       .map(({ item }) => item);
 
-  /** Spends one credit of a few keys again and again; says how often each was spent. */
+  /** Repeatedly consumes one credit of a few keys; returns how often each was consumed. */
   async function spend(client: pg.Client, keys: CreatedKey[], batches: number) {
     const spent = new Map<string, number>();
     const instance = randomUUID();

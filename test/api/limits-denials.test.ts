@@ -21,7 +21,7 @@ describe('a cached denial', () => {
   const credits = (id: string, operation: string, amount: number) =>
     pair.first.call('POST', `/v1/keys/${id}/credits`, { body: { operation, amount } });
 
-  /** Spent on both instances, and known to be. */
+  /** A key that is exhausted, with the denial cached on both instances. */
   const exhausted = async (body: object) => {
     const created = await createKey(pair.first, body);
     for (const instance of [pair.first, pair.second]) {

@@ -5,7 +5,7 @@ import { callConcurrently, tally, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 
-/** As Postgres and its driver fail. */
+/** Errors as Postgres and its driver throw them. */
 const cut = () => new Error('Connection terminated unexpectedly');
 const deadlock = () => Object.assign(new Error('deadlock detected'), { code: '40P01' });
 

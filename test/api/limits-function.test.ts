@@ -40,7 +40,7 @@ const keys = fc.record({
   refill: fc.option(refills),
   createdAt: fc.constant(Date.now()),
 });
-/** Mostly on, by parts of any of the windows; sometimes back, as a broken source of time would. */
+/** Mostly forward, by fractions of the windows; sometimes backward, as with a broken clock. */
 const pauses = fc.oneof(
   fc.integer({ min: 0, max: 100 }),
   fc.integer({ min: 0, max: 4000 }),
@@ -66,7 +66,7 @@ describe('the function that consumes limits and credits', () => {
   });
   afterAll(() => database.drop());
 
-  /** What one key's entries were answered, beside what the model says of them. */
+  /** The answers for the entries of one key, and those of the model. */
   function compare(model: KeyModel, answer: ConsumeAnswer, entries: Entry[], key: string) {
     const own = entries.flatMap((entry, index) => (entry.key === key ? [index] : []));
     if (own.length === 0) return null;
@@ -201,7 +201,7 @@ describe('the function that consumes limits and credits', () => {
   });
 });
 
-/** Until some statement waits for a lock. */
+/** Returns once a statement waits for a lock. */
 async function untilWaiting(client: pg.Client): Promise<void> {
   for (;;) {
     const { rows } = await client.query(

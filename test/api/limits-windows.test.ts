@@ -63,7 +63,7 @@ describe('a limit of 50 in 60 seconds, over two instances', () => {
         const passed = await countCodes(calls, key);
         expect(passedSince(0) - before).toBe(passed);
         const last = Math.max(...decided.map(({ at }) => at));
-        // Who was denied found the limit spent within the window and one slice more.
+        // A denied call found the limit consumed within the window and one more slice.
         if (passed < calls) {
           expect(passedSince(last - WINDOW_MS - SLICE_MS)).toBeGreaterThanOrEqual(LIMIT);
         }

@@ -34,7 +34,7 @@ describe('the list of keys', () => {
     await sql.end();
   });
 
-  /** Every page of a list, one after the other. */
+  /** All pages of a list. */
   async function pagesOf(query: ListQuery, limit: number) {
     const pages: { id: string; status: string }[][] = [];
     let cursor: string | null = null;

@@ -21,7 +21,7 @@ describe('the plan of a list of keys', () => {
     database = new Database({ url: test.url, poolSize: 2, preparedStatements: true });
     client = new pg.Client({ connectionString: test.url });
     await client.connect();
-    // What stays of these has no index; so few keys would be sorted as well otherwise.
+    // Without these, the planner would sort so few keys instead of using an index.
     for (const means of ['seqscan', 'sort', 'hashjoin', 'mergejoin', 'bitmapscan']) {
       await client.query(`set enable_${means} = off`);
     }
@@ -33,7 +33,7 @@ describe('the plan of a list of keys', () => {
     await test.drop();
   });
 
-  /** How Postgres would find the keys of a page, the first one or one from the middle. */
+  /** The plan for a page, either the first one or one from the middle. */
   async function planOf(query: Partial<ListKeys>, after: string | null = null): Promise<string> {
     const whole: ListKeys = { sort: '-createdAt', limit: 50, ...query };
     const cursor = after === null ? null : { value: after, id: 'key_M' };
@@ -41,7 +41,7 @@ describe('the plan of a list of keys', () => {
     const { sql, params } = pageOfKeys(database.orm, 'default', whole, options).toSQL();
     const { rows } = await client.query(`explain ${sql}`, params);
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
-    // Above the limit, what was found is put in order again after its joins.
+    // Above the limit, the keys are only sorted again after the joins.
     return plan.slice(plan.indexOf('Limit'));
   }
 

@@ -13,7 +13,7 @@ it('a list that takes too long is 503 with a code of its own, and its connection
   await holder.query('begin; lock table keys in access exclusive mode');
 
   const listing = pair.first.call('GET', '/v1/keys');
-  // As the server does by itself after a while.
+  // As the server does itself after statement_timeout.
   const cancel = `select pg_cancel_backend(pid) from pg_stat_activity
                    where wait_event_type = 'Lock' and datname = current_database()`;
   while ((await holder.query(cancel)).rowCount === 0);

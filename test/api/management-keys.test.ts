@@ -15,7 +15,7 @@ const HOUR_S = 3600;
 describe('management keys', () => {
   const pair = usePair();
   const make = (options: ManagementKeyOptions) => createManagementKey(pair.first, options);
-  /** What the second instance answers to one who reads keys with this key. */
+  /** What the second instance answers to a caller that lists keys with this key. */
   const use = async (key: string) =>
     (await pair.second.call('GET', '/v1/keys', { as: key })).status;
   const post = (url: string, body: object, as = ROOT_KEY) =>

@@ -49,7 +49,7 @@ describe('metrics', () => {
   it('/metrics follows what is cached, and contains no key id', async () => {
     const { key, id } = await createKey(instance);
     const before = await metrics(instance);
-    // The fence of the first names the new key, so that it is not held before the second.
+    // The fence of the first reports the new key, so that it is cached only by the second.
     expect(await verdict(instance, key)).toBe('VALID');
     expect(await verdict(instance, key)).toBe('VALID');
     const after = await metrics(instance);

@@ -4,7 +4,7 @@ import { keyCommands, type Real } from '../support/key-commands.ts';
 import { KeyModel } from '../support/key-model.ts';
 import { putWorkspace, usePair } from '../support/pair.ts';
 
-/** `npm run test:model` does thousands. */
+/** `npm run test:model` runs thousands. */
 const RUNS = Number(process.env.KEYWARD_MODEL_RUNS ?? 40);
 const COMMANDS = 60;
 const MS_PER_RUN = 2000;

@@ -14,7 +14,7 @@ import { operationsOf, PERMISSION_OF } from '../support/operations.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { warmAnswer } from '../support/warm.ts';
 
-/** Everything that a call can change, but for the counters. */
+/** A digest of everything that a call can change, except the counters. */
 const DIGEST_QUERY = `
   select md5(coalesce(string_agg(line, '' order by line), '')) as digest from (
     select to_jsonb(k)::text as line from keys k
@@ -45,9 +45,9 @@ describe('every call that changes something', () => {
     expect(ids.sort()).toEqual(Object.keys(MUTATING_CALLS).sort());
   });
 
-  /** The call on a fresh stage, with a caller who holds its permission alone. */
+  /** The call on a new fixture, with a caller that has only its permission. */
   async function prepare(operation: string) {
-    const workspaceId = `stage-${++count}`;
+    const workspaceId = `fixture-${++count}`;
     const fixture = await createFixture(pair.first, workspaceId);
     const call = await MUTATING_CALLS[operation]?.(fixture);
     if (!call) throw new Error(`nothing is known of ${operation}`);
@@ -76,7 +76,7 @@ describe('every call that changes something', () => {
       skip,
     }) => {
       const { call, workspaceId } = await prepare(operation);
-      skip(call.ownKey !== undefined, 'whoever holds the key may');
+      skip(call.ownKey !== undefined, 'it needs no permission');
       const permissions = PERMISSIONS.filter((other) => other !== PERMISSION_OF[operation]);
       const weak = await createManagementKey(pair.first, { permissions, workspaceId });
       const sql = await connect(pair.databaseUrl);
@@ -109,7 +109,7 @@ describe('every call that changes something', () => {
       skip,
     }) => {
       const { call, caller } = await prepare(operation);
-      skip(call.resourceUrl === null, 'it is not of one thing that is there');
+      skip(call.resourceUrl === null, 'it has no existing resource');
       if (call.resourceUrl === null) return;
       const sql = await connect(pair.databaseUrl);
       const { etag } = (await pair.second.call('GET', call.resourceUrl)).headers;
@@ -143,7 +143,7 @@ describe('every call that changes something', () => {
     });
   });
 
-  /** The one-time string aside, no key is in the answer, the record or the log. */
+  /** Except for the new string, no key is in the answer, the audit log or the log. */
   function expectNoKey({ body, text }: Answer, entries: string[]): void {
     const once = [...text.matchAll(KEYS)].map(([key]) => key);
     expect(once).toEqual(typeof body?.key === 'string' ? [body.key] : []);
@@ -155,7 +155,7 @@ describe('every call that changes something', () => {
   }
 });
 
-/** The call without a word of the workspace: the caller's own is meant. */
+/** The call without a workspace, which means that of the caller. */
 function withoutWorkspace({
   method,
   url,
@@ -188,7 +188,7 @@ async function refuseAudit(sql: pg.Client): Promise<() => Promise<unknown>> {
   return () => sql.query('drop trigger refuse on audit_events');
 }
 
-/** Whatever has written an audit entry fails when it commits. */
+/** Every transaction that has written an audit entry fails when it commits. */
 async function refuseCommit(sql: pg.Client): Promise<() => Promise<unknown>> {
   await sql.query(REFUSE);
   await sql.query(`create constraint trigger refuse after insert on audit_events

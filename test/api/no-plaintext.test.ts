@@ -31,14 +31,14 @@ describe('a key is seen once', () => {
     await database.drop();
   });
 
-  /** An answer that may hold no key. */
+  /** Sends a call whose answer must not contain a key. */
   const call = async (method: string, url: string, options?: CallOptions): Promise<Answer> => {
     const answer = await keyward.call(method, url, options);
     answers.push(answer);
     return answer;
   };
 
-  /** An answer that shows a new key: the only place where it may stand. */
+  /** Sends a call whose answer shows a new key, which may occur nowhere else. */
   const issue = async (url: string, options: CallOptions): Promise<{ id: string; key: string }> => {
     const { status, body } = await keyward.call('POST', url, options);
     expect([200, 201]).toContain(status);
@@ -49,7 +49,9 @@ describe('a key is seen once', () => {
   const create = (more: object = {}) =>
     issue('/v1/keys', { body: { name: 'a key', metadata: { plan: 'pro' }, ...more } });
 
-  /** What must be found nowhere: keys, their secret parts, and the installation's own secrets. */
+  /**
+   * What must not occur anywhere: keys, their secret parts, and the secrets of the installation.
+   */
   const needles = () => [
     ...keys,
     ...keys.map((key) => partsOf(key).secret),

@@ -21,7 +21,7 @@ describe('a key that is not one', () => {
     await database.drop();
   });
 
-  /** An instance that remembers nothing; without KEYWARD_SECRET no stored proof is of use to it. */
+  /** An instance with an empty cache; without KEYWARD_SECRET it cannot use any stored proof. */
   const fresh = async (secret?: 'without secret') => {
     const instance = await launch(database.url, secret ? { secret: undefined } : {});
     started.push(instance);
@@ -35,7 +35,7 @@ describe('a key that is not one', () => {
   const verify = (instance: Instance, key: string) =>
     instance.call('POST', '/v1/verify', { body: { key }, headers: { 'x-request-id': 'same' } });
 
-  /** The public part of a real key, with another secret and the checksum that belongs to it. */
+  /** The public part of a real key, with another secret and a matching checksum. */
   const withAnotherSecret = (key: string) => {
     const { prefix, ref } = partsOf(key);
     const body = `${prefix}_${ref}${base62(43)}`;

@@ -22,14 +22,15 @@ describe('an instance at its bound', () => {
 
   it('an instance at its bound refuses more with 503 and Retry-After, stays alive, and recovers', async () => {
     const { key } = await createKey(instance);
-    const crowd = Array.from({ length: 100 }, () => verify(instance, key));
+    const verifications = Array.from({ length: 100 }, () => verify(instance, key));
     const alive = instance.call('GET', '/livez', { as: null });
-    const answers = Map.groupBy(await Promise.all(crowd), ({ status }) => status);
+    const answers = Map.groupBy(await Promise.all(verifications), ({ status }) => status);
     expect(answers.get(200)).toHaveLength(BOUND);
     const refused = answers.get(503) ?? [];
     expect(refused).toHaveLength(100 - BOUND);
     expect(refused[0]?.body.code).toBe('OVERLOADED');
     expect(refused[0]?.headers['retry-after']).toBe('1');
+    expect(refused[0]?.headers['x-request-id']).toBe(refused[0]?.body.requestId);
     expect((await alive).status).toBe(200);
     expect(await requestsAtWork()).toBe(0);
     expect(await verdict(instance, key)).toBe('VALID');

@@ -7,14 +7,14 @@ import { type Instance, launch } from '../support/instance.ts';
 import { copyRow } from '../support/sql-copies.ts';
 
 const BEGIN = Date.UTC(2025, 0, 1);
-/** Few times, so that many keys share one. */
+/** Few distinct times, so that many keys share one. */
 const TIMES = 4;
 
 interface Plan {
-  /** For each key that is there at first, which of the few times it was created at. */
+  /** The index of the creation time of each initial key. */
   first: number[];
   limit: number;
-  /** Before each further page: keys that come, and how many go. */
+  /** Before each further page: keys that are created, and the number of those deleted. */
   between: { come: number[]; go: number }[];
 }
 
@@ -67,7 +67,7 @@ describe('the pages of a list', () => {
   const remove = (ids: readonly string[]) =>
     client.query('update keys set deleted_at = now() where id = any($1)', [ids]);
 
-  /** Turns the pages to the last one; `before` runs ahead of each further page. */
+  /** Reads all pages; `before` runs before each further page. */
   const turnPages = async (query: string, before: (page: number) => Promise<void>) => {
     const seen: { id: string; createdAt: string; name: string }[] = [];
     let cursor: string | null = null;

@@ -7,7 +7,7 @@ import { createKey, verdict } from '../support/sql-keys.ts';
 
 const POOL = 2;
 
-/** A way to the server of this run through a PgBouncer that has few connections to give. */
+/** The URL of the server of this run through a PgBouncer with few connections. */
 async function openNarrowWay(databaseUrl: string): Promise<string> {
   const { pgbouncer, stop } = await startPgBouncer(inject('postgresUrl'), POOL);
   onTestFinished(stop);

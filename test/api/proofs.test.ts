@@ -5,7 +5,7 @@ import { metric } from '../support/metrics.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { warmKey } from '../support/warm.ts';
 
-const REMEMBERED = 3;
+const CACHED_KEYS = 3;
 let database: TestDatabase;
 
 beforeAll(async () => {
@@ -14,11 +14,11 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 it('the proof of a key in use survives any number of other keys, and a reset', async () => {
-  const instance = await launch(database.url, { secret: undefined, cachedKeys: REMEMBERED });
+  const instance = await launch(database.url, { secret: undefined, cachedKeys: CACHED_KEYS });
   const argon2Runs = () => metric(instance, 'keyward_argon2_runs_total');
   const inUse = await createKey(instance);
   expect(await verdict(instance, inUse.key)).toBe('VALID');
-  for (let passing = 0; passing < 2 * REMEMBERED; passing++) {
+  for (let passing = 0; passing < 2 * CACHED_KEYS; passing++) {
     const other = await createKey(instance);
     expect(await verdict(instance, other.key)).toBe('VALID');
     expect(await verdict(instance, inUse.key)).toBe('VALID');

@@ -65,7 +65,7 @@ describe('the log of failures', () => {
       expect(answer).toMatchObject({ status, body: { code } });
       const line = lineOf(answer.body.requestId, msg);
       expect(line).toMatchObject({ level, code, err: { code: sqlState } });
-      expect(line.err.stack.join()).toContain('src/limits/consumer.ts');
+      expect(line.err.stack.join()).toContain('src/quotas/quota-store.ts');
       expect(instance.logLines.join('') + answer.text).not.toContain('customer');
     },
   );

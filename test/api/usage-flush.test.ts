@@ -22,7 +22,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-/** What Postgres holds of a key: in its hours, in its total, and in its secret's total. */
+/** The counts of a key in Postgres: in its hours, in its total, and in the total of its secret. */
 async function written(id: string): Promise<number[]> {
   const { rows } = await client.query(
     `select (select coalesce(sum(count), 0)::int from usage_hourly where key_id = $1) as hours,
@@ -34,7 +34,7 @@ async function written(id: string): Promise<number[]> {
   return [rows[0].hours, rows[0].total, rows[0].secrets];
 }
 
-/** What the statement that writes counters holds. */
+/** A text in the statement that writes counters. */
 const WRITE = 'write_usage';
 
 const thrice = (count: number) => [count, count, count];
@@ -99,7 +99,7 @@ describe('flushes', () => {
       await verifyTimes(instance, key, 1);
       await instance.flush();
     }
-    // As after a failover to a server that had not got everything yet.
+    // As after a failover to a server that had not received everything.
     const lanes = `update batch_sequences set sequence = 1 where lane = 'usage' and sequence = 3`;
     expect((await client.query(lanes)).rowCount).toBe(1);
     await verifyTimes(instance, key, 2);

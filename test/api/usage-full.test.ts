@@ -42,7 +42,7 @@ it('a verification is refused rather than answered uncounted if no counter is fr
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
   const ask = (workspaceId: string) =>
-    verifier.verify({ key: "guess" }, Promise.resolve({ workspaceId, countUse: () => {} }));
+    verifier.verify({ key: 'guess' }, Promise.resolve({ workspaceId, countUse: () => {} }));
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);
   expect((await ask('first')).code).toBe('NOT_FOUND');

@@ -23,7 +23,7 @@ describe('reading how a key was used', () => {
     database = await createTestDatabase();
     client = new pg.Client({ connectionString: database.url });
     await client.connect();
-    // UTC it is, whatever the database thinks its time zone is.
+    // Buckets are in UTC, whatever the time zone of the database.
     await client.query(
       `do $$ begin execute format('alter database %I set timezone to ''Asia/Kathmandu''', current_database()); end $$`,
     );

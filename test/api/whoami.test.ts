@@ -28,7 +28,7 @@ describe('whoami', () => {
     post('/v1/management-keys', { name: 'a service', permissions: ['keys:read'], ...body });
   const whoami = (as: string | null, instance = first) =>
     instance.call('GET', '/v1/whoami', { as });
-  const giveUp = (as: string | null, instance = first) =>
+  const revokeOwn = (as: string | null, instance = first) =>
     instance.call('POST', '/v1/whoami/revoke', { as });
   const refused = { status: 401, code: 'UNAUTHENTICATED' };
 
@@ -87,7 +87,7 @@ describe('whoami', () => {
     const hash = { algorithm: 'sha256', value: createHash('sha256').update(key).digest('hex') };
     await post('/v1/keys/import', { keys: [{ name: 'legacy', hash }] });
     expect((await whoami(key)).body).toMatchObject({ type: 'key', name: 'legacy', start: null });
-    expect((await giveUp(key, second)).status).toBe(204);
+    expect((await revokeOwn(key, second)).status).toBe(204);
     expectProblem(await whoami(key), refused);
   });
 
@@ -116,7 +116,7 @@ describe('whoami', () => {
     ];
     const bodies = new Set<string>();
     for (const key of presented) {
-      for (const answer of [await whoami(key), await giveUp(key)]) {
+      for (const answer of [await whoami(key), await revokeOwn(key)]) {
         expectProblem(answer, refused);
         bodies.add(JSON.stringify({ ...answer.body, requestId: '' }));
       }
@@ -139,12 +139,12 @@ describe('whoami', () => {
   it('a key that its holder revokes is revoked at once on every instance, and has an audit entry', async () => {
     const { id, key } = await createKey();
     await warmKey(key, first, second);
-    const { status, text } = await giveUp(key);
+    const { status, text } = await revokeOwn(key);
     expect({ status, text }).toEqual({ status: 204, text: '' });
     const verdict = await second.call('POST', '/v1/verify', { body: { key } });
     expect(verdict.body.code).toBe('REVOKED');
     expectProblem(await whoami(key, second), refused);
-    expectProblem(await giveUp(key), refused);
+    expectProblem(await revokeOwn(key), refused);
     const actor = { type: 'key', id, onBehalfOf: null };
     const { body } = await first.call('GET', `/v1/keys/${id}`);
     expect(body).toMatchObject({ status: 'revoked', revokeReason: 'given_up', revokedBy: actor });
@@ -165,9 +165,9 @@ describe('whoami', () => {
   it('a management key that its holder revokes is revoked at once on every instance', async () => {
     const { id, key } = await createManagementKey();
     await warmManagementKey(key, second);
-    expect((await giveUp(key)).status).toBe(204);
+    expect((await revokeOwn(key)).status).toBe(204);
     expect((await second.call('GET', '/v1/keys', { as: key })).status).toBe(401);
-    expectProblem(await giveUp(key, second), refused);
+    expectProblem(await revokeOwn(key, second), refused);
     const { body } = await first.call('GET', `/v1/management-keys/${id}`);
     expect(body).toMatchObject({ status: 'revoked', revokedBy: { type: 'management_key', id } });
   });
@@ -175,7 +175,7 @@ describe('whoami', () => {
   it('of many concurrent calls that revoke the presented key one succeeds', async () => {
     const { id, key } = await createKey();
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => giveUp(key, i % 2 ? first : second)),
+      Array.from({ length: 20 }, (_, i) => revokeOwn(key, i % 2 ? first : second)),
     );
     const statuses = answers.map(({ status }) => status).sort();
     expect(statuses).toEqual([204, ...Array(19).fill(401)]);
@@ -191,7 +191,7 @@ describe('whoami', () => {
     const [key, managementKey] = [await createKey(), await createManagementKey()];
     const sql = await connect(database.url);
     await sql.query('alter table audit_events add constraint sabotage check (false) not valid');
-    const statuses = [await giveUp(key.key), await giveUp(managementKey.key)];
+    const statuses = [await revokeOwn(key.key), await revokeOwn(managementKey.key)];
     await sql.query('alter table audit_events drop constraint sabotage');
     expect(statuses.map(({ status }) => status)).toEqual([500, 500]);
     expect((await whoami(key.key, second)).status).toBe(200);
@@ -199,7 +199,7 @@ describe('whoami', () => {
   });
 
   it('the root key cannot revoke itself', async () => {
-    expectProblem(await giveUp(ROOT_KEY), { status: 403, code: 'FORBIDDEN' });
+    expectProblem(await revokeOwn(ROOT_KEY), { status: 403, code: 'FORBIDDEN' });
     expect((await whoami(ROOT_KEY)).status).toBe(200);
   });
 });

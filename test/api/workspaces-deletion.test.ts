@@ -56,6 +56,24 @@ describe('a deleted workspace', () => {
     expect(await auditOf(pair.first, id, 'past')).toHaveLength(1);
   });
 
+  it('the deletion of a workspace keeps who revoked a management key of it earlier, and changes the ETag of the others', async () => {
+    await putWorkspace(pair.first, 'bound');
+    const bound = { permissions: ['keys:read'], workspaceId: 'bound' } as const;
+    const [revoked, live] = [
+      await createManagementKey(pair.first, bound),
+      await createManagementKey(pair.first, bound),
+    ];
+    const read = (id: string) => pair.second.call('GET', `/v1/management-keys/${id}`);
+    const url = `/v1/management-keys/${revoked.id}/revoke`;
+    await pair.first.call('POST', url, { headers: { 'keyward-actor': 'user:42' } });
+    const [{ body }, { headers }] = [await read(revoked.id), await read(live.id)];
+    expect(await remove('bound')).toBe(204);
+    expect((await read(revoked.id)).body).toEqual(body);
+    const ended = await read(live.id);
+    expect(ended.body).toMatchObject({ status: 'revoked', revokedBy: { onBehalfOf: null } });
+    expect(ended.headers.etag).not.toBe(headers.etag);
+  });
+
   it('a deleted workspace that is put again starts empty and active, and revives no key and no management key', async () => {
     await putWorkspace(pair.first, 'phoenix', { maxActiveKeys: 7, name: 'Before' });
     const { id, key } = await createKey(pair.first, { workspaceId: 'phoenix' });
@@ -124,7 +142,7 @@ describe('a deleted workspace', () => {
     ] as const;
   };
 
-  /** Every change of the workspace waits with its audit entry, just before its commit. */
+  /** Makes every change of the workspace wait with its audit entry, just before its commit. */
   async function holdAuditBack(id: string): Promise<() => Promise<unknown>> {
     const blocker = await connect(pair.databaseUrl);
     await blocker.query('begin');
@@ -132,7 +150,7 @@ describe('a deleted workspace', () => {
     return () => blocker.query('commit');
   }
 
-  /** Returns once so many statements of this database wait for a lock. */
+  /** Returns once that number of statements of this database wait for a lock. */
   async function untilWaiting(count: number): Promise<void> {
     const observer = await connect(pair.databaseUrl);
     for (;;) {

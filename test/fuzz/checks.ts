@@ -5,7 +5,7 @@ import type { FuzzedRequest } from './requests.ts';
 const TAIL_LENGTH = 65;
 const RUNS = /[0-9A-Za-z]{65,}/g;
 const ISSUING = new Set(['createKey', 'rotateKey', 'createManagementKey', 'rotateManagementKey']);
-/** What any call can answer, whatever the document says of it: the body was not its to read. */
+/** Statuses that every call can answer before its body is read; the document does not list them. */
 const ANYWHERE = new Set([408, 413, 414, 415, 431]);
 
 interface KnownCodes {
@@ -13,7 +13,7 @@ interface KnownCodes {
   verdicts: ReadonlySet<string>;
 }
 
-/** What every answer must be, whatever was asked. Gives what is wrong with this one. */
+/** Checks that hold for every answer. Each returns what is wrong. */
 export class Checks {
   readonly #codes: KnownCodes;
   readonly #problemFor: Operation | undefined;
@@ -24,7 +24,7 @@ export class Checks {
     this.#problemFor = operations.find(({ responses }) => responses.get(400));
   }
 
-  /** From now on this string may be nowhere. */
+  /** Adds a key that must not occur in any further answer. */
   addSecret(key: string): void {
     this.#tails.add(key.slice(-TAIL_LENGTH));
   }
@@ -35,7 +35,7 @@ export class Checks {
     return [...problems, ...ofSuccess(request, answer)];
   }
 
-  /** The strings of keys in a text. */
+  /** The known keys in a text. */
   leaksIn(text: string): string[] {
     return (text.match(RUNS) ?? []).flatMap((run) => this.#tailsIn(run));
   }
@@ -67,7 +67,7 @@ export class Checks {
     const { code, requestId, status: told } = fieldsOf(body);
     if (!this.#isKnown(request, String(code))) problems.push(`an unknown code ${code}`);
     if (requestId !== headers['x-request-id']) problems.push('another request id in the header');
-    // A gateway may have asked for another status than the true one, which is in the body.
+    // A gateway may have requested another status than the actual one, which is in the body.
     if (isToGateway(request) && told !== status) return problems;
     if (told !== status) problems.push(`${status} that says ${told}`);
     if (status === 503 && !headers['retry-after']) problems.push('503 without Retry-After');

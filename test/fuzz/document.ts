@@ -1,6 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
-/** As much of JSON Schema as the document uses for requests. */
+/** The part of JSON Schema that the document uses for requests. */
 export interface Schema {
   type?: string;
   enum?: unknown[];
@@ -48,13 +48,13 @@ export interface Operation {
   path: string;
   parameters: Parameter[];
   body: Schema | null;
-  /** By status: what the answer must look like; null where it has no JSON body. */
+  /** By status: the schema of the answer; null if it has no JSON body. */
   responses: Map<number, ValidateFunction | null>;
 }
 
 const ROOT = 'openapi';
 
-/** Every call of the document, with checks of its answers. */
+/** Every operation of the document, with validators for its answers. */
 export function operationsOf(document: OpenApi): Operation[] {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema(document, ROOT);
@@ -86,7 +86,7 @@ function escaped(step: string): string {
   return encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'));
 }
 
-/** The codes that the document lists: of errors, and of verdicts, which gateways get as errors. */
+/** The codes that the document lists for errors and for verdicts, which gateways get as errors. */
 export function knownCodes({ components: { schemas } }: OpenApi) {
   const codesIn = ({ properties }: WithCode) =>
     new Set(properties.code.description.match(/\b[A-Z]+(_[A-Z]+)*\b/g));

@@ -47,7 +47,7 @@ export function headersFor(
     const isUsual = random.chance(0.95);
     headers['content-type'] = isUsual ? 'application/json' : random.pick(CONTENT_TYPES);
   }
-  // With neither length nor chunks Node would leave the body's end to the connection's.
+  // With neither a length nor chunks, Node would end the body by closing the connection.
   if (body !== null) Object.assign(headers, framing(body, random));
   if (random.chance(0.15)) headers['idempotency-key'] = idempotencyKey(world, random);
   if (random.chance(0.1)) headers['if-match'] = random.pick([...PRINTABLE, ...world.etags]);

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 
 export interface HttpRequest {
   method: string;
-  /** With the query, as it is to stand in the request line. */
+  /** With the query, as in the request line. */
   path: string;
   headers: Record<string, string | string[]>;
   body: Buffer | null;
@@ -13,14 +13,14 @@ export interface HttpAnswer {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
-  /** Parsed where it says that it is JSON; undefined where that fails. */
+  /** Parsed if the content type is JSON; undefined if that fails. */
   body: unknown;
 }
 
 const TIMEOUT_MS = 20_000;
 const RAW_TIMEOUT_MS = 500;
 
-/** Sends requests over kept connections. */
+/** Sends requests over persistent connections. */
 export class Sender {
   readonly #agent: Agent;
   readonly #url: URL;
@@ -30,7 +30,7 @@ export class Sender {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  /** Rejects where no answer comes. */
+  /** Rejects if no answer comes. */
   send({ method, path, headers, body }: HttpRequest): Promise<HttpAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
     const { hostname, port } = this.#url;
@@ -51,13 +51,13 @@ export class Sender {
     return promise;
   }
 
-  /** Writes bytes to a connection of their own; what comes back by the time it is given up. */
+  /** Writes bytes to a new connection, and returns what is received until it ends or times out. */
   raw(bytes: Buffer): Promise<string> {
     const socket = connect(Number(this.#url.port), this.#url.hostname);
     const chunks: Buffer[] = [];
     socket.setTimeout(RAW_TIMEOUT_MS, () => socket.destroy());
     socket.on('data', (chunk) => chunks.push(chunk));
-    // A server may well hang up on this.
+    // The server may close the connection.
     socket.on('error', () => socket.destroy());
     socket.write(bytes);
     return new Promise((resolve) => {

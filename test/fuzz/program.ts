@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const LISTENS = /listens on (http:\S+)/;
 
-/** The real program on a database of its own, in a folder that goes with it. */
+/** The real program on its own database, in a folder that is removed with it. */
 export interface FuzzTarget {
   url: string;
   rootKey: string;
-  /** All that it has printed. */
+  /** Everything printed so far. */
   output: () => string;
-  /** Its exit code. */
+  /** Resolves with the exit code. */
   stop: () => Promise<number | null>;
 }
 

@@ -2,7 +2,7 @@ import type { Random } from '../history/harness/random.ts';
 import type { Sender } from './http.ts';
 import type { World } from './world.ts';
 
-/** What no HTTP client would send: the answer, if any, says 4xx. */
+/** Sends what no HTTP client would send; the answer, if any, must not be a 5xx. */
 export async function sendGarbage(
   sender: Sender,
   world: World,

@@ -26,9 +26,9 @@ const SEGMENTS = [
   'x'.repeat(9000),
 ];
 
-/** A request for an operation of the document, right or wrong in any of its parts. */
+/** A request for an operation of the document, any part of which may be invalid. */
 export interface FuzzedRequest extends HttpRequest {
-  /** Null where no operation is meant. */
+  /** Null if the request belongs to no operation. */
   operation: Operation | null;
 }
 
@@ -80,7 +80,7 @@ function queryFor({ parameters }: Operation, world: World, random: Random): stri
   return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
 }
 
-/** Percent-encoded, but for what is to be broken. */
+/** Percent-encoded, except for values that are meant to be malformed. */
 function parameterValues({ name, schema, example }: Parameter, world: World, random: Random) {
   if (name === 'cursor' && world.cursors.length > 0 && random.chance(0.8)) {
     const cursor = random.pick(world.cursors);
@@ -95,7 +95,7 @@ function parameterValues({ name, schema, example }: Parameter, world: World, ran
   return repeated.map((each) => encodeURIComponent(String(each ?? '').toWellFormed()));
 }
 
-/** Decoded, changed in one place, and encoded again: forms that a cursor of ours never has. */
+/** Decodes a cursor, changes it in one place and encodes it again. */
 function corruptedCursor(cursor: string, random: Random): string {
   const text = Buffer.from(cursor, 'base64url').toString();
   const place = random.between(0, text.length);
@@ -112,7 +112,7 @@ function bodyFor({ body }: Operation, world: World, random: Random): Buffer | nu
   return textOfBody(value, random);
 }
 
-/** With keys, ids and workspaces that exist in the places where they belong. */
+/** Puts existing keys, ids and workspaces into the fields for them. */
 function known(value: Json, world: World, random: Random): Json {
   if (Array.isArray(value)) return value.map((each) => known(each, world, random));
   if (typeof value !== 'object' || value === null) return value;

@@ -12,9 +12,9 @@ import { Sentinel } from './sentinel.ts';
 import { World } from './world.ts';
 
 /**
- * Sends requests of every kind, right and wrong, to the started program, and looks at each answer:
- * `--requests 20000 --seed 1`. What depends on the order in which answers come is not the same in
- * two runs of a seed; the choices are.
+ * Sends valid and invalid requests of every kind to the started program, and checks each answer:
+ * `--requests 20000 --seed 1`. The same seed makes the same choices, but what depends on the order
+ * of answers differs between two runs.
  */
 const { values } = parseArgs({
   options: { requests: { type: 'string' }, seed: { type: 'string' } },
@@ -23,7 +23,7 @@ const REQUESTS = Number(values.requests ?? 20_000);
 const SEED = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 const CONNECTIONS = 16;
 const DEADLINE_MS = 170_000;
-/** Policies, suspensions and lost keys would soon have every call refused. */
+/** Otherwise policies, suspensions and revoked keys would soon make every call fail. */
 const RESTORE_EVERY = 250;
 const SHOWN = 40;
 
@@ -131,7 +131,7 @@ async function fuzz(
   return done;
 }
 
-/** The service is as well as before. */
+/** Checks that the service still works and has counted exactly. */
 async function checkFinalState(
   call: (method: string, path: string) => Promise<HttpAnswer>,
   sentinel: Sentinel,
@@ -162,7 +162,7 @@ function inspectLog(log: string, rootKey: string, checks: Checks): void {
   for (const line of log.split('\n').filter((each) => /"level":[56]0/.test(each))) note(line);
 }
 
-/** A body that is too large is refused before it has been read, and the connection closed. */
+/** A body that is too large is refused before it is read, and the connection is closed. */
 function noteUnanswered(request: FuzzedRequest, error: string): void {
   if ((request.body?.length ?? 0) > 65_536 && /ECONNRESET|EPIPE/.test(error)) return;
   noteAll([`no answer: ${error}`], described(request), '');

@@ -3,7 +3,7 @@ import type { HttpAnswer } from './http.ts';
 
 type Call = (method: string, path: string, body?: object) => Promise<HttpAnswer>;
 
-/** A key that nobody else touches: every verdict on it is counted, here and there. */
+/** A key that no other request uses, so that its counters must equal its verdicts. */
 export class Sentinel {
   readonly #call: Call;
   readonly #id: string;
@@ -28,7 +28,7 @@ export class Sentinel {
     return this.#key;
   }
 
-  /** What is wrong with the verdict. */
+  /** Verifies it, and returns what is wrong with the verdict. */
   async verify(random: Random): Promise<string[]> {
     const denied = random.chance(0.3);
     const body = { key: this.#key, ...(denied && { requiredScopes: ['write'] }) };
@@ -40,7 +40,7 @@ export class Sentinel {
     return code === expected ? [] : [`the untouched key is ${code} instead of ${expected}`];
   }
 
-  /** The counts that the service has of it, and those that it should have. */
+  /** The counts of the service, and the expected ones. */
   async counts(): Promise<{ told: unknown; expected: unknown }> {
     const path = `/v1/keys/${this.#id}/usage?workspaceId=sentinel`;
     const { byCode } = JSON.parse((await this.#call('GET', path)).text);

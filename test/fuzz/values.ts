@@ -74,7 +74,7 @@ const ADDRESSES = ['203.0.113.7', '203.0.113.0/24', '::ffff:203.0.113.7', '2001:
 const SCOPES = ['read', 'write', 'sources:read', 'members:*', '*', 'a:*:b', 'a:b:c:d:e:f:g:h:i'];
 const NAMES: readonly string[] = ['__proto__', 'constructor', 'prototype', 'toString', 'key', 'id'];
 
-/** A value that often fits the schema. */
+/** A value that is often valid for the schema. */
 export function valueFor(schema: Schema, random: Random): Json {
   if (schema.anyOf) return valueFor(random.pick(schema.anyOf), random);
   if (schema.enum) return JSON.parse(JSON.stringify(random.pick(schema.enum)));
@@ -132,7 +132,7 @@ function numberOf({ minimum = 0, maximum = 1000 }: Schema, random: Random): numb
   ]);
 }
 
-/** The same value with something wrong somewhere in it. */
+/** The same value with something invalid somewhere in it. */
 export function corrupt(value: Json, random: Random): Json {
   const isLeaf = typeof value !== 'object' || value === null;
   if (isLeaf || random.chance(0.15)) return unexpectedValue(value, random);
@@ -151,7 +151,7 @@ function corruptObject(object: { [name: string]: Json }, random: Random): Json {
   const names = Object.keys(object);
   if (names.length === 0 || random.chance(0.3)) {
     const name = random.chance(0.5) ? random.pick(NAMES) : random.pick(TEXTS);
-    // As JSON.parse makes it: `__proto__` is a name like any other.
+    // As from JSON.parse, where `__proto__` is a name like any other.
     return Object.fromEntries([...Object.entries(object), [name, unexpectedValue(null, random)]]);
   }
   const chosen = random.pick(names);
@@ -186,7 +186,7 @@ function nested(levels: number): Json {
   return value;
 }
 
-/** The JSON text, or what a careless or hostile sender makes of it. */
+/** The JSON text, sometimes broken as by a careless or hostile sender. */
 export function textOfBody(value: Json, random: Random): Buffer {
   const text = JSON.stringify(value);
   return random.weighted<() => Buffer>([

@@ -3,7 +3,7 @@ import type { HttpAnswer } from './http.ts';
 
 const MAX_REMEMBERED = 60;
 
-/** What the fuzzer knows of the service: things that exist, and credentials for all of it. */
+/** What the fuzzer knows about the service: existing resources, and credentials. */
 export class World {
   readonly rootKey: string;
   readonly keyIds: string[] = [];
@@ -11,7 +11,7 @@ export class World {
   readonly workspaceIds = ['default', 'ws-one', 'ws-two'];
   readonly cursors: string[] = [];
   readonly etags: string[] = [];
-  /** Strings of customers' keys, and of management keys. */
+  /** Strings of customer keys, and of management keys. */
   readonly keys: string[] = [];
   readonly managementKeys: string[] = [];
   /** Every string that was ever issued. */
@@ -21,7 +21,7 @@ export class World {
     this.rootKey = rootKey;
   }
 
-  /** Notes what an answer brought into being. */
+  /** Remembers what a call created. */
   learn(operation: string, { status, body, headers }: HttpAnswer): void {
     if (status < 200 || status > 299) return;
     keep(this.etags, headers.etag);
@@ -35,7 +35,7 @@ export class World {
     keep(isManagement ? this.managementKeys : this.keys, key);
   }
 
-  /** A text that someone may present as a key, rightly or not. */
+  /** A text to present as a key, valid or not. */
   someKey(random: Random): string {
     const known = random.pick([...this.keys, ...this.managementKeys, this.rootKey]);
     return random.weighted([

@@ -12,20 +12,20 @@ export const KEY = 'key_a';
 export const REF = 'ref_a';
 const WALL = Date.UTC(2026, 0, 31);
 
-/** A change as a story tells it: `status: null` where nobody answered. */
+/** Deviations from an answered change of the key by the root key: `status: null` for no answer. */
 type ChangeOptions = Partial<ChangeCall> & {
-  /** False: it left no entry in the audit log. */
+  /** False if it has no audit entry. */
   recorded?: boolean;
   balance?: [before: number, after: number];
 };
 
-/** Writes histories by hand, so that the checker can be shown what it must and must not find. */
+/** Builds histories for tests of the checker. */
 export class HistoryBuilder {
   readonly entries: Entry[] = [];
   #sequence = 0;
   #calls = 0;
 
-  /** A key, made from 0 to 1, and its first string. */
+  /** Begins with a key that is created from 0 to 1, and its first string. */
   static withKey(changed: ChangedFields = {}): HistoryBuilder {
     const history = new HistoryBuilder();
     const made = { scopes: ['read'], ...changed };
@@ -55,7 +55,7 @@ export class HistoryBuilder {
     return this;
   }
 
-  /** An entry of the audit log, as the call would have left it. */
+  /** Adds an audit entry, as the call would have written it. */
   audit(
     call: Pick<ChangeCall, 'id' | 'op' | 'start' | 'workspaceId'>,
     targetId: string,
@@ -100,7 +100,7 @@ export class HistoryBuilder {
     return this;
   }
 
-  /** The counters as they should be: each answer once. */
+  /** Adds the expected counters: each answer once, except those given. */
   withCounts(except: Record<string, number> = {}): this {
     const codes = this.entries.flatMap((entry) =>
       entry.type === 'verify' && entry.code && !entry.forged ? [`${entry.ref} ${entry.code}`] : [],

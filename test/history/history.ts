@@ -1,6 +1,6 @@
 /**
- * The record of a run: one JSON object a line. Times are milliseconds of the recorder's monotonic
- * clock; `wall` is its wall clock at the start, for what ends by time.
+ * The record of a run: one JSON object per line. Times are milliseconds of the recorder's monotonic
+ * clock; `wall` is its wall clock at the start, for comparison with times of the service.
  */
 export type Entry = Run | Verification | ChangeCall | Fault | Ending | Flush | Evidence;
 
@@ -17,13 +17,13 @@ interface Call {
   start: number;
   end: number;
   wall: number;
-  /** Null: no answer came, so nobody knows what became of it. */
+  /** Null if no answer came, so that its outcome is unknown. */
   status: number | null;
-  /** The ref of the management key that sent it; null: the root key. */
+  /** The ref of the management key that sent it; null for the root key. */
   as: string | null;
 }
 
-/** What was asked about a key. */
+/** The access that a verification requests. */
 export interface RequestedAccess {
   scope?: string;
   resource?: string;
@@ -35,7 +35,7 @@ export interface Verification extends Call {
   type: 'verify';
   /** The ref of the presented string. */
   ref: string;
-  /** A string that nobody issued, with a ref that somebody has. */
+  /** A string that was never issued, with the ref of one that was. */
   forged: boolean;
   requested: RequestedAccess;
   code: string | null;
@@ -59,7 +59,7 @@ export const OPERATIONS = {
 } as const;
 export type Operation = keyof typeof OPERATIONS;
 
-/** What a change asks for, and with it what a key is at its creation. */
+/** The fields that a change sets. */
 export interface ChangedFields {
   scopes?: string[];
   resources?: string[] | null;
@@ -84,44 +84,50 @@ export interface ChangeCall extends Call {
   type: 'change';
   op: Operation;
   workspaceId: string;
-  /** The keys, the workspace or the management key that it names; a new one's id from its answer. */
+  /**
+   * The ids of the keys, the workspace or the management key; that of a new one comes from the
+   * answer.
+   */
   targets: string[];
   changed: ChangedFields;
-  /** The ref of the string that the answer held. */
+  /** The ref of the string in the answer. */
   newRef: string | null;
 }
 
 interface Fault {
   type: 'fault';
   kind: string;
-  /** Whether it kept instances from the database. */
+  /** Whether it affected the connection of instances to the database. */
   isOfDatabase: boolean;
   instance: number;
   start: number;
   end: number;
 }
 
-/** A process that ended: killed (-9), asked to (SIGTERM), or by itself, before it served or after. */
+/**
+ * The end of a process: killed (-9), asked to stop (SIGTERM), or by itself, before it served or
+ * after.
+ */
 export interface Ending {
   type: 'ending';
   instance: number;
   how: 'killed' | 'asked' | 'at-start' | 'by-itself';
   exitCode: number | null;
-  /** When that process had been started. */
+  /** When that process was started. */
   born: number;
   at: number;
 }
 
-/** A commit of counters that came back to its instance, seen on the wire. */
+/** A commit of counters whose answer was passed on to its instance. */
 export interface Flush {
   type: 'flush';
   instance: number;
-  /** The batch's number; the same again where a commit's answer was lost. */
+  /** The number of the batch, which is repeated if the answer to a commit was lost. */
   sequence: number;
   at: number;
 }
 
-/** What the database and the stopped processes say when all is over. */
+/** What the database and the stopped processes show at the end of the run. */
 export type Evidence =
   | AuditEntry
   | { type: 'count'; ref: string; code: string; count: number }
@@ -141,15 +147,15 @@ export interface AuditEntry {
   creditsAfter: number | null;
 }
 
-/** A promise that the record shows to be broken. */
+/** A promise that the record shows to have been broken. */
 export interface Violation {
   promise: 'P1' | 'P3' | 'P4' | 'P6' | 'answers';
   what: string;
-  /** The call that shows it, where there is one. */
+  /** The call that shows it, if there is one. */
   call?: string;
 }
 
-/** Answered for good: whatever is not is of unknown outcome. */
+/** Answered definitely; the outcome of any other call is unknown. */
 export function isAnswered(call: { status: number | null }): boolean {
   return call.status !== null && call.status < 500;
 }

@@ -3,7 +3,7 @@ import { type Entry, isAnswered, type Verification, type Violation } from './his
 
 const SHOWN = 12;
 
-/** One page: what was done, what happened meanwhile, and what it shows. */
+/** One page: the calls, the faults, and the violations found. */
 export function reportOf(history: readonly Entry[], violations: readonly Violation[]): string {
   const verifications = history.filter((e): e is Verification => e.type === 'verify');
   const changes = history.filter((entry) => entry.type === 'change');

@@ -24,7 +24,7 @@ export interface Round {
   seed: number;
   durationMs: number;
   bug: [name: string, bug: SeededBug] | null;
-  /** Where the history and the logs go. */
+  /** The folder for the history and the logs. */
   results: string;
   /** Ends the load early, for example on Ctrl-C. */
   signal: AbortSignal;
@@ -38,7 +38,7 @@ export interface Outcome {
   violations: Violation[];
 }
 
-/** Starts everything, lets clients and faults loose, stops everything, and judges what was seen. */
+/** Starts everything, runs clients and faults, stops everything, and checks the history. */
 export async function runRound(round: Round): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-history-'));
   await mkdir(round.results, { recursive: true });
@@ -106,7 +106,7 @@ async function runLoad(round: Round, harness: Parameters<typeof injectFaults>[0]
   const progress = setInterval(() => onProgress(harness.recorder), 10_000);
   const work = [runClients(harness.context, stop), injectFaults(harness, stop, bug?.[1].faults)];
   for (const part of work) part.catch(() => failure.abort());
-  // Also where one fails the other is over before anything is cleaned up.
+  // If one of them fails, the other ends before anything is cleaned up.
   await Promise.allSettled(work);
   clearInterval(progress);
   await Promise.all(work);
@@ -119,7 +119,7 @@ async function makeWorkspaces({ client, random }: ClientContext): Promise<void> 
   }
 }
 
-/** A clean stop loses nothing. What is in flight from faults is over before. */
+/** Stops cleanly, which loses nothing, after effects of faults have passed. */
 async function stopAll(instances: readonly Instance[]): Promise<void> {
   await delay(500);
   for (const instance of instances) {

@@ -65,7 +65,7 @@ async function runEveryBug(): Promise<boolean> {
   return all;
 }
 
-/** Short rounds until one shows it: the time is that of all of them, starts included. */
+/** Runs short rounds until one shows the bug. The time is that of all rounds, starts included. */
 async function catchBug(name: string): Promise<{ ms: number | null; by: string }> {
   const bug = SEEDED_BUGS[name];
   if (!bug) throw new Error(`no such bug: ${name}; known: ${Object.keys(SEEDED_BUGS).join(', ')}`);

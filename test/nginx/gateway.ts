@@ -13,10 +13,10 @@ import { freePort } from '../support/program.ts';
 const DEPLOY = fileURLToPath(new URL('../../deploy/nginx/', import.meta.url));
 const INSTALLED = '/etc/nginx/keyward/';
 const START_ATTEMPTS = 100;
-/** The program; without it these tests do not run. */
+/** The nginx program; without it these tests are skipped. */
 export const NGINX = process.env.KEYWARD_TEST_NGINX ?? '';
 
-/** What an API behind the gateway has seen. */
+/** A request that an API behind the gateway has received. */
 interface Seen {
   url: string | undefined;
   headers: IncomingHttpHeaders;
@@ -34,7 +34,10 @@ export interface Answer {
   body: string;
 }
 
-/** The real nginx with the files of deploy/nginx, before an API that notes what it sees. */
+/**
+ * Starts the real nginx with the files of deploy/nginx, in front of an API that records its
+ * requests.
+ */
 export async function openGateway(keywardUrl: string, managementKey: string): Promise<Gateway> {
   const folder = await temporaryFolder('keyward-nginx-');
   const seen: Seen[] = [];
@@ -67,7 +70,7 @@ interface Addresses {
   port: number;
 }
 
-/** The files as they are, but for where things are on this machine. */
+/** Installs the files unchanged, except for addresses and paths. */
 async function install(folder: string, managementKey: string, deps: Addresses): Promise<void> {
   const here = (text: string) => text.replaceAll(INSTALLED, `${folder}/`);
   for (const name of ['keyward-server.conf', 'keyward-protect.conf']) {
@@ -85,7 +88,7 @@ async function install(folder: string, managementKey: string, deps: Addresses): 
   await mkdir(join(folder, 'temp'));
 }
 
-/** What a distribution's nginx.conf has around the sites. */
+/** What the nginx.conf of a distribution has around the sites. */
 function frame(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `daemon off; worker_processes 1; pid ${folder}/pid; error_log stderr warn;
@@ -134,7 +137,7 @@ async function isListening(port: number): Promise<boolean> {
   return listens === true;
 }
 
-/** The path goes out as it is: fetch would tidy it up first. */
+/** Sends the path unchanged, since fetch would normalize it. */
 async function send(
   port: number,
   path: string,

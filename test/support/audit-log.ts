@@ -5,10 +5,10 @@ import { Pepper } from '../../src/credentials/pepper.ts';
 import { ormOf } from './database.ts';
 import type { Instance } from './instance.ts';
 
-/** Of the KEYWARD_SECRET that tests launch their instances with. */
+/** The pepper of the KEYWARD_SECRET of test instances. */
 const PEPPER = new Pepper('secret-of-the-tests-0123456789abcdef');
 
-/** How the audit log of a workspace is, with the secret at hand unless said otherwise. */
+/** Checks the audit log of a workspace, with the secret unless the options say otherwise. */
 export function checkAuditLog(
   client: pg.Client,
   workspaceId: string,
@@ -24,7 +24,7 @@ export function checkAuditLog(
   });
 }
 
-/** Puts so many changes on the record of a new workspace. */
+/** Writes a number of audit entries, the first of which creates the workspace. */
 export async function writeLog(instance: Instance, workspaceId: string, entries: number) {
   for (let entry = 1; entry <= entries; entry++) {
     const body = { name: `name ${entry}` };
@@ -32,7 +32,7 @@ export async function writeLog(instance: Instance, workspaceId: string, entries:
   }
 }
 
-/** What only the owner of the table can do: SQL on the log with its triggers switched off. */
+/** Runs SQL on the log with its triggers disabled, as only the owner of the table can. */
 export async function tamper(client: pg.Client, text: string, values: unknown[] = []) {
   await client.query('alter table audit_events disable trigger user');
   await client.query(text, values);
@@ -40,7 +40,10 @@ export async function tamper(client: pg.Client, text: string, values: unknown[] 
   await client.query('alter table audit_events enable always trigger audit_no_truncate');
 }
 
-/** Makes a log whole again that was tampered with, as far as one can who has no secret. */
+/**
+ * Makes the hashes of a changed log consistent again, as far as that is possible without the
+ * secret.
+ */
 export async function rewriteHashes(client: pg.Client, workspaceId: string): Promise<void> {
   const { rows } = await client.query<{ sequence: string; payload: string }>(
     'select sequence, payload from audit_events where workspace_id = $1 order by sequence',

@@ -4,7 +4,7 @@ import { Clock } from '../../src/lib/clock.ts';
 import { FeedRecorder } from './feed-recorder.ts';
 import { GatedDatabase } from './gated-database.ts';
 
-/** The fence and what it vouches for, without the rest of an instance. */
+/** A credential cache and its fence, without the rest of an instance. */
 export interface CacheFixture {
   database: GatedDatabase;
   fence: Fence;
@@ -12,13 +12,13 @@ export interface CacheFixture {
   feed: FeedRecorder;
 }
 
-/** Has passed its first fence. */
+/** Returns after the first fence. */
 export async function startCacheFixture(url: string, capacity = 1000): Promise<CacheFixture> {
   const database = GatedDatabase.open(url);
   const fence = new Fence(database, new Clock());
-  const states = new CredentialCache(database, fence, capacity);
+  const cache = new CredentialCache(database, fence, capacity);
   const feed = new FeedRecorder();
   fence.subscribe(feed);
   await fence.waitUntilFresh();
-  return { database, fence, cache: states, feed };
+  return { database, fence, cache, feed };
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import createClient from 'openapi-fetch';
 import type { paths } from '../acceptance/client/schema.d.ts';
 
-/** The generated client, as one who reads openapi.json has it. */
+/** The client that is generated from openapi.json. */
 export type KeywardClient = ReturnType<typeof clientOf>;
 
 export function clientOf(url: string, managementKey: string) {

@@ -7,11 +7,11 @@ export interface LimitedKey {
   limits: readonly ModelLimit[];
   credits: number | null;
   refill: ModelRefill | null;
-  /** When its balance was set. */
+  /** When the balance was set. */
   createdAt: number;
 }
 
-/** A key with limits and credits, by hand-written SQL. */
+/** Inserts a key with limits and credits by SQL. */
 export async function insertLimitedKey(client: pg.Client, id: string, key: LimitedKey) {
   await insertKey(client, { id, ref: id });
   await setLimits(client, id, key.limits);
@@ -58,7 +58,7 @@ export interface BatchName {
   sequence?: number;
 }
 
-/** One call of the database function; null where a later batch of the lane was before it. */
+/** Calls the database function once; null if a later batch of the lane came first. */
 export async function consume(
   client: pg.Client,
   entries: readonly Entry[],
@@ -78,7 +78,7 @@ export async function consume(
 
 const CODES = ['VALID', 'RATE_LIMITED', 'CREDITS_EXHAUSTED'] as const;
 
-/** What the answer says of one entry, as the model says it. */
+/** The answer for one entry, in the form of the model. */
 export function entryOf(answer: ConsumeAnswer, index: number, limits: number) {
   const places = [5 * index, 5 * index + limits] as const;
   return {

@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-/** Every row of every table of every schema as one text, bytes in hex: what a thief would read. */
+/** Every row of every table of every schema as one text, bytes in hex: what a thief could read. */
 export async function dumpDatabase(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -30,7 +30,10 @@ async function dumpTable(client: pg.Client, table: string): Promise<string> {
   return [`-- ${table}: ${rows.length}`, ...rows.map(({ row }) => row)].join('\n');
 }
 
-/** How a text could stand in a dump: as it is, in hex, or in base64 at any of its three alignments. */
+/**
+ * A text as it could occur in a dump: as it is, in hex, or in base64 at each of the three
+ * alignments.
+ */
 export function encodingsOf(text: string): string[] {
   const base64 = [0, 1, 2].map((shift) =>
     Buffer.from('x'.repeat(shift) + text)

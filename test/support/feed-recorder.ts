@@ -1,6 +1,6 @@
 import type { Invalidation, InvalidationListener } from '../../src/freshness/invalidation.ts';
 
-/** Notes what fences name, in order. */
+/** Records the invalidations that fences report. */
 export class FeedRecorder implements InvalidationListener {
   #named: string[] = [];
   resets = 0;
@@ -13,7 +13,7 @@ export class FeedRecorder implements InvalidationListener {
     this.resets++;
   }
 
-  /** What has been named since it was last asked, sorted. */
+  /** The invalidations since the last call, sorted. */
   take(): string[] {
     const named = this.#named.sort();
     this.#named = [];

@@ -1,7 +1,9 @@
 import { createHmac, randomInt } from 'node:crypto';
 import pg from 'pg';
 
-/** The documented shape of a key, written down again: what an attacker with a stolen database knows. */
+/**
+ * The documented format of a key, implemented again: what an attacker with a stolen database knows.
+ */
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
 export function checksumOf(body: string, checksumKey: Uint8Array): string {
@@ -13,7 +15,7 @@ export function checksumOf(body: string, checksumKey: Uint8Array): string {
   return digits.join('');
 }
 
-/** A key that no one issued, with a checksum as if someone had. */
+/** A key that was never issued, with a valid checksum. */
 export function forgeKey(prefix: string, ref: string, checksumKey: Uint8Array): string {
   const body = `${prefix}_${ref}${base62(43)}`;
   return body + checksumOf(body, checksumKey);
@@ -30,7 +32,7 @@ export interface KeyParts {
   checksum: string;
 }
 
-/** Cuts a key from its end: 6 characters of checksum, 43 of secret, 16 of ref. */
+/** Splits a key from its end: 6 characters of checksum, 43 of secret, 16 of ref. */
 export function partsOf(key: string): KeyParts {
   return {
     prefix: key.slice(0, -66),

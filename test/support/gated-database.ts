@@ -2,12 +2,12 @@ import type pg from 'pg';
 import { Database, type Statement } from '../../src/db/database.ts';
 import { databaseSettings } from './instance.ts';
 
-/** Before a statement is sent to Postgres, or after its answer has come. */
+/** Before a statement is sent to Postgres, or after its answer has arrived. */
 export type GatePoint = 'before' | 'after';
 
-/** One statement held at one point. */
+/** Holds one statement at one point. */
 export interface Gate {
-  /** Resolves when the statement has got there. */
+  /** Resolves when the statement has reached that point. */
   reached: Promise<void>;
   open: () => void;
 }
@@ -19,13 +19,13 @@ interface PendingGate extends Gate {
   opened: Promise<void>;
 }
 
-/** The real database, with statements of the verification path held back as a test says. */
+/** The real database, where a test can hold statements of the verification path. */
 export class GatedDatabase extends Database {
   readonly #gates: PendingGate[] = [];
   readonly #lossListeners: (() => void)[] = [];
-  /** Statements that Postgres is working on. */
+  /** Statements in progress in Postgres. */
   running = 0;
-  /** Called where no gate is set; a schedule of its own can hold everything. */
+  /** Called if no gate is set, so that a schedule can hold every statement. */
   pause: (name: string, point: GatePoint) => Promise<void> = () => Promise.resolve();
 
   static open(url: string): GatedDatabase {

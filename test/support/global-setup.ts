@@ -5,14 +5,14 @@ import { startTestPostgres } from './postgres-server.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A superuser's connection to the server of this test run. */
+    /** The URL of the server of this test run, as a superuser. */
     postgresUrl: string;
-    /** Where instances are to reach that server through one. */
+    /** The PgBouncer through which instances reach that server, if there is one. */
     pgbouncer: PgBouncer | null;
   }
 }
 
-/** One Postgres for the whole run, with a migrated template that test files copy. */
+/** Starts one Postgres for the whole run, with a migrated template that test files copy. */
 export default async function setup(project: TestProject) {
   const server = await startTestPostgres();
   await prepareTemplate(server.url);

@@ -12,7 +12,7 @@ export const TEST_SECRET = 'secret-of-the-tests-0123456789abcdef';
 export interface Answer {
   status: number;
   headers: LightMyRequestResponse['headers'];
-  /** The body, parsed where it is JSON. */
+  /** The body, parsed if it is JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   body: any;
   text: string;
@@ -21,17 +21,17 @@ export interface Answer {
 export interface CallOptions {
   body?: unknown;
   headers?: Record<string, string>;
-  /** Instead of the root key; null sends none. */
+  /** The key to send instead of the root key; null sends none. */
   as?: string | null;
 }
 
-/** One Keyward in this process, called without a socket. */
+/** A Keyward in this process, called without a socket. */
 export interface Instance {
   service: Service;
-  /** Every line that it has logged. */
+  /** Every line logged so far. */
   logLines: string[];
   call: (method: string, url: string, options?: CallOptions) => Promise<Answer>;
-  /** Moves its clock ahead. */
+  /** Moves its clock forward. */
   advance: (ms: number) => void;
   /** Writes its usage counters to the database. */
   flush: () => Promise<void>;
@@ -72,13 +72,13 @@ export async function launch(
   };
 }
 
-/** Straight to the database, or through the PgBouncer of this test run. */
+/** Connects to the database directly, or through the PgBouncer of this test run. */
 export function databaseSettings(databaseUrl: string) {
   const pooledUrl = throughPgBouncer(databaseUrl, inject('pgbouncer'));
   return { databaseUrl: pooledUrl ?? databaseUrl, preparedStatements: !pooledUrl };
 }
 
-/** Counters are flushed when a test says so, and argon2 is as cheap as it may be. */
+/** Argon2 is at its lowest cost; counters are flushed only when a test does so. */
 function testConfig(databaseUrl: string): Config {
   return readConfig({
     DATABASE_URL: databaseUrl,

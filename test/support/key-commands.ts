@@ -4,7 +4,7 @@ import type { Answer, Instance } from './instance.ts';
 import type { KeyModel, ModelKey } from './key-model.ts';
 import type { Pair } from './pair.ts';
 
-/** The real thing: two instances, and a workspace of this run's own. */
+/** The system under test: two instances, and a workspace for this run. */
 export interface Real {
   pair: Pair;
   workspaceId: string;
@@ -141,7 +141,7 @@ const read = fc.record({ target }).map((input) =>
   }),
 );
 
-/** Some more often: rotations have the most states, and verifications show what went wrong. */
+/** Rotations have the most states, and verifications show errors, so they are more frequent. */
 export const keyCommands: fc.Arbitrary<Command>[] = [
   create,
   enable,
@@ -169,7 +169,7 @@ function command(
   return { check: () => true, run, toString: () => `${name} ${JSON.stringify(input)}` };
 }
 
-/** Few at once, so that much happens to each. */
+/** Few keys at a time, so that each is changed often. */
 const KEYS_IN_PLAY = 3;
 
 /** A command on one of the newest keys. */
@@ -216,7 +216,7 @@ function instanceOf({ pair }: Real, input: { onFirst: boolean }): Instance {
   return input.onFirst ? pair.first : pair.second;
 }
 
-/** As the model has it: half an hour less. */
+/** Half an hour less, as in the model. */
 function seconds(count: number): number {
   return count * 3600 - 1800;
 }

@@ -1,7 +1,7 @@
-/** What is believed of keys: a few lines that know nothing of databases, caches or instances. */
+/** The expected behaviour of keys, without databases, caches or instances. */
 export interface ModelString {
   key: string;
-  /** In hours of the model; null: the current one, which has no end. */
+  /** In hours of the model; null for the current string, which has no end. */
   endsAt: number | null;
   ended: boolean;
 }
@@ -13,12 +13,12 @@ export interface ModelKey {
   expiresAt: number | null;
   revoked: boolean;
   deleted: boolean;
-  /** The current one last. */
+  /** The current string comes last. */
   strings: ModelString[];
 }
 
 export class KeyModel {
-  /** Hours since the run began. */
+  /** Hours since the start of the run. */
   now = 0;
   suspended = false;
   readonly keys: ModelKey[] = [];
@@ -38,12 +38,12 @@ export class KeyModel {
     return expiresAt !== null && this.now > expiresAt;
   }
 
-  /** The string whose grace has not ended. */
+  /** The string whose grace period has not ended. */
   retiring({ strings }: ModelKey): ModelString | undefined {
     return strings.find((one) => one.endsAt !== null && !this.#hasEnded(one));
   }
 
-  /** The status and code with which a rotation is answered. */
+  /** The status and code that a rotation answers. */
   rotationOutcome(key: ModelKey, supersede: boolean): string {
     if (key.deleted) return '404 NOT_FOUND';
     if (key.revoked) return '409 KEY_REVOKED';
@@ -83,7 +83,7 @@ export class KeyModel {
     return ended || (endsAt !== null && this.now > endsAt);
   }
 
-  /** Half an hour less, so that nothing ends at the very moment at which it is looked at. */
+  /** Half an hour less, so that nothing ends at the moment at which it is checked. */
   #after(hours: number | null): number | null {
     return hours === null ? null : this.now + hours - 0.5;
   }

@@ -1,6 +1,6 @@
 /**
- * Limits and credits once more, written to be obviously right and not fast: a log of everything
- * that was spent, and a calendar that is walked day by day.
+ * A second implementation of limits and credits, written to be obviously right: a log of everything
+ * that was consumed, and a calendar that is walked day by day.
  */
 export interface ModelLimit {
   name: string;
@@ -42,7 +42,7 @@ export class KeyModel {
     this.#refilledAt = createdAt;
   }
 
-  /** Decides one verification after another; resets are those after all of them. */
+  /** Decides the verifications in order; the resets are those after the last one. */
   consumeAll(costs: readonly number[], now: number): ModelAnswer[] {
     this.#refillIfDue(now);
     const answers = costs.map((cost) => this.#consume(cost, now));
@@ -72,7 +72,7 @@ export class KeyModel {
     return this.credits !== null && this.credits < cost ? 'CREDITS_EXHAUSTED' : 'VALID';
   }
 
-  /** What was spent in a twentieth that the window still touches. */
+  /** What was consumed in the slices (twentieths of the window) that the window still overlaps. */
   #live({ windowSeconds }: ModelLimit, now: number) {
     const slice = (at: number) => Math.floor(at / (windowSeconds * 50));
     return this.#consumed.filter(({ at }) => slice(at) >= slice(now) - 20);

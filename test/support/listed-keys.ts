@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type pg from 'pg';
 
 const DAY_MS = 86_400_000;
-/** Whole days around now, so that times are often the same and never close to now. */
+/** Whole days around now, so that times are often equal and never close to now. */
 const START = Math.floor(Date.now() / 1000) * 1000;
 const instants = [-3, -2, -1, 1, 2, 3].map((day) => new Date(START + day * DAY_MS).toISOString());
 const past = instants.slice(0, 3);
@@ -13,7 +13,7 @@ const maybe = <T>(...values: T[]) => fc.constantFrom(null, null, ...values);
 
 type ValueOf<A> = A extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** A key as a list may meet it: its columns, by hand. */
+/** A key with every combination of columns that a list may contain. */
 const AnyKey = fc.record({
   workspace_id: fc.constantFrom('listed', 'listed', 'listed', 'apart'),
   name: fc.constantFrom(...NAMES, ...WIDE_NAMES),
@@ -32,7 +32,7 @@ const AnyKey = fc.record({
     maxLength: 3,
   }),
 });
-/** No key was used before it was made. */
+/** No key was used before it was created. */
 export const ListedKey = AnyKey.map((key) => ({
   ...key,
   last_used_at:
@@ -40,7 +40,7 @@ export const ListedKey = AnyKey.map((key) => ({
 }));
 export type ListedKey = ValueOf<typeof ListedKey> & { id: string };
 
-/** Inserts keys with their secrets (the first current, the others retired) and their use. */
+/** Inserts keys with their secrets (the first current, the others retired) and their usage. */
 export async function insertListedKeys(sql: pg.Client, keys: readonly ListedKey[]) {
   const rows = JSON.stringify(keys);
   await sql.query(
@@ -92,7 +92,7 @@ const Filters = {
 };
 const Sort = fc.constantFrom('-createdAt' as const, 'name' as const, 'expiresAt' as const);
 
-/** What one may ask a list for: few filters at once, so that most lists have something in them. */
+/** Parameters of a list, with few filters at once, so that most lists are not empty. */
 export const ListQuery = fc
   .tuple(fc.record(Filters), fc.subarray(Object.keys(Filters), { maxLength: 3 }), fc.option(Sort))
   .map(([all, names, sort]): ListQuery => {
@@ -103,7 +103,7 @@ export const ListQuery = fc
 type Filters = { [Name in keyof typeof Filters]: ValueOf<(typeof Filters)[Name]> };
 export type ListQuery = Partial<Filters> & { sort?: ValueOf<typeof Sort> };
 
-/** What the list must hold, and by what each is sorted. */
+/** The keys that the list must contain. */
 export function expectedList(keys: readonly ListedKey[], query: ListQuery): ListedKey[] {
   return keys.filter((key) => key.workspace_id === 'listed' && !key.deleted && fits(key, query));
 }

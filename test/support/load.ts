@@ -7,12 +7,12 @@ export interface Load {
   sent: () => number;
   /** When each answer came, by `performance.now()`. */
   answered: readonly number[];
-  /** When all callers have met a server that is gone, or were told to stop. */
+  /** Resolves when every caller has found the server gone, or was told to stop. */
   ended: Promise<unknown>;
   stop: () => Promise<unknown>;
 }
 
-/** Verifies a key from several callers without pause, until the server is gone. */
+/** Verifies a key with several concurrent callers, without pauses, until the server is gone. */
 export function verifyContinuously(client: KeywardClient, key: string): Load {
   const answered: number[] = [];
   let sent = 0;

@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Instance } from './instance.ts';
 
-/** One metric as Prometheus reads it: `keyward_fences_total`, `keyward_bound_used{bound="proofs"}`. */
+/**
+ * One metric as Prometheus reads it: `keyward_fences_total`, `keyward_bound_used{bound="proofs"}`.
+ */
 export async function metric(instance: Instance, name: string): Promise<number> {
   const value = (await metrics(instance)).get(name);
   if (value === undefined) throw new Error(`there is no metric ${name}`);

@@ -3,25 +3,25 @@ import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
 
-/** A workspace with a key, on which one call is tried. */
+/** A workspace with a key, on which one call is made. */
 export interface Fixture {
   instance: Instance;
   workspaceId: string;
-  /** Lists a resource and has credits, so that verdicts show when policies or balances change. */
+  /** Has a resource and credits, so that a change of a policy or a balance shows in its verdict. */
   key: { id: string; key: string };
 }
 
-/** A call that is ready to be made, and how its effect shows. */
+/** A call that is ready to be sent, and how its effect shows. */
 export interface PreparedCall {
-  /** Whose call it is, where a key's holder needs no management key. */
+  /** The key that authenticates the call, if it needs no management key. */
   ownKey?: { id: string; key: string };
   method: string;
   url: string;
   body?: object;
-  /** Where the changed thing is read; null where the call makes a new one or changes many. */
+  /** Where the changed resource is read; null if the call creates one or changes many. */
   resourceUrl: string | null;
   action: string;
-  /** What one sees on an instance, before and after. */
+  /** Reads what the call changes on an instance, before it and after it. */
   observe: (instance: Instance, answer: Answer | null) => Promise<unknown>;
   before: unknown;
   after: unknown;
@@ -190,7 +190,7 @@ export async function createFixture(instance: Instance, workspaceId: string): Pr
   return { instance, workspaceId, key };
 }
 
-/** Whether a management key is let in. */
+/** 200 if the management key is accepted, 401 if not. */
 async function statusOfCall(instance: Instance, as: string): Promise<number> {
   return (await instance.call('GET', '/v1/management-keys', { as })).status;
 }

@@ -1,6 +1,6 @@
 import type { Permission } from '../../src/domain/caller.ts';
 
-/** What each call of the API needs of its caller's management key, by `operationId`. */
+/** The permission that each call requires of a management key, by `operationId`. */
 export const PERMISSION_OF: Record<string, Permission> = {
   verifyKey: 'keys:verify',
   verifyKeys: 'keys:verify',
@@ -33,7 +33,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
   getAuditHead: 'audit:read',
 };
 
-/** Who calls these is known by another credential: a gateway's, or the very key that is meant. */
+/** Calls with another credential: that of a gateway, or the presented key itself. */
 export const OTHERWISE_AUTHENTICATED = ['authorize', 'revokeOwnKey', 'whoAmI'];
 
 interface Described {
@@ -48,7 +48,7 @@ export interface Operation {
   /** With `{parameters}`. */
   path: string;
   hasBody: boolean;
-  /** Whether the document names another credential than a management key for it. */
+  /** Whether the document declares another credential than a management key. */
   isOtherwiseAuthenticated: boolean;
 }
 

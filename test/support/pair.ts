@@ -31,12 +31,12 @@ export class Pair {
     return this.#database.url;
   }
 
-  /** Time goes on for both. */
+  /** Moves the clocks of both forward. */
   advance(ms: number): void {
     for (const instance of this.#instances) instance.advance(ms);
   }
 
-  /** Writes all counters. */
+  /** Writes the usage counters of both. */
   async flush(): Promise<void> {
     for (const instance of this.#instances) await instance.flush();
   }
@@ -48,7 +48,7 @@ export class Pair {
   }
 }
 
-/** A pair for the tests of the file or block that this is called in. */
+/** Starts a pair for the tests of the file or block that calls this. */
 export function usePair(): Pair {
   const pair = new Pair();
   beforeAll(() => pair.start());
@@ -62,7 +62,7 @@ export interface ManagementKeyOptions {
   expiresInSeconds?: number;
 }
 
-/** A management key that the root key makes. */
+/** Creates a management key with the root key. */
 export async function createManagementKey(instance: Instance, options: ManagementKeyOptions) {
   const body = { name: 'a management key', ...options };
   const answer = await instance.call('POST', '/v1/management-keys', { body });
@@ -70,21 +70,21 @@ export async function createManagementKey(instance: Instance, options: Managemen
   return { id: String(answer.body.id), key: String(answer.body.key) };
 }
 
-/** A workspace, new or as it was before but for what is wished. */
+/** Creates or replaces a workspace. */
 export async function putWorkspace(instance: Instance, id: string, body: object = {}) {
   const answer = await instance.call('PUT', `/v1/workspaces/${id}`, { body });
   if (answer.status > 201) throw new Error(`no workspace: ${answer.text}`);
   return answer;
 }
 
-/** The audit entries of one thing, newest first. */
+/** The audit entries of one target, newest first. */
 export async function auditOf(instance: Instance, targetId: string, workspaceId = 'default') {
   const url = `/v1/audit-events?targetId=${targetId}&workspaceId=${workspaceId}`;
   const { body } = await instance.call('GET', url);
   return body.data;
 }
 
-/** As one who obeys `Retry-After`: calls again where the instance has too much to do. */
+/** Repeats a call while it answers 503, as a client that obeys `Retry-After`. */
 export async function retryOn503(
   instance: Instance,
   method: string,
@@ -98,7 +98,7 @@ export async function retryOn503(
   }
 }
 
-/** The same call many times at once, half of them to each instance. */
+/** Sends the same call many times at once, half of them to each instance. */
 export function callConcurrently(
   pair: Pair,
   calls: number,
@@ -111,7 +111,7 @@ export function callConcurrently(
   );
 }
 
-/** How often each outcome occurred: by status and, where it is an error, by its code. */
+/** Counts the answers by status and, if they are errors, by code. */
 export function tally(answers: readonly Answer[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { status, body } of answers) {

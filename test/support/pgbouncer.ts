@@ -8,9 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { chooseRunner, type Runner } from '../../src/embedded-postgres/unprivileged.ts';
 import { freePort } from './program.ts';
 
-/** A real PgBouncer in front of the server of a test run. */
+/** A real PgBouncer in front of a Postgres. */
 export interface PgBouncer {
-  /** What it stands in front of: host, port and user. */
+  /** The Postgres behind it: host, port and user. */
   serverUrl: string;
   port: number;
 }
@@ -18,8 +18,8 @@ export interface PgBouncer {
 const READY_MS = 10_000;
 
 /**
- * In transaction mode, with so many connections to each database for each user. PgBouncer refuses
- * to run as root, as Postgres does.
+ * In transaction mode, with `poolSize` connections to each database for each user. PgBouncer
+ * refuses to run as root, as Postgres does.
  */
 export async function startPgBouncer(serverUrl: string, poolSize = 40) {
   const program = process.env.KEYWARD_TEST_PGBOUNCER ?? 'pgbouncer';
@@ -43,17 +43,20 @@ export async function startPgBouncer(serverUrl: string, poolSize = 40) {
   return { pgbouncer, stop };
 }
 
-/** Before the servers of single tests. */
-const ownPgBouncers: PgBouncer[] = [];
+/** Those in front of the servers of single tests. */
+const ownPgBouncers = new Set<PgBouncer>();
 
-/** Instances reach this server through a PgBouncer of its own, until it is stopped. */
+/** Instances reach this server through a PgBouncer from now on, until that is stopped. */
 export async function putPgBouncerBefore(serverUrl: string): Promise<() => Promise<void>> {
   const { pgbouncer, stop } = await startPgBouncer(serverUrl);
-  ownPgBouncers.push(pgbouncer);
-  return stop;
+  ownPgBouncers.add(pgbouncer);
+  return async () => {
+    ownPgBouncers.delete(pgbouncer);
+    await stop();
+  };
 }
 
-/** The way through one of these; null for a database that none stands in front of. */
+/** The URL through one of these; null if none of them is in front of the database. */
 export function throughPgBouncer(databaseUrl: string, ofTheRun: PgBouncer | null): string | null {
   const inFront = [ofTheRun, ...ownPgBouncers].find(
     (each) => each && addressOf(each.serverUrl) === addressOf(databaseUrl),
@@ -66,7 +69,7 @@ export function throughPgBouncer(databaseUrl: string, ofTheRun: PgBouncer | null
   return url.href;
 }
 
-/** Another role's password is not in PgBouncer's list of users: it asks the server for it. */
+/** Passwords of other roles are not in PgBouncer's list of users: it reads them from the server. */
 function settings(
   serverUrl: string,
   { port, folder, poolSize }: { port: number; folder: string; poolSize: number },
@@ -125,7 +128,7 @@ function addressOf(databaseUrl: string): string {
   return `${host}:${port}`;
 }
 
-/** The parameter `host` may name the folder of a unix socket, as libpq has it. */
+/** The parameter `host` may be the folder of a unix socket, as in libpq. */
 function partsOf(databaseUrl: string) {
   const { hostname, port, searchParams, username } = new URL(databaseUrl);
   const host = searchParams.get('host') ?? hostname;

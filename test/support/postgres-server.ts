@@ -10,10 +10,10 @@ interface TestPostgres {
   stop: () => Promise<void>;
 }
 
-/** What makes a test database fast: nothing in it has to survive. */
+/** Makes a test database fast, since nothing in it has to survive a crash. */
 const FAST = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 
-/** A real Postgres: the one given, else a container where an engine answers, else the embedded one. */
+/** A real Postgres: the given one, else a container if an engine answers, else the embedded one. */
 export async function startTestPostgres(): Promise<TestPostgres> {
   const given = process.env.TEST_DATABASE_URL;
   if (given) return { url: given, stop: () => Promise.resolve() };

@@ -6,13 +6,13 @@ import { migrate } from '../../src/db/migrate.ts';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
 import { putPgBouncerBefore } from './pgbouncer.ts';
 
-/** A server of one test's own, to be crashed, stopped and started at will. */
+/** A Postgres for one test, which can be crashed, stopped and started. */
 export interface PrivatePostgres {
   url: string;
   stop: () => Promise<void>;
-  /** After a stop, at the same URL. */
+  /** Starts it after a stop, at the same URL. */
   start: () => Promise<void>;
-  /** After a stop, as a standby that waits for a primary. */
+  /** Starts it after a stop, as a standby without a primary. */
   startAsReplica: () => Promise<void>;
 }
 

@@ -17,15 +17,15 @@ interface Ended {
   signal: NodeJS.Signals | null;
 }
 
-/** One started Keyward, seen as its operator sees it. */
+/** A started Keyward, as its operator sees it. */
 export interface Program {
   child: ChildProcess;
   pid: number;
-  /** All that it has printed so far. */
+  /** Everything printed so far. */
   stdout: () => string;
   stderr: () => string;
   ended: Promise<Ended>;
-  /** Sends a signal, and waits for the end. */
+  /** Sends a signal and waits until the process has ended. */
   end: (signal: NodeJS.Signals) => Promise<Ended>;
 }
 
@@ -36,11 +36,11 @@ interface RunningProgram extends Program {
 export interface LaunchOptions {
   args?: string[];
   uid?: number;
-  /** Takes what ends it for good; by default the test does so. */
+  /** Receives the function that kills the program; by default it runs when the test ends. */
   onCleanup?: (end: () => Promise<void>) => void;
 }
 
-/** Starts the real program with these settings alone; whatever is left of it ends with the test. */
+/** Starts the real program with these settings only; it is killed when the test ends. */
 export function launchProgram(
   settings: Settings,
   { args = [], uid, onCleanup = onTestFinished }: LaunchOptions = {},
@@ -67,7 +67,7 @@ export function launchProgram(
   return program;
 }
 
-/** Starts the program and waits until it serves. */
+/** Starts the program and waits until it listens. */
 export async function startProgram(settings: Settings, launch: LaunchOptions = {}) {
   return waitUntilStarted(launchProgram(settings, launch));
 }
@@ -86,19 +86,19 @@ export async function waitUntilStarted(program: Program): Promise<RunningProgram
   return { ...program, url: await promise };
 }
 
-/** Runs the program to its end, for starts that are to fail. */
+/** Runs the program until it ends, for starts that are expected to fail. */
 export async function runProgram(settings: Settings, launch: LaunchOptions = {}) {
   const program = launchProgram(settings, launch);
   const { code } = await program.ended;
   return { code, stdout: program.stdout(), stderr: program.stderr() };
 }
 
-/** A folder for an embedded database; it goes with the test. */
+/** A folder for an embedded database; removed when the test ends. */
 export function dataFolder(): Promise<string> {
   return temporaryFolder('keyward-acceptance-');
 }
 
-/** The server process of an embedded database, as Postgres itself notes it. */
+/** The server process of an embedded database, from the lock file of Postgres. */
 export async function postgresPid(dataDirectory: string): Promise<number | undefined> {
   const lock = join(dataDirectory, 'postgres', 'data', 'postmaster.pid');
   const [line] = (await readFile(lock, 'utf8').catch(() => '')).split('\n');
@@ -123,7 +123,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Loopback, a free port, and argon2 as cheap as it may be. */
+/** A free port of loopback, and argon2 at its lowest cost. */
 const DEFAULTS: Settings = {
   PORT: '0',
   LOG_LEVEL: 'warn',
@@ -146,6 +146,6 @@ async function killWithDatabase(
   await program.end('SIGKILL');
   if (dataDirectory === undefined) return;
   const postgres = await postgresPid(dataDirectory);
-  // A killed Keyward leaves its database behind.
+  // A killed Keyward leaves its database running.
   if (postgres !== undefined && isRunning(postgres)) process.kill(postgres, 'SIGQUIT');
 }

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { expect } from 'vitest';
 import type { Answer } from './instance.ts';
 
-/** Everything that a refused call must leave as it was. */
+/** A digest of everything that a refused call must not change. */
 const DIGEST_QUERY = `
   select md5(coalesce(string_agg(row, '' order by row), '')) as digest from (
     select to_jsonb(k)::text as row from keys k
@@ -15,11 +15,11 @@ const DIGEST_QUERY = `
 export interface Refusal {
   status: number;
   code: string;
-  /** Of the first of `errors`; left out where the refusal is not of a field. */
+  /** That of one of `errors`; left out if no field is refused. */
   pointer?: string;
 }
 
-/** Watches a database while calls are refused. */
+/** Checks that calls are refused, and that refused calls write nothing. */
 export class RefusalChecker {
   readonly #client: pg.Client;
 
@@ -34,7 +34,7 @@ export class RefusalChecker {
     return new RefusalChecker(client);
   }
 
-  /** The call must be refused in this way, as problem+json, and have written nothing. */
+  /** The call must be refused in this way, as problem+json, and must not write anything. */
   async expectRefused(call: () => Promise<Answer>, refusal: Refusal): Promise<Answer> {
     const before = await this.#digest();
     const answer = await call();

@@ -6,7 +6,7 @@ import { startProgram } from './program.ts';
 
 const ROOT_KEY = 'root-key-of-the-feature-table-0123456789';
 
-/** A started program for a whole file, seen by its root caller. */
+/** A started program that all tests of a file share, called with its root key. */
 export interface SharedProgram {
   url: string;
   root: KeywardClient;
@@ -25,14 +25,14 @@ export async function startSharedProgram(): Promise<SharedProgram> {
   return { url, root: clientOf(url, ROOT_KEY), end };
 }
 
-/** The data of a call that must work. */
+/** The data of a call that must succeed. */
 export async function ok<Data>(call: Promise<{ data?: Data; error?: unknown }>): Promise<Data> {
   const { data, error } = await call;
   if (data === undefined) throw new Error(`refused: ${JSON.stringify(error)}`);
   return data;
 }
 
-/** The status and code of a call that must not work. */
+/** The status and code of a call that must be refused. */
 export async function refusal(
   call: Promise<{ error?: { code: string } | undefined; response: Response }>,
 ): Promise<string> {

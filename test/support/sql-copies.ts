@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /**
- * Copies of a row with some columns changed, whatever columns the table has: many rows of a shape
+ * Copies a row with some columns changed, whatever columns the table has: many rows of a shape
  * that the service itself has made.
  */
 export async function copyRow(

@@ -9,7 +9,7 @@ export interface SqlKey {
   hash?: string;
 }
 
-/** A key and its secret, by hand-written SQL. */
+/** Inserts a key and its secret by SQL. */
 export async function insertKey(client: pg.ClientBase, key: SqlKey): Promise<void> {
   const workspace = key.workspaceId ?? 'default';
   await client.query(

@@ -1,13 +1,13 @@
 import type pg from 'pg';
 import type { Database, Statement } from '../../src/db/database.ts';
 
-/** What a test does to one kind of statement of the verification path; `send` asks Postgres. */
+/** Replaces one kind of query of the verification path; `send` sends it to Postgres. */
 export type QueryInterceptor = <Row extends pg.QueryResultRow>(
   send: () => Promise<Row[]>,
   values: readonly unknown[],
 ) => Promise<Row[]>;
 
-/** Puts a test between the service and its database, for statements of one name. */
+/** Intercepts the queries of one name. Returns the function that ends it. */
 export function interceptQuery(
   database: Database,
   name: string,
@@ -27,7 +27,7 @@ export function interceptQuery(
   };
 }
 
-/** The names of all statements that are sent, in order. */
+/** The names of all queries that are sent from now on, in order. */
 export function recordStatements(database: Database): string[] {
   const names: string[] = [];
   const send = database.query.bind(database);
@@ -44,8 +44,11 @@ export interface Decision {
   passed: boolean;
 }
 
-/** Says when the database decided what, for every verification that is sent to it. */
-export function recordDecisions(database: Database, onDecision: (decided: Decision) => void): void {
+/** Reports each decision of the database on limits and credits. */
+export function recordDecisions(
+  database: Database,
+  onDecision: (decision: Decision) => void,
+): void {
   interceptQuery(database, 'consume_limits', async (send) => {
     const rows = await send();
     const { times, codes } = JSON.parse(String(rows[0]?.answer));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A loopback port that leads to a Postgres, until the test ends. */
+/** Forwards a loopback port to a Postgres, until the test ends. */
 export async function openGate(databaseUrl: string, port: number): Promise<void> {
   const sockets = new Set<Socket>();
   const gate = createServer((client) => {
@@ -21,7 +21,7 @@ export async function openGate(databaseUrl: string, port: number): Promise<void>
   });
 }
 
-/** The parameter `host` may name the folder of a unix socket, as libpq has it. */
+/** The parameter `host` may be the folder of a unix socket, as in libpq. */
 function connectTo(databaseUrl: string): Socket {
   const { hostname, port, searchParams } = new URL(databaseUrl);
   const host = searchParams.get('host') ?? hostname;

@@ -1,7 +1,7 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 
-/** A network between an instance and its Postgres that a test can cut or silence. */
+/** A proxy between an instance and its Postgres that a test can cut or silence. */
 export class TcpProxy {
   readonly url: string;
   readonly #target: URL;
@@ -9,7 +9,7 @@ export class TcpProxy {
   #isCut = false;
   #isSilent = false;
   #cutAt: { text: Buffer; reaches: boolean } | null = null;
-  /** Connections that were asked for. */
+  /** Connections that were attempted. */
   attempts = 0;
 
   private constructor(databaseUrl: string, server: Server, port: number) {
@@ -34,13 +34,13 @@ export class TcpProxy {
     return proxy;
   }
 
-  /** Ends all connections and takes no new ones. */
+  /** Ends all connections and accepts no new ones. */
   cut(): void {
     this.#isCut = true;
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Nothing passes any more, and nobody is told. */
+  /** Passes nothing on, without closing any connection. */
   silence(): void {
     this.#isSilent = true;
     for (const socket of this.#sockets) socket.pause();
@@ -52,12 +52,15 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.resume();
   }
 
-  /** The next statement with this text reaches Postgres; instead of its answer the line is cut. */
+  /**
+   * The next statement with this text reaches Postgres, but the connection is cut before its
+   * answer.
+   */
   cutAfter(text: string): void {
     this.#cutAt = { text: Buffer.from(text), reaches: true };
   }
 
-  /** The next statement with this text never reaches Postgres: the line is cut. */
+  /** The next statement with this text does not reach Postgres: the connection is cut. */
   cutBefore(text: string): void {
     this.#cutAt = { text: Buffer.from(text), reaches: false };
   }

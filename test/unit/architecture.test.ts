@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 const SRC = join(import.meta.dirname, '../../src');
 
-/** What each part of src may import besides itself: the arrows of the architecture. */
+/** The parts that each part of src may import besides itself: the arrows of the architecture. */
 const ARROWS: Record<string, readonly string[]> = {
   domain: [],
   lib: [],
@@ -83,7 +83,7 @@ function importsOf(from: string): Import[] {
   }));
 }
 
-/** The top folder, or the file itself where it stands in src. */
+/** The top folder, or the file itself if it is directly in src. */
 function partOf(file: string): string {
   return file.split('/')[0] ?? file;
 }
@@ -140,7 +140,7 @@ describe('the arrows of the code', () => {
   });
 });
 
-/** The first way from a part back to itself, as words; empty where there is none. */
+/** The shortest chain of imports from a part back to itself, as text; empty if there is none. */
 function circleFrom(start: string, next: (part: string) => Set<string>): string[] {
   const ways = [[start]];
   const seen = new Set<string>();
@@ -155,7 +155,7 @@ function circleFrom(start: string, next: (part: string) => Set<string>): string[
   return [];
 }
 
-/** A file without its comments; those that speak to the compiler stay. */
+/** A file without its comments, except those for the compiler. */
 function codeOf(file: string): string {
   const text = texts.get(file) ?? '';
   return text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/(?!\s*@ts-).*$/gm, '');
@@ -197,7 +197,7 @@ describe('the files of the code', () => {
   });
 
   it('only main.ts reads settings from the environment', () => {
-    // The embedded Postgres hands PATH and the like on to the programs that it starts.
+    // The embedded Postgres passes PATH and similar variables on to the programs that it starts.
     const readers = files.filter((file) => /process\s*(\.|\[\s*')env/.test(texts.get(file) ?? ''));
     expect(readers.filter((file) => !file.startsWith('embedded-postgres/'))).toEqual(['main.ts']);
   });

@@ -7,7 +7,7 @@ import { Pepper } from '../../src/credentials/pepper.ts';
 const PEPPER = new Pepper('the secret of these tests, 0123456789');
 const OTHER = new Pepper('another secret of these tests, 012345');
 
-/** A log as the service writes it; `peppers` says for each entry what it is keyed with. */
+/** A log as the service writes it; `peppers` has the pepper of each entry. */
 function logOf(peppers: readonly (Pepper | null)[], start: Head = FIRST_HEAD): ChainRow[] {
   let head = start;
   return peppers.map((pepper) => {
@@ -35,7 +35,7 @@ function walk(
   return chain.end(head);
 }
 
-/** The same entries with hashes that fit, as one could make them who has no secret. */
+/** The same entries with consistent hashes, as they can be computed without the secret. */
 function rehash(rows: readonly ChainRow[]): ChainRow[] {
   let previous = FIRST_HEAD.hash;
   return rows.map((row) => {

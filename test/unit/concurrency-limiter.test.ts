@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ConcurrencyLimiter } from '../../src/lib/concurrency-limiter.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
 
-/** Work that ends when the test says so, and notes when it began. */
+/** A task that records its start and ends when the test says so. */
 function heldWork() {
   const begun: number[] = [];
   const ends = new Map<number, () => void>();

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type AccessRequest, decide, explain, type KeyPolicy } from '../../src/domain/decide.ts';
 import { parseIpRange } from '../../src/domain/ip.ts';
 
-/** What a key says, in plain text, and what is asked of it. */
+/** The facts about a key and the request, in a simple form. */
 interface Facts {
   revoked: boolean;
   workspaceSuspended: boolean;
@@ -17,7 +17,7 @@ interface Facts {
   requireResource: boolean;
 }
 
-/** The documented order, written down again. */
+/** The documented order, repeated here. */
 const ORDER = [
   'REVOKED',
   'WORKSPACE_SUSPENDED',
@@ -29,7 +29,7 @@ const ORDER = [
   'RESOURCE_NOT_ALLOWED',
 ];
 
-/** The reference: everything that stands against the key, in no order. */
+/** The reference: all checks that fail, in no order. */
 function objections(facts: Facts, question: AccessRequest, now: number): Set<string> {
   const against = new Set<string>();
   const objectIf = (wrong: boolean, code: string) => wrong && against.add(code);
@@ -38,7 +38,7 @@ function objections(facts: Facts, question: AccessRequest, now: number): Set<str
   objectIf(facts.workspaceSuspended, 'WORKSPACE_SUSPENDED');
   objectIf((facts.notBefore ?? -Infinity) > now, 'NOT_YET_VALID');
   objectIf((facts.expiresAt ?? Infinity) <= now, 'EXPIRED');
-  // The addresses below are single ones, so that equality is enough here.
+  // The addresses below are single addresses, so that equality is enough here.
   const ips = facts.allowedIps ?? [question.ip];
   objectIf(!ips.includes(question.ip), 'IP_NOT_ALLOWED');
   objectIf(modelMissing(facts, question).size > 0, 'INSUFFICIENT_SCOPE');

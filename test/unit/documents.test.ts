@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openapiDocument } from '../../openapi/document.ts';
 
 /**
- * Documents name the tests that show what they say: `api/rotation` “graceSeconds 0 ends …”, “…”.
+ * Documents name the tests that prove their statements: `api/rotation` “a rotation with …”, “…”.
  */
 const ROOT = join(import.meta.dirname, '../..');
 const NAMED = /`((?:unit|api|acceptance|nginx)\/[a-z0-9-]+)`((?:[,;]?\s+“[^”]+”)+)/g;
@@ -17,14 +17,14 @@ function markdownIn(folder: string): string[] {
   return names.filter((name) => name.endsWith('.md')).map((name) => join(folder, name));
 }
 
-/** Every test that a document names: its file, and its title. */
+/** The file and the title of every test that a document names. */
 function testsNamedIn(text: string): [string, string][] {
   return [...text.matchAll(NAMED)].flatMap(([, file = '', titles = '']) =>
     [...titles.matchAll(/“([^”]+)”/g)].map(([, title = '']): [string, string] => [file, title]),
   );
 }
 
-/** As it stands in the file, without what differs by quotes and line breaks alone. */
+/** The text without differences in quotes and line breaks. */
 const plain = (text: string) => text.replaceAll(/\s+/g, ' ').replaceAll(/[\\’']/g, '');
 
 function exists([file, title]: [string, string]): boolean {
@@ -61,7 +61,7 @@ describe('docs/features.md', () => {
   });
 });
 
-/** Whether a row is of this call, and names a test of the started program. */
+/** Whether a row describes this call and names a test of the started program. */
 function isShown(row: string, call: string): boolean {
   if (!row.startsWith(`| ${call} |`)) return false;
   return testsNamedIn(row).some(([file]) => file.startsWith('acceptance/'));

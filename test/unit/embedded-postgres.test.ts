@@ -30,10 +30,10 @@ const NOBODY = 65534;
 const DEADLINE_MS = 30_000;
 const MODULE = new URL('../../src/embedded-postgres/postgres.ts', import.meta.url);
 
-/** A folder of the whole file with one cluster in it; a test finds it stopped. */
+/** A folder with one cluster for all tests of this file; each test finds it stopped. */
 let base: string;
 let directory: string;
-/** What a test starts and leaves is ended by its own id. */
+/** Started by a test, and ended after it. */
 let running: EmbeddedPostgres[] = [];
 let children: ChildProcess[] = [];
 
@@ -73,7 +73,7 @@ async function query(url: string, sql: string): Promise<unknown[]> {
   }
 }
 
-/** Another node process that starts the database and tells its URL and the server's pid. */
+/** Starts the database from another Node process, which prints its URL and the server's pid. */
 async function startElsewhere(
   folder: string,
   account: { uid?: number; gid?: number; env?: NodeJS.ProcessEnv } = {},
@@ -100,7 +100,7 @@ async function stopElsewhere(child: ChildProcess): Promise<void> {
   await once(child, 'exit');
 }
 
-/** Runs with the file's cluster in another place. */
+/** Runs with the cluster of this file at another path. */
 async function moved(place: string, use: () => Promise<void>): Promise<void> {
   await rename(directory, place);
   try {
@@ -339,7 +339,7 @@ describe('the embedded Postgres', { timeout: DEADLINE_MS }, () => {
     async () => {
       await chmod(base, 0o711);
       const folder = join(base, 'handed over');
-      // Without unshare on the path, as on a system that forbids what it does.
+      // Without unshare on the PATH, as on a system that forbids user namespaces.
       const programs = join(base, 'bin');
       await mkdir(programs);
       for (const name of ['sh', 'id']) await symlink(`/usr/bin/${name}`, join(programs, name));

@@ -52,9 +52,9 @@ describe('P3: counters are exact', () => {
     expect(violationsIn(killed())).toEqual([]);
     expect(violationsIn(killed(flush(1, 5)))).toEqual([]);
     expect(violationsIn(killed(flush(1, 5), flush(2, 11)))).toEqual([]);
-    // The second was frozen after the first had come back: it holds what was answered before 13.
+    // The second flush was frozen after the first returned, so it contains the answers before 13.
     expect(violationsIn(killed(flush(1, 13), flush(2, 20)))).toHaveLength(1);
-    // Seen twice, because the answer to the first commit was lost: it vouches for no more than one.
+    // Recorded twice, because the answer to the first commit was lost: it counts as one flush.
     expect(violationsIn(killed(flush(1, 13), flush(1, 20)))).toEqual([]);
   });
 

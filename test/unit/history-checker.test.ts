@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkHistory } from '../history/check/check.ts';
 import { at, HistoryBuilder, KEY } from '../history/history-builder.ts';
 
-/** What is found in a story whose counters are right. */
+/** The violations in a history whose counters are correct. */
 function violationsIn(history: HistoryBuilder): string[] {
   return checkHistory(history.withCounts().entries).map(
     ({ promise, what }) => `${promise}: ${what}`,
@@ -12,7 +12,7 @@ function violationsIn(history: HistoryBuilder): string[] {
 describe('P1: what was taken away is gone', () => {
   it('the history checker finds VALID that began after a revocation had returned', () => {
     const history = HistoryBuilder.withKey().change('revoke', 10, 20).verify(21, 25, 'VALID');
-    expect(violationsIn(history)).toEqual(['P1: said VALID where only REVOKED can be true']);
+    expect(violationsIn(history)).toEqual(['P1: said VALID although only REVOKED can be true']);
   });
 
   it('the history checker allows either answer while a revocation is in flight, and REVOKED after it', () => {
@@ -29,7 +29,7 @@ describe('P1: what was taken away is gone', () => {
       .change('revoke', 10, 100)
       .verify(12, 18, 'REVOKED')
       .verify(20, 25, 'VALID');
-    expect(violationsIn(history)).toEqual(['P1: said VALID where only REVOKED can be true']);
+    expect(violationsIn(history)).toEqual(['P1: said VALID although only REVOKED can be true']);
   });
 
   it.each([
@@ -43,7 +43,7 @@ describe('P1: what was taken away is gone', () => {
     const history = HistoryBuilder.withKey()
       .change('patch', 10, 20, { changed })
       .verify(60, 65, 'VALID', { requested });
-    expect(violationsIn(history)).toEqual([`P1: said VALID where only ${code} can be true`]);
+    expect(violationsIn(history)).toEqual([`P1: said VALID although only ${code} can be true`]);
   });
 
   it('the history checker allows what was given back', () => {
@@ -86,7 +86,7 @@ describe('P1: what was taken away is gone', () => {
       .change('suspend', 10, 20, { targets: ['default'] })
       .verify(21, 25, 'VALID');
     expect(violationsIn(history)).toEqual([
-      'P1: said VALID where only WORKSPACE_SUSPENDED can be true',
+      'P1: said VALID although only WORKSPACE_SUSPENDED can be true',
     ]);
   });
 
@@ -103,7 +103,7 @@ describe('P1: what was taken away is gone', () => {
   it('the history checker finds a forged string that was accepted', () => {
     expect(
       violationsIn(HistoryBuilder.withKey().verify(10, 15, 'VALID', { forged: true })),
-    ).toEqual(['P1: said VALID where only NOT_FOUND can be true']);
+    ).toEqual(['P1: said VALID although only NOT_FOUND can be true']);
   });
 
   it('the history checker takes an unanswered change as made if the audit log has it, else as not made', () => {
@@ -120,7 +120,7 @@ describe('P1: what was taken away is gone', () => {
       .change('revoke', 10, 20, { status: 503 })
       .change('create', 30, 40, { targets: ['key_b'], newRef: 'ref_b' })
       .verify(41, 45, 'VALID');
-    expect(violationsIn(history)).toEqual(['P1: said VALID where only REVOKED can be true']);
+    expect(violationsIn(history)).toEqual(['P1: said VALID although only REVOKED can be true']);
   });
 });
 

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isIpAddress, isIpAllowed, parseIpRange } from '../../src/domain/ip.ts';
 
-/** The reference: an address is a number and a width, and a range is the bits that agree. */
+/**
+ * The reference: an address is a number and a width, and a range is a number of equal first bits.
+ */
 interface Address {
   value: bigint;
   width: 32 | 128;
@@ -10,7 +12,7 @@ interface Address {
 
 const MAPPED = 0xffffn;
 
-/** IPv4-mapped IPv6 addresses are the IPv4 addresses that they carry. */
+/** IPv4-mapped IPv6 addresses are the IPv4 addresses in them. */
 function canonical({ value, width }: Address): Address {
   const mapped = width === 128 && value >> 32n === MAPPED;
   return mapped ? { value: value & 0xffffffffn, width: 32 } : { value, width };
@@ -65,7 +67,7 @@ const address = fc.oneof(ipv4, ipv6);
 const spelled = (one: Address): fc.Arbitrary<string> =>
   one.width === 32 ? fc.constant(ipv4Text(one.value)) : fc.constantFrom(...ipv6Texts(one.value));
 
-/** Another address that shares the first bits of the network, so that ranges are met often. */
+/** An address with the same first bits as the network, so that ranges often match. */
 const near = (network: Address, bits: number) =>
   fc.tuple(fc.bigInt(0n, 2n ** BigInt(network.width) - 1n), fc.boolean()).map(([noise, inside]) => {
     const kept = BigInt(network.width - (inside ? bits : Math.max(0, bits - 1)));

@@ -11,7 +11,7 @@ import { KeyModel } from '../support/limits-model.ts';
 
 const START = Date.UTC(2027, 0, 1);
 
-/** A ring as the database keeps it, with everything that was spent at its times. */
+/** A ring buffer as in the database, with everything that was consumed at its times. */
 function ringOf(
   limit: RateLimit,
   spendings: readonly { at: number; cost: number }[],
@@ -32,7 +32,7 @@ const limits = fc.record({
   limit: fc.integer({ min: 0, max: 60 }),
   windowSeconds: fc.constantFrom(1, 3, 60, 3600, 2_592_000),
 });
-/** Pauses in fiftieths of the window, so that slices and windows are left behind again and again. */
+/** Pauses in fiftieths of the window, so that slices and windows pass often. */
 const steps = fc.array(
   fc.record({ pause: fc.integer({ min: 0, max: 60 }), cost: fc.integer({ min: 0, max: 20 }) }),
   { maxLength: 30 },

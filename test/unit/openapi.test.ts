@@ -104,7 +104,7 @@ interface Field {
   required: boolean;
 }
 
-/** Every property and every parameter, wherever it is in the document. */
+/** Every property and every parameter of the document. */
 function fieldsOf(node: unknown, path: string): Field[] {
   if (typeof node !== 'object' || node === null) return [];
   const own = 'properties' in node ? Object.entries(object(node.properties)) : [];
@@ -117,12 +117,12 @@ function fieldsOf(node: unknown, path: string): Field[] {
   const parameters = 'parameters' in node ? list(node.parameters) : [];
   for (const field of parameters)
     fields.push({ path: `${path}?${field.name}`, field, required: true });
-  // Examples may hold anything, also what looks like a schema.
+  // Examples may contain anything, including what looks like a schema.
   const below = Object.entries(node).filter(([name]) => name !== 'examples');
   return [...fields, ...below.flatMap(([name, child]) => fieldsOf(child, `${path}/${name}`))];
 }
 
-/** The schemas that something refers to, by way of others too. */
+/** The schemas that are referenced, directly or through others. */
 function namesIn(schemas: Json, node: unknown, known: string[] = []): string[] {
   const found = JSON.stringify(node).matchAll(/"#\/components\/schemas\/(\w+)"/g);
   for (const [, name = ''] of found) {
@@ -133,7 +133,7 @@ function namesIn(schemas: Json, node: unknown, known: string[] = []): string[] {
   return known;
 }
 
-/** What is made of described parts needs no example of its own. */
+/** A schema that consists of described parts needs no example. */
 function isDescribed(field: Json): boolean {
   if ('$ref' in field) return true;
   const schema = 'schema' in field ? { ...field, ...object(field.schema) } : field;

@@ -30,7 +30,7 @@ function shown(value: unknown): string {
   return typeof value === 'boolean' ? (value ? '`on`' : '`off`') : `\`${value}\``;
 }
 
-/** The rows below a table's head. */
+/** The rows of a table without its header. */
 function tableAfter(head: string): string[] {
   const [, after = ''] = README.split(`\n${head}`);
   const [table = ''] = after.split('\n\n');

@@ -8,7 +8,7 @@ const daily: Refill = { interval: 'daily', amount: 10, dayOfMonth: null };
 const at = (text: string) => Date.parse(text);
 
 const refills = fc.oneof(fc.constant(daily), fc.integer({ min: 1, max: 31 }).map(monthly));
-/** Any time, and often one at or beside the midnight of a month's end, of leap years too. */
+/** Any time, often at or close to midnight at the end of a month, in leap years too. */
 const times = fc.oneof(
   fc.integer({ min: at('1999-01-01T00:00:00Z'), max: at('2105-01-01T00:00:00Z') }),
   fc

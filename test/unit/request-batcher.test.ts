@@ -11,7 +11,7 @@ interface Call {
   fail: (error: Error) => void;
 }
 
-/** A coalescer whose calls are answered by the test. */
+/** A request batcher whose calls are answered by the test. */
 function gatedBatcher(bounds = BOUNDS) {
   const calls: Call[] = [];
   let inFlight = 0;
@@ -27,7 +27,7 @@ function gatedBatcher(bounds = BOUNDS) {
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
-/** Of the event loop: in one a call ends, in the next one the call after it begins. */
+/** Two turns of the event loop: in one a call ends, in the next one the following call begins. */
 const settle = async () => {
   await turn();
   await turn();

@@ -10,7 +10,7 @@ import {
 const granted = new RegExp(GRANTED_SCOPE_PATTERN);
 const required = new RegExp(REQUIRED_SCOPE_PATTERN);
 
-/** Few and similar segments, so that scopes often nearly match. */
+/** Few and similar segments, so that scopes often almost match. */
 const segment = fc.constantFrom('a', 'b', 'ab', 'read', '.', '-', 'A');
 const scope = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(':'));
 const grant = fc.oneof(

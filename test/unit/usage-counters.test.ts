@@ -67,7 +67,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ what: fc.constant('take' as const), most: fc.integer({ min: 1, max: 4 }) }),
 );
 
-/** One name for each thing that was counted. */
+/** A name for each counter. */
 function tally(batches: readonly UsageBatch[]): Map<string, number> {
   const sums = new Map<string, number>();
   const add = (name: string, count: number) => sums.set(name, (sums.get(name) ?? 0) + count);

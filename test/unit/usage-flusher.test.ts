@@ -6,7 +6,9 @@ import { UsageFlusher } from '../../src/usage/flusher.ts';
 
 type Outcome = 'written' | 'lost' | 'unknown';
 
-/** Takes each batch once, as the database does; a write may fail before or after it took effect. */
+/**
+ * Accepts each batch once, as the database does; a write may fail before or after it takes effect.
+ */
 class Ledger {
   total = 0;
   #last = 0;

@@ -1,6 +1,6 @@
 import { type ChecksumKey, containsKey } from '../../domain/key-string.ts';
 import type { FieldError } from '../../errors.ts';
-import { validatorOf } from '../../http/validation.ts';
+import { guardOf, validatorOf } from '../../http/validation.ts';
 import type { FileRecord } from './records.ts';
 import type { RefusedLine } from './report.ts';
 import { ImportItem } from './schemas.ts';
@@ -24,7 +24,7 @@ type Checked = { item: ImportItem; length: number } | { errors: readonly FieldEr
 /** Validates as the API does. */
 export function itemChecker(checksumKey: ChecksumKey): CheckItem {
   const errorsOf = validatorOf(ImportItem);
-  const isItem = (value: unknown): value is ImportItem => errorsOf(value).length === 0;
+  const isItem = guardOf(ImportItem);
   return ({ value, errors }) => {
     if (errors.length > 0) return { errors };
     if (!isItem(value)) return { errors: errorsOf(value) };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
-import { Value } from 'typebox/value';
 import type { FieldError } from '../../errors.ts';
+import { guardOf } from '../../http/validation.ts';
 import { UsageError } from '../../lib/command-line.ts';
 import { textLines } from '../../lib/text-lines.ts';
 
@@ -94,6 +94,7 @@ async function read(path: string, size: number) {
     position: START,
     bytes: 0,
   };
+  const isPosition = guardOf(Position);
   let end = 0;
   for await (const { text } of textLines(path, MAX_LINE_LENGTH)) {
     end += Buffer.byteLength(text ?? '') + 1;
@@ -101,7 +102,7 @@ async function read(path: string, size: number) {
     if (!found.header && isTorn && isBeginningOfHeader(text ?? '')) break;
     const entry = isTorn ? null : parse(text ?? '');
     if (!found.header) found.header = toHeader(path, entry);
-    else if (Value.Check(Position, entry)) found.position = withoutType(entry);
+    else if (isPosition(entry)) found.position = withoutType(entry);
     else continue;
     found.bytes = end;
   }
@@ -115,7 +116,7 @@ function isBeginningOfHeader(text: string): boolean {
 }
 
 function toHeader(path: string, entry: unknown): Static<typeof Header> {
-  if (Value.Check(Header, entry)) return entry;
+  if (guardOf(Header)(entry)) return entry;
   throw new UsageError(`${path} is there already and is not the report of an import.`);
 }
 

@@ -11,7 +11,7 @@ import { Model } from './model.ts';
 import { checkRecords } from './records.ts';
 import { checkSpending } from './spending.ts';
 
-/** Every promise that the record shows to be broken. Pure: the same record, the same answer. */
+/** Finds every promise that the record shows to have been broken. A pure function. */
 export function checkHistory(history: readonly Entry[]): Violation[] {
   const model = new Model(history);
   const verifications = history.filter(
@@ -28,7 +28,7 @@ export function checkHistory(history: readonly Entry[]): Violation[] {
 
 const CHANGES_MAY_ANSWER = new Set([200, 201, 204, 404, 409, 503]);
 
-/** Nobody may be answered what no documentation explains: an error is a 503 and nothing else. */
+/** Finds answers that the documentation does not explain: the only error allowed is a 503. */
 function checkAnswers(history: readonly Entry[]): Violation[] {
   const violations: Violation[] = [];
   for (const entry of history) {
@@ -53,8 +53,8 @@ function checkAnswers(history: readonly Entry[]): Violation[] {
 }
 
 /**
- * While the database is away a stop may fail to write its counters and a start may give up; both say
- * so by their exit code.
+ * During an outage of the database a stop may fail to write its counters and a start may fail; both
+ * show by the exit code. This is how long after an outage that is excused.
  */
 const AFTERMATH_MS = 8000;
 

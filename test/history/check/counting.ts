@@ -8,9 +8,9 @@ import {
 } from '../history.ts';
 
 /**
- * P3: what was counted lies between what was answered and what was sent. Only a process
- * that did not end cleanly may lose any, and only what its instance answered since the flush before its last committed one had come
- * back: the last one was frozen after that, and holds all that was answered before.
+ * P3: what was counted is between what was answered and what was sent. Only a process that did not
+ * end cleanly may lose counts, and only those of answers after the second last committed flush: the
+ * last committed batch was frozen after that flush, and contains all earlier answers.
  */
 export function checkCounting(history: readonly Entry[]): Violation[] {
   const counted = countsOf(history);
@@ -68,7 +68,7 @@ function tallyByRef(history: readonly Entry[]): Map<string, Tally> {
   return tallies;
 }
 
-/** The presented key by its verdict, and the management key that asked. */
+/** The presented key with its verdict, and the management key of the caller. */
 function countedAs(call: Verification): [string, string | null][] {
   const own: [string, string | null][] = call.forged ? [] : [[call.ref, call.code]];
   if (call.as === null) return own;

@@ -7,22 +7,24 @@ import {
   OPERATIONS,
 } from '../history.ts';
 
-/** One changed thing: a call and the entry that it left in the audit log. */
+/** The effect of a call on one target, with its audit entry. */
 export interface Effect {
   call: ChangeCall;
   target: string;
   start: number;
-  /** It was surely in force from then on. */
+  /** From then on it was certainly in force. */
   end: number;
   sequence: number | null;
-  /** The database's time of the change, in epoch milliseconds: at least and at most. */
+  /**
+   * The earliest and the latest time of the change by the database's clock, in epoch milliseconds.
+   */
   time: readonly [number, number];
   audit: AuditEntry | null;
 }
 
 /**
- * What took effect. The audit log settles what the caller could not know: an unanswered call took
- * effect if it left an entry. It also gives the order of commits in each workspace.
+ * The changes that took effect. The audit log tells what the caller could not know: an unanswered
+ * call took effect if it has an entry. It also gives the order of commits in each workspace.
  */
 export function effectsOf(history: readonly Entry[]): Effect[] {
   const audit = auditIndex(history);
@@ -49,7 +51,7 @@ export function effectsOf(history: readonly Entry[]): Effect[] {
 }
 
 /**
- * In the order in which those of one workspace were committed, as far as it is known. No change is
+ * In the order in which the effects in one workspace were committed, as far as known. No change is
  * in force later than one that follows it in the log, so this is also the order of their ends.
  */
 export function inOrder(effects: readonly Effect[]): Effect[] {
@@ -72,7 +74,10 @@ function auditIndex(history: readonly Entry[]): Map<string, AuditEntry> {
   return index;
 }
 
-/** An acknowledged bulk call names what it changed; one of unknown outcome may have changed all. */
+/**
+ * An acknowledged bulk call lists what it changed; one with an unknown outcome may have changed
+ * all.
+ */
 function targetsOf(call: ChangeCall, audit: ReadonlyMap<string, AuditEntry>): string[] {
   const action = OPERATIONS[call.op];
   if (isAcknowledged(call)) return call.targets;
@@ -80,7 +85,7 @@ function targetsOf(call: ChangeCall, audit: ReadonlyMap<string, AuditEntry>): st
   return call.targets.filter((target) => audit.has(nameOf(call.id, action, target)));
 }
 
-/** A change was in force when a later one of its workspace was acknowledged. */
+/** A change was in force once a later one of its workspace was acknowledged. */
 function inForceTimes(history: readonly Entry[]): Map<AuditEntry, number> {
   const ends = new Map<string, number>();
   const entries: AuditEntry[] = [];

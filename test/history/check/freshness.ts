@@ -1,16 +1,16 @@
 import type { Verification, Violation } from '../history.ts';
-import type { Model, ModelKey, SecretState } from './model.ts';
+import type { Model, ModelKey, StringState } from './model.ts';
 import type { Register } from './register.ts';
 
-/** How far two clocks of one machine and the rounding to milliseconds may be apart. */
+/** How far two clocks of one machine may be apart, with the rounding to milliseconds. */
 const CLOCK_TOLERANCE_MS = 25;
 
-/** Whether a check of a verdict fails: surely, surely not, or one cannot know. */
+/** Whether a check of a verdict fails; `maybe` if the record does not tell. */
 type Outcome = 'yes' | 'no' | 'maybe';
 
 /**
- * P1: no VALID on terms that an acknowledged change had taken away before the verification began,
- * and no denial that nothing explains.
+ * P1: no VALID because of something that an acknowledged change had taken away before the
+ * verification, and no denial without an explanation.
  */
 export function checkFreshness(model: Model, verifications: readonly Verification[]): Violation[] {
   return verifications.flatMap((call) => {
@@ -32,10 +32,10 @@ function wrongVerdict(model: Model, call: Verification): string | null {
   if (call.status !== 200 || call.code === null) return null;
   const possible = possibleCodes(model, call);
   if (!possible || possible.has(call.code)) return null;
-  return `said ${call.code} where only ${[...possible].join(' or ')} can be true`;
+  return `said ${call.code} although only ${[...possible].join(' or ')} can be true`;
 }
 
-/** Null where nothing is known of the string. */
+/** Null if the record has nothing about the string. */
 function possibleCodes(model: Model, call: Verification): Set<string> | null {
   if (call.forged) return new Set(['NOT_FOUND']);
   const string = model.strings.get(call.ref);
@@ -83,7 +83,7 @@ function happened(register: Register<boolean>, call: Verification): Outcome {
   return over(register, call, (value) => value);
 }
 
-function stringGone(register: Register<SecretState>, call: Verification): Outcome {
+function stringGone(register: Register<StringState>, call: Verification): Outcome {
   const outcomes = register.possible(call.start, call.end).map((state) => {
     if (state.is === 'retiring') return passed(state.until, call);
     return state.is === 'retired' ? 'yes' : 'no';
@@ -113,12 +113,12 @@ function isOneOf(outcomes: readonly Outcome[]): Outcome {
   return outcomes.includes('maybe') ? 'maybe' : 'no';
 }
 
-/** Null grants everything; where something is granted it must have been asked for. */
+/** Null grants everything; a list requires that one of its values is requested. */
 function denies(granted: readonly string[] | null, asked: string | undefined): boolean {
   return granted !== null && (asked === undefined || !granted.includes(asked));
 }
 
-/** As above, but nobody has to ask. */
+/** As above, but nothing has to be requested. */
 function deniesRequested(granted: readonly string[] | null, asked: string | undefined): boolean {
   return asked !== undefined && denies(granted, asked);
 }

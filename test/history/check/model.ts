@@ -2,8 +2,8 @@ import type { ChangeCall, ChangedFields, Entry, Limit, Verification } from '../h
 import { type Effect, effectsOf, inOrder } from './effects.ts';
 import { Register } from './register.ts';
 
-/** A string's standing. `retiring` ends between the two times, in epoch milliseconds. */
-export type SecretState =
+/** The state of a string. `retiring` ends between the two times, in epoch milliseconds. */
+export type StringState =
   | { is: 'current' }
   | { is: 'retired' }
   | { is: 'retiring'; until: readonly [number, number] };
@@ -11,7 +11,7 @@ export type SecretState =
 export interface ModelKey {
   id: string;
   workspaceId: string;
-  /** The call that made it. */
+  /** The call that created it. */
   made: ChangeCall;
   revoked: Register<boolean>;
   deleted: Register<boolean>;
@@ -26,10 +26,13 @@ export interface ModelKey {
 
 interface ModelString {
   key: ModelKey;
-  state: Register<SecretState>;
+  state: Register<StringState>;
 }
 
-/** What the changes of a history made of keys, their strings and workspaces: what may be true when. */
+/**
+ * What may have been true at what time of keys, their strings and workspaces, by the changes of a
+ * history.
+ */
 export class Model {
   readonly keys = new Map<string, ModelKey>();
   /** By ref. */
@@ -91,14 +94,14 @@ export class Model {
     if (call.op === 'patch') writeTerms(key, effect, call.changed);
   }
 
-  /** Which string a rotation replaced follows from their order. */
+  /** Derives from the order of rotations which string each replaced. */
   #replayRotations(key: ModelKey): void {
-    let current: Register<SecretState> | null = null;
-    let retiring: Register<SecretState> | null = null;
+    let current: Register<StringState> | null = null;
+    let retiring: Register<StringState> | null = null;
     for (const effect of key.effects) {
       const { call, time } = effect;
       const isRotation = call.op === 'rotate' || call.op === 'rotate-management';
-      // One that left no entry found no grace to end.
+      // A call without an audit entry found no grace period to end.
       const endsGrace = call.op === 'end-grace' && effect.audit !== null;
       if (!isCreation(effect) && !isRotation && !endsGrace) continue;
       retiring?.write(writeOf(effect, { is: 'retired' }));
@@ -115,8 +118,8 @@ export class Model {
   }
 
   /**
-   * What is final was in force from the first answer on that said so, however late its own call
-   * was answered. Only where some change explains that answer: nothing explains itself.
+   * A final change was in force from the first answer that showed it, however late its own call
+   * was answered. An answer that no change explains proves nothing.
    */
   #applyObservation({ ref, forged, code, start, end }: Verification): void {
     const string = this.strings.get(ref);

@@ -10,7 +10,9 @@ import {
 import { nameOf } from './effects.ts';
 import type { Model } from './model.ts';
 
-/** P6: each acknowledged change is on the record once, nothing else is, and the chain holds. */
+/**
+ * P6: each acknowledged change has one audit entry, nothing else has one, and the chain is intact.
+ */
 export function checkRecords(model: Model, history: readonly Entry[]): Violation[] {
   const calls = new Map<string, ChangeCall>();
   const names = new Set<string>();
@@ -40,7 +42,7 @@ export function checkRecords(model: Model, history: readonly Entry[]): Violation
 
 function unexplained(entry: AuditEntry, call: ChangeCall | undefined): string | null {
   const { action, targetId } = entry;
-  if (!call) return `${action} of ${targetId} is recorded, but nobody asked for it`;
+  if (!call) return `${action} of ${targetId} is recorded, but was not requested`;
   if (OPERATIONS[call.op] !== action) return `a ${call.op} was recorded as ${action}`;
   const isNamed = call.targets.length === 0 || call.targets.includes(targetId);
   if (!isNamed) return `a ${call.op} was recorded for ${targetId}`;
@@ -56,7 +58,7 @@ function missing(model: Model, call: ChangeCall, names: ReadonlySet<string>): st
   });
 }
 
-/** An idempotent call leaves no entry where what it wishes for was so already. */
+/** An idempotent call has no audit entry if what it requests was already so. */
 function mayHaveChangedNothing(model: Model, call: ChangeCall, target: string): boolean {
   const { op, start, end } = call;
   if (op === 'end-grace') return true;

@@ -2,14 +2,14 @@
 export interface Write<T> {
   start: number;
   end: number;
-  /** Its place in the order of commits, where that is known. */
+  /** Its position in the order of commits, if known. */
   sequence: number | null;
   value: T;
 }
 
 /**
- * Something that concurrent calls write, and what it may have been at a time: every write that had
- * begun and was not surely overwritten before.
+ * A value that concurrent calls write, and what it may have been at a time: that of every write
+ * that had begun and was not certainly overwritten before.
  */
 export class Register<T> {
   readonly #writes: Write<T>[] = [];
@@ -22,7 +22,7 @@ export class Register<T> {
     return this.#writes;
   }
 
-  /** What whoever looked at some moment from `start` to `end` may have seen. */
+  /** The values that a read at some moment from `start` to `end` may have returned. */
   possible(start: number, end: number, except?: Write<T>): T[] {
     return this.candidates(start, end, except).map(({ value }) => value);
   }

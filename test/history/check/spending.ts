@@ -8,12 +8,12 @@ import {
 import type { Effect } from './effects.ts';
 import type { Model, ModelKey } from './model.ts';
 
-/** What the clocks of the recorder and the database may differ by over one window. */
+/** How much the clocks of the recorder and the database may diverge over one window. */
 const WINDOW_TOLERANCE_MS = 20;
-/** A spent unit is back when its slice, a twentieth of the window, has left the window. */
+/** A consumed unit is free again when its slice, a twentieth of the window, has left the window. */
 const SLICES = 20;
 
-/** P4: limits and credits are never overspent, a denial spends nothing, and none is made up. */
+/** P4: limits and credits are never overspent, and a denial consumes nothing and has a reason. */
 export function checkSpending(model: Model, history: readonly Entry[]): Violation[] {
   const balances = new Map<string, number | null>();
   for (const entry of history) {
@@ -34,7 +34,7 @@ export function checkSpending(model: Model, history: readonly Entry[]): Violatio
   });
 }
 
-/** What the balance lost between its changes is what was spent: at least what was answered. */
+/** Between changes the balance loses what was consumed: at least the answered verifications. */
 function wrongBalance(key: ModelKey, calls: Verification[], final: number | null): Violation[] {
   if (key.made.changed.credits === undefined || final === null) return [];
   let balance = key.made.changed.credits;
@@ -52,7 +52,7 @@ function wrongBalance(key: ModelKey, calls: Verification[], final: number | null
   return [{ promise: 'P4', what }];
 }
 
-/** Exhausted though even all that may have been spent left enough. */
+/** Exhausted although enough was left even if everything unknown was consumed. */
 function wronglyExhausted(key: ModelKey, calls: Verification[]): Violation[] {
   const changes = changesOfCredits(key);
   return calls
@@ -84,7 +84,7 @@ function changesOfCredits(key: ModelKey): Effect[] {
   return key.effects.filter(({ call }) => call.op === 'credits');
 }
 
-/** More passed within one length of the window than any limit of that time allows. */
+/** More passed within one window than any limit of that time allows. */
 function exceededWindows(key: ModelKey, calls: Verification[]): Violation[] {
   const paid = calls.filter(isPaid);
   const violations: Violation[] = [];
@@ -107,7 +107,7 @@ function exceededWindows(key: ModelKey, calls: Verification[]): Violation[] {
 
 const MOST_WINDOW_MS = 10_000;
 
-/** Null where at some moment there may have been no limit, or one of another window. */
+/** Null if at some moment there may have been no limit, or one with another window. */
 function widest(key: ModelKey, start: number, end: number): Limit | null {
   const [first, ...others] = key.limit.possible(start, end);
   if (!first) return null;
@@ -119,7 +119,7 @@ function widest(key: ModelKey, start: number, end: number): Limit | null {
   return { units, windowSeconds: first.windowSeconds };
 }
 
-/** Limited though even all that may have been spent left room. */
+/** Limited although there was room even if everything unknown was consumed. */
 function wronglyLimited(key: ModelKey, calls: Verification[]): Violation[] {
   return calls
     .filter(({ code }) => code === 'RATE_LIMITED')
@@ -138,7 +138,7 @@ function hasRoom({ units, windowSeconds }: Limit, calls: Verification[], call: V
   return spent + call.requested.cost <= units;
 }
 
-/** Whatever may have spent something between two times, the one in question aside. */
+/** The other verifications that may have consumed something between two times. */
 function spentWithin(calls: Verification[], start: number, end: number, except: Verification) {
   return calls.filter(
     (call) =>
@@ -149,7 +149,7 @@ function spentWithin(calls: Verification[], start: number, end: number, except: 
   );
 }
 
-/** One that nobody answered may have been carried out later than its caller waited. */
+/** An unanswered call may have been executed after its caller stopped waiting. */
 function stretch(call: Verification): number {
   return isAnswered(call) ? 0 : LATEST_MS;
 }

@@ -4,14 +4,14 @@ import type { Random } from './random.ts';
 import { randomExpiry, randomIps, randomResources, randomScopes } from './random-values.ts';
 import { type KnownKey, knownString, WORKSPACES, type World } from './world.ts';
 
-/** What a management client works with. */
+/** Everything that a client needs. */
 export interface ClientContext {
   client: Client;
   world: World;
   random: Random;
 }
 
-/** The keys that a change touched: they are verified at once, everywhere. */
+/** Makes a change and returns the keys that it affected, which are then verified everywhere. */
 export type Action = (context: ClientContext) => Promise<KnownKey[]>;
 
 const ACTIVE_KEYS = 36;
@@ -70,7 +70,7 @@ const patchKey = onKey(async (context, key) => {
   ]);
   const { expiresAt, limit, ...plain } = changed;
   const body = {
-    // Never what it was, so that each patch leaves an entry.
+    // Always another name, so that each patch has an audit entry.
     name: freshName(),
     ...plain,
     ...(expiresAt !== undefined && { expiresAt: expiresAt && new Date(expiresAt).toISOString() }),
@@ -143,7 +143,7 @@ async function bulkRevoke({ client, world, random }: ClientContext): Promise<Kno
   return own;
 }
 
-/** Suspended for a moment only, or there would be little to see of the others. */
+/** Suspends a workspace for a moment only, since the suspension hides every other verdict. */
 async function suspend({ client, world, random }: ClientContext): Promise<KnownKey[]> {
   const id = random.pick(WORKSPACES.slice(1));
   const request = (op: 'suspend' | 'resume'): ChangeRequest => {
@@ -212,7 +212,7 @@ async function changeManagementKey(context: ClientContext): Promise<KnownKey[]> 
   return [];
 }
 
-/** At once and on every instance: what a change took away must be gone. */
+/** Verifies keys on every instance right after a change: what it took away must be gone. */
 export async function probe(
   { client, random }: ClientContext,
   keys: readonly KnownKey[],
@@ -249,7 +249,7 @@ function onKey(
   return async (context) => {
     const fitting = context.world.activeKeys.filter(fits);
     if (fitting.length === 0) return [];
-    // Half of all changes go to a few keys, so that they overtake each other and what is read of them.
+    // Half of all changes go to a few keys, so that they race with each other and with loads.
     const few = context.random.chance(0.5) ? fitting.slice(-CONTENDED_KEYS) : fitting;
     const key = context.random.pick(few);
     await act(context, key);

@@ -22,7 +22,7 @@ export interface ChangeRequest {
   changed?: ChangedFields;
 }
 
-/** What a client makes of an answer. */
+/** The answer to a change. */
 export interface ChangeResult {
   status: number | null;
   body: Fields;
@@ -30,7 +30,7 @@ export interface ChangeResult {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Sends calls and records each with its start, its end and what came of it. */
+/** Sends calls and records each with its start, its end and its outcome. */
 export class Client {
   readonly #instances: readonly Instance[];
   readonly #recorder: Recorder;
@@ -75,7 +75,7 @@ export class Client {
     return entry;
   }
 
-  /** Through any instance, or one of these. */
+  /** Sends a change through a random instance, or a random one of those given. */
   async change(
     random: Random,
     request: ChangeRequest,
@@ -103,7 +103,7 @@ export class Client {
     return this.#instances;
   }
 
-  /** A management key to ask with, now and then. */
+  /** Sometimes a management key to verify with; null for the root key. */
   caller(random: Random): KnownString | null {
     const choices: KnownManagementKey[] = this.#world.managementKeys;
     if (choices.length === 0 || !random.chance(0.15)) return null;
@@ -138,12 +138,12 @@ export class Client {
 
 const UNSENT = 0;
 
-/** Where nobody listens nothing was sent, and nothing can have come of it. */
+/** If the connection was refused, nothing was sent, and the call can have had no effect. */
 function asUnanswered(error: Error & { code?: string }) {
   return { status: error.code === 'ECONNREFUSED' ? UNSENT : null, body: null };
 }
 
-/** The ids that an answer says were changed; null where the call itself named them. */
+/** The ids of the answer that were changed; null if the call itself has them. */
 function namedBy(op: Operation, answer: Fields): string[] | null {
   if (op === 'bulk-revoke') {
     return Array.isArray(answer.keyIds) ? answer.keyIds.filter((id) => typeof id === 'string') : [];

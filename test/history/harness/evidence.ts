@@ -3,7 +3,7 @@ import type { Evidence } from '../history.ts';
 import { SECRET } from './instance.ts';
 import type { Postgres } from './server.ts';
 
-/** What the database says when all instances have written what they held. */
+/** Reads the evidence from the database after all instances have stopped. */
 export async function readEvidence(postgres: Postgres, main: string): Promise<Evidence[]> {
   const [audit, counts, balances] = [
     await readAudit(postgres),
@@ -61,7 +61,7 @@ async function readBalances(postgres: Postgres): Promise<Evidence[]> {
   }));
 }
 
-/** With the very command that an operator has for it. */
+/** Checks the audit chain with the command for operators. */
 function verifyChain(databaseUrl: string, main: string): Evidence {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'audit', 'verify'], {
     encoding: 'utf8',

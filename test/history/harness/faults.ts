@@ -7,7 +7,7 @@ import type { Recorder } from './recorder.ts';
 import { reuseIds } from './reused-ids.ts';
 import type { Postgres } from './server.ts';
 
-/** What faults happen to. */
+/** Everything that faults are injected into. */
 export interface Harness {
   postgres: Postgres;
   instances: readonly Instance[];
@@ -15,11 +15,11 @@ export interface Harness {
   recorder: Recorder;
   context: ClientContext;
   random: Random;
-  /** For faults that need an instance for themselves. */
+  /** Held by faults that must not affect two instances at a time. */
   instanceLock: Mutex;
 }
 
-/** One after the other. */
+/** Runs tasks one after the other. */
 export class Mutex {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -80,7 +80,7 @@ const slowLoads: Fault = async ({ random }, _instance, network) => {
   network.restore();
 };
 
-/** Answers are under way when the line breaks: what became of them nobody can tell. */
+/** Answers are in flight when the connection breaks, so that their outcome is unknown. */
 const slowThenCut: Fault = async ({ random }, _instance, network) => {
   network.delay(random.pick([20, 60, 150]));
   await delay(random.between(300, 1500));
@@ -101,7 +101,7 @@ const halfOpen: Fault = async ({ random }, _instance, network) => {
   network.restore();
 };
 
-/** The answer to this statement is lost, and nothing else. */
+/** Only the answer to this statement is lost. */
 function cutAt(statement: CutAt): Fault {
   return async (_rig, _instance, network) => {
     network.cutAt(statement);
@@ -110,7 +110,7 @@ function cutAt(statement: CutAt): Fault {
   };
 }
 
-/** What happens to processes, and what happens to the database and the way to it: side by side. */
+/** Faults of processes, and faults of the database and its connections: both run concurrently. */
 const INSTANCE_FAULTS = { kill, restart, freeze };
 const DATABASE_FAULTS = {
   terminate,
@@ -130,7 +130,7 @@ export type FaultName = keyof typeof INSTANCE_FAULTS | keyof typeof DATABASE_FAU
 
 const PAUSE_MS = [500, 2500] as const;
 
-/** Lets faults happen until it is told to stop; ends with everything mended and running. */
+/** Injects faults until the signal; then everything is restored and running. */
 export async function injectFaults(
   harness: Harness,
   stop: AbortSignal,
@@ -146,7 +146,7 @@ export async function injectFaults(
   );
 }
 
-/** All have ended before any failure is told. */
+/** Waits until all have ended before it throws the first failure. */
 async function settleAll(work: readonly (Promise<void> | undefined)[]): Promise<void> {
   await Promise.allSettled(work);
   await Promise.all(work);

@@ -25,7 +25,7 @@ interface InstanceOptions {
   recorder: Recorder;
 }
 
-/** One Keyward as a process, at the same port after each start. */
+/** A Keyward process, at the same port after each start. */
 export class Instance {
   readonly number: number;
   readonly #options: InstanceOptions;
@@ -33,9 +33,9 @@ export class Instance {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   #child: ChildProcess | null = null;
   #isShutDown = false;
-  /** What an end of the process that runs now is due to. */
+  /** The reason to record if the current process ends now. */
   #how: Ending['how'] = 'at-start';
-  /** When the process that runs now was started. */
+  /** When the current process was started. */
   born = 0;
 
   private constructor(options: InstanceOptions, port: number) {
@@ -52,7 +52,7 @@ export class Instance {
     return this.#child !== null;
   }
 
-  /** For good: no fault that is still under way brings it back. */
+  /** Kills it so that no fault that is still in progress can start it again. */
   async shutDown(): Promise<void> {
     this.#isShutDown = true;
     await this.end('SIGKILL');
@@ -68,7 +68,7 @@ export class Instance {
       cwd: '/',
       env: { ...settings(this.#port, databaseUrl), PATH: process.env.PATH },
       stdio: ['ignore', file, file],
-      // Ctrl-C is for the checker: it ends what it started itself, in order.
+      // Ctrl-C must reach the checker only, which stops its processes in order.
       detached: true,
     });
     this.#child = child;
@@ -100,7 +100,7 @@ export class Instance {
         this.#how = 'by-itself';
         return;
       }
-      // As whatever supervises a service would.
+      // As a supervisor would.
       if (!this.isRunning) this.start();
       if (performance.now() > deadline || this.#isShutDown) {
         throw new Error(`instance ${this.number} did not start; see ${this.#options.log}`);
@@ -153,7 +153,7 @@ function parse(text: string): unknown {
   return text === '' ? null : JSON.parse(text);
 }
 
-/** Argon2 as cheap as it may be: it is not what is tried here. */
+/** Argon2 is at its lowest cost, since it is not what is tested. */
 function settings(port: number, databaseUrl: string): Record<string, string> {
   return {
     PORT: String(port),

@@ -2,33 +2,36 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from './random.ts';
 
-/** Text of a statement that writes counters or spends; instead of its answer the line is cut. */
+/**
+ * Text of a statement that writes counters or consumes limits; its answer is lost with the
+ * connection.
+ */
 export type CutAt = typeof CLAIM | 'consume_limits';
 
 export const CLAIM = 'write_usage';
-/** Within the parameters of that statement: the lane, then the sequence, each with its length. */
+/** In the parameters of that statement: the lane, then the sequence, each with its length. */
 const SEQUENCE = /usage\W{4}(\d+)/;
-/** The statement was carried out, and the transaction that it was is over. */
+/** The statement was executed and its transaction has ended. */
 const WRITTEN = /SELECT 1.*Z\W{4}I$/s;
 const READY = /Z\W{4}[IE]$/;
-/** The name of the statement that reads keys into memory. */
+/** The name of the statement that loads credentials into the cache. */
 const LOAD = 'load_credentials';
 
 /** One connection between an instance and Postgres. */
 interface ProxiedConnection {
   client: Socket;
   server: Socket;
-  /** Of the counters that are being written on it. */
+  /** The number of the batch of counters that is being written. */
   sequence: number | null;
   dropResponse: boolean;
-  /** Keys are being read on it. */
+  /** Whether credentials are being loaded. */
   isLoad: boolean;
 }
 
-/** The network between one instance and Postgres: it delays, cuts, and swallows. */
+/** The network between one instance and Postgres, which can delay, cut and swallow data. */
 export class Network {
   readonly url: string;
-  /** Told when a commit of counters has gone back to the instance. */
+  /** Called when the answer to a commit of counters is passed on to the instance. */
   onFlush: (sequence: number) => void = () => {};
   readonly #socketPath: string;
   readonly #server: Server;
@@ -58,12 +61,14 @@ export class Network {
     return new Network(databaseUrl, server, random);
   }
 
-  /** Each piece of data comes up to so much later, in order within a connection. */
+  /** Delays data by up to that time, in order within a connection. */
   delay(milliseconds: number): void {
     this.#delayMs = milliseconds;
   }
 
-  /** Answers to loads alone come up to so much later: fences and changes overtake them. */
+  /**
+   * Delays only the answers to loads by up to that time, so that fences and changes overtake them.
+   */
   delayLoads(milliseconds: number): void {
     this.#loadDelayMs = milliseconds;
   }
@@ -73,17 +78,17 @@ export class Network {
     for (const line of this.#connections) destroy(line);
   }
 
-  /** Both ends believe in their connection, and nothing passes any more. */
+  /** Passes nothing on, while both ends keep their connections. */
   silence(): void {
     this.#isSilent = true;
   }
 
-  /** The next such statement reaches Postgres, its answer is lost with the connection. */
+  /** The next such statement reaches Postgres, but its answer is lost with the connection. */
   cutAt(statement: CutAt): void {
     this.#cutAt = statement;
   }
 
-  /** What was swallowed is lost, so the connections that it was on end. */
+  /** Connections whose data was swallowed are closed. */
   restore(): void {
     if (this.#isSilent) for (const line of this.#connections) destroy(line);
     this.#delayMs = 0;

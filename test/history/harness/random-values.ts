@@ -5,7 +5,7 @@ const SCOPES = ['read', 'write', 'admin'] as const;
 const RESOURCES = ['project:a', 'project:b'] as const;
 const IPS = ['192.0.2.1', '192.0.2.2', '192.0.2.3'] as const;
 
-/** Mostly everything is asked about, so that whatever was narrowed shows. */
+/** Requests most kinds of access, so that every restriction shows. */
 export function randomAccess(random: Random): RequestedAccess {
   return {
     ...(random.chance(0.6) && { scope: random.pick(SCOPES) }),
@@ -31,7 +31,7 @@ export function randomIps(random: Random): string[] | null {
   return random.chance(0.5) ? null : IPS.filter(() => random.chance(0.7));
 }
 
-/** Soon, so that it passes while people verify; or never. */
+/** Soon, so that it passes while the key is being verified; or never. */
 export function randomExpiry(random: Random): number | null {
   return random.chance(0.4) ? null : Date.now() + random.between(1500, 20_000);
 }

@@ -39,7 +39,7 @@ export class Random {
     return this.pick(choices)[1];
   }
 
-  /** A generator of its own for one part, so that parts do not disturb each other. */
+  /** A separate generator for one part of the run, so that parts do not influence each other. */
   fork(): Random {
     return new Random(this.between(0, 2 ** 32 - 1));
   }

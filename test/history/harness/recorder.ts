@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import type { Entry } from '../history.ts';
 
-/** Keeps the history in memory for the checker and in a file for people. */
+/** Records the history in memory for the checker and in a file for people. */
 export class Recorder {
   readonly entries: Entry[] = [];
   readonly #file: WriteStream;

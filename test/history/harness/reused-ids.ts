@@ -6,23 +6,23 @@ import type { Postgres } from './server.ts';
 import type { KnownKey } from './world.ts';
 
 const CONSUMED_IDS = 200;
-/** So many, that the ids of before the crash are passed again. */
+/** Enough to get past the ids from before the crash. */
 const CAUGHT_UP_IDS = 500;
-/** Until the counters of the calls before are written. */
+/** Until the counters of earlier calls are written. */
 const FLUSHED_MS = 600;
 const ATTEMPTS = 40;
 
 /**
- * A crash after which Postgres hands out transaction ids again that an instance has seen pass. That
- * instance is frozen meanwhile, so that it hears nothing of the crash before the ids have caught
- * up. Clients stand still, because each commit makes the ids before it durable.
+ * A crash after which Postgres assigns transaction ids again that an instance has already passed.
+ * That instance is frozen meanwhile, so that it does not notice the crash before the ids have
+ * caught up. Clients are paused, because each commit makes the ids before it durable.
  */
 export const reuseIds: Fault = (harness, instance) =>
   harness.context.world.pauseFor(async () => {
     const { postgres, context } = harness;
     await delay(FLUSHED_MS);
     await postgres.waitUntilReady();
-    // Without limits: to spend is to commit.
+    // Only keys without limits and credits, since consuming them is a commit.
     const plain = context.world.activeKeys.filter((key) => !key.hasCredits && !key.limit);
     const keys = plain.slice(-6);
     await postgres.query('checkpoint');
@@ -39,7 +39,7 @@ export const reuseIds: Fault = (harness, instance) =>
     await probe(context, keys);
   });
 
-/** Ids that were given out but never reach the disk. */
+/** Consumes transaction ids that are assigned but never reach the disk. */
 async function consumeIds(postgres: Postgres, count: number): Promise<void> {
   const client = await postgres.connect();
   for (let i = 0; i < count; i++) {

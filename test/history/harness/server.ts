@@ -8,12 +8,12 @@ import {
 
 const SETTINGS = {
   max_connections: '120',
-  // So that a crash loses what nobody waited for, transaction ids among it.
+  // So that a crash loses everything that no commit waited for, including transaction ids.
   wal_writer_delay: '10s',
   autovacuum: 'off',
 };
 
-/** A durable Postgres of the run's own, to be stopped, crashed and started at will. */
+/** A durable Postgres for one run, which can be stopped, crashed and started. */
 export class Postgres {
   readonly #folder: string;
   #running: EmbeddedPostgres;
@@ -37,7 +37,7 @@ export class Postgres {
     await this.#running.stop();
   }
 
-  /** For good: no fault that is still under way brings it back. */
+  /** Stops it so that no fault that is still in progress can start it again. */
   async shutDown(): Promise<void> {
     this.#isShutDown = true;
     await this.stop();
@@ -48,14 +48,14 @@ export class Postgres {
     this.#running = await launch(this.#folder);
   }
 
-  /** Its children notice and end by themselves. */
+  /** Kills the server process; its child processes notice that and end. */
   async kill(): Promise<void> {
     process.kill(this.#running.pid, 'SIGKILL');
     await this.#running.exited;
     await this.#running.stop();
   }
 
-  /** Ends connections of the instances as an administrator would. */
+  /** Terminates connections of the instances, as an administrator could. */
   terminateBackends(count: number): Promise<unknown> {
     return this.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
@@ -64,7 +64,7 @@ export class Postgres {
     );
   }
 
-  /** One backend dies: Postgres ends all others and goes through crash recovery. */
+  /** Kills one backend, so that Postgres ends all others and recovers from the crash. */
   async killBackend(): Promise<void> {
     const [backend] = await this.query<{ pid: number }>(
       `select pid from pg_stat_activity
@@ -89,7 +89,7 @@ export class Postgres {
     }
   }
 
-  /** On a connection of its own, that does not outlive it. */
+  /** Runs a query on its own connection. */
   async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
     const client = await this.connect();
     try {

@@ -6,10 +6,10 @@ const VERIFIERS = 8;
 const MANAGERS = 3;
 const VERIFIER_PAUSE_MS = 25;
 const MANAGER_PAUSE_MS = 60;
-/** While all is away, clients back off as they should. */
+/** How long clients back off after an unanswered call. */
 const BACK_OFF_MS = 100;
 
-/** Many clients at once, until they are told to stop. */
+/** Runs many concurrent clients until the signal. */
 export async function runClients(context: ClientContext, stop: AbortSignal): Promise<void> {
   const own = () => ({ ...context, random: context.random.fork() });
   await Promise.all([
@@ -35,7 +35,7 @@ async function repeat(
   }
 }
 
-/** True where it was answered. */
+/** Returns whether the verification was answered. */
 async function verifySome({ client, world, random }: ClientContext): Promise<boolean> {
   const key = world.pickKey(random);
   const string = key && world.pickString(random, key);

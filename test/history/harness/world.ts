@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Limit } from '../history.ts';
 import type { Random } from './random.ts';
 
-/** A string as its holder knows it. */
+/** A key string, as its holder knows it. */
 export interface KnownString {
   key: string;
   ref: string;
@@ -11,7 +11,7 @@ export interface KnownString {
 export interface KnownKey {
   id: string;
   workspaceId: string;
-  /** The newest last. */
+  /** The newest comes last. */
   strings: KnownString[];
   hasCredits: boolean;
   limit: Limit | null;
@@ -25,10 +25,13 @@ export interface KnownManagementKey {
 }
 
 export const WORKSPACES = ['default', 'alpha', 'beta'] as const;
-/** Ended ones go on being presented for a while: that is where the promises are. */
+/**
+ * Includes keys that have ended, which are presented for a while, since the promises are about
+ * them.
+ */
 const PRESENTED_KEYS = 60;
 
-/** What the clients know: only what was answered to them. */
+/** What the clients know from the answers that they got. */
 export class World {
   keys: KnownKey[] = [];
   managementKeys: KnownManagementKey[] = [];
@@ -40,7 +43,7 @@ export class World {
     this.checksumKey = checksumKey;
   }
 
-  /** What a client does at a time: not begun during a pause. */
+  /** Runs one step of a client; it does not begin during a pause. */
   async step(work: () => Promise<unknown>): Promise<void> {
     while (this.#pause) await this.#pause;
     this.#activeSteps++;
@@ -51,7 +54,7 @@ export class World {
     }
   }
 
-  /** Runs while all clients stand still. */
+  /** Runs while all clients are paused. */
   async pauseFor(work: () => Promise<void>): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pause = promise;
@@ -75,7 +78,7 @@ export class World {
     return this.keys.filter(({ hasEnded }) => !hasEnded);
   }
 
-  /** Some much more often than others, as in life. */
+  /** Picks newer keys much more often than older ones. */
   pickKey(random: Random): KnownKey | null {
     if (this.keys.length === 0) return null;
     const skewed = Math.floor(random.next() ** 2 * this.keys.length);

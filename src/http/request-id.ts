@@ -1,0 +1,27 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { App } from './app-type.ts';
+import type { KeyDetector } from './key-detector.ts';
+import { REQUEST_ID_PATTERN } from './schemas.ts';
+
+const REQUEST_ID = new RegExp(REQUEST_ID_PATTERN);
+
+/** Takes the caller's request id if it is safe to log, else generates one. */
+export function requestIdGenerator(keyDetector: KeyDetector) {
+  const process = randomBytes(4).toString('hex');
+  let count = 0;
+  const isSafeToLog = (id: string) => REQUEST_ID.test(id) && !keyDetector.isContainedIn(id);
+  return ({ headers }: Pick<IncomingMessage, 'headers'>): string => {
+    const requested = headers['x-request-id'];
+    if (typeof requested === 'string' && isSafeToLog(requested)) return requested;
+    return `req_${process}-${(count++).toString(36)}`;
+  };
+}
+
+/** Every answer has its request id. */
+export function registerRequestId(app: App): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+}
