@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { checkAuditLog, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { retryOn503 } from '../support/pair.ts';
 
 const WRITERS = 200;
 
@@ -47,7 +48,7 @@ describe('those who write to the audit log', () => {
     }
     const patched = await Promise.all(
       keys.map((id, index) =>
-        (index % 2 ? first : second).call('PATCH', `/v1/keys/${id}?workspaceId=busy`, {
+        retryOn503(index % 2 ? first : second, 'PATCH', `/v1/keys/${id}?workspaceId=busy`, {
           body: { name: id },
         }),
       ),

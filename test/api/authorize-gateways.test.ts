@@ -219,7 +219,7 @@ describe('what a gateway says to authorize', () => {
     }
   });
 
-  it('KEY_MISSING is told only to gateways that are authenticated and may ask', async () => {
+  it('KEY_MISSING is answered only to gateways that are authenticated and permitted', async () => {
     const reader = await issue({ permissions: ['keys:read'] });
     const bound = await issue({ permissions: ['keys:verify'], workspaceId: 'strict' });
     const wrong = { 'x-keyward-authorization': 'Bearer kw_wrong' };

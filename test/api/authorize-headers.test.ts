@@ -73,7 +73,7 @@ describe('the headers of a gateway', () => {
     });
   });
 
-  it('a parameter of a gateway that stands in several lines is read from all of them, in any case of letters', async () => {
+  it('a parameter of a gateway in several header lines is read from all of them, in any letter case', async () => {
     const { key } = await createKey(instance, { scopes: ['a'], resources: ['r'] });
     const gateway: [string, string][] = [
       ['x-keyward-authorization', `Bearer ${ROOT_KEY}`],
@@ -87,7 +87,7 @@ describe('the headers of a gateway', () => {
     expect(await twice('x-keyward-resource', ['r', 'r'])).toBe('200 VALID');
   });
 
-  it('the credential of a gateway takes its scheme and `from` in any case of letters', async () => {
+  it('the scheme of a gateway credential and `from` are accepted in any letter case', async () => {
     const { key } = await createKey(instance, { allowedIps: ['203.0.113.7'] });
     for (const credential of [
       `bearer ${ROOT_KEY}; from=headers`,

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -39,6 +39,31 @@ describe('with KEYWARD_USAGE_FLUSH_MS=0', () => {
     expect((await verify()).status).toBe(200);
     proxy.cut();
     expect((await verify()).status).toBe(503);
+    await instance.stop();
+  });
+
+  it('with KEYWARD_USAGE_FLUSH_MS=0 what could not be counted is tried again a second later, and no sooner', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const instance = await launch(database.url, { usageFlushMs: 0 });
+    instance.service.start();
+    const sql = await connect(database.url);
+    const { id, key } = await create();
+    await sql.query('alter table key_usage rename to hidden');
+    const { status } = await instance.call('POST', '/v1/verify', { body: { key } });
+    expect(status).toBeGreaterThanOrEqual(500);
+    const failures = () => instance.logLines.filter((line) => line.includes('will retry')).length;
+    vi.advanceTimersByTime(999);
+    // What would have been tried by now fails before a key is created.
+    await create();
+    expect(failures()).toBe(0);
+    vi.advanceTimersByTime(1);
+    await expect.poll(failures).toBe(1);
+    await sql.query('alter table hidden rename to key_usage');
+    vi.advanceTimersByTime(1000);
+    await expect.poll(() => totalOf(id)).toBe(1);
     await instance.stop();
   });
 });

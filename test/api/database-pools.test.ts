@@ -71,7 +71,7 @@ describe('the loss of a connection', () => {
   );
 
   it.each(POOLS)(
-    'a connection of %s that ends during a statement is reported before its caller hears of it',
+    'a connection of %s that ends during a statement is reported before its caller gets the error',
     async (_, of) => {
       const own = open();
       const losses = lossesOf(own);
@@ -144,7 +144,7 @@ describe('the pools', () => {
   });
 
   it.each(POOLS)(
-    'the network is asked to notice that an idle connection of %s is dead',
+    'TCP keep-alive is enabled on connections of %s, so that a dead idle one is noticed',
     async (_, of) => {
       const keepAlive = vi.spyOn(Socket.prototype, 'setKeepAlive');
       onTestFinished(() => keepAlive.mockRestore());
@@ -164,11 +164,11 @@ describe('statements of verification', () => {
     return rows.map(({ name }) => name).filter((name) => name !== 'probe');
   };
 
-  it('a statement of verification is prepared under its name where that is on', async () => {
+  it('a statement of verification is prepared under its name if prepared statements are on', async () => {
     expect(await preparedBy(open(true))).toEqual(['once']);
   });
 
-  it('a statement of verification is not prepared where that is off', async () => {
+  it('a statement of verification is not prepared if prepared statements are off', async () => {
     expect(await preparedBy(open(false))).toEqual([]);
   });
 });

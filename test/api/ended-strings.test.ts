@@ -68,7 +68,7 @@ describe('what ends at once', () => {
     },
   );
 
-  it('a bulk revocation and a holder who gives a key up end it by a state, whatever the clock of another instance says', async () => {
+  it('a bulk revocation and a revocation by the holder end a key by its state, whatever the clock of another instance says', async () => {
     const [bulk, given] = [await createKey(pair.first), await createKey(pair.first)];
     await call('POST', '/v1/keys/bulk-revoke', { body: { ids: [bulk.id] } });
     await call('POST', '/v1/whoami/revoke', { as: given.key });
@@ -87,7 +87,7 @@ describe('what ends at once', () => {
     expect((await pair.second.call('GET', '/v1/keys', { as: manager.key })).status).toBe(401);
   });
 
-  it('a management key that is rotated without grace, revoked or given up is refused, whatever the clock of another instance says', async () => {
+  it('a management key that is rotated without grace, revoked, or revoked by its holder is refused, whatever the clock of another instance says', async () => {
     const make = () => createManagementKey(pair.first, { permissions: ['keys:read'] });
     const [rotated, revoked, given] = [await make(), await make(), await make()];
     const body = { graceSeconds: 0 };

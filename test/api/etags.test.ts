@@ -50,7 +50,7 @@ describe('ETags', () => {
     expect(await tagOf(`/v1/keys/${two.id}`)).not.toBe(before);
   });
 
-  it('the ETag of a key stays when a bulk revocation is tried out, or finds it revoked already', async () => {
+  it('the ETag of a key does not change with a dry run of a bulk revocation, or if the key is already revoked', async () => {
     const { id } = await createKey(pair.first);
     const bulk = (more: object): Call => ['POST', '/v1/keys/bulk-revoke', { body: more }];
     const tried = await tagsAfter(`/v1/keys/${id}`, [bulk({ ids: [id], dryRun: true })]);
@@ -59,7 +59,7 @@ describe('ETags', () => {
     expect(repeated[2]).toBe(repeated[1]);
   });
 
-  it('the ETag of a key or a management key changes when its holder gives it up', async () => {
+  it('the ETag of a key or a management key changes when its holder revokes it', async () => {
     const key = await createKey(pair.first);
     const manager = await createManagementKey(pair.first, { permissions: ['keys:read'] });
     const revokeOwn = (as: string): Call => ['POST', '/v1/whoami/revoke', { as }];

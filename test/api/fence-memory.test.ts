@@ -54,7 +54,7 @@ async function warm(fixture: CacheFixture, ref: string): Promise<void> {
   expect(await warmAnswer(fixture.cache, () => isRevoked(fixture, ref))).toBe(false);
 }
 
-it('a change of a key evicts all of its strings that are in memory', async () => {
+it('a change of a key evicts all of its cached strings', async () => {
   const fixture = await start();
   const { id, refs } = await insertKeyWith(3);
   for (const ref of refs) await warm(fixture, ref);
@@ -62,7 +62,7 @@ it('a change of a key evicts all of its strings that are in memory', async () =>
   for (const ref of refs) expect(await isRevoked(fixture, ref)).toBe(true);
 });
 
-it('a string that is pushed out of memory leaves the others of its key to be evicted', async () => {
+it('the other strings of a key are still evicted after one of them has left the cache', async () => {
   const fixture = await start(2);
   const { id, refs } = await insertKeyWith(2);
   const other = await insertKeyWith(1);
@@ -88,7 +88,7 @@ it('a string that was evicted and loaded again is evicted by the next change, to
   for (const ref of refs) expect(await isRevoked(fixture, ref)).toBe(true);
 });
 
-it('a string that two loads brought into memory is evicted by a change of its key', async () => {
+it('a string that two loads have cached is evicted by a change of its key', async () => {
   const fixture = await start();
   const { id, refs } = await insertKeyWith(1);
   const [ref = ''] = refs;
@@ -105,7 +105,7 @@ it('a string that two loads brought into memory is evicted by a change of its ke
   expect(await isRevoked(fixture, ref)).toBe(true);
 });
 
-it('absence that was read while a workspace changed is not remembered', async () => {
+it('an unknown ref that was read while a workspace changed is not cached', async () => {
   const fixture = await start();
   const [ref, id] = [newRef(), `key_${newRef()}`];
   await insertKey(client, { id, ref: newRef() });
@@ -128,7 +128,7 @@ it('absence that was read while a workspace changed is not remembered', async ()
   expect(await fixture.cache.get(ref)).toMatchObject({ ref });
 });
 
-it('a secret whose key is not there yet is not remembered as absent', async () => {
+it('a secret whose key does not exist yet is not cached as unknown', async () => {
   const fixture = await start();
   const [ref, id] = [newRef(), `key_${newRef()}`];
   await insertSecret(ref, id);
@@ -137,7 +137,7 @@ it('a secret whose key is not there yet is not remembered as absent', async () =
   expect(await fixture.cache.get(ref)).toMatchObject({ ref, keyId: id });
 });
 
-it('a reset forgets what was known to be absent', async () => {
+it('a reset clears the cached unknown refs', async () => {
   const fixture = await start();
   const ref = newRef();
   expect(await warmAnswer(fixture.cache, () => fixture.cache.get(ref))).toBeNull();

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
-import { createKey, verdict } from '../support/sql-keys.ts';
+import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { interceptQuery, recordStatements } from '../support/statements.ts';
 import { warmAnswer, warmKey } from '../support/warm.ts';
 
@@ -45,7 +46,7 @@ it('each fence brings the time of the database: a key expires by it, whatever th
   expect(await verdict(instance, key)).toBe('EXPIRED');
 });
 
-it('a revoke is noticed in a database that was put back to an earlier state', async () => {
+it('a revocation is noticed in a database that was restored to an earlier state', async () => {
   const { id, key } = await createKey(instance);
   await warmKey(key, instance);
   const restore = changeAnswers(({ snapshot }) => {
@@ -58,7 +59,7 @@ it('a revoke is noticed in a database that was put back to an earlier state', as
   expect(await verdict(instance, key)).toBe('REVOKED');
 });
 
-it('an instance that starts on a database put back to an earlier state keeps keys in memory', async () => {
+it('an instance that starts on a database restored to an earlier state caches keys', async () => {
   const restored = await createTestDatabase();
   onTestFinished(restored.drop);
   const sql = await connect(restored.url);
@@ -72,7 +73,7 @@ it('an instance that starts on a database put back to an earlier state keeps key
   await warmKey((await createKey(starting)).key, starting);
 });
 
-it('a reset lifts remembered denials: credits that came back unnoticed are spent', async () => {
+it('a reset lifts cached denials, so that credits that were restored unnoticed are consumed', async () => {
   const { id, key } = await createKey(instance, { credits: { remaining: 1 } });
   while ((await verdict(instance, key)) === 'VALID');
   const spendings = instance.service.internals.quotaStore;
@@ -84,7 +85,7 @@ it('a reset lifts remembered denials: credits that came back unnoticed are spent
   expect(await verdict(instance, key)).toBe('VALID');
 });
 
-it('a reset forgets which kinds of keys were imported: they are read again', async () => {
+it('a reset makes an instance read again which algorithms were imported', async () => {
   const { cache, database: own } = instance.service.internals;
   await warmAnswer(cache, () => verdict(instance, 'a string of another system'));
   const statements = recordStatements(own);
@@ -93,4 +94,47 @@ it('a reset forgets which kinds of keys were imported: they are read again', asy
   await reset();
   await verdict(instance, 'a string of another system');
   expect(statements).toContain('imported_algorithms');
+});
+
+it('what is imported while the kinds of imported keys are read is VALID at once, and stays so', async () => {
+  const imported = 'a key of another system';
+  const read = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  await reset();
+  const restore = interceptQuery(
+    instance.service.internals.database,
+    'imported_algorithms',
+    async (send) => {
+      restore();
+      const rows = await send();
+      read.resolve();
+      await answered.promise;
+      return rows;
+    },
+  );
+  const early = verdict(instance, imported);
+  await read.promise;
+  const value = createHash('sha256').update(imported).digest('hex');
+  const keys = [{ name: 'imported', hash: { algorithm: 'sha256', value } }];
+  await instance.call('POST', '/v1/keys/import', { body: { keys } });
+  expect(await verdict(instance, imported)).toBe('VALID');
+  answered.resolve();
+  expect(await early).toBe('NOT_FOUND');
+  expect(await verdict(instance, imported)).toBe('VALID');
+});
+
+it('kinds of imported keys that were read from another run of Postgres decide nothing: 503', async () => {
+  await reset();
+  const restore = interceptQuery(
+    instance.service.internals.database,
+    'imported_algorithms',
+    async (send) => {
+      restore();
+      const rows = await send();
+      return rows.map((row) => ({ ...row, incarnation: '00000000-0000-4000-8000-000000000000' }));
+    },
+  );
+  const ask = () => verify(instance, 'a string of another system');
+  expect((await ask()).status).toBe(503);
+  expect((await ask()).body).toMatchObject({ code: 'NOT_FOUND' });
 });

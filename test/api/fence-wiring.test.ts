@@ -57,7 +57,7 @@ function changeNextAnswer(change: (row: Record<string, unknown>) => object): voi
   });
 }
 
-it('the loss of a connection resets at the next fence, and at that one alone', async () => {
+it('the loss of a connection resets the cache at the next fence, and only at that one', async () => {
   expect(await resetsAfter(2)).toEqual([1, 1]);
   fixture.database.reportLoss();
   expect(await resetsAfter(3)).toEqual([2, 2, 2]);
@@ -88,7 +88,7 @@ it.for([
   { sign: 'incarnation', answer: { incarnation: '00000000-0000-4000-8000-000000000000' } },
   { sign: 'start of Postgres', answer: { started: '1999-12-31 23:59:59+00' } },
 ])(
-  'another $sign resets, although no connection was lost, and again where it changes back',
+  'another $sign resets although no connection was lost, and again when it changes back',
   async ({ answer }) => {
     changeNextAnswer(() => answer);
     expect(await resetsAfter(3)).toEqual([2, 3, 3]);
@@ -103,7 +103,7 @@ it('a snapshot older than the one before resets: the database went back in time'
   expect(await resetsAfter(3)).toEqual([1, 2, 2]);
 });
 
-it('every listener hears of each change and of each reset', async () => {
+it('every listener is called with each change and each reset', async () => {
   const second = new FeedRecorder();
   const third = new FeedRecorder();
   for (const listener of [second, third]) fixture.fence.subscribe(listener);
@@ -128,7 +128,7 @@ function heard(listener: FeedRecorder) {
   return { named: listener.take(), resets: listener.resets - first };
 }
 
-it('one fence is in flight at a time: who arrives meanwhile waits for the next', async () => {
+it('one fence is in flight at a time, and callers that arrive meanwhile wait for the next', async () => {
   const { count } = fixture.fence;
   const fence = fixture.database.hold('fence', 'before');
   const passings = [fixture.fence.waitUntilFresh()];
@@ -143,7 +143,7 @@ it('one fence is in flight at a time: who arrives meanwhile waits for the next',
   expect(fixture.fence.count).toBe(count + 2);
 });
 
-it('who waits while a fence fails is answered by the next one, after a reset', async () => {
+it('callers that wait while a fence fails are answered by the next one, after a reset', async () => {
   const failure = Promise.withResolvers<void>();
   failNextFence(failure.promise);
   const failed = expect(fixture.fence.waitUntilFresh()).rejects.toMatchObject({

@@ -92,7 +92,7 @@ describe('Idempotency-Key', () => {
     expect(second.body.key).toEqual(expect.any(String));
   });
 
-  it('an Idempotency-Key whose call is under way is 409 for its caller, and free for any other', async () => {
+  it('an Idempotency-Key whose call is in progress is 409 for its caller, and free for any other', async () => {
     await putWorkspace(pair.first, 'held');
     const name = fresh();
     const held = `select from audit_heads where workspace_id = 'held'`;

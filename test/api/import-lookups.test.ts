@@ -8,7 +8,7 @@ import { recordStatements } from '../support/statements.ts';
 import { warmKey } from '../support/warm.ts';
 
 const LOADS = 'keyward_credential_loads_total';
-const CACHED = 'keyward_bound_used{bound="states"}';
+const CACHED = 'keyward_bound_used{bound="credentials"}';
 
 const hashOf = (key: string) => ({
   algorithm: 'sha256',

@@ -107,7 +107,7 @@ describe('changed limits', () => {
     ['longer', 60, 600],
     ['shorter', 600, 60],
   ])(
-    'a window that SQL made %s under its old name keeps what was spent until that has left it',
+    'a window that SQL made %s under its old name keeps its consumption until that has left it',
     async (_, before, after) => {
       const client = await connect(pair.databaseUrl);
       const id = randomUUID();

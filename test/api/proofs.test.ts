@@ -31,7 +31,7 @@ it('the proof of a key in use survives any number of other keys, and a reset', a
   await instance.stop();
 });
 
-it('a remembered proof is worth nothing for another hash, and a refusal neither', async () => {
+it('a cached proof does not hold for another hash, nor does a cached refusal', async () => {
   const instance = await launch(database.url, { secret: undefined });
   const [one, other] = [await createKey(instance), await createKey(instance)];
   const client = await connect(database.url);

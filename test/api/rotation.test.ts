@@ -137,7 +137,7 @@ describe('rotating a key', () => {
     expect(await verdict(pair.second, second.key)).toBe('NOT_YET_VALID');
   });
 
-  it('revoking a key ends its current and its retiring string, with both in memory', async () => {
+  it('revoking a key ends its current and its retiring string, even if both are cached', async () => {
     const { id, key: old } = await createKey(pair.first);
     const { key } = await rotated(id, { graceSeconds: HOUR_S });
     for (const string of [key, old]) await warmKey(string, pair.second);

@@ -49,7 +49,7 @@ describe('while the database is away', () => {
     expect((await verify(unseen.key)).status).toBe(503);
   });
 
-  it('memory answers no longer than the operator says, in each outage', async () => {
+  it('the cache answers no longer than the operator allows, in each outage', async () => {
     const proxy = await start(STALE_MS);
     const { key } = await create({});
     await warmKey(key, instance);

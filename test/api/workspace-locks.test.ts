@@ -62,7 +62,7 @@ describe('how changes of keys use their workspace', () => {
     expect(extended.statements).toEqual([PLAIN, 'update']);
   });
 
-  it('a suspension does not wait for an import that is under way', async () => {
+  it('a suspension does not wait for an import in progress', async () => {
     await putWorkspace(pair.first, 'busy');
     const blocked = await importInFlight('busy');
     const suspension = await pair.second.call('POST', '/v1/workspaces/busy/suspend');
@@ -70,7 +70,7 @@ describe('how changes of keys use their workspace', () => {
     expect(await blocked.finish()).toMatchObject({ status: 200, body: { created: 1 } });
   });
 
-  it('a change of the policies waits for an import that is under way, and so does a deletion', async () => {
+  it('a change of the policies waits for an import in progress, and so does a deletion', async () => {
     await putWorkspace(pair.first, 'waiting');
     const blocked = await importInFlight('waiting');
     const order: string[] = [];

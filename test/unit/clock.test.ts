@@ -10,14 +10,14 @@ describe('the clock', () => {
     expect(clock.now()).toBeLessThan(reading + 60_000);
   });
 
-  it('takes its first reading also if its process has been ahead of the database', () => {
+  it('the clock takes its first reading even if its process was ahead of the database', () => {
     const clock = new Clock();
     const ahead = clock.now();
     clock.sync(ahead - 86_400_000);
     expect(clock.now()).toBeLessThan(ahead);
   });
 
-  it('does not step back when the answer with a reading arrives late, and goes on once caught up', () => {
+  it('the clock does not step back when a reading arrives late, and runs on once it has caught up', () => {
     const clock = new Clock();
     clock.sync(10_000);
     const before = clock.now();

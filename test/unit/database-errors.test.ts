@@ -17,13 +17,13 @@ describe('errors of the driver', () => {
     'ENOTFOUND',
     'EHOSTUNREACH',
     'ENETUNREACH',
-  ])('the database is away where its socket fails with %s', (code) => {
+  ])('the database is away if its socket fails with %s', (code) => {
     expect(isUnavailable(withCode(code))).toBe(true);
     expect(isUnavailable(wrapped(withCode(code)))).toBe(true);
   });
 
   it.each(['ENOENT', 'EACCES', 'EADDRNOTAVAIL'])(
-    'the database is away where connecting fails with %s, and not where a file does',
+    'the database is away if connecting fails with %s, but not if a file operation does',
     (code) => {
       expect(isUnavailable(withCode(code, { syscall: 'connect' }))).toBe(true);
       expect(isUnavailable(wrapped(withCode(code, { syscall: 'connect' })))).toBe(true);
@@ -40,7 +40,7 @@ describe('errors of the driver', () => {
     'Client has encountered a connection error and is not queryable',
     'Client was closed and is not queryable',
     'Cannot use a pool after calling end on the pool',
-  ])('the database is away where the driver begins with: %s', (message) => {
+  ])('the database is away if the error of the driver begins with: %s', (message) => {
     expect(isUnavailable(new Error(message))).toBe(true);
     expect(isUnavailable(wrapped(new Error(message)))).toBe(true);
     expect(isUnavailable(new Error(`a row quotes: ${message}`))).toBe(false);
@@ -60,7 +60,7 @@ describe('errors of the driver', () => {
 });
 
 describe('the SQLSTATE of an error', () => {
-  it('the SQLSTATE of an error decides in the same way where Drizzle has wrapped it', () => {
+  it('the SQLSTATE of an error decides in the same way if Drizzle has wrapped it', () => {
     expect(sqlState(wrapped(withCode('40P01')))).toBe('40P01');
     expect(isRetryable(wrapped(withCode('40P01')))).toBe(true);
     expect(isUnavailable(wrapped(withCode('40P01')))).toBe(false);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../../src/http/request-log.ts';
 import { type UsageBatch, UsageCounters } from '../../src/usage/counters.ts';
 import { UsageFlusher } from '../../src/usage/flusher.ts';
@@ -106,6 +106,66 @@ describe('a flush', () => {
     await expect(first).rejects.toThrow('lost');
     await second;
     expect(ledger.total).toBe(1);
+  });
+});
+
+describe('the ticks of the timer', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  function setUpTicking() {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { ledger, flusher, count } = setUp();
+    flusher.start(1000);
+    const tick = async (times = 1) => {
+      vi.advanceTimersByTime(1000 * times);
+      await new Promise(setImmediate);
+    };
+    return { ledger, flusher, count, tick };
+  }
+
+  it('ticks during a write that takes longer than the interval do not queue up: the next tick writes what came meanwhile', async () => {
+    const { ledger, count, tick } = setUpTicking();
+    const held = Promise.withResolvers<void>();
+    ledger.hold = held.promise;
+    count();
+    await tick();
+    count();
+    await tick(5);
+    expect(ledger.sent).toHaveLength(1);
+    held.resolve();
+    await new Promise(setImmediate);
+    expect(ledger).toMatchObject({ total: 1, atOnce: 0 });
+    expect(ledger.sent).toHaveLength(1);
+    await tick();
+    expect(ledger.sent).toHaveLength(2);
+    expect(ledger.total).toBe(2);
+  });
+
+  it('a tick whose write fails is followed by one that writes the same batch', async () => {
+    const { ledger, count, tick } = setUpTicking();
+    ledger.outcomes.push('lost', 'unknown');
+    count();
+    await tick();
+    await tick();
+    await tick();
+    expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 1, 1]);
+    expect(ledger.total).toBe(1);
+  });
+
+  it('a stop during a tick waits for its write, writes the rest, and ends the ticks', async () => {
+    const { ledger, flusher, count, tick } = setUpTicking();
+    const held = Promise.withResolvers<void>();
+    ledger.hold = held.promise;
+    count();
+    await tick();
+    count();
+    const stopped = flusher.stop();
+    held.resolve();
+    await stopped;
+    expect(ledger).toMatchObject({ total: 2, most: 1 });
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 

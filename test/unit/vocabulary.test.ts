@@ -28,7 +28,7 @@ const RETIRED: readonly [word: RegExp, instead: string][] = [
   [/\bHolder\b|\bHeldKey\b/, 'PresentedKey, KnownKey'],
   [/\bStateLoader\b|\bKeyState\b|\bSecretState\b/, 'CredentialLoader, Credential'],
   [/\bWaitingRoom\b|\bwaiting-room\b/, 'startup server'],
-  [/\bholdPolicies\b|\brequireRoom\b|\baboutKey\b/, 'lockWorkspace, enforceKeyQuota, keyTarget'],
+  [/\bholdPolicies\b|\baboutKey\b/, 'lockWorkspace, keyTarget'],
   [/\b(onS|S)tage\b|\brehears\w*/i, 'fixture, prepare; withBenchEnv'],
   [/\bmeddl\w*/i, 'interceptQuery'],
   [/\bPLANTS\b|\bplants\.ts\b|\b(planted|a) plant\b/i, 'seeded bugs'],

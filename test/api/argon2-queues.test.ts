@@ -7,7 +7,7 @@ import { retryOn503, tally } from '../support/pair.ts';
 
 /** More than may wait in any lane but that of verification. */
 const CROWD = 40;
-const LANES = ['verification', 'low', 'issuance', 'hardening'] as const;
+const QUEUES = ['verification', 'low', 'issuance', 'rehashing'] as const;
 
 /** Without KEYWARD_SECRET no proof is stored: the first use of each string costs argon2. */
 describe('argon2', () => {
@@ -37,7 +37,7 @@ describe('argon2', () => {
   async function lanesOf(calls: readonly Promise<Answer>[]) {
     const answers = Promise.all(calls);
     const peaks = await peaksDuring(instance, answers);
-    const used = LANES.filter((lane) => (peaks.get(`argon2_${lane}_waiting`) ?? 0) > 0);
+    const used = QUEUES.filter((lane) => (peaks.get(`argon2_${lane}_waiting`) ?? 0) > 0);
     return { used, outcomes: tally(await answers) };
   }
 
@@ -60,7 +60,7 @@ describe('argon2', () => {
     },
   );
 
-  it('argon2 for imported keys waits in the hardening lane alone: they are valid and new keys are created meanwhile', async () => {
+  it('argon2 for imported keys waits in the rehashing queue alone: they are valid and new keys are created meanwhile', async () => {
     const imported = Array.from({ length: CROWD }, (_, i) => `imported-${i}`);
     const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
     const items = imported.map((key) => ({
@@ -71,7 +71,7 @@ describe('argon2', () => {
     const uses = imported.map((key) => verify(key));
     const creation = instance.call('POST', '/v1/keys', { body: { name: 'new' } });
     const { used, outcomes } = await lanesOf([...uses, creation]);
-    expect(used).toEqual(['hardening']);
+    expect(used).toEqual(['rehashing']);
     expect(outcomes).toEqual({ 200: CROWD, 201: 1 });
   });
 

@@ -1,0 +1,129 @@
+/** A part of the source, and the tests that are to notice when it is changed. Globs, from the root. */
+export interface Area {
+  sources: readonly string[];
+  tests: readonly string[];
+  /** Changes the SQL in these files in place of their TypeScript. */
+  sql?: true;
+}
+
+const FENCE_TESTS = ['test/api/fence-*.test.ts', 'test/api/feed-pruning.test.ts'];
+const VERIFICATION_TESTS = [
+  'test/api/authentication.test.ts',
+  'test/api/authorize.test.ts',
+  'test/api/batch.test.ts',
+  'test/api/changed-secret.test.ts',
+  'test/api/concurrency.test.ts',
+  'test/api/life-of-a-key.test.ts',
+  'test/api/overload.test.ts',
+  'test/api/proofs.test.ts',
+  'test/api/rotation.test.ts',
+  'test/api/stale-if-error.test.ts',
+  'test/api/whoami.test.ts',
+  'test/api/{argon2-queues,ended-strings,presented-key}.test.ts',
+  'test/unit/{pepper,secret-end}.test.ts',
+];
+const LIMIT_TESTS = ['test/api/credits.test.ts', 'test/api/limits*.test.ts'];
+const USAGE_TESTS = ['test/api/count-before-answering.test.ts', 'test/api/usage-*.test.ts'];
+const CHANGE_TESTS = [
+  'test/api/audit-{list,writers}.test.ts',
+  'test/api/bulk-revoke.test.ts',
+  'test/api/idempotency.test.ts',
+  'test/api/if-match.test.ts',
+  'test/api/import.test.ts',
+  'test/api/list-filters.test.ts',
+  'test/api/mutating-calls.test.ts',
+  'test/api/pagination.test.ts',
+  'test/api/policies.test.ts',
+  'test/api/rotation.test.ts',
+  'test/api/{durability,etags,lock-order,plain-fields,refused-before-argon2}.test.ts',
+  'test/api/{retried-changes,revocation-history,tenants,workspace-locks}.test.ts',
+];
+
+export const AREAS: Readonly<Record<string, Area>> = {
+  domain: {
+    sources: ['src/domain/*.ts'],
+    tests: ['test/unit/{decide,imported-key,ip,key-string,limits,refill,scopes,status}.test.ts'],
+  },
+  fence: {
+    sources: ['src/freshness/*.ts', 'src/lib/clock.ts'],
+    tests: FENCE_TESTS,
+  },
+  cache: {
+    sources: [
+      'src/credentials/{credential,credential-row,credential-loader,credential-cache}.ts',
+      'src/lib/request-batcher.ts',
+    ],
+    tests: [...FENCE_TESTS, ...VERIFICATION_TESTS, 'test/unit/request-batcher.test.ts'],
+  },
+  verification: {
+    sources: [
+      'src/credentials/{authenticator,credential-resolver,imported-algorithms}.ts',
+      'src/verification/{verifier,answer}.ts',
+      'src/whoami/service.ts',
+      'src/lib/concurrency-limiter.ts',
+    ],
+    tests: [
+      ...VERIFICATION_TESTS,
+      'test/api/{import-lookups,limits,usage-full}.test.ts',
+      'test/unit/concurrency-limiter.test.ts',
+    ],
+  },
+  secrets: {
+    sources: ['src/credentials/{argon2-hasher,issuer,pepper,rotation,secret-verifier,store}.ts'],
+    tests: [...VERIFICATION_TESTS, 'test/api/no-plaintext.test.ts'],
+  },
+  quotas: {
+    sources: ['src/quotas/*.ts', 'src/keys/{quota-columns,quota-status}.ts'],
+    tests: LIMIT_TESTS,
+  },
+  usage: {
+    sources: ['src/usage/{counters,flusher,service,store}.ts'],
+    tests: [...USAGE_TESTS, 'test/unit/usage-*.test.ts'],
+  },
+  changes: {
+    sources: [
+      'src/unit-of-work/*.ts',
+      'src/keys/{service,store,key-change,key-patch,revocation,workspace-policies,policy-checks}.ts',
+    ],
+    tests: CHANGE_TESTS,
+  },
+  database: {
+    sources: ['src/db/{database,errors}.ts'],
+    tests: [
+      'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
+      'test/api/{overload,database-errors,database-timeouts,database-pools}.test.ts',
+      'test/unit/database-errors.test.ts',
+    ],
+  },
+  errors: {
+    sources: ['src/http/{error-handler,problem}.ts'],
+    tests: [
+      'test/api/bad-input*.test.ts',
+      'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
+    ],
+  },
+  wiring: {
+    sources: ['src/service.ts'],
+    tests: [
+      ...VERIFICATION_TESTS,
+      ...LIMIT_TESTS,
+      ...USAGE_TESTS,
+      'test/api/{audit-retention,feed-pruning,metrics,request-log,service-stop}.test.ts',
+      'test/api/{housekeeping,housekeeping-jobs,fence-service}.test.ts',
+    ],
+  },
+  queries: {
+    sources: [
+      'src/freshness/{feed-pruning,fence}.ts',
+      'src/credentials/{credential-row,store}.ts',
+      'src/quotas/{quota-store,consumption-store}.ts',
+    ],
+    tests: [...FENCE_TESTS, ...VERIFICATION_TESTS, ...LIMIT_TESTS],
+    sql: true,
+  },
+  migrations: {
+    sources: ['migrations/*.sql'],
+    tests: [...FENCE_TESTS, ...LIMIT_TESTS, ...USAGE_TESTS, 'test/api/audit-writers.test.ts'],
+    sql: true,
+  },
+};
