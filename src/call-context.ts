@@ -39,6 +39,15 @@ export function authorizedWorkspaceId(
   return workspaceScope(caller, requested) ?? DEFAULT_WORKSPACE;
 }
 
+/** Names every workspace in the query of a list. */
+const EVERY_WORKSPACE = '*';
+
+/** The workspace that a list is of; null: all of them, which only an unbound caller may see. */
+export function listedWorkspaceId(call: CallContext, requested: string | undefined): string | null {
+  const id = authorizedWorkspaceId(call, requested);
+  return id === EVERY_WORKSPACE ? null : id;
+}
+
 /** The workspace that a call is limited to; null: all of them. */
 export function workspaceScope(caller: Caller, requested: string | undefined): string | null {
   if (caller.workspaceId === null) return requested ?? null;

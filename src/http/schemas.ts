@@ -129,6 +129,15 @@ export const WorkspaceId = Type.String({
   examples: ['default'],
 });
 
+/** Of a list: one workspace, or all of them. */
+export const ListedWorkspaceId = Type.String({
+  pattern: '^([A-Za-z0-9._-]{1,64}|\\*)$',
+  description:
+    'Workspace id, or `*` for every workspace, which a management key that is bound to one may not ' +
+    'list. A bound management key implies its own; for others the default is `default`.',
+  examples: ['default'],
+});
+
 /** The query of calls without a body. */
 export const WorkspaceQuery = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId) },

@@ -5,6 +5,7 @@ import {
   Cursor,
   ExpiresInSeconds,
   instant,
+  ListedWorkspaceId,
   NextCursor,
   nullable,
   PageLimit,
@@ -128,7 +129,11 @@ export const ManagementKeyPath = Type.Object({
 });
 
 export const ListManagementKeys = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), limit: PageLimit, cursor: Type.Optional(Cursor) },
+  {
+    workspaceId: Type.Optional(ListedWorkspaceId),
+    limit: PageLimit,
+    cursor: Type.Optional(Cursor),
+  },
   { additionalProperties: false },
 );
 export type ListManagementKeys = Static<typeof ListManagementKeys>;

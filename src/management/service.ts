@@ -1,4 +1,4 @@
-import { type CallContext, workspaceScope } from '../call-context.ts';
+import { type CallContext, listedWorkspaceId } from '../call-context.ts';
 import type { IssuedSecret, SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
@@ -11,7 +11,12 @@ import { lifetime } from '../http/lifetime.ts';
 import { readPage } from '../http/page.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
-import { findWorkspace, lockWorkspace, type WorkspaceRow } from '../workspaces/store.ts';
+import {
+  findWorkspace,
+  lockWorkspace,
+  type WorkspaceRow,
+  workspaceExisted,
+} from '../workspaces/store.ts';
 import { auditManagementKey } from './audit.ts';
 import { bindingOf, requireGrantable } from './grants.ts';
 import { isExpired, isRetiring, presentManagementKey, presentVersioned } from './presenter.ts';
@@ -87,9 +92,10 @@ export class ManagementService {
     return presentVersioned(record, clock.date());
   }
 
-  async list({ caller }: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
+  async list(call: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
     const { orm, clock } = this.#deps;
-    const scope = workspaceScope(caller, query.workspaceId);
+    const scope = listedWorkspaceId(call, query.workspaceId);
+    if (scope !== null && !(await workspaceExisted(orm, scope))) throw noWorkspace(scope);
     const { rows, nextCursor } = await readPage(query, {
       name: 'management-keys',
       read: (after, limit) => listManagementKeys(orm, scope, after, limit),
@@ -176,7 +182,11 @@ function requireRotatable({ caller }: CallContext, key: ManagementRow, at: Date)
 
 function requireWorkspace(id: string, row: WorkspaceRow | null): void {
   if (row && !row.deletedAt) return;
-  throw new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+  throw noWorkspace(id);
+}
+
+function noWorkspace(id: string): KeywardError {
+  return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
 function lifetimeOf(input: CreateManagementKey, at: Date) {
