@@ -144,6 +144,16 @@ export const WorkspaceQuery = Type.Object(
   { additionalProperties: false },
 );
 
+/** Why something is ended or suspended; kept in the audit log. */
+export const reasonFields = {
+  reason: Type.Optional(text(64, 'Reason, a word that programs can filter by.', 'leaked')),
+  note: Type.Optional(text(1000, 'Note, for people.', 'Found in a public repository.')),
+};
+
+/** The body of a call that takes nothing else. */
+export const Reason = Type.Object(reasonFields, { additionalProperties: false });
+export type Reason = Static<typeof Reason>;
+
 export const PageLimit = Type.Integer({
   minimum: 1,
   maximum: 200,

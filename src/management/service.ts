@@ -9,6 +9,7 @@ import { KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { readPage } from '../http/page.ts';
+import type { Reason } from '../http/schemas.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import {
@@ -18,6 +19,7 @@ import {
   workspaceExisted,
 } from '../workspaces/store.ts';
 import { auditManagementKey } from './audit.ts';
+import { patchManagementKey } from './change.ts';
 import { bindingOf, requireGrantable } from './grants.ts';
 import { isExpired, isRetiring, presentManagementKey, presentVersioned } from './presenter.ts';
 import { revokeManagementKey } from './revocation.ts';
@@ -27,6 +29,7 @@ import type {
   ListManagementKeys,
   ManagementKey,
   ManagementKeyPage,
+  PatchManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import {
@@ -141,11 +144,28 @@ export class ManagementService {
     return issuer.issue(MANAGEMENT_PREFIX);
   }
 
+  patch(
+    call: CallContext,
+    id: string,
+    patch: PatchManagementKey,
+  ): Promise<Versioned<ManagementKey>> {
+    return this.#change(call, id, (write, key) => patchManagementKey(write, call, key, patch));
+  }
+
   /** Final, and idempotent. */
-  revoke(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
+  revoke(call: CallContext, id: string, reason: Reason): Promise<Versioned<ManagementKey>> {
+    return this.#change(call, id, (write, key) =>
+      revokeManagementKey(write, key, call.actor, reason),
+    );
+  }
+
+  #change(
+    call: CallContext,
+    id: string,
+    change: (write: WriteContext, key: ManagementRow) => Promise<unknown>,
+  ): Promise<Versioned<ManagementKey>> {
     return this.#deps.unitOfWork.run(call, async (write) => {
-      const key = await lockNamedKey(write, call, id);
-      await revokeManagementKey(write, key, call.actor);
+      await change(write, await lockNamedKey(write, call, id));
       return readBack(write, id);
     });
   }

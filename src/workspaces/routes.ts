@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
 import { sendResult } from '../http/reply.ts';
-import { answers, ref } from '../http/schemas.ts';
+import { answers, Reason, ref } from '../http/schemas.ts';
 import {
   ListWorkspaces,
   Workspace,
@@ -110,11 +110,15 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description:
           'None of its keys is valid until it is resumed. In force everywhere once answered.',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 413, 415, 422),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const changed = await workspaces.suspend(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, changed);
+    },
   );
 
   app.post(
@@ -126,11 +130,15 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Resume a workspace',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 413, 415, 422),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await workspaces.resume(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const changed = await workspaces.resume(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, changed);
+    },
   );
 
   app.delete(

@@ -5,6 +5,7 @@ import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { readPage } from '../http/page.ts';
+import type { Reason } from '../http/schemas.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditWorkspace, auditWorkspaceChange, type WorkspaceAction } from './audit.ts';
@@ -100,15 +101,15 @@ export class WorkspaceService {
   }
 
   /** No key of a suspended workspace is valid; nothing of it is lost. Never waits for an import. */
-  suspend(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+  suspend(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
     return this.#change(call, id, 'no key update', (write, row) =>
-      updateIfChanged(write, 'suspended', row, { status: 'suspended' }),
+      updateIfChanged(write, 'suspended', row, { status: 'suspended' }, reason),
     );
   }
 
-  resume(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+  resume(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
     return this.#change(call, id, 'no key update', (write, row) =>
-      updateIfChanged(write, 'resumed', row, { status: 'active' }),
+      updateIfChanged(write, 'resumed', row, { status: 'active' }, reason),
     );
   }
 
@@ -150,10 +151,11 @@ async function updateIfChanged(
   action: WorkspaceAction,
   row: WorkspaceRow,
   changes: WorkspaceChanges,
+  reason: Reason = {},
 ): Promise<WorkspaceRow> {
   if (!differs(row, changes)) return row;
   const updated = await updateWorkspace(write.tx, row.id, { ...changes, updatedAt: write.at });
-  auditWorkspaceChange(write, action, row, updated);
+  auditWorkspaceChange(write, action, row, updated, reason);
   return updated;
 }
 

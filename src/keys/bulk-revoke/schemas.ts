@@ -1,7 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { WorkspaceId } from '../../http/schemas.ts';
+import { reasonFields, WorkspaceId } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
-import { revocationFields } from '../schemas/requests.ts';
 
 export const BulkRevoke = Type.Object(
   {
@@ -22,7 +21,7 @@ export const BulkRevoke = Type.Object(
         examples: [true],
       }),
     ),
-    ...revocationFields,
+    ...reasonFields,
   },
   { additionalProperties: false },
 );
