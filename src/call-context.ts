@@ -18,6 +18,8 @@ export interface CallContext {
   ip: string | null;
   /** The entity tags of `If-Match`, one of which must be the current one; null: no condition. */
   ifMatch: readonly string[] | null;
+  /** Whether `If-None-Match: *` asks that nothing be there yet. */
+  mustBeNew: boolean;
   idempotency: Idempotency | null;
 }
 

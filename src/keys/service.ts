@@ -3,6 +3,7 @@ import type { SecretIssuer } from '../credentials/issuer.ts';
 import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
 import { etagOf, type Versioned } from '../http/etag.ts';
+import type { CallResult } from '../http/reply.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ensureQuotaRow } from '../quotas/consumption-store.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
@@ -83,8 +84,8 @@ export class KeyService {
   }
 
   /** Revokes the key and removes it from every list. Its history stays. */
-  async delete(call: CallContext, name: KeyName): Promise<void> {
-    await this.#deps.unitOfWork.run(call, async (write) => {
+  delete(call: CallContext, name: KeyName): Promise<CallResult<object>> {
+    return this.#deps.unitOfWork.run(call, async (write) => {
       const key = await lockNamedKey(write, call, name);
       return { body: {}, etag: etagOf(await deleteKey(write, key, call.actor)) };
     });

@@ -95,6 +95,7 @@ async function createManagementKey(
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
   const service = new ManagementService({ orm, unitOfWork, issuer, clock });
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
+  const unconditional = { ifMatch: null, mustBeNew: false, idempotency: null };
+  const call = { caller: ROOT_CALLER, ...unconditional, ...operatorOrigin() };
   return service.create(call, request);
 }

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendResult } from '../http/reply.ts';
+import { sendDone, sendResult } from '../http/reply.ts';
 import { answers, Reason, ref } from '../http/schemas.ts';
 import {
   ListWorkspaces,
@@ -162,8 +162,8 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       },
     },
     async (request, reply) => {
-      await workspaces.delete(getCallContext(request), request.params.id);
-      return reply.status(204).send(null);
+      const { id } = request.params;
+      return sendDone(reply, await workspaces.delete(getCallContext(request), id));
     },
   );
 }

@@ -39,14 +39,17 @@ function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: 
 
 /** `matched` are the keys as they were before. */
 function reportOf({ ids = [], dryRun = false }: BulkRevoke, matched: KeyRow[]): BulkRevocation {
-  const revoked = matched.filter(({ revokedAt }) => !revokedAt);
+  const active = matched.filter(({ revokedAt }) => !revokedAt).map(({ id }) => id);
+  const revoked = dryRun ? [] : active;
   const found = new Set(matched.map(({ id }) => id));
   return {
     dryRun,
     matched: matched.length,
-    alreadyRevoked: matched.length - revoked.length,
+    alreadyRevoked: matched.length - active.length,
     revoked: revoked.length,
-    keyIds: revoked.map(({ id }) => id),
+    keyIds: revoked,
+    wouldRevoke: dryRun ? active.length : null,
+    wouldRevokeIds: dryRun ? active : null,
     missingIds: ids.filter((id) => !found.has(id)),
   };
 }

@@ -1,4 +1,5 @@
 import type { CallContext } from '../../call-context.ts';
+import { requireKnownPolicy } from '../../credentials/credential.ts';
 import type { Orm } from '../../db/database.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { findNamedKey, type KeyName } from '../key-change.ts';
@@ -22,6 +23,8 @@ export class ExplainService {
   async explain(call: CallContext, name: KeyName, request: ExplainKey): Promise<Explanation> {
     const { orm, clock } = this.#deps;
     const record = await findNamedKey(orm, call, name);
+    // As verify: what needs newer rules than these is not judged by them.
+    requireKnownPolicy(record.key);
     const policies = await readPolicies(orm, record.key.workspaceId);
     return explainKey(record, policies, request, clock.now());
   }

@@ -5,6 +5,7 @@ import { endRetiringSecret } from '../../credentials/store.ts';
 import type { Orm } from '../../db/database.ts';
 import { KeywardError } from '../../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../../http/etag.ts';
+import type { CallResult } from '../../http/reply.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { auditKey } from '../audit.ts';
@@ -61,8 +62,8 @@ export class RotationService {
   }
 
   /** Ends the retiring string at once. Nothing to end is not an error. */
-  async endGrace(call: CallContext, name: KeyName): Promise<void> {
-    await this.#deps.unitOfWork.run(call, async (write) => {
+  endGrace(call: CallContext, name: KeyName): Promise<CallResult<object>> {
+    return this.#deps.unitOfWork.run(call, async (write) => {
       const key = await lockNamedKey(write, call, name);
       const ended = await endRetiringSecret(write.tx, key.id);
       if (ended.length > 0) {
