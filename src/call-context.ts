@@ -18,6 +18,8 @@ export interface CallContext {
   ip: string | null;
   /** The entity tags of `If-Match`, one of which must be the current one; null: no condition. */
   ifMatch: readonly string[] | null;
+  /** Whether `If-None-Match: *` asks that nothing be there yet. */
+  mustBeNew: boolean;
   idempotency: Idempotency | null;
 }
 
@@ -37,6 +39,15 @@ export function authorizedWorkspaceId(
   requested: string | undefined,
 ): string {
   return workspaceScope(caller, requested) ?? DEFAULT_WORKSPACE;
+}
+
+/** Names every workspace in the query of a list. */
+const EVERY_WORKSPACE = '*';
+
+/** The workspace that a list is of; null: all of them, which only an unbound caller may see. */
+export function listedWorkspaceId(call: CallContext, requested: string | undefined): string | null {
+  const id = authorizedWorkspaceId(call, requested);
+  return id === EVERY_WORKSPACE ? null : id;
 }
 
 /** The workspace that a call is limited to; null: all of them. */

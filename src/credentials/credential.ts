@@ -56,6 +56,14 @@ export interface ManagementCredential extends SecretFields {
 /** A secret with the policy of what it belongs to, as verifications use it. */
 export type Credential = KeyCredential | ManagementCredential;
 
+/** When a retiring secret ends, which is never later than its key; null for the current one. */
+export function retiresAt({
+  validUntil,
+  expiresAt,
+}: Pick<Credential, 'validUntil' | 'expiresAt'>): number | null {
+  return validUntil === null ? null : Math.min(validUntil, expiresAt ?? validUntil);
+}
+
 /** Whether a secret has ended, by rotation or with its key: to outsiders it never existed. */
 export function isInactive(credential: Credential, now: number): boolean {
   const { deleted, retired, validUntil } = credential;

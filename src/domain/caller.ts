@@ -8,6 +8,7 @@ export const PERMISSIONS = [
   'audit:read',
   'workspaces:read',
   'workspaces:write',
+  'management:read',
   'management:write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];

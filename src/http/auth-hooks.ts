@@ -4,6 +4,7 @@ import type { Permission } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { type CallContextDependencies, createCallContext } from './call-contexts.ts';
+import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 
 declare module 'fastify' {
@@ -39,6 +40,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
+    if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [inspectBody, ...[route.preHandler ?? []].flat()];
   });
 }

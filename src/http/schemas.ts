@@ -129,11 +129,30 @@ export const WorkspaceId = Type.String({
   examples: ['default'],
 });
 
+/** Of a list: one workspace, or all of them. */
+export const ListedWorkspaceId = Type.String({
+  pattern: '^([A-Za-z0-9._-]{1,64}|\\*)$',
+  description:
+    'Workspace id, or `*` for every workspace, which a management key that is bound to one may not ' +
+    'list. A bound management key implies its own; for others the default is `default`.',
+  examples: ['default'],
+});
+
 /** The query of calls without a body. */
 export const WorkspaceQuery = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId) },
   { additionalProperties: false },
 );
+
+/** Why something is ended or suspended; kept in the audit log. */
+export const reasonFields = {
+  reason: Type.Optional(text(64, 'Reason, a word that programs can filter by.', 'leaked')),
+  note: Type.Optional(text(1000, 'Note, for people.', 'Found in a public repository.')),
+};
+
+/** The body of a call that takes nothing else. */
+export const Reason = Type.Object(reasonFields, { additionalProperties: false });
+export type Reason = Static<typeof Reason>;
 
 export const PageLimit = Type.Integer({
   minimum: 1,

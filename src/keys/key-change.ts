@@ -1,16 +1,17 @@
-import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
+import { type CallContext, workspaceScope } from '../call-context.ts';
+import type { Orm, Transaction } from '../db/database.ts';
 import { KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditKeyChange, type KeyAction } from './audit.ts';
-import { findKey } from './key-records.ts';
+import { findKey, type KeyRecord } from './key-records.ts';
 import { presentVersioned } from './presenter.ts';
 import type { Key } from './schemas/key.ts';
 import { type KeyChanges, type KeyRow, lockKey, updateKey } from './store.ts';
 import { lockPolicies } from './workspace-policies.ts';
 
-/** Names one key of one workspace. */
+/** Names one key, whose id alone is enough; a workspace only narrows it. */
 export interface KeyName {
   id: string;
   workspaceId?: string | undefined;
@@ -26,12 +27,25 @@ export function changeKey(
 ): Promise<Versioned<Key>> {
   return unitOfWork.run(call, async (write) => {
     if (lockWorkspaceFirst) {
-      await lockPolicies(write.tx, authorizedWorkspaceId(call, name.workspaceId));
+      // No key moves to another workspace, so this one is still the key's once it is locked.
+      const { key } = await findNamedKey(write.tx, call, name);
+      await lockPolicies(write.tx, key.workspaceId);
     }
     const key = await lockNamedKey(write, call, name);
     await change(write, key);
     return readBack(write, key);
   });
+}
+
+/** The key that is named, if the caller may see it. */
+export async function findNamedKey(
+  db: Orm | Transaction,
+  { caller }: CallContext,
+  { id, workspaceId }: KeyName,
+): Promise<KeyRecord> {
+  const record = await findKey(db, workspaceScope(caller, workspaceId), id);
+  if (!record) throw new KeywardError('NOT_FOUND');
+  return record;
 }
 
 /** The key's row, locked, if it is the version that the caller read. */
@@ -40,7 +54,7 @@ export async function lockNamedKey(
   call: CallContext,
   { id, workspaceId }: KeyName,
 ): Promise<KeyRow> {
-  const key = await lockKey(tx, authorizedWorkspaceId(call, workspaceId), id);
+  const key = await lockKey(tx, workspaceScope(call.caller, workspaceId), id);
   if (!key) throw new KeywardError('NOT_FOUND');
   requireMatch(call, etagOf(key));
   return key;

@@ -5,6 +5,7 @@ import {
   Cursor,
   ExpiresInSeconds,
   instant,
+  ListedWorkspaceId,
   NextCursor,
   nullable,
   PageLimit,
@@ -37,7 +38,7 @@ export const CreateManagementKey = Type.Object(
     workspaceId: Type.Optional(
       nullable(WorkspaceId, {
         description:
-          "Id of the one workspace that the key is for; null: all. Default: the caller's own.",
+          "Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.",
         examples: ['acme'],
       }),
     ),
@@ -51,6 +52,19 @@ export const CreateManagementKey = Type.Object(
   { additionalProperties: false },
 );
 export type CreateManagementKey = Static<typeof CreateManagementKey>;
+
+export const PatchManagementKey = Type.Object(
+  {
+    name: Type.Optional(text(100, 'Management key name, for people.', 'API gateway')),
+    permissions: Type.Optional(Permissions),
+    expiresAt: Type.Optional(
+      nullable(instant('Expiry of the key, which must be in the future; null: never.')),
+    ),
+    expiresInSeconds: Type.Optional(ExpiresInSeconds),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type PatchManagementKey = Static<typeof PatchManagementKey>;
 
 export const RotateManagementKey = RotationGrace;
 export type RotateManagementKey = Static<typeof RotateManagementKey>;
@@ -128,7 +142,11 @@ export const ManagementKeyPath = Type.Object({
 });
 
 export const ListManagementKeys = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), limit: PageLimit, cursor: Type.Optional(Cursor) },
+  {
+    workspaceId: Type.Optional(ListedWorkspaceId),
+    limit: PageLimit,
+    cursor: Type.Optional(Cursor),
+  },
   { additionalProperties: false },
 );
 export type ListManagementKeys = Static<typeof ListManagementKeys>;

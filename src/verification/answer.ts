@@ -1,4 +1,4 @@
-import type { KeyCredential } from '../credentials/credential.ts';
+import { type KeyCredential, retiresAt } from '../credentials/credential.ts';
 import { toIso } from '../domain/time.ts';
 import type { ErrorCode, FieldError } from '../errors.ts';
 import type { QuotaResult } from '../quotas/quota-limiter.ts';
@@ -68,7 +68,8 @@ function publicFieldsJson(credential: KeyCredential): string {
 }
 
 function publicFields(credential: KeyCredential): PublicFields {
-  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata, validUntil } = credential;
+  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata } = credential;
+  const validUntil = retiresAt(credential);
   return {
     keyId,
     workspaceId,

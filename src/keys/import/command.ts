@@ -76,7 +76,13 @@ async function importFile(
   const sha256 = await hashFile(path);
   await requireKeyedAsBefore(orm, workspaceId, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
+  const call = {
+    caller: ROOT_CALLER,
+    ifMatch: null,
+    mustBeNew: false,
+    idempotency: null,
+    ...operatorOrigin(),
+  };
   const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
   const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;

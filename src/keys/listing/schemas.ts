@@ -5,11 +5,11 @@ import { KEY_STATUSES } from '../../domain/status.ts';
 import {
   Cursor,
   instant,
+  ListedWorkspaceId,
   NextCursor,
   PageLimit,
   ref,
   text,
-  WorkspaceId,
 } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
 import { Key } from '../schemas/key.ts';
@@ -18,7 +18,7 @@ const at = (description: string) => Type.Optional(instant(description));
 
 export const ListKeys = Type.Object(
   {
-    workspaceId: Type.Optional(WorkspaceId),
+    workspaceId: Type.Optional(ListedWorkspaceId),
     status: Type.Optional(
       Type.Array(
         Type.Unsafe<(typeof KEY_STATUSES)[number]>({ type: 'string', enum: [...KEY_STATUSES] }),

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { KeyCredential } from '../../credentials/credential.ts';
+import { type KeyCredential, retiresAt } from '../../credentials/credential.ts';
 import type { VerdictCode } from '../../domain/verdict.ts';
 import type { QuotaResult } from '../../quotas/quota-limiter.ts';
 import type { Verification } from '../verifier.ts';
@@ -124,7 +124,7 @@ function identityOf(
     'x-keyward-owner': headerSafe(credential.ownerId ?? ''),
     ...scopesHeader(credential.scopes),
     'x-keyward-workspace': credential.workspaceId,
-    ...retirement(credential.validUntil, now),
+    ...retirement(retiresAt(credential), now),
   };
 }
 

@@ -479,7 +479,7 @@ export interface paths {
         };
         /**
          * List management keys
-         * @description Requires the permission `management:write`.
+         * @description Requires the permission `management:read`.
          */
         get: operations["listManagementKeys"];
         put?: never;
@@ -503,7 +503,7 @@ export interface paths {
         };
         /**
          * Get a management key
-         * @description Requires the permission `management:write`.
+         * @description Requires the permission `management:read`.
          */
         get: operations["getManagementKey"];
         put?: never;
@@ -511,7 +511,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a management key
+         * @description Its name, its expiry, or fewer permissions; an expired key can be extended. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
+         */
+        patch: operations["updateManagementKey"];
         trace?: never;
     };
     "/v1/management-keys/{id}/rotate": {
@@ -1515,17 +1519,27 @@ export interface components {
              */
             alreadyRevoked: number;
             /**
-             * @description Number of keys that this call revoked, or would revoke.
+             * @description Number of keys that this call revoked; 0 on a dry run.
              * @example 2
              */
             revoked: number;
             /**
-             * @description Ids of the keys that this call revoked, or would revoke.
+             * @description Ids of the keys that this call revoked; empty on a dry run.
              * @example [
              *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
              *     ]
              */
             keyIds: string[];
+            /**
+             * @description Number of keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevoke: number | null;
+            /**
+             * @description Ids of the keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevokeIds: string[] | null;
             /**
              * @description Requested ids of which the workspace has no key.
              * @example []
@@ -1870,7 +1884,7 @@ export interface components {
              */
             time: string;
             /**
-             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
+             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.updated, management_key.rotated, management_key.revoked, audit.pruned.
              * @example key.revoked
              */
             action: string;
@@ -2552,7 +2566,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+                 * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
                  */
                 workspaceId?: string;
@@ -3390,13 +3404,13 @@ export interface operations {
                     workspaceId?: string;
                     /**
                      * Format: text
-                     * @description Reason of the revocation, a word that programs can filter by.
+                     * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
                     reason?: string;
                     /**
                      * Format: text
-                     * @description Note on the revocation, for people.
+                     * @description Note, for people.
                      * @example Found in a public repository.
                      */
                     note?: string;
@@ -4303,13 +4317,13 @@ export interface operations {
                     dryRun?: boolean;
                     /**
                      * Format: text
-                     * @description Reason of the revocation, a word that programs can filter by.
+                     * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
                     reason?: string;
                     /**
                      * Format: text
-                     * @description Note on the revocation, for people.
+                     * @description Note, for people.
                      * @example Found in a public repository.
                      */
                     note?: string;
@@ -5000,7 +5014,24 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: text
+                     * @description Reason, a word that programs can filter by.
+                     * @example leaked
+                     */
+                    reason?: string;
+                    /**
+                     * Format: text
+                     * @description Note, for people.
+                     * @example Found in a public repository.
+                     */
+                    note?: string;
+                };
+            };
+        };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
@@ -5058,6 +5089,24 @@ export interface operations {
             };
             /** @description Error, as defined by RFC 9457. */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5098,7 +5147,24 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: text
+                     * @description Reason, a word that programs can filter by.
+                     * @example leaked
+                     */
+                    reason?: string;
+                    /**
+                     * Format: text
+                     * @description Note, for people.
+                     * @example Found in a public repository.
+                     */
+                    note?: string;
+                };
+            };
+        };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
@@ -5164,6 +5230,24 @@ export interface operations {
                 };
             };
             /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5187,7 +5271,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+                 * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5281,14 +5365,14 @@ export interface operations {
                      */
                     name: string;
                     /**
-                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:write.
+                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:read, management:write.
                      * @example [
                      *       "keys:verify"
                      *     ]
                      */
-                    permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:write")[];
+                    permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write")[];
                     /**
-                     * @description Id of the one workspace that the key is for; null: all. Default: the caller's own.
+                     * @description Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.
                      * @example acme
                      */
                     workspaceId?: string | null;
@@ -5470,6 +5554,141 @@ export interface operations {
             };
         };
     };
+    updateManagementKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Management key id.
+                 * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: text
+                     * @description Management key name, for people.
+                     * @example API gateway
+                     */
+                    name?: string;
+                    /**
+                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:read, management:write.
+                     * @example [
+                     *       "keys:verify"
+                     *     ]
+                     */
+                    permissions?: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write")[];
+                    /**
+                     * @description Expiry of the key, which must be in the future; null: never. RFC 3339.
+                     * @example 2030-01-31T12:00:00.000Z
+                     */
+                    expiresAt?: string | null;
+                    /**
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+                     * @example 2592000
+                     */
+                    expiresInSeconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description A management key, which callers authenticate to Keyward with, without its string. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKey"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     rotateManagementKey: {
         parameters: {
             query?: never;
@@ -5614,7 +5833,24 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: text
+                     * @description Reason, a word that programs can filter by.
+                     * @example leaked
+                     */
+                    reason?: string;
+                    /**
+                     * Format: text
+                     * @description Note, for people.
+                     * @example Found in a public repository.
+                     */
+                    note?: string;
+                };
+            };
+        };
         responses: {
             /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
@@ -5672,6 +5908,24 @@ export interface operations {
             };
             /** @description Error, as defined by RFC 9457. */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
