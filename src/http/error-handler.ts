@@ -19,6 +19,10 @@ export function registerErrorHandler(app: App): void {
     return sendProblem(reply, request, problem);
   });
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
+  // Before the body is read: what is wrong with it does not matter.
+  app.addHook('onRequest', async (request, reply) =>
+    request.is404 ? refuseUnknown(app, request, reply) : undefined,
+  );
 }
 
 function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: KeywardError) {

@@ -47,7 +47,7 @@ function changedColumns(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {
   const changes = {
     ...plain,
     ...lifetime(key, { notBefore, expiresAt, expiresInSeconds }, at),
-    ...toQuotaColumns({ rateLimits, credits }, key.creditsLimited),
+    ...toQuotaColumns({ rateLimits, credits }, key),
     ...(metadata !== undefined && { metadata: patchedMetadata(key, metadata) }),
   };
   const version = policyVersionOf({ ...key, ...changes });

@@ -22,13 +22,13 @@ export function newKeyRow(
   policies: WorkspacePolicies,
   at: Date,
 ): NewKeyRow {
-  const { metadata = {} } = input;
+  const metadata = mergeMetadata({}, input.metadata ?? null);
   checkMetadata(metadata);
   const plain = pickPlain({ ...INITIAL, ...input });
   checkScopes(policies, plain.scopes);
   const valid = lifetime({ notBefore: null, expiresAt: null }, input, at);
   checkLifetime(policies, valid, at);
-  const quotas = { ...NO_QUOTAS, ...toQuotaColumns(input, false) };
+  const quotas = { ...NO_QUOTAS, ...toQuotaColumns(input, NO_QUOTAS) };
   return {
     id: newId('key'),
     workspaceId: policies.id,
@@ -36,7 +36,7 @@ export function newKeyRow(
     ...plain,
     ...valid,
     ...quotas,
-    metadata: mergeMetadata({}, metadata),
+    metadata,
     minPolicyVersion: policyVersionOf(quotas),
     createdAt: at,
     createdBy,

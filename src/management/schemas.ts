@@ -42,8 +42,10 @@ export const CreateManagementKey = Type.Object(
       }),
     ),
     expiresAt: Type.Optional(
-      instant(
-        'Expiry of the key: it is valid until just before this time, which must be in the future.',
+      nullable(
+        instant(
+          'Expiry of the key: it is valid until just before this time, which must be in the future.',
+        ),
       ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),

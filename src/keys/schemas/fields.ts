@@ -3,6 +3,7 @@ import type { JsonObject } from '../../domain/json.ts';
 import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../../domain/key-string.ts';
 import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../../domain/scopes.ts';
 import { ExpiresInSeconds, instant, nullable, text } from '../../http/schemas.ts';
+import { MAX_METADATA_NAMES } from '../metadata.ts';
 import { clearable, optional, type PlainField, required, variant } from './plain-field.ts';
 import { CreditsSetting, RateLimits } from './quota-fields.ts';
 
@@ -83,7 +84,7 @@ const ExpiresAt = instant(
 const Metadata = Type.Unsafe<JsonObject>({
   type: 'object',
   additionalProperties: true,
-  maxProperties: 64,
+  maxProperties: MAX_METADATA_NAMES,
   description:
     'Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.',
   examples: [{ plan: 'pro' }],
@@ -100,8 +101,8 @@ export const newKeyFields = {
       examples: ['ak_live'],
     }),
   ),
-  notBefore: Type.Optional(NotBefore),
-  expiresAt: Type.Optional(ExpiresAt),
+  notBefore: Type.Optional(nullable(NotBefore)),
+  expiresAt: Type.Optional(nullable(ExpiresAt)),
   expiresInSeconds: Type.Optional(ExpiresInSeconds),
   rateLimits: Type.Optional(RateLimits),
   credits: Type.Optional(CreditsSetting),
