@@ -19,7 +19,10 @@ export function registerErrorHandler(app: App): void {
     return sendProblem(reply, request, problem);
   });
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
-  // Before the body is read: what is wrong with it does not matter.
+}
+
+/** Before the body is read: what is wrong with it does not matter. */
+export function registerUnknownRoutes(app: App): void {
   app.addHook('onRequest', async (request, reply) =>
     request.is404 ? refuseUnknown(app, request, reply) : undefined,
   );

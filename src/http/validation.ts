@@ -110,7 +110,10 @@ export function parserOf<Schema extends TSchema>(
 ): (value: unknown) => Parsed<Static<Schema>> {
   const errorsOf = validatorOf(schema);
   const isValid = guardOf(schema);
-  return (value) => (isValid(value) ? { value } : { errors: errorsOf(value) });
+  return (value) => {
+    if (value instanceof FaultyItem) return { errors: value.errors };
+    return isValid(value) ? { value } : { errors: errorsOf(value) };
+  };
 }
 
 /**
@@ -124,7 +127,31 @@ export function envelopeCompiler(schema: TSchema, list: string) {
     properties: { ...properties, [list]: { ...properties?.[list], items: {} } },
   };
   const validate = orEmpty(createAjv({ coerceTypes: false }).compile(envelope));
-  return () => validate;
+  return ({ httpPart, schema: other }: { httpPart?: string; schema: object }) =>
+    httpPart === 'body'
+      ? (body: unknown) => {
+          setFaultyItemsAside(body, list);
+          return validate(body);
+        }
+      : createAjv({ coerceTypes: 'array' }).compile(other);
+}
+
+/** An item that no check can look into is replaced by what is wrong with it. */
+class FaultyItem {
+  readonly errors: FieldError[];
+
+  constructor(fault: FieldError) {
+    this.errors = [fault];
+  }
+}
+
+function setFaultyItemsAside(body: unknown, list: string): void {
+  const items: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, list) : null;
+  if (!Array.isArray(items)) return;
+  items.forEach((item, index) => {
+    const fault = findStructureFault(item);
+    if (fault) items[index] = new FaultyItem(fault);
+  });
 }
 
 /** The part of a request that a schema describes, as the beginning of a pointer. */

@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/caller.ts';
+import { canonicalIpRanges } from '../domain/ip.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { invalidField } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
@@ -34,6 +35,7 @@ export function newKeyRow(
     workspaceId: policies.id,
     prefix: prefixOf(input, policies),
     ...plain,
+    allowedIps: plain.allowedIps && canonicalIpRanges(plain.allowedIps),
     ...valid,
     ...quotas,
     metadata,

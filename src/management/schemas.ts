@@ -5,12 +5,12 @@ import {
   Cursor,
   ExpiresInSeconds,
   instant,
+  line,
   NextCursor,
   nullable,
   PageLimit,
   RotationGrace,
   ref,
-  text,
   WorkspaceId,
 } from '../http/schemas.ts';
 
@@ -32,7 +32,7 @@ const Permissions = Type.Array(
 
 export const CreateManagementKey = Type.Object(
   {
-    name: text(100, 'Management key name, for people.', 'API gateway'),
+    name: line(100, 'Management key name, for people.', 'API gateway'),
     permissions: Permissions,
     workspaceId: Type.Optional(
       nullable(WorkspaceId, {

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { text, WorkspaceId } from '../../http/schemas.ts';
+import { line, text, WorkspaceId } from '../../http/schemas.ts';
 import { newKeyFields, patchFields } from './fields.ts';
 
 export const CreateKey = Type.Object(
@@ -13,7 +13,7 @@ export type PatchKey = Static<typeof PatchKey>;
 
 export const revocationFields = {
   reason: Type.Optional(
-    text(64, 'Reason of the revocation, a word that programs can filter by.', 'leaked'),
+    line(64, 'Reason of the revocation, a word that programs can filter by.', 'leaked'),
   ),
   note: Type.Optional(
     text(1000, 'Note on the revocation, for people.', 'Found in a public repository.'),
