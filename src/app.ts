@@ -7,7 +7,7 @@ import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
 import { refuseMalformedRequest } from './http/client-error.ts';
-import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
+import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
@@ -69,6 +69,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerRequestId(app);
   const requests = registerAdmission(app, deps.maxInFlight);
   registerRequestLog(app, deps.logVerifyPerSecond);
+  registerUnknownRoutes(app);
   registerAuth(app, deps);
   await registerOpenApi(app);
   healthRoutes(app, deps.readiness);

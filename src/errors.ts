@@ -61,6 +61,11 @@ export class KeywardError extends Error {
   }
 }
 
+/** One step of a JSON pointer (RFC 6901). */
+export function pointerStep(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
 /** An INVALID_REQUEST that names one field. */
 export function invalidField(pointer: string, detail: string): KeywardError {
   return new KeywardError('INVALID_REQUEST', detail, [{ pointer, detail }]);

@@ -12,7 +12,7 @@ import {
 
 const filter = (description: string, example: string) =>
   Type.Optional(
-    Type.String({ minLength: 1, maxLength: 128, format: 'text', description, examples: [example] }),
+    Type.String({ minLength: 1, maxLength: 128, format: 'line', description, examples: [example] }),
   );
 
 export const ListAuditEvents = Type.Object(

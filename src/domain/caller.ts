@@ -43,4 +43,6 @@ export const ROOT_CALLER: Caller = {
   workspaceId: null,
 };
 
+/** An id is a step of a path, so `.` and `..` could never be reached. */
+export const WORKSPACE_ID_PATTERN = '^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,64}$';
 export const DEFAULT_WORKSPACE = 'default';

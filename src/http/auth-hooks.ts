@@ -30,7 +30,10 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
   };
   const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
-    if (request.body && deps.keyDetector.isContainedIn(JSON.stringify(request.body))) {
+    const { body = null, params, method } = request;
+    // A change stores or audits the ids in its path too.
+    const stored = JSON.stringify(method === 'GET' ? body : [body, params]);
+    if (deps.keyDetector.isContainedIn(stored)) {
       throw new KeywardError('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
     }
     const idempotency = readIdempotencyKey(request, deps.keyDetector);

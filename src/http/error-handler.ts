@@ -21,6 +21,13 @@ export function registerErrorHandler(app: App): void {
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
 }
 
+/** Before the body is read: what is wrong with it does not matter. */
+export function registerUnknownRoutes(app: App): void {
+  app.addHook('onRequest', async (request, reply) =>
+    request.is404 ? refuseUnknown(app, request, reply) : undefined,
+  );
+}
+
 function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: KeywardError) {
   const status = statusOf(problem);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="keyward"');

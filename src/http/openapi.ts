@@ -70,6 +70,7 @@ export async function registerOpenApi(app: App): Promise<void> {
       for (const path of Object.values(document.openapiObject.paths ?? {})) {
         relaxBody(path?.post);
         relaxBody(path?.put);
+        relaxBody(path?.patch);
       }
       return document.openapiObject;
     },

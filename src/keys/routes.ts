@@ -104,7 +104,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body));
+      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body ?? {}));
     },
   );
 

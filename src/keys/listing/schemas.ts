@@ -6,10 +6,10 @@ import {
   Cursor,
   instant,
   ListedWorkspaceId,
+  line,
   NextCursor,
   PageLimit,
   ref,
-  text,
 } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
 import { Key } from '../schemas/key.ts';
@@ -29,8 +29,8 @@ export const ListKeys = Type.Object(
         },
       ),
     ),
-    search: Type.Optional(text(100, 'Part of the key name, in any case.', 'deploy')),
-    start: Type.Optional(text(48, 'Start of the key string, as lists show it.', 'ak_live_4fQ2mX…')),
+    search: Type.Optional(line(100, 'Part of the key name, in any case.', 'deploy')),
+    start: Type.Optional(line(48, 'Start of the key string, as lists show it.', 'ak_live_4fQ2mX…')),
     ownerId: Type.Optional(OwnerId),
     scope: Type.Optional(
       Type.String({

@@ -8,10 +8,7 @@ export const CreateKey = Type.Object(
 );
 export type CreateKey = Static<typeof CreateKey>;
 
-export const PatchKey = Type.Object(patchFields, {
-  additionalProperties: false,
-  minProperties: 1,
-});
+export const PatchKey = Type.Object(patchFields, { additionalProperties: false });
 export type PatchKey = Static<typeof PatchKey>;
 
 export const RevokeKey = Type.Object(

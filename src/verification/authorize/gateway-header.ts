@@ -1,3 +1,4 @@
+import { WORKSPACE_ID_PATTERN } from '../../domain/caller.ts';
 import { isIpAddress } from '../../domain/ip.ts';
 import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../../domain/scopes.ts';
 import { invalidField, type KeywardError } from '../../errors.ts';
@@ -31,6 +32,7 @@ type Parser<T> = (value: string) => T | null;
 type Name = keyof GatewayQuestion;
 
 const SCOPE = new RegExp(REQUIRED_SCOPE_PATTERN);
+const WORKSPACE = new RegExp(WORKSPACE_ID_PATTERN);
 const MAX_SCOPES = 50;
 const MAX_COST = 1_000_000;
 
@@ -40,7 +42,7 @@ const PARSERS: { [N in Name]: [Parser<NonNullable<GatewayQuestion[N]>>, string] 
   resource: [parseResource, 'text of 1 to 256 characters'],
   ip: [(value) => (isIpAddress(value) ? value : null), 'an IPv4 or IPv6 address'],
   cost: [parseCost, `a decimal integer from 0 to ${MAX_COST}`],
-  workspaceId: [(value) => (/^[A-Za-z0-9._-]{1,64}$/.test(value) ? value : null), 'a workspace id'],
+  workspaceId: [(value) => (WORKSPACE.test(value) ? value : null), 'a workspace id'],
   mode: [(value) => (value === 'nginx' ? value : null), '`nginx`'],
 };
 

@@ -349,7 +349,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. Requires the permission `keys:write`.
+         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. An item that is not valid keeps no other out. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
@@ -2079,14 +2079,14 @@ export interface operations {
                      */
                     requiredAnyScope?: string[];
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
@@ -2217,14 +2217,14 @@ export interface operations {
                          */
                         requiredAnyScope?: string[];
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Resource to be accessed; checked if the key lists resources.
                          * @example project:alpha
                          */
                         resource?: string;
                         /**
                          * Format: ip-address
-                         * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
+                         * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
                          * @example 203.0.113.7
                          */
                         ip?: string;
@@ -2732,23 +2732,21 @@ export interface operations {
                      */
                     workspaceId?: string;
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Key name, for people.
                      * @example CI deploys
                      */
                     name: string;
                     /**
-                     * Format: text
                      * @description Key description, for people. Default: null.
                      * @example Used by the nightly deployment job.
                      */
-                    description?: string;
+                    description?: string | null;
                     /**
-                     * Format: text
                      * @description Owner of the key in your system. Default: null.
                      * @example customer_42
                      */
-                    ownerId?: string;
+                    ownerId?: string | null;
                     /**
                      * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
                      * @example true
@@ -2768,31 +2766,29 @@ export interface operations {
                      *       "project:alpha"
                      *     ]
                      */
-                    resources?: string[];
+                    resources?: string[] | null;
                     /**
                      * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
                      * @example [
                      *       "203.0.113.0/24"
                      *     ]
                      */
-                    allowedIps?: string[];
+                    allowedIps?: string[] | null;
                     /**
                      * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
                      * @example ak_live
                      */
                     prefix?: string;
                     /**
-                     * Format: instant
                      * @description Start of the key: it is not valid before this time. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
-                    notBefore?: string;
+                    notBefore?: string | null;
                     /**
-                     * Format: instant
                      * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
-                    expiresAt?: string;
+                    expiresAt?: string | null;
                     /**
                      * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
@@ -2820,6 +2816,16 @@ export interface operations {
                          */
                         limit: number;
                         /**
+                         * @description Units left now; ignored in requests.
+                         * @example 99
+                         */
+                        readonly remaining?: unknown;
+                        /**
+                         * @description Time at which units become available again; ignored in requests.
+                         * @example null
+                         */
+                        readonly resetAt?: unknown;
+                        /**
                          * @description Window length, 1 second to 30 days.
                          * @example 60
                          */
@@ -2838,7 +2844,7 @@ export interface operations {
                          */
                         remaining?: number;
                         /**
-                         * @description Refill of the balance; null or left out: none.
+                         * @description Refill of the balance; null: none. A change that leaves it out keeps it.
                          * @example {
                          *       "interval": "monthly",
                          *       "amount": 1000,
@@ -2858,10 +2864,15 @@ export interface operations {
                              */
                             amount: number;
                             /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
+                             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
                              * @example 1
                              */
-                            dayOfMonth?: number;
+                            dayOfMonth?: number | null;
+                            /**
+                             * @description When the next refill is due; ignored in requests.
+                             * @example 2026-02-01T00:00:00.000Z
+                             */
+                            readonly nextAt?: unknown;
                         } | null;
                     } | null;
                     /**
@@ -3149,11 +3160,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Key name, for people.
                      * @example CI deploys
                      */
@@ -3232,6 +3243,16 @@ export interface operations {
                          */
                         limit: number;
                         /**
+                         * @description Units left now; ignored in requests.
+                         * @example 99
+                         */
+                        readonly remaining?: unknown;
+                        /**
+                         * @description Time at which units become available again; ignored in requests.
+                         * @example null
+                         */
+                        readonly resetAt?: unknown;
+                        /**
                          * @description Window length, 1 second to 30 days.
                          * @example 60
                          */
@@ -3250,7 +3271,7 @@ export interface operations {
                          */
                         remaining?: number;
                         /**
-                         * @description Refill of the balance; null or left out: none.
+                         * @description Refill of the balance; null: none. A change that leaves it out keeps it.
                          * @example {
                          *       "interval": "monthly",
                          *       "amount": 1000,
@@ -3270,10 +3291,15 @@ export interface operations {
                              */
                             amount: number;
                             /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
+                             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
                              * @example 1
                              */
-                            dayOfMonth?: number;
+                            dayOfMonth?: number | null;
+                            /**
+                             * @description When the next refill is due; ignored in requests.
+                             * @example 2026-02-01T00:00:00.000Z
+                             */
+                            readonly nextAt?: unknown;
                         } | null;
                     } | null;
                     /**
@@ -3403,7 +3429,7 @@ export interface operations {
                      */
                     workspaceId?: string;
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
@@ -3912,14 +3938,14 @@ export interface operations {
                      */
                     requiredAnyScope?: string[];
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
@@ -4024,23 +4050,21 @@ export interface operations {
                     /** @description Keys to import. */
                     keys: {
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Key name, for people.
                          * @example CI deploys
                          */
                         name: string;
                         /**
-                         * Format: text
                          * @description Key description, for people. Default: null.
                          * @example Used by the nightly deployment job.
                          */
-                        description?: string;
+                        description?: string | null;
                         /**
-                         * Format: text
                          * @description Owner of the key in your system. Default: null.
                          * @example customer_42
                          */
-                        ownerId?: string;
+                        ownerId?: string | null;
                         /**
                          * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
                          * @example true
@@ -4060,31 +4084,29 @@ export interface operations {
                          *       "project:alpha"
                          *     ]
                          */
-                        resources?: string[];
+                        resources?: string[] | null;
                         /**
                          * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
                          * @example [
                          *       "203.0.113.0/24"
                          *     ]
                          */
-                        allowedIps?: string[];
+                        allowedIps?: string[] | null;
                         /**
                          * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
                          * @example ak_live
                          */
                         prefix?: string;
                         /**
-                         * Format: instant
                          * @description Start of the key: it is not valid before this time. RFC 3339.
                          * @example 2030-01-31T12:00:00.000Z
                          */
-                        notBefore?: string;
+                        notBefore?: string | null;
                         /**
-                         * Format: instant
                          * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                          * @example 2030-01-31T12:00:00.000Z
                          */
-                        expiresAt?: string;
+                        expiresAt?: string | null;
                         /**
                          * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                          * @example 2592000
@@ -4112,6 +4134,16 @@ export interface operations {
                              */
                             limit: number;
                             /**
+                             * @description Units left now; ignored in requests.
+                             * @example 99
+                             */
+                            readonly remaining?: unknown;
+                            /**
+                             * @description Time at which units become available again; ignored in requests.
+                             * @example null
+                             */
+                            readonly resetAt?: unknown;
+                            /**
                              * @description Window length, 1 second to 30 days.
                              * @example 60
                              */
@@ -4130,7 +4162,7 @@ export interface operations {
                              */
                             remaining?: number;
                             /**
-                             * @description Refill of the balance; null or left out: none.
+                             * @description Refill of the balance; null: none. A change that leaves it out keeps it.
                              * @example {
                              *       "interval": "monthly",
                              *       "amount": 1000,
@@ -4150,10 +4182,15 @@ export interface operations {
                                  */
                                 amount: number;
                                 /**
-                                 * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
+                                 * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
                                  * @example 1
                                  */
-                                dayOfMonth?: number;
+                                dayOfMonth?: number | null;
+                                /**
+                                 * @description When the next refill is due; ignored in requests.
+                                 * @example 2026-02-01T00:00:00.000Z
+                                 */
+                                readonly nextAt?: unknown;
                             } | null;
                         } | null;
                         /**
@@ -4180,7 +4217,7 @@ export interface operations {
                             value: string;
                         };
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Start of the key string, for lists: a few characters only.
                          * @example sk_ab12
                          */
@@ -4305,7 +4342,7 @@ export interface operations {
                      */
                     ids?: string[];
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Owner of the key in your system.
                      * @example customer_42
                      */
@@ -4316,7 +4353,7 @@ export interface operations {
                      */
                     dryRun?: boolean;
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
@@ -4624,7 +4661,7 @@ export interface operations {
                          */
                         scope: string;
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Scope title, for people.
                          * @example Read sources
                          */
@@ -4842,7 +4879,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     /**
@@ -4892,7 +4929,7 @@ export interface operations {
                          */
                         scope: string;
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Scope title, for people.
                          * @example Read sources
                          */
@@ -5018,7 +5055,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
@@ -5151,7 +5188,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
@@ -5359,7 +5396,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Management key name, for people.
                      * @example API gateway
                      */
@@ -5377,11 +5414,10 @@ export interface operations {
                      */
                     workspaceId?: string | null;
                     /**
-                     * Format: instant
                      * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
-                    expiresAt?: string;
+                    expiresAt?: string | null;
                     /**
                      * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
@@ -5567,11 +5603,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Management key name, for people.
                      * @example API gateway
                      */
@@ -5837,7 +5873,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
