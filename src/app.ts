@@ -6,7 +6,7 @@ import type { Authenticate, Identify } from './call-context.ts';
 import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
-import { refuseMalformedRequest } from './http/client-error.ts';
+import { refuseExpectations, refuseMalformedRequest } from './http/client-error.ts';
 import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
@@ -66,6 +66,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   app.addSchema(ActorSchema);
   registerValidation(app);
   registerErrorHandler(app);
+  refuseExpectations(app.server);
   registerRequestId(app);
   const requests = registerAdmission(app, deps.maxInFlight);
   registerRequestLog(app, deps.logVerifyPerSecond);
