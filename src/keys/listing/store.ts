@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../../db/database.ts';
-import { sqlState } from '../../db/errors.ts';
+import { isTimeout } from '../../db/errors.ts';
 import { keys } from '../../db/schema.ts';
 import { KeywardError } from '../../errors.ts';
 import type { CursorPosition } from '../../http/cursor.ts';
@@ -39,7 +39,6 @@ export interface PageRequest {
 }
 
 const STATEMENT_TIMEOUT_MS = 10_000;
-const CANCELLED = '57014';
 
 /** One page of the keys of a workspace (null: of all), after the last row of the page before. */
 export async function listKeys(
@@ -52,10 +51,8 @@ export async function listKeys(
     await tx.execute(
       sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`,
     );
-    return pageOfKeys(tx, scope, query, page).then((found) => found, nullIfCancelled);
+    return pageOfKeys(tx, scope, query, page).catch(refuseIfTimedOut);
   });
-  // Thrown here: a connection whose transaction fails with this error would be taken for lost.
-  if (rows === null) throw new KeywardError('QUERY_TOO_BROAD');
   const records = await withSecrets(orm, rows);
   return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
 }
@@ -88,7 +85,6 @@ export function listName({ cursor, limit, ...rest }: ListKeys): string {
   return `keys:${createHash('sha256').update(filters).digest('hex').slice(0, 12)}`;
 }
 
-function nullIfCancelled(error: unknown): null {
-  if (sqlState(error) === CANCELLED) return null;
-  throw error;
+function refuseIfTimedOut(error: unknown): never {
+  throw isTimeout(error) ? new KeywardError('QUERY_TOO_BROAD') : error;
 }

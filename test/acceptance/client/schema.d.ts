@@ -640,7 +640,7 @@ export interface components {
              */
             status: number;
             /**
-             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
+             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, TIMED_OUT, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
@@ -2698,6 +2698,15 @@ export interface operations {
             };
             /** @description Error, as defined by RFC 9457. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
