@@ -9,7 +9,7 @@ import { findKey, type KeyRecord } from './key-records.ts';
 import { presentVersioned } from './presenter.ts';
 import type { Key } from './schemas/key.ts';
 import { type KeyChanges, type KeyRow, lockKey, updateKey } from './store.ts';
-import { lockPolicies } from './workspace-policies.ts';
+import { lockPolicies, type WorkspacePolicies } from './workspace-policies.ts';
 
 /** Names one key, whose id alone is enough; a workspace only narrows it. */
 export interface KeyName {
@@ -17,24 +17,33 @@ export interface KeyName {
   workspaceId?: string | undefined;
 }
 
+/** `locked` are the policies of the key's workspace, if they were locked before the key. */
+export type KeyChange = (
+  write: WriteContext,
+  key: KeyRow,
+  locked: WorkspacePolicies | null,
+) => Promise<void>;
+
 /** Changes one key in one transaction. Returns the key as it is then. */
 export function changeKey(
   unitOfWork: UnitOfWork,
   call: CallContext,
   name: KeyName,
-  change: (write: WriteContext, key: KeyRow) => Promise<void>,
+  change: KeyChange,
   lockWorkspaceFirst = false,
 ): Promise<Versioned<Key>> {
   return unitOfWork.run(call, async (write) => {
-    if (lockWorkspaceFirst) {
-      // No key moves to another workspace, so this one is still the key's once it is locked.
-      const { key } = await findNamedKey(write.tx, call, name);
-      await lockPolicies(write.tx, key.workspaceId);
-    }
+    const locked = lockWorkspaceFirst ? await lockWorkspaceOf(write, call, name) : null;
     const key = await lockNamedKey(write, call, name);
-    await change(write, key);
+    await change(write, key, locked);
     return readBack(write, key);
   });
+}
+
+/** No key moves to another workspace, so the one that is locked is still the key's afterwards. */
+async function lockWorkspaceOf({ tx }: WriteContext, call: CallContext, name: KeyName) {
+  const { key } = await findNamedKey(tx, call, name);
+  return lockPolicies(tx, key.workspaceId);
 }
 
 /** The key that is named, if the caller may see it. */

@@ -12,12 +12,19 @@ import { policyVersionOf } from './policy-version.ts';
 import { toQuotaColumns } from './quota-columns.ts';
 import type { PatchKey } from './schemas/requests.ts';
 import { isExpired, type KeyChanges, type KeyRow, updateKey } from './store.ts';
-import { enforceKeyQuota, readPolicies } from './workspace-policies.ts';
+import { enforceKeyQuota, readPolicies, type WorkspacePolicies } from './workspace-policies.ts';
 
 /** Applies a merge patch to a locked key, as its workspace's policies allow. */
-export async function patchKey(write: WriteContext, key: KeyRow, patch: PatchKey): Promise<void> {
+/** `locked` are the policies of the key's workspace, if they have been locked before the key. */
+export async function patchKey(
+  write: WriteContext,
+  key: KeyRow,
+  patch: PatchKey,
+  locked: WorkspacePolicies | null,
+): Promise<void> {
   if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
-  const changes = await allowedChanges(write, key, patch);
+  const policies = locked ?? (await readPolicies(write.tx, key.workspaceId));
+  const changes = await allowedChanges(write, key, patch, policies);
   const patched = await updateIfChanged(write, 'updated', key, changes);
   const { rateLimits, credits } = patch;
   if (rateLimits || credits) await ensureQuotaRow(write, patched, credits, key);
@@ -31,10 +38,14 @@ export function changesExpiry({ expiresAt, expiresInSeconds }: PatchKey): boolea
   return expiresAt !== undefined || expiresInSeconds !== undefined;
 }
 
-async function allowedChanges(write: WriteContext, key: KeyRow, patch: PatchKey) {
+async function allowedChanges(
+  write: WriteContext,
+  key: KeyRow,
+  patch: PatchKey,
+  policies: WorkspacePolicies,
+) {
   const { tx, at } = write;
   const revives = changesExpiry(patch) && isExpired(key, at);
-  const policies = await readPolicies(tx, key.workspaceId);
   checkMutability(policies, patch);
   checkScopes(policies, patch.scopes ?? []);
   const changes = changedColumns(key, patch, at);

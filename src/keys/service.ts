@@ -6,9 +6,16 @@ import { etagOf, type Versioned } from '../http/etag.ts';
 import type { CallResult } from '../http/reply.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ensureQuotaRow } from '../quotas/consumption-store.ts';
-import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from './audit.ts';
-import { changeKey, findNamedKey, type KeyName, lockNamedKey, readBack } from './key-change.ts';
+import {
+  changeKey,
+  findNamedKey,
+  type KeyChange,
+  type KeyName,
+  lockNamedKey,
+  readBack,
+} from './key-change.ts';
 import { changesExpiry, patchKey } from './key-patch.ts';
 import { newKeyRow } from './new-key.ts';
 import { requireApiAccess } from './policy-checks.ts';
@@ -16,7 +23,7 @@ import { presentVersioned } from './presenter.ts';
 import { deleteKey, revokeKeys } from './revocation.ts';
 import type { IssuedKey, Key } from './schemas/key.ts';
 import type { CreateKey, PatchKey, RevokeKey } from './schemas/requests.ts';
-import { insertKey, type KeyRow } from './store.ts';
+import { insertKey } from './store.ts';
 import {
   enforceKeyQuota,
   policyLock,
@@ -71,7 +78,7 @@ export class KeyService {
   }
 
   patch(call: CallContext, name: KeyName, patch: PatchKey): Promise<Versioned<Key>> {
-    const change = (write: WriteContext, key: KeyRow) => patchKey(write, key, patch);
+    const change: KeyChange = (write, key, locked) => patchKey(write, key, patch, locked);
     // The workspace before its key, as a deletion locks them.
     return changeKey(this.#deps.unitOfWork, call, name, change, changesExpiry(patch));
   }
