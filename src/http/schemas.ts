@@ -136,7 +136,7 @@ export const WorkspaceId = Type.String({
 
 /** Of a list: one workspace, or all of them. */
 export const ListedWorkspaceId = Type.String({
-  pattern: '^([A-Za-z0-9._-]{1,64}|\\*)$',
+  pattern: `^(${WORKSPACE_ID_PATTERN.slice(1, -1)}|\\*)$`,
   description:
     'Workspace id, or `*` for every workspace, which a management key that is bound to one may not ' +
     'list. A bound management key implies its own; for others the default is `default`.',

@@ -114,7 +114,7 @@ describe('ids', () => {
     async (path) => {
       await putWorkspace(pair.first, 'listed');
       await createKey(pair.first, { workspaceId: 'listed' });
-      const permissions = ['keys:read', 'management:write'] as const;
+      const permissions = ['keys:read', 'management:read', 'audit:read'] as const;
       const manager = await createManagementKey(pair.first, { permissions, workspaceId: 'listed' });
       const seen = async (query: string) => {
         const { body } = await pair.first.call('GET', `${path}?limit=200${query}`);
