@@ -69,7 +69,7 @@ export interface paths {
         put?: never;
         /**
          * Verify a key
-         * @description Says whether a presented key may do what is asked. A negative verdict is an answer too: its status is 200. Needs the permission `keys:verify`.
+         * @description Says whether a presented key may do what is requested. A negative verdict is an answer too: its status is 200. Requires the permission `keys:verify`.
          */
         post: operations["verifyKey"];
         delete?: never;
@@ -89,7 +89,7 @@ export interface paths {
         put?: never;
         /**
          * Verify many keys
-         * @description Up to 100 verifications, each on its own, answered in order. One that cannot be decided has the code `UNAVAILABLE`: ask for it again. Where none can, the answer is 503. Needs the permission `keys:verify`.
+         * @description Up to 100 verifications, each on its own, answered in order. An item that is not valid has the code `INVALID_REQUEST` or `KEY_WITH_SCHEME` and its own `errors`; one that cannot be decided has the code `UNAVAILABLE`: ask for it again. If no item can be decided, the answer is 503. Requires the permission `keys:verify`.
          */
         post: operations["verifyKeys"];
         delete?: never;
@@ -109,26 +109,34 @@ export interface paths {
          * Verify a key for a gateway
          * @description For gateways that ask before they let a request through (nginx `auth_request`,
          *     Caddy `forward_auth`, Traefik ForwardAuth, Envoy `ext_authz`): the verdict by status and headers.
-         *     Every method and every path below `/v1/authorize/` is taken alike, the body is never looked at, and
-         *     unknown queries are ignored.
+         *     Every method and every path below `/v1/authorize/` is taken alike; the path, the query, the body and
+         *     all other headers of the client are ignored.
          *
-         *     The gateway authenticates itself with a management key that has the permission `keys:verify`, in
-         *     `X-Keyward-Authorization: Bearer <management key>`; 401 with the code GATEWAY_UNAUTHENTICATED means
-         *     that this is wrong. The key to judge is the client's: the header that `KEYWARD_KEY_HEADER` names,
-         *     else `X-API-Key`, else `Authorization: Bearer`.
+         *     Everything that a gateway says stands in one header, `X-Keyward-Authorization`, which the gateway
+         *     writes on each request, so that no client can: its own credential, a management key with the
+         *     permission `keys:verify`, and after it what it asks:
          *
-         *     What is asked about the key may be said by query or by header. The client's own query and headers
-         *     often come along, so **whatever is said anywhere must hold**: more can only make the answer
-         *     stricter, and a parameter said twice with different values is a 400. A gateway that writes all of
-         *     its query, or sets or removes every parameter header, says so after its credential:
-         *     `; from=query` or `; from=headers`. Then only that place is read, and it is believed; without it
-         *     `ip` is ignored (keys bound to addresses are refused), `resource` does not satisfy a workspace that
-         *     requires one, and `cost` is at least 1.
+         *         X-Keyward-Authorization: Bearer kw_…; requiredScopes=orders:read; ip=203.0.113.7
          *
-         *     200: VALID. 401: KEY_MISSING, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED. 403:
-         *     WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429: RATE_LIMITED,
-         *     CREDITS_EXHAUSTED, with `Retry-After` where a reset is known. With `mode=nginx` a 429 becomes a 403,
-         *     and everything that is not a verdict on the client's key a 503.
+         *     | parameter | |
+         *     | --- | --- |
+         *     | `requiredScopes` | the key must have all of these scopes; separated by commas, without spaces |
+         *     | `requiredAnyScope` | the key must have at least one of these scopes |
+         *     | `ip` | the client's address |
+         *     | `cost` | what the request consumes of rate limits and credits; 1 by default, 0 only looks |
+         *     | `workspaceId` | the workspace that the key must belong to; any by default |
+         *     | `mode` | `nginx`: answer 200, 401, 403 or 503 alone |
+         *     | `resource` | what is accessed; comes last and takes the rest of the header |
+         *
+         *     A parameter that is unknown, repeated, empty or not valid is refused with 400. 401 with the code
+         *     GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong, or that the header came with
+         *     more than one value. The client's key is taken from the header that `KEYWARD_KEY_HEADER` names, else
+         *     `X-API-Key`, else `Authorization: Bearer`; different keys in one of them are KEY_AMBIGUOUS.
+         *
+         *     200: VALID. 401: KEY_MISSING, KEY_AMBIGUOUS, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED.
+         *     403: WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429:
+         *     RATE_LIMITED, CREDITS_EXHAUSTED, with `Retry-After` if waiting helps. With `mode=nginx` a 429
+         *     becomes a 403, and everything that is not a verdict on the client's key a 503.
          */
         get: operations["authorize"];
         put?: never;
@@ -836,8 +844,30 @@ export interface components {
         };
         /** @description Verdicts on presented keys. */
         VerifyAnswers: {
-            /** @description The verdicts, in order. */
-            results: components["schemas"]["VerifyAnswer"][];
+            /** @description The results, in order. */
+            results: (components["schemas"]["VerifyAnswer"] & {
+                /**
+                 * @description What is wrong with the item; its pointers begin at the item. Only if it has no verdict.
+                 * @example [
+                 *       {
+                 *         "pointer": "/ip",
+                 *         "detail": "must be an IPv4 or IPv6 address"
+                 *       }
+                 *     ]
+                 */
+                errors?: {
+                    /**
+                     * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
+                     * @example /body/name
+                     */
+                    pointer: string;
+                    /**
+                     * @description What is wrong with the field.
+                     * @example is required
+                     */
+                    detail: string;
+                }[];
+            })[];
         };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
@@ -2012,7 +2042,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The key as it was presented, without an authorization scheme.
+                     * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
                      * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
                      */
                     key: string;
@@ -2150,7 +2180,7 @@ export interface operations {
                      */
                     requests: {
                         /**
-                         * @description The key as it was presented, without an authorization scheme.
+                         * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
                          * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
                          */
                         key: string;
@@ -2232,15 +2262,6 @@ export interface operations {
                 };
             };
             /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2271,47 +2292,11 @@ export interface operations {
     };
     authorize: {
         parameters: {
-            query?: {
-                /**
-                 * @description The key must have all of these, separated by commas.
-                 * @example orders:read
-                 */
-                requiredScopes?: string;
-                /**
-                 * @description The key must have at least one of these.
-                 * @example orders:read,orders:write
-                 */
-                requiredAnyScope?: string;
-                /**
-                 * @description What is to be touched.
-                 * @example project:alpha
-                 */
-                resource?: string;
-                /**
-                 * @description The client's address. Needs `from`.
-                 * @example 203.0.113.7
-                 */
-                ip?: string;
-                /**
-                 * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                 * @example 1
-                 */
-                cost?: number;
-                /**
-                 * @description The workspace that the key must be of. Default: whichever it is.
-                 * @example default
-                 */
-                workspaceId?: string;
-                /**
-                 * @description `nginx`: answer 200, 401, 403 or 503 alone.
-                 * @example nginx
-                 */
-                mode?: string;
-            };
+            query?: never;
             header: {
                 /**
-                 * @description The gateway's own credential: `Bearer <management key>`, perhaps with `from`.
-                 * @example Bearer kw_…; from=query
+                 * @description The gateway's own credential, and what it asks.
+                 * @example Bearer kw_…; requiredScopes=orders:read; ip=203.0.113.7
                  */
                 "x-keyward-authorization": string;
                 /**
@@ -2319,41 +2304,6 @@ export interface operations {
                  * @example ak_live_…
                  */
                 "x-api-key"?: string;
-                /**
-                 * @description As `requiredScopes` in the query.
-                 * @example orders:read
-                 */
-                "x-keyward-required-scopes"?: string;
-                /**
-                 * @description As `requiredAnyScope` in the query.
-                 * @example orders:read,orders:write
-                 */
-                "x-keyward-required-any-scope"?: string;
-                /**
-                 * @description As `resource` in the query.
-                 * @example project:alpha
-                 */
-                "x-keyward-resource"?: string;
-                /**
-                 * @description As `ip` in the query.
-                 * @example 203.0.113.7
-                 */
-                "x-keyward-ip"?: string;
-                /**
-                 * @description As `cost` in the query.
-                 * @example 1
-                 */
-                "x-keyward-cost"?: string;
-                /**
-                 * @description As `workspaceId` in the query.
-                 * @example default
-                 */
-                "x-keyward-workspace-id"?: string;
-                /**
-                 * @description As `mode` in the query.
-                 * @example nginx
-                 */
-                "x-keyward-mode"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2365,32 +2315,38 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     /** @description The key's identifier. */
                     "X-Keyward-Key-Id"?: string;
                     /** @description Whom the key belongs to; empty where unknown. What is not visible ASCII, and `%`, is percent-encoded. */
                     "X-Keyward-Owner"?: string;
-                    /** @description The scopes of the key, separated by spaces. */
+                    /** @description The scopes of the key, separated by spaces; at most 4096 bytes. */
                     "X-Keyward-Scopes"?: string;
+                    /** @description `scopes` if X-Keyward-Scopes was cut; empty otherwise. */
+                    "X-Keyward-Truncated"?: string;
                     /** @description The workspace of the key. */
                     "X-Keyward-Workspace"?: string;
                     /** @description The presented string is being replaced (RFC 9745). */
                     Deprecation?: string;
                     /** @description When a string that is being replaced ends (RFC 8594). */
                     Sunset?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
                 };
             };
-            /** @description A parameter cannot be understood, or is said twice, differently. */
+            /** @description A parameter of the gateway is unknown, repeated or not valid. */
             400: {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2403,7 +2359,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2416,7 +2372,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2429,7 +2385,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2442,7 +2398,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2455,7 +2411,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
