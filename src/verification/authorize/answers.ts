@@ -55,7 +55,10 @@ export function sendVerification(
 ): FastifyReply {
   const { code, credential, quota, missingScopes } = verification;
   if (quota) reply.headers(rateLimitHeaders(quota.rateLimits, options.now));
-  if (code !== 'VALID') return sendDenial(request, reply, { code, missingScopes, quota }, options);
+  if (code !== 'VALID') {
+    const retryAt = usefulRetryAt(quota, credential);
+    return sendDenial(request, reply, { code, missingScopes, retryAt }, options);
+  }
   return reply
     .headers({ 'x-keyward-code': code, 'x-keyward-status': 200 })
     .headers(identityOf(credential, options.now))
@@ -68,31 +71,39 @@ export function sendMissingKey(
   code: MissingKeyCode,
   options: AnswerOptions,
 ): FastifyReply {
-  return sendDenial(request, reply, { code, missingScopes: [], quota: null }, options);
+  return sendDenial(request, reply, { code, missingScopes: [], retryAt: null }, options);
 }
 
 interface Denied {
   code: Exclude<AuthorizeCode, 'VALID'>;
   missingScopes: readonly string[];
-  quota: QuotaResult | null;
+  /** When the same request may pass, in epoch milliseconds; null if waiting does not help. */
+  retryAt: number | null;
 }
 
 function sendDenial(
   request: FastifyRequest,
   reply: FastifyReply,
-  { code, missingScopes, quota }: Denied,
+  { code, missingScopes, retryAt }: Denied,
   { forNginx, now }: AnswerOptions,
 ): FastifyReply {
   const denial = DENIALS[code];
   reply.headers({ 'x-keyward-code': code, 'x-keyward-status': denial.status });
   reply.status(forNginx && denial.status === 429 ? 403 : denial.status);
-  const retryAt = quota?.retryAt ?? null;
   if (retryAt !== null) reply.header('retry-after', secondsUntil(retryAt, now));
   const challenge = challengeOf(denial, missingScopes);
   if (challenge) reply.header('www-authenticate', challenge);
   return reply
     .header('content-type', 'application/problem+json; charset=utf-8')
     .send(JSON.stringify(bodyOf(code, denial, request.id)));
+}
+
+/** Waiting helps only if the presented string is still valid then. */
+function usefulRetryAt(quota: QuotaResult | null, credential: KeyCredential | null): number | null {
+  const retryAt = quota?.retryAt ?? null;
+  if (retryAt === null || !credential) return null;
+  const { expiresAt, validUntil } = credential;
+  return retryAt < Math.min(expiresAt ?? Infinity, validUntil ?? Infinity) ? retryAt : null;
 }
 
 /** At least 1: a client that waits 0 seconds has not waited. */

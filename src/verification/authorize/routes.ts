@@ -11,12 +11,11 @@ import { sendMissingKey, sendVerification } from './answers.ts';
 import {
   GATEWAY_HEADER,
   type GatewayHeader,
-  type GatewayQuestion,
   isForNginx,
   parseGatewayQuestion,
   splitGatewayHeader,
 } from './gateway-header.ts';
-import { authorizeSchema } from './schemas.ts';
+import { authorizeSchema, type GatewayQuestion } from './schemas.ts';
 
 export interface AuthorizeDependencies {
   verifier: Verifier;
@@ -60,14 +59,15 @@ async function authorize(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const gateway = gatewayHeader(request);
-  if (!gateway) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
+  const [gateway, ...others] = gatewayHeaders(request);
+  // With several values nobody can tell which one the gateway wrote.
+  if (!gateway || others.length > 0) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
   const asking = gatewayCaller(identify, gateway.authorization, requested);
   const presented = presentedKey(request, keyHeader);
   // The gateway is authenticated before its question is judged: outsiders learn nothing of it.
-  if (question instanceof KeywardError || presented.key === null) await asking;
+  if (question instanceof KeywardError || presented.key === null) await (await asking).countUse();
   if (question instanceof KeywardError) throw question;
   const options = { forNginx: isForNginx(gateway), now: now() };
   if (presented.key === null) return sendMissingKey(request, reply, presented.reason, options);
@@ -75,8 +75,8 @@ async function authorize(
   return sendVerification(request, reply, verification, options);
 }
 
-function gatewayHeader({ headers }: FastifyRequest): GatewayHeader | null {
-  return splitGatewayHeader(String(headers[GATEWAY_HEADER] ?? ''));
+function gatewayHeaders({ raw }: FastifyRequest): GatewayHeader[] {
+  return headerValues(raw.rawHeaders, GATEWAY_HEADER).map(splitGatewayHeader);
 }
 
 function attempt(parse: () => GatewayQuestion): GatewayQuestion | KeywardError {
@@ -136,11 +136,10 @@ function nameProblem(error: FastifyError, request: FastifyRequest, reply: Fastif
 /** To nginx, 401 and 403 are its client's fault: what is not the client's fault becomes 503. */
 async function settleStatus(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   reply.header('cache-control', 'no-store');
-  const gateway = gatewayHeader(request);
-  if (!gateway || !isForNginx(gateway)) return;
   const isForClient = [200, 401, 403].includes(reply.statusCode);
-  const isGatewayFault = GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'));
-  if (!isForClient || isGatewayFault) reply.status(503).header('x-keyward-status', 503);
+  if (isForClient && !GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'))) return;
+  if (!gatewayHeaders(request).some(isForNginx)) return;
+  reply.status(503).header('x-keyward-status', 503);
 }
 
 function unreachable(): never {

@@ -1,6 +1,21 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
 
-/** Documents the call; what comes is read by hand, since anything may come along with it. */
+/**
+ * What a gateway asks about its client's key. It stands beside the gateway's own credential, in a
+ * header that the gateway always writes, so that a client has no place to write a question in.
+ */
+export const GatewayQuestion = Type.Object(
+  {
+    ...verificationFields,
+    cost: Type.Optional(Cost),
+    workspaceId: Type.Optional(WorkspaceId),
+    /** The gateway accepts 200, 401, 403 and 503 alone. */
+    mode: Type.Optional(Type.Enum(['nginx'])),
+  },
+  { additionalProperties: false },
+);
+export type GatewayQuestion = Static<typeof GatewayQuestion>;
 
 const DESCRIPTION = `For gateways that ask before they let a request through (nginx \`auth_request\`,
 Caddy \`forward_auth\`, Traefik ForwardAuth, Envoy \`ext_authz\`): the verdict by status and headers.
@@ -15,8 +30,8 @@ permission \`keys:verify\`, and after it what it asks:
 
 | parameter | |
 | --- | --- |
-| \`requiredScopes\` | the key must have all of these; separated by commas or spaces |
-| \`requiredAnyScope\` | the key must have at least one of these |
+| \`requiredScopes\` | the key must have all of these scopes; separated by commas, without spaces |
+| \`requiredAnyScope\` | the key must have at least one of these scopes |
 | \`ip\` | the client's address |
 | \`cost\` | what the request consumes of rate limits and credits; 1 by default, 0 only looks |
 | \`workspaceId\` | the workspace that the key must belong to; any by default |
@@ -24,8 +39,9 @@ permission \`keys:verify\`, and after it what it asks:
 | \`resource\` | what is accessed; comes last and takes the rest of the header |
 
 A parameter that is unknown, repeated, empty or not valid is refused with 400. 401 with the code
-GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong. The client's key is taken from
-the header that \`KEYWARD_KEY_HEADER\` names, else \`X-API-Key\`, else \`Authorization: Bearer\`.
+GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong, or that the header came with
+more than one value. The client's key is taken from the header that \`KEYWARD_KEY_HEADER\` names, else
+\`X-API-Key\`, else \`Authorization: Bearer\`; different keys in one of them are KEY_AMBIGUOUS.
 
 200: VALID. 401: KEY_MISSING, KEY_AMBIGUOUS, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED.
 403: WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429:

@@ -120,8 +120,8 @@ export interface paths {
          *
          *     | parameter | |
          *     | --- | --- |
-         *     | `requiredScopes` | the key must have all of these; separated by commas or spaces |
-         *     | `requiredAnyScope` | the key must have at least one of these |
+         *     | `requiredScopes` | the key must have all of these scopes; separated by commas, without spaces |
+         *     | `requiredAnyScope` | the key must have at least one of these scopes |
          *     | `ip` | the client's address |
          *     | `cost` | what the request consumes of rate limits and credits; 1 by default, 0 only looks |
          *     | `workspaceId` | the workspace that the key must belong to; any by default |
@@ -129,8 +129,9 @@ export interface paths {
          *     | `resource` | what is accessed; comes last and takes the rest of the header |
          *
          *     A parameter that is unknown, repeated, empty or not valid is refused with 400. 401 with the code
-         *     GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong. The client's key is taken from
-         *     the header that `KEYWARD_KEY_HEADER` names, else `X-API-Key`, else `Authorization: Bearer`.
+         *     GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong, or that the header came with
+         *     more than one value. The client's key is taken from the header that `KEYWARD_KEY_HEADER` names, else
+         *     `X-API-Key`, else `Authorization: Bearer`; different keys in one of them are KEY_AMBIGUOUS.
          *
          *     200: VALID. 401: KEY_MISSING, KEY_AMBIGUOUS, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED.
          *     403: WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429:
