@@ -145,13 +145,28 @@ export type Config = Readonly<{
   shutdownSeconds: number;
 }>;
 
+/** What Kubernetes sets in every pod for a Service whose name begins with `keyward`. */
+const SERVICE_LINK = /^KEYWARD_(\w+_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)$/;
+
+/** A misspelt setting would silently have its default. */
+function unknownSettings(environment: NodeJS.ProcessEnv): string[] {
+  const known = new Set([...Object.keys(SETTINGS), ...FROM_FILE.map((name) => `${name}_FILE`)]);
+  return Object.keys(environment).filter(
+    (name) => /^KEYWARD_/.test(name) && !known.has(name) && !isSetByOthers(name),
+  );
+}
+
+function isSetByOthers(name: string): boolean {
+  return name.startsWith('KEYWARD_TEST_') || SERVICE_LINK.test(name);
+}
+
 export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 
 /** Reads and checks all settings. A ConfigError names everything that is not valid. */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
-  const problems: string[] = [];
+  const problems = unknownSettings(environment).map((name) => `${name}: is not a setting`);
   const settings = cleanEnv(withFiles(environment, problems), SETTINGS, {
     reporter: ({ errors }) => {
       for (const [name, error] of Object.entries(errors)) {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
-import type { Authenticate } from './call-context.ts';
+import type { Authenticate, Identify } from './call-context.ts';
 import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
@@ -202,8 +202,10 @@ function createDataPlane(
 ) {
   const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
+  const identify: Identify = (authorization) => authenticator.identify(authorization);
   return {
     authenticate,
+    identify,
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
     whoami: new WhoamiService({ resolver, authenticator, clock, unitOfWork }),

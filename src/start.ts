@@ -69,7 +69,11 @@ async function serve(
   if (secret === undefined) log.warn(NO_SECRET);
   const port = portOf(startup);
   await startup.close();
-  await service.app.listen({ host: config.host, port }).catch((error) => refusePort(config, error));
+  await service.app.listen({ host: config.host, port }).catch(async (error) => {
+    // Its open connections would keep the process alive.
+    await service.stop();
+    refusePort(config, error);
+  });
   service.start();
   // Signals are handled before the banner is shown: a script that reads it may stop the service.
   const stopped = waitUntilStopped(config, service, database, log);

@@ -1,6 +1,6 @@
 import { and, desc, eq, gte, lt } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
-import { auditEvents } from '../db/schema.ts';
+import { auditEvents, workspaces } from '../db/schema.ts';
 
 export interface AuditFilter {
   action?: string;
@@ -9,6 +9,15 @@ export interface AuditFilter {
   targetId?: string;
   after?: string;
   before?: string;
+}
+
+/** Whether there is or was such a workspace: the log of a deleted one stays readable. */
+export async function hasLog(orm: Orm, workspaceId: string): Promise<boolean> {
+  const found = await orm
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(eq(workspaces.id, workspaceId));
+  return found.length === 1;
 }
 
 /** Newest first, below a sequence number if one is given. */

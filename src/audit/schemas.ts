@@ -12,7 +12,7 @@ import {
 
 const filter = (description: string, example: string) =>
   Type.Optional(
-    Type.String({ minLength: 1, maxLength: 128, format: 'text', description, examples: [example] }),
+    Type.String({ minLength: 1, maxLength: 128, format: 'line', description, examples: [example] }),
   );
 
 export const ListAuditEvents = Type.Object(
@@ -54,7 +54,7 @@ export const AuditEvent = Type.Object(
     }),
     action: Type.String({
       description:
-        'Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.',
+        'Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.updated, management_key.rotated, management_key.revoked, audit.pruned.',
       examples: ['key.revoked'],
     }),
     actor: ref(ActorSchema),

@@ -1,9 +1,10 @@
 import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { toIso } from '../domain/time.ts';
+import { KeywardError } from '../errors.ts';
 import { badCursor, type CursorPosition } from '../http/cursor.ts';
 import { readPage } from '../http/page.ts';
-import { listAuditEvents } from './listing.ts';
+import { hasLog, listAuditEvents } from './listing.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
 import { readHead } from './store.ts';
 
@@ -18,6 +19,7 @@ export class AuditService {
   async list(call: CallContext, query: ListAuditEvents): Promise<AuditEventPage> {
     const { workspaceId: requested, limit, cursor, ...filter } = query;
     const workspaceId = authorizedWorkspaceId(call, requested);
+    await this.#requireLog(workspaceId);
     const { after, before } = filter;
     const times = {
       ...(after && { after: toUtc(after) }),
@@ -35,8 +37,14 @@ export class AuditService {
 
   async head(call: CallContext, query: { workspaceId?: string }): Promise<AuditHead> {
     const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
+    await this.#requireLog(workspaceId);
     const { head, time } = await readHead(this.#orm, workspaceId);
     return { workspaceId, ...head, time: toIso(time) };
+  }
+
+  async #requireLog(workspaceId: string): Promise<void> {
+    if (await hasLog(this.#orm, workspaceId)) return;
+    throw new KeywardError('NOT_FOUND', `There is and was no workspace ${workspaceId}.`);
   }
 }
 

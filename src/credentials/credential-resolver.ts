@@ -11,6 +11,14 @@ import type { CredentialCache } from './credential-cache.ts';
 import type { ImportedAlgorithms } from './imported-algorithms.ts';
 import type { SecretVerifier } from './secret-verifier.ts';
 
+/** The longest string that is looked up; imported keys have no format of their own. */
+const MAX_PRESENTED_LENGTH = 512;
+
+function canBeKey(presented: string): boolean {
+  const { length } = presented;
+  return length > 0 && length <= MAX_PRESENTED_LENGTH && presented.isWellFormed();
+}
+
 export interface CredentialResolverDependencies {
   cache: CredentialCache;
   imported: ImportedAlgorithms;
@@ -65,6 +73,7 @@ export class CredentialResolver {
 
   /** Format and checksum stop guesses and typos before any key is read. */
   #find(presented: string, digest: string): Promise<Credential | null> {
+    if (!canBeKey(presented)) return Promise.resolve(null);
     const ref = this.#nativeRef(presented, digest);
     return ref === null ? this.#findImported(presented) : this.#deps.cache.get(ref);
   }

@@ -24,6 +24,11 @@ export class PendingMigrationsError extends OperatorError {
   override name = 'PendingMigrationsError';
 }
 
+/** A replica, or a primary that was made read-only. */
+export class ReadOnlyDatabaseError extends OperatorError {
+  override name = 'ReadOnlyDatabaseError';
+}
+
 type Executor = Pick<ReturnType<typeof drizzle>, 'execute'>;
 
 /**
@@ -38,6 +43,7 @@ export async function migrate(url: string): Promise<void> {
   try {
     const orm = drizzle(pool);
     await requireVersion(orm);
+    await requireWritable(orm);
     while ((await pendingMigrations(orm)) > 0 && !(await migrateInTurn(orm))) {
       await delay(TURN_PAUSE_MS);
     }
@@ -105,4 +111,14 @@ async function requireVersion(orm: Executor) {
       `The database is PostgreSQL ${server?.version}; Keyward needs ${OLDEST_VERSION} or newer.`,
     );
   }
+}
+
+async function requireWritable(orm: Executor) {
+  const { rows } = await orm.execute<{ setting: string }>(
+    sql`select current_setting('transaction_read_only') as setting`,
+  );
+  if (rows[0]?.setting === 'off') return;
+  throw new ReadOnlyDatabaseError(
+    'The database in DATABASE_URL is read-only, such as a replica; Keyward needs the primary.',
+  );
 }

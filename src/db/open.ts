@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { DrizzleQueryError } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { isUnavailable, sqlState } from './errors.ts';
-import { migrate } from './migrate.ts';
+import { migrate, ReadOnlyDatabaseError } from './migrate.ts';
 
 /** A migrated database with the secrets that belong to it. */
 export interface OpenDatabase {
@@ -75,8 +76,10 @@ async function openExternal(config: Config, url: string, log: Logger): Promise<O
       await migrate(url);
       break;
     } catch (error) {
-      if (!isUnavailable(error)) throw explained(error);
-      if (performance.now() > deadline) throw unreachable(error);
+      // A replica may be about to be promoted.
+      const isReplica = error instanceof ReadOnlyDatabaseError;
+      if (!isReplica && !isUnavailable(error)) throw explained(error);
+      if (performance.now() > deadline) throw isReplica ? error : unreachable(error);
       log.warn({ err: error, retryInMs: pause }, 'waiting for the database');
       await delay(pause);
     }
@@ -114,9 +117,25 @@ export function explainDatabase(error: unknown): unknown {
   return isUnavailable(error) ? unreachable(error) : explained(error);
 }
 
+const NO_TLS = /^The server does not support SSL connections/;
+const TLS_CODE = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
 function explained(error: unknown): unknown {
-  const sentence = REFUSALS[sqlState(error) ?? ''];
+  const sentence = REFUSALS[sqlState(error) ?? ''] ?? explainTls(error);
   return sentence ? new DatabaseUnreachableError(sentence) : error;
+}
+
+/** What `sslmode` in DATABASE_URL asks for and the server does not offer or prove. */
+function explainTls(error: unknown): string | undefined {
+  const cause = error instanceof DrizzleQueryError ? error.cause : error;
+  if (!(cause instanceof Error)) return undefined;
+  if (NO_TLS.test(cause.message)) {
+    return 'DATABASE_URL asks for TLS (sslmode), which the database does not offer; enable it there, or use sslmode=disable on a network that you trust.';
+  }
+  const code = sqlState(cause) ?? '';
+  return TLS_CODE.test(code)
+    ? `The certificate of the database is not trusted (${code}); name its CA file in DATABASE_URL: sslmode=verify-full&sslrootcert=/path/to/ca.pem.`
+    : undefined;
 }
 
 function unreachable(error: unknown): DatabaseUnreachableError {

@@ -4,6 +4,7 @@ import type { Permission } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { type CallContextDependencies, createCallContext } from './call-contexts.ts';
+import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 
 declare module 'fastify' {
@@ -29,7 +30,10 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
   };
   const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
-    if (request.body && deps.keyDetector.isContainedIn(JSON.stringify(request.body))) {
+    const { body = null, params, method } = request;
+    // A change stores or audits the ids in its path too.
+    const stored = JSON.stringify(method === 'GET' ? body : [body, params]);
+    if (deps.keyDetector.isContainedIn(stored)) {
       throw new KeywardError('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
     }
     const idempotency = readIdempotencyKey(request, deps.keyDetector);
@@ -39,6 +43,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
+    if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [inspectBody, ...[route.preHandler ?? []].flat()];
   });
 }

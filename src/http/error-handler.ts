@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isRetryable, isUnavailable, sqlState } from '../db/errors.ts';
+import { isRetryable, isTimeout, isUnavailable, sqlState } from '../db/errors.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { OverloadError } from '../lib/overload-error.ts';
@@ -19,6 +19,13 @@ export function registerErrorHandler(app: App): void {
     return sendProblem(reply, request, problem);
   });
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
+}
+
+/** Before the body is read: what is wrong with it does not matter. */
+export function registerUnknownRoutes(app: App): void {
+  app.addHook('onRequest', async (request, reply) =>
+    request.is404 ? refuseUnknown(app, request, reply) : undefined,
+  );
 }
 
 function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: KeywardError) {
@@ -42,6 +49,7 @@ export function toProblem(error: FastifyError, request: FastifyRequest): Keyward
   if (error instanceof KeywardError) return error;
   if (error.validation) return validationProblem(error.validation, error.validationContext);
   if (error instanceof OverloadError) return new KeywardError('OVERLOADED');
+  if (isTimeout(error)) return new KeywardError('TIMED_OUT');
   if (error instanceof UnavailableError || isTransient(error))
     return new KeywardError('UNAVAILABLE');
   if (hasForgedCursor(error, request)) return badCursor();

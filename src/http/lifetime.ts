@@ -25,7 +25,8 @@ export function lifetime(current: Lifetime, input: LifetimeInput, at: Date): Lif
 function requestedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Date | null {
   const { expiresAt, expiresInSeconds } = input;
   if (expiresInSeconds !== undefined) {
-    if (expiresAt === undefined) return new Date(at.getTime() + expiresInSeconds * 1000);
+    if (expiresAt === undefined || expiresAt === null)
+      return new Date(at.getTime() + expiresInSeconds * 1000);
     throw invalidField(
       '/body/expiresInSeconds',
       'give either expiresAt or expiresInSeconds, not both',

@@ -20,7 +20,7 @@ export async function registerOpenApi(app: App): Promise<void> {
         description: DESCRIPTION,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      servers: [{ url: 'http://127.0.0.1:8080', description: 'Local Keyward' }],
+      servers: [{ url: '/', description: 'The Keyward that serves this document' }],
       tags: [
         { name: 'Verification', description: 'Called by your services on every request.' },
         { name: 'Keys', description: 'Called by your dashboards.' },
@@ -70,6 +70,7 @@ export async function registerOpenApi(app: App): Promise<void> {
       for (const path of Object.values(document.openapiObject.paths ?? {})) {
         relaxBody(path?.post);
         relaxBody(path?.put);
+        relaxBody(path?.patch);
       }
       return document.openapiObject;
     },

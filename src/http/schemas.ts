@@ -1,4 +1,5 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
+import { WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
 import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
 import { ERRORS } from '../errors.ts';
 
@@ -20,9 +21,13 @@ export const instant = (description: string, options: TSchemaOptions = {}) =>
     ...options,
   });
 
-/** Text that is stored and shown; refused if it is blank or contains control characters. */
+/** Text of several lines that is stored and shown. */
 export const text = (maxLength: number, description: string, example: string) =>
   Type.String({ format: 'text', minLength: 1, maxLength, description, examples: [example] });
+
+/** Text of one line that is stored and shown, such as a name. */
+export const line = (maxLength: number, description: string, example: string) =>
+  Type.String({ format: 'line', minLength: 1, maxLength, description, examples: [example] });
 
 export const REQUEST_ID_PATTERN = '^[A-Za-z0-9._-]{1,64}$';
 
@@ -30,6 +35,14 @@ export const RequestId = Type.String({
   description:
     'Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.',
   examples: ['req_4fQ2-1a'],
+});
+
+export const FieldErrorSchema = Type.Object({
+  pointer: Type.String({
+    description: 'JSON pointer to the field; begins with /body, /query, /path or /headers.',
+    examples: ['/body/name'],
+  }),
+  detail: Type.String({ description: 'What is wrong with the field.', examples: ['is required'] }),
 });
 
 export const ProblemSchema = Type.Object(
@@ -48,22 +61,10 @@ export const ProblemSchema = Type.Object(
       description: 'Error message, for people: what is wrong, and how to correct it.',
       examples: ['/body/name: is required'],
     }),
-    errors: Type.Array(
-      Type.Object({
-        pointer: Type.String({
-          description: 'JSON pointer to the field; begins with /body, /query, /path or /headers.',
-          examples: ['/body/name'],
-        }),
-        detail: Type.String({
-          description: 'What is wrong with the field.',
-          examples: ['is required'],
-        }),
-      }),
-      {
-        description: 'Fields that are not valid; empty if the error is not about fields.',
-        examples: [[{ pointer: '/body/name', detail: 'is required' }]],
-      },
-    ),
+    errors: Type.Array(FieldErrorSchema, {
+      description: 'Fields that are not valid; empty if the error is not about fields.',
+      examples: [[{ pointer: '/body/name', detail: 'is required' }]],
+    }),
     requestId: RequestId,
   },
   { $id: 'Problem', description: 'Error, as defined by RFC 9457.' },
@@ -126,10 +127,19 @@ export const KeyPath = Type.Object({
 });
 
 export const WorkspaceId = Type.String({
-  pattern: '^[A-Za-z0-9._-]{1,64}$',
+  pattern: WORKSPACE_ID_PATTERN,
   description:
     'Workspace id. A management key that is bound to a workspace implies it; for others the default ' +
     'is `default`, or every workspace when they verify.',
+  examples: ['default'],
+});
+
+/** Of a list: one workspace, or all of them. */
+export const ListedWorkspaceId = Type.String({
+  pattern: `^(${WORKSPACE_ID_PATTERN.slice(1, -1)}|\\*)$`,
+  description:
+    'Workspace id, or `*` for every workspace, which a management key that is bound to one may not ' +
+    'list. A bound management key implies its own; for others the default is `default`.',
   examples: ['default'],
 });
 
@@ -138,6 +148,16 @@ export const WorkspaceQuery = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId) },
   { additionalProperties: false },
 );
+
+/** Why something is ended or suspended; kept in the audit log. */
+export const reasonFields = {
+  reason: Type.Optional(line(64, 'Reason, a word that programs can filter by.', 'leaked')),
+  note: Type.Optional(text(1000, 'Note, for people.', 'Found in a public repository.')),
+};
+
+/** The body of a call that takes nothing else. */
+export const Reason = Type.Object(reasonFields, { additionalProperties: false });
+export type Reason = Static<typeof Reason>;
 
 export const PageLimit = Type.Integer({
   minimum: 1,
@@ -193,14 +213,14 @@ export const verificationFields = {
     RequiredScopes('Scopes of which the key must have at least one.'),
   ),
   resource: Type.Optional(
-    text(256, 'Resource to be accessed; checked if the key lists resources.', 'project:alpha'),
+    line(256, 'Resource to be accessed; checked if the key lists resources.', 'project:alpha'),
   ),
   ip: Type.Optional(
     Type.String({
       format: 'ip-address',
-      maxLength: 45,
+      maxLength: 64,
       description:
-        'IP address of the client. Without it, a key that is bound to addresses is not valid.',
+        'IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.',
       examples: ['203.0.113.7'],
     }),
   ),

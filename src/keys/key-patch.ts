@@ -1,3 +1,4 @@
+import { canonicalIpRanges } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { KeywardError } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
@@ -57,8 +58,9 @@ function changedColumns(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {
   const { notBefore, expiresAt, expiresInSeconds, metadata, rateLimits, credits, ...plain } = patch;
   const changes = {
     ...plain,
+    ...(plain.allowedIps && { allowedIps: canonicalIpRanges(plain.allowedIps) }),
     ...lifetime(key, { notBefore, expiresAt, expiresInSeconds }, at),
-    ...toQuotaColumns({ rateLimits, credits }, key.creditsLimited),
+    ...toQuotaColumns({ rateLimits, credits }, key),
     ...(metadata !== undefined && { metadata: patchedMetadata(key, metadata) }),
   };
   const version = policyVersionOf({ ...key, ...changes });

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendResult } from '../http/reply.ts';
+import { sendDone, sendResult } from '../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
 import { bulkRevokeRoutes } from './bulk-revoke/routes.ts';
 import type { BulkRevokeService } from './bulk-revoke/service.ts';
@@ -104,7 +104,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body));
+      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body ?? {}));
     },
   );
 
@@ -128,8 +128,8 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
       },
     },
     async (request, reply) => {
-      await keys.delete(getCallContext(request), { ...request.params, ...request.query });
-      return reply.status(204).send(null);
+      const name = { ...request.params, ...request.query };
+      return sendDone(reply, await keys.delete(getCallContext(request), name));
     },
   );
 

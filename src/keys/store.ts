@@ -7,20 +7,23 @@ export type KeyRow = typeof keys.$inferSelect;
 export type NewKeyRow = typeof keys.$inferInsert;
 export type KeyChanges = Partial<KeyRow>;
 
+/** The workspace whose keys are meant; null: all of them. */
+export type Scope = string | null;
+
 type Reader = Orm | Transaction;
 
 const NEXT_REVISION = sql`${keys.revision} + 1`;
 
 /** The key's row, locked until the transaction ends. */
-export async function lockKey(tx: Transaction, workspaceId: string, id: string) {
-  const [row] = await lockKeys(tx, workspaceId, { ids: [id] }, 1);
+export async function lockKey(tx: Transaction, scope: Scope, id: string) {
+  const [row] = await lockKeys(tx, scope, { ids: [id] }, 1);
   return row ?? null;
 }
 
 /** Locks keys by id, in id order, as every transaction does that locks several. */
 export function lockKeys(
   tx: Transaction,
-  workspaceId: string,
+  scope: Scope,
   filter: { ids: readonly string[] } | { ownerId: string },
   limit: number,
 ): Promise<KeyRow[]> {
@@ -29,7 +32,7 @@ export function lockKeys(
   return tx
     .select()
     .from(keys)
-    .where(and(inWorkspace(workspaceId), chosen))
+    .where(and(inWorkspace(scope), chosen))
     .orderBy(keys.id)
     .limit(limit)
     .for('update');
@@ -107,6 +110,6 @@ export async function deleteKeysOfWorkspace(
   return ended.rowCount ?? 0;
 }
 
-export function inWorkspace(workspaceId: string) {
-  return and(eq(keys.workspaceId, workspaceId), isNull(keys.deletedAt));
+export function inWorkspace(scope: Scope) {
+  return and(scope === null ? undefined : eq(keys.workspaceId, scope), isNull(keys.deletedAt));
 }

@@ -23,8 +23,9 @@ const OPTIONS = {
   workspace: {
     type: 'string',
     value: 'ID',
-    description: 'limits it to one workspace; every workspace by default',
+    description: `the workspace that it is for; \`${DEFAULT_WORKSPACE}\` by default`,
   },
+  'all-workspaces': { type: 'boolean', description: 'makes it for every workspace instead' },
 } as const;
 
 /** Access to the database is the authority. The key goes to stdout alone, the rest to stderr. */
@@ -50,20 +51,24 @@ export const createManagementKeyCommand = defineCommand({
 const NAME = /^(?=.*\S)\P{Cc}{1,100}$/u;
 const KEY = new RegExp(KEY_SCAN_PATTERN);
 
-/** The key that `management-key create` creates: by default with every permission, everywhere. */
+/** The key that `management-key create` creates: by default with every permission in `default`. */
 export function readManagementKeyOptions({
   name,
   permissions,
   workspace,
+  'all-workspaces': everywhere = false,
 }: OptionValues<typeof OPTIONS>): CreateManagementKey {
   if (name === undefined || !NAME.test(name)) {
     throw new UsageError('--name NAME is needed, 1 to 100 characters.');
+  }
+  if (everywhere && workspace !== undefined) {
+    throw new UsageError('Give either --workspace ID or --all-workspaces.');
   }
   if (KEY.test(name)) throw new UsageError('--name contains an API key.');
   return {
     name,
     permissions: permissions === undefined ? [...PERMISSIONS] : readPermissions(permissions),
-    workspaceId: workspace ?? null,
+    workspaceId: everywhere ? null : (workspace ?? DEFAULT_WORKSPACE),
   };
 }
 
@@ -90,6 +95,7 @@ async function createManagementKey(
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
   const service = new ManagementService({ orm, unitOfWork, issuer, clock });
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
+  const unconditional = { ifMatch: null, mustBeNew: false, idempotency: null };
+  const call = { caller: ROOT_CALLER, ...unconditional, ...operatorOrigin() };
   return service.create(call, request);
 }

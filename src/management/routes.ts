@@ -1,7 +1,7 @@
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
 import { sendResult } from '../http/reply.ts';
-import { answers, ref } from '../http/schemas.ts';
+import { answers, Reason, ref } from '../http/schemas.ts';
 import {
   CreateManagementKey,
   IssuedManagementKey,
@@ -9,10 +9,12 @@ import {
   ManagementKey,
   ManagementKeyPage,
   ManagementKeyPath,
+  PatchManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import type { ManagementService } from './service.ts';
 
+const read = { permission: 'management:read' } as const;
 const config = { permission: 'management:write' } as const;
 const tags = ['Management keys'];
 const params = ManagementKeyPath;
@@ -46,7 +48,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
   app.get(
     '/v1/management-keys',
     {
-      config,
+      config: read,
       schema: {
         operationId: 'listManagementKeys',
         tags,
@@ -61,7 +63,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
   app.get(
     '/v1/management-keys/:id',
     {
-      config,
+      config: read,
       schema: {
         operationId: 'getManagementKey',
         tags,
@@ -72,6 +74,31 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
     },
     async (request, reply) =>
       sendResult(reply, await managementKeys.get(getCallContext(request), request.params.id)),
+  );
+
+  app.patch(
+    '/v1/management-keys/:id',
+    {
+      config,
+      schema: {
+        operationId: 'updateManagementKey',
+        tags,
+        summary: 'Change a management key',
+        description:
+          'Its name, its expiry, or fewer permissions; an expired key can be extended. In force ' +
+          'everywhere once answered. More permissions need another key.',
+        params,
+        body: PatchManagementKey,
+        response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 413, 415),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      return sendResult(
+        reply,
+        await managementKeys.patch(getCallContext(request), id, request.body),
+      );
+    },
   );
 
   app.post(
@@ -108,10 +135,14 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         summary: 'Revoke a management key',
         description: 'For good, and everywhere once answered. Idempotent.',
         params,
-        response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 413, 415, 422),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await managementKeys.revoke(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const revoked = await managementKeys.revoke(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, revoked);
+    },
   );
 }

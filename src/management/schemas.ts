@@ -5,12 +5,13 @@ import {
   Cursor,
   ExpiresInSeconds,
   instant,
+  ListedWorkspaceId,
+  line,
   NextCursor,
   nullable,
   PageLimit,
   RotationGrace,
   ref,
-  text,
   WorkspaceId,
 } from '../http/schemas.ts';
 
@@ -32,18 +33,20 @@ const Permissions = Type.Array(
 
 export const CreateManagementKey = Type.Object(
   {
-    name: text(100, 'Management key name, for people.', 'API gateway'),
+    name: line(100, 'Management key name, for people.', 'API gateway'),
     permissions: Permissions,
     workspaceId: Type.Optional(
       nullable(WorkspaceId, {
         description:
-          "Id of the one workspace that the key is for; null: all. Default: the caller's own.",
+          "Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.",
         examples: ['acme'],
       }),
     ),
     expiresAt: Type.Optional(
-      instant(
-        'Expiry of the key: it is valid until just before this time, which must be in the future.',
+      nullable(
+        instant(
+          'Expiry of the key: it is valid until just before this time, which must be in the future.',
+        ),
       ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
@@ -51,6 +54,19 @@ export const CreateManagementKey = Type.Object(
   { additionalProperties: false },
 );
 export type CreateManagementKey = Static<typeof CreateManagementKey>;
+
+export const PatchManagementKey = Type.Object(
+  {
+    name: Type.Optional(line(100, 'Management key name, for people.', 'API gateway')),
+    permissions: Type.Optional(Permissions),
+    expiresAt: Type.Optional(
+      nullable(instant('Expiry of the key, which must be in the future; null: never.')),
+    ),
+    expiresInSeconds: Type.Optional(ExpiresInSeconds),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type PatchManagementKey = Static<typeof PatchManagementKey>;
 
 export const RotateManagementKey = RotationGrace;
 export type RotateManagementKey = Static<typeof RotateManagementKey>;
@@ -128,7 +144,11 @@ export const ManagementKeyPath = Type.Object({
 });
 
 export const ListManagementKeys = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), limit: PageLimit, cursor: Type.Optional(Cursor) },
+  {
+    workspaceId: Type.Optional(ListedWorkspaceId),
+    limit: PageLimit,
+    cursor: Type.Optional(Cursor),
+  },
   { additionalProperties: false },
 );
 export type ListManagementKeys = Static<typeof ListManagementKeys>;

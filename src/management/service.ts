@@ -1,4 +1,4 @@
-import { type CallContext, workspaceScope } from '../call-context.ts';
+import { type CallContext, listedWorkspaceId } from '../call-context.ts';
 import type { IssuedSecret, SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
@@ -9,10 +9,17 @@ import { KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { readPage } from '../http/page.ts';
+import type { Reason } from '../http/schemas.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
-import { findWorkspace, lockWorkspace, type WorkspaceRow } from '../workspaces/store.ts';
+import {
+  findWorkspace,
+  lockWorkspace,
+  type WorkspaceRow,
+  workspaceExisted,
+} from '../workspaces/store.ts';
 import { auditManagementKey } from './audit.ts';
+import { patchManagementKey } from './change.ts';
 import { bindingOf, requireGrantable } from './grants.ts';
 import { isExpired, isRetiring, presentManagementKey, presentVersioned } from './presenter.ts';
 import { revokeManagementKey } from './revocation.ts';
@@ -22,6 +29,7 @@ import type {
   ListManagementKeys,
   ManagementKey,
   ManagementKeyPage,
+  PatchManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import {
@@ -87,9 +95,10 @@ export class ManagementService {
     return presentVersioned(record, clock.date());
   }
 
-  async list({ caller }: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
+  async list(call: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
     const { orm, clock } = this.#deps;
-    const scope = workspaceScope(caller, query.workspaceId);
+    const scope = listedWorkspaceId(call, query.workspaceId);
+    if (scope !== null && !(await workspaceExisted(orm, scope))) throw noWorkspace(scope);
     const { rows, nextCursor } = await readPage(query, {
       name: 'management-keys',
       read: (after, limit) => listManagementKeys(orm, scope, after, limit),
@@ -135,11 +144,28 @@ export class ManagementService {
     return issuer.issue(MANAGEMENT_PREFIX);
   }
 
+  patch(
+    call: CallContext,
+    id: string,
+    patch: PatchManagementKey,
+  ): Promise<Versioned<ManagementKey>> {
+    return this.#change(call, id, (write, key) => patchManagementKey(write, call, key, patch));
+  }
+
   /** Final, and idempotent. */
-  revoke(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
+  revoke(call: CallContext, id: string, reason: Reason): Promise<Versioned<ManagementKey>> {
+    return this.#change(call, id, (write, key) =>
+      revokeManagementKey(write, key, call.actor, reason),
+    );
+  }
+
+  #change(
+    call: CallContext,
+    id: string,
+    change: (write: WriteContext, key: ManagementRow) => Promise<unknown>,
+  ): Promise<Versioned<ManagementKey>> {
     return this.#deps.unitOfWork.run(call, async (write) => {
-      const key = await lockNamedKey(write, call, id);
-      await revokeManagementKey(write, key, call.actor);
+      await change(write, await lockNamedKey(write, call, id));
       return readBack(write, id);
     });
   }
@@ -176,7 +202,11 @@ function requireRotatable({ caller }: CallContext, key: ManagementRow, at: Date)
 
 function requireWorkspace(id: string, row: WorkspaceRow | null): void {
   if (row && !row.deletedAt) return;
-  throw new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+  throw noWorkspace(id);
+}
+
+function noWorkspace(id: string): KeywardError {
+  return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
 function lifetimeOf(input: CreateManagementKey, at: Date) {

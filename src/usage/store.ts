@@ -69,11 +69,11 @@ export async function readUsage(
     .orderBy(bucket);
 }
 
-/** Whether the workspace has the key. Deleted ones count: they keep their history. */
-export async function keyExists(orm: Orm, workspaceId: string, keyId: string): Promise<boolean> {
+/** Whether the workspace (null: any) has the key. Deleted ones count: they keep their history. */
+export async function keyExists(orm: Orm, scope: string | null, keyId: string): Promise<boolean> {
   const found = await orm
     .select({ id: keys.id })
     .from(keys)
-    .where(and(eq(keys.id, keyId), eq(keys.workspaceId, workspaceId)));
+    .where(and(eq(keys.id, keyId), scope === null ? undefined : eq(keys.workspaceId, scope)));
   return found.length === 1;
 }

@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { VERDICT_CODES } from '../domain/verdict.ts';
 import {
   Cost,
+  FieldErrorSchema,
   nullable,
   RequestId,
   rateLimitFields,
@@ -10,16 +11,13 @@ import {
   WorkspaceId,
 } from '../http/schemas.ts';
 
-/** The longest string that is looked at: longer ones are a bad request, not a verdict. */
-const PRESENTED_KEY_MAX_LENGTH = 512;
-
 export const VerifyRequest = Type.Object(
   {
     key: Type.String({
-      description: 'The key as it was presented, without an authorization scheme.',
+      description:
+        'The key as it was presented, without an authorization scheme. Whatever cannot be a key is ' +
+        'NOT_FOUND, not an error.',
       examples: ['ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
-      minLength: 1,
-      maxLength: PRESENTED_KEY_MAX_LENGTH,
     }),
     workspaceId: Type.Optional(WorkspaceId),
     ...verificationFields,
@@ -134,7 +132,20 @@ export const VerifyBatch = Type.Object(
 
 export type VerifyBatch = Static<typeof VerifyBatch>;
 
+const BatchResult = Type.Intersect([
+  ref(VerifyAnswer),
+  Type.Object({
+    errors: Type.Optional(
+      Type.Array(FieldErrorSchema, {
+        description:
+          'What is wrong with the item; its pointers begin at the item. Only if it has no verdict.',
+        examples: [[{ pointer: '/ip', detail: 'must be an IPv4 or IPv6 address' }]],
+      }),
+    ),
+  }),
+]);
+
 export const VerifyAnswers = Type.Object(
-  { results: Type.Array(ref(VerifyAnswer), { description: 'The verdicts, in order.' }) },
+  { results: Type.Array(BatchResult, { description: 'The results, in order.' }) },
   { $id: 'VerifyAnswers', description: 'Verdicts on presented keys.' },
 );

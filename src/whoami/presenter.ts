@@ -1,3 +1,4 @@
+import { retiresAt } from '../credentials/credential.ts';
 import { ROOT_CALLER } from '../domain/caller.ts';
 import { toIso } from '../domain/time.ts';
 import type { WhoAmI } from './schemas.ts';
@@ -25,7 +26,8 @@ const ROOT: WhoAmI = {
 export function presentPresentedKey(presented: PresentedKey): WhoAmI {
   if (presented === 'root') return ROOT;
   const { credential, start } = presented;
-  const { keyId: id, name, workspaceId, expiresAt, validUntil } = credential;
+  const { keyId: id, name, workspaceId, expiresAt } = credential;
+  const validUntil = retiresAt(credential);
   const rotation = { retiring: validUntil !== null, validUntil: toIso(validUntil) };
   const common = { id, start, name, workspaceId, expiresAt: toIso(expiresAt), rotation };
   if (credential.kind === 'management') {

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendResult } from '../http/reply.ts';
-import { answers, ref } from '../http/schemas.ts';
+import { sendDone, sendResult } from '../http/reply.ts';
+import { answers, Reason, ref } from '../http/schemas.ts';
 import {
   ListWorkspaces,
   Workspace,
@@ -110,11 +110,15 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description:
           'None of its keys is valid until it is resumed. In force everywhere once answered.',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 413, 415, 422),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const changed = await workspaces.suspend(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, changed);
+    },
   );
 
   app.post(
@@ -126,11 +130,15 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Resume a workspace',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 413, 415, 422),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await workspaces.resume(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const changed = await workspaces.resume(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, changed);
+    },
   );
 
   app.delete(
@@ -154,8 +162,8 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
       },
     },
     async (request, reply) => {
-      await workspaces.delete(getCallContext(request), request.params.id);
-      return reply.status(204).send(null);
+      const { id } = request.params;
+      return sendDone(reply, await workspaces.delete(getCallContext(request), id));
     },
   );
 }

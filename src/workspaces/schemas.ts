@@ -1,7 +1,8 @@
 import { type Static, Type } from 'typebox';
+import { WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
 import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../domain/key-string.ts';
 import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
-import { Cursor, NextCursor, nullable, PageLimit, ref, text } from '../http/schemas.ts';
+import { Cursor, line, NextCursor, nullable, PageLimit, ref, text } from '../http/schemas.ts';
 
 const AvailableScope = Type.Object(
   {
@@ -11,7 +12,7 @@ const AvailableScope = Type.Object(
       description: 'Scope that keys may have.',
       examples: ['sources:read'],
     }),
-    title: text(100, 'Scope title, for people.', 'Read sources'),
+    title: line(100, 'Scope title, for people.', 'Read sources'),
     description: text(500, 'Scope description, for people.', 'List and read all sources.'),
   },
   { additionalProperties: false },
@@ -60,7 +61,7 @@ const policies = {
   }),
 };
 
-const Name = nullable(text(100, 'Workspace name, for people.', 'Acme Inc.'));
+const Name = nullable(line(100, 'Workspace name, for people.', 'Acme Inc.'));
 
 export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies }), {
   additionalProperties: false,
@@ -105,7 +106,7 @@ export type Workspace = Static<typeof Workspace>;
 
 export const WorkspacePath = Type.Object({
   id: Type.String({
-    pattern: '^[A-Za-z0-9._-]{1,64}$',
+    pattern: WORKSPACE_ID_PATTERN,
     description: 'Workspace id: your own tenant id.',
     examples: ['acme'],
   }),

@@ -5,6 +5,8 @@ import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { readPage } from '../http/page.ts';
+import type { CallResult } from '../http/reply.ts';
+import type { Reason } from '../http/schemas.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditWorkspace, auditWorkspaceChange, type WorkspaceAction } from './audit.ts';
@@ -82,6 +84,7 @@ export class WorkspaceService {
       const current = await lockWorkspace(tx, id, 'update');
       if (current && isNew) return createdResult(write, current);
       if (current && !current.deletedAt) {
+        if (call.mustBeNew) throw new KeywardError('PRECONDITION_FAILED');
         requireMatch(call, etagOf(current));
         const updated = await updateIfChanged(write, 'updated', current, fields);
         return { ...versioned(updated), created: false };
@@ -100,23 +103,23 @@ export class WorkspaceService {
   }
 
   /** No key of a suspended workspace is valid; nothing of it is lost. Never waits for an import. */
-  suspend(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+  suspend(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
     return this.#change(call, id, 'no key update', (write, row) =>
-      updateIfChanged(write, 'suspended', row, { status: 'suspended' }),
+      updateIfChanged(write, 'suspended', row, { status: 'suspended' }, reason),
     );
   }
 
-  resume(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+  resume(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
     return this.#change(call, id, 'no key update', (write, row) =>
-      updateIfChanged(write, 'resumed', row, { status: 'active' }),
+      updateIfChanged(write, 'resumed', row, { status: 'active' }, reason),
     );
   }
 
   /** Ends the workspace with its keys and management keys; usage and audit entries stay. */
-  async delete(call: CallContext, id: string): Promise<void> {
+  async delete(call: CallContext, id: string): Promise<CallResult<object>> {
     if (id === DEFAULT_WORKSPACE) throw new KeywardError('DEFAULT_WORKSPACE');
     const { endKeys, endManagementKeys } = this.#deps;
-    await this.#change(call, id, 'update', async (write, row) => {
+    return this.#change(call, id, 'update', async (write, row) => {
       const keysEnded = await endKeys(write, id, call.actor);
       await endManagementKeys(write, id, call.actor);
       auditWorkspace(write, 'deleted', row, { after: { keysEnded } });
@@ -150,10 +153,11 @@ async function updateIfChanged(
   action: WorkspaceAction,
   row: WorkspaceRow,
   changes: WorkspaceChanges,
+  reason: Reason = {},
 ): Promise<WorkspaceRow> {
   if (!differs(row, changes)) return row;
   const updated = await updateWorkspace(write.tx, row.id, { ...changes, updatedAt: write.at });
-  auditWorkspaceChange(write, action, row, updated);
+  auditWorkspaceChange(write, action, row, updated, reason);
   return updated;
 }
 

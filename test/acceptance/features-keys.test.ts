@@ -150,7 +150,8 @@ describe('keys, call by call', () => {
     const preview = { ownerId, dryRun: true };
     expect(await ok(root.POST('/v1/keys/bulk-revoke', { body: preview }))).toMatchObject({
       dryRun: true,
-      revoked: 2,
+      revoked: 0,
+      wouldRevoke: 2,
     });
     expect(await verdictOf(root, keys[0]?.key ?? '')).toBe('VALID');
     await ok(root.POST('/v1/keys/bulk-revoke', { body: { ownerId } }));

@@ -119,7 +119,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
       [
         '\uFEFFname,hash_algorithm,hash_value,owner_id,scopes,allowed_ips,expires_at,metadata,start,enabled,rate_limits,credits,resources',
         `"Last, first ""x""",sha256,${sha256('c-1')},o 1,a b:c,203.0.113.0/24 ::1,2099-01-01T00:00:00Z,"{""plan"":""pro""}",sk_1,true,"[{""name"":""m"",""limit"":5,""windowSeconds"":60}]","{""remaining"":3}","[""project:a""]"`,
-        `"two\nlines",sha256,${sha256('c-2')},,,,,,,false,,,`,
+        `two,sha256,${sha256('c-2')},,,,,"{""a"":\n1}",,false,,,`,
         `three,sha256,${sha256('c-3')},,,,,{plan,,,,,`,
         `four,sha256,${sha256('c-4')},,,,,,,yes,,,`,
         `five,md5,${sha256('c-5')},,,,,,,,,,`,
@@ -151,7 +151,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
         credits: { remaining: 3 },
         resources: ['project:a'],
       },
-      { name: 'two\nlines', enabled: false, resources: null },
+      { name: 'two', enabled: false, resources: null, metadata: { a: 1 } },
     ]);
   });
 

@@ -192,9 +192,8 @@ describe('a cached denial', () => {
       pair.first.call('GET', '/v1/authorize', {
         as: null,
         headers: {
-          'x-keyward-authorization': `Bearer ${ROOT_KEY}`,
+          'x-keyward-authorization': `Bearer ${ROOT_KEY}; cost=${cost}`,
           'x-api-key': key,
-          'x-keyward-cost': String(cost),
         },
       });
     const beyond = await authorize(6);

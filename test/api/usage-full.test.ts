@@ -41,7 +41,8 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
 it('a verification is refused rather than answered uncounted if no counter is free', async () => {
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
-  const ask = (workspace: string) => verifier.verify({ key: 'guess' }, Promise.resolve(workspace));
+  const ask = (workspaceId: string) =>
+    verifier.verify({ key: 'guess' }, Promise.resolve({ workspaceId, countUse: () => {} }));
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);
   expect((await ask('first')).code).toBe('NOT_FOUND');

@@ -87,7 +87,7 @@ async function fuzz(
       await call('POST', `/v1/workspaces/${id}/resume`);
     }
     const permissions = ['keys:read', 'keys:write', 'keys:revoke', 'keys:verify', 'usage:read'];
-    const manager = { name: 'manager', permissions };
+    const manager = { name: 'manager', permissions, workspaceId: null };
     await make('/v1/management-keys', manager, 'createManagementKey');
     const bound = { ...manager, workspaceId: 'ws-one' };
     await make('/v1/management-keys', bound, 'createManagementKey');

@@ -59,6 +59,25 @@ describe('the settings', () => {
     ]);
   });
 
+  it('a variable that begins with KEYWARD_ and is no setting is refused by its name', () => {
+    expect(problemsOf({ KEYWARD_POOLSIZE: '5', KEYWARD_HOST_FILE: 'x' })).toEqual([
+      'KEYWARD_HOST_FILE: is not a setting',
+      'KEYWARD_POOLSIZE: is not a setting',
+    ]);
+  });
+
+  it('the variables that Kubernetes sets for a Service called keyward are let through', () => {
+    expect(
+      problemsOf({
+        KEYWARD_SERVICE_HOST: '10.0.0.1',
+        KEYWARD_SERVICE_PORT_HTTP: '80',
+        KEYWARD_PORT: 'tcp://10.0.0.1:80',
+        KEYWARD_PORT_80_TCP_ADDR: '10.0.0.1',
+        KEYWARD_POSTGRES_SERVICE_PORT: '5432',
+      }),
+    ).toEqual([]);
+  });
+
   it('a wrong sensitive setting is reported without its value', () => {
     const secret = 'hunter2!';
     const message = problemsOf({

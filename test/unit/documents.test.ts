@@ -7,7 +7,7 @@ import { openapiDocument } from '../../openapi/document.ts';
  * Documents name the tests that prove their statements: `api/rotation` “a rotation with …”, “…”.
  */
 const ROOT = join(import.meta.dirname, '../..');
-const NAMED = /`((?:unit|api|acceptance|nginx)\/[a-z0-9-]+)`((?:[,;]?\s+“[^”]+”)+)/g;
+const NAMED = /`((?:unit|api|acceptance|gateways)\/[a-z0-9-]+)`((?:[,;]?\s+“[^”]+”)+)/g;
 
 const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs'), ...markdownIn('deploy')];
 const texts = new Map(documents.map((name) => [name, readFileSync(join(ROOT, name), 'utf8')]));

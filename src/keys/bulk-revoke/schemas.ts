@@ -1,7 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { WorkspaceId } from '../../http/schemas.ts';
+import { nullable, reasonFields, WorkspaceId } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
-import { revocationFields } from '../schemas/requests.ts';
 
 export const BulkRevoke = Type.Object(
   {
@@ -22,7 +21,7 @@ export const BulkRevoke = Type.Object(
         examples: [true],
       }),
     ),
-    ...revocationFields,
+    ...reasonFields,
   },
   { additionalProperties: false },
 );
@@ -37,12 +36,20 @@ export const BulkRevocation = Type.Object(
       examples: [1],
     }),
     revoked: Type.Integer({
-      description: 'Number of keys that this call revoked, or would revoke.',
+      description: 'Number of keys that this call revoked; 0 on a dry run.',
       examples: [2],
     }),
     keyIds: Type.Array(Type.String(), {
-      description: 'Ids of the keys that this call revoked, or would revoke.',
+      description: 'Ids of the keys that this call revoked; empty on a dry run.',
       examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
+    }),
+    wouldRevoke: nullable(Type.Integer(), {
+      description: 'Number of keys that the call would revoke; null if it was no dry run.',
+      examples: [null],
+    }),
+    wouldRevokeIds: nullable(Type.Array(Type.String()), {
+      description: 'Ids of the keys that the call would revoke; null if it was no dry run.',
+      examples: [null],
     }),
     missingIds: Type.Array(Type.String(), {
       description: 'Requested ids of which the workspace has no key.',

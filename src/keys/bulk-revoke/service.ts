@@ -4,6 +4,7 @@ import type { CallResult } from '../../http/reply.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { revokeKeys } from '../revocation.ts';
 import { type KeyRow, lockKeys } from '../store.ts';
+import { readPolicies } from '../workspace-policies.ts';
 import type { BulkRevocation, BulkRevoke } from './schemas.ts';
 
 const MAX_KEYS = 10_000;
@@ -20,6 +21,7 @@ export class BulkRevokeService {
     const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
     const filter = filterOf(input);
     return this.#unitOfWork.run(call, async (write) => {
+      await readPolicies(write.tx, workspaceId);
       const matched = await lockKeys(write.tx, workspaceId, filter, MAX_KEYS + 1);
       if (matched.length > MAX_KEYS) throw new KeywardError('TOO_MANY_KEYS');
       const { reason, note } = input;
@@ -37,14 +39,17 @@ function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: 
 
 /** `matched` are the keys as they were before. */
 function reportOf({ ids = [], dryRun = false }: BulkRevoke, matched: KeyRow[]): BulkRevocation {
-  const revoked = matched.filter(({ revokedAt }) => !revokedAt);
+  const active = matched.filter(({ revokedAt }) => !revokedAt).map(({ id }) => id);
+  const revoked = dryRun ? [] : active;
   const found = new Set(matched.map(({ id }) => id));
   return {
     dryRun,
     matched: matched.length,
-    alreadyRevoked: matched.length - revoked.length,
+    alreadyRevoked: matched.length - active.length,
     revoked: revoked.length,
-    keyIds: revoked.map(({ id }) => id),
+    keyIds: revoked,
+    wouldRevoke: dryRun ? active.length : null,
+    wouldRevokeIds: dryRun ? active : null,
     missingIds: ids.filter((id) => !found.has(id)),
   };
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { MAX_CREDITS } from '../../domain/refill.ts';
 import { WorkspaceId } from '../../http/schemas.ts';
 
 export const ChangeCredits = Type.Object(
@@ -12,7 +13,7 @@ export const ChangeCredits = Type.Object(
     }),
     amount: Type.Integer({
       minimum: 0,
-      maximum: 1_000_000_000_000,
+      maximum: MAX_CREDITS,
       description: 'Amount of credits.',
       examples: [500],
     }),

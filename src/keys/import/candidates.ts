@@ -1,6 +1,7 @@
 import type { Actor } from '../../domain/caller.ts';
 import { refOfDigest } from '../../domain/imported-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
+import type { Parsed } from '../../http/validation.ts';
 import { newKeyRow } from '../new-key.ts';
 import type { NewKeyRow } from '../store.ts';
 import type { WorkspacePolicies } from '../workspace-policies.ts';
@@ -22,14 +23,19 @@ export interface SortedItems {
 
 /** Sorts out the items that are no keys of this workspace, or name the same key twice. */
 export function sortItems(
-  items: readonly ImportItem[],
+  items: readonly Parsed<ImportItem>[],
   by: Actor,
   policies: WorkspacePolicies,
   at: Date,
 ): SortedItems {
   const candidates = new Map<string, Candidate>();
   const refused: ImportResult[] = [];
-  items.forEach((item, index) => {
+  items.forEach((parsed, index) => {
+    if ('errors' in parsed) {
+      refused.push(invalid(index, parsed.errors));
+      return;
+    }
+    const item = parsed.value;
     try {
       const ref = refOf(item);
       if (candidates.has(ref)) refused.push(duplicate(index));

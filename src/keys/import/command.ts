@@ -12,7 +12,7 @@ import {
   type CommandDatabase,
   withDatabase,
 } from '../../db/open-for-command.ts';
-import { DEFAULT_WORKSPACE, ROOT_CALLER } from '../../domain/caller.ts';
+import { DEFAULT_WORKSPACE, ROOT_CALLER, WORKSPACE_ID_PATTERN } from '../../domain/caller.ts';
 import { KeywardError } from '../../errors.ts';
 import { defineCommand } from '../../lib/command.ts';
 import { type OptionValues, UsageError } from '../../lib/command-line.ts';
@@ -55,7 +55,7 @@ interface ImportRequest {
   reportPath: string | null;
 }
 
-const WORKSPACE = /^[A-Za-z0-9._-]{1,64}$/;
+const WORKSPACE = new RegExp(WORKSPACE_ID_PATTERN);
 
 function readImportOptions({
   workspace = DEFAULT_WORKSPACE,
@@ -76,7 +76,13 @@ async function importFile(
   const sha256 = await hashFile(path);
   await requireKeyedAsBefore(orm, workspaceId, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
+  const call = {
+    caller: ROOT_CALLER,
+    ifMatch: null,
+    mustBeNew: false,
+    idempotency: null,
+    ...operatorOrigin(),
+  };
   const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
   const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
@@ -162,7 +168,7 @@ async function send(
 ): Promise<ImportReport> {
   const key = `import ${reportId} ${items[0]?.line}-${through}`;
   const idempotency = reportId === null ? null : { key, fingerprint: key };
-  const input = { workspaceId, keys: items.map(({ item }) => item) };
+  const input = { workspaceId, keys: items.map(({ item }) => ({ value: item })) };
   for (let attempt = 1; ; attempt++) {
     try {
       return (await imports.import({ ...call, idempotency }, input)).body;

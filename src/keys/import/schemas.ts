@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { nullable, text, WorkspaceId } from '../../http/schemas.ts';
+import { line, nullable, WorkspaceId } from '../../http/schemas.ts';
 import { newKeyFields } from '../schemas/fields.ts';
 
 export const ImportItem = Type.Object(
@@ -23,7 +23,7 @@ export const ImportItem = Type.Object(
       { additionalProperties: false, description: 'Digest that the other system stored.' },
     ),
     start: Type.Optional(
-      text(24, 'Start of the key string, for lists: a few characters only.', 'sk_ab12'),
+      line(24, 'Start of the key string, for lists: a few characters only.', 'sk_ab12'),
     ),
   },
   { additionalProperties: false },
@@ -41,7 +41,6 @@ export const ImportKeys = Type.Object(
   },
   { additionalProperties: false },
 );
-export type ImportKeys = Static<typeof ImportKeys>;
 
 const ImportResult = Type.Object({
   index: Type.Integer({ description: 'Index of the item in `keys`, from 0.', examples: [0] }),

@@ -6,6 +6,7 @@ import {
   insertImportedSecrets,
 } from '../../credentials/store.ts';
 import type { CallResult } from '../../http/reply.ts';
+import type { Parsed } from '../../http/validation.ts';
 import { ensureQuotaRow } from '../../quotas/consumption-store.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from '../audit.ts';
@@ -14,7 +15,13 @@ import { insertKeys } from '../store.ts';
 import { enforceKeyQuota, lockPolicies, type WorkspacePolicies } from '../workspace-policies.ts';
 import { type Candidate, sortItems } from './candidates.ts';
 import { created, duplicate, reportOf } from './results.ts';
-import type { ImportKeys, ImportReport } from './schemas.ts';
+import type { ImportItem, ImportReport } from './schemas.ts';
+
+/** Items that are valid, and what is wrong with the others. */
+export interface ImportInput {
+  workspaceId?: string | undefined;
+  keys: readonly Parsed<ImportItem>[];
+}
 
 /** Imports keys of another system by the digests of their strings. */
 export class ImportService {
@@ -28,7 +35,7 @@ export class ImportService {
    * In one transaction. Items that are known already, or that the workspace's policies refuse, are
    * reported and do not keep the others out.
    */
-  import(call: CallContext, input: ImportKeys): Promise<CallResult<ImportReport>> {
+  import(call: CallContext, input: ImportInput): Promise<CallResult<ImportReport>> {
     const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
     return this.#unitOfWork.run(call, async (write) => {
       const policies = await lockPolicies(write.tx, workspaceId);

@@ -5,11 +5,11 @@ import { KEY_STATUSES } from '../../domain/status.ts';
 import {
   Cursor,
   instant,
+  ListedWorkspaceId,
+  line,
   NextCursor,
   PageLimit,
   ref,
-  text,
-  WorkspaceId,
 } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
 import { Key } from '../schemas/key.ts';
@@ -18,7 +18,7 @@ const at = (description: string) => Type.Optional(instant(description));
 
 export const ListKeys = Type.Object(
   {
-    workspaceId: Type.Optional(WorkspaceId),
+    workspaceId: Type.Optional(ListedWorkspaceId),
     status: Type.Optional(
       Type.Array(
         Type.Unsafe<(typeof KEY_STATUSES)[number]>({ type: 'string', enum: [...KEY_STATUSES] }),
@@ -29,8 +29,8 @@ export const ListKeys = Type.Object(
         },
       ),
     ),
-    search: Type.Optional(text(100, 'Part of the key name, in any case.', 'deploy')),
-    start: Type.Optional(text(48, 'Start of the key string, as lists show it.', 'ak_live_4fQ2mX…')),
+    search: Type.Optional(line(100, 'Part of the key name, in any case.', 'deploy')),
+    start: Type.Optional(line(48, 'Start of the key string, as lists show it.', 'ak_live_4fQ2mX…')),
     ownerId: Type.Optional(OwnerId),
     scope: Type.Optional(
       Type.String({

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
-import { sendResult } from '../../http/reply.ts';
+import { sendDone, sendResult } from '../../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../../http/schemas.ts';
 import { IssuedKey } from '../schemas/key.ts';
 import { RotateKey } from './schemas.ts';
@@ -53,8 +53,8 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
       },
     },
     async (request, reply) => {
-      await rotation.endGrace(getCallContext(request), { ...request.params, ...request.query });
-      return reply.status(204).send(null);
+      const name = { ...request.params, ...request.query };
+      return sendDone(reply, await rotation.endGrace(getCallContext(request), name));
     },
   );
 }

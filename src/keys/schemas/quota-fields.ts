@@ -1,5 +1,16 @@
 import { type Static, Type } from 'typebox';
+import { MAX_CREDITS } from '../../domain/refill.ts';
 import { nullable, rateLimitFields } from '../../http/schemas.ts';
+
+/** Part of answers: taken back, so that what was read can be sent, and not looked at. */
+const shownOnly = (description: string, example: unknown) =>
+  Type.Optional(
+    Type.Unknown({
+      readOnly: true,
+      description: `${description}; ignored in requests.`,
+      examples: [example],
+    }),
+  );
 
 export const RateLimits = Type.Array(
   Type.Object(
@@ -15,6 +26,8 @@ export const RateLimits = Type.Array(
         description: 'Units in any interval of the window; 0 lets nothing through.',
         examples: [100],
       }),
+      remaining: shownOnly('Units left now', 99),
+      resetAt: shownOnly('Time at which units become available again', null),
       windowSeconds: Type.Integer({
         minimum: 1,
         maximum: 2_592_000,
@@ -41,18 +54,18 @@ const Refill = Type.Object(
     }),
     amount: Type.Integer({
       minimum: 0,
-      maximum: 1_000_000_000_000,
+      maximum: MAX_CREDITS,
       description: 'Balance after a refill.',
       examples: [1000],
     }),
     dayOfMonth: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 31,
-        description: 'Day of a monthly refill; the last day of a shorter month. Default: 1.',
+      nullable(Type.Integer({ minimum: 1, maximum: 31 }), {
+        description:
+          'Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.',
         examples: [1],
       }),
     ),
+    nextAt: shownOnly('When the next refill is due', '2026-02-01T00:00:00.000Z'),
   },
   { additionalProperties: false },
 );
@@ -62,7 +75,7 @@ const Credits = Type.Object(
     remaining: Type.Optional(
       Type.Integer({
         minimum: 0,
-        maximum: 1_000_000_000_000,
+        maximum: MAX_CREDITS,
         description:
           'Balance of credits. Required while credits are not limited yet; a change that leaves it ' +
           'out keeps it.',
@@ -71,7 +84,7 @@ const Credits = Type.Object(
     ),
     refill: Type.Optional(
       nullable(Refill, {
-        description: 'Refill of the balance; null or left out: none.',
+        description: 'Refill of the balance; null: none. A change that leaves it out keeps it.',
         examples: [{ interval: 'monthly', amount: 1000, dayOfMonth: 1 }],
       }),
     ),

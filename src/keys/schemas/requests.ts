@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { text, WorkspaceId } from '../../http/schemas.ts';
+import { reasonFields, WorkspaceId } from '../../http/schemas.ts';
 import { newKeyFields, patchFields } from './fields.ts';
 
 export const CreateKey = Type.Object(
@@ -8,23 +8,11 @@ export const CreateKey = Type.Object(
 );
 export type CreateKey = Static<typeof CreateKey>;
 
-export const PatchKey = Type.Object(patchFields, {
-  additionalProperties: false,
-  minProperties: 1,
-});
+export const PatchKey = Type.Object(patchFields, { additionalProperties: false });
 export type PatchKey = Static<typeof PatchKey>;
 
-export const revocationFields = {
-  reason: Type.Optional(
-    text(64, 'Reason of the revocation, a word that programs can filter by.', 'leaked'),
-  ),
-  note: Type.Optional(
-    text(1000, 'Note on the revocation, for people.', 'Found in a public repository.'),
-  ),
-};
-
 export const RevokeKey = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), ...revocationFields },
+  { workspaceId: Type.Optional(WorkspaceId), ...reasonFields },
   { additionalProperties: false },
 );
 export type RevokeKey = Static<typeof RevokeKey>;

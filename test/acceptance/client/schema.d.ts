@@ -69,7 +69,7 @@ export interface paths {
         put?: never;
         /**
          * Verify a key
-         * @description Says whether a presented key may do what is asked. A negative verdict is an answer too: its status is 200. Needs the permission `keys:verify`.
+         * @description Says whether a presented key may do what is requested. A negative verdict is an answer too: its status is 200. Requires the permission `keys:verify`.
          */
         post: operations["verifyKey"];
         delete?: never;
@@ -89,7 +89,7 @@ export interface paths {
         put?: never;
         /**
          * Verify many keys
-         * @description Up to 100 verifications, each on its own, answered in order. One that cannot be decided has the code `UNAVAILABLE`: ask for it again. Where none can, the answer is 503. Needs the permission `keys:verify`.
+         * @description Up to 100 verifications, each on its own, answered in order. An item that is not valid has the code `INVALID_REQUEST` or `KEY_WITH_SCHEME` and its own `errors`; one that cannot be decided has the code `UNAVAILABLE`: ask for it again. If no item can be decided, the answer is 503. Requires the permission `keys:verify`.
          */
         post: operations["verifyKeys"];
         delete?: never;
@@ -109,26 +109,34 @@ export interface paths {
          * Verify a key for a gateway
          * @description For gateways that ask before they let a request through (nginx `auth_request`,
          *     Caddy `forward_auth`, Traefik ForwardAuth, Envoy `ext_authz`): the verdict by status and headers.
-         *     Every method and every path below `/v1/authorize/` is taken alike, the body is never looked at, and
-         *     unknown queries are ignored.
+         *     Every method and every path below `/v1/authorize/` is taken alike; the path, the query, the body and
+         *     all other headers of the client are ignored.
          *
-         *     The gateway authenticates itself with a management key that has the permission `keys:verify`, in
-         *     `X-Keyward-Authorization: Bearer <management key>`; 401 with the code GATEWAY_UNAUTHENTICATED means
-         *     that this is wrong. The key to judge is the client's: the header that `KEYWARD_KEY_HEADER` names,
-         *     else `X-API-Key`, else `Authorization: Bearer`.
+         *     Everything that a gateway says stands in one header, `X-Keyward-Authorization`, which the gateway
+         *     writes on each request, so that no client can: its own credential, a management key with the
+         *     permission `keys:verify`, and after it what it asks:
          *
-         *     What is asked about the key may be said by query or by header. The client's own query and headers
-         *     often come along, so **whatever is said anywhere must hold**: more can only make the answer
-         *     stricter, and a parameter said twice with different values is a 400. A gateway that writes all of
-         *     its query, or sets or removes every parameter header, says so after its credential:
-         *     `; from=query` or `; from=headers`. Then only that place is read, and it is believed; without it
-         *     `ip` is ignored (keys bound to addresses are refused), `resource` does not satisfy a workspace that
-         *     requires one, and `cost` is at least 1.
+         *         X-Keyward-Authorization: Bearer kw_…; requiredScopes=orders:read; ip=203.0.113.7
          *
-         *     200: VALID. 401: KEY_MISSING, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED. 403:
-         *     WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429: RATE_LIMITED,
-         *     CREDITS_EXHAUSTED, with `Retry-After` where a reset is known. With `mode=nginx` a 429 becomes a 403,
-         *     and everything that is not a verdict on the client's key a 503.
+         *     | parameter | |
+         *     | --- | --- |
+         *     | `requiredScopes` | the key must have all of these scopes; separated by commas, without spaces |
+         *     | `requiredAnyScope` | the key must have at least one of these scopes |
+         *     | `ip` | the client's address |
+         *     | `cost` | what the request consumes of rate limits and credits; 1 by default, 0 only looks |
+         *     | `workspaceId` | the workspace that the key must belong to; any by default |
+         *     | `mode` | `nginx`: answer 200, 401, 403 or 503 alone |
+         *     | `resource` | what is accessed; comes last and takes the rest of the header |
+         *
+         *     A parameter that is unknown, repeated, empty or not valid is refused with 400. 401 with the code
+         *     GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong, or that the header came with
+         *     more than one value. The client's key is taken from the header that `KEYWARD_KEY_HEADER` names, else
+         *     `X-API-Key`, else `Authorization: Bearer`; different keys in one of them are KEY_AMBIGUOUS.
+         *
+         *     200: VALID. 401: KEY_MISSING, KEY_AMBIGUOUS, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED.
+         *     403: WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429:
+         *     RATE_LIMITED, CREDITS_EXHAUSTED, with `Retry-After` if waiting helps. With `mode=nginx` a 429
+         *     becomes a 403, and everything that is not a verdict on the client's key a 503.
          */
         get: operations["authorize"];
         put?: never;
@@ -342,7 +350,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. Requires the permission `keys:write`.
+         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. An item that is not valid keeps no other out. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
@@ -472,7 +480,7 @@ export interface paths {
         };
         /**
          * List management keys
-         * @description Requires the permission `management:write`.
+         * @description Requires the permission `management:read`.
          */
         get: operations["listManagementKeys"];
         put?: never;
@@ -496,7 +504,7 @@ export interface paths {
         };
         /**
          * Get a management key
-         * @description Requires the permission `management:write`.
+         * @description Requires the permission `management:read`.
          */
         get: operations["getManagementKey"];
         put?: never;
@@ -504,7 +512,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a management key
+         * @description Its name, its expiry, or fewer permissions; an expired key can be extended. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
+         */
+        patch: operations["updateManagementKey"];
         trace?: never;
     };
     "/v1/management-keys/{id}/rotate": {
@@ -629,7 +641,7 @@ export interface components {
              */
             status: number;
             /**
-             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
+             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, TIMED_OUT, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
@@ -836,8 +848,30 @@ export interface components {
         };
         /** @description Verdicts on presented keys. */
         VerifyAnswers: {
-            /** @description The verdicts, in order. */
-            results: components["schemas"]["VerifyAnswer"][];
+            /** @description The results, in order. */
+            results: (components["schemas"]["VerifyAnswer"] & {
+                /**
+                 * @description What is wrong with the item; its pointers begin at the item. Only if it has no verdict.
+                 * @example [
+                 *       {
+                 *         "pointer": "/ip",
+                 *         "detail": "must be an IPv4 or IPv6 address"
+                 *       }
+                 *     ]
+                 */
+                errors?: {
+                    /**
+                     * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
+                     * @example /body/name
+                     */
+                    pointer: string;
+                    /**
+                     * @description What is wrong with the field.
+                     * @example is required
+                     */
+                    detail: string;
+                }[];
+            })[];
         };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
@@ -1486,17 +1520,27 @@ export interface components {
              */
             alreadyRevoked: number;
             /**
-             * @description Number of keys that this call revoked, or would revoke.
+             * @description Number of keys that this call revoked; 0 on a dry run.
              * @example 2
              */
             revoked: number;
             /**
-             * @description Ids of the keys that this call revoked, or would revoke.
+             * @description Ids of the keys that this call revoked; empty on a dry run.
              * @example [
              *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
              *     ]
              */
             keyIds: string[];
+            /**
+             * @description Number of keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevoke: number | null;
+            /**
+             * @description Ids of the keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevokeIds: string[] | null;
             /**
              * @description Requested ids of which the workspace has no key.
              * @example []
@@ -1841,7 +1885,7 @@ export interface components {
              */
             time: string;
             /**
-             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
+             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.updated, management_key.rotated, management_key.revoked, audit.pruned.
              * @example key.revoked
              */
             action: string;
@@ -2012,7 +2056,7 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * @description The key as it was presented, without an authorization scheme.
+                     * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
                      * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
                      */
                     key: string;
@@ -2036,14 +2080,14 @@ export interface operations {
                      */
                     requiredAnyScope?: string[];
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
@@ -2150,7 +2194,7 @@ export interface operations {
                      */
                     requests: {
                         /**
-                         * @description The key as it was presented, without an authorization scheme.
+                         * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
                          * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
                          */
                         key: string;
@@ -2174,14 +2218,14 @@ export interface operations {
                          */
                         requiredAnyScope?: string[];
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Resource to be accessed; checked if the key lists resources.
                          * @example project:alpha
                          */
                         resource?: string;
                         /**
                          * Format: ip-address
-                         * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
+                         * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
                          * @example 203.0.113.7
                          */
                         ip?: string;
@@ -2232,15 +2276,6 @@ export interface operations {
                 };
             };
             /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
             413: {
                 headers: {
                     [name: string]: unknown;
@@ -2271,47 +2306,11 @@ export interface operations {
     };
     authorize: {
         parameters: {
-            query?: {
-                /**
-                 * @description The key must have all of these, separated by commas.
-                 * @example orders:read
-                 */
-                requiredScopes?: string;
-                /**
-                 * @description The key must have at least one of these.
-                 * @example orders:read,orders:write
-                 */
-                requiredAnyScope?: string;
-                /**
-                 * @description What is to be touched.
-                 * @example project:alpha
-                 */
-                resource?: string;
-                /**
-                 * @description The client's address. Needs `from`.
-                 * @example 203.0.113.7
-                 */
-                ip?: string;
-                /**
-                 * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                 * @example 1
-                 */
-                cost?: number;
-                /**
-                 * @description The workspace that the key must be of. Default: whichever it is.
-                 * @example default
-                 */
-                workspaceId?: string;
-                /**
-                 * @description `nginx`: answer 200, 401, 403 or 503 alone.
-                 * @example nginx
-                 */
-                mode?: string;
-            };
+            query?: never;
             header: {
                 /**
-                 * @description The gateway's own credential: `Bearer <management key>`, perhaps with `from`.
-                 * @example Bearer kw_…; from=query
+                 * @description The gateway's own credential, and what it asks.
+                 * @example Bearer kw_…; requiredScopes=orders:read; ip=203.0.113.7
                  */
                 "x-keyward-authorization": string;
                 /**
@@ -2319,41 +2318,6 @@ export interface operations {
                  * @example ak_live_…
                  */
                 "x-api-key"?: string;
-                /**
-                 * @description As `requiredScopes` in the query.
-                 * @example orders:read
-                 */
-                "x-keyward-required-scopes"?: string;
-                /**
-                 * @description As `requiredAnyScope` in the query.
-                 * @example orders:read,orders:write
-                 */
-                "x-keyward-required-any-scope"?: string;
-                /**
-                 * @description As `resource` in the query.
-                 * @example project:alpha
-                 */
-                "x-keyward-resource"?: string;
-                /**
-                 * @description As `ip` in the query.
-                 * @example 203.0.113.7
-                 */
-                "x-keyward-ip"?: string;
-                /**
-                 * @description As `cost` in the query.
-                 * @example 1
-                 */
-                "x-keyward-cost"?: string;
-                /**
-                 * @description As `workspaceId` in the query.
-                 * @example default
-                 */
-                "x-keyward-workspace-id"?: string;
-                /**
-                 * @description As `mode` in the query.
-                 * @example nginx
-                 */
-                "x-keyward-mode"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2365,32 +2329,38 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     /** @description The key's identifier. */
                     "X-Keyward-Key-Id"?: string;
                     /** @description Whom the key belongs to; empty where unknown. What is not visible ASCII, and `%`, is percent-encoded. */
                     "X-Keyward-Owner"?: string;
-                    /** @description The scopes of the key, separated by spaces. */
+                    /** @description The scopes of the key, separated by spaces; at most 4096 bytes. */
                     "X-Keyward-Scopes"?: string;
+                    /** @description `scopes` if X-Keyward-Scopes was cut; empty otherwise. */
+                    "X-Keyward-Truncated"?: string;
                     /** @description The workspace of the key. */
                     "X-Keyward-Workspace"?: string;
                     /** @description The presented string is being replaced (RFC 9745). */
                     Deprecation?: string;
                     /** @description When a string that is being replaced ends (RFC 8594). */
                     Sunset?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
                 };
             };
-            /** @description A parameter cannot be understood, or is said twice, differently. */
+            /** @description A parameter of the gateway is unknown, repeated or not valid. */
             400: {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2403,7 +2373,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2416,7 +2386,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2429,7 +2399,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2442,7 +2412,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2455,7 +2425,7 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2597,7 +2567,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+                 * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
                  */
                 workspaceId?: string;
@@ -2737,6 +2707,15 @@ export interface operations {
                 };
             };
             /** @description Error, as defined by RFC 9457. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2763,23 +2742,21 @@ export interface operations {
                      */
                     workspaceId?: string;
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Key name, for people.
                      * @example CI deploys
                      */
                     name: string;
                     /**
-                     * Format: text
                      * @description Key description, for people. Default: null.
                      * @example Used by the nightly deployment job.
                      */
-                    description?: string;
+                    description?: string | null;
                     /**
-                     * Format: text
                      * @description Owner of the key in your system. Default: null.
                      * @example customer_42
                      */
-                    ownerId?: string;
+                    ownerId?: string | null;
                     /**
                      * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
                      * @example true
@@ -2799,31 +2776,29 @@ export interface operations {
                      *       "project:alpha"
                      *     ]
                      */
-                    resources?: string[];
+                    resources?: string[] | null;
                     /**
                      * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
                      * @example [
                      *       "203.0.113.0/24"
                      *     ]
                      */
-                    allowedIps?: string[];
+                    allowedIps?: string[] | null;
                     /**
                      * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
                      * @example ak_live
                      */
                     prefix?: string;
                     /**
-                     * Format: instant
                      * @description Start of the key: it is not valid before this time. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
-                    notBefore?: string;
+                    notBefore?: string | null;
                     /**
-                     * Format: instant
                      * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
-                    expiresAt?: string;
+                    expiresAt?: string | null;
                     /**
                      * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
@@ -2851,6 +2826,16 @@ export interface operations {
                          */
                         limit: number;
                         /**
+                         * @description Units left now; ignored in requests.
+                         * @example 99
+                         */
+                        readonly remaining?: unknown;
+                        /**
+                         * @description Time at which units become available again; ignored in requests.
+                         * @example null
+                         */
+                        readonly resetAt?: unknown;
+                        /**
                          * @description Window length, 1 second to 30 days.
                          * @example 60
                          */
@@ -2869,7 +2854,7 @@ export interface operations {
                          */
                         remaining?: number;
                         /**
-                         * @description Refill of the balance; null or left out: none.
+                         * @description Refill of the balance; null: none. A change that leaves it out keeps it.
                          * @example {
                          *       "interval": "monthly",
                          *       "amount": 1000,
@@ -2889,10 +2874,15 @@ export interface operations {
                              */
                             amount: number;
                             /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
+                             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
                              * @example 1
                              */
-                            dayOfMonth?: number;
+                            dayOfMonth?: number | null;
+                            /**
+                             * @description When the next refill is due; ignored in requests.
+                             * @example 2026-02-01T00:00:00.000Z
+                             */
+                            readonly nextAt?: unknown;
                         } | null;
                     } | null;
                     /**
@@ -3180,11 +3170,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Key name, for people.
                      * @example CI deploys
                      */
@@ -3263,6 +3253,16 @@ export interface operations {
                          */
                         limit: number;
                         /**
+                         * @description Units left now; ignored in requests.
+                         * @example 99
+                         */
+                        readonly remaining?: unknown;
+                        /**
+                         * @description Time at which units become available again; ignored in requests.
+                         * @example null
+                         */
+                        readonly resetAt?: unknown;
+                        /**
                          * @description Window length, 1 second to 30 days.
                          * @example 60
                          */
@@ -3281,7 +3281,7 @@ export interface operations {
                          */
                         remaining?: number;
                         /**
-                         * @description Refill of the balance; null or left out: none.
+                         * @description Refill of the balance; null: none. A change that leaves it out keeps it.
                          * @example {
                          *       "interval": "monthly",
                          *       "amount": 1000,
@@ -3301,10 +3301,15 @@ export interface operations {
                              */
                             amount: number;
                             /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
+                             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
                              * @example 1
                              */
-                            dayOfMonth?: number;
+                            dayOfMonth?: number | null;
+                            /**
+                             * @description When the next refill is due; ignored in requests.
+                             * @example 2026-02-01T00:00:00.000Z
+                             */
+                            readonly nextAt?: unknown;
                         } | null;
                     } | null;
                     /**
@@ -3434,14 +3439,14 @@ export interface operations {
                      */
                     workspaceId?: string;
                     /**
-                     * Format: text
-                     * @description Reason of the revocation, a word that programs can filter by.
+                     * Format: line
+                     * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
                     reason?: string;
                     /**
                      * Format: text
-                     * @description Note on the revocation, for people.
+                     * @description Note, for people.
                      * @example Found in a public repository.
                      */
                     note?: string;
@@ -3943,14 +3948,14 @@ export interface operations {
                      */
                     requiredAnyScope?: string[];
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Resource to be accessed; checked if the key lists resources.
                      * @example project:alpha
                      */
                     resource?: string;
                     /**
                      * Format: ip-address
-                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
+                     * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
                      * @example 203.0.113.7
                      */
                     ip?: string;
@@ -4055,23 +4060,21 @@ export interface operations {
                     /** @description Keys to import. */
                     keys: {
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Key name, for people.
                          * @example CI deploys
                          */
                         name: string;
                         /**
-                         * Format: text
                          * @description Key description, for people. Default: null.
                          * @example Used by the nightly deployment job.
                          */
-                        description?: string;
+                        description?: string | null;
                         /**
-                         * Format: text
                          * @description Owner of the key in your system. Default: null.
                          * @example customer_42
                          */
-                        ownerId?: string;
+                        ownerId?: string | null;
                         /**
                          * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
                          * @example true
@@ -4091,31 +4094,29 @@ export interface operations {
                          *       "project:alpha"
                          *     ]
                          */
-                        resources?: string[];
+                        resources?: string[] | null;
                         /**
                          * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
                          * @example [
                          *       "203.0.113.0/24"
                          *     ]
                          */
-                        allowedIps?: string[];
+                        allowedIps?: string[] | null;
                         /**
                          * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
                          * @example ak_live
                          */
                         prefix?: string;
                         /**
-                         * Format: instant
                          * @description Start of the key: it is not valid before this time. RFC 3339.
                          * @example 2030-01-31T12:00:00.000Z
                          */
-                        notBefore?: string;
+                        notBefore?: string | null;
                         /**
-                         * Format: instant
                          * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                          * @example 2030-01-31T12:00:00.000Z
                          */
-                        expiresAt?: string;
+                        expiresAt?: string | null;
                         /**
                          * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                          * @example 2592000
@@ -4143,6 +4144,16 @@ export interface operations {
                              */
                             limit: number;
                             /**
+                             * @description Units left now; ignored in requests.
+                             * @example 99
+                             */
+                            readonly remaining?: unknown;
+                            /**
+                             * @description Time at which units become available again; ignored in requests.
+                             * @example null
+                             */
+                            readonly resetAt?: unknown;
+                            /**
                              * @description Window length, 1 second to 30 days.
                              * @example 60
                              */
@@ -4161,7 +4172,7 @@ export interface operations {
                              */
                             remaining?: number;
                             /**
-                             * @description Refill of the balance; null or left out: none.
+                             * @description Refill of the balance; null: none. A change that leaves it out keeps it.
                              * @example {
                              *       "interval": "monthly",
                              *       "amount": 1000,
@@ -4181,10 +4192,15 @@ export interface operations {
                                  */
                                 amount: number;
                                 /**
-                                 * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
+                                 * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
                                  * @example 1
                                  */
-                                dayOfMonth?: number;
+                                dayOfMonth?: number | null;
+                                /**
+                                 * @description When the next refill is due; ignored in requests.
+                                 * @example 2026-02-01T00:00:00.000Z
+                                 */
+                                readonly nextAt?: unknown;
                             } | null;
                         } | null;
                         /**
@@ -4211,7 +4227,7 @@ export interface operations {
                             value: string;
                         };
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Start of the key string, for lists: a few characters only.
                          * @example sk_ab12
                          */
@@ -4336,7 +4352,7 @@ export interface operations {
                      */
                     ids?: string[];
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Owner of the key in your system.
                      * @example customer_42
                      */
@@ -4347,14 +4363,14 @@ export interface operations {
                      */
                     dryRun?: boolean;
                     /**
-                     * Format: text
-                     * @description Reason of the revocation, a word that programs can filter by.
+                     * Format: line
+                     * @description Reason, a word that programs can filter by.
                      * @example leaked
                      */
                     reason?: string;
                     /**
                      * Format: text
-                     * @description Note on the revocation, for people.
+                     * @description Note, for people.
                      * @example Found in a public repository.
                      */
                     note?: string;
@@ -4655,7 +4671,7 @@ export interface operations {
                          */
                         scope: string;
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Scope title, for people.
                          * @example Read sources
                          */
@@ -4873,7 +4889,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     /**
@@ -4923,7 +4939,7 @@ export interface operations {
                          */
                         scope: string;
                         /**
-                         * Format: text
+                         * Format: line
                          * @description Scope title, for people.
                          * @example Read sources
                          */
@@ -5045,7 +5061,24 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: line
+                     * @description Reason, a word that programs can filter by.
+                     * @example leaked
+                     */
+                    reason?: string;
+                    /**
+                     * Format: text
+                     * @description Note, for people.
+                     * @example Found in a public repository.
+                     */
+                    note?: string;
+                };
+            };
+        };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
@@ -5103,6 +5136,24 @@ export interface operations {
             };
             /** @description Error, as defined by RFC 9457. */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5143,7 +5194,24 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: line
+                     * @description Reason, a word that programs can filter by.
+                     * @example leaked
+                     */
+                    reason?: string;
+                    /**
+                     * Format: text
+                     * @description Note, for people.
+                     * @example Found in a public repository.
+                     */
+                    note?: string;
+                };
+            };
+        };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
@@ -5209,6 +5277,24 @@ export interface operations {
                 };
             };
             /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -5232,7 +5318,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+                 * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
                  */
                 workspaceId?: string;
@@ -5320,29 +5406,28 @@ export interface operations {
             content: {
                 "application/json": {
                     /**
-                     * Format: text
+                     * Format: line
                      * @description Management key name, for people.
                      * @example API gateway
                      */
                     name: string;
                     /**
-                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:write.
+                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:read, management:write.
                      * @example [
                      *       "keys:verify"
                      *     ]
                      */
-                    permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:write")[];
+                    permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write")[];
                     /**
-                     * @description Id of the one workspace that the key is for; null: all. Default: the caller's own.
+                     * @description Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.
                      * @example acme
                      */
                     workspaceId?: string | null;
                     /**
-                     * Format: instant
                      * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
                      * @example 2030-01-31T12:00:00.000Z
                      */
-                    expiresAt?: string;
+                    expiresAt?: string | null;
                     /**
                      * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
                      * @example 2592000
@@ -5515,6 +5600,141 @@ export interface operations {
             };
         };
     };
+    updateManagementKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Management key id.
+                 * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: line
+                     * @description Management key name, for people.
+                     * @example API gateway
+                     */
+                    name?: string;
+                    /**
+                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:read, management:write.
+                     * @example [
+                     *       "keys:verify"
+                     *     ]
+                     */
+                    permissions?: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write")[];
+                    /**
+                     * @description Expiry of the key, which must be in the future; null: never. RFC 3339.
+                     * @example 2030-01-31T12:00:00.000Z
+                     */
+                    expiresAt?: string | null;
+                    /**
+                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+                     * @example 2592000
+                     */
+                    expiresInSeconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description A management key, which callers authenticate to Keyward with, without its string. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagementKey"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     rotateManagementKey: {
         parameters: {
             query?: never;
@@ -5659,7 +5879,24 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Format: line
+                     * @description Reason, a word that programs can filter by.
+                     * @example leaked
+                     */
+                    reason?: string;
+                    /**
+                     * Format: text
+                     * @description Note, for people.
+                     * @example Found in a public repository.
+                     */
+                    note?: string;
+                };
+            };
+        };
         responses: {
             /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
@@ -5717,6 +5954,24 @@ export interface operations {
             };
             /** @description Error, as defined by RFC 9457. */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
