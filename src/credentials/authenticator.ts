@@ -34,7 +34,7 @@ export class Authenticator {
     return caller;
   }
 
-  /** The same, for whoever counts the use of the management key together with something else. */
+  /** The same, where the use of the management key is counted together with something else. */
   async identify(authorization: string | undefined): Promise<IdentifiedCaller> {
     const { resolver, usage, clock } = this.#deps;
     const presented = bearerToken(authorization);

@@ -20,14 +20,19 @@ export function verificationJson(verification: Verification, requestId: string):
   return `${verdict}${fields},"missingScopes":${missing},${consumed},"stale":${credential.stale},${id}`;
 }
 
-/** For an item of a batch without a verdict: its code is that of an error, so it is not valid. */
+/** An item of a batch that has a verdict. */
+export function decidedItemJson(verification: Verification, requestId: string): string {
+  return `${verificationJson(verification, requestId).slice(0, -1)},"errors":[]}`;
+}
+
+/** An item of a batch without a verdict: its code is that of an error, so it is not valid. */
 export function failedItemJson(
   code: ErrorCode,
   errors: readonly FieldError[],
   requestId: string,
 ): string {
   const shown = JSON.stringify(errors);
-  return `{"valid":false,"code":"${code}",${NULL_FIELDS}"errors":${shown},"requestId":"${requestId}"}`;
+  return `{"valid":false,"code":"${code}",${NULL_FIELDS}"requestId":"${requestId}","errors":${shown}}`;
 }
 
 type PublicFields = Pick<

@@ -7,8 +7,14 @@ import { toProblem } from '../http/error-handler.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
 import { envelopeCompiler, parserOf } from '../http/validation.ts';
-import { failedItemJson, verificationJson } from './answer.ts';
-import { VerifyAnswer, VerifyAnswers, VerifyBatch, VerifyRequest } from './schemas.ts';
+import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
+import {
+  VerifyAnswer,
+  VerifyAnswers,
+  VerifyBatch,
+  VerifyBatchResult,
+  VerifyRequest,
+} from './schemas.ts';
 import type { VerificationCaller, Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
@@ -26,6 +32,7 @@ export interface VerifyRouteDependencies {
 
 export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDependencies): void {
   app.addSchema(VerifyAnswer);
+  app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
 
   /** Callers are authenticated before their input is judged: outsiders learn nothing of it. */
@@ -33,14 +40,8 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
     requirePermission((await identify(headers.authorization)).caller, 'keys:verify');
     throw error;
   };
-  const verify = async (
-    request: VerifyRequest,
-    identified: Promise<IdentifiedCaller>,
-    requestId: string,
-  ) => {
-    const verification = await verifier.verify(request, asking(identified, request.workspaceId));
-    return verificationJson(verification, requestId);
-  };
+  const verify = (request: VerifyRequest, identified: Promise<IdentifiedCaller>) =>
+    verifier.verify(request, asking(identified, request.workspaceId));
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
     '/v1/verify',
@@ -61,7 +62,7 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
     async ({ body, headers, id }, reply) => {
       refuseScheme(body.key, '/body/key');
       reply.headers(ANSWER_HEADERS);
-      return verify(body, identify(headers.authorization), id);
+      return verificationJson(await verify(body, identify(headers.authorization)), id);
     },
   );
 
@@ -79,7 +80,7 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
       return failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
     }
     refuseScheme(parsed.value.key, '/key');
-    return verify(parsed.value, identified, requestId);
+    return decidedItemJson(await verify(parsed.value, identified), requestId);
   };
 
   app.post<{ Body: { requests: unknown[] }; Reply: string }>(

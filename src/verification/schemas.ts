@@ -132,20 +132,19 @@ export const VerifyBatch = Type.Object(
 
 export type VerifyBatch = Static<typeof VerifyBatch>;
 
-const BatchResult = Type.Intersect([
-  ref(VerifyAnswer),
-  Type.Object({
-    errors: Type.Optional(
-      Type.Array(FieldErrorSchema, {
-        description:
-          'What is wrong with the item; its pointers begin at the item. Only if it has no verdict.',
-        examples: [[{ pointer: '/ip', detail: 'must be an IPv4 or IPv6 address' }]],
-      }),
-    ),
-  }),
-]);
+export const VerifyBatchResult = Type.Object(
+  {
+    ...VerifyAnswer.properties,
+    errors: Type.Array(FieldErrorSchema, {
+      description:
+        'What is wrong with the item, its pointers beginning at the item; empty if it has a verdict.',
+      examples: [[]],
+    }),
+  },
+  { $id: 'VerifyBatchResult', description: 'The result of one item of a batch.' },
+);
 
 export const VerifyAnswers = Type.Object(
-  { results: Type.Array(BatchResult, { description: 'The results, in order.' }) },
+  { results: Type.Array(ref(VerifyBatchResult), { description: 'The results, in order.' }) },
   { $id: 'VerifyAnswers', description: 'Verdicts on presented keys.' },
 );

@@ -15,7 +15,7 @@ it('`If-None-Match: *` on PUT makes a workspace and never replaces one', async (
   expect((await put()).body).toMatchObject({ status: 412, code: 'PRECONDITION_FAILED' });
 });
 
-it('whatever has an entity tag is answered with 304 and no body to whoever has that version, and in full after a change', async () => {
+it('whatever has an entity tag is answered with 304 and no body to a caller that has that version, and in full after a change', async () => {
   const key = await createKey(pair.first, {});
   const manager = await createManagementKey(pair.first, { permissions: ['keys:read'] });
   for (const url of [

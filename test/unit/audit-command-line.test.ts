@@ -38,12 +38,13 @@ describe('the arguments of commands', () => {
     expect(timeIn('2026-01-31T12:00:00+02:00')).toBe('2026-01-31T10:00:00.000Z');
   });
 
-  it('a management key may do everything everywhere by default', () => {
+  it('a management key may do everything in the workspace default by default, and everywhere only if told', () => {
     expect(parseManagementKeyArgs(words('--name ops'))).toEqual({
       name: 'ops',
       permissions: [...PERMISSIONS],
-      workspaceId: null,
+      workspaceId: 'default',
     });
+    expect(parseManagementKeyArgs(words('--name ops --all-workspaces')).workspaceId).toBeNull();
     const line = '--name ops --permissions audit:read,keys:read --workspace acme';
     expect(parseManagementKeyArgs(words(line))).toEqual({
       name: 'ops',

@@ -846,32 +846,159 @@ export interface components {
              */
             requestId: string;
         };
+        /** @description The result of one item of a batch. */
+        VerifyBatchResult: {
+            /**
+             * @description Whether the request may go on. True with the code `VALID` alone.
+             * @example true
+             */
+            valid: boolean;
+            /**
+             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, RATE_LIMITED, CREDITS_EXHAUSTED, VALID; in a batch also UNAVAILABLE, for one that could not be decided.
+             * @example VALID
+             */
+            code: string;
+            /**
+             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description The workspace that owns the key.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description The key's name.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description Whom the key belongs to in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description The scopes that the key has.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            scopes: string[] | null;
+            /**
+             * @description What the key may touch; null: everything.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description The key's metadata, as stored.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description When the key expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /** @description How the presented string stands in a rotation of its key. */
+            rotation: {
+                /**
+                 * @description Whether the presented string is being replaced: its holder should switch.
+                 * @example false
+                 */
+                retiring: boolean;
+                /**
+                 * @description Until when a retiring string is valid.
+                 * @example null
+                 */
+                validUntil: string | null;
+            } | null;
+            /**
+             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @example []
+             */
+            missingScopes: string[] | null;
+            /** @description Null where they are not limited, or the verdict did not get that far. */
+            credits: {
+                /**
+                 * @description Credits left after this one.
+                 * @example 99
+                 */
+                remaining: number;
+            } | null;
+            /**
+             * @description How the limits stand. Null where the key has none, or it did not get so far.
+             * @example null
+             */
+            rateLimits: {
+                /**
+                 * @description Rate limit name.
+                 * @example per-minute
+                 */
+                name: string;
+                /**
+                 * @description Units allowed in any window.
+                 * @example 100
+                 */
+                limit: number;
+                /**
+                 * @description Window length in seconds.
+                 * @example 60
+                 */
+                windowSeconds: number;
+                /**
+                 * @description Units left now.
+                 * @example 99
+                 */
+                remaining: number;
+                /**
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
+                 * @example 2026-01-31T12:01:00.000Z
+                 */
+                resetAt: string | null;
+                /**
+                 * @description Whether this limit is why the verdict is RATE_LIMITED.
+                 * @example false
+                 */
+                exceeded: boolean;
+            }[] | null;
+            /**
+             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @example false
+             */
+            stale: boolean;
+            /**
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+            /**
+             * @description What is wrong with the item, its pointers beginning at the item; empty if it has a verdict.
+             * @example []
+             */
+            errors: {
+                /**
+                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
+                 * @example /body/name
+                 */
+                pointer: string;
+                /**
+                 * @description What is wrong with the field.
+                 * @example is required
+                 */
+                detail: string;
+            }[];
+        };
         /** @description Verdicts on presented keys. */
         VerifyAnswers: {
             /** @description The results, in order. */
-            results: (components["schemas"]["VerifyAnswer"] & {
-                /**
-                 * @description What is wrong with the item; its pointers begin at the item. Only if it has no verdict.
-                 * @example [
-                 *       {
-                 *         "pointer": "/ip",
-                 *         "detail": "must be an IPv4 or IPv6 address"
-                 *       }
-                 *     ]
-                 */
-                errors?: {
-                    /**
-                     * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
-                     * @example /body/name
-                     */
-                    pointer: string;
-                    /**
-                     * @description What is wrong with the field.
-                     * @example is required
-                     */
-                    detail: string;
-                }[];
-            })[];
+            results: components["schemas"]["VerifyBatchResult"][];
         };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
