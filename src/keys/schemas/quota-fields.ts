@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { MAX_CREDITS } from '../../domain/refill.ts';
-import { nullable, rateLimitFields } from '../../http/schemas.ts';
+import { nullable, oneOf, open, rateLimitFields, time } from '../../http/schemas.ts';
 
 /** Part of answers: taken back, so that what was read can be sent, and not looked at. */
 const shownOnly = (description: string, example: unknown) =>
@@ -44,14 +44,14 @@ export const RateLimits = Type.Array(
   },
 );
 
+const RefillInterval = oneOf('RefillInterval', ['daily', 'monthly'], {
+  description: 'Refill interval: at 00:00 UTC each day, or once a month.',
+  examples: ['monthly'],
+});
+
 const Refill = Type.Object(
   {
-    interval: Type.Unsafe<'daily' | 'monthly'>({
-      type: 'string',
-      enum: ['daily', 'monthly'],
-      description: 'Refill interval: at 00:00 UTC each day, or once a month.',
-      examples: ['monthly'],
-    }),
+    interval: RefillInterval,
     amount: Type.Integer({
       minimum: 0,
       maximum: MAX_CREDITS,
@@ -109,8 +109,8 @@ export const quotaAnswer = {
       remaining: Type.Integer({ description: 'Credits left.', examples: [1000] }),
       refill: nullable(
         Type.Object({
-          interval: Type.String({
-            description: 'Refill interval. Known values: daily, monthly.',
+          interval: open(RefillInterval, {
+            description: 'Refill interval.',
             examples: ['monthly'],
           }),
           amount: Type.Integer({ description: 'Balance after a refill.', examples: [1000] }),
@@ -118,10 +118,7 @@ export const quotaAnswer = {
             description: 'Day of a monthly refill; null for a daily one.',
             examples: [1],
           }),
-          nextAt: Type.String({
-            description: 'When the next refill is due.',
-            examples: ['2026-02-01T00:00:00.000Z'],
-          }),
+          nextAt: time('When the next refill is due.'),
         }),
         { description: 'Refill of the balance; null: none.' },
       ),
