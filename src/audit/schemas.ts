@@ -69,7 +69,7 @@ export const AuditEvent = Type.Object(
           examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
         }),
       },
-      { description: 'Target: what was changed.' },
+      { 'x-name': 'AuditTarget', description: 'Target: what was changed.' },
     ),
     before: Type.Unknown({
       description: 'Changed fields as they were; null for something new.',

@@ -13,7 +13,7 @@ import { nameSchemas } from './openapi-schemas.ts';
 
 interface Operation {
   'x-error-codes'?: readonly ErrorCode[];
-  parameters?: unknown[];
+  parameters?: { required?: boolean; schema?: { default?: unknown } }[] | object[];
   requestBody?: { required?: boolean; content?: Record<string, { schema?: object }> } | object;
   responses?: Record<string, { headers?: object; $ref?: string }>;
 }
@@ -52,6 +52,7 @@ export function completeDocument(document: object): void {
 /** Returns the codes of its errors. */
 function complete(method: string, operation: Operation): readonly ErrorCode[] {
   relaxBody(operation);
+  relaxParameters(operation);
   const { 'x-error-codes': codes, responses = {} } = operation;
   if (!codes) return [];
   const answer = responses['200'] ?? responses['201'] ?? {};
@@ -72,6 +73,14 @@ function relaxBody({ requestBody: body }: Operation): void {
   if (!body || !('content' in body) || !body.content) return;
   const schema = body.content['application/json']?.schema;
   if (schema && !('$ref' in schema || 'required' in schema)) body.required = false;
+}
+
+/** What has a default can be left out. */
+function relaxParameters({ parameters = [] }: Operation): void {
+  for (const parameter of parameters) {
+    if (!('schema' in parameter) || parameter.schema?.default === undefined) continue;
+    parameter.required = false;
+  }
 }
 
 function inOrder(schemas: Record<string, unknown>): Record<string, unknown> {

@@ -78,13 +78,17 @@ export const VerifyAnswer = Type.Object(
       '2030-01-31T12:00:00.000Z',
     ),
     rotation: nullable(
-      Type.Object({
-        retiring: Type.Boolean({
-          description: 'Whether the presented string is being replaced: its holder should switch.',
-          examples: [false],
-        }),
-        validUntil: maybeTime('Until when a retiring string is valid.'),
-      }),
+      Type.Object(
+        {
+          retiring: Type.Boolean({
+            description:
+              'Whether the presented string is being replaced: its holder should switch.',
+            examples: [false],
+          }),
+          validUntil: maybeTime('Until when a retiring string is valid.'),
+        },
+        { 'x-name': 'VerifyRotation' },
+      ),
       { description: 'How the presented string stands in a rotation of its key.' },
     ),
     missingScopes: nullable(Type.Array(Type.String()), {
@@ -92,20 +96,26 @@ export const VerifyAnswer = Type.Object(
       examples: [[]],
     }),
     credits: nullable(
-      Type.Object({
-        remaining: Type.Integer({ description: 'Credits left after this one.', examples: [99] }),
-      }),
+      Type.Object(
+        {
+          remaining: Type.Integer({ description: 'Credits left after this one.', examples: [99] }),
+        },
+        { 'x-name': 'VerifyCredits' },
+      ),
       { description: 'Null where they are not limited, or the verdict did not get that far.' },
     ),
     rateLimits: nullable(
       Type.Array(
-        Type.Object({
-          ...rateLimitFields,
-          exceeded: Type.Boolean({
-            description: 'Whether this limit is why the verdict is RATE_LIMITED.',
-            examples: [false],
-          }),
-        }),
+        Type.Object(
+          {
+            ...rateLimitFields,
+            exceeded: Type.Boolean({
+              description: 'Whether this limit is why the verdict is RATE_LIMITED.',
+              examples: [false],
+            }),
+          },
+          { 'x-name': 'VerifyRateLimit' },
+        ),
       ),
       {
         description: 'How the limits stand. Null where the key has none, or it did not get so far.',

@@ -26,7 +26,7 @@ const AvailableScope = Type.Object(
     title: line(100, 'Scope title, for people.', 'Read sources'),
     description: text(500, 'Scope description, for people.', 'List and read all sources.'),
   },
-  { additionalProperties: false },
+  { 'x-name': 'AvailableScopeInput', additionalProperties: false },
 );
 
 const policies = {
@@ -81,14 +81,15 @@ export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies
 export type WorkspaceInput = Static<typeof WorkspaceInput>;
 
 /** As it is given, without the formats that only the validation of requests knows. */
-const ShownScope = Type.Object({
+const shownScopeFields = {
   scope: Type.String({ description: 'Scope that keys may have.', examples: ['sources:read'] }),
   title: Type.String({ description: 'Scope title, for people.', examples: ['Read sources'] }),
   description: Type.String({
     description: 'Scope description, for people.',
     examples: ['List and read all sources.'],
   }),
-});
+};
+const ShownScope = Type.Object(shownScopeFields, { 'x-name': 'AvailableScope' });
 
 export const Workspace = Type.Object(
   {

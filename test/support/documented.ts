@@ -3,13 +3,17 @@ import type { Answer } from './instance.ts';
 
 interface Documented {
   operationId: string;
+  parameters?: readonly { $ref?: string }[];
   'x-error-codes'?: readonly string[];
   responses: Record<string, { $ref?: string; headers?: object }>;
 }
 
 interface Document {
   paths?: Record<string, Record<string, Documented>>;
-  components?: { responses?: Record<string, { headers?: object }> };
+  components?: {
+    responses?: Record<string, { headers?: object }>;
+    parameters?: Record<string, { name: string }>;
+  };
 }
 
 /** The headers of answers that the document must name wherever a call sends them. */
@@ -54,8 +58,25 @@ export function requireDocumented(method: string, url: string, answer: Answer): 
   if (missing.length > 0) throw new Error(`${said} with ${missing}, which no header names`);
 }
 
+/** The headers that the document has for a call: those that it takes, and those of its answer. */
+export function documentedHeaders(operationId: string, status: number) {
+  const operations = routes.flatMap((route) => Object.values(route.operations));
+  const operation = operations.find((each) => each.operationId === operationId);
+  if (!operation) throw new Error(`the document has no ${operationId}`);
+  const shared = document.components?.parameters ?? {};
+  const taken = (operation.parameters ?? []).map(({ $ref = '' }) => shared[lastOf($ref)]?.name);
+  return {
+    taken: new Set(taken.map((name) => name?.toLowerCase())),
+    answered: namesOf(operation.responses[status] ?? {}),
+  };
+}
+
 function namesOf({ $ref, headers }: Documented['responses'][string]): Set<string> {
-  const shared = document.components?.responses?.[$ref?.split('/').at(-1) ?? ''];
+  const shared = document.components?.responses?.[lastOf($ref ?? '')];
   const names = Object.keys({ ...shared?.headers, ...headers });
   return new Set(names.map((name) => name.toLowerCase()));
+}
+
+function lastOf(ref: string): string {
+  return ref.split('/').at(-1) ?? '';
 }

@@ -15,13 +15,16 @@ export const Explanation = Type.Object(
       examples: ['EXPIRED'],
     }),
     checks: Type.Array(
-      Type.Object({
-        code: open(VerdictCode, {
-          description: 'Verdict code if this check fails.',
-          examples: ['EXPIRED'],
-        }),
-        passed: Type.Boolean({ description: 'Whether the check passes.', examples: [false] }),
-      }),
+      Type.Object(
+        {
+          code: open(VerdictCode, {
+            description: 'Verdict code if this check fails.',
+            examples: ['EXPIRED'],
+          }),
+          passed: Type.Boolean({ description: 'Whether the check passes.', examples: [false] }),
+        },
+        { 'x-name': 'ExplanationCheck' },
+      ),
       { description: 'All checks in their order, those after the first failure included.' },
     ),
   },

@@ -18,7 +18,11 @@ export const ImportItem = Type.Object(
           examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
         }),
       },
-      { additionalProperties: false, description: 'Digest that the other system stored.' },
+      {
+        'x-name': 'ImportHash',
+        additionalProperties: false,
+        description: 'Digest that the other system stored.',
+      },
     ),
     start: Type.Optional(
       line(24, 'Start of the key string, for lists: a few characters only.', 'sk_ab12'),

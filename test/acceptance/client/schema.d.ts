@@ -674,19 +674,7 @@ export interface components {
              */
             action: components["schemas"]["AuditAction"] | string;
             actor: components["schemas"]["Actor"];
-            /** @description Target: what was changed. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example key
-                 */
-                type: components["schemas"]["AuditTargetType"] | string;
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
+            target: components["schemas"]["AuditTarget"];
             /**
              * @description Changed fields as they were; null for something new.
              * @example {
@@ -751,8 +739,55 @@ export interface components {
              */
             time: string;
         };
+        /** @description Target: what was changed. */
+        AuditTarget: {
+            /**
+             * @description Target type.
+             * @example key
+             */
+            type: components["schemas"]["AuditTargetType"] | string;
+            /**
+             * @description Target id.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+        };
         /** @enum {string} */
         AuditTargetType: "key" | "workspace" | "management_key";
+        AvailableScope: {
+            /**
+             * @description Scope that keys may have.
+             * @example sources:read
+             */
+            scope: string;
+            /**
+             * @description Scope title, for people.
+             * @example Read sources
+             */
+            title: string;
+            /**
+             * @description Scope description, for people.
+             * @example List and read all sources.
+             */
+            description: string;
+        };
+        AvailableScopeInput: {
+            /**
+             * @description Scope that keys may have.
+             * @example sources:read
+             */
+            scope: string;
+            /**
+             * @description Scope title, for people.
+             * @example Read sources
+             */
+            title: string;
+            /**
+             * @description Scope description, for people.
+             * @example List and read all sources.
+             */
+            description: string;
+        };
         /** @enum {string} */
         BatchResultCode: "NOT_FOUND" | "REVOKED" | "WORKSPACE_SUSPENDED" | "DISABLED" | "NOT_YET_VALID" | "EXPIRED" | "IP_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "RESOURCE_NOT_ALLOWED" | "RATE_LIMITED" | "CREDITS_EXHAUSTED" | "VALID" | "INVALID_REQUEST" | "KEY_WITH_SCHEME" | "UNAVAILABLE";
         /** @description Result of a bulk revocation. */
@@ -925,72 +960,14 @@ export interface components {
              *       }
              *     ]
              */
-            rateLimits?: {
-                /**
-                 * @description Rate limit name, unique within the key.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units in any interval of the window; 0 lets nothing through.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Units left now; ignored in requests.
-                 * @example 99
-                 */
-                readonly remaining?: unknown;
-                /**
-                 * @description Time at which units become available again; ignored in requests.
-                 * @example null
-                 */
-                readonly resetAt?: unknown;
-                /**
-                 * @description Window length, 1 second to 30 days.
-                 * @example 60
-                 */
-                windowSeconds: number;
-            }[];
+            rateLimits?: components["schemas"]["RateLimitInput"][];
             /**
              * @description Credits: how many verifications are left. Null: not limited. Default: null.
              * @example {
              *       "remaining": 1000
              *     }
              */
-            credits?: {
-                /**
-                 * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                 * @example 1000
-                 */
-                remaining?: number;
-                /**
-                 * @description Refill of the balance; null: none. A change that leaves it out keeps it.
-                 * @example {
-                 *       "interval": "monthly",
-                 *       "amount": 1000,
-                 *       "dayOfMonth": 1
-                 *     }
-                 */
-                refill?: {
-                    interval: components["schemas"]["RefillInterval"];
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
-                     * @example 1
-                     */
-                    dayOfMonth?: number | null;
-                    /**
-                     * @description When the next refill is due; ignored in requests.
-                     * @example 2026-02-01T00:00:00.000Z
-                     */
-                    readonly nextAt?: unknown;
-                } | null;
-            } | null;
+            credits?: components["schemas"]["CreditsInput"] | null;
             /**
              * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
              * @example {
@@ -1030,12 +1007,78 @@ export interface components {
              */
             expiresInSeconds?: number;
         };
+        Credits: {
+            /**
+             * @description Credits left.
+             * @example 1000
+             */
+            remaining: number;
+            /** @description Refill of the balance; null: none. */
+            refill: components["schemas"]["CreditsRefill"] | null;
+        };
+        CreditsInput: {
+            /**
+             * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
+             * @example 1000
+             */
+            remaining?: number;
+            /**
+             * @description Refill of the balance; null: none. A change that leaves it out keeps it.
+             * @example {
+             *       "interval": "monthly",
+             *       "amount": 1000,
+             *       "dayOfMonth": 1
+             *     }
+             */
+            refill?: components["schemas"]["CreditsRefillInput"] | null;
+        };
         /**
          * @description Operation on the balance; `subtract` stops at 0.
          * @example add
          * @enum {string}
          */
         CreditsOperation: "add" | "subtract" | "set";
+        CreditsRefill: {
+            /**
+             * @description Refill interval.
+             * @example monthly
+             */
+            interval: components["schemas"]["RefillInterval"] | string;
+            /**
+             * @description Balance after a refill.
+             * @example 1000
+             */
+            amount: number;
+            /**
+             * @description Day of a monthly refill; null for a daily one.
+             * @example 1
+             */
+            dayOfMonth: number | null;
+            /**
+             * Format: date-time
+             * @description When the next refill is due.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            nextAt: string;
+        };
+        CreditsRefillInput: {
+            interval: components["schemas"]["RefillInterval"];
+            /**
+             * @description Balance after a refill.
+             * @example 1000
+             */
+            amount: number;
+            /**
+             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
+             * @example 1
+             */
+            dayOfMonth?: number | null;
+            /**
+             * @description When the next refill is due; ignored in requests.
+             * @example 2026-02-01T00:00:00.000Z
+             */
+            nextAt?: unknown;
+        };
         /** @enum {string} */
         ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
         ExplainKeyRequest: {
@@ -1087,18 +1130,19 @@ export interface components {
              */
             code: components["schemas"]["VerdictCode"] | string;
             /** @description All checks in their order, those after the first failure included. */
-            checks: {
-                /**
-                 * @description Verdict code if this check fails.
-                 * @example EXPIRED
-                 */
-                code: components["schemas"]["VerdictCode"] | string;
-                /**
-                 * @description Whether the check passes.
-                 * @example false
-                 */
-                passed: boolean;
-            }[];
+            checks: components["schemas"]["ExplanationCheck"][];
+        };
+        ExplanationCheck: {
+            /**
+             * @description Verdict code if this check fails.
+             * @example EXPIRED
+             */
+            code: components["schemas"]["VerdictCode"] | string;
+            /**
+             * @description Whether the check passes.
+             * @example false
+             */
+            passed: boolean;
         };
         /** @description A field that is not valid. */
         FieldError: {
@@ -1136,6 +1180,15 @@ export interface components {
             checks: {
                 [key: string]: string;
             };
+        };
+        /** @description Digest that the other system stored. */
+        ImportHash: {
+            algorithm: components["schemas"]["HashAlgorithm"];
+            /**
+             * @description Digest of the whole key string as its holder presents it; hex or base64.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            value: string;
         };
         ImportItem: {
             /**
@@ -1210,72 +1263,14 @@ export interface components {
              *       }
              *     ]
              */
-            rateLimits?: {
-                /**
-                 * @description Rate limit name, unique within the key.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units in any interval of the window; 0 lets nothing through.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Units left now; ignored in requests.
-                 * @example 99
-                 */
-                readonly remaining?: unknown;
-                /**
-                 * @description Time at which units become available again; ignored in requests.
-                 * @example null
-                 */
-                readonly resetAt?: unknown;
-                /**
-                 * @description Window length, 1 second to 30 days.
-                 * @example 60
-                 */
-                windowSeconds: number;
-            }[];
+            rateLimits?: components["schemas"]["RateLimitInput"][];
             /**
              * @description Credits: how many verifications are left. Null: not limited. Default: null.
              * @example {
              *       "remaining": 1000
              *     }
              */
-            credits?: {
-                /**
-                 * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                 * @example 1000
-                 */
-                remaining?: number;
-                /**
-                 * @description Refill of the balance; null: none. A change that leaves it out keeps it.
-                 * @example {
-                 *       "interval": "monthly",
-                 *       "amount": 1000,
-                 *       "dayOfMonth": 1
-                 *     }
-                 */
-                refill?: {
-                    interval: components["schemas"]["RefillInterval"];
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
-                     * @example 1
-                     */
-                    dayOfMonth?: number | null;
-                    /**
-                     * @description When the next refill is due; ignored in requests.
-                     * @example 2026-02-01T00:00:00.000Z
-                     */
-                    readonly nextAt?: unknown;
-                } | null;
-            } | null;
+            credits?: components["schemas"]["CreditsInput"] | null;
             /**
              * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
              * @example {
@@ -1285,15 +1280,7 @@ export interface components {
             metadata?: {
                 [key: string]: unknown;
             };
-            /** @description Digest that the other system stored. */
-            hash: {
-                algorithm: components["schemas"]["HashAlgorithm"];
-                /**
-                 * @description Digest of the whole key string as its holder presents it; hex or base64.
-                 * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-                 */
-                value: string;
-            };
+            hash: components["schemas"]["ImportHash"];
             /**
              * @description Start of the key string, for lists: a few characters only.
              * @example sk_ab12
@@ -1437,65 +1424,9 @@ export interface components {
              * @description Rate limits of the key, with what is left of them.
              * @example []
              */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-            }[];
+            rateLimits: components["schemas"]["RateLimit"][];
             /** @description Credits of the key; null: not limited. */
-            credits: {
-                /**
-                 * @description Credits left.
-                 * @example 1000
-                 */
-                remaining: number;
-                /** @description Refill of the balance; null: none. */
-                refill: {
-                    /**
-                     * @description Refill interval.
-                     * @example monthly
-                     */
-                    interval: components["schemas"]["RefillInterval"] | string;
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; null for a daily one.
-                     * @example 1
-                     */
-                    dayOfMonth: number | null;
-                    /**
-                     * Format: date-time
-                     * @description When the next refill is due.
-                     * @example 2026-01-31T12:00:00.000Z
-                     */
-                    nextAt: string;
-                } | null;
-            } | null;
+            credits: components["schemas"]["Credits"] | null;
             /**
              * @description Metadata of your own.
              * @example {
@@ -1702,65 +1633,9 @@ export interface components {
              * @description Rate limits of the key, with what is left of them.
              * @example []
              */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-            }[];
+            rateLimits: components["schemas"]["RateLimit"][];
             /** @description Credits of the key; null: not limited. */
-            credits: {
-                /**
-                 * @description Credits left.
-                 * @example 1000
-                 */
-                remaining: number;
-                /** @description Refill of the balance; null: none. */
-                refill: {
-                    /**
-                     * @description Refill interval.
-                     * @example monthly
-                     */
-                    interval: components["schemas"]["RefillInterval"] | string;
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; null for a daily one.
-                     * @example 1
-                     */
-                    dayOfMonth: number | null;
-                    /**
-                     * Format: date-time
-                     * @description When the next refill is due.
-                     * @example 2026-01-31T12:00:00.000Z
-                     */
-                    nextAt: string;
-                } | null;
-            } | null;
+            credits: components["schemas"]["Credits"] | null;
             /**
              * @description Metadata of your own.
              * @example {
@@ -2042,6 +1917,60 @@ export interface components {
              */
             requestId: string;
         };
+        RateLimit: {
+            /**
+             * @description Rate limit name.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units allowed in any window.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Window length in seconds.
+             * @example 60
+             */
+            windowSeconds: number;
+            /**
+             * @description Units left now.
+             * @example 99
+             */
+            remaining: number;
+            /**
+             * @description Time at which the oldest consumed units become available again; null: none are consumed.
+             * @example 2026-01-31T12:01:00.000Z
+             */
+            resetAt: string | null;
+        };
+        RateLimitInput: {
+            /**
+             * @description Rate limit name, unique within the key.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units in any interval of the window; 0 lets nothing through.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Units left now; ignored in requests.
+             * @example 99
+             */
+            remaining?: unknown;
+            /**
+             * @description Time at which units become available again; ignored in requests.
+             * @example null
+             */
+            resetAt?: unknown;
+            /**
+             * @description Window length, 1 second to 30 days.
+             * @example 60
+             */
+            windowSeconds: number;
+        };
         Reason: {
             /**
              * @description Reason, a word that programs can filter by.
@@ -2194,72 +2123,14 @@ export interface components {
              *       }
              *     ]
              */
-            rateLimits?: {
-                /**
-                 * @description Rate limit name, unique within the key.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units in any interval of the window; 0 lets nothing through.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Units left now; ignored in requests.
-                 * @example 99
-                 */
-                readonly remaining?: unknown;
-                /**
-                 * @description Time at which units become available again; ignored in requests.
-                 * @example null
-                 */
-                readonly resetAt?: unknown;
-                /**
-                 * @description Window length, 1 second to 30 days.
-                 * @example 60
-                 */
-                windowSeconds: number;
-            }[];
+            rateLimits?: components["schemas"]["RateLimitInput"][];
             /**
              * @description Credits: how many verifications are left. Null: not limited. Default: null.
              * @example {
              *       "remaining": 1000
              *     }
              */
-            credits?: {
-                /**
-                 * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                 * @example 1000
-                 */
-                remaining?: number;
-                /**
-                 * @description Refill of the balance; null: none. A change that leaves it out keeps it.
-                 * @example {
-                 *       "interval": "monthly",
-                 *       "amount": 1000,
-                 *       "dayOfMonth": 1
-                 *     }
-                 */
-                refill?: {
-                    interval: components["schemas"]["RefillInterval"];
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
-                     * @example 1
-                     */
-                    dayOfMonth?: number | null;
-                    /**
-                     * @description When the next refill is due; ignored in requests.
-                     * @example 2026-02-01T00:00:00.000Z
-                     */
-                    readonly nextAt?: unknown;
-                } | null;
-            } | null;
+            credits?: components["schemas"]["CreditsInput"] | null;
             /**
              * @description Metadata changes, merged name by name; a null value removes its name.
              * @example {
@@ -2383,67 +2254,19 @@ export interface components {
              */
             expiresAt: string | null;
             /** @description How the presented string stands in a rotation of its key. */
-            rotation: {
-                /**
-                 * @description Whether the presented string is being replaced: its holder should switch.
-                 * @example false
-                 */
-                retiring: boolean;
-                /**
-                 * @description Until when a retiring string is valid.
-                 * @example null
-                 */
-                validUntil: string | null;
-            } | null;
+            rotation: components["schemas"]["VerifyRotation"] | null;
             /**
              * @description The required scopes that it lacks; empty unless that is the verdict.
              * @example []
              */
             missingScopes: string[] | null;
             /** @description Null where they are not limited, or the verdict did not get that far. */
-            credits: {
-                /**
-                 * @description Credits left after this one.
-                 * @example 99
-                 */
-                remaining: number;
-            } | null;
+            credits: components["schemas"]["VerifyCredits"] | null;
             /**
              * @description How the limits stand. Null where the key has none, or it did not get so far.
              * @example null
              */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-                /**
-                 * @description Whether this limit is why the verdict is RATE_LIMITED.
-                 * @example false
-                 */
-                exceeded: boolean;
-            }[] | null;
+            rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
             /**
              * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
              * @example false
@@ -2532,67 +2355,19 @@ export interface components {
              */
             expiresAt: string | null;
             /** @description How the presented string stands in a rotation of its key. */
-            rotation: {
-                /**
-                 * @description Whether the presented string is being replaced: its holder should switch.
-                 * @example false
-                 */
-                retiring: boolean;
-                /**
-                 * @description Until when a retiring string is valid.
-                 * @example null
-                 */
-                validUntil: string | null;
-            } | null;
+            rotation: components["schemas"]["VerifyRotation"] | null;
             /**
              * @description The required scopes that it lacks; empty unless that is the verdict.
              * @example []
              */
             missingScopes: string[] | null;
             /** @description Null where they are not limited, or the verdict did not get that far. */
-            credits: {
-                /**
-                 * @description Credits left after this one.
-                 * @example 99
-                 */
-                remaining: number;
-            } | null;
+            credits: components["schemas"]["VerifyCredits"] | null;
             /**
              * @description How the limits stand. Null where the key has none, or it did not get so far.
              * @example null
              */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-                /**
-                 * @description Whether this limit is why the verdict is RATE_LIMITED.
-                 * @example false
-                 */
-                exceeded: boolean;
-            }[] | null;
+            rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
             /**
              * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
              * @example false
@@ -2608,6 +2383,45 @@ export interface components {
              * @example []
              */
             errors: components["schemas"]["FieldError"][];
+        };
+        VerifyCredits: {
+            /**
+             * @description Credits left after this one.
+             * @example 99
+             */
+            remaining: number;
+        };
+        VerifyRateLimit: {
+            /**
+             * @description Rate limit name.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units allowed in any window.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Window length in seconds.
+             * @example 60
+             */
+            windowSeconds: number;
+            /**
+             * @description Units left now.
+             * @example 99
+             */
+            remaining: number;
+            /**
+             * @description Time at which the oldest consumed units become available again; null: none are consumed.
+             * @example 2026-01-31T12:01:00.000Z
+             */
+            resetAt: string | null;
+            /**
+             * @description Whether this limit is why the verdict is RATE_LIMITED.
+             * @example false
+             */
+            exceeded: boolean;
         };
         VerifyRequest: {
             /**
@@ -2649,6 +2463,18 @@ export interface components {
              * @example 1
              */
             cost?: number;
+        };
+        VerifyRotation: {
+            /**
+             * @description Whether the presented string is being replaced: its holder should switch.
+             * @example false
+             */
+            retiring: boolean;
+            /**
+             * @description Until when a retiring string is valid.
+             * @example null
+             */
+            validUntil: string | null;
         };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
@@ -2766,23 +2592,7 @@ export interface components {
              * @description Scopes that keys may have; others are refused. Null: no restriction.
              * @example null
              */
-            availableScopes: {
-                /**
-                 * @description Scope that keys may have.
-                 * @example sources:read
-                 */
-                scope: string;
-                /**
-                 * @description Scope title, for people.
-                 * @example Read sources
-                 */
-                title: string;
-                /**
-                 * @description Scope description, for people.
-                 * @example List and read all sources.
-                 */
-                description: string;
-            }[] | null;
+            availableScopes: components["schemas"]["AvailableScope"][] | null;
             /**
              * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
              * @example false
@@ -2847,23 +2657,7 @@ export interface components {
              *       }
              *     ]
              */
-            availableScopes?: {
-                /**
-                 * @description Scope that keys may have.
-                 * @example sources:read
-                 */
-                scope: string;
-                /**
-                 * @description Scope title, for people.
-                 * @example Read sources
-                 */
-                title: string;
-                /**
-                 * @description Scope description, for people.
-                 * @example List and read all sources.
-                 */
-                description: string;
-            }[] | null;
+            availableScopes?: components["schemas"]["AvailableScopeInput"][] | null;
             /**
              * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
              * @example false
@@ -3390,7 +3184,7 @@ export interface operations {
     };
     listKeys: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
@@ -3468,12 +3262,12 @@ export interface operations {
                  * @description Sort order: newest first, by name in any case, or next to expire first.
                  * @example -createdAt
                  */
-                sort: components["schemas"]["KeySort"];
+                sort?: components["schemas"]["KeySort"];
                 /**
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
@@ -4142,12 +3936,12 @@ export interface operations {
     };
     listWorkspaces: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
@@ -4545,7 +4339,7 @@ export interface operations {
     };
     listManagementKeys: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
@@ -4555,7 +4349,7 @@ export interface operations {
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
@@ -4877,7 +4671,7 @@ export interface operations {
     };
     getKeyUsage: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
@@ -4897,7 +4691,7 @@ export interface operations {
                  * @description Bucket width, in UTC: hours for up to 35 days, days for up to 400.
                  * @example day
                  */
-                granularity: components["schemas"]["UsageGranularity"];
+                granularity?: components["schemas"]["UsageGranularity"];
             };
             header?: never;
             path: {
@@ -4937,7 +4731,7 @@ export interface operations {
     };
     listAuditEvents: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
@@ -4977,7 +4771,7 @@ export interface operations {
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
