@@ -28,7 +28,7 @@ export const FORMATS: Readonly<Record<string, Format>> = {
     accepts: (text) => parseIpRange(text) !== null,
     rule: 'must be an IP address or a CIDR range such as 203.0.113.0/24 or 2001:db8::/32',
   },
-  instant: {
+  'date-time': {
     accepts: isInstant,
     rule: 'must be an RFC 3339 time of an existing day such as 2030-01-31T12:00:00Z',
   },

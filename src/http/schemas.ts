@@ -1,10 +1,17 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
 import { WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
 import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
-import { ERRORS } from '../errors.ts';
+import { VERDICT_CODES } from '../domain/verdict.ts';
+import { ERRORS, type ErrorCode } from '../errors.ts';
 
 export const nullable = <Schema extends TSchema>(schema: Schema, options: TSchemaOptions = {}) =>
-  Type.Union([schema, Type.Null()], { ...documentationOf(schema), ...options });
+  Type.Union([undocumented(schema), Type.Null()], { ...documentationOf(schema), ...options });
+
+function undocumented<Schema extends TSchema>(schema: Schema) {
+  const entries = Object.entries(schema);
+  const rest = entries.filter(([name]) => name !== 'description' && name !== 'examples');
+  return Type.Unsafe<Static<Schema>>(Object.fromEntries(rest));
+}
 
 /** Description and examples move from a schema to the union that contains it. */
 function documentationOf(schema: TSchema): TSchemaOptions {
@@ -12,9 +19,29 @@ function documentationOf(schema: TSchema): TSchemaOptions {
   return { ...(description ? { description } : {}), ...(examples ? { examples } : {}) };
 }
 
+/** A value out of a list. The document shows it under its name, once. */
+export const oneOf = <Value extends string>(
+  name: string,
+  values: readonly Value[],
+  options: TSchemaOptions = {},
+) => Type.Unsafe<Value>({ type: 'string', enum: [...values], 'x-name': name, ...options });
+
+/** A value of answers: a known one, or one that a later version adds. */
+export const open = (known: TSchema, options: TSchemaOptions) =>
+  Type.Unsafe<string>({ anyOf: [known, { type: 'string' }], ...options });
+
+/** A time in an answer. */
+export const time = (description: string) =>
+  Type.String({ format: 'date-time', description, examples: ['2026-01-31T12:00:00.000Z'] });
+
+/** A time in an answer, or null. */
+export const maybeTime = (description: string, example: string | null = null) =>
+  nullable(Type.String({ format: 'date-time' }), { description, examples: [example] });
+
+/** A time in a request. */
 export const instant = (description: string, options: TSchemaOptions = {}) =>
   Type.String({
-    format: 'instant',
+    format: 'date-time',
     description: `${description} RFC 3339.`,
     examples: ['2030-01-31T12:00:00.000Z'],
     maxLength: 35,
@@ -37,13 +64,21 @@ export const RequestId = Type.String({
   examples: ['req_4fQ2-1a'],
 });
 
-export const FieldErrorSchema = Type.Object({
-  pointer: Type.String({
-    description: 'JSON pointer to the field; begins with /body, /query, /path or /headers.',
-    examples: ['/body/name'],
-  }),
-  detail: Type.String({ description: 'What is wrong with the field.', examples: ['is required'] }),
-});
+export const FieldErrorSchema = Type.Object(
+  {
+    pointer: Type.String({
+      description:
+        'JSON pointer to the field; begins with /body, /query, /path or /headers, in a result of ' +
+        'one item at the item.',
+      examples: ['/body/name'],
+    }),
+    detail: Type.String({
+      description: 'What is wrong with the field.',
+      examples: ['is required'],
+    }),
+  },
+  { 'x-name': 'FieldError', description: 'A field that is not valid.' },
+);
 
 export const ProblemSchema = Type.Object(
   {
@@ -53,8 +88,8 @@ export const ProblemSchema = Type.Object(
     }),
     title: Type.String({ description: 'HTTP status in words.', examples: ['Bad Request'] }),
     status: Type.Integer({ description: 'HTTP status code.', examples: [400] }),
-    code: Type.String({
-      description: `Error code, for programs. Known values: ${Object.keys(ERRORS).join(', ')}.`,
+    code: open(oneOf('ErrorCode', Object.keys(ERRORS)), {
+      description: 'Error code, for programs.',
       examples: ['INVALID_REQUEST'],
     }),
     detail: Type.String({
@@ -72,8 +107,8 @@ export const ProblemSchema = Type.Object(
 
 export const ActorSchema = Type.Object(
   {
-    type: Type.String({
-      description: 'Actor type. Known values: root, management_key, key, system.',
+    type: open(oneOf('ActorType', ['root', 'management_key', 'key', 'system']), {
+      description: 'Actor type.',
       examples: ['root'],
     }),
     id: Type.String({ description: 'Actor id.', examples: ['root'] }),
@@ -96,14 +131,15 @@ function idOf(schema: TSchema): string {
   throw new Error('only a schema with an $id can be referenced');
 }
 
-/** The answers of a call: its own, the errors of every call, and further statuses of errors. */
-export function answers<Own extends Record<number, TSchema>>(own: Own, ...statuses: number[]) {
-  const problem = {
-    description: 'Error, as defined by RFC 9457.',
-    content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-  };
-  const errors = [400, 401, 403, ...statuses, 503].map((status) => [status, problem]);
-  return { ...own, ...Object.fromEntries(errors) } as Own;
+/** Where the answers of a call carry the codes of its errors, for the document alone. */
+export const ERROR_CODES = Symbol('error codes');
+
+/**
+ * The answers of a call, and the errors that it adds to those that follow from what it is
+ * (openapi-errors.ts).
+ */
+export function answers<Own extends Record<number, TSchema>>(own: Own, ...codes: ErrorCode[]): Own {
+  return Object.assign(own, { [ERROR_CODES]: codes });
 }
 
 export const Cursor = Type.String({
@@ -156,7 +192,10 @@ export const reasonFields = {
 };
 
 /** The body of a call that takes nothing else. */
-export const Reason = Type.Object(reasonFields, { additionalProperties: false });
+export const Reason = Type.Object(reasonFields, {
+  'x-name': 'Reason',
+  additionalProperties: false,
+});
 export type Reason = Static<typeof Reason>;
 
 export const PageLimit = Type.Integer({
@@ -226,17 +265,18 @@ export const verificationFields = {
   ),
 };
 
+export const VerdictCode = oneOf('VerdictCode', VERDICT_CODES);
+
 /** A rate limit with its current state. */
 export const rateLimitFields = {
   name: Type.String({ description: 'Rate limit name.', examples: ['per-minute'] }),
   limit: Type.Integer({ description: 'Units allowed in any window.', examples: [100] }),
   windowSeconds: Type.Integer({ description: 'Window length in seconds.', examples: [60] }),
   remaining: Type.Integer({ description: 'Units left now.', examples: [99] }),
-  resetAt: nullable(Type.String(), {
-    description:
-      'Time at which the oldest consumed units become available again; null: none are consumed.',
-    examples: ['2026-01-31T12:01:00.000Z'],
-  }),
+  resetAt: maybeTime(
+    'Time at which the oldest consumed units become available again; null: none are consumed.',
+    '2026-01-31T12:01:00.000Z',
+  ),
 };
 
 export const Cost = Type.Integer({

@@ -55,7 +55,12 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         summary: 'Create a key',
         description: 'The answer holds the key string, for the only time.',
         body: CreateKey,
-        response: answers({ 201: ref(IssuedKey) }, 404, 409, 413, 415, 422),
+        response: answers(
+          { 201: ref(IssuedKey) },
+          'NOT_FOUND',
+          'UPGRADE_REQUIRED',
+          'KEY_LIMIT_REACHED',
+        ),
       },
     },
     async (request, reply) => {
@@ -76,7 +81,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         summary: 'Get a key',
         params: KeyPath,
         querystring: WorkspaceQuery,
-        response: answers({ 200: ref(Key) }, 404),
+        response: answers({ 200: ref(Key) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) => {
@@ -99,7 +104,13 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         params: KeyPath,
         querystring: WorkspaceQuery,
         body: PatchKey,
-        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415),
+        response: answers(
+          { 200: ref(Key) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'KEY_REVOKED',
+          'KEY_IMMUTABLE',
+        ),
       },
     },
     async (request, reply) => {
@@ -122,8 +133,8 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         querystring: WorkspaceQuery,
         response: answers(
           { 204: Type.Null({ description: 'The key is revoked and in no list.' }) },
-          404,
-          412,
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
         ),
       },
     },
@@ -146,7 +157,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
           'instance, finds the key valid. Idempotent.',
         params: KeyPath,
         body: RevokeKey,
-        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415, 422),
+        response: answers({ 200: ref(Key) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {

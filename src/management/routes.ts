@@ -34,7 +34,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         summary: 'Create a management key',
         description: 'The answer holds the key string, for the only time.',
         body: CreateManagementKey,
-        response: answers({ 201: ref(IssuedManagementKey) }, 404, 409, 413, 415, 422),
+        response: answers({ 201: ref(IssuedManagementKey) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) => {
@@ -54,7 +54,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         tags,
         summary: 'List management keys',
         querystring: ListManagementKeys,
-        response: answers({ 200: ref(ManagementKeyPage) }, 404),
+        response: answers({ 200: ref(ManagementKeyPage) }, 'NOT_FOUND'),
       },
     },
     (request) => managementKeys.list(getCallContext(request), request.query),
@@ -69,7 +69,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         tags,
         summary: 'Get a management key',
         params,
-        response: answers({ 200: ref(ManagementKey) }, 404),
+        response: answers({ 200: ref(ManagementKey) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) =>
@@ -89,7 +89,12 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
           'everywhere once answered. More permissions need another key.',
         params,
         body: PatchManagementKey,
-        response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 413, 415),
+        response: answers(
+          { 200: ref(ManagementKey) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'KEY_REVOKED',
+        ),
       },
     },
     async (request, reply) => {
@@ -112,7 +117,14 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         description: 'Gives the key a new string; the old one stays valid until the grace ends.',
         params,
         body: RotateManagementKey,
-        response: answers({ 200: ref(IssuedManagementKey) }, 404, 409, 412, 413, 415, 422),
+        response: answers(
+          { 200: ref(IssuedManagementKey) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'KEY_REVOKED',
+          'KEY_EXPIRED',
+          'ROTATION_UNDER_WAY',
+        ),
       },
     },
     async (request, reply) => {
@@ -136,7 +148,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         description: 'For good, and everywhere once answered. Idempotent.',
         params,
         body: Reason,
-        response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 413, 415, 422),
+        response: answers({ 200: ref(ManagementKey) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {

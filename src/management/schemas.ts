@@ -7,29 +7,30 @@ import {
   instant,
   ListedWorkspaceId,
   line,
+  maybeTime,
   NextCursor,
   nullable,
+  oneOf,
+  open,
   PageLimit,
   RotationGrace,
   ref,
+  time,
   WorkspaceId,
 } from '../http/schemas.ts';
 
-const Permissions = Type.Array(
-  Type.Unsafe<(typeof PERMISSIONS)[number]>({
-    type: 'string',
-    enum: [...PERMISSIONS],
-    description: 'Permission of a management key.',
-    examples: ['keys:verify'],
-  }),
-  {
-    minItems: 1,
-    maxItems: PERMISSIONS.length,
-    uniqueItems: true,
-    description: `Permissions of the key; you cannot grant those that you do not have. Known values: ${PERMISSIONS.join(', ')}.`,
-    examples: [['keys:verify']],
-  },
-);
+const Permission = oneOf('Permission', PERMISSIONS, {
+  description: 'Permission of a management key.',
+  examples: ['keys:verify'],
+});
+
+const Permissions = Type.Array(Permission, {
+  minItems: 1,
+  maxItems: PERMISSIONS.length,
+  uniqueItems: true,
+  description: 'Permissions of the key; you cannot grant those that you do not have.',
+  examples: [['keys:verify']],
+});
 
 export const CreateManagementKey = Type.Object(
   {
@@ -51,7 +52,7 @@ export const CreateManagementKey = Type.Object(
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
   },
-  { additionalProperties: false },
+  { 'x-name': 'CreateManagementKeyRequest', additionalProperties: false },
 );
 export type CreateManagementKey = Static<typeof CreateManagementKey>;
 
@@ -64,17 +65,15 @@ export const PatchManagementKey = Type.Object(
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { 'x-name': 'UpdateManagementKeyRequest', additionalProperties: false, minProperties: 1 },
 );
 export type PatchManagementKey = Static<typeof PatchManagementKey>;
 
-export const RotateManagementKey = RotationGrace;
+export const RotateManagementKey = Type.Object(RotationGrace.properties, {
+  'x-name': 'RotateManagementKeyRequest',
+  additionalProperties: false,
+});
 export type RotateManagementKey = Static<typeof RotateManagementKey>;
-
-const maybeTime = (description: string) =>
-  nullable(Type.String(), { description, examples: ['2026-02-01T08:30:00.000Z'] });
-const time = (description: string) =>
-  Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
 
 const fields = {
   id: Type.String({
@@ -90,12 +89,12 @@ const fields = {
     examples: ['API gateway'],
   }),
   start: Type.String({ description: 'Start of the key string.', examples: ['kw_4fQ2mX…'] }),
-  permissions: Type.Array(Type.String(), {
+  permissions: Type.Array(open(Permission, {}), {
     description: 'Permissions of the key.',
     examples: [['keys:verify']],
   }),
-  status: Type.String({
-    description: 'Management key status. Known values: active, expired, revoked.',
+  status: open(oneOf('ManagementKeyStatus', ['active', 'expired', 'revoked']), {
+    description: 'Management key status.',
     examples: ['active'],
   }),
   expiresAt: maybeTime('When the key expires; null: never.'),

@@ -56,7 +56,13 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
           'Says whether a presented key may do what is requested. A negative verdict is an answer ' +
           'too: its status is 200. Requires the permission `keys:verify`.',
         body: VerifyRequest,
-        response: answers({ 200: ref(VerifyAnswer) }, 404, 413, 415),
+        response: answers(
+          { 200: ref(VerifyAnswer) },
+          'UNAUTHENTICATED',
+          'FORBIDDEN',
+          'NOT_FOUND',
+          'KEY_WITH_SCHEME',
+        ),
       },
     },
     async ({ body, headers, id }, reply) => {
@@ -100,7 +106,7 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
           'be decided has the code `UNAVAILABLE`: ask for it again. If no item can be decided, the ' +
           'answer is 503. Requires the permission `keys:verify`.',
         body: VerifyBatch,
-        response: answers({ 200: ref(VerifyAnswers) }, 413, 415),
+        response: answers({ 200: ref(VerifyAnswers) }, 'UNAUTHENTICATED', 'FORBIDDEN'),
       },
     },
     async (request, reply) => {

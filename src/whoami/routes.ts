@@ -23,7 +23,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
           'For the holder of a key: what the key presented as `Authorization: Bearer`, a ' +
           "customer's or a management key, is and may do. Not counted as a use. Every string that " +
           'is not valid gets the same 401.',
-        response: answers({ 200: ref(WhoAmI) }),
+        response: answers({ 200: ref(WhoAmI) }, 'UNAUTHENTICATED'),
       },
     },
     async ({ headers }, reply) => {
@@ -44,7 +44,11 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
           "Revokes the key presented as `Authorization: Bearer`, a customer's or a management key, " +
           'for good and at once: the whole key, also if the presented string is a retiring one. A ' +
           'second call is a 401.',
-        response: answers({ 204: Type.Null({ description: 'The key is revoked.' }) }, 413, 415),
+        response: answers(
+          { 204: Type.Null({ description: 'The key is revoked.' }) },
+          'UNAUTHENTICATED',
+          'FORBIDDEN',
+        ),
       },
     },
     async ({ headers: { authorization }, id, ip }, reply) => {

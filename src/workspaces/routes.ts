@@ -45,7 +45,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Get a workspace',
         params,
-        response: answers({ 200: ref(Workspace) }, 404),
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) =>
@@ -65,7 +65,11 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
           'your own.',
         params,
         body: WorkspaceInput,
-        response: answers({ 200: ref(Workspace), 201: ref(Workspace) }, 404, 412, 413, 415),
+        response: answers(
+          { 200: ref(Workspace), 201: ref(Workspace) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+        ),
       },
     },
     async (request, reply) => {
@@ -87,7 +91,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description: 'A merge patch: fields that are left out stay, null clears, lists replace.',
         params,
         body: WorkspaceInput,
-        response: answers({ 200: ref(Workspace) }, 404, 412, 413, 415),
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
@@ -111,7 +115,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
           'None of its keys is valid until it is resumed. In force everywhere once answered.',
         params,
         body: Reason,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 413, 415, 422),
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
@@ -131,7 +135,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         summary: 'Resume a workspace',
         params,
         body: Reason,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 413, 415, 422),
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
@@ -155,9 +159,9 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         params,
         response: answers(
           { 204: Type.Null({ description: 'The workspace is deleted.' }) },
-          404,
-          409,
-          412,
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'DEFAULT_WORKSPACE',
         ),
       },
     },

@@ -92,7 +92,8 @@ describe('the order of locks', () => {
     const origin = { actor, requestId: 'req_1', ip: null };
     const entryOf = (workspace: string) => {
       const target = { type: 'workspace', id: workspace } as const;
-      return { workspaceId: workspace, action: 'test', target, before: null, after: null };
+      const action = 'workspace.updated' as const;
+      return { workspaceId: workspace, action, target, before: null, after: null };
     };
     const append = (...workspaces: string[]) =>
       orm

@@ -66,6 +66,9 @@ export class Checks {
     if (check && !check(body)) problems.push(`no problem: ${JSON.stringify(check.errors)}`);
     const { code, requestId, status: told } = fieldsOf(body);
     if (!this.#isKnown(request, String(code))) problems.push(`an unknown code ${code}`);
+    const listed = isToGateway(request) ? null : request.operation?.codes;
+    if (listed && !listed.has(String(code)) && !ANYWHERE.has(status))
+      problems.push(`a code that this call does not list: ${code}`);
     if (requestId !== headers['x-request-id']) problems.push('another request id in the header');
     // A gateway may have requested another status than the actual one, which is in the body.
     if (isToGateway(request) && told !== status) return problems;

@@ -4,6 +4,7 @@ import { inject } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/http/request-log.ts';
 import { createService, type Service } from '../../src/service.ts';
+import { requireDocumented } from './documented.ts';
 import { throughPgBouncer } from './pgbouncer.ts';
 
 export const ROOT_KEY = 'root-key-of-the-tests-0123456789abcdef';
@@ -109,10 +110,12 @@ async function call(
       : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const isJson = String(response.headers['content-type'] ?? '').includes('json');
-  return {
+  const answer = {
     status: response.statusCode,
     headers: response.headers,
     body: isJson ? response.json() : null,
     text: response.body,
   };
+  requireDocumented(method, url, answer);
+  return answer;
 }

@@ -17,7 +17,7 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
         summary: 'Revoke many keys',
         description: 'Revokes keys by id or by owner, all or nothing, at most 10,000 at once.',
         body: BulkRevoke,
-        response: answers({ 200: ref(BulkRevocation) }, 404, 409, 413, 415, 422),
+        response: answers({ 200: ref(BulkRevocation) }, 'NOT_FOUND', 'TOO_MANY_KEYS'),
       },
     },
     async (request, reply) =>

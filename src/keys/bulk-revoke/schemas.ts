@@ -23,7 +23,7 @@ export const BulkRevoke = Type.Object(
     ),
     ...reasonFields,
   },
-  { additionalProperties: false },
+  { 'x-name': 'BulkRevokeRequest', additionalProperties: false },
 );
 export type BulkRevoke = Static<typeof BulkRevoke>;
 

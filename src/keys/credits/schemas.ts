@@ -1,13 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { MAX_CREDITS } from '../../domain/refill.ts';
-import { WorkspaceId } from '../../http/schemas.ts';
+import { oneOf, WorkspaceId } from '../../http/schemas.ts';
 
 export const ChangeCredits = Type.Object(
   {
     workspaceId: Type.Optional(WorkspaceId),
-    operation: Type.Unsafe<'add' | 'subtract' | 'set'>({
-      type: 'string',
-      enum: ['add', 'subtract', 'set'],
+    operation: oneOf('CreditsOperation', ['add', 'subtract', 'set'], {
       description: 'Operation on the balance; `subtract` stops at 0.',
       examples: ['add'],
     }),
@@ -18,6 +16,6 @@ export const ChangeCredits = Type.Object(
       examples: [500],
     }),
   },
-  { additionalProperties: false },
+  { 'x-name': 'ChangeCreditsRequest', additionalProperties: false },
 );
 export type ChangeCredits = Static<typeof ChangeCredits>;

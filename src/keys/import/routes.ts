@@ -26,7 +26,12 @@ export function importRoutes(app: App, imports: ImportService): void {
           'go on presenting their strings; the first use of each moves it to argon2id. An item that is ' +
           'not valid keeps no other out.',
         body: ImportKeys,
-        response: answers({ 200: ref(ImportReport) }, 404, 409, 413, 415, 422),
+        response: answers(
+          { 200: ref(ImportReport) },
+          'NOT_FOUND',
+          'UPGRADE_REQUIRED',
+          'KEY_LIMIT_REACHED',
+        ),
       },
     },
     async (request, reply) => {

@@ -23,7 +23,15 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
           'until the grace ends, and verify says so of it. A revoked or expired key is refused.',
         params: KeyPath,
         body: RotateKey,
-        response: answers({ 200: ref(IssuedKey) }, 404, 409, 412, 413, 415, 422),
+        response: answers(
+          { 200: ref(IssuedKey) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'UPGRADE_REQUIRED',
+          'KEY_REVOKED',
+          'KEY_EXPIRED',
+          'ROTATION_UNDER_WAY',
+        ),
       },
     },
     async (request, reply) => {
@@ -47,8 +55,8 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
         querystring: WorkspaceQuery,
         response: answers(
           { 204: Type.Null({ description: 'Only the current string is valid.' }) },
-          404,
-          412,
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
         ),
       },
     },

@@ -4,15 +4,18 @@ import { newKeyFields, patchFields } from './fields.ts';
 
 export const CreateKey = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId), ...newKeyFields },
-  { additionalProperties: false },
+  { 'x-name': 'CreateKeyRequest', additionalProperties: false },
 );
 export type CreateKey = Static<typeof CreateKey>;
 
-export const PatchKey = Type.Object(patchFields, { additionalProperties: false });
+export const PatchKey = Type.Object(patchFields, {
+  'x-name': 'UpdateKeyRequest',
+  additionalProperties: false,
+});
 export type PatchKey = Static<typeof PatchKey>;
 
 export const RevokeKey = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId), ...reasonFields },
-  { additionalProperties: false },
+  { 'x-name': 'RevokeKeyRequest', additionalProperties: false },
 );
 export type RevokeKey = Static<typeof RevokeKey>;

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
+import { answers, Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
 
 /**
  * What a gateway asks about its client's key. It stands beside the gateway's own credential, in a
@@ -95,17 +95,22 @@ export const authorizeSchema = {
   description: DESCRIPTION,
   security: [{ gatewayKey: [] }],
   headers: Headers,
-  response: {
-    200: {
-      description: 'The request may go on. No body.',
-      headers: { ...ALWAYS, ...IDENTITY, ...RATE_LIMITS },
-      content: { 'text/plain': { schema: { type: 'string', maxLength: 0 } } },
+  response: answers(
+    {
+      200: {
+        description: 'The request may go on. No body.',
+        headers: { ...ALWAYS, ...IDENTITY, ...RATE_LIMITS },
+        content: { 'text/plain': { schema: { type: 'string', maxLength: 0 } } },
+      },
+      400: denial('A parameter of the gateway is unknown, repeated or not valid.'),
+      401: denial('No key, or one that is not valid; or the gateway is not authenticated.'),
+      403: denial('The key is valid, but not for this; or the gateway lacks the permission.'),
+      404: denial("The workspace is not the gateway's."),
+      429: denial('A limit is reached.'),
+      503: denial('No answer is to be had; try again after a moment.'),
     },
-    400: denial('A parameter of the gateway is unknown, repeated or not valid.'),
-    401: denial('No key, or one that is not valid; or the gateway is not authenticated.'),
-    403: denial('The key is valid, but not for this; or the gateway lacks the permission.'),
-    404: denial("The workspace is not the gateway's."),
-    429: denial('A limit is reached.'),
-    503: denial('No answer is to be had; try again after a moment.'),
-  },
+    'GATEWAY_UNAUTHENTICATED',
+    'FORBIDDEN',
+    'NOT_FOUND',
+  ),
 };

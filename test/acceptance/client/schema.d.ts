@@ -623,67 +623,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Error, as defined by RFC 9457. */
-        Problem: {
-            /**
-             * @description Problem type, always `about:blank`.
-             * @example about:blank
-             */
-            type: string;
-            /**
-             * @description HTTP status in words.
-             * @example Bad Request
-             */
-            title: string;
-            /**
-             * @description HTTP status code.
-             * @example 400
-             */
-            status: number;
-            /**
-             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, TIMED_OUT, UNAVAILABLE.
-             * @example INVALID_REQUEST
-             */
-            code: string;
-            /**
-             * @description Error message, for people: what is wrong, and how to correct it.
-             * @example /body/name: is required
-             */
-            detail: string;
-            /**
-             * @description Fields that are not valid; empty if the error is not about fields.
-             * @example [
-             *       {
-             *         "pointer": "/body/name",
-             *         "detail": "is required"
-             *       }
-             *     ]
-             */
-            errors: {
-                /**
-                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
-                 * @example /body/name
-                 */
-                pointer: string;
-                /**
-                 * @description What is wrong with the field.
-                 * @example is required
-                 */
-                detail: string;
-            }[];
-            /**
-             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
-             * @example req_4fQ2-1a
-             */
-            requestId: string;
-        };
         /** @description Who made a change. */
         Actor: {
             /**
-             * @description Actor type. Known values: root, management_key, key, system.
+             * @description Actor type.
              * @example root
              */
-            type: string;
+            type: components["schemas"]["ActorType"] | string;
             /**
              * @description Actor id.
              * @example root
@@ -695,6 +641,528 @@ export interface components {
              */
             onBehalfOf: string | null;
         };
+        /** @enum {string} */
+        ActorType: "root" | "management_key" | "key" | "system";
+        /** @enum {string} */
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
+        /** @description One change, in the audit log. */
+        AuditEvent: {
+            /**
+             * @description Event id.
+             * @example evt_2Lx7Yb2kQm4Xc9
+             */
+            id: string;
+            /**
+             * @description Id of the workspace whose log the event is in.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Position in the log, from 1 without gaps.
+             * @example 17
+             */
+            sequence: number;
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description Action.
+             * @example key.revoked
+             */
+            action: components["schemas"]["AuditAction"] | string;
+            actor: components["schemas"]["Actor"];
+            target: components["schemas"]["AuditTarget"];
+            /**
+             * @description Changed fields as they were; null for something new.
+             * @example {
+             *       "name": "CI"
+             *     }
+             */
+            before: unknown;
+            /**
+             * @description Changed fields as they are since.
+             * @example {
+             *       "name": "CI deploys"
+             *     }
+             */
+            after: unknown;
+            /**
+             * @description Id of the request.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+            /**
+             * @description IP address that the request came from; null: none.
+             * @example 203.0.113.7
+             */
+            ip: string | null;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description One page of audit events. */
+        AuditEventPage: {
+            /** @description Events, newest first. */
+            data: components["schemas"]["AuditEvent"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description Head of an audit log, to be kept elsewhere. */
+        AuditHead: {
+            /**
+             * @description Id of the workspace whose log it is.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Position of the newest event; 0 while the log is empty.
+             * @example 17
+             */
+            sequence: number;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            /**
+             * Format: date-time
+             * @description Time of reading, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
+        };
+        /** @description Target: what was changed. */
+        AuditTarget: {
+            /**
+             * @description Target type.
+             * @example key
+             */
+            type: components["schemas"]["AuditTargetType"] | string;
+            /**
+             * @description Target id.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+        };
+        /** @enum {string} */
+        AuditTargetType: "key" | "workspace" | "management_key";
+        AvailableScope: {
+            /**
+             * @description Scope that keys may have.
+             * @example sources:read
+             */
+            scope: string;
+            /**
+             * @description Scope title, for people.
+             * @example Read sources
+             */
+            title: string;
+            /**
+             * @description Scope description, for people.
+             * @example List and read all sources.
+             */
+            description: string;
+        };
+        AvailableScopeInput: {
+            /**
+             * @description Scope that keys may have.
+             * @example sources:read
+             */
+            scope: string;
+            /**
+             * @description Scope title, for people.
+             * @example Read sources
+             */
+            title: string;
+            /**
+             * @description Scope description, for people.
+             * @example List and read all sources.
+             */
+            description: string;
+        };
+        /** @enum {string} */
+        BatchResultCode: "NOT_FOUND" | "REVOKED" | "WORKSPACE_SUSPENDED" | "DISABLED" | "NOT_YET_VALID" | "EXPIRED" | "IP_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "RESOURCE_NOT_ALLOWED" | "RATE_LIMITED" | "CREDITS_EXHAUSTED" | "VALID" | "INVALID_REQUEST" | "KEY_WITH_SCHEME" | "UNAVAILABLE";
+        /** @description Result of a bulk revocation. */
+        BulkRevocation: {
+            /**
+             * @description Whether nothing was changed.
+             * @example false
+             */
+            dryRun: boolean;
+            /**
+             * @description Number of keys that match the filter.
+             * @example 3
+             */
+            matched: number;
+            /**
+             * @description Number of matching keys that were revoked before.
+             * @example 1
+             */
+            alreadyRevoked: number;
+            /**
+             * @description Number of keys that this call revoked; 0 on a dry run.
+             * @example 2
+             */
+            revoked: number;
+            /**
+             * @description Ids of the keys that this call revoked; empty on a dry run.
+             * @example [
+             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
+             *     ]
+             */
+            keyIds: string[];
+            /**
+             * @description Number of keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevoke: number | null;
+            /**
+             * @description Ids of the keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevokeIds: string[] | null;
+            /**
+             * @description Requested ids of which the workspace has no key.
+             * @example []
+             */
+            missingIds: string[];
+        };
+        BulkRevokeRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Key ids to revoke. Give either `ids` or `ownerId`.
+             * @example [
+             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
+             *     ]
+             */
+            ids?: string[];
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId?: string;
+            /**
+             * @description Whether to report only what would be revoked. Default: false.
+             * @example true
+             */
+            dryRun?: boolean;
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        ChangeCreditsRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            operation: components["schemas"]["CreditsOperation"];
+            /**
+             * @description Amount of credits.
+             * @example 500
+             */
+            amount: number;
+        };
+        CreateKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name: string;
+            /**
+             * @description Key description, for people. Default: null.
+             * @example Used by the nightly deployment job.
+             */
+            description?: string | null;
+            /**
+             * @description Owner of the key in your system. Default: null.
+             * @example customer_42
+             */
+            ownerId?: string | null;
+            /**
+             * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Scopes: what the key may do. Default: [].
+             * @example [
+             *       "sources:read",
+             *       "members:*"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Resources that the key may touch: null all, an empty list none. Default: null.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources?: string[] | null;
+            /**
+             * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps?: string[] | null;
+            /**
+             * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
+             * @example ak_live
+             */
+            prefix?: string;
+            /**
+             * @description Start of the key: it is not valid before this time. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            notBefore?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+            /**
+             * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
+             * @example [
+             *       {
+             *         "name": "per-minute",
+             *         "limit": 100,
+             *         "windowSeconds": 60
+             *       }
+             *     ]
+             */
+            rateLimits?: components["schemas"]["RateLimitInput"][];
+            /**
+             * @description Credits: how many verifications are left. Null: not limited. Default: null.
+             * @example {
+             *       "remaining": 1000
+             *     }
+             */
+            credits?: components["schemas"]["CreditsInput"] | null;
+            /**
+             * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+        };
+        CreateManagementKeyRequest: {
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description Permissions of the key; you cannot grant those that you do not have.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: components["schemas"]["Permission"][];
+            /**
+             * @description Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.
+             * @example acme
+             */
+            workspaceId?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+        };
+        Credits: {
+            /**
+             * @description Credits left.
+             * @example 1000
+             */
+            remaining: number;
+            /** @description Refill of the balance; null: none. */
+            refill: components["schemas"]["CreditsRefill"] | null;
+        };
+        CreditsInput: {
+            /**
+             * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
+             * @example 1000
+             */
+            remaining?: number;
+            /**
+             * @description Refill of the balance; null: none. A change that leaves it out keeps it.
+             * @example {
+             *       "interval": "monthly",
+             *       "amount": 1000,
+             *       "dayOfMonth": 1
+             *     }
+             */
+            refill?: components["schemas"]["CreditsRefillInput"] | null;
+        };
+        /**
+         * @description Operation on the balance; `subtract` stops at 0.
+         * @example add
+         * @enum {string}
+         */
+        CreditsOperation: "add" | "subtract" | "set";
+        CreditsRefill: {
+            /**
+             * @description Refill interval.
+             * @example monthly
+             */
+            interval: components["schemas"]["RefillInterval"] | string;
+            /**
+             * @description Balance after a refill.
+             * @example 1000
+             */
+            amount: number;
+            /**
+             * @description Day of a monthly refill; null for a daily one.
+             * @example 1
+             */
+            dayOfMonth: number | null;
+            /**
+             * Format: date-time
+             * @description When the next refill is due.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            nextAt: string;
+        };
+        CreditsRefillInput: {
+            interval: components["schemas"]["RefillInterval"];
+            /**
+             * @description Balance after a refill.
+             * @example 1000
+             */
+            amount: number;
+            /**
+             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
+             * @example 1
+             */
+            dayOfMonth?: number | null;
+            /**
+             * @description When the next refill is due; ignored in requests.
+             * @example 2026-02-01T00:00:00.000Z
+             */
+            nextAt?: unknown;
+        };
+        /** @enum {string} */
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        ExplainKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Scopes that the key must have, all of them.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredScopes?: string[];
+            /**
+             * @description Scopes of which the key must have at least one.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredAnyScope?: string[];
+            /**
+             * @description Resource to be accessed; checked if the key lists resources.
+             * @example project:alpha
+             */
+            resource?: string;
+            /**
+             * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
+             * @example 203.0.113.7
+             */
+            ip?: string;
+            /**
+             * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
+             * @example 1
+             */
+            cost?: number;
+        };
+        /** @description Why a key is valid or not. */
+        Explanation: {
+            /**
+             * @description Whether every check passes.
+             * @example false
+             */
+            valid: boolean;
+            /**
+             * @description Verdict code of the first check that fails; VALID if none does.
+             * @example EXPIRED
+             */
+            code: components["schemas"]["VerdictCode"] | string;
+            /** @description All checks in their order, those after the first failure included. */
+            checks: components["schemas"]["ExplanationCheck"][];
+        };
+        ExplanationCheck: {
+            /**
+             * @description Verdict code if this check fails.
+             * @example EXPIRED
+             */
+            code: components["schemas"]["VerdictCode"] | string;
+            /**
+             * @description Whether the check passes.
+             * @example false
+             */
+            passed: boolean;
+        };
+        /** @description A field that is not valid. */
+        FieldError: {
+            /**
+             * @description JSON pointer to the field; begins with /body, /query, /path or /headers, in a result of one item at the item.
+             * @example /body/name
+             */
+            pointer: string;
+            /**
+             * @description What is wrong with the field.
+             * @example is required
+             */
+            detail: string;
+        };
+        /**
+         * @description Hash algorithm of the digest.
+         * @example sha256
+         * @enum {string}
+         */
+        HashAlgorithm: "sha256" | "sha512";
         /** @description Health of this instance. */
         Health: {
             /**
@@ -713,362 +1181,374 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description A verdict on a presented key. */
-        VerifyAnswer: {
+        /** @description Digest that the other system stored. */
+        ImportHash: {
+            algorithm: components["schemas"]["HashAlgorithm"];
             /**
-             * @description Whether the request may go on. True with the code `VALID` alone.
-             * @example true
+             * @description Digest of the whole key string as its holder presents it; hex or base64.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
-            valid: boolean;
+            value: string;
+        };
+        ImportItem: {
             /**
-             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, RATE_LIMITED, CREDITS_EXHAUSTED, VALID; in a batch also UNAVAILABLE, for one that could not be decided.
-             * @example VALID
-             */
-            code: string;
-            /**
-             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
-             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            keyId: string | null;
-            /**
-             * @description The workspace that owns the key.
-             * @example default
-             */
-            workspaceId: string | null;
-            /**
-             * @description The key's name.
+             * @description Key name, for people.
              * @example CI deploys
              */
-            name: string | null;
+            name: string;
             /**
-             * @description Whom the key belongs to in your system.
+             * @description Key description, for people. Default: null.
+             * @example Used by the nightly deployment job.
+             */
+            description?: string | null;
+            /**
+             * @description Owner of the key in your system. Default: null.
              * @example customer_42
              */
-            ownerId: string | null;
+            ownerId?: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Scopes: what the key may do. Default: [].
              * @example [
-             *       "sources:read"
+             *       "sources:read",
+             *       "members:*"
              *     ]
              */
-            scopes: string[] | null;
+            scopes?: string[];
             /**
-             * @description What the key may touch; null: everything.
+             * @description Resources that the key may touch: null all, an empty list none. Default: null.
              * @example [
              *       "project:alpha"
              *     ]
              */
-            resources: string[] | null;
+            resources?: string[] | null;
             /**
-             * @description The key's metadata, as stored.
+             * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps?: string[] | null;
+            /**
+             * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
+             * @example ak_live
+             */
+            prefix?: string;
+            /**
+             * @description Start of the key: it is not valid before this time. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            notBefore?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+            /**
+             * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
+             * @example [
+             *       {
+             *         "name": "per-minute",
+             *         "limit": 100,
+             *         "windowSeconds": 60
+             *       }
+             *     ]
+             */
+            rateLimits?: components["schemas"]["RateLimitInput"][];
+            /**
+             * @description Credits: how many verifications are left. Null: not limited. Default: null.
+             * @example {
+             *       "remaining": 1000
+             *     }
+             */
+            credits?: components["schemas"]["CreditsInput"] | null;
+            /**
+             * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
              * @example {
              *       "plan": "pro"
              *     }
              */
-            metadata: {
+            metadata?: {
                 [key: string]: unknown;
-            } | null;
+            };
+            hash: components["schemas"]["ImportHash"];
             /**
-             * @description When the key expires, RFC 3339 in UTC; null: never.
-             * @example 2030-01-31T12:00:00.000Z
+             * @description Start of the key string, for lists: a few characters only.
+             * @example sk_ab12
              */
-            expiresAt: string | null;
-            /** @description How the presented string stands in a rotation of its key. */
-            rotation: {
-                /**
-                 * @description Whether the presented string is being replaced: its holder should switch.
-                 * @example false
-                 */
-                retiring: boolean;
-                /**
-                 * @description Until when a retiring string is valid.
-                 * @example null
-                 */
-                validUntil: string | null;
-            } | null;
-            /**
-             * @description The required scopes that it lacks; empty unless that is the verdict.
-             * @example []
-             */
-            missingScopes: string[] | null;
-            /** @description Null where they are not limited, or the verdict did not get that far. */
-            credits: {
-                /**
-                 * @description Credits left after this one.
-                 * @example 99
-                 */
-                remaining: number;
-            } | null;
-            /**
-             * @description How the limits stand. Null where the key has none, or it did not get so far.
-             * @example null
-             */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-                /**
-                 * @description Whether this limit is why the verdict is RATE_LIMITED.
-                 * @example false
-                 */
-                exceeded: boolean;
-            }[] | null;
-            /**
-             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
-             * @example false
-             */
-            stale: boolean;
-            /**
-             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
-             * @example req_4fQ2-1a
-             */
-            requestId: string;
+            start?: string;
         };
-        /** @description The result of one item of a batch. */
-        VerifyBatchResult: {
+        ImportKeysRequest: {
             /**
-             * @description Whether the request may go on. True with the code `VALID` alone.
-             * @example true
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
              */
-            valid: boolean;
+            workspaceId?: string;
+            /** @description Keys to import. */
+            keys: components["schemas"]["ImportItem"][];
+        };
+        /** @description Result of an import. */
+        ImportReport: {
             /**
-             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, RATE_LIMITED, CREDITS_EXHAUSTED, VALID; in a batch also UNAVAILABLE, for one that could not be decided.
-             * @example VALID
+             * @description Number of keys created.
+             * @example 998
              */
-            code: string;
+            created: number;
             /**
-             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
+             * @description Number of items whose digest was known already.
+             * @example 1
+             */
+            duplicates: number;
+            /**
+             * @description Number of items refused.
+             * @example 1
+             */
+            invalid: number;
+            /** @description Result of each item, in order. */
+            results: components["schemas"]["ImportResult"][];
+        };
+        /** @description The result of one item of an import. */
+        ImportResult: {
+            /**
+             * @description Index of the item in `keys`, from 0.
+             * @example 0
+             */
+            index: number;
+            /**
+             * @description Import status; duplicate: the digest is known already.
+             * @example created
+             */
+            status: components["schemas"]["ImportStatus"] | string;
+            /**
+             * @description Id of the new key; null if none was created.
              * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             keyId: string | null;
             /**
-             * @description The workspace that owns the key.
-             * @example default
-             */
-            workspaceId: string | null;
-            /**
-             * @description The key's name.
-             * @example CI deploys
-             */
-            name: string | null;
-            /**
-             * @description Whom the key belongs to in your system.
-             * @example customer_42
-             */
-            ownerId: string | null;
-            /**
-             * @description The scopes that the key has.
-             * @example [
-             *       "sources:read"
-             *     ]
-             */
-            scopes: string[] | null;
-            /**
-             * @description What the key may touch; null: everything.
-             * @example [
-             *       "project:alpha"
-             *     ]
-             */
-            resources: string[] | null;
-            /**
-             * @description The key's metadata, as stored.
-             * @example {
-             *       "plan": "pro"
-             *     }
-             */
-            metadata: {
-                [key: string]: unknown;
-            } | null;
-            /**
-             * @description When the key expires, RFC 3339 in UTC; null: never.
-             * @example 2030-01-31T12:00:00.000Z
-             */
-            expiresAt: string | null;
-            /** @description How the presented string stands in a rotation of its key. */
-            rotation: {
-                /**
-                 * @description Whether the presented string is being replaced: its holder should switch.
-                 * @example false
-                 */
-                retiring: boolean;
-                /**
-                 * @description Until when a retiring string is valid.
-                 * @example null
-                 */
-                validUntil: string | null;
-            } | null;
-            /**
-             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @description Errors of an invalid item, their pointers beginning at the item; else empty.
              * @example []
              */
-            missingScopes: string[] | null;
-            /** @description Null where they are not limited, or the verdict did not get that far. */
-            credits: {
-                /**
-                 * @description Credits left after this one.
-                 * @example 99
-                 */
-                remaining: number;
-            } | null;
-            /**
-             * @description How the limits stand. Null where the key has none, or it did not get so far.
-             * @example null
-             */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-                /**
-                 * @description Whether this limit is why the verdict is RATE_LIMITED.
-                 * @example false
-                 */
-                exceeded: boolean;
-            }[] | null;
-            /**
-             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
-             * @example false
-             */
-            stale: boolean;
-            /**
-             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
-             * @example req_4fQ2-1a
-             */
-            requestId: string;
-            /**
-             * @description What is wrong with the item, its pointers beginning at the item; empty if it has a verdict.
-             * @example []
-             */
-            errors: {
-                /**
-                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
-                 * @example /body/name
-                 */
-                pointer: string;
-                /**
-                 * @description What is wrong with the field.
-                 * @example is required
-                 */
-                detail: string;
-            }[];
+            errors: components["schemas"]["FieldError"][];
         };
-        /** @description Verdicts on presented keys. */
-        VerifyAnswers: {
-            /** @description The results, in order. */
-            results: components["schemas"]["VerifyBatchResult"][];
-        };
-        /** @description A presented key: what it is and may do. */
-        WhoAmI: {
+        /** @enum {string} */
+        ImportStatus: "created" | "duplicate" | "invalid";
+        /** @description A key, with its string for the only time. */
+        IssuedKey: {
             /**
-             * @description Type of the presented key. Known values: key, management_key, root.
-             * @example key
-             */
-            type: string;
-            /**
-             * @description Key id.
+             * @description Key id, stable for the life of the key.
              * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             id: string;
             /**
-             * @description Start of the key string, as lists show it; null for the root key and imported keys.
-             * @example ak_live_4fQ2mX…
-             */
-            start: string | null;
-            /**
-             * @description Key name.
-             * @example CI deploys
-             */
-            name: string | null;
-            /**
-             * @description Workspace id of the key; null: all workspaces.
+             * @description Id of the workspace that owns the key.
              * @example default
              */
-            workspaceId: string | null;
+            workspaceId: string;
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name: string;
+            /**
+             * @description Key description, for people.
+             * @example Used by the nightly deployment job.
+             */
+            description: string | null;
             /**
              * @description Owner of the key in your system.
              * @example customer_42
              */
             ownerId: string | null;
             /**
-             * @description Scopes of a customer's key; null for other keys.
+             * @description Whether the key is enabled; false switches it off until it is true again.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Scopes: what the key may do.
              * @example [
-             *       "sources:read"
+             *       "sources:read",
+             *       "members:*"
              *     ]
              */
-            scopes: string[] | null;
+            scopes: string[];
             /**
-             * @description Resources that the key may touch; null: all.
+             * @description Resources that the key may touch: null all, an empty list none.
              * @example [
              *       "project:alpha"
              *     ]
              */
             resources: string[] | null;
             /**
-             * @description Permissions of a management key; null for a customer's key.
+             * @description Addresses that the key may be used from: null all, an empty list none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps: string[] | null;
+            /**
+             * @description Prefix of the key string.
+             * @example ak_live
+             */
+            prefix: string;
+            /**
+             * @description Start of the current key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Key status, derived from the other fields.
+             * @example active
+             */
+            status: components["schemas"]["KeyStatus"] | string;
+            /**
+             * @description Start of the key: it is not valid before this time; null: none.
              * @example null
              */
-            permissions: string[] | null;
+            notBefore: string | null;
             /**
-             * @description When the key expires, RFC 3339 in UTC; null: never.
-             * @example 2030-01-31T12:00:00.000Z
+             * @description Expiry of the key: it is valid until just before this time; null: none.
+             * @example null
              */
             expiresAt: string | null;
-            /** @description Rotation status of the presented string. */
-            rotation: {
-                /**
-                 * @description Whether the presented string was replaced: switch to the new one.
-                 * @example false
-                 */
-                retiring: boolean;
-                /**
-                 * @description When a retiring string ends; null: it is not retiring.
-                 * @example null
-                 */
-                validUntil: string | null;
+            /**
+             * @description Rate limits of the key, with what is left of them.
+             * @example []
+             */
+            rateLimits: components["schemas"]["RateLimit"][];
+            /** @description Credits of the key; null: not limited. */
+            credits: components["schemas"]["Credits"] | null;
+            /**
+             * @description Metadata of your own.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
             };
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * Format: date-time
+             * @description When the key last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Reason of the revocation, for programs.
+             * @example leaked
+             */
+            revokeReason: string | null;
+            /**
+             * @description Note on the revocation, for people.
+             * @example Found in a public repository.
+             */
+            revokeNote: string | null;
+            /** @description Secrets of the key that are valid, the current one first. */
+            secrets: components["schemas"]["KeySecret"][];
+            usage: components["schemas"]["KeyUsageSummary"];
+            /**
+             * @description Key string. Shown here and never again: store it now. Null if the call repeats an earlier one with the same Idempotency-Key: rotate with `graceSeconds: 0` and `supersede: true` if the first answer was lost.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string | null;
+        };
+        /** @description A management key, with its string for the only time. */
+        IssuedManagementKey: {
+            /**
+             * @description Management key id, stable over rotations.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace that the key is for; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description Start of the key string.
+             * @example kw_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Permissions of the key.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: (components["schemas"]["Permission"] | string)[];
+            /**
+             * @description Management key status.
+             * @example active
+             */
+            status: components["schemas"]["ManagementKeyStatus"] | string;
+            /**
+             * @description When the key expires; null: never.
+             * @example null
+             */
+            expiresAt: string | null;
+            /**
+             * @description When the key last authenticated a call, up to the last flush of the counters.
+             * @example null
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When the string before the last rotation ends; null: it has ended.
+             * @example null
+             */
+            retiringUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Key string. Shown here and never again; null if the call repeats an earlier one with the same Idempotency-Key.
+             * @example kw_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string | null;
         };
         /** @description A key, without its string. */
         Key: {
@@ -1135,10 +1615,10 @@ export interface components {
              */
             start: string;
             /**
-             * @description Key status, derived from the other fields. Known values: active, scheduled, disabled, expired, revoked.
+             * @description Key status, derived from the other fields.
              * @example active
              */
-            status: string;
+            status: components["schemas"]["KeyStatus"] | string;
             /**
              * @description Start of the key: it is not valid before this time; null: none.
              * @example null
@@ -1153,64 +1633,9 @@ export interface components {
              * @description Rate limits of the key, with what is left of them.
              * @example []
              */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-            }[];
+            rateLimits: components["schemas"]["RateLimit"][];
             /** @description Credits of the key; null: not limited. */
-            credits: {
-                /**
-                 * @description Credits left.
-                 * @example 1000
-                 */
-                remaining: number;
-                /** @description Refill of the balance; null: none. */
-                refill: {
-                    /**
-                     * @description Refill interval. Known values: daily, monthly.
-                     * @example monthly
-                     */
-                    interval: string;
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; null for a daily one.
-                     * @example 1
-                     */
-                    dayOfMonth: number | null;
-                    /**
-                     * @description When the next refill is due.
-                     * @example 2026-02-01T00:00:00.000Z
-                     */
-                    nextAt: string;
-                } | null;
-            } | null;
+            credits: components["schemas"]["Credits"] | null;
             /**
              * @description Metadata of your own.
              * @example {
@@ -1221,12 +1646,14 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Format: date-time
              * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
+             * Format: date-time
              * @description When the key last changed.
              * @example 2026-01-31T12:00:00.000Z
              */
@@ -1252,294 +1679,8 @@ export interface components {
              */
             revokeNote: string | null;
             /** @description Secrets of the key that are valid, the current one first. */
-            secrets: {
-                /**
-                 * @description Secret id.
-                 * @example sec_5Tn8Wq2Lx7
-                 */
-                id: string;
-                /**
-                 * @description Start of the key string: it identifies the secret and reveals nothing of it.
-                 * @example ak_live_4fQ2mX…
-                 */
-                start: string;
-                /**
-                 * @description Secret status. Known values: current, retiring.
-                 * @example current
-                 */
-                status: string;
-                /**
-                 * @description When the secret was issued, RFC 3339 in UTC.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                createdAt: string;
-                /**
-                 * @description When the secret was last found valid; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a retiring secret ends; null for the current one.
-                 * @example null
-                 */
-                validUntil: string | null;
-            }[];
-            /** @description Usage of the key, up to the last flush of the counters. */
-            usage: {
-                /**
-                 * @description Verifications so far, any verdict.
-                 * @example 1284
-                 */
-                total: number;
-                /**
-                 * @description When a verification was last VALID; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a verification was last denied; null: never.
-                 * @example null
-                 */
-                lastDeniedAt: string | null;
-            };
-        };
-        /** @description A key, with its string for the only time. */
-        IssuedKey: {
-            /**
-             * @description Key id, stable for the life of the key.
-             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            id: string;
-            /**
-             * @description Id of the workspace that owns the key.
-             * @example default
-             */
-            workspaceId: string;
-            /**
-             * @description Key name, for people.
-             * @example CI deploys
-             */
-            name: string;
-            /**
-             * @description Key description, for people.
-             * @example Used by the nightly deployment job.
-             */
-            description: string | null;
-            /**
-             * @description Owner of the key in your system.
-             * @example customer_42
-             */
-            ownerId: string | null;
-            /**
-             * @description Whether the key is enabled; false switches it off until it is true again.
-             * @example true
-             */
-            enabled: boolean;
-            /**
-             * @description Scopes: what the key may do.
-             * @example [
-             *       "sources:read",
-             *       "members:*"
-             *     ]
-             */
-            scopes: string[];
-            /**
-             * @description Resources that the key may touch: null all, an empty list none.
-             * @example [
-             *       "project:alpha"
-             *     ]
-             */
-            resources: string[] | null;
-            /**
-             * @description Addresses that the key may be used from: null all, an empty list none.
-             * @example [
-             *       "203.0.113.0/24"
-             *     ]
-             */
-            allowedIps: string[] | null;
-            /**
-             * @description Prefix of the key string.
-             * @example ak_live
-             */
-            prefix: string;
-            /**
-             * @description Start of the current key string.
-             * @example ak_live_4fQ2mX…
-             */
-            start: string;
-            /**
-             * @description Key status, derived from the other fields. Known values: active, scheduled, disabled, expired, revoked.
-             * @example active
-             */
-            status: string;
-            /**
-             * @description Start of the key: it is not valid before this time; null: none.
-             * @example null
-             */
-            notBefore: string | null;
-            /**
-             * @description Expiry of the key: it is valid until just before this time; null: none.
-             * @example null
-             */
-            expiresAt: string | null;
-            /**
-             * @description Rate limits of the key, with what is left of them.
-             * @example []
-             */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-            }[];
-            /** @description Credits of the key; null: not limited. */
-            credits: {
-                /**
-                 * @description Credits left.
-                 * @example 1000
-                 */
-                remaining: number;
-                /** @description Refill of the balance; null: none. */
-                refill: {
-                    /**
-                     * @description Refill interval. Known values: daily, monthly.
-                     * @example monthly
-                     */
-                    interval: string;
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; null for a daily one.
-                     * @example 1
-                     */
-                    dayOfMonth: number | null;
-                    /**
-                     * @description When the next refill is due.
-                     * @example 2026-02-01T00:00:00.000Z
-                     */
-                    nextAt: string;
-                } | null;
-            } | null;
-            /**
-             * @description Metadata of your own.
-             * @example {
-             *       "plan": "pro"
-             *     }
-             */
-            metadata: {
-                [key: string]: unknown;
-            };
-            /**
-             * @description When the key was created, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            createdAt: string;
-            createdBy: components["schemas"]["Actor"];
-            /**
-             * @description When the key last changed.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            updatedAt: string;
-            /**
-             * @description When the key was revoked; null: it is not.
-             * @example null
-             */
-            revokedAt: string | null;
-            /**
-             * @description Who revoked the key; null: it is not revoked.
-             * @example null
-             */
-            revokedBy: components["schemas"]["Actor"] | null;
-            /**
-             * @description Reason of the revocation, for programs.
-             * @example leaked
-             */
-            revokeReason: string | null;
-            /**
-             * @description Note on the revocation, for people.
-             * @example Found in a public repository.
-             */
-            revokeNote: string | null;
-            /** @description Secrets of the key that are valid, the current one first. */
-            secrets: {
-                /**
-                 * @description Secret id.
-                 * @example sec_5Tn8Wq2Lx7
-                 */
-                id: string;
-                /**
-                 * @description Start of the key string: it identifies the secret and reveals nothing of it.
-                 * @example ak_live_4fQ2mX…
-                 */
-                start: string;
-                /**
-                 * @description Secret status. Known values: current, retiring.
-                 * @example current
-                 */
-                status: string;
-                /**
-                 * @description When the secret was issued, RFC 3339 in UTC.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                createdAt: string;
-                /**
-                 * @description When the secret was last found valid; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a retiring secret ends; null for the current one.
-                 * @example null
-                 */
-                validUntil: string | null;
-            }[];
-            /** @description Usage of the key, up to the last flush of the counters. */
-            usage: {
-                /**
-                 * @description Verifications so far, any verdict.
-                 * @example 1284
-                 */
-                total: number;
-                /**
-                 * @description When a verification was last VALID; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a verification was last denied; null: never.
-                 * @example null
-                 */
-                lastDeniedAt: string | null;
-            };
-            /**
-             * @description Key string. Shown here and never again: store it now. Null if the call repeats an earlier one with the same Idempotency-Key: rotate with `graceSeconds: 0` and `supersede: true` if the first answer was lost.
-             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-             */
-            key: string | null;
+            secrets: components["schemas"]["KeySecret"][];
+            usage: components["schemas"]["KeyUsageSummary"];
         };
         /** @description One page of keys. */
         KeyPage: {
@@ -1551,222 +1692,100 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description Why a key is valid or not. */
-        Explanation: {
+        /** @description A secret of a key: it belongs to one key string. */
+        KeySecret: {
             /**
-             * @description Whether every check passes.
-             * @example false
-             */
-            valid: boolean;
-            /**
-             * @description Verdict code of the first check that fails; VALID if none does.
-             * @example EXPIRED
-             */
-            code: string;
-            /** @description All checks in their order, those after the first failure included. */
-            checks: {
-                /**
-                 * @description Verdict code if this check fails.
-                 * @example EXPIRED
-                 */
-                code: string;
-                /**
-                 * @description Whether the check passes.
-                 * @example false
-                 */
-                passed: boolean;
-            }[];
-        };
-        /** @description Result of an import. */
-        ImportReport: {
-            /**
-             * @description Number of keys created.
-             * @example 998
-             */
-            created: number;
-            /**
-             * @description Number of items whose digest was known already.
-             * @example 1
-             */
-            duplicates: number;
-            /**
-             * @description Number of items refused.
-             * @example 1
-             */
-            invalid: number;
-            /** @description Result of each item, in order. */
-            results: {
-                /**
-                 * @description Index of the item in `keys`, from 0.
-                 * @example 0
-                 */
-                index: number;
-                /**
-                 * @description Import status. Known values: created, duplicate (the digest is known already), invalid.
-                 * @example created
-                 */
-                status: string;
-                /**
-                 * @description Id of the new key; null if none was created.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                keyId: string | null;
-                /**
-                 * @description Errors of an invalid item; else empty.
-                 * @example []
-                 */
-                errors: {
-                    /**
-                     * @description JSON pointer to the field, within the item.
-                     * @example /expiresAt
-                     */
-                    pointer: string;
-                    /**
-                     * @description What is wrong with the field.
-                     * @example must be in the future
-                     */
-                    detail: string;
-                }[];
-            }[];
-        };
-        /** @description Result of a bulk revocation. */
-        BulkRevocation: {
-            /**
-             * @description Whether nothing was changed.
-             * @example false
-             */
-            dryRun: boolean;
-            /**
-             * @description Number of keys that match the filter.
-             * @example 3
-             */
-            matched: number;
-            /**
-             * @description Number of matching keys that were revoked before.
-             * @example 1
-             */
-            alreadyRevoked: number;
-            /**
-             * @description Number of keys that this call revoked; 0 on a dry run.
-             * @example 2
-             */
-            revoked: number;
-            /**
-             * @description Ids of the keys that this call revoked; empty on a dry run.
-             * @example [
-             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
-             *     ]
-             */
-            keyIds: string[];
-            /**
-             * @description Number of keys that the call would revoke; null if it was no dry run.
-             * @example null
-             */
-            wouldRevoke: number | null;
-            /**
-             * @description Ids of the keys that the call would revoke; null if it was no dry run.
-             * @example null
-             */
-            wouldRevokeIds: string[] | null;
-            /**
-             * @description Requested ids of which the workspace has no key.
-             * @example []
-             */
-            missingIds: string[];
-        };
-        /** @description The tenant that owns keys, and its policies. */
-        Workspace: {
-            /**
-             * @description Workspace id: your own tenant id.
-             * @example acme
+             * @description Secret id.
+             * @example sec_5Tn8Wq2Lx7
              */
             id: string;
             /**
-             * @description Workspace name, for people.
-             * @example Acme Inc.
+             * @description Start of the key string: it identifies the secret and reveals nothing of it.
+             * @example ak_live_4fQ2mX…
              */
-            name: string | null;
+            start: string;
             /**
-             * @description Workspace status. Known values: active, suspended.
-             * @example active
+             * @description Secret status.
+             * @example current
              */
-            status: string;
+            status: components["schemas"]["SecretStatus"] | string;
             /**
-             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
-             * @example true
-             */
-            apiAccess: boolean;
-            /**
-             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
-             * @example 100
-             */
-            maxActiveKeys: number | null;
-            /**
-             * @description Whether every new key must expire. Default: false.
-             * @example false
-             */
-            requireExpiry: boolean;
-            /**
-             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
-             * @example 7776000
-             */
-            maxLifetimeSeconds: number | null;
-            /**
-             * @description Whether a verification of a key that lists resources must name one. Default: false.
-             * @example false
-             */
-            requireResource: boolean;
-            /**
-             * @description Scopes that keys may have; others are refused. Null: no restriction.
-             * @example null
-             */
-            availableScopes: {
-                /**
-                 * @description Scope that keys may have.
-                 * @example sources:read
-                 */
-                scope: string;
-                /**
-                 * @description Scope title, for people.
-                 * @example Read sources
-                 */
-                title: string;
-                /**
-                 * @description Scope description, for people.
-                 * @example List and read all sources.
-                 */
-                description: string;
-            }[] | null;
-            /**
-             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
-             * @example false
-             */
-            immutableKeys: boolean;
-            /**
-             * @description Prefix of keys that are created without one. Default: `ak_live`.
-             * @example ak_live
-             */
-            defaultPrefix: string;
-            /**
-             * @description When the workspace was created, RFC 3339 in UTC.
+             * Format: date-time
+             * @description When the secret was issued, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             /**
-             * @description When the workspace last changed.
+             * @description When the secret was last found valid; null: never.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When a retiring secret ends; null for the current one.
+             * @example null
+             */
+            validUntil: string | null;
+        };
+        /** @enum {string} */
+        KeySort: "-createdAt" | "name" | "expiresAt";
+        /** @enum {string} */
+        KeyStatus: "active" | "scheduled" | "disabled" | "expired" | "revoked";
+        /** @description Usage of a key, up to the last flush of the counters. */
+        KeyUsage: {
+            /**
+             * Format: date-time
+             * @description Start of the range (inclusive), RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
-            updatedAt: string;
-        };
-        /** @description One page of workspaces. */
-        WorkspacePage: {
-            /** @description Workspaces, by id. */
-            data: components["schemas"]["Workspace"][];
+            from: string;
             /**
-             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
-             * @example eyJhZnRlciI6Ii4uLiJ9
+             * Format: date-time
+             * @description End of the range (exclusive).
+             * @example 2026-01-31T12:00:00.000Z
              */
-            nextCursor: string | null;
+            to: string;
+            /**
+             * @description Bucket width.
+             * @example day
+             */
+            granularity: components["schemas"]["UsageGranularity"] | string;
+            /**
+             * @description Number of verifications, any verdict.
+             * @example 120
+             */
+            total: number;
+            /**
+             * @description Number of verifications by verdict code; codes that did not occur are left out.
+             * @example {
+             *       "VALID": 118,
+             *       "EXPIRED": 2
+             *     }
+             */
+            byCode: {
+                [key: string]: number;
+            };
+            /** @description Counts by secret: during a rotation, whether the old string is still used. */
+            bySecret: components["schemas"]["SecretUsage"][];
+            /** @description All buckets of the range, oldest first, empty ones included. */
+            buckets: components["schemas"]["UsageBucket"][];
+        };
+        /** @description Usage of the key, up to the last flush of the counters. */
+        KeyUsageSummary: {
+            /**
+             * @description Verifications so far, any verdict.
+             * @example 1284
+             */
+            total: number;
+            /**
+             * @description When a verification was last VALID; null: never.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When a verification was last denied; null: never.
+             * @example null
+             */
+            lastDeniedAt: string | null;
         };
         /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
@@ -1796,28 +1815,29 @@ export interface components {
              *       "keys:verify"
              *     ]
              */
-            permissions: string[];
+            permissions: (components["schemas"]["Permission"] | string)[];
             /**
-             * @description Management key status. Known values: active, expired, revoked.
+             * @description Management key status.
              * @example active
              */
-            status: string;
+            status: components["schemas"]["ManagementKeyStatus"] | string;
             /**
              * @description When the key expires; null: never.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             expiresAt: string | null;
             /**
              * @description When the key last authenticated a call, up to the last flush of the counters.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             lastUsedAt: string | null;
             /**
              * @description When the string before the last rotation ends; null: it has ended.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             retiringUntil: string | null;
             /**
+             * Format: date-time
              * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
@@ -1825,7 +1845,7 @@ export interface components {
             createdBy: components["schemas"]["Actor"];
             /**
              * @description When the key was revoked; null: it is not.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             revokedAt: string | null;
             /**
@@ -1833,77 +1853,6 @@ export interface components {
              * @example null
              */
             revokedBy: components["schemas"]["Actor"] | null;
-        };
-        /** @description A management key, with its string for the only time. */
-        IssuedManagementKey: {
-            /**
-             * @description Management key id, stable over rotations.
-             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            id: string;
-            /**
-             * @description Id of the one workspace that the key is for; null: all.
-             * @example acme
-             */
-            workspaceId: string | null;
-            /**
-             * @description Management key name, for people.
-             * @example API gateway
-             */
-            name: string;
-            /**
-             * @description Start of the key string.
-             * @example kw_4fQ2mX…
-             */
-            start: string;
-            /**
-             * @description Permissions of the key.
-             * @example [
-             *       "keys:verify"
-             *     ]
-             */
-            permissions: string[];
-            /**
-             * @description Management key status. Known values: active, expired, revoked.
-             * @example active
-             */
-            status: string;
-            /**
-             * @description When the key expires; null: never.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            expiresAt: string | null;
-            /**
-             * @description When the key last authenticated a call, up to the last flush of the counters.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            lastUsedAt: string | null;
-            /**
-             * @description When the string before the last rotation ends; null: it has ended.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            retiringUntil: string | null;
-            /**
-             * @description When the key was created, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            createdAt: string;
-            createdBy: components["schemas"]["Actor"];
-            /**
-             * @description When the key was revoked; null: it is not.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            revokedAt: string | null;
-            /**
-             * @description Who revoked the key; null: it is not revoked.
-             * @example null
-             */
-            revokedBy: components["schemas"]["Actor"] | null;
-            /**
-             * @description Key string. Shown here and never again; null if the call repeats an earlier one with the same Idempotency-Key.
-             * @example kw_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-             */
-            key: string | null;
         };
         /** @description One page of management keys. */
         ManagementKeyPage: {
@@ -1915,23 +1864,315 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description Usage of a key, up to the last flush of the counters. */
-        KeyUsage: {
+        /** @enum {string} */
+        ManagementKeyStatus: "active" | "expired" | "revoked";
+        /**
+         * @description Permission of a management key.
+         * @example keys:verify
+         * @enum {string}
+         */
+        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write";
+        /** @enum {string} */
+        PresentedKeyType: "key" | "management_key" | "root";
+        /** @description Error, as defined by RFC 9457. */
+        Problem: {
             /**
-             * @description Start of the range (inclusive), RFC 3339 in UTC.
-             * @example 2026-01-31T00:00:00.000Z
+             * @description Problem type, always `about:blank`.
+             * @example about:blank
              */
-            from: string;
+            type: string;
             /**
-             * @description End of the range (exclusive).
-             * @example 2026-01-31T00:00:00.000Z
+             * @description HTTP status in words.
+             * @example Bad Request
              */
-            to: string;
+            title: string;
             /**
-             * @description Bucket width.
-             * @example day
+             * @description HTTP status code.
+             * @example 400
              */
-            granularity: string;
+            status: number;
+            /**
+             * @description Error code, for programs.
+             * @example INVALID_REQUEST
+             */
+            code: components["schemas"]["ErrorCode"] | string;
+            /**
+             * @description Error message, for people: what is wrong, and how to correct it.
+             * @example /body/name: is required
+             */
+            detail: string;
+            /**
+             * @description Fields that are not valid; empty if the error is not about fields.
+             * @example [
+             *       {
+             *         "pointer": "/body/name",
+             *         "detail": "is required"
+             *       }
+             *     ]
+             */
+            errors: components["schemas"]["FieldError"][];
+            /**
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+        };
+        RateLimit: {
+            /**
+             * @description Rate limit name.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units allowed in any window.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Window length in seconds.
+             * @example 60
+             */
+            windowSeconds: number;
+            /**
+             * @description Units left now.
+             * @example 99
+             */
+            remaining: number;
+            /**
+             * @description Time at which the oldest consumed units become available again; null: none are consumed.
+             * @example 2026-01-31T12:01:00.000Z
+             */
+            resetAt: string | null;
+        };
+        RateLimitInput: {
+            /**
+             * @description Rate limit name, unique within the key.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units in any interval of the window; 0 lets nothing through.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Units left now; ignored in requests.
+             * @example 99
+             */
+            remaining?: unknown;
+            /**
+             * @description Time at which units become available again; ignored in requests.
+             * @example null
+             */
+            resetAt?: unknown;
+            /**
+             * @description Window length, 1 second to 30 days.
+             * @example 60
+             */
+            windowSeconds: number;
+        };
+        Reason: {
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        /**
+         * @description Refill interval: at 00:00 UTC each day, or once a month.
+         * @example monthly
+         * @enum {string}
+         */
+        RefillInterval: "daily" | "monthly";
+        RevokeKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        RotateKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
+             * @example 86400
+             */
+            graceSeconds: number;
+            /**
+             * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
+             * @example false
+             */
+            supersede?: boolean;
+        };
+        RotateManagementKeyRequest: {
+            /**
+             * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
+             * @example 86400
+             */
+            graceSeconds: number;
+            /**
+             * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
+             * @example false
+             */
+            supersede?: boolean;
+        };
+        /** @enum {string} */
+        SecretStatus: "current" | "retiring";
+        /** @description Usage of one secret of a key. */
+        SecretUsage: {
+            /**
+             * @description Secret id.
+             * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
+             */
+            secretId: string;
+            /**
+             * @description Start of the key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Number of verifications, any verdict.
+             * @example 120
+             */
+            total: number;
+        };
+        UpdateKeyRequest: {
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name?: string;
+            /**
+             * @description Key description, for people.
+             * @example Used by the nightly deployment job.
+             */
+            description?: string | null;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId?: string | null;
+            /**
+             * @description Whether the key is enabled; false switches it off until it is true again.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Scopes: what the key may do.
+             * @example [
+             *       "sources:read",
+             *       "members:*"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Resources that the key may touch: null all, an empty list none.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources?: string[] | null;
+            /**
+             * @description Addresses that the key may be used from: null all, an empty list none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps?: string[] | null;
+            /**
+             * @description Start of the key: it is not valid before this time. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            notBefore?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+            /**
+             * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
+             * @example [
+             *       {
+             *         "name": "per-minute",
+             *         "limit": 100,
+             *         "windowSeconds": 60
+             *       }
+             *     ]
+             */
+            rateLimits?: components["schemas"]["RateLimitInput"][];
+            /**
+             * @description Credits: how many verifications are left. Null: not limited. Default: null.
+             * @example {
+             *       "remaining": 1000
+             *     }
+             */
+            credits?: components["schemas"]["CreditsInput"] | null;
+            /**
+             * @description Metadata changes, merged name by name; a null value removes its name.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        UpdateManagementKeyRequest: {
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name?: string;
+            /**
+             * @description Permissions of the key; you cannot grant those that you do not have.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions?: components["schemas"]["Permission"][];
+            /**
+             * @description Expiry of the key, which must be in the future; null: never. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+        };
+        /** @description Usage in one hour or day. */
+        UsageBucket: {
+            /**
+             * Format: date-time
+             * @description Start of the bucket.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            start: string;
             /**
              * @description Number of verifications, any verdict.
              * @example 120
@@ -1947,157 +2188,650 @@ export interface components {
             byCode: {
                 [key: string]: number;
             };
-            /** @description Counts by secret: during a rotation, whether the old string is still used. */
-            bySecret: {
-                /**
-                 * @description Secret id.
-                 * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
-                 */
-                secretId: string;
-                /**
-                 * @description Start of the key string.
-                 * @example ak_live_4fQ2mX…
-                 */
-                start: string;
-                /**
-                 * @description Number of verifications, any verdict.
-                 * @example 120
-                 */
-                total: number;
-            }[];
-            /** @description All buckets of the range, oldest first, empty ones included. */
-            buckets: {
-                /**
-                 * @description Start of the bucket.
-                 * @example 2026-01-31T00:00:00.000Z
-                 */
-                start: string;
-                /**
-                 * @description Number of verifications, any verdict.
-                 * @example 120
-                 */
-                total: number;
-                /**
-                 * @description Number of verifications by verdict code; codes that did not occur are left out.
-                 * @example {
-                 *       "VALID": 118,
-                 *       "EXPIRED": 2
-                 *     }
-                 */
-                byCode: {
-                    [key: string]: number;
-                };
-            }[];
         };
-        /** @description One change, in the audit log. */
-        AuditEvent: {
+        /** @enum {string} */
+        UsageGranularity: "hour" | "day";
+        /** @enum {string} */
+        VerdictCode: "NOT_FOUND" | "REVOKED" | "WORKSPACE_SUSPENDED" | "DISABLED" | "NOT_YET_VALID" | "EXPIRED" | "IP_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "RESOURCE_NOT_ALLOWED" | "RATE_LIMITED" | "CREDITS_EXHAUSTED" | "VALID";
+        /** @description A verdict on a presented key. */
+        VerifyAnswer: {
             /**
-             * @description Event id.
-             * @example evt_2Lx7Yb2kQm4Xc9
+             * @description Whether the request may go on. True with the code `VALID` alone.
+             * @example true
              */
-            id: string;
+            valid: boolean;
             /**
-             * @description Id of the workspace whose log the event is in.
+             * @description The verdict; treat one you do not know as not valid.
+             * @example VALID
+             */
+            code: components["schemas"]["VerdictCode"] | string;
+            /**
+             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description The workspace that owns the key.
              * @example default
              */
-            workspaceId: string;
+            workspaceId: string | null;
             /**
-             * @description Position in the log, from 1 without gaps.
-             * @example 17
+             * @description The key's name.
+             * @example CI deploys
              */
-            sequence: number;
+            name: string | null;
             /**
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
+             * @description Whom the key belongs to in your system.
+             * @example customer_42
              */
-            time: string;
+            ownerId: string | null;
             /**
-             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.updated, management_key.rotated, management_key.revoked, audit.pruned.
-             * @example key.revoked
+             * @description The scopes that the key has.
+             * @example [
+             *       "sources:read"
+             *     ]
              */
-            action: string;
-            actor: components["schemas"]["Actor"];
-            /** @description Target: what was changed. */
-            target: {
-                /**
-                 * @description Target type. Known values: key, workspace, management_key.
-                 * @example key
-                 */
-                type: string;
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
+            scopes: string[] | null;
             /**
-             * @description Changed fields as they were; null for something new.
+             * @description What the key may touch; null: everything.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description The key's metadata, as stored.
              * @example {
-             *       "name": "CI"
+             *       "plan": "pro"
              *     }
              */
-            before: unknown;
+            metadata: {
+                [key: string]: unknown;
+            } | null;
             /**
-             * @description Changed fields as they are since.
+             * @description When the key expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /** @description How the presented string stands in a rotation of its key. */
+            rotation: components["schemas"]["VerifyRotation"] | null;
+            /**
+             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @example []
+             */
+            missingScopes: string[] | null;
+            /** @description Null where they are not limited, or the verdict did not get that far. */
+            credits: components["schemas"]["VerifyCredits"] | null;
+            /**
+             * @description How the limits stand. Null where the key has none, or it did not get so far.
+             * @example null
+             */
+            rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
+            /**
+             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @example false
+             */
+            stale: boolean;
+            /**
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+        };
+        /** @description Verdicts on presented keys. */
+        VerifyAnswers: {
+            /** @description The results, in order. */
+            results: components["schemas"]["VerifyBatchResult"][];
+        };
+        VerifyBatchRequest: {
+            /**
+             * @description The verifications.
+             * @example [
+             *       {
+             *         "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+             *       }
+             *     ]
+             */
+            requests: components["schemas"]["VerifyRequest"][];
+        };
+        /** @description The result of one item of a batch. */
+        VerifyBatchResult: {
+            /**
+             * @description Whether the request may go on. True with the code `VALID` alone.
+             * @example true
+             */
+            valid: boolean;
+            /**
+             * @description The verdict, or why there is none; treat one you do not know as not valid. UNAVAILABLE: ask again.
+             * @example VALID
+             */
+            code: components["schemas"]["BatchResultCode"] | string;
+            /**
+             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description The workspace that owns the key.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description The key's name.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description Whom the key belongs to in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description The scopes that the key has.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            scopes: string[] | null;
+            /**
+             * @description What the key may touch; null: everything.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description The key's metadata, as stored.
              * @example {
-             *       "name": "CI deploys"
+             *       "plan": "pro"
              *     }
              */
-            after: unknown;
+            metadata: {
+                [key: string]: unknown;
+            } | null;
             /**
-             * @description Id of the request.
+             * @description When the key expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /** @description How the presented string stands in a rotation of its key. */
+            rotation: components["schemas"]["VerifyRotation"] | null;
+            /**
+             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @example []
+             */
+            missingScopes: string[] | null;
+            /** @description Null where they are not limited, or the verdict did not get that far. */
+            credits: components["schemas"]["VerifyCredits"] | null;
+            /**
+             * @description How the limits stand. Null where the key has none, or it did not get so far.
+             * @example null
+             */
+            rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
+            /**
+             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @example false
+             */
+            stale: boolean;
+            /**
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
             /**
-             * @description IP address that the request came from; null: none.
+             * @description What is wrong with the item, its pointers beginning at the item; empty if it has a verdict.
+             * @example []
+             */
+            errors: components["schemas"]["FieldError"][];
+        };
+        VerifyCredits: {
+            /**
+             * @description Credits left after this one.
+             * @example 99
+             */
+            remaining: number;
+        };
+        VerifyRateLimit: {
+            /**
+             * @description Rate limit name.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units allowed in any window.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Window length in seconds.
+             * @example 60
+             */
+            windowSeconds: number;
+            /**
+             * @description Units left now.
+             * @example 99
+             */
+            remaining: number;
+            /**
+             * @description Time at which the oldest consumed units become available again; null: none are consumed.
+             * @example 2026-01-31T12:01:00.000Z
+             */
+            resetAt: string | null;
+            /**
+             * @description Whether this limit is why the verdict is RATE_LIMITED.
+             * @example false
+             */
+            exceeded: boolean;
+        };
+        VerifyRequest: {
+            /**
+             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string;
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Scopes that the key must have, all of them.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredScopes?: string[];
+            /**
+             * @description Scopes of which the key must have at least one.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredAnyScope?: string[];
+            /**
+             * @description Resource to be accessed; checked if the key lists resources.
+             * @example project:alpha
+             */
+            resource?: string;
+            /**
+             * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
              * @example 203.0.113.7
              */
-            ip: string | null;
+            ip?: string;
             /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
+             * @example 1
              */
-            hash: string;
+            cost?: number;
         };
-        /** @description One page of audit events. */
-        AuditEventPage: {
-            /** @description Events, newest first. */
-            data: components["schemas"]["AuditEvent"][];
+        VerifyRotation: {
+            /**
+             * @description Whether the presented string is being replaced: its holder should switch.
+             * @example false
+             */
+            retiring: boolean;
+            /**
+             * @description Until when a retiring string is valid.
+             * @example null
+             */
+            validUntil: string | null;
+        };
+        /** @description A presented key: what it is and may do. */
+        WhoAmI: {
+            /**
+             * @description Type of the presented key.
+             * @example key
+             */
+            type: components["schemas"]["PresentedKeyType"] | string;
+            /**
+             * @description Key id.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Start of the key string, as lists show it; null for the root key and imported keys.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string | null;
+            /**
+             * @description Key name.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description Workspace id of the key; null: all workspaces.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Scopes of a customer's key; null for other keys.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            scopes: string[] | null;
+            /**
+             * @description Resources that the key may touch; null: all.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description Permissions of a management key; null for a customer's key.
+             * @example null
+             */
+            permissions: string[] | null;
+            /**
+             * @description When the key expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /** @description Rotation status of the presented string. */
+            rotation: {
+                /**
+                 * @description Whether the presented string was replaced: switch to the new one.
+                 * @example false
+                 */
+                retiring: boolean;
+                /**
+                 * @description When a retiring string ends; null: it is not retiring.
+                 * @example null
+                 */
+                validUntil: string | null;
+            };
+        };
+        /** @description The tenant that owns keys, and its policies. */
+        Workspace: {
+            /**
+             * @description Workspace id: your own tenant id.
+             * @example acme
+             */
+            id: string;
+            /**
+             * @description Workspace name, for people.
+             * @example Acme Inc.
+             */
+            name: string | null;
+            /**
+             * @description Workspace status.
+             * @example active
+             */
+            status: components["schemas"]["WorkspaceStatus"] | string;
+            /**
+             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
+             * @example true
+             */
+            apiAccess: boolean;
+            /**
+             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
+             * @example 100
+             */
+            maxActiveKeys: number | null;
+            /**
+             * @description Whether every new key must expire. Default: false.
+             * @example false
+             */
+            requireExpiry: boolean;
+            /**
+             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
+             * @example 7776000
+             */
+            maxLifetimeSeconds: number | null;
+            /**
+             * @description Whether a verification of a key that lists resources must name one. Default: false.
+             * @example false
+             */
+            requireResource: boolean;
+            /**
+             * @description Scopes that keys may have; others are refused. Null: no restriction.
+             * @example null
+             */
+            availableScopes: components["schemas"]["AvailableScope"][] | null;
+            /**
+             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
+             * @example false
+             */
+            immutableKeys: boolean;
+            /**
+             * @description Prefix of keys that are created without one. Default: `ak_live`.
+             * @example ak_live
+             */
+            defaultPrefix: string;
+            /**
+             * Format: date-time
+             * @description When the workspace was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the workspace last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        WorkspaceInput: {
+            /**
+             * @description Workspace name, for people.
+             * @example Acme Inc.
+             */
+            name?: string | null;
+            /**
+             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
+             * @example true
+             */
+            apiAccess?: boolean;
+            /**
+             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
+             * @example 100
+             */
+            maxActiveKeys?: number | null;
+            /**
+             * @description Whether every new key must expire. Default: false.
+             * @example false
+             */
+            requireExpiry?: boolean;
+            /**
+             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
+             * @example 7776000
+             */
+            maxLifetimeSeconds?: number | null;
+            /**
+             * @description Whether a verification of a key that lists resources must name one. Default: false.
+             * @example false
+             */
+            requireResource?: boolean;
+            /**
+             * @description Scopes that keys may have; others are refused. Default: null, any.
+             * @example [
+             *       {
+             *         "scope": "sources:read",
+             *         "title": "Read sources",
+             *         "description": "List and read."
+             *       }
+             *     ]
+             */
+            availableScopes?: components["schemas"]["AvailableScopeInput"][] | null;
+            /**
+             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
+             * @example false
+             */
+            immutableKeys?: boolean;
+            /**
+             * @description Prefix of keys that are created without one. Default: `ak_live`.
+             * @example ak_live
+             */
+            defaultPrefix?: string;
+        };
+        /** @description One page of workspaces. */
+        WorkspacePage: {
+            /** @description Workspaces, by id. */
+            data: components["schemas"]["Workspace"][];
             /**
              * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
         };
-        /** @description Head of an audit log, to be kept elsewhere. */
-        AuditHead: {
-            /**
-             * @description Id of the workspace whose log it is.
-             * @example default
-             */
-            workspaceId: string;
-            /**
-             * @description Position of the newest event; 0 while the log is empty.
-             * @example 17
-             */
-            sequence: number;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Time of reading, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            time: string;
+        /** @enum {string} */
+        WorkspaceStatus: "active" | "suspended";
+    };
+    responses: {
+        /** @description Bad Request; `code` says why. */
+        BadRequest: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unauthorized; `code` says why. */
+        Unauthorized: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Forbidden; `code` says why. */
+        Forbidden: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Not Found; `code` says why. */
+        NotFound: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Payload Too Large; `code` says why. */
+        PayloadTooLarge: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unsupported Media Type; `code` says why. */
+        UnsupportedMediaType: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Internal Server Error; `code` says why. */
+        InternalServerError: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Service Unavailable; `code` says why. */
+        ServiceUnavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Conflict; `code` says why. */
+        Conflict: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unprocessable Entity; `code` says why. */
+        UnprocessableEntity: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Precondition Failed; `code` says why. */
+        PreconditionFailed: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You have the current state already. */
+        NotModified: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content?: never;
         };
     };
-    responses: never;
-    parameters: never;
+    parameters: {
+        /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+        IdempotencyKey: string;
+        /** @description On whose behalf the call is made; kept in the audit log. */
+        KeywardActor: string;
+        /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+        IfMatch: string;
+        /** @description Entity tag of what you have already; 304 if the resource still has it. */
+        IfNoneMatch: string;
+        /** @description `*`: only if nothing is there yet; else 412. */
+        IfNew: string;
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Request id, which identifies the call in the log. */
+        "X-Request-Id": string;
+        /** @description Entity tag of the state that the answer shows, for `If-Match`. */
+        ETag: string;
+        /** @description Path of what was created. */
+        Location: string;
+        /** @description `true` if this repeats the answer of an earlier call with the same Idempotency-Key. */
+        "Idempotent-Replayed": string;
+        /** @description Seconds to wait before the next attempt. */
+        "Retry-After": string;
+        /** @description Scheme of the credential that is missing. */
+        "WWW-Authenticate": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -2181,124 +2915,36 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
-                     * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-                     */
-                    key: string;
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Scopes that the key must have, all of them.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredScopes?: string[];
-                    /**
-                     * @description Scopes of which the key must have at least one.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredAnyScope?: string[];
-                    /**
-                     * Format: line
-                     * @description Resource to be accessed; checked if the key lists resources.
-                     * @example project:alpha
-                     */
-                    resource?: string;
-                    /**
-                     * Format: ip-address
-                     * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
-                     * @example 203.0.113.7
-                     */
-                    ip?: string;
-                    /**
-                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                     * @example 1
-                     */
-                    cost?: number;
-                };
+                "application/json": components["schemas"]["VerifyRequest"];
             };
         };
         responses: {
             /** @description A verdict on a presented key. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VerifyAnswer"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `KEY_WITH_SCHEME` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     verifyKeys: {
@@ -2310,125 +2956,34 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description The verifications.
-                     * @example [
-                     *       {
-                     *         "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
-                     *       }
-                     *     ]
-                     */
-                    requests: {
-                        /**
-                         * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
-                         * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-                         */
-                        key: string;
-                        /**
-                         * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                         * @example default
-                         */
-                        workspaceId?: string;
-                        /**
-                         * @description Scopes that the key must have, all of them.
-                         * @example [
-                         *       "sources:read"
-                         *     ]
-                         */
-                        requiredScopes?: string[];
-                        /**
-                         * @description Scopes of which the key must have at least one.
-                         * @example [
-                         *       "sources:read"
-                         *     ]
-                         */
-                        requiredAnyScope?: string[];
-                        /**
-                         * Format: line
-                         * @description Resource to be accessed; checked if the key lists resources.
-                         * @example project:alpha
-                         */
-                        resource?: string;
-                        /**
-                         * Format: ip-address
-                         * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
-                         * @example 203.0.113.7
-                         */
-                        ip?: string;
-                        /**
-                         * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                         * @example 1
-                         */
-                        cost?: number;
-                    }[];
-                };
+                "application/json": components["schemas"]["VerifyBatchRequest"];
             };
         };
         responses: {
             /** @description Verdicts on presented keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VerifyAnswers"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     authorize: {
@@ -2454,6 +3009,7 @@ export interface operations {
             /** @description The request may go on. No body. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
@@ -2547,6 +3103,8 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
             /** @description No answer is to be had; try again after a moment. */
             503: {
                 headers: {
@@ -2574,48 +3132,21 @@ export interface operations {
             /** @description A presented key: what it is and may do. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     revokeOwnKey: {
@@ -2630,69 +3161,30 @@ export interface operations {
             /** @description The key is revoked. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listKeys: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
@@ -2705,7 +3197,7 @@ export interface operations {
                  *       "scheduled"
                  *     ]
                  */
-                status?: ("active" | "scheduled" | "disabled" | "expired" | "revoked")[];
+                status?: components["schemas"]["KeyStatus"][];
                 /**
                  * @description Part of the key name, in any case.
                  * @example deploy
@@ -2770,12 +3262,12 @@ export interface operations {
                  * @description Sort order: newest first, by name in any case, or next to expire first.
                  * @example -createdAt
                  */
-                sort: "-createdAt" | "name" | "expiresAt";
+                sort?: components["schemas"]["KeySort"];
                 /**
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
@@ -2791,330 +3283,80 @@ export interface operations {
             /** @description One page of keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     createKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * Format: line
-                     * @description Key name, for people.
-                     * @example CI deploys
-                     */
-                    name: string;
-                    /**
-                     * @description Key description, for people. Default: null.
-                     * @example Used by the nightly deployment job.
-                     */
-                    description?: string | null;
-                    /**
-                     * @description Owner of the key in your system. Default: null.
-                     * @example customer_42
-                     */
-                    ownerId?: string | null;
-                    /**
-                     * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
-                     * @example true
-                     */
-                    enabled?: boolean;
-                    /**
-                     * @description Scopes: what the key may do. Default: [].
-                     * @example [
-                     *       "sources:read",
-                     *       "members:*"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Resources that the key may touch: null all, an empty list none. Default: null.
-                     * @example [
-                     *       "project:alpha"
-                     *     ]
-                     */
-                    resources?: string[] | null;
-                    /**
-                     * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
-                     * @example [
-                     *       "203.0.113.0/24"
-                     *     ]
-                     */
-                    allowedIps?: string[] | null;
-                    /**
-                     * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
-                     * @example ak_live
-                     */
-                    prefix?: string;
-                    /**
-                     * @description Start of the key: it is not valid before this time. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    notBefore?: string | null;
-                    /**
-                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    expiresAt?: string | null;
-                    /**
-                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                     * @example 2592000
-                     */
-                    expiresInSeconds?: number;
-                    /**
-                     * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
-                     * @example [
-                     *       {
-                     *         "name": "per-minute",
-                     *         "limit": 100,
-                     *         "windowSeconds": 60
-                     *       }
-                     *     ]
-                     */
-                    rateLimits?: {
-                        /**
-                         * @description Rate limit name, unique within the key.
-                         * @example per-minute
-                         */
-                        name: string;
-                        /**
-                         * @description Units in any interval of the window; 0 lets nothing through.
-                         * @example 100
-                         */
-                        limit: number;
-                        /**
-                         * @description Units left now; ignored in requests.
-                         * @example 99
-                         */
-                        readonly remaining?: unknown;
-                        /**
-                         * @description Time at which units become available again; ignored in requests.
-                         * @example null
-                         */
-                        readonly resetAt?: unknown;
-                        /**
-                         * @description Window length, 1 second to 30 days.
-                         * @example 60
-                         */
-                        windowSeconds: number;
-                    }[];
-                    /**
-                     * @description Credits: how many verifications are left. Null: not limited. Default: null.
-                     * @example {
-                     *       "remaining": 1000
-                     *     }
-                     */
-                    credits?: {
-                        /**
-                         * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                         * @example 1000
-                         */
-                        remaining?: number;
-                        /**
-                         * @description Refill of the balance; null: none. A change that leaves it out keeps it.
-                         * @example {
-                         *       "interval": "monthly",
-                         *       "amount": 1000,
-                         *       "dayOfMonth": 1
-                         *     }
-                         */
-                        refill?: {
-                            /**
-                             * @description Refill interval: at 00:00 UTC each day, or once a month.
-                             * @example monthly
-                             * @enum {string}
-                             */
-                            interval: "daily" | "monthly";
-                            /**
-                             * @description Balance after a refill.
-                             * @example 1000
-                             */
-                            amount: number;
-                            /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
-                             * @example 1
-                             */
-                            dayOfMonth?: number | null;
-                            /**
-                             * @description When the next refill is due; ignored in requests.
-                             * @example 2026-02-01T00:00:00.000Z
-                             */
-                            readonly nextAt?: unknown;
-                        } | null;
-                    } | null;
-                    /**
-                     * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
-                     * @example {
-                     *       "plan": "pro"
-                     *     }
-                     */
-                    metadata?: {
-                        [key: string]: unknown;
-                    };
-                };
+                "application/json": components["schemas"]["CreateKeyRequest"];
             };
         };
         responses: {
             /** @description A key, with its string for the only time. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_LIMIT_REACHED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getKey: {
@@ -3126,7 +3368,10 @@ export interface operations {
                  */
                 workspaceId?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Entity tag of what you have already; 304 if the resource still has it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3141,57 +3386,27 @@ export interface operations {
             /** @description A key, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            304: components["responses"]["NotModified"];
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     deleteKey: {
@@ -3203,7 +3418,14 @@ export interface operations {
                  */
                 workspaceId?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3218,64 +3440,34 @@ export interface operations {
             /** @description The key is revoked and in no list. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     updateKey: {
@@ -3287,7 +3479,14 @@ export interface operations {
                  */
                 workspaceId?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3299,255 +3498,57 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * Format: line
-                     * @description Key name, for people.
-                     * @example CI deploys
-                     */
-                    name?: string;
-                    /**
-                     * @description Key description, for people.
-                     * @example Used by the nightly deployment job.
-                     */
-                    description?: string | null;
-                    /**
-                     * @description Owner of the key in your system.
-                     * @example customer_42
-                     */
-                    ownerId?: string | null;
-                    /**
-                     * @description Whether the key is enabled; false switches it off until it is true again.
-                     * @example true
-                     */
-                    enabled?: boolean;
-                    /**
-                     * @description Scopes: what the key may do.
-                     * @example [
-                     *       "sources:read",
-                     *       "members:*"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Resources that the key may touch: null all, an empty list none.
-                     * @example [
-                     *       "project:alpha"
-                     *     ]
-                     */
-                    resources?: string[] | null;
-                    /**
-                     * @description Addresses that the key may be used from: null all, an empty list none.
-                     * @example [
-                     *       "203.0.113.0/24"
-                     *     ]
-                     */
-                    allowedIps?: string[] | null;
-                    /**
-                     * @description Start of the key: it is not valid before this time. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    notBefore?: string | null;
-                    /**
-                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    expiresAt?: string | null;
-                    /**
-                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                     * @example 2592000
-                     */
-                    expiresInSeconds?: number;
-                    /**
-                     * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
-                     * @example [
-                     *       {
-                     *         "name": "per-minute",
-                     *         "limit": 100,
-                     *         "windowSeconds": 60
-                     *       }
-                     *     ]
-                     */
-                    rateLimits?: {
-                        /**
-                         * @description Rate limit name, unique within the key.
-                         * @example per-minute
-                         */
-                        name: string;
-                        /**
-                         * @description Units in any interval of the window; 0 lets nothing through.
-                         * @example 100
-                         */
-                        limit: number;
-                        /**
-                         * @description Units left now; ignored in requests.
-                         * @example 99
-                         */
-                        readonly remaining?: unknown;
-                        /**
-                         * @description Time at which units become available again; ignored in requests.
-                         * @example null
-                         */
-                        readonly resetAt?: unknown;
-                        /**
-                         * @description Window length, 1 second to 30 days.
-                         * @example 60
-                         */
-                        windowSeconds: number;
-                    }[];
-                    /**
-                     * @description Credits: how many verifications are left. Null: not limited. Default: null.
-                     * @example {
-                     *       "remaining": 1000
-                     *     }
-                     */
-                    credits?: {
-                        /**
-                         * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                         * @example 1000
-                         */
-                        remaining?: number;
-                        /**
-                         * @description Refill of the balance; null: none. A change that leaves it out keeps it.
-                         * @example {
-                         *       "interval": "monthly",
-                         *       "amount": 1000,
-                         *       "dayOfMonth": 1
-                         *     }
-                         */
-                        refill?: {
-                            /**
-                             * @description Refill interval: at 00:00 UTC each day, or once a month.
-                             * @example monthly
-                             * @enum {string}
-                             */
-                            interval: "daily" | "monthly";
-                            /**
-                             * @description Balance after a refill.
-                             * @example 1000
-                             */
-                            amount: number;
-                            /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
-                             * @example 1
-                             */
-                            dayOfMonth?: number | null;
-                            /**
-                             * @description When the next refill is due; ignored in requests.
-                             * @example 2026-02-01T00:00:00.000Z
-                             */
-                            readonly nextAt?: unknown;
-                        } | null;
-                    } | null;
-                    /**
-                     * @description Metadata changes, merged name by name; a null value removes its name.
-                     * @example {
-                     *       "plan": "pro"
-                     *     }
-                     */
-                    metadata?: {
-                        [key: string]: unknown;
-                    } | null;
-                };
+                "application/json": components["schemas"]["UpdateKeyRequest"];
             };
         };
         responses: {
             /** @description A key, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `KEY_IMMUTABLE`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     revokeKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3559,133 +3560,57 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * Format: line
-                     * @description Reason, a word that programs can filter by.
-                     * @example leaked
-                     */
-                    reason?: string;
-                    /**
-                     * Format: text
-                     * @description Note, for people.
-                     * @example Found in a public repository.
-                     */
-                    note?: string;
-                };
+                "application/json": components["schemas"]["RevokeKeyRequest"];
             };
         };
         responses: {
             /** @description A key, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     rotateKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3697,125 +3622,44 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
-                     * @example 86400
-                     */
-                    graceSeconds: number;
-                    /**
-                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
-                     * @example false
-                     */
-                    supersede?: boolean;
-                };
+                "application/json": components["schemas"]["RotateKeyRequest"];
             };
         };
         responses: {
             /** @description A key, with its string for the only time. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `KEY_EXPIRED`, `ROTATION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     endGrace: {
@@ -3827,7 +3671,14 @@ export interface operations {
                  */
                 workspaceId?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3842,70 +3693,47 @@ export interface operations {
             /** @description Only the current string is valid. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     changeCredits: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3917,126 +3745,44 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Operation on the balance; `subtract` stops at 0.
-                     * @example add
-                     * @enum {string}
-                     */
-                    operation: "add" | "subtract" | "set";
-                    /**
-                     * @description Amount of credits.
-                     * @example 500
-                     */
-                    amount: number;
-                };
+                "application/json": components["schemas"]["ChangeCreditsRequest"];
             };
         };
         responses: {
             /** @description A key, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `CREDITS_UNLIMITED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     explainKey: {
@@ -4054,557 +3800,148 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Scopes that the key must have, all of them.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredScopes?: string[];
-                    /**
-                     * @description Scopes of which the key must have at least one.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredAnyScope?: string[];
-                    /**
-                     * Format: line
-                     * @description Resource to be accessed; checked if the key lists resources.
-                     * @example project:alpha
-                     */
-                    resource?: string;
-                    /**
-                     * Format: ip-address
-                     * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
-                     * @example 203.0.113.7
-                     */
-                    ip?: string;
-                    /**
-                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                     * @example 1
-                     */
-                    cost?: number;
-                };
+                "application/json": components["schemas"]["ExplainKeyRequest"];
             };
         };
         responses: {
             /** @description Why a key is valid or not. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     importKeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /** @description Keys to import. */
-                    keys: {
-                        /**
-                         * Format: line
-                         * @description Key name, for people.
-                         * @example CI deploys
-                         */
-                        name: string;
-                        /**
-                         * @description Key description, for people. Default: null.
-                         * @example Used by the nightly deployment job.
-                         */
-                        description?: string | null;
-                        /**
-                         * @description Owner of the key in your system. Default: null.
-                         * @example customer_42
-                         */
-                        ownerId?: string | null;
-                        /**
-                         * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
-                         * @example true
-                         */
-                        enabled?: boolean;
-                        /**
-                         * @description Scopes: what the key may do. Default: [].
-                         * @example [
-                         *       "sources:read",
-                         *       "members:*"
-                         *     ]
-                         */
-                        scopes?: string[];
-                        /**
-                         * @description Resources that the key may touch: null all, an empty list none. Default: null.
-                         * @example [
-                         *       "project:alpha"
-                         *     ]
-                         */
-                        resources?: string[] | null;
-                        /**
-                         * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
-                         * @example [
-                         *       "203.0.113.0/24"
-                         *     ]
-                         */
-                        allowedIps?: string[] | null;
-                        /**
-                         * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
-                         * @example ak_live
-                         */
-                        prefix?: string;
-                        /**
-                         * @description Start of the key: it is not valid before this time. RFC 3339.
-                         * @example 2030-01-31T12:00:00.000Z
-                         */
-                        notBefore?: string | null;
-                        /**
-                         * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                         * @example 2030-01-31T12:00:00.000Z
-                         */
-                        expiresAt?: string | null;
-                        /**
-                         * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                         * @example 2592000
-                         */
-                        expiresInSeconds?: number;
-                        /**
-                         * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
-                         * @example [
-                         *       {
-                         *         "name": "per-minute",
-                         *         "limit": 100,
-                         *         "windowSeconds": 60
-                         *       }
-                         *     ]
-                         */
-                        rateLimits?: {
-                            /**
-                             * @description Rate limit name, unique within the key.
-                             * @example per-minute
-                             */
-                            name: string;
-                            /**
-                             * @description Units in any interval of the window; 0 lets nothing through.
-                             * @example 100
-                             */
-                            limit: number;
-                            /**
-                             * @description Units left now; ignored in requests.
-                             * @example 99
-                             */
-                            readonly remaining?: unknown;
-                            /**
-                             * @description Time at which units become available again; ignored in requests.
-                             * @example null
-                             */
-                            readonly resetAt?: unknown;
-                            /**
-                             * @description Window length, 1 second to 30 days.
-                             * @example 60
-                             */
-                            windowSeconds: number;
-                        }[];
-                        /**
-                         * @description Credits: how many verifications are left. Null: not limited. Default: null.
-                         * @example {
-                         *       "remaining": 1000
-                         *     }
-                         */
-                        credits?: {
-                            /**
-                             * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                             * @example 1000
-                             */
-                            remaining?: number;
-                            /**
-                             * @description Refill of the balance; null: none. A change that leaves it out keeps it.
-                             * @example {
-                             *       "interval": "monthly",
-                             *       "amount": 1000,
-                             *       "dayOfMonth": 1
-                             *     }
-                             */
-                            refill?: {
-                                /**
-                                 * @description Refill interval: at 00:00 UTC each day, or once a month.
-                                 * @example monthly
-                                 * @enum {string}
-                                 */
-                                interval: "daily" | "monthly";
-                                /**
-                                 * @description Balance after a refill.
-                                 * @example 1000
-                                 */
-                                amount: number;
-                                /**
-                                 * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
-                                 * @example 1
-                                 */
-                                dayOfMonth?: number | null;
-                                /**
-                                 * @description When the next refill is due; ignored in requests.
-                                 * @example 2026-02-01T00:00:00.000Z
-                                 */
-                                readonly nextAt?: unknown;
-                            } | null;
-                        } | null;
-                        /**
-                         * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
-                         * @example {
-                         *       "plan": "pro"
-                         *     }
-                         */
-                        metadata?: {
-                            [key: string]: unknown;
-                        };
-                        /** @description Digest that the other system stored. */
-                        hash: {
-                            /**
-                             * @description Hash algorithm of the digest.
-                             * @example sha256
-                             * @enum {string}
-                             */
-                            algorithm: "sha256" | "sha512";
-                            /**
-                             * @description Digest of the whole key string as its holder presents it; hex or base64.
-                             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-                             */
-                            value: string;
-                        };
-                        /**
-                         * Format: line
-                         * @description Start of the key string, for lists: a few characters only.
-                         * @example sk_ab12
-                         */
-                        start?: string;
-                    }[];
-                };
+                "application/json": components["schemas"]["ImportKeysRequest"];
             };
         };
         responses: {
             /** @description Result of an import. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ImportReport"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_LIMIT_REACHED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     bulkRevokeKeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Key ids to revoke. Give either `ids` or `ownerId`.
-                     * @example [
-                     *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
-                     *     ]
-                     */
-                    ids?: string[];
-                    /**
-                     * Format: line
-                     * @description Owner of the key in your system.
-                     * @example customer_42
-                     */
-                    ownerId?: string;
-                    /**
-                     * @description Whether to report only what would be revoked. Default: false.
-                     * @example true
-                     */
-                    dryRun?: boolean;
-                    /**
-                     * Format: line
-                     * @description Reason, a word that programs can filter by.
-                     * @example leaked
-                     */
-                    reason?: string;
-                    /**
-                     * Format: text
-                     * @description Note, for people.
-                     * @example Found in a public repository.
-                     */
-                    note?: string;
-                };
+                "application/json": components["schemas"]["BulkRevokeRequest"];
             };
         };
         responses: {
             /** @description Result of a bulk revocation. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BulkRevocation"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_KEYS`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listWorkspaces: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
@@ -4620,54 +3957,32 @@ export interface operations {
             /** @description One page of workspaces. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkspacePage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Entity tag of what you have already; 304 if the resource still has it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -4682,63 +3997,42 @@ export interface operations {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            304: components["responses"]["NotModified"];
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     putWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description `*`: only if nothing is there yet; else 412. */
+                "If-None-Match"?: components["parameters"]["IfNew"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -4750,83 +4044,16 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace name, for people.
-                     * @example Acme Inc.
-                     */
-                    name?: string | null;
-                    /**
-                     * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
-                     * @example true
-                     */
-                    apiAccess?: boolean;
-                    /**
-                     * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
-                     * @example 100
-                     */
-                    maxActiveKeys?: number | null;
-                    /**
-                     * @description Whether every new key must expire. Default: false.
-                     * @example false
-                     */
-                    requireExpiry?: boolean;
-                    /**
-                     * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
-                     * @example 7776000
-                     */
-                    maxLifetimeSeconds?: number | null;
-                    /**
-                     * @description Whether a verification of a key that lists resources must name one. Default: false.
-                     * @example false
-                     */
-                    requireResource?: boolean;
-                    /**
-                     * @description Scopes that keys may have; others are refused. Default: null, any.
-                     * @example [
-                     *       {
-                     *         "scope": "sources:read",
-                     *         "title": "Read sources",
-                     *         "description": "List and read."
-                     *       }
-                     *     ]
-                     */
-                    availableScopes?: {
-                        /**
-                         * @description Scope that keys may have.
-                         * @example sources:read
-                         */
-                        scope: string;
-                        /**
-                         * Format: line
-                         * @description Scope title, for people.
-                         * @example Read sources
-                         */
-                        title: string;
-                        /**
-                         * Format: text
-                         * @description Scope description, for people.
-                         * @example List and read all sources.
-                         */
-                        description: string;
-                    }[] | null;
-                    /**
-                     * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
-                     * @example false
-                     */
-                    immutableKeys?: boolean;
-                    /**
-                     * @description Prefix of keys that are created without one. Default: `ak_live`.
-                     * @example ak_live
-                     */
-                    defaultPrefix?: string;
-                };
+                "application/json": components["schemas"]["WorkspaceInput"];
             };
         };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4836,90 +4063,50 @@ export interface operations {
             /** @description The tenant that owns keys, and its policies. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     deleteWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -4934,79 +4121,47 @@ export interface operations {
             /** @description The workspace is deleted. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `DEFAULT_WORKSPACE`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     updateWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -5018,167 +4173,57 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace name, for people.
-                     * @example Acme Inc.
-                     */
-                    name?: string | null;
-                    /**
-                     * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
-                     * @example true
-                     */
-                    apiAccess?: boolean;
-                    /**
-                     * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
-                     * @example 100
-                     */
-                    maxActiveKeys?: number | null;
-                    /**
-                     * @description Whether every new key must expire. Default: false.
-                     * @example false
-                     */
-                    requireExpiry?: boolean;
-                    /**
-                     * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
-                     * @example 7776000
-                     */
-                    maxLifetimeSeconds?: number | null;
-                    /**
-                     * @description Whether a verification of a key that lists resources must name one. Default: false.
-                     * @example false
-                     */
-                    requireResource?: boolean;
-                    /**
-                     * @description Scopes that keys may have; others are refused. Default: null, any.
-                     * @example [
-                     *       {
-                     *         "scope": "sources:read",
-                     *         "title": "Read sources",
-                     *         "description": "List and read."
-                     *       }
-                     *     ]
-                     */
-                    availableScopes?: {
-                        /**
-                         * @description Scope that keys may have.
-                         * @example sources:read
-                         */
-                        scope: string;
-                        /**
-                         * Format: line
-                         * @description Scope title, for people.
-                         * @example Read sources
-                         */
-                        title: string;
-                        /**
-                         * Format: text
-                         * @description Scope description, for people.
-                         * @example List and read all sources.
-                         */
-                        description: string;
-                    }[] | null;
-                    /**
-                     * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
-                     * @example false
-                     */
-                    immutableKeys?: boolean;
-                    /**
-                     * @description Prefix of keys that are created without one. Default: `ak_live`.
-                     * @example ak_live
-                     */
-                    defaultPrefix?: string;
-                };
+                "application/json": components["schemas"]["WorkspaceInput"];
             };
         };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     suspendWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -5190,128 +4235,57 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * Format: line
-                     * @description Reason, a word that programs can filter by.
-                     * @example leaked
-                     */
-                    reason?: string;
-                    /**
-                     * Format: text
-                     * @description Note, for people.
-                     * @example Found in a public repository.
-                     */
-                    note?: string;
-                };
+                "application/json": components["schemas"]["Reason"];
             };
         };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     resumeWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -5323,127 +4297,49 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * Format: line
-                     * @description Reason, a word that programs can filter by.
-                     * @example leaked
-                     */
-                    reason?: string;
-                    /**
-                     * Format: text
-                     * @description Note, for people.
-                     * @example Found in a public repository.
-                     */
-                    note?: string;
-                };
+                "application/json": components["schemas"]["Reason"];
             };
         };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listManagementKeys: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
@@ -5453,7 +4349,7 @@ export interface operations {
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
@@ -5469,197 +4365,87 @@ export interface operations {
             /** @description One page of management keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ManagementKeyPage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     createManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * Format: line
-                     * @description Management key name, for people.
-                     * @example API gateway
-                     */
-                    name: string;
-                    /**
-                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:read, management:write.
-                     * @example [
-                     *       "keys:verify"
-                     *     ]
-                     */
-                    permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write")[];
-                    /**
-                     * @description Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.
-                     * @example acme
-                     */
-                    workspaceId?: string | null;
-                    /**
-                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    expiresAt?: string | null;
-                    /**
-                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                     * @example 2592000
-                     */
-                    expiresInSeconds?: number;
-                };
+                "application/json": components["schemas"]["CreateManagementKeyRequest"];
             };
         };
         responses: {
             /** @description A management key, with its string for the only time. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Entity tag of what you have already; 304 if the resource still has it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description Management key id.
@@ -5674,63 +4460,40 @@ export interface operations {
             /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            304: components["responses"]["NotModified"];
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     updateManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Management key id.
@@ -5742,130 +4505,57 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * Format: line
-                     * @description Management key name, for people.
-                     * @example API gateway
-                     */
-                    name?: string;
-                    /**
-                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:read, management:write.
-                     * @example [
-                     *       "keys:verify"
-                     *     ]
-                     */
-                    permissions?: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write")[];
-                    /**
-                     * @description Expiry of the key, which must be in the future; null: never. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    expiresAt?: string | null;
-                    /**
-                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                     * @example 2592000
-                     */
-                    expiresInSeconds?: number;
-                };
+                "application/json": components["schemas"]["UpdateManagementKeyRequest"];
             };
         };
         responses: {
             /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     rotateManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Management key id.
@@ -5877,126 +4567,57 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
-                     * @example 86400
-                     */
-                    graceSeconds: number;
-                    /**
-                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
-                     * @example false
-                     */
-                    supersede?: boolean;
-                };
+                "application/json": components["schemas"]["RotateManagementKeyRequest"];
             };
         };
         responses: {
             /** @description A management key, with its string for the only time. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `KEY_EXPIRED`, `ROTATION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     revokeManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Management key id.
@@ -6008,127 +4629,49 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * Format: line
-                     * @description Reason, a word that programs can filter by.
-                     * @example leaked
-                     */
-                    reason?: string;
-                    /**
-                     * Format: text
-                     * @description Note, for people.
-                     * @example Found in a public repository.
-                     */
-                    note?: string;
-                };
+                "application/json": components["schemas"]["Reason"];
             };
         };
         responses: {
             /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getKeyUsage: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
@@ -6148,7 +4691,7 @@ export interface operations {
                  * @description Bucket width, in UTC: hours for up to 35 days, days for up to 400.
                  * @example day
                  */
-                granularity: "hour" | "day";
+                granularity?: components["schemas"]["UsageGranularity"];
             };
             header?: never;
             path: {
@@ -6165,62 +4708,30 @@ export interface operations {
             /** @description Usage of a key, up to the last flush of the counters. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyUsage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listAuditEvents: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
                  * @example default
@@ -6260,7 +4771,7 @@ export interface operations {
                  * @description Maximum number of entries on the page.
                  * @example 50
                  */
-                limit: number;
+                limit?: number;
                 /**
                  * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
                  * @example eyJhZnRlciI6Ii4uLiJ9
@@ -6276,57 +4787,25 @@ export interface operations {
             /** @description One page of audit events. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEventPage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getAuditHead: {
@@ -6347,57 +4826,25 @@ export interface operations {
             /** @description Head of an audit log, to be kept elsewhere. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditHead"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
 }
