@@ -11,9 +11,15 @@ import {
 } from './openapi-headers.ts';
 import { nameSchemas } from './openapi-schemas.ts';
 
+interface Parameter {
+  required?: boolean;
+  example?: unknown;
+  schema?: { default?: unknown; examples?: unknown[] };
+}
+
 interface Operation {
   'x-error-codes'?: readonly ErrorCode[];
-  parameters?: { required?: boolean; schema?: { default?: unknown } }[] | object[];
+  parameters?: Parameter[];
   requestBody?: { required?: boolean; content?: Record<string, { schema?: object }> } | object;
   responses?: Record<string, { headers?: object; $ref?: string }>;
 }
@@ -75,11 +81,13 @@ function relaxBody({ requestBody: body }: Operation): void {
   if (schema && !('$ref' in schema || 'required' in schema)) body.required = false;
 }
 
-/** What has a default can be left out. */
+/** What has a default can be left out. What can be left out is not prefilled at /docs. */
 function relaxParameters({ parameters = [] }: Operation): void {
   for (const parameter of parameters) {
-    if (!('schema' in parameter) || parameter.schema?.default === undefined) continue;
-    parameter.required = false;
+    if (parameter.schema?.default !== undefined) parameter.required = false;
+    if (parameter.required || parameter.example === undefined) continue;
+    parameter.schema = { ...parameter.schema, examples: [parameter.example] };
+    delete parameter.example;
   }
 }
 

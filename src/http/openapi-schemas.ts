@@ -22,12 +22,20 @@ export function nameSchemas(part: unknown, schemas: Node): unknown {
   return typeof name === 'string' ? nameSchema(name, node, schemas) : node;
 }
 
-function nameSchema(name: string, { default: initial, ...schema }: Node, schemas: Node): Node {
+/** What differs between the places that use a schema stays there. */
+function nameSchema(
+  name: string,
+  { default: initial, examples, ...schema }: Node,
+  schemas: Node,
+): Node {
   const known = schemas[name];
   if (known !== undefined && !isDeepStrictEqual(known, schema)) {
     throw new Error(`two different schemas are named ${name}`);
   }
   schemas[name] = schema;
-  const $ref = `#/components/schemas/${name}`;
-  return initial === undefined ? { $ref } : { $ref, default: initial };
+  return {
+    $ref: `#/components/schemas/${name}`,
+    ...(initial !== undefined && { default: initial }),
+    ...(examples !== undefined && { examples }),
+  };
 }

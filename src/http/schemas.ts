@@ -195,6 +195,7 @@ export const reasonFields = {
 export const Reason = Type.Object(reasonFields, {
   'x-name': 'Reason',
   additionalProperties: false,
+  examples: [{ reason: 'leaked', note: 'Found in a public repository.' }],
 });
 export type Reason = Static<typeof Reason>;
 

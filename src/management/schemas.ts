@@ -52,7 +52,11 @@ export const CreateManagementKey = Type.Object(
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
   },
-  { 'x-name': 'CreateManagementKeyRequest', additionalProperties: false },
+  {
+    'x-name': 'CreateManagementKeyRequest',
+    additionalProperties: false,
+    examples: [{ name: 'API gateway', permissions: ['keys:verify'] }],
+  },
 );
 export type CreateManagementKey = Static<typeof CreateManagementKey>;
 
@@ -65,13 +69,18 @@ export const PatchManagementKey = Type.Object(
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
   },
-  { 'x-name': 'UpdateManagementKeyRequest', additionalProperties: false, minProperties: 1 },
+  {
+    'x-name': 'UpdateManagementKeyRequest',
+    additionalProperties: false,
+    examples: [{ name: 'API gateway' }],
+  },
 );
 export type PatchManagementKey = Static<typeof PatchManagementKey>;
 
 export const RotateManagementKey = Type.Object(RotationGrace.properties, {
   'x-name': 'RotateManagementKeyRequest',
   additionalProperties: false,
+  examples: [{ graceSeconds: 86400 }],
 });
 export type RotateManagementKey = Static<typeof RotateManagementKey>;
 

@@ -7,9 +7,16 @@ export const UsageQuery = Type.Object(
   {
     workspaceId: Type.Optional(WorkspaceId),
     from: Type.Optional(
-      instant('Start of the range, rounded down to the granularity. Default: 30 days before `to`.'),
+      instant(
+        'Start of the range, rounded down to the granularity. Default: 30 days before `to`.',
+        { examples: ['2026-01-01T00:00:00.000Z'] },
+      ),
     ),
-    to: Type.Optional(instant('End of the range, rounded up. Default: now.')),
+    to: Type.Optional(
+      instant('End of the range, rounded up. Default: now.', {
+        examples: ['2026-01-31T00:00:00.000Z'],
+      }),
+    ),
     granularity: oneOf('UsageGranularity', GRANULARITIES, {
       default: 'day',
       description: 'Bucket width, in UTC: hours for up to 35 days, days for up to 400.',

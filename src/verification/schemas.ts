@@ -27,7 +27,16 @@ export const VerifyRequest = Type.Object(
     ...verificationFields,
     cost: Type.Optional(Cost),
   },
-  { 'x-name': 'VerifyRequest', additionalProperties: false },
+  {
+    'x-name': 'VerifyRequest',
+    additionalProperties: false,
+    examples: [
+      {
+        key: 'ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq',
+        requiredScopes: ['sources:read'],
+      },
+    ],
+  },
 );
 export type VerifyRequest = Static<typeof VerifyRequest>;
 
@@ -145,7 +154,17 @@ export const VerifyBatch = Type.Object(
       ],
     }),
   },
-  { 'x-name': 'VerifyBatchRequest', additionalProperties: false },
+  {
+    'x-name': 'VerifyBatchRequest',
+    additionalProperties: false,
+    examples: [
+      {
+        requests: [
+          { key: 'ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq' },
+        ],
+      },
+    ],
+  },
 );
 
 export type VerifyBatch = Static<typeof VerifyBatch>;

@@ -77,6 +77,7 @@ const Name = nullable(line(100, 'Workspace name, for people.', 'Acme Inc.'));
 export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies }), {
   'x-name': 'WorkspaceInput',
   additionalProperties: false,
+  examples: [{ name: 'Acme Inc.', maxActiveKeys: 100 }],
 });
 export type WorkspaceInput = Static<typeof WorkspaceInput>;
 

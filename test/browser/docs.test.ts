@@ -49,7 +49,7 @@ describe.runIf(BROWSER !== '')('the documentation at /docs', { timeout: 60_000 }
     const { id } = await makeKey(program.root);
     const block = await open(page, 'Keys-getKey');
     await block.locator('tr[data-param-name="id"] input').fill(id);
-    expect(await execute(block)).toBe('200');
+    await block.locator('.execute').click();
     await expect(
       block.locator('.live-responses-table .microlight').first().innerText(),
     ).resolves.toContain(id);
@@ -80,5 +80,7 @@ async function open(page: Page, operation: string): Promise<Locator> {
 async function execute(block: Locator): Promise<string> {
   await block.locator('.execute').click();
   const shown = block.locator('.live-responses-table tbody .response-col_status').first();
-  return (await shown.innerText()).trim().slice(0, 3);
+  const status = (await shown.innerText()).trim().slice(0, 3);
+  await block.locator('.opblock-summary-control').click();
+  return status;
 }

@@ -23,7 +23,11 @@ export const BulkRevoke = Type.Object(
     ),
     ...reasonFields,
   },
-  { 'x-name': 'BulkRevokeRequest', additionalProperties: false },
+  {
+    'x-name': 'BulkRevokeRequest',
+    additionalProperties: false,
+    examples: [{ ownerId: 'customer_42', dryRun: true }],
+  },
 );
 export type BulkRevoke = Static<typeof BulkRevoke>;
 

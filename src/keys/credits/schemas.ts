@@ -16,6 +16,10 @@ export const ChangeCredits = Type.Object(
       examples: [500],
     }),
   },
-  { 'x-name': 'ChangeCreditsRequest', additionalProperties: false },
+  {
+    'x-name': 'ChangeCreditsRequest',
+    additionalProperties: false,
+    examples: [{ operation: 'add', amount: 100 }],
+  },
 );
 export type ChangeCredits = Static<typeof ChangeCredits>;

@@ -3,7 +3,11 @@ import { Cost, open, VerdictCode, verificationFields, WorkspaceId } from '../../
 
 export const ExplainKey = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId), ...verificationFields, cost: Type.Optional(Cost) },
-  { 'x-name': 'ExplainKeyRequest', additionalProperties: false },
+  {
+    'x-name': 'ExplainKeyRequest',
+    additionalProperties: false,
+    examples: [{ requiredScopes: ['sources:read'] }],
+  },
 );
 export type ExplainKey = Static<typeof ExplainKey>;
 

@@ -41,7 +41,23 @@ export const ImportKeys = Type.Object(
       description: 'Keys to import.',
     }),
   },
-  { 'x-name': 'ImportKeysRequest', additionalProperties: false },
+  {
+    'x-name': 'ImportKeysRequest',
+    additionalProperties: false,
+    examples: [
+      {
+        keys: [
+          {
+            name: 'CI deploys',
+            hash: {
+              algorithm: 'sha256',
+              value: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+            },
+          },
+        ],
+      },
+    ],
+  },
 );
 
 const importResultFields = {

@@ -875,6 +875,7 @@ export interface components {
              * @example default
              */
             workspaceId?: string;
+            /** @example add */
             operation: components["schemas"]["CreditsOperation"];
             /**
              * @description Amount of credits.
@@ -1034,7 +1035,6 @@ export interface components {
         };
         /**
          * @description Operation on the balance; `subtract` stops at 0.
-         * @example add
          * @enum {string}
          */
         CreditsOperation: "add" | "subtract" | "set";
@@ -1062,6 +1062,7 @@ export interface components {
             nextAt: string;
         };
         CreditsRefillInput: {
+            /** @example monthly */
             interval: components["schemas"]["RefillInterval"];
             /**
              * @description Balance after a refill.
@@ -1159,7 +1160,6 @@ export interface components {
         };
         /**
          * @description Hash algorithm of the digest.
-         * @example sha256
          * @enum {string}
          */
         HashAlgorithm: "sha256" | "sha512";
@@ -1183,6 +1183,7 @@ export interface components {
         };
         /** @description Digest that the other system stored. */
         ImportHash: {
+            /** @example sha256 */
             algorithm: components["schemas"]["HashAlgorithm"];
             /**
              * @description Digest of the whole key string as its holder presents it; hex or base64.
@@ -1868,7 +1869,6 @@ export interface components {
         ManagementKeyStatus: "active" | "expired" | "revoked";
         /**
          * @description Permission of a management key.
-         * @example keys:verify
          * @enum {string}
          */
         Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write";
@@ -1985,7 +1985,6 @@ export interface components {
         };
         /**
          * @description Refill interval: at 00:00 UTC each day, or once a month.
-         * @example monthly
          * @enum {string}
          */
         RefillInterval: "daily" | "monthly";
@@ -2915,6 +2914,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq",
+                 *       "requiredScopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["VerifyRequest"];
             };
         };
@@ -2956,6 +2963,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "requests": [
+                 *         {
+                 *           "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["VerifyBatchRequest"];
             };
         };
@@ -2995,10 +3011,7 @@ export interface operations {
                  * @example Bearer kw_…; requiredScopes=orders:read; ip=203.0.113.7
                  */
                 "x-keyward-authorization": string;
-                /**
-                 * @description The client's key.
-                 * @example ak_live_…
-                 */
+                /** @description The client's key. */
                 "x-api-key"?: string;
             };
             path?: never;
@@ -3185,93 +3198,39 @@ export interface operations {
     listKeys: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
-                 * @example default
-                 */
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
-                /**
-                 * @description Key statuses to list. Default: all.
-                 * @example [
-                 *       "active",
-                 *       "scheduled"
-                 *     ]
-                 */
+                /** @description Key statuses to list. Default: all. */
                 status?: components["schemas"]["KeyStatus"][];
-                /**
-                 * @description Part of the key name, in any case.
-                 * @example deploy
-                 */
+                /** @description Part of the key name, in any case. */
                 search?: string;
-                /**
-                 * @description Start of the key string, as lists show it.
-                 * @example ak_live_4fQ2mX…
-                 */
+                /** @description Start of the key string, as lists show it. */
                 start?: string;
-                /**
-                 * @description Owner of the key in your system.
-                 * @example customer_42
-                 */
+                /** @description Owner of the key in your system. */
                 ownerId?: string;
-                /**
-                 * @description Scope that was granted literally.
-                 * @example sources:read
-                 */
+                /** @description Scope that was granted literally. */
                 scope?: string;
-                /**
-                 * @description Prefix of the key string.
-                 * @example ak_live
-                 */
+                /** @description Prefix of the key string. */
                 prefix?: string;
-                /**
-                 * @description Earliest time of creation. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest time of creation. RFC 3339. */
                 createdAfter?: string;
-                /**
-                 * @description Time that the key was created before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the key was created before. RFC 3339. */
                 createdBefore?: string;
-                /**
-                 * @description Earliest expiry. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest expiry. RFC 3339. */
                 expiresAfter?: string;
-                /**
-                 * @description Time that the key expires before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the key expires before. RFC 3339. */
                 expiresBefore?: string;
-                /**
-                 * @description Earliest time of the last use. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest time of the last use. RFC 3339. */
                 lastUsedAfter?: string;
-                /**
-                 * @description Time that the key was last used before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the key was last used before. RFC 3339. */
                 lastUsedBefore?: string;
-                /**
-                 * @description True: only keys that were never used.
-                 * @example true
-                 */
+                /** @description True: only keys that were never used. */
                 neverUsed?: boolean;
-                /**
-                 * @description Sort order: newest first, by name in any case, or next to expire first.
-                 * @example -createdAt
-                 */
+                /** @description Sort order: newest first, by name in any case, or next to expire first. */
                 sort?: components["schemas"]["KeySort"];
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
+                /** @description Maximum number of entries on the page. */
                 limit?: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -3320,6 +3279,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "CI deploys",
+                 *       "ownerId": "customer_42",
+                 *       "scopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateKeyRequest"];
             };
         };
@@ -3362,10 +3330,7 @@ export interface operations {
     getKey: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
             header?: {
@@ -3412,10 +3377,7 @@ export interface operations {
     deleteKey: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
             header?: {
@@ -3473,10 +3435,7 @@ export interface operations {
     updateKey: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
             header?: {
@@ -3498,6 +3457,14 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "CI deploys",
+                 *       "scopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["UpdateKeyRequest"];
             };
         };
@@ -3560,6 +3527,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
                 "application/json": components["schemas"]["RevokeKeyRequest"];
             };
         };
@@ -3622,6 +3595,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "graceSeconds": 86400
+                 *     }
+                 */
                 "application/json": components["schemas"]["RotateKeyRequest"];
             };
         };
@@ -3665,10 +3643,7 @@ export interface operations {
     endGrace: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
             header?: {
@@ -3745,6 +3720,12 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "operation": "add",
+                 *       "amount": 100
+                 *     }
+                 */
                 "application/json": components["schemas"]["ChangeCreditsRequest"];
             };
         };
@@ -3800,6 +3781,13 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "requiredScopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ExplainKeyRequest"];
             };
         };
@@ -3846,6 +3834,19 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "keys": [
+                 *         {
+                 *           "name": "CI deploys",
+                 *           "hash": {
+                 *             "algorithm": "sha256",
+                 *             "value": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["ImportKeysRequest"];
             };
         };
@@ -3897,6 +3898,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "ownerId": "customer_42",
+                 *       "dryRun": true
+                 *     }
+                 */
                 "application/json": components["schemas"]["BulkRevokeRequest"];
             };
         };
@@ -3937,15 +3944,9 @@ export interface operations {
     listWorkspaces: {
         parameters: {
             query?: {
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
+                /** @description Maximum number of entries on the page. */
                 limit?: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -4044,6 +4045,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Acme Inc.",
+                 *       "maxActiveKeys": 100
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkspaceInput"];
             };
         };
@@ -4173,6 +4180,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "Acme Inc.",
+                 *       "maxActiveKeys": 100
+                 *     }
+                 */
                 "application/json": components["schemas"]["WorkspaceInput"];
             };
         };
@@ -4235,6 +4248,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4297,6 +4316,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4340,20 +4365,11 @@ export interface operations {
     listManagementKeys: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
-                 * @example default
-                 */
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
+                /** @description Maximum number of entries on the page. */
                 limit?: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -4400,6 +4416,14 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "API gateway",
+                 *       "permissions": [
+                 *         "keys:verify"
+                 *       ]
+                 *     }
+                 */
                 "application/json": components["schemas"]["CreateManagementKeyRequest"];
             };
         };
@@ -4505,6 +4529,11 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "name": "API gateway"
+                 *     }
+                 */
                 "application/json": components["schemas"]["UpdateManagementKeyRequest"];
             };
         };
@@ -4567,6 +4596,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "graceSeconds": 86400
+                 *     }
+                 */
                 "application/json": components["schemas"]["RotateManagementKeyRequest"];
             };
         };
@@ -4629,6 +4663,12 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
                 "application/json": components["schemas"]["Reason"];
             };
         };
@@ -4672,25 +4712,13 @@ export interface operations {
     getKeyUsage: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
-                /**
-                 * @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339. */
                 from?: string;
-                /**
-                 * @description End of the range, rounded up. Default: now. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description End of the range, rounded up. Default: now. RFC 3339. */
                 to?: string;
-                /**
-                 * @description Bucket width, in UTC: hours for up to 35 days, days for up to 400.
-                 * @example day
-                 */
+                /** @description Bucket width, in UTC: hours for up to 35 days, days for up to 400. */
                 granularity?: components["schemas"]["UsageGranularity"];
             };
             header?: never;
@@ -4732,50 +4760,23 @@ export interface operations {
     listAuditEvents: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
-                /**
-                 * @description Action to list.
-                 * @example key.revoked
-                 */
+                /** @description Action to list. */
                 action?: string;
-                /**
-                 * @description Id of the acting management key.
-                 * @example root
-                 */
+                /** @description Id of the acting management key. */
                 actorId?: string;
-                /**
-                 * @description On whose behalf the actor acted.
-                 * @example user:42
-                 */
+                /** @description On whose behalf the actor acted. */
                 onBehalfOf?: string;
-                /**
-                 * @description Id of the changed thing.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
+                /** @description Id of the changed thing. */
                 targetId?: string;
-                /**
-                 * @description Earliest time of the event. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest time of the event. RFC 3339. */
                 after?: string;
-                /**
-                 * @description Time that the event was before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the event was before. RFC 3339. */
                 before?: string;
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
+                /** @description Maximum number of entries on the page. */
                 limit?: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -4811,10 +4812,7 @@ export interface operations {
     getAuditHead: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
             header?: never;
