@@ -3522,7 +3522,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
-            /** @description `KEY_REVOKED`, `KEY_IMMUTABLE`, `IDEMPOTENCY_IN_FLIGHT` */
+            /** @description `KEY_REVOKED`, `KEY_IMMUTABLE`, `KEY_LIMIT_REACHED`, `IDEMPOTENCY_IN_FLIGHT` */
             409: components["responses"]["Conflict"];
             /** @description `PRECONDITION_FAILED` */
             412: components["responses"]["PreconditionFailed"];
