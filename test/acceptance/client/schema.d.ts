@@ -3009,7 +3009,8 @@ export interface operations {
             /** @description The request may go on. No body. */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
@@ -3043,6 +3044,8 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
@@ -3056,8 +3059,12 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3069,8 +3076,18 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3082,6 +3099,8 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
@@ -3095,8 +3114,16 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3110,8 +3137,14 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
