@@ -1166,10 +1166,10 @@ export interface components {
         /** @description Health of this instance. */
         Health: {
             /**
-             * @description Health status: `ok` or `not ready`.
+             * @description Health status.
              * @example ok
              */
-            status: string;
+            status: components["schemas"]["HealthStatus"] | string;
             /**
              * @description Results of the checks by name; `ok` if the check passed.
              * @example {
@@ -1181,6 +1181,8 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @enum {string} */
+        HealthStatus: "ok" | "not ready";
         /** @description Digest that the other system stored. */
         ImportHash: {
             algorithm: components["schemas"]["HashAlgorithm"];
@@ -2526,7 +2528,7 @@ export interface components {
              * @description Permissions of a management key; null for a customer's key.
              * @example null
              */
-            permissions: string[] | null;
+            permissions: (components["schemas"]["Permission"] | string)[] | null;
             /**
              * @description When the key expires, RFC 3339 in UTC; null: never.
              * @example 2030-01-31T12:00:00.000Z
