@@ -1,5 +1,5 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
-import { WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
+import { PERMISSIONS, WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
 import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
 import { VERDICT_CODES } from '../domain/verdict.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
@@ -265,6 +265,11 @@ export const verificationFields = {
     }),
   ),
 };
+
+export const Permission = oneOf('Permission', PERMISSIONS, {
+  description: 'Permission of a management key.',
+  examples: ['keys:verify'],
+});
 
 export const VerdictCode = oneOf('VerdictCode', VERDICT_CODES);
 

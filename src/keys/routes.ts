@@ -110,6 +110,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
           'KEY_IMMUTABLE',
+          'KEY_LIMIT_REACHED',
         ),
       },
     },

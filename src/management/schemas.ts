@@ -13,16 +13,12 @@ import {
   oneOf,
   open,
   PageLimit,
+  Permission,
   RotationGrace,
   ref,
   time,
   WorkspaceId,
 } from '../http/schemas.ts';
-
-const Permission = oneOf('Permission', PERMISSIONS, {
-  description: 'Permission of a management key.',
-  examples: ['keys:verify'],
-});
 
 const Permissions = Type.Array(Permission, {
   minItems: 1,

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { maybeTime, nullable, oneOf, open } from '../http/schemas.ts';
+import { maybeTime, nullable, oneOf, open, Permission } from '../http/schemas.ts';
 
 export const WhoAmI = Type.Object(
   {
@@ -30,7 +30,7 @@ export const WhoAmI = Type.Object(
       description: 'Resources that the key may touch; null: all.',
       examples: [['project:alpha']],
     }),
-    permissions: nullable(Type.Array(Type.String()), {
+    permissions: nullable(Type.Array(open(Permission, {})), {
       description: "Permissions of a management key; null for a customer's key.",
       examples: [null],
     }),

@@ -62,6 +62,7 @@ const header = (description: string) => ({ type: 'string', description });
 
 const ALWAYS = {
   'X-Keyward-Code': header('The verdict, or the code of the problem.'),
+  'X-Request-Id': header('Request id, which identifies the call in the log.'),
   'X-Keyward-Status': header('The true status, if `mode=nginx` answers another.'),
 };
 
@@ -82,9 +83,14 @@ const IDENTITY = {
   Sunset: header('When a string that is being replaced ends (RFC 8594).'),
 };
 
-const denial = (description: string) => ({
+const CHALLENGE = {
+  'WWW-Authenticate': header('Scheme of the credential, and which scope is missing (RFC 6750).'),
+};
+const RETRY = { 'Retry-After': header('Seconds to wait, if waiting helps.') };
+
+const denial = (description: string, headers: object = {}) => ({
   description,
-  headers: ALWAYS,
+  headers: { ...ALWAYS, ...headers },
   content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
 });
 
@@ -103,11 +109,18 @@ export const authorizeSchema = {
         content: { 'text/plain': { schema: { type: 'string', maxLength: 0 } } },
       },
       400: denial('A parameter of the gateway is unknown, repeated or not valid.'),
-      401: denial('No key, or one that is not valid; or the gateway is not authenticated.'),
-      403: denial('The key is valid, but not for this; or the gateway lacks the permission.'),
+      401: denial(
+        'No key, or one that is not valid; or the gateway is not authenticated.',
+        CHALLENGE,
+      ),
+      403: denial('The key is valid, but not for this; or the gateway lacks the permission.', {
+        ...CHALLENGE,
+        ...RETRY,
+        ...RATE_LIMITS,
+      }),
       404: denial("The workspace is not the gateway's."),
-      429: denial('A limit is reached.'),
-      503: denial('No answer is to be had; try again after a moment.'),
+      429: denial('A limit is reached.', { ...RETRY, ...RATE_LIMITS }),
+      503: denial('No answer is to be had; try again after a moment.', { ...RETRY, ...CHALLENGE }),
     },
     'GATEWAY_UNAUTHENTICATED',
     'FORBIDDEN',

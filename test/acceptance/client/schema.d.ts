@@ -1166,10 +1166,10 @@ export interface components {
         /** @description Health of this instance. */
         Health: {
             /**
-             * @description Health status: `ok` or `not ready`.
+             * @description Health status.
              * @example ok
              */
-            status: string;
+            status: components["schemas"]["HealthStatus"] | string;
             /**
              * @description Results of the checks by name; `ok` if the check passed.
              * @example {
@@ -1181,6 +1181,8 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @enum {string} */
+        HealthStatus: "ok" | "not ready";
         /** @description Digest that the other system stored. */
         ImportHash: {
             /** @example sha256 */
@@ -2525,7 +2527,7 @@ export interface components {
              * @description Permissions of a management key; null for a customer's key.
              * @example null
              */
-            permissions: string[] | null;
+            permissions: (components["schemas"]["Permission"] | string)[] | null;
             /**
              * @description When the key expires, RFC 3339 in UTC; null: never.
              * @example 2030-01-31T12:00:00.000Z
@@ -3022,7 +3024,8 @@ export interface operations {
             /** @description The request may go on. No body. */
             200: {
                 headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
@@ -3056,6 +3059,8 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
@@ -3069,8 +3074,12 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3082,8 +3091,18 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3095,6 +3114,8 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
@@ -3108,8 +3129,16 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3123,8 +3152,14 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3489,7 +3524,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
-            /** @description `KEY_REVOKED`, `KEY_IMMUTABLE`, `IDEMPOTENCY_IN_FLIGHT` */
+            /** @description `KEY_REVOKED`, `KEY_IMMUTABLE`, `KEY_LIMIT_REACHED`, `IDEMPOTENCY_IN_FLIGHT` */
             409: components["responses"]["Conflict"];
             /** @description `PRECONDITION_FAILED` */
             412: components["responses"]["PreconditionFailed"];
