@@ -28,7 +28,8 @@ export async function runCommand(words: string[], env: NodeJS.ProcessEnv): Promi
   const found = find(words);
   if (!found) return refuse(overview(COMMANDS));
   try {
-    return await found.command.run(found.rest, { settings: () => readConfig(env) });
+    const isUnderNpm = ['start', 'npx'].includes(env.npm_lifecycle_event ?? '');
+    return await found.command.run(found.rest, { settings: () => readConfig(env), isUnderNpm });
   } catch (error) {
     return refuse(`keyward: ${messageOf(error)}\n`);
   }

@@ -15,6 +15,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 export interface CommandContext {
   /** Reads and checks the settings. */
   settings: () => Config;
+  /** `npm start` or npx runs this process, through a shell. */
+  isUnderNpm: boolean;
 }
 
 /** The database of a command that runs and ends. */
