@@ -2,6 +2,7 @@ import { auditPruneCommand } from './audit/prune-command.ts';
 import { auditVerifyCommand } from './audit/verify-command.ts';
 import { readConfig } from './config.ts';
 import { migrateCommand } from './db/commands.ts';
+import { grantsCommand } from './db/grants-command.ts';
 import type { CommandContext } from './db/open-for-command.ts';
 import { KeywardError } from './errors.ts';
 import { importCommand } from './keys/import/command.ts';
@@ -15,6 +16,7 @@ import { startCommand } from './start.ts';
 export const COMMANDS: readonly Command<CommandContext>[] = [
   startCommand,
   migrateCommand,
+  grantsCommand,
   auditVerifyCommand,
   auditPruneCommand,
   createManagementKeyCommand,
