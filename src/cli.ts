@@ -28,7 +28,7 @@ export async function runCommand(words: string[], env: NodeJS.ProcessEnv): Promi
   if (words[0] === '--version') return print(`${packageVersion()}\n`);
   if (words[0] === 'help' || words.some(isHelpOption)) return help(words);
   const found = find(words);
-  if (!found) return refuse(overview(COMMANDS));
+  if (!found) return refuse(unknown(words));
   try {
     const isUnderNpm = ['start', 'npx'].includes(env.npm_lifecycle_event ?? '');
     return await found.command.run(found.rest, { settings: () => readConfig(env), isUnderNpm });
@@ -60,14 +60,28 @@ function isHelpOption(word: string): boolean {
   return word === '--help' || word === '-h';
 }
 
-/** `help`, `help COMMAND` and `COMMAND --help`. */
+/** `help`, `help COMMAND` and `COMMAND --help`; also of the first word of several commands. */
 function help(words: string[]): number {
-  const named = words.filter(
-    (word, index) => !isHelpOption(word) && !(index === 0 && word === 'help'),
-  );
-  if (named.length === 0) return print(overview(COMMANDS));
-  const found = find(named);
-  return found ? print(helpOf(found.command)) : refuse(overview(COMMANDS));
+  const named = words[0] === 'help' ? words.slice(1) : words;
+  const [first, ...rest] = named.filter((word) => !isHelpOption(word));
+  if (first === undefined) return print(overview(COMMANDS));
+  const found = find([first, ...rest]);
+  if (found) return print(helpOf(found.command));
+  const group = groupOf(first);
+  return group.length > 0 && rest.length === 0 ? print(overview(group)) : refuse(unknown(named));
+}
+
+/** The commands of two words that begin with this one, such as `audit`. */
+function groupOf(word: string): Command<CommandContext>[] {
+  return COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function unknown([first = '', second]: readonly string[]): string {
+  const group = groupOf(first).map(({ name }) => name);
+  const isInGroup = group.length > 0 && second !== undefined;
+  const name = isInGroup ? `${first} ${second}` : first;
+  const hint = group.length > 0 ? `known: ${group.join(', ')}` : '`keyward help` lists them';
+  return `keyward: There is no command ${name}; ${hint}.\n`;
 }
 
 function print(text: string): number {
