@@ -15,7 +15,7 @@ export const grantsCommand = defineCommand({
       description: 'runs that SQL in DATABASE_URL instead, as the owner of the tables',
     },
   },
-  run: async ({ argument: role, options }, { settings }: CommandContext) => {
+  run: async ({ argument: role, options }, context: CommandContext) => {
     if (role === '' || Buffer.byteLength(role) > LONGEST_ROLE || role.includes('\0')) {
       throw new UsageError(`ROLE: must be the name of a role, 1 to ${LONGEST_ROLE} bytes.`);
     }
@@ -23,11 +23,10 @@ export const grantsCommand = defineCommand({
       process.stdout.write(`BEGIN;\n${grantStatements(role)}COMMIT;\n`);
       return 0;
     }
-    const config = settings();
-    if (config.databaseUrl === undefined) {
+    if (context.settings().databaseUrl === undefined) {
       throw new UsageError('Set DATABASE_URL; an embedded database has one user, who owns it.');
     }
-    await withDatabase(config, ({ orm }) => applyGrants(orm, role));
+    await withDatabase(context, ({ orm }) => applyGrants(orm, role));
     process.stdout.write(`${role} has what the service needs.\n`);
     return 0;
   },

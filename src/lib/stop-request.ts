@@ -26,7 +26,8 @@ export function stopRequest(isUnderNpm: boolean): Promise<void> {
   return promise;
 }
 
-function onParentEnd(act: () => void): void {
+/** npm's shell, if it runs this process, does not pass on the signal that ends it. */
+export function onParentEnd(act: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;

@@ -34,10 +34,10 @@ export const createManagementKeyCommand = defineCommand({
   name: 'management-key create',
   summary: 'create a management key and print it once',
   options: OPTIONS,
-  run: async ({ options }, { settings }: CommandContext) => {
+  run: async ({ options }, context: CommandContext) => {
     const request = readManagementKeyOptions(options);
-    const config = settings();
-    const { body } = await withDatabase(config, (database) =>
+    const config = context.settings();
+    const { body } = await withDatabase(context, (database) =>
       createManagementKey(database, new Argon2Hasher(config.argon2), request),
     );
     process.stderr.write(
