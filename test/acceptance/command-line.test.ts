@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { cp } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readFile, stat, symlink } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -74,6 +74,32 @@ describe('keyward in a clone', { timeout: 120_000 }, () => {
       stdout: '',
       stderr: 'keyward: its packages are not installed; run `npm ci` first.\n',
     });
+  });
+});
+
+describe('keyward in the image', () => {
+  it('keyward on the PATH through a link, as the image has it, runs the commands', async () => {
+    const folder = await temporaryFolder('keyward-path-');
+    await symlink(join(ROOT, 'bin/keyward.js'), join(folder, 'keyward'));
+    const PATH = [folder, dirname(process.execPath)].join(delimiter);
+    expect(await run('keyward', ['--version'], '/', { PATH })).toEqual({
+      code: 0,
+      stdout: `${manifest.version}\n`,
+      stderr: '',
+    });
+  });
+
+  it('the Dockerfile copies what keyward needs, puts it on the PATH and starts it', async () => {
+    const dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8');
+    const ignored = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
+    const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(
+      ([, sources = '']) => sources.split(' '),
+    );
+    expect(copied).toEqual(expect.arrayContaining(['package.json', 'bin', 'src', 'migrations']));
+    expect(copied.filter((source) => !ignored.includes(`!${source}`))).toEqual([]);
+    expect(dockerfile).toContain('RUN ln -s /app/bin/keyward.js /usr/local/bin/keyward\n');
+    expect(dockerfile).toMatch(/^CMD \["keyward", "start"\]$/m);
+    expect((await stat(join(ROOT, 'bin/keyward.js'))).mode & 0o111).toBe(0o111);
   });
 });
 
