@@ -18,7 +18,11 @@ fi
 folder=$(mktemp -d)
 trap 'git worktree remove --force "$folder/previous"; rm -rf "$folder"' EXIT
 git worktree add --quiet --detach "$folder/previous" "$previous"
-ln -s "$PWD/node_modules" "$folder/previous/node_modules"
+if git diff --quiet "$previous" -- package-lock.json; then
+  ln -s "$PWD/node_modules" "$folder/previous/node_modules"
+else
+  (cd "$folder/previous" && npm ci --no-audit --no-fund)
+fi
 # Old code, new schema: what is dropped or renamed too early fails here.
 rm -r "$folder/previous/migrations"
 cp -r migrations "$folder/previous/migrations"

@@ -2,6 +2,7 @@ import { auditPruneCommand } from './audit/prune-command.ts';
 import { auditVerifyCommand } from './audit/verify-command.ts';
 import { readConfig } from './config.ts';
 import { migrateCommand } from './db/commands.ts';
+import { grantsCommand } from './db/grants-command.ts';
 import type { CommandContext } from './db/open-for-command.ts';
 import { KeywardError } from './errors.ts';
 import { importCommand } from './keys/import/command.ts';
@@ -15,6 +16,7 @@ import { startCommand } from './start.ts';
 export const COMMANDS: readonly Command<CommandContext>[] = [
   startCommand,
   migrateCommand,
+  grantsCommand,
   auditVerifyCommand,
   auditPruneCommand,
   createManagementKeyCommand,
@@ -26,9 +28,10 @@ export async function runCommand(words: string[], env: NodeJS.ProcessEnv): Promi
   if (words[0] === '--version') return print(`${packageVersion()}\n`);
   if (words[0] === 'help' || words.some(isHelpOption)) return help(words);
   const found = find(words);
-  if (!found) return refuse(overview(COMMANDS));
+  if (!found) return refuse(unknown(words));
   try {
-    return await found.command.run(found.rest, { settings: () => readConfig(env) });
+    const isUnderNpm = ['start', 'npx'].includes(env.npm_lifecycle_event ?? '');
+    return await found.command.run(found.rest, { settings: () => readConfig(env), isUnderNpm });
   } catch (error) {
     return refuse(`keyward: ${messageOf(error)}\n`);
   }
@@ -57,14 +60,28 @@ function isHelpOption(word: string): boolean {
   return word === '--help' || word === '-h';
 }
 
-/** `help`, `help COMMAND` and `COMMAND --help`. */
+/** `help`, `help COMMAND` and `COMMAND --help`; also of the first word of several commands. */
 function help(words: string[]): number {
-  const named = words.filter(
-    (word, index) => !isHelpOption(word) && !(index === 0 && word === 'help'),
-  );
-  if (named.length === 0) return print(overview(COMMANDS));
-  const found = find(named);
-  return found ? print(helpOf(found.command)) : refuse(overview(COMMANDS));
+  const named = words[0] === 'help' ? words.slice(1) : words;
+  const [first, ...rest] = named.filter((word) => !isHelpOption(word));
+  if (first === undefined) return print(overview(COMMANDS));
+  const found = find([first, ...rest]);
+  if (found) return print(helpOf(found.command));
+  const group = groupOf(first);
+  return group.length > 0 && rest.length === 0 ? print(overview(group)) : refuse(unknown(named));
+}
+
+/** The commands of two words that begin with this one, such as `audit`. */
+function groupOf(word: string): Command<CommandContext>[] {
+  return COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function unknown([first = '', second]: readonly string[]): string {
+  const group = groupOf(first).map(({ name }) => name);
+  const isInGroup = group.length > 0 && second !== undefined;
+  const name = isInGroup ? `${first} ${second}` : first;
+  const hint = group.length > 0 ? `known: ${group.join(', ')}` : '`keyward help` lists them';
+  return `keyward: There is no command ${name}; ${hint}.\n`;
 }
 
 function print(text: string): number {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { runCommand } from './cli.ts';
 
 /** The entry of the process. No other file reads its environment. */

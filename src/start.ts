@@ -1,4 +1,3 @@
-import closeWithGrace from 'close-with-grace';
 import { type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 import { type OpenDatabase, openDatabase } from './db/open.ts';
@@ -9,6 +8,7 @@ import { startStartupServer } from './http/startup-server.ts';
 import { defineCommand } from './lib/command.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OperatorError } from './lib/operator-error.ts';
+import { stopRequest } from './lib/stop-request.ts';
 import { createService, type Service } from './service.ts';
 
 /** The share of a stop's time that remains for the embedded database. */
@@ -27,20 +27,23 @@ export const startCommand = defineCommand({
   name: 'start',
   summary: 'run the service (the default)',
   options: {},
-  run: (_input, { settings }: CommandContext) => start(settings()),
+  run: (_input, { settings, isUnderNpm }: CommandContext) => start(settings(), isUnderNpm),
 });
 
-/** Runs the service until a signal ends it. Resolves to the exit code. */
-async function start(config: Config): Promise<number> {
+/** Runs the service until it is asked to stop, then ends the process. */
+async function start(config: Config, isUnderNpm: boolean): Promise<number> {
+  const stopRequested = stopRequest(isUnderNpm);
   // Asynchronous: lines that arrive while one is being written are written together.
   const log = createLogger(config.logLevel, pino.destination({ dest: 1, sync: false }));
   const startup = await startStartupServer(config, log).catch((error) => refusePort(config, error));
-  let database: OpenDatabase | undefined;
-  process.once('SIGTERM', exit);
+  const opening = openDatabase(config, log);
+  let database: OpenDatabase | null = null;
   try {
-    database = await openDatabase(config, log);
-    process.off('SIGTERM', exit);
-    return await serve(config, database, startup, log);
+    database = await Promise.race([opening, stopRequested.then(() => null)]);
+    if (!database) return await leaveEarly(config, opening);
+    const service = await serve(config, database, startup, log);
+    await Promise.race([stopRequested, unhandledError(log), lossOf(database, log)]);
+    return await stop(config, service, database, log);
   } catch (error) {
     await startup.close();
     await database?.close();
@@ -48,17 +51,13 @@ async function start(config: Config): Promise<number> {
   }
 }
 
-/** Nothing has to be finished yet. As process 1 of a container, nothing else would end it. */
-function exit(): never {
+/** Only an embedded database has to be stopped; another may never answer. A failure is moot. */
+async function leaveEarly({ databaseUrl }: Config, opening: Promise<OpenDatabase>): Promise<never> {
+  if (databaseUrl === undefined) await opening.then(({ close }) => close()).catch(() => {});
   process.exit(0);
 }
 
-async function serve(
-  config: Config,
-  database: OpenDatabase,
-  startup: App,
-  log: Logger,
-): Promise<number> {
+async function serve(config: Config, database: OpenDatabase, startup: App, log: Logger) {
   const { secret, rootKey, url: databaseUrl } = database;
   const service = await createService({
     config: { ...config, secret, rootKey },
@@ -75,40 +74,39 @@ async function serve(
     refusePort(config, error);
   });
   service.start();
-  // Signals are handled before the banner is shown: a script that reads it may stop the service.
-  const stopped = waitUntilStopped(config, service, database, log);
   announce(config, database, port);
-  return stopped;
+  return service;
 }
 
-/** Stops at a signal, or when the embedded database is lost. Resolves to the exit code. */
-function waitUntilStopped(
+/** A second one, during the stop, ends the process as Node does by default. */
+function unhandledError(log: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.once('uncaughtException', (err) => {
+    log.fatal({ err }, 'stopping after an unhandled error');
+    process.exitCode = 1;
+    resolve();
+  });
+  return promise;
+}
+
+async function lossOf({ lost }: OpenDatabase, log: Logger): Promise<void> {
+  await lost;
+  log.fatal('the embedded database ended unexpectedly');
+  process.exitCode = 1;
+}
+
+async function stop(
   { shutdownSeconds }: Config,
   service: Service,
   database: OpenDatabase,
   log: Logger,
-): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const stop = async (): Promise<boolean> => {
-    const isServiceStopped = await service.stop();
-    const deadlineMs = shutdownSeconds * 1000 * DATABASE_STOP_SHARE;
-    const phase = { name: 'database', deadlineMs, run: database.close };
-    return (await stopInOrder([phase], log)) && isServiceStopped;
-  };
-  // A second signal ends the process at once.
-  closeWithGrace({ delay: shutdownSeconds * 1000, logger: false }, async ({ err }) => {
-    if (err) log.fatal({ err }, 'stopping after an unhandled error');
-    const isClean = await stop();
-    resolve(err || !isClean ? 1 : 0);
-    // Without this error, closeWithGrace ends the process with code 0.
-    if (!isClean) throw new Error('not everything stopped cleanly');
-  });
-  database.lost.then(async () => {
-    log.fatal('the embedded database ended unexpectedly');
-    await stop();
-    resolve(1);
-  });
-  return promise;
+): Promise<never> {
+  setTimeout(() => process.exit(1), shutdownSeconds * 1000).unref();
+  const isServiceStopped = await service.stop();
+  const deadlineMs = shutdownSeconds * 1000 * DATABASE_STOP_SHARE;
+  const phase = { name: 'database', deadlineMs, run: database.close };
+  const isDatabaseStopped = await stopInOrder([phase], log);
+  process.exit(isServiceStopped && isDatabaseStopped ? process.exitCode : 1);
 }
 
 function portOf(app: App): number {

@@ -96,7 +96,7 @@ function explainRights(pending: number): (error: unknown) => never {
   return (error) => {
     if (sqlState(error) !== NOT_ALLOWED) throw error;
     throw new PendingMigrationsError(
-      `The user in DATABASE_URL may not bring the schema up to date (${pending} migrations); run \`keyward migrate\` as the owner of the tables, then grant this user its rights (docs/database-roles.md).`,
+      `The user in DATABASE_URL may not bring the schema up to date (${pending} migrations); run \`keyward migrate\` as the owner of the tables, then \`keyward grants ROLE --apply\` for this user.`,
     );
   };
 }

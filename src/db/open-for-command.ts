@@ -4,9 +4,15 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Config } from '../config.ts';
 import { DirectoryInUseError } from '../embedded-postgres/errors.ts';
+import { onParentEnd, stopRequest } from '../lib/stop-request.ts';
 import type { Orm } from './database.ts';
 import { PendingMigrationsError, pendingMigrations } from './migrate.ts';
-import { DatabaseUnreachableError, explainDatabase, openEmbedded } from './open.ts';
+import {
+  DatabaseUnreachableError,
+  explainDatabase,
+  type OpenDatabase,
+  openEmbedded,
+} from './open.ts';
 import * as schema from './schema.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -15,6 +21,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 export interface CommandContext {
   /** Reads and checks the settings. */
   settings: () => Config;
+  /** `npm start` or npx runs this process, through a shell. */
+  isUnderNpm: boolean;
 }
 
 /** The database of a command that runs and ends. */
@@ -28,17 +36,29 @@ export interface CommandDatabase {
 
 /** Runs work on a database that exists and is up to date; nothing is created or migrated. */
 export async function withDatabase<T>(
-  config: Config,
+  { settings, isUnderNpm }: CommandContext,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
-  if (config.databaseUrl !== undefined) return onUrl(config.databaseUrl, config.secret, work);
+  const config = settings();
+  if (config.databaseUrl !== undefined) {
+    if (isUnderNpm) onParentEnd(() => process.exit(1));
+    return onUrl(config.databaseUrl, config.secret, work);
+  }
   await requireEmbedded(config.dataDirectory);
-  const { url, secret, close } = await openEmbedded(config).catch(suggestApi);
+  const opening = openEmbedded(config).catch(suggestApi);
+  stopRequest(isUnderNpm).then(() => leave(opening));
+  const { url, secret, close } = await opening;
   try {
     return await onUrl(url, secret, work);
   } finally {
     await close();
   }
+}
+
+/** The embedded database never outlives the command. */
+async function leave(opening: Promise<OpenDatabase>): Promise<never> {
+  await opening.then(({ close }) => close()).catch(() => {});
+  process.exit(1);
 }
 
 async function onUrl<T>(

@@ -109,7 +109,8 @@ const REFUSALS: Record<string, string> = {
   '28P01': 'The database refused the password in DATABASE_URL.',
   '28000': 'The database refused the user in DATABASE_URL.',
   '3D000': 'The database named in DATABASE_URL does not exist; create it first.',
-  '42501': 'The user in DATABASE_URL lacks rights on the tables; see docs/database-roles.md.',
+  '42501':
+    'The user in DATABASE_URL lacks rights on the tables; run `keyward grants ROLE --apply` for it as their owner.',
 };
 
 /** Turns what the operator can put right into one sentence. */

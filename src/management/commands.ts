@@ -7,10 +7,11 @@ import { readInstallation } from '../db/installation.ts';
 import { type CommandContext, type CommandDatabase, withDatabase } from '../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, PERMISSIONS, type Permission, ROOT_CALLER } from '../domain/caller.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
+import { validatorOf } from '../http/validation.ts';
 import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
-import type { CreateManagementKey } from './schemas.ts';
+import { CreateManagementKey } from './schemas.ts';
 import { ManagementService } from './service.ts';
 
 const OPTIONS = {
@@ -33,10 +34,10 @@ export const createManagementKeyCommand = defineCommand({
   name: 'management-key create',
   summary: 'create a management key and print it once',
   options: OPTIONS,
-  run: async ({ options }, { settings }: CommandContext) => {
+  run: async ({ options }, context: CommandContext) => {
     const request = readManagementKeyOptions(options);
-    const config = settings();
-    const { body } = await withDatabase(config, (database) =>
+    const config = context.settings();
+    const { body } = await withDatabase(context, (database) =>
       createManagementKey(database, new Argon2Hasher(config.argon2), request),
     );
     process.stderr.write(
@@ -48,8 +49,8 @@ export const createManagementKeyCommand = defineCommand({
   },
 });
 
-const NAME = /^(?=.*\S)\P{Cc}{1,100}$/u;
 const KEY = new RegExp(KEY_SCAN_PATTERN);
+const errorsOf = validatorOf(CreateManagementKey);
 
 /** The key that `management-key create` creates: by default with every permission in `default`. */
 export function readManagementKeyOptions({
@@ -58,18 +59,22 @@ export function readManagementKeyOptions({
   workspace,
   'all-workspaces': everywhere = false,
 }: OptionValues<typeof OPTIONS>): CreateManagementKey {
-  if (name === undefined || !NAME.test(name)) {
-    throw new UsageError('--name NAME is needed, 1 to 100 characters.');
-  }
+  if (name === undefined) throw new UsageError('--name NAME is needed.');
   if (everywhere && workspace !== undefined) {
     throw new UsageError('Give either --workspace ID or --all-workspaces.');
   }
   if (KEY.test(name)) throw new UsageError('--name contains an API key.');
-  return {
+  const request = {
     name,
     permissions: permissions === undefined ? [...PERMISSIONS] : readPermissions(permissions),
     workspaceId: everywhere ? null : (workspace ?? DEFAULT_WORKSPACE),
   };
+  const [error] = errorsOf(request);
+  if (error) {
+    const option = error.pointer === '/workspaceId' ? 'workspace' : error.pointer.slice(1);
+    throw new UsageError(`--${option}: ${error.detail}.`);
+  }
+  return request;
 }
 
 function readPermissions(text: string): Permission[] {

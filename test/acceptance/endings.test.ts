@@ -4,7 +4,13 @@ import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { verifyContinuously } from '../support/load.ts';
-import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
+import {
+  dataFolder,
+  isRunning,
+  launchProgram,
+  postgresPid,
+  startProgram,
+} from '../support/program.ts';
 
 const FLUSH_MS = 250;
 /** One interval, and another for the flush in progress. */
@@ -69,6 +75,27 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     await database.drop();
   });
 
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'a %s while the embedded database starts ends the program, and leaves no database process behind',
+    async (signal) => {
+      const directory = await dataFolder();
+      const program = launchProgram({ KEYWARD_DATA_DIR: directory });
+      const postgres = await pidOfStarting(directory);
+      expect(await program.end(signal), program.stderr()).toEqual({ code: 0, signal: null });
+      expect(isRunning(postgres)).toBe(false);
+    },
+  );
+
+  it('a SIGTERM to a command leaves none of the embedded database behind', async () => {
+    const directory = await dataFolder();
+    await (await startProgram({ KEYWARD_DATA_DIR: directory })).end('SIGTERM');
+    const args = ['audit', 'verify'];
+    const command = launchProgram({ KEYWARD_DATA_DIR: directory }, { args });
+    const postgres = await pidOfStarting(directory);
+    expect(await command.end('SIGTERM')).toMatchObject({ signal: null });
+    expect(isRunning(postgres)).toBe(false);
+  });
+
   it('a second signal ends the program at once, whatever it is still waiting for', async () => {
     const directory = await dataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory });
@@ -81,6 +108,13 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     expect(performance.now() - before).toBeLessThan(3000);
   });
 });
+
+/** The pid of an embedded database as soon as its process is there, before it can be used. */
+async function pidOfStarting(directory: string): Promise<number> {
+  const pid = () => postgresPid(directory);
+  await vi.waitFor(() => expect(pid()).resolves.toBeDefined(), { timeout: 60_000, interval: 5 });
+  return (await pid()) ?? 0;
+}
 
 /** Sends a request without its body, which a graceful stop has to wait for. */
 async function openUnfinishedRequest(url: string): Promise<Socket> {

@@ -63,7 +63,24 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
       stdout: 'acme: broken: the tail was cut: the log ends at 2, the expected head is 3\n',
     });
     expect(await keyward(`audit verify --expect gone:${kept}`)).toMatchObject({ code: 1 });
+    expect(await keyward(`audit verify --workspace gone --expect ${kept}`)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^gone: broken: /),
+    });
   });
+
+  it.each(['audit verify', 'audit prune --before 2999-01-01'])(
+    '%s --workspace of a workspace that never was is refused, not passed as intact',
+    async (line) => {
+      await writeLog(instance, 'acme', 1);
+      expect(await keyward(`${line} --workspace acne`)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'keyward: --workspace: there is no audit log of acne.\n',
+      });
+      expect(await keyward(`${line} --workspace default`)).toMatchObject({ code: 0 });
+    },
+  );
 
   it('audit verify names the secret that it lacks', async () => {
     await writeLog(instance, 'acme', 1);
@@ -171,8 +188,8 @@ describe('a line that is no command', () => {
   it.each([
     ['--port 80', /^keyward: Unknown option '--port'; .*\n$/],
     ['migrate now', /^keyward: Unexpected argument 'now'; .*\n$/],
-    ['audit', /^Usage: keyward/],
-    ['constructor', /^Usage: keyward/],
+    ['audit', /^keyward: There is no command audit; known: .*\n$/],
+    ['constructor', /^keyward: There is no command constructor; .*\n$/],
   ])('keyward %s is refused, and nothing is started', async (line, sentence) => {
     expect(await runInProcess(line.split(' '), {})).toMatchObject({
       code: 1,

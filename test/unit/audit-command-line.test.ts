@@ -75,7 +75,12 @@ describe('the arguments of commands', () => {
     [parsePruneArgs, '--before 2026-02-30', /^--before TIME is needed/],
     [parsePruneArgs, '--before 2026-02-30T00:00:00Z', /^--before TIME is needed/],
     [parseManagementKeyArgs, '--workspace acme', /^--name NAME is needed/],
-    [parseManagementKeyArgs, `--name ${'x'.repeat(101)}`, /^--name NAME is needed/],
+    [parseManagementKeyArgs, `--name ${'x'.repeat(101)}`, /^--name: must .*100/],
+    [parseManagementKeyArgs, '--name=', /^--name: must /],
+    [parseManagementKeyArgs, '--name \u202eevil', /^--name: must be one line of text/],
+    [parseManagementKeyArgs, '--name x --workspace ..', /^--workspace: must /],
+    [parseManagementKeyArgs, '--name x --name y', /^--name is given twice; `keyward help /],
+    [parseVerifyArgs, '--a.b', /^Unknown option '--a\.b'; /],
     [parseManagementKeyArgs, '--name x --permissions keys:fly', /keys:fly; known: keys:read/],
     [parseManagementKeyArgs, '--name x --permissions=', /no such permission/],
   ])('%o refuses %s in one sentence', (read, line, sentence) => {
