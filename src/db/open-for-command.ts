@@ -32,6 +32,8 @@ export interface CommandDatabase {
   orm: Orm;
   /** KEYWARD_SECRET, or the one that was generated for the embedded database. */
   secret: string | undefined;
+  /** KEYWARD_ROOT_KEY, or likewise the generated one: nothing that is stored may contain it. */
+  rootKey: string | undefined;
 }
 
 /** Runs work on a database that exists and is up to date; nothing is created or migrated. */
@@ -42,16 +44,16 @@ export async function withDatabase<T>(
   const config = settings();
   if (config.databaseUrl !== undefined) {
     if (isUnderNpm) onParentEnd(() => process.exit(1));
-    return onUrl(config.databaseUrl, config.secret, work);
+    return onUrl(config.databaseUrl, config, work);
   }
   await requireEmbedded(config.dataDirectory);
   const opening = openEmbedded(config).catch(suggestApi);
   stopRequest(isUnderNpm).then(() => leave(opening));
-  const { url, secret, close } = await opening;
+  const database = await opening;
   try {
-    return await onUrl(url, secret, work);
+    return await onUrl(database.url, database, work);
   } finally {
-    await close();
+    await database.close();
   }
 }
 
@@ -63,7 +65,7 @@ async function leave(opening: Promise<OpenDatabase>): Promise<never> {
 
 async function onUrl<T>(
   url: string,
-  secret: string | undefined,
+  { secret, rootKey }: Pick<CommandDatabase, 'secret' | 'rootKey'>,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
   const pool = new pg.Pool({
@@ -76,7 +78,7 @@ async function onUrl<T>(
   try {
     const orm = drizzle(pool, { schema });
     await requireMigrated(orm);
-    return await work({ url, orm, secret });
+    return await work({ url, orm, secret, rootKey });
   } catch (error) {
     throw explainDatabase(error);
   } finally {

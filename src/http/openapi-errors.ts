@@ -13,10 +13,21 @@ export interface DescribedRoute {
 
 const ALL: readonly ErrorCode[] = Object.keys(ERRORS).filter(isErrorCode);
 
-const OF_EVERY_CALL = ['INVALID_REQUEST', 'INTERNAL', 'OVERLOADED', 'TIMED_OUT', 'UNAVAILABLE'];
-const OF_BODIES = ['MALFORMED_JSON', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
-const OF_MANAGEMENT = ['UNAUTHENTICATED', 'FORBIDDEN', 'CONTAINS_KEY'];
-const OF_CHANGES = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_MISMATCH'];
+const OF_EVERY_CALL: readonly ErrorCode[] = [
+  'INVALID_REQUEST',
+  'INTERNAL',
+  'OVERLOADED',
+  'TIMED_OUT',
+  'UNAVAILABLE',
+];
+const OF_BODIES: readonly ErrorCode[] = [
+  'MALFORMED_JSON',
+  'BODY_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+];
+const OF_MANAGEMENT: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'CONTAINS_KEY'];
+const OF_CHANGES: readonly ErrorCode[] = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_MISMATCH'];
+const OF_LISTS: readonly ErrorCode[] = ['INVALID_CURSOR'];
 
 /**
  * The codes of the errors that a call can answer with, in the order of the catalogue: those that
@@ -28,13 +39,13 @@ export function errorCodesOf(route: DescribedRoute): ErrorCode[] | null {
   if (own === null) return null;
   const { permission } = route.config ?? {};
   const reads = route.method === 'GET';
-  const codes = new Set<string>([
+  const codes = new Set<ErrorCode>([
     ...own,
     ...OF_EVERY_CALL,
     ...(reads ? [] : OF_BODIES),
     ...(permission ? OF_MANAGEMENT : []),
     ...(permission && !permission.endsWith(':read') && !reads ? OF_CHANGES : []),
-    ...(hasCursor(route.schema?.querystring) ? ['INVALID_CURSOR'] : []),
+    ...(hasCursor(route.schema?.querystring) ? OF_LISTS : []),
   ]);
   return ALL.filter((code) => codes.has(code));
 }

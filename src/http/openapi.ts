@@ -11,7 +11,8 @@ All calls but the health checks need a management key: \`Authorization: Bearer <
 Errors are \`application/problem+json\` with a stable \`code\`; \`x-error-codes\` lists those of each
 call. What is not HTTP, too large, too late or of no known route is refused before any call is found:
 MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, REQUEST_TIMEOUT, ROUTE_NOT_FOUND,
-METHOD_NOT_ALLOWED. Lists of known values may grow: treat an unknown verdict as not valid.`;
+METHOD_NOT_ALLOWED. Every call takes an \`X-Request-Id\` and gives it back. Lists of known values may
+grow: treat an unknown verdict as not valid.`;
 
 /** The OpenAPI document, made from the route schemas: served, browsable at /docs, and committed. */
 export async function registerOpenApi(app: App): Promise<void> {

@@ -6,7 +6,7 @@ import { pepperFrom } from '../credentials/pepper.ts';
 import { readInstallation } from '../db/installation.ts';
 import { type CommandContext, type CommandDatabase, withDatabase } from '../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, PERMISSIONS, type Permission, ROOT_CALLER } from '../domain/caller.ts';
-import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
+import { KeyDetector } from '../http/key-detector.ts';
 import { validatorOf } from '../http/validation.ts';
 import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
@@ -49,7 +49,6 @@ export const createManagementKeyCommand = defineCommand({
   },
 });
 
-const KEY = new RegExp(KEY_SCAN_PATTERN);
 const errorsOf = validatorOf(CreateManagementKey);
 
 /** The key that `management-key create` creates: by default with every permission in `default`. */
@@ -63,7 +62,6 @@ export function readManagementKeyOptions({
   if (everywhere && workspace !== undefined) {
     throw new UsageError('Give either --workspace ID or --all-workspaces.');
   }
-  if (KEY.test(name)) throw new UsageError('--name contains an API key.');
   const request = {
     name,
     permissions: permissions === undefined ? [...PERMISSIONS] : readPermissions(permissions),
@@ -90,13 +88,16 @@ function readPermissions(text: string): Permission[] {
 }
 
 async function createManagementKey(
-  { orm, secret }: CommandDatabase,
+  { orm, secret, rootKey }: CommandDatabase,
   hasher: Argon2Hasher,
   request: CreateManagementKey,
 ) {
   const pepper = pepperFrom(secret);
   await requireKeyedAsBefore(orm, request.workspaceId ?? DEFAULT_WORKSPACE, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
+  if (new KeyDetector(checksumKey, rootKey).isContainedIn(request.name)) {
+    throw new UsageError('--name contains an API key.');
+  }
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
   const service = new ManagementService({ orm, unitOfWork, issuer, clock });

@@ -135,6 +135,20 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     expect(await keyward('audit verify')).toMatchObject({ code: 0 });
   });
 
+  it('management-key create refuses a name that contains the root key or a key of this Keyward', async () => {
+    const { key } = (await instance.call('POST', '/v1/keys', { body: { name: 'a' } })).body;
+    const rootKey = 'root-key-of-these-tests-0123456789-abcdef';
+    for (const name of [key, `old ${key}`, rootKey, `is ${rootKey}`]) {
+      const args = ['management-key', 'create', '--name', name];
+      const environment = { ...settings(), KEYWARD_ROOT_KEY: rootKey };
+      expect(await runInProcess(args, environment)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'keyward: --name contains an API key.\n',
+      });
+    }
+  });
+
   it('management-key create grants no more than was requested', async () => {
     await writeLog(instance, 'acme', 1);
     const line =

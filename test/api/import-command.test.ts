@@ -236,6 +236,21 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await count()).keys).toBe(1);
   });
 
+  it('keyward import refuses a line that contains the root key or a key of this Keyward', async () => {
+    const { key } = (await instance.call('POST', '/v1/keys', { body: { name: 'a' } })).body;
+    const rootKey = 'root-key-of-these-tests-0123456789-abcdef';
+    const path = await fileOf(
+      'keys.jsonl',
+      lines([key, `is ${rootKey}`, 'fine'].map((name) => ({ name, hash: hash(name) }))),
+    );
+    const environment = { ...settings(), KEYWARD_ROOT_KEY: rootKey };
+    const { code, stdout, stderr } = await runInProcess(['import', path], environment);
+    expect(code).toBe(1);
+    expect(stderr).toContain('3 lines: 1 created, 0 duplicates, 2 invalid');
+    expect(stdout + stderr).not.toContain(rootKey);
+    expect(stdout + stderr).not.toContain(key);
+  });
+
   it('keyward import obeys the policies of the workspace, and continues once they allow it', async () => {
     await instance.call('PUT', '/v1/workspaces/acme', { body: { maxActiveKeys: 1500 } });
     const all = Array.from({ length: 2000 }, (_, i) => ({ name: 'k', hash: hash(`old-${i}`) }));

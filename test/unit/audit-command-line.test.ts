@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { auditPruneCommand, readPruneOptions } from '../../src/audit/prune-command.ts';
 import { auditVerifyCommand, readVerifyOptions } from '../../src/audit/verify-command.ts';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
-import { generateKey } from '../../src/domain/key-string.ts';
 import { parseWords, UsageError } from '../../src/lib/command-line.ts';
 import {
   createManagementKeyCommand,
@@ -87,10 +86,5 @@ describe('the arguments of commands', () => {
     expect(() => read(words(line))).toThrow(UsageError);
     expect(() => read(words(line))).toThrow(sentence);
     expect(() => read(words(line))).not.toThrow(/\n/);
-  });
-
-  it('a key is refused as the name of a management key', () => {
-    const { key } = generateKey('ak_live', new Uint8Array(32));
-    expect(() => parseManagementKeyArgs(['--name', key])).toThrow('--name contains an API key.');
   });
 });

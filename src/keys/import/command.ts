@@ -14,6 +14,7 @@ import {
 } from '../../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER, WORKSPACE_ID_PATTERN } from '../../domain/caller.ts';
 import { KeywardError } from '../../errors.ts';
+import { KeyDetector } from '../../http/key-detector.ts';
 import { defineCommand } from '../../lib/command.ts';
 import { type OptionValues, UsageError } from '../../lib/command-line.ts';
 import { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
@@ -69,7 +70,7 @@ function readImportOptions({
 
 /** Imports a file chunk by chunk. Returns whether every line of it was valid. */
 async function importFile(
-  { orm, secret }: CommandDatabase,
+  { orm, secret, rootKey }: CommandDatabase,
   { path, workspaceId, reportPath }: ImportRequest,
 ): Promise<boolean> {
   const pepper = pepperFrom(secret);
@@ -90,7 +91,8 @@ async function importFile(
   try {
     const records = recordsOf(path);
     const from = progress.position.line;
-    for await (const chunk of chunksOf(records, from, itemChecker(checksumKey))) {
+    const checkItem = itemChecker(new KeyDetector(checksumKey, rootKey));
+    for await (const chunk of chunksOf(records, from, checkItem)) {
       const refused = await importChunk(chunk, target, report?.id ?? null, progress);
       await report?.add(refused, progress.position);
       if (!report) progress.show(refused);

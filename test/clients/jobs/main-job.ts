@@ -20,30 +20,42 @@ export type Connect = (url: string, managementKey: string) => Client;
 
 /** A key from its creation to its revocation. Throws where an answer is not the right one. */
 export async function doMainJob(client: Client, name: string): Promise<void> {
-  const { id, key } = await client.create(name);
-  expect('a new key verifies', (await client.verify(string(key))).code, 'VALID');
-  expect('the list has the key', (await client.list()).includes(name), true);
-  const etag = string(await client.etag(id));
-  expect(
-    'a patch renames the key',
-    await client.rename(id, `${name}, renamed`, etag),
-    `${name}, renamed`,
+  const { id, key } = await during('create', client.create(name));
+  const old = string(key);
+  await expect('verify', codeOf(client, old), 'VALID');
+  await expect(
+    'list',
+    client.list().then((names) => names.includes(name)),
+    true,
   );
-  await client.rename(id, 'too late', etag).then(
-    () => expect('a patch with an old If-Match is refused', 'renamed', 'PRECONDITION_FAILED'),
-    (error: Error) => expect('a refusal has its code', error.message, 'PRECONDITION_FAILED'),
-  );
-  const next = string(await client.rotate(id));
-  expect('the old string has ended', (await client.verify(string(key))).valid, false);
-  expect('the new string verifies', (await client.verify(next)).valid, true);
-  expect('the key is revoked', await client.revoke(id), 'revoked');
-  expect('a revoked key is not valid', (await client.verify(next)).code, 'REVOKED');
-  expect('a problem has its code', await client.problemOf(`key_${'0'.repeat(22)}`), 'NOT_FOUND');
+  const etag = string(await during('get', client.etag(id)));
+  await expect('patch with If-Match', client.rename(id, 'renamed', etag), 'renamed');
+  const tooLate = client.rename(id, 'too late', etag).catch((error: Error) => error.message);
+  await expect('patch with an old If-Match', tooLate, 'PRECONDITION_FAILED');
+  const next = string(await during('rotate', client.rotate(id)));
+  await expect('verify the old string', codeOf(client, old), 'NOT_FOUND');
+  await expect('verify the new string', codeOf(client, next), 'VALID');
+  await expect('revoke', client.revoke(id), 'revoked');
+  await expect('verify a revoked key', codeOf(client, next), 'REVOKED');
+  await expect('read a problem', client.problemOf(`key_${'0'.repeat(22)}`), 'NOT_FOUND');
 }
 
-function expect(what: string, actual: unknown, expected: unknown): void {
-  if (actual === expected) return;
-  throw new Error(`${what}: expected ${String(expected)}, got ${String(actual)}`);
+/** The verdict, if it agrees with `valid`. */
+async function codeOf(client: Client, key: string): Promise<string> {
+  const { valid, code } = await client.verify(key);
+  return valid === (code === 'VALID') ? code : `${code}, valid: ${valid}`;
+}
+
+async function expect<Value>(step: string, call: Promise<Value>, expected: Value): Promise<void> {
+  const actual = await during(step, call);
+  if (actual !== expected) throw new Error(`${step}: expected ${expected}, got ${actual}`);
+}
+
+/** What fails says in which step. */
+function during<Value>(step: string, call: Promise<Value>): Promise<Value> {
+  return call.catch((error: Error) => {
+    throw new Error(`${step}: ${error.message}`);
+  });
 }
 
 function string(value: string | null): string {
