@@ -1,11 +1,10 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { migrate } from '../../src/db/migrate.ts';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
 import { createKey, rootClient, verdictOf } from '../support/client.ts';
+import { dataFolder } from '../support/data-folder.ts';
 import {
-  dataFolder,
   isRunning,
   launchProgram,
   postgresPid,
@@ -31,14 +30,14 @@ const preloading = (script: string) =>
 /** Works on the embedded database of a program that has ended, which is quicker than to start it. */
 async function withDatabaseOf<T>(
   dataDirectory: string,
-  work: (client: pg.Client, url: string) => Promise<T>,
+  work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const directory = join(dataDirectory, 'postgres');
   const server = await startEmbeddedPostgres({ directory, durable: false });
   const client = new pg.Client({ connectionString: server.url });
   await client.connect();
   try {
-    return await work(client, server.url);
+    return await work(client);
   } finally {
     await client.end();
     await server.stop();
@@ -109,10 +108,7 @@ it(
   LONG,
   async () => {
     const directory = await dataFolder();
-    await withDatabaseOf(directory, async (client, url) => {
-      await migrate(url);
-      await client.query('delete from installation');
-    });
+    await withDatabaseOf(directory, (client) => client.query('delete from installation'));
     const { code, stderr } = await runProgram({ KEYWARD_DATA_DIR: directory });
     expect(code).toBe(1);
     expect(stderr).toContain('the database has no installation row');

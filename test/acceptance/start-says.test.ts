@@ -5,8 +5,9 @@ import { expect, it, onTestFinished } from 'vitest';
 import { findUnsafeSettings } from '../../src/db/expected-settings.ts';
 import { createKey, rootClient } from '../support/client.ts';
 import { runInProcess } from '../support/command.ts';
+import { emptyDataFolder } from '../support/data-folder.ts';
 import { connect, createTestDatabase, ormOf } from '../support/database.ts';
-import { dataFolder, runProgram, startProgram } from '../support/program.ts';
+import { startProgram } from '../support/program.ts';
 
 const LONG = { timeout: 60_000 };
 const WARN = 40;
@@ -44,7 +45,7 @@ it(
   'a start with the embedded database warns of nothing, says where all is, shows no secret, and keys its audit log',
   LONG,
   async () => {
-    const directory = await dataFolder();
+    const directory = await emptyDataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory });
     await createKey(await rootClient(program, directory), 'on the record');
     await program.end('SIGTERM');
@@ -65,10 +66,10 @@ it(
 );
 
 it('an address that this machine does not have is named in one sentence', async () => {
-  const outcome = await runProgram({ HOST: '192.0.2.1', KEYWARD_DATA_DIR: await dataFolder() });
+  const outcome = await runInProcess(['start'], { HOST: '192.0.2.1', PORT: '8099' });
   expect(outcome.code).toBe(1);
   expect(outcome.stderr).toBe(
-    'keyward: Cannot listen on 192.0.2.1:0 (EADDRNOTAVAIL); set HOST and PORT.\n',
+    'keyward: Cannot listen on 192.0.2.1:8099 (EADDRNOTAVAIL); set HOST and PORT.\n',
   );
 });
 
