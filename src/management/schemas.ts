@@ -64,7 +64,7 @@ export const PatchManagementKey = Type.Object(
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false },
 );
 export type PatchManagementKey = Static<typeof PatchManagementKey>;
 
