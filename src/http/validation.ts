@@ -130,7 +130,7 @@ export function envelopeCompiler(schema: TSchema, list: string) {
   return ({ httpPart, schema: other }: { httpPart?: string; schema: object }) =>
     httpPart === 'body'
       ? (body: unknown) => {
-          setFaultyItemsAside(body, list);
+          setItemsAside(body, list, findStructureFault);
           return validate(body);
         }
       : createAjv({ coerceTypes: 'array' }).compile(other);
@@ -145,11 +145,16 @@ class FaultyItem {
   }
 }
 
-function setFaultyItemsAside(body: unknown, list: string): void {
+/** So that the other items of a list can be looked at. The parser of the items reports the fault. */
+export function setItemsAside(
+  body: unknown,
+  list: string,
+  faultOf: (item: unknown) => FieldError | null,
+): void {
   const items: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, list) : null;
   if (!Array.isArray(items)) return;
   items.forEach((item, index) => {
-    const fault = findStructureFault(item);
+    const fault = faultOf(item);
     if (fault) items[index] = new FaultyItem(fault);
   });
 }

@@ -1673,6 +1673,22 @@ export interface components {
              * @example []
              */
             missingIds: string[];
+            /**
+             * @description Items of `ids` that are no key ids, with pointers such as `/ids/0`.
+             * @example []
+             */
+            errors: {
+                /**
+                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
+                 * @example /body/name
+                 */
+                pointer: string;
+                /**
+                 * @description What is wrong with the field.
+                 * @example is required
+                 */
+                detail: string;
+            }[];
         };
         /** @description The tenant that owns keys, and its policies. */
         Workspace: {
@@ -4472,7 +4488,7 @@ export interface operations {
                      */
                     workspaceId?: string;
                     /**
-                     * @description Key ids to revoke. Give either `ids` or `ownerId`.
+                     * @description Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` and keeps no other key valid.
                      * @example [
                      *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
                      *     ]
