@@ -94,8 +94,12 @@ export function fieldsOf({ properties = {} }: FieldSchema): [string, FieldSchema
   return Object.entries(properties).filter(([, field]) => !field.readOnly);
 }
 
-export function exampleOf({ examples = [], anyOf = [] }: FieldSchema): unknown {
-  return examples[0] ?? anyOf[0]?.examples?.[0] ?? null;
+export function exampleOf(schema: FieldSchema): unknown {
+  const { examples = [], anyOf = [], type, items = {} } = schema;
+  const given = examples[0] ?? anyOf[0]?.examples?.[0];
+  if (given !== undefined) return given;
+  if (type === 'array') return [exampleOf(items)];
+  return type === 'object' ? leastBody(schema) : null;
 }
 
 /** A body with what must be given. */
