@@ -6,11 +6,14 @@ import type { App } from './app-type.ts';
 import { type CallContextDependencies, createCallContext } from './call-contexts.ts';
 import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import { setItemsAside } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The management permission that the call needs; checked before its body is read. */
     permission?: Permission;
+    /** The list in its body whose items are answered one by one. */
+    list?: string;
     /** Admitted even when the instance is overloaded. */
     alwaysAdmitted?: boolean;
     /** Only a bounded number of its successful calls is logged each second. */
@@ -21,6 +24,8 @@ declare module 'fastify' {
   }
 }
 
+const CONTAINS_KEY = 'Remove the API key: keys are never stored as text.';
+
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
 export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.decorateRequest('call', null);
@@ -28,13 +33,19 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     const { permission } = request.routeOptions.config;
     if (permission) request.call = await createCallContext(request, permission, deps);
   };
+  const faultOfItem = (item: unknown) =>
+    deps.keyDetector.isContainedIn(JSON.stringify(item))
+      ? { pointer: '', detail: CONTAINS_KEY }
+      : null;
   const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
     const { body = null, params, method } = request;
+    const { list } = request.routeOptions.config;
+    if (list) setItemsAside(body, list, faultOfItem);
     // A change stores or audits the ids in its path too.
     const stored = JSON.stringify(method === 'GET' ? body : [body, params]);
     if (deps.keyDetector.isContainedIn(stored)) {
-      throw new KeywardError('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
+      throw new KeywardError('CONTAINS_KEY', CONTAINS_KEY);
     }
     const idempotency = readIdempotencyKey(request, deps.keyDetector);
     request.call = { ...request.call, idempotency };

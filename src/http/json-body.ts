@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { KeywardError } from '../errors.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 
 const DECODER = new TextDecoder('utf-8', { fatal: true });
@@ -40,9 +40,13 @@ function decode(body: Buffer): string {
 }
 
 function parse(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     throw new KeywardError('MALFORMED_JSON');
   }
+  // A missing body is null, too, and counts as an empty object.
+  if (value === null) throw invalidField('/body', 'must be object');
+  return value;
 }

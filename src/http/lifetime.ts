@@ -34,6 +34,8 @@ function requestedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Dat
   }
   if (expiresAt === undefined) return current.expiresAt;
   const requested = toDate(expiresAt);
+  // Also an expiry that has passed may be sent back as it was read.
+  if (requested?.getTime() === current.expiresAt?.getTime()) return current.expiresAt;
   if (requested && requested <= at) {
     throw invalidField('/body/expiresAt', 'must be in the future');
   }

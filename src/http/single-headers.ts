@@ -4,7 +4,7 @@ import type { App } from './app-type.ts';
 /** Headers that name one caller, actor or call. Node keeps the first of some and joins others. */
 const SINGLE = new Set(['authorization', 'keyward-actor', 'idempotency-key']);
 /** Ignores these headers of its client, or answers by its own rules. */
-const GATEWAY_ROUTE = '/v1/authorize';
+export const GATEWAY_ROUTE = '/v1/authorize';
 
 /** Refuses a header that is sent twice with different values; equal ones count as one. */
 export function registerSingleHeaders(app: App): void {

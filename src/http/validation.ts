@@ -1,11 +1,12 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyRequest, FastifySchemaValidationError } from 'fastify';
 import { type Static, type TSchema, Type } from 'typebox';
-import { type FieldError, KeywardError, pointerStep } from '../errors.ts';
+import { type FieldError, invalidField, KeywardError, pointerStep } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { FORMATS } from './formats.ts';
 import { registerJsonBodies } from './json-body.ts';
 import { findStructureFault } from './json-structure.ts';
+import { GATEWAY_ROUTE } from './single-headers.ts';
 
 const MAX_ERRORS = 20;
 
@@ -30,10 +31,33 @@ function refuseWhatIsNotDescribed(app: App): void {
     route.schema.querystring ??= nothing;
   });
   const errorsOf = createAjv({ coerceTypes: false }).compile(nothing);
-  app.addHook('preValidation', async ({ body, routeOptions }: FastifyRequest) => {
-    if (body === undefined || body === null || routeOptions.schema?.body) return;
-    if (!errorsOf(body)) throw validationProblem(errorsOf.errors ?? [], 'body');
+  app.addHook('preValidation', async (request: FastifyRequest) => {
+    const { body, routeOptions } = request;
+    if (!routeOptions.url?.startsWith('/v1/') || routeOptions.url === GATEWAY_ROUTE) return;
+    if (!isDecodable(request.url)) throw invalidField('/query', 'is not percent-encoded UTF-8');
+    if (routeOptions.schema?.body) return;
+    if (hasUnreadBody(request)) throw invalidField('/body', 'is not taken by this call');
+    if (body === undefined || body === null || errorsOf(body)) return;
+    throw validationProblem(errorsOf.errors ?? [], 'body');
   });
+}
+
+/** The parser of queries would take what it cannot decode as it is. */
+function isDecodable(url: string): boolean {
+  const start = url.indexOf('?');
+  if (start === -1 || !url.includes('%', start)) return true;
+  try {
+    decodeURIComponent(url.slice(start));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Bodies of GET are not parsed. */
+function hasUnreadBody({ method, headers }: FastifyRequest): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 /** A missing body counts as an empty object, so that a call with optional fields needs none. */
@@ -130,7 +154,7 @@ export function envelopeCompiler(schema: TSchema, list: string) {
   return ({ httpPart, schema: other }: { httpPart?: string; schema: object }) =>
     httpPart === 'body'
       ? (body: unknown) => {
-          setFaultyItemsAside(body, list);
+          setItemsAside(body, list, findStructureFault);
           return validate(body);
         }
       : createAjv({ coerceTypes: 'array' }).compile(other);
@@ -145,11 +169,16 @@ class FaultyItem {
   }
 }
 
-function setFaultyItemsAside(body: unknown, list: string): void {
+/** So that the other items of a list can be looked at. The parser of the items reports the fault. */
+export function setItemsAside(
+  body: unknown,
+  list: string,
+  faultOf: (item: unknown) => FieldError | null,
+): void {
   const items: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, list) : null;
   if (!Array.isArray(items)) return;
   items.forEach((item, index) => {
-    const fault = findStructureFault(item);
+    const fault = faultOf(item);
     if (fault) items[index] = new FaultyItem(fault);
   });
 }

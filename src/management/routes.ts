@@ -101,7 +101,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
       const { id } = request.params;
       return sendResult(
         reply,
-        await managementKeys.patch(getCallContext(request), id, request.body),
+        await managementKeys.patch(getCallContext(request), id, request.body ?? {}),
       );
     },
   );

@@ -117,7 +117,8 @@ export class WorkspaceService {
 
   /** Ends the workspace with its keys and management keys; usage and audit entries stay. */
   async delete(call: CallContext, id: string): Promise<CallResult<object>> {
-    if (id === DEFAULT_WORKSPACE) throw new KeywardError('DEFAULT_WORKSPACE');
+    if (authorizedWorkspaceId(call, id) === DEFAULT_WORKSPACE)
+      throw new KeywardError('DEFAULT_WORKSPACE');
     const { endKeys, endManagementKeys } = this.#deps;
     return this.#change(call, id, 'update', async (write, row) => {
       const keysEnded = await endKeys(write, id, call.actor);

@@ -2,15 +2,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
+import { dataFolder } from '../support/data-folder.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { verifyContinuously } from '../support/load.ts';
-import {
-  dataFolder,
-  isRunning,
-  launchProgram,
-  postgresPid,
-  startProgram,
-} from '../support/program.ts';
+import { isRunning, launchProgram, postgresPid, startProgram } from '../support/program.ts';
 
 const FLUSH_MS = 250;
 /** One interval, and another for the flush in progress. */

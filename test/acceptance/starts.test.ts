@@ -3,10 +3,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { clientOf, createKey, rootClient, verdictOf } from '../support/client.ts';
+import { runInProcess } from '../support/command.ts';
+import { dataFolder, emptyDataFolder } from '../support/data-folder.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import {
-  dataFolder,
   freePort,
   launchProgram,
   runProgram,
@@ -54,13 +55,13 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     await once(other, 'listening');
     const address = other.address();
     const port = typeof address === 'object' && address ? String(address.port) : '';
-    const outcome = await runProgram({ KEYWARD_DATA_DIR: await dataFolder(), PORT: port });
+    const outcome = await runProgram({ KEYWARD_DATA_DIR: await emptyDataFolder(), PORT: port });
     other.close();
     expect(outcome).toMatchObject(refusal(new RegExp(`^keyward: Port ${port} is taken .*PORT`)));
   });
 
   it('a start with wrong settings names all of them at once', async () => {
-    const outcome = await runProgram({
+    const outcome = await runInProcess(['start'], {
       PORT: '99999',
       KEYWARD_ROOT_KEY: 'short-and-secret',
       KEYWARD_SECRET_FILE: '/nowhere/secret',

@@ -2,9 +2,10 @@ import type pg from 'pg';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { setHead, tamper, writeLog } from '../support/audit-log.ts';
 import { type CommandOutcome, runInProcess } from '../support/command.ts';
+import { dataFolder, emptyDataFolder } from '../support/data-folder.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
 import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
-import { dataFolder, runProgram, startProgram } from '../support/program.ts';
+import { runProgram, startProgram } from '../support/program.ts';
 
 describe('the commands of an operator', { timeout: 60_000 }, () => {
   let url: string;
@@ -173,20 +174,20 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
   it('a command is refused while Keyward runs on the embedded database, and works once it has stopped', async () => {
     const embedded = { KEYWARD_DATA_DIR: await dataFolder() };
     const running = await startProgram(embedded);
-    const create = { args: ['management-key', 'create', '--name', 'x'] };
-    const refused = await runProgram(embedded, create);
+    const create = ['management-key', 'create', '--name', 'x'];
+    const refused = await runInProcess(create, embedded);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^keyward: another Keyward .* already uses .*root-key/);
     await running.end('SIGTERM');
-    const made = await runProgram(embedded, create);
+    const made = await runInProcess(create, embedded);
     expect(made.stdout).toMatch(/^kw_[0-9A-Za-z]{65}\n$/);
-    const verified = await runProgram(embedded, { args: ['audit', 'verify'] });
+    const verified = await runInProcess(['audit', 'verify'], embedded);
     expect(verified).toMatchObject({ code: 0 });
     expect(verified.stdout).toMatch(/^default: intact, entries 1 to 1; .*keyed with/);
   });
 
   it('a command without any database says so, and creates none', async () => {
-    const nowhere = { KEYWARD_DATA_DIR: await dataFolder() };
+    const nowhere = { KEYWARD_DATA_DIR: await emptyDataFolder() };
     const outcome = await runInProcess(['audit', 'verify'], nowhere);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(

@@ -142,7 +142,7 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['no name', {}, '/body/name'],
     ['name null', { name: null }, '/body/name'],
     ['a list', [], '/body'],
-    ['null', 'null', '/body/name'],
+    ['null', 'null', '/body'],
     ['a text', '"x"', '/body'],
     ['a number', '1', '/body'],
     ['the prefix of management keys', { name: 'x', prefix: 'kw' }, '/body/prefix'],

@@ -39,6 +39,7 @@ describe('bulk revocation', () => {
         wouldRevokeIds: null,
         keyIds: expect.toSatisfy((ids: string[]) => sameSet(ids, [one.id, two.id])),
         missingIds: [UNKNOWN],
+        errors: [],
       },
     });
     expect(await verdicts(one, two, other)).toEqual(['REVOKED', 'REVOKED', 'VALID']);

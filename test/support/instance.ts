@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import type { LightMyRequestResponse } from 'fastify';
-import { inject } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/http/request-log.ts';
 import { createService, type Service } from '../../src/service.ts';
@@ -71,6 +71,16 @@ export async function launch(
       await service.stop();
     },
   };
+}
+
+/** Launches an instance that stops when the test ends. */
+export async function launchForTest(
+  databaseUrl: string,
+  settings: Partial<Config> = {},
+): Promise<Instance> {
+  const instance = await launch(databaseUrl, settings);
+  onTestFinished(instance.stop);
+  return instance;
 }
 
 /** Connects to the database directly, or through the PgBouncer of this test run. */

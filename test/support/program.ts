@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { temporaryFolder } from './folder.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const STARTED = /Keyward listens on (http:\S+)/;
@@ -93,11 +93,6 @@ export async function runProgram(settings: Settings, launch: LaunchOptions = {})
   return { code, stdout: program.stdout(), stderr: program.stderr() };
 }
 
-/** A folder for an embedded database; removed when the test ends. */
-export function dataFolder(): Promise<string> {
-  return temporaryFolder('keyward-acceptance-');
-}
-
 /** The server process of an embedded database, from the lock file of Postgres. */
 export async function postgresPid(dataDirectory: string): Promise<number | undefined> {
   const lock = join(dataDirectory, 'postgres', 'data', 'postmaster.pid');
@@ -123,8 +118,9 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A free port of loopback, and argon2 at its lowest cost. */
+/** A free port of loopback, argon2 at its lowest cost, and modules that are compiled once. */
 const DEFAULTS: Settings = {
+  NODE_COMPILE_CACHE: join(tmpdir(), 'keyward-test-compile-cache'),
   PORT: '0',
   LOG_LEVEL: 'warn',
   KEYWARD_ARGON2_MEMORY_KIB: '8192',

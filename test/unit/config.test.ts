@@ -17,20 +17,6 @@ function problemsOf(environment: NodeJS.ProcessEnv): string[] {
 }
 
 describe('the settings', () => {
-  it('every setting has a default, so that nothing needs to be set', () => {
-    expect(readConfig({})).toMatchObject({
-      databaseUrl: undefined,
-      host: '127.0.0.1',
-      port: 8080,
-      logLevel: 'info',
-      rootKey: undefined,
-      secret: undefined,
-      usageFlushMs: 1000,
-      argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
-      preparedStatements: true,
-    });
-  });
-
   it('the settings are frozen, and other variables of the environment are ignored', () => {
     const config = readConfig({ HOME: '/root', NODE_ENV: 'production', PATH: '/bin' });
     expect(Object.isFrozen(config)).toBe(true);
@@ -98,6 +84,9 @@ describe('the settings', () => {
     ['KEYWARD_CACHED_KEYS', 100, 10_000_000],
     ['KEYWARD_POOL_SIZE', 2, 200],
     ['KEYWARD_SHUTDOWN_SECONDS', 1, 3600],
+    ['KEYWARD_STALE_IF_ERROR_MS', 0, 3_600_000],
+    ['KEYWARD_MAX_IN_FLIGHT', 1, 100_000],
+    ['KEYWARD_LOG_VERIFY_PER_SECOND', 0, 1_000_000],
   ])('%s is a whole number from %i to %i', (name, least, most) => {
     for (const good of [least, least + 1, most]) {
       expect(problemsOf({ [name]: String(good) })).toEqual([]);

@@ -2,15 +2,18 @@ import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
 import { sendResult } from '../../http/reply.ts';
 import { answers, ref } from '../../http/schemas.ts';
-import { BulkRevocation, BulkRevoke } from './schemas.ts';
+import { envelopeCompiler, parserOf } from '../../http/validation.ts';
+import { BulkRevocation, BulkRevoke, KeyId } from './schemas.ts';
 import type { BulkRevokeService } from './service.ts';
 
 export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void {
   app.addSchema(BulkRevocation);
-  app.post(
+  const parseId = parserOf(KeyId);
+  app.post<{ Body: Omit<BulkRevoke, 'ids'> & { ids?: unknown[] } }>(
     '/v1/keys/bulk-revoke',
     {
-      config: { permission: 'keys:revoke' },
+      config: { permission: 'keys:revoke', list: 'ids' },
+      validatorCompiler: envelopeCompiler(BulkRevoke, 'ids'),
       schema: {
         operationId: 'bulkRevokeKeys',
         tags: ['Keys'],
@@ -20,7 +23,10 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
         response: answers({ 200: ref(BulkRevocation) }, 'NOT_FOUND', 'TOO_MANY_KEYS'),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await bulkRevoke.revoke(getCallContext(request), request.body ?? {})),
+    async (request, reply) => {
+      const { ids, ...input } = request.body ?? {};
+      const parsed = { ...input, ...(ids && { ids: ids.map(parseId) }) };
+      return sendResult(reply, await bulkRevoke.revoke(getCallContext(request), parsed));
+    },
   );
 }

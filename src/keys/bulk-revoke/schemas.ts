@@ -1,16 +1,19 @@
 import { type Static, Type } from 'typebox';
-import { nullable, reasonFields, WorkspaceId } from '../../http/schemas.ts';
+import { FieldErrorSchema, nullable, reasonFields, WorkspaceId } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
+
+export const KeyId = Type.String({ pattern: '^key_[0-9A-Za-z]{22}$' });
 
 export const BulkRevoke = Type.Object(
   {
     workspaceId: Type.Optional(WorkspaceId),
     ids: Type.Optional(
-      Type.Array(Type.String({ pattern: '^key_[0-9A-Za-z]{22}$' }), {
+      Type.Array(KeyId, {
         minItems: 1,
         maxItems: 1000,
-        uniqueItems: true,
-        description: 'Key ids to revoke. Give either `ids` or `ownerId`.',
+        description:
+          'Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` ' +
+          'and keeps no other key valid.',
         examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
       }),
     ),
@@ -57,6 +60,10 @@ export const BulkRevocation = Type.Object(
     }),
     missingIds: Type.Array(Type.String(), {
       description: 'Requested ids of which the workspace has no key.',
+      examples: [[]],
+    }),
+    errors: Type.Array(FieldErrorSchema, {
+      description: 'Items of `ids` that are no key ids, with pointers such as `/ids/0`.',
       examples: [[]],
     }),
   },

@@ -1,6 +1,7 @@
 import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
-import { invalidField, KeywardError } from '../../errors.ts';
+import { type FieldError, invalidField, KeywardError } from '../../errors.ts';
 import type { CallResult } from '../../http/reply.ts';
+import type { Parsed } from '../../http/validation.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { revokeKeys } from '../revocation.ts';
 import { type KeyRow, lockKeys } from '../store.ts';
@@ -8,6 +9,9 @@ import { readPolicies } from '../workspace-policies.ts';
 import type { BulkRevocation, BulkRevoke } from './schemas.ts';
 
 const MAX_KEYS = 10_000;
+
+/** Ids that are valid, and what is wrong with the others. */
+export type BulkRevokeInput = Omit<BulkRevoke, 'ids'> & { ids?: readonly Parsed<string>[] };
 
 /** Revokes keys by id or by owner, all or nothing, with an audit entry for each. */
 export class BulkRevokeService {
@@ -17,7 +21,7 @@ export class BulkRevokeService {
     this.#unitOfWork = unitOfWork;
   }
 
-  revoke(call: CallContext, input: BulkRevoke): Promise<CallResult<BulkRevocation>> {
+  revoke(call: CallContext, input: BulkRevokeInput): Promise<CallResult<BulkRevocation>> {
     const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
     const filter = filterOf(input);
     return this.#unitOfWork.run(call, async (write) => {
@@ -31,14 +35,30 @@ export class BulkRevokeService {
   }
 }
 
-function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: string } {
-  if (ids !== undefined && ownerId === undefined) return { ids };
+function filterOf({ ids, ownerId }: BulkRevokeInput): { ids: string[] } | { ownerId: string } {
+  if (ids !== undefined && ownerId === undefined) return { ids: idsIn(ids) };
   if (ids === undefined && ownerId !== undefined) return { ownerId };
   throw invalidField('/body', 'give either `ids` or `ownerId`');
 }
 
+/** Each once, however often it is given. */
+function idsIn(parsed: readonly Parsed<string>[]): string[] {
+  return [...new Set(parsed.flatMap((it) => ('value' in it ? [it.value] : [])))];
+}
+
+function errorsIn(parsed: readonly Parsed<string>[]): FieldError[] {
+  return parsed.flatMap((it, index) =>
+    'errors' in it
+      ? it.errors.map(({ pointer, detail }) => ({ pointer: `/ids/${index}${pointer}`, detail }))
+      : [],
+  );
+}
+
 /** `matched` are the keys as they were before. */
-function reportOf({ ids = [], dryRun = false }: BulkRevoke, matched: KeyRow[]): BulkRevocation {
+function reportOf(
+  { ids = [], dryRun = false }: BulkRevokeInput,
+  matched: KeyRow[],
+): BulkRevocation {
   const active = matched.filter(({ revokedAt }) => !revokedAt).map(({ id }) => id);
   const revoked = dryRun ? [] : active;
   const found = new Set(matched.map(({ id }) => id));
@@ -50,6 +70,7 @@ function reportOf({ ids = [], dryRun = false }: BulkRevoke, matched: KeyRow[]): 
     keyIds: revoked,
     wouldRevoke: dryRun ? active.length : null,
     wouldRevokeIds: dryRun ? active : null,
-    missingIds: ids.filter((id) => !found.has(id)),
+    missingIds: idsIn(ids).filter((id) => !found.has(id)),
+    errors: errorsIn(ids),
   };
 }

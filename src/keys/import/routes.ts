@@ -16,7 +16,7 @@ export function importRoutes(app: App, imports: ImportService): void {
     {
       bodyLimit: BODY_LIMIT_BYTES,
       validatorCompiler: envelopeCompiler(ImportKeys, 'keys'),
-      config: { permission: 'keys:write' },
+      config: { permission: 'keys:write', list: 'keys' },
       schema: {
         operationId: 'importKeys',
         tags: ['Keys'],

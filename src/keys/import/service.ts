@@ -84,6 +84,7 @@ async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Pr
 }
 
 function toSecret({ ref, item, row }: Candidate): ImportedSecret {
-  const start = item.start === undefined ? '…' : `${item.start}…`;
+  // As lists show it, with or without the ellipsis at its end.
+  const start = `${item.start?.replace(/…$/, '') ?? ''}…`;
   return { ref, keyId: row.id, workspaceId: row.workspaceId, start };
 }

@@ -834,6 +834,11 @@ export interface components {
              * @example []
              */
             missingIds: string[];
+            /**
+             * @description Items of `ids` that are no key ids, with pointers such as `/ids/0`.
+             * @example []
+             */
+            errors: components["schemas"]["FieldError"][];
         };
         BulkRevokeRequest: {
             /**
@@ -842,7 +847,7 @@ export interface components {
              */
             workspaceId?: string;
             /**
-             * @description Key ids to revoke. Give either `ids` or `ownerId`.
+             * @description Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` and keeps no other key valid.
              * @example [
              *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
              *     ]
