@@ -7,6 +7,7 @@ import { differs } from '../unit-of-work/difference.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditKey } from './audit.ts';
 import { updateIfChanged } from './key-change.ts';
+import { checkSize } from './key-size.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
 import { checkLifetime, checkMutability, checkScopes } from './policy-checks.ts';
 import { policyVersionOf } from './policy-version.ts';
@@ -83,7 +84,9 @@ function changedColumns(key: KeyRow, patch: PatchKey, at: Date): KeyChanges {
     ...toQuotaColumns({ rateLimits, credits }, key),
     ...(metadata !== undefined && { metadata: patchedMetadata(key, metadata) }),
   };
-  const version = policyVersionOf({ ...key, ...changes });
+  const changed = { ...key, ...changes };
+  checkSize(changed);
+  const version = policyVersionOf(changed);
   // Never lower than before: a newer version of Keyward may have set it.
   return { ...changes, minPolicyVersion: Math.max(key.minPolicyVersion, version) };
 }

@@ -3,6 +3,7 @@ import { canonicalIpRanges } from '../domain/ip.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { invalidField } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
+import { checkSize } from './key-size.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
 import { checkLifetime, checkScopes } from './policy-checks.ts';
 import { policyVersionOf } from './policy-version.ts';
@@ -26,6 +27,7 @@ export function newKeyRow(
   const metadata = mergeMetadata({}, input.metadata ?? null);
   checkMetadata(metadata);
   const plain = pickPlain({ ...INITIAL, ...input });
+  checkSize({ ...plain, metadata });
   checkScopes(policies, plain.scopes);
   const valid = lifetime({ notBefore: null, expiresAt: null }, input, at);
   checkLifetime(policies, valid, at);

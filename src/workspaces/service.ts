@@ -2,6 +2,7 @@ import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { type Actor, DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
+import { isTooLarge, MAX_STORED_BYTES } from '../domain/stored-size.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { readPage } from '../http/page.ts';
@@ -77,6 +78,7 @@ export class WorkspaceService {
   put(call: CallContext, id: string, input: WorkspaceInput): Promise<PutResult> {
     refuseReservedPrefix(input);
     const fields = { ...DEFAULTS, ...input };
+    refuseTooLarge(fields);
     return this.#deps.unitOfWork.run(call, async (write) => {
       const { tx, at } = write;
       const row = { id: authorizedWorkspaceId(call, id), ...fields, createdAt: at, updatedAt: at };
@@ -97,9 +99,10 @@ export class WorkspaceService {
 
   patch(call: CallContext, id: string, input: WorkspaceInput): Promise<Versioned<Workspace>> {
     refuseReservedPrefix(input);
-    return this.#change(call, id, 'update', (write, row) =>
-      updateIfChanged(write, 'updated', row, input),
-    );
+    return this.#change(call, id, 'update', (write, row) => {
+      refuseTooLarge({ ...row, ...input });
+      return updateIfChanged(write, 'updated', row, input);
+    });
   }
 
   /** No key of a suspended workspace is valid; nothing of it is lost. Never waits for an import. */
@@ -166,6 +169,14 @@ function refuseReservedPrefix({ defaultPrefix }: WorkspaceInput): void {
   if (defaultPrefix !== MANAGEMENT_PREFIX) return;
   const detail = `${MANAGEMENT_PREFIX} is the prefix of management keys`;
   throw invalidField('/body/defaultPrefix', detail);
+}
+
+/** As it would be after a change, however small that is. */
+function refuseTooLarge(workspace: WorkspaceChanges): void {
+  const names = Object.keys(DEFAULTS);
+  const stored = Object.fromEntries(names.map((name) => [name, Reflect.get(workspace, name)]));
+  if (!isTooLarge(stored)) return;
+  throw invalidField('/body', `makes the workspace larger than ${MAX_STORED_BYTES} bytes as JSON`);
 }
 
 function versioned(row: WorkspaceRow): Versioned<Workspace> {

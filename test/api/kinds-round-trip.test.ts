@@ -6,6 +6,7 @@ import {
   type FieldSchema,
   fieldsOf,
   leastBody,
+  shownFields,
 } from '../support/described-calls.ts';
 import { putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
@@ -19,12 +20,6 @@ function bodiesOf(schema: FieldSchema, least: object = leastBody(schema)): [stri
       .filter((value) => name !== 'workspaceId' || value === null || value === 'default')
       .map((value): [string, object] => [name, { ...least, [name]: value }]),
   );
-}
-
-/** The fields of a body as an answer shows them. */
-function shownFields(schema: FieldSchema, shown: Fields): Fields {
-  const names = fieldsOf(schema).map(([name]) => name);
-  return Object.fromEntries(names.filter((name) => name in shown).map((it) => [it, shown[it]]));
 }
 
 let digests = 0;

@@ -94,6 +94,15 @@ export function fieldsOf({ properties = {} }: FieldSchema): [string, FieldSchema
   return Object.entries(properties).filter(([, field]) => !field.readOnly);
 }
 
+/** The fields of a body as an answer shows them. */
+export function shownFields(
+  schema: FieldSchema,
+  shown: Record<string, unknown>,
+): Record<string, unknown> {
+  const names = fieldsOf(schema).map(([name]) => name);
+  return Object.fromEntries(names.filter((name) => name in shown).map((it) => [it, shown[it]]));
+}
+
 export function exampleOf(schema: FieldSchema): unknown {
   const { examples = [], anyOf = [], type, items = {} } = schema;
   const given = examples[0] ?? anyOf[0]?.examples?.[0];
