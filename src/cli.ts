@@ -64,7 +64,7 @@ function isHelpOption(word: string): boolean {
 function help(words: string[]): number {
   const named = words[0] === 'help' ? words.slice(1) : words;
   const [first, ...rest] = named.filter((word) => !isHelpOption(word));
-  if (first === undefined) return print(overview(COMMANDS));
+  if (first === undefined || first === 'help') return print(overview(COMMANDS));
   const found = find([first, ...rest]);
   if (found) return print(helpOf(found.command));
   const group = groupOf(first);

@@ -75,6 +75,12 @@ describe('keyward in a clone', { timeout: 120_000 }, () => {
       stderr: 'keyward: its packages are not installed; run `npm ci` first.\n',
     });
   });
+
+  it('a command whose reader stops reading, as head does, ends with its own exit code and no error', async () => {
+    const line = `"$1" bin/keyward.js help | true; echo "\${PIPESTATUS[0]}"`;
+    const args = ['-c', line, 'bash', process.execPath];
+    expect(await run('bash', args, ROOT)).toEqual({ code: 0, stdout: '0\n', stderr: '' });
+  });
 });
 
 describe('keyward in the image', () => {

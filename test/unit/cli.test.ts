@@ -17,14 +17,17 @@ async function keyward(line: string) {
 }
 
 describe('the command line', () => {
-  it.each(['help', '--help', '-h'])('keyward %s lists every command', async (line) => {
-    const { code, stdout, stderr } = await keyward(line);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const { name, summary } of COMMANDS) {
-      expect(stdout).toContain(`\n  ${name} `);
-      expect(stdout).toContain(summary);
-    }
-  });
+  it.each(['help', '--help', '-h', 'help help', 'help --help'])(
+    'keyward %s lists every command',
+    async (line) => {
+      const { code, stdout, stderr } = await keyward(line);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      for (const { name, summary } of COMMANDS) {
+        expect(stdout).toContain(`\n  ${name} `);
+        expect(stdout).toContain(summary);
+      }
+    },
+  );
 
   it.each(COMMANDS.map(({ name }) => name))(
     'keyward help %s describes each of its options, as --help after it does',

@@ -57,6 +57,12 @@ describe('what the documents say about commands', () => {
     expect(unknown).toEqual([]);
   });
 
+  it('docs/features.md has a row for every command', () => {
+    const page = textOf('docs/features.md');
+    const missing = COMMANDS.filter(({ name }) => !page.includes(`\n| \`keyward ${name}\` |`));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+
   it('README, CONTRIBUTING, docs/commands.md, CI and package.json require the same Node', () => {
     expect(manifest.engines.node).toBe('>=20');
     for (const name of ['README.md', 'CONTRIBUTING.md', 'docs/commands.md', '.ci/run']) {
