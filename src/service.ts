@@ -65,8 +65,8 @@ export interface Service {
   start(): void;
   /** Finishes requests, writes the counters, closes the connections. Returns whether all succeeded. */
   stop(): Promise<boolean>;
-  /** Says which settings of the database weaken guarantees, one sentence each. */
-  databaseWarnings(): Promise<string[]>;
+  /** What the operator should know at the start, one sentence each. */
+  warnings: readonly string[];
   /** For tests alone. */
   internals: {
     hasher: Argon2Hasher;
@@ -87,10 +87,22 @@ export interface ServiceOptions {
   clockOffset?: () => number;
 }
 
-/** The composition root. Everything is built below, in the order in which it depends on each other. */
+/** Leaves no connection behind if it fails. */
 export async function createService(options: ServiceOptions): Promise<Service> {
+  const { poolSize, preparedStatements } = options.config;
+  const database = new Database({ url: options.databaseUrl, poolSize, preparedStatements });
+  try {
+    return await buildService(options, database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** The composition root. Everything is built below, in the order in which it depends on each other. */
+async function buildService(options: ServiceOptions, database: Database): Promise<Service> {
   const { config, log } = options;
-  const kernel = await createKernel(options);
+  const kernel = await createKernel(options, database);
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
@@ -105,13 +117,13 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     ...createControlPlane(kernel, credentials),
     ...createMetrics(kernel, credentials, usage.counters, quotas),
   });
-  const { database, fence } = kernel;
+  const { fence } = kernel;
   const { hasher, cache } = credentials;
   const { flusher } = usage;
   return {
     app,
     ...createLifecycle(kernel, app, flusher),
-    databaseWarnings: () => findUnsafeSettings(database.orm),
+    warnings: await findUnsafeSettings(database.orm),
     internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store },
   };
 }
@@ -121,9 +133,10 @@ type Credentials = ReturnType<typeof createCredentials>;
 type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
-async function createKernel({ config, databaseUrl, log, clockOffset = () => 0 }: ServiceOptions) {
-  const { poolSize, preparedStatements } = config;
-  const database = new Database({ url: databaseUrl, poolSize, preparedStatements });
+async function createKernel(
+  { config, log, clockOffset = () => 0 }: ServiceOptions,
+  database: Database,
+) {
   const { orm } = database;
   const checksumKey = await readChecksumKey(orm);
   await deleteFutureRows(orm);

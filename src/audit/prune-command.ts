@@ -21,11 +21,9 @@ export const auditPruneCommand = defineCommand({
   name: 'audit prune',
   summary: 'drop the oldest entries of the audit logs, and leave a checkpoint',
   options: OPTIONS,
-  run: async ({ options }, { settings }: CommandContext) => {
+  run: async ({ options }, context: CommandContext) => {
     const request = readPruneOptions(options);
-    await withDatabase(settings(), ({ orm, secret }) =>
-      pruneLogs(orm, pepperFrom(secret), request),
-    );
+    await withDatabase(context, ({ orm, secret }) => pruneLogs(orm, pepperFrom(secret), request));
     return 0;
   },
 });

@@ -35,9 +35,9 @@ export const auditVerifyCommand = defineCommand({
   name: 'audit verify',
   summary: 'check that the audit logs are what was written; exits with 1 if one is not',
   options: OPTIONS,
-  run: async ({ options }, { settings }: CommandContext) => {
+  run: async ({ options }, context: CommandContext) => {
     const request = readVerifyOptions(options);
-    const areIntact = await withDatabase(settings(), ({ orm, secret }) =>
+    const areIntact = await withDatabase(context, ({ orm, secret }) =>
       verifyLogs(orm, pepperFrom(secret), request),
     );
     return areIntact ? 0 : 1;

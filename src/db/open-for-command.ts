@@ -4,9 +4,11 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Config } from '../config.ts';
 import { DirectoryInUseError } from '../embedded-postgres/errors.ts';
+import { untilStopped } from '../lib/stop.ts';
 import type { Orm } from './database.ts';
 import { PendingMigrationsError, pendingMigrations } from './migrate.ts';
-import { DatabaseUnreachableError, explainDatabase, openEmbedded } from './open.ts';
+import { openEmbedded } from './open.ts';
+import { DatabaseUnreachableError, explainDatabase } from './refusals.ts';
 import * as schema from './schema.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -15,6 +17,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 export interface CommandContext {
   /** Reads and checks the settings. */
   settings: () => Config;
+  /** Aborted when the process has to end. */
+  stop: AbortSignal;
 }
 
 /** The database of a command that runs and ends. */
@@ -28,16 +32,18 @@ export interface CommandDatabase {
 
 /** Runs work on a database that exists and is up to date; nothing is created or migrated. */
 export async function withDatabase<T>(
-  config: Config,
+  { settings, stop }: CommandContext,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
-  if (config.databaseUrl !== undefined) return onUrl(config.databaseUrl, config.secret, work);
+  const config = settings();
+  const { databaseUrl, secret } = config;
+  if (databaseUrl !== undefined) return untilStopped(stop, onUrl(databaseUrl, secret, work));
   await requireEmbedded(config.dataDirectory);
-  const { url, secret, close } = await openEmbedded(config).catch(suggestApi);
+  const embedded = await openEmbedded(config, stop).catch(suggestApi);
   try {
-    return await onUrl(url, secret, work);
+    return await untilStopped(stop, onUrl(embedded.url, embedded.secret, work));
   } finally {
-    await close();
+    await embedded.close();
   }
 }
 

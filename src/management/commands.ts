@@ -33,11 +33,11 @@ export const createManagementKeyCommand = defineCommand({
   name: 'management-key create',
   summary: 'create a management key and print it once',
   options: OPTIONS,
-  run: async ({ options }, { settings }: CommandContext) => {
+  run: async ({ options }, context: CommandContext) => {
     const request = readManagementKeyOptions(options);
-    const config = settings();
-    const { body } = await withDatabase(config, (database) =>
-      createManagementKey(database, new Argon2Hasher(config.argon2), request),
+    const hasher = new Argon2Hasher(context.settings().argon2);
+    const { body } = await withDatabase(context, (database) =>
+      createManagementKey(database, hasher, request),
     );
     process.stderr.write(
       `${body.id} (${body.name}) for ${body.workspaceId ?? 'every workspace'}: ${body.permissions.join(', ')}.\n` +

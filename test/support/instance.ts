@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import type { LightMyRequestResponse } from 'fastify';
 import { inject } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/http/request-log.ts';
+import { createLogger } from '../../src/lib/logger.ts';
 import { createService, type Service } from '../../src/service.ts';
 import { throughPgBouncer } from './pgbouncer.ts';
 

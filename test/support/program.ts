@@ -8,7 +8,7 @@ import { onTestFinished } from 'vitest';
 import { temporaryFolder } from './folder.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const STARTED = /Keyward listens on (http:\S+)/;
+const STARTED = /Server listening at (http:[^\s"]+)/;
 
 type Settings = Record<string, string>;
 
@@ -75,11 +75,11 @@ export async function startProgram(settings: Settings, launch: LaunchOptions = {
 export async function waitUntilStarted(program: Program): Promise<RunningProgram> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const observe = () => {
-    const url = STARTED.exec(program.stderr())?.[1];
+    const url = STARTED.exec(program.stdout())?.[1];
     if (url) resolve(url);
   };
   observe();
-  program.child.stderr?.on('data', observe);
+  program.child.stdout?.on('data', observe);
   program.ended.then((end) =>
     reject(new Error(`ended (${end.code ?? end.signal}) at start: ${program.stderr()}`)),
   );
@@ -123,10 +123,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A free port of loopback, and argon2 at its lowest cost. */
+/** A free port of loopback, which the log names, and argon2 at its lowest cost. */
 const DEFAULTS: Settings = {
   PORT: '0',
-  LOG_LEVEL: 'warn',
+  LOG_LEVEL: 'info',
   KEYWARD_ARGON2_MEMORY_KIB: '8192',
   KEYWARD_ARGON2_ITERATIONS: '1',
 };

@@ -42,9 +42,9 @@ export const importCommand = defineCommand({
   summary: 'import keys of another system by their digests; docs/import.md has the fields',
   argument: { name: 'FILE', description: 'the keys, as JSON lines (.jsonl) or CSV (.csv)' },
   options: OPTIONS,
-  run: async ({ argument: path, options }, { settings }: CommandContext) => {
+  run: async ({ argument: path, options }, context: CommandContext) => {
     const request = { path, ...readImportOptions(options) };
-    const areAllValid = await withDatabase(settings(), (database) => importFile(database, request));
+    const areAllValid = await withDatabase(context, (database) => importFile(database, request));
     return areAllValid ? 0 : 1;
   },
 });
