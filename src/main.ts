@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { listenForStop } from './lib/stop.ts';
 
@@ -7,6 +8,8 @@ import { listenForStop } from './lib/stop.ts';
 const stop = listenForStop();
 try {
   const { runCommand } = await import('./cli.ts');
+  // Signals that arrived meanwhile are told in the event loop's next turn.
+  await nextTurn();
   process.exitCode = await runCommand(process.argv.slice(2), process.env, stop);
 } catch (error) {
   process.stderr.write(`${inspect(error)}\n`);

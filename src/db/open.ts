@@ -23,11 +23,12 @@ export interface OpenDatabase {
 }
 
 /** Rejects with the reason of a stop that comes earlier, when nothing runs any more. */
-export function openDatabase(
+export async function openDatabase(
   config: Config,
   log: Logger,
   stop: AbortSignal,
 ): Promise<OpenDatabase> {
+  stop.throwIfAborted();
   return config.databaseUrl === undefined
     ? openEmbedded(config, stop)
     : openExternal(config, config.databaseUrl, log, stop);

@@ -35,6 +35,8 @@ interface RunningProgram extends Program {
 
 export interface LaunchOptions {
   args?: string[];
+  /** A program, with its arguments, that runs Node. */
+  prefix?: string[];
   uid?: number;
   /** Receives the function that kills the program; by default it runs when the test ends. */
   onCleanup?: (end: () => Promise<void>) => void;
@@ -43,16 +45,17 @@ export interface LaunchOptions {
 /** Starts the real program with these settings only; it is killed when the test ends. */
 export function launchProgram(
   settings: Settings,
-  { args = [], uid, onCleanup = onTestFinished }: LaunchOptions = {},
+  { args = [], prefix = [], uid, onCleanup = onTestFinished }: LaunchOptions = {},
 ): Program {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [program = '', ...words] = [...prefix, process.execPath, MAIN, ...args];
+  const child = spawn(program, words, {
     cwd: '/',
     env: { PATH: process.env.PATH, ...DEFAULTS, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   const ended = once(child, 'close').then(([code, signal]): Ended => ({ code, signal }));
-  const program: Program = {
+  const launched: Program = {
     child,
     pid: child.pid ?? 0,
     stdout: collect(child.stdout),
@@ -63,8 +66,14 @@ export function launchProgram(
       return ended;
     },
   };
-  onCleanup(() => killWithDatabase(program, settings.KEYWARD_DATA_DIR));
-  return program;
+  onCleanup(() => killWithDatabase(launched, settings.KEYWARD_DATA_DIR));
+  return launched;
+}
+
+/** Settings with which the program first loads a file of test/support/preload. */
+export function preload(name: string): Settings {
+  const file = new URL(`./preload/${name}.ts`, import.meta.url);
+  return { NODE_OPTIONS: `--import=${file.href}` };
 }
 
 /** Starts the program and waits until it listens. */
