@@ -14,9 +14,10 @@ import { pepperFrom } from './credentials/pepper.ts';
 import { SecretVerifier } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
-import { Database, type Orm } from './db/database.ts';
+import { Database } from './db/database.ts';
 import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
+import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
 import { expectedMigrations } from './db/migrate.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
@@ -123,9 +124,14 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   return {
     app,
     ...createLifecycle(kernel, app, flusher),
-    warnings: await findUnsafeSettings(database.orm),
+    warnings: await findWarnings(kernel),
     internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store },
   };
+}
+
+async function findWarnings({ orm, pepper }: Kernel): Promise<string[]> {
+  const otherSecrets = pepper ? await findOtherSecrets(orm, pepper.id) : [];
+  return [...(await findUnsafeSettings(orm)), ...otherSecrets];
 }
 
 type Kernel = Awaited<ReturnType<typeof createKernel>>;
@@ -290,8 +296,9 @@ function createMetrics(
   };
 }
 
-function createLifecycle({ config, log, orm, database }: Kernel, app: App, flusher: UsageFlusher) {
-  const housekeeping = new PeriodicTask(() => deleteExpired(orm, log), HOUSEKEEPING_MS);
+function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
+  const { config, log, database } = kernel;
+  const housekeeping = new PeriodicTask(() => keepUp(kernel), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
@@ -311,9 +318,9 @@ function createLifecycle({ config, log, orm, database }: Kernel, app: App, flush
   };
 }
 
-/** Housekeeping: deletes what has served its purpose. */
-async function deleteExpired(orm: Orm, log: Logger): Promise<void> {
-  await Promise.all([pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)]).catch(
-    (err) => log.warn({ err }, 'housekeeping failed, will retry'),
-  );
+/** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
+async function keepUp({ orm, pepper, log }: Kernel): Promise<void> {
+  const jobs = [pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)];
+  if (pepper) jobs.push(recordSecretUse(orm, pepper.id).then(() => {}));
+  await Promise.all(jobs).catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
 }
