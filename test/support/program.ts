@@ -37,6 +37,8 @@ export interface LaunchOptions {
   args?: string[];
   /** A program, with its arguments, that runs Node. */
   prefix?: string[];
+  /** Runs the program by itself, with its own arguments. */
+  command?: string[];
   uid?: number;
   /** Receives the function that kills the program; by default it runs when the test ends. */
   onCleanup?: (end: () => Promise<void>) => void;
@@ -45,9 +47,9 @@ export interface LaunchOptions {
 /** Starts the real program with these settings only; it is killed when the test ends. */
 export function launchProgram(
   settings: Settings,
-  { args = [], prefix = [], uid, onCleanup = onTestFinished }: LaunchOptions = {},
+  { args = [], prefix = [], command, uid, onCleanup = onTestFinished }: LaunchOptions = {},
 ): Program {
-  const [program = '', ...words] = [...prefix, process.execPath, MAIN, ...args];
+  const [program = '', ...words] = command ?? [...prefix, process.execPath, MAIN, ...args];
   const child = spawn(program, words, {
     cwd: '/',
     env: { PATH: process.env.PATH, ...DEFAULTS, ...settings },
