@@ -121,7 +121,7 @@ export const SETTINGS = {
     1_000_000,
   )({
     default: 100,
-    desc: 'Maximum number of successful verifications that are logged each second; 0: none. Errors are always logged.',
+    desc: 'Maximum number of successful verifications that are logged each second; 0: none. Refused ones are always logged.',
   }),
   KEYWARD_ARGON2_MEMORY_KIB: int(
     8192,

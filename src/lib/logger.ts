@@ -35,7 +35,8 @@ export function standardOutput(): DestinationStream {
     // Asynchronous: lines that arrive while one is being written are written together.
     return pino.destination({ dest: 1, sync: false });
   }
-  return pretty({ destination: 1, sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'service' });
+  const style = { translateTime: 'SYS:HH:MM:ss', ignore: 'service', singleLine: true };
+  return pretty({ destination: 1, sync: true, ...style });
 }
 
 const WARN = 40;
