@@ -12,8 +12,8 @@ import { OperatorError } from './lib/operator-error.ts';
 import { StopRequest, untilStopped } from './lib/stop.ts';
 import { createService, type Service } from './service.ts';
 
-/** The share of a stop's time that remains for the embedded database. */
-const DATABASE_STOP_SHARE = 0.1;
+/** What the embedded database may take of the time that a stop has left: the rest is for its line in the log. */
+const DATABASE_STOP_SHARE = 0.9;
 
 const NO_SECRET =
   'KEYWARD_SECRET is not set: after every start, the first use of each key costs an argon2 ' +
@@ -34,10 +34,10 @@ export const startCommand = defineCommand({
 /** Runs the service until a signal ends it, at whatever moment. Resolves to the exit code. */
 async function start(config: Config, stop: AbortSignal): Promise<number> {
   const log = createLogger(config.logLevel, standardOutput());
-  stop.addEventListener('abort', () => endAfter(config.shutdownSeconds));
+  const stopTimeLeft = limitStop(stop, config.shutdownSeconds * 1000);
   const startup = await startStartupServer(config).catch((error) => refusePort(config, error));
   try {
-    return (await runOnDatabase({ config, log, stop, startup })) ? 0 : 1;
+    return (await runOnDatabase({ config, log, stop, stopTimeLeft, startup })) ? 0 : 1;
   } catch (error) {
     if (error instanceof StopRequest) return 0;
     throw error;
@@ -46,30 +46,40 @@ async function start(config: Config, stop: AbortSignal): Promise<number> {
   }
 }
 
-/** A stop that takes too long ends all the same. */
-function endAfter(seconds: number): void {
-  setTimeout(() => process.exit(1), seconds * 1000).unref();
+/** A stop that takes longer ends all the same. Returns how many milliseconds one has left. */
+function limitStop(stop: AbortSignal, limitMs: number): () => number {
+  let deadline = Number.POSITIVE_INFINITY;
+  stop.addEventListener('abort', () => {
+    deadline = performance.now() + limitMs;
+    setTimeout(() => process.exit(1), limitMs).unref();
+  });
+  return () => Math.min(limitMs, deadline - performance.now());
 }
 
 interface Start {
   config: Config;
   log: Logger;
   stop: AbortSignal;
+  stopTimeLeft: () => number;
   startup: App;
 }
 
 /** Resolves to whether everything stopped cleanly. */
 async function runOnDatabase(start: Start): Promise<boolean> {
-  const { config, log, stop } = start;
+  const { config, log, stop, stopTimeLeft } = start;
   const database = await openDatabase(config, log, stop);
-  const deadlineMs = config.shutdownSeconds * 1000 * DATABASE_STOP_SHARE;
-  const close = () =>
-    stopInOrder([{ name: 'database', deadlineMs, run: () => database.close() }], log);
-  const isServiceStopped = await runService(start, database).catch(async (error) => {
-    await close();
+  const close = () => {
+    const deadlineMs = stopTimeLeft() * DATABASE_STOP_SHARE;
+    return stopInOrder([{ name: 'database', deadlineMs, run: () => database.close() }], log);
+  };
+  try {
+    const isServiceStopped = await runService(start, database);
+    return (await close()) && isServiceStopped;
+  } catch (error) {
+    const isClosed = await close();
+    if (error instanceof StopRequest) return isClosed;
     throw error;
-  });
-  return (await close()) && isServiceStopped;
+  }
 }
 
 async function runService(start: Start, database: OpenDatabase): Promise<boolean> {
