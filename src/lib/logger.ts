@@ -56,9 +56,10 @@ function onceASecond() {
 }
 
 /** A warning is a condition that has a name. An error may be any bug, so its origin tells it apart. */
-function keyOf({ code, err }: Record<string, unknown>, message: unknown, level: number): string {
+function keyOf(fields: Record<string, unknown>, message: unknown, level: number): string {
+  const { code, phase, err } = fields;
   const [frame] = level >= ERROR && err instanceof Error ? (framesOf(err) ?? []) : [];
-  return `${message} ${code} ${frame}`;
+  return `${message} ${code} ${phase} ${frame}`;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

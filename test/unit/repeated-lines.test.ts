@@ -56,8 +56,9 @@ describe('lines that repeat', () => {
     log.warn({ code: 'UNAVAILABLE' }, 'no answer');
     log.warn({ code: 'OVERLOADED' }, 'no answer');
     log.warn({ err: new Away() }, 'housekeeping failed, will retry');
-    log.error({ phase: 'counters', err: new Away() }, 'did not stop cleanly');
-    log.error({ phase: 'connections', err: new Away() }, 'did not stop cleanly');
+    const late = new Away();
+    log.error({ phase: 'counters', err: late }, 'did not stop cleanly');
+    log.error({ phase: 'connections', err: late }, 'did not stop cleanly');
     expect(lines()).toHaveLength(5);
   });
 
