@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { auditPruneCommand } from './audit/prune-command.ts';
 import { auditVerifyCommand } from './audit/verify-command.ts';
 import { readConfig } from './config.ts';
@@ -10,8 +11,12 @@ import type { Command } from './lib/command.ts';
 import { helpOf, overview } from './lib/command-help.ts';
 import { OperatorError } from './lib/operator-error.ts';
 import { packageVersion } from './lib/package-version.ts';
+import { StopRequest } from './lib/stop.ts';
 import { createManagementKeyCommand } from './management/commands.ts';
 import { startCommand } from './start.ts';
+
+/** By convention, the exit code of a command that a signal ended is 128 and its number. */
+const SIGNALLED = 128;
 
 export const COMMANDS: readonly Command<CommandContext>[] = [
   startCommand,
@@ -23,16 +28,23 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   importCommand,
 ];
 
-/** Runs one command and resolves to the exit code. An operator's errors are printed in a sentence. */
-export async function runCommand(words: string[], env: NodeJS.ProcessEnv): Promise<number> {
+/**
+ * Runs one command and resolves to the exit code. An operator's errors are printed in a sentence.
+ * @param stop aborted when the process has to end
+ */
+export async function runCommand(
+  words: string[],
+  env: NodeJS.ProcessEnv,
+  stop: AbortSignal,
+): Promise<number> {
   if (words[0] === '--version') return print(`${packageVersion()}\n`);
   if (words[0] === 'help' || words.some(isHelpOption)) return help(words);
   const found = find(words);
   if (!found) return refuse(unknown(words));
   try {
-    const isUnderNpm = ['start', 'npx'].includes(env.npm_lifecycle_event ?? '');
-    return await found.command.run(found.rest, { settings: () => readConfig(env), isUnderNpm });
+    return await found.command.run(found.rest, { settings: () => readConfig(env), stop });
   } catch (error) {
+    if (error instanceof StopRequest) return SIGNALLED + constants.signals[error.signal];
     return refuse(`keyward: ${messageOf(error)}\n`);
   }
 }

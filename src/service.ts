@@ -14,9 +14,10 @@ import { pepperFrom } from './credentials/pepper.ts';
 import { SecretVerifier } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
-import { Database, type Orm } from './db/database.ts';
+import { Database } from './db/database.ts';
 import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
+import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
 import { expectedMigrations } from './db/migrate.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
@@ -65,8 +66,8 @@ export interface Service {
   start(): void;
   /** Finishes requests, writes the counters, closes the connections. Returns whether all succeeded. */
   stop(): Promise<boolean>;
-  /** Says which settings of the database weaken guarantees, one sentence each. */
-  databaseWarnings(): Promise<string[]>;
+  /** What the operator should know at the start, one sentence each. */
+  warnings: readonly string[];
   /** For tests alone. */
   internals: {
     hasher: Argon2Hasher;
@@ -87,10 +88,22 @@ export interface ServiceOptions {
   clockOffset?: () => number;
 }
 
-/** The composition root. Everything is built below, in the order in which it depends on each other. */
+/** Leaves no connection behind if it fails. */
 export async function createService(options: ServiceOptions): Promise<Service> {
+  const { poolSize, preparedStatements } = options.config;
+  const database = new Database({ url: options.databaseUrl, poolSize, preparedStatements });
+  try {
+    return await buildService(options, database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** The composition root. Everything is built below, in the order in which it depends on each other. */
+async function buildService(options: ServiceOptions, database: Database): Promise<Service> {
   const { config, log } = options;
-  const kernel = await createKernel(options);
+  const kernel = await createKernel(options, database);
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
@@ -105,15 +118,20 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     ...createControlPlane(kernel, credentials),
     ...createMetrics(kernel, credentials, usage.counters, quotas),
   });
-  const { database, fence } = kernel;
+  const { fence } = kernel;
   const { hasher, cache } = credentials;
   const { flusher } = usage;
   return {
     app,
     ...createLifecycle(kernel, app, flusher),
-    databaseWarnings: () => findUnsafeSettings(database.orm),
+    warnings: await findWarnings(kernel),
     internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store },
   };
+}
+
+async function findWarnings({ orm, pepper }: Kernel): Promise<string[]> {
+  const otherSecrets = pepper ? await findOtherSecrets(orm, pepper.id) : [];
+  return [...(await findUnsafeSettings(orm)), ...otherSecrets];
 }
 
 type Kernel = Awaited<ReturnType<typeof createKernel>>;
@@ -121,9 +139,10 @@ type Credentials = ReturnType<typeof createCredentials>;
 type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
-async function createKernel({ config, databaseUrl, log, clockOffset = () => 0 }: ServiceOptions) {
-  const { poolSize, preparedStatements } = config;
-  const database = new Database({ url: databaseUrl, poolSize, preparedStatements });
+async function createKernel(
+  { config, log, clockOffset = () => 0 }: ServiceOptions,
+  database: Database,
+) {
   const { orm } = database;
   const checksumKey = await readChecksumKey(orm);
   await deleteFutureRows(orm);
@@ -277,8 +296,9 @@ function createMetrics(
   };
 }
 
-function createLifecycle({ config, log, orm, database }: Kernel, app: App, flusher: UsageFlusher) {
-  const housekeeping = new PeriodicTask(() => deleteExpired(orm, log), HOUSEKEEPING_MS);
+function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
+  const { config, log, database } = kernel;
+  const housekeeping = new PeriodicTask(() => keepUp(kernel), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
@@ -298,9 +318,9 @@ function createLifecycle({ config, log, orm, database }: Kernel, app: App, flush
   };
 }
 
-/** Housekeeping: deletes what has served its purpose. */
-async function deleteExpired(orm: Orm, log: Logger): Promise<void> {
-  await Promise.all([pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)]).catch(
-    (err) => log.warn({ err }, 'housekeeping failed, will retry'),
-  );
+/** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
+async function keepUp({ orm, pepper, log }: Kernel): Promise<void> {
+  const jobs = [pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)];
+  if (pepper) jobs.push(recordSecretUse(orm, pepper.id).then(() => {}));
+  await Promise.all(jobs).catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
 }

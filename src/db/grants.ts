@@ -26,6 +26,7 @@ const GRANTS = [
     on: [
       ...['workspaces', 'management_keys', 'keys', 'secrets', 'secret_proofs', 'key_consumption'],
       ...['key_usage', 'secret_usage', 'usage_hourly', 'usage_unmatched', 'audit_heads'],
+      'known_secrets',
     ],
   },
   { why: 'Moved on.', privileges: 'SELECT, UPDATE', on: ['feed_pruned'] },

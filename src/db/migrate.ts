@@ -7,6 +7,7 @@ import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { OperatorError } from '../lib/operator-error.ts';
 import { sqlState } from './errors.ts';
+import { ReadOnlyDatabaseError } from './refusals.ts';
 
 const MIGRATIONS = {
   migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)),
@@ -22,11 +23,6 @@ class DatabaseVersionError extends OperatorError {
 /** The schema is older than this version needs, and was not brought up to date. */
 export class PendingMigrationsError extends OperatorError {
   override name = 'PendingMigrationsError';
-}
-
-/** A replica, or a primary that was made read-only. */
-export class ReadOnlyDatabaseError extends OperatorError {
-  override name = 'ReadOnlyDatabaseError';
 }
 
 type Executor = Pick<ReturnType<typeof drizzle>, 'execute'>;
@@ -118,7 +114,5 @@ async function requireWritable(orm: Executor) {
     sql`select current_setting('transaction_read_only') as setting`,
   );
   if (rows[0]?.setting === 'off') return;
-  throw new ReadOnlyDatabaseError(
-    'The database in DATABASE_URL is read-only, such as a replica; Keyward needs the primary.',
-  );
+  throw new ReadOnlyDatabaseError();
 }

@@ -4,15 +4,11 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Config } from '../config.ts';
 import { DirectoryInUseError } from '../embedded-postgres/errors.ts';
-import { onParentEnd, stopRequest } from '../lib/stop-request.ts';
+import { untilStopped } from '../lib/stop.ts';
 import type { Orm } from './database.ts';
 import { PendingMigrationsError, pendingMigrations } from './migrate.ts';
-import {
-  DatabaseUnreachableError,
-  explainDatabase,
-  type OpenDatabase,
-  openEmbedded,
-} from './open.ts';
+import { openEmbedded } from './open.ts';
+import { DatabaseUnreachableError, explainDatabase } from './refusals.ts';
 import * as schema from './schema.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -21,8 +17,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 export interface CommandContext {
   /** Reads and checks the settings. */
   settings: () => Config;
-  /** `npm start` or npx runs this process, through a shell. */
-  isUnderNpm: boolean;
+  /** Aborted when the process has to end. */
+  stop: AbortSignal;
 }
 
 /** The database of a command that runs and ends. */
@@ -38,29 +34,19 @@ export interface CommandDatabase {
 
 /** Runs work on a database that exists and is up to date; nothing is created or migrated. */
 export async function withDatabase<T>(
-  { settings, isUnderNpm }: CommandContext,
+  { settings, stop }: CommandContext,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
   const config = settings();
-  if (config.databaseUrl !== undefined) {
-    if (isUnderNpm) onParentEnd(() => process.exit(1));
-    return onUrl(config.databaseUrl, config, work);
-  }
+  const { databaseUrl } = config;
+  if (databaseUrl !== undefined) return untilStopped(stop, onUrl(databaseUrl, config, work));
   await requireEmbedded(config.dataDirectory);
-  const opening = openEmbedded(config).catch(suggestApi);
-  stopRequest(isUnderNpm).then(() => leave(opening));
-  const database = await opening;
+  const embedded = await openEmbedded(config, stop).catch(suggestApi);
   try {
-    return await onUrl(database.url, database, work);
+    return await untilStopped(stop, onUrl(embedded.url, embedded, work));
   } finally {
-    await database.close();
+    await embedded.close();
   }
-}
-
-/** The embedded database never outlives the command. */
-async function leave(opening: Promise<OpenDatabase>): Promise<never> {
-  await opening.then(({ close }) => close()).catch(() => {});
-  process.exit(1);
 }
 
 async function onUrl<T>(

@@ -32,6 +32,12 @@ export const installation = pgTable('installation', {
   checksumKey: bytea('checksum_key').notNull(),
 });
 
+/** Each KEYWARD_SECRET by its id, which does not reveal it. */
+export const knownSecrets = pgTable('known_secrets', {
+  id: text('id').primaryKey(),
+  lastUsedAt: instant('last_used_at').notNull(),
+});
+
 export const workspaces = pgTable(
   'workspaces',
   {

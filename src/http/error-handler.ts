@@ -15,7 +15,7 @@ const RETRY_AFTER_SECONDS = '1';
 export function registerErrorHandler(app: App): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error, request);
-    if (statusOf(problem) >= 500) logFailure(request, error, problem);
+    if (statusOf(problem) >= 500) request.failure = { code: problem.code, err: error };
     return sendProblem(reply, request, problem);
   });
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
@@ -108,11 +108,4 @@ function refuseUnknown(app: App, request: FastifyRequest, reply: FastifyReply) {
   if (others.length === 0) return sendProblem(reply, request, new KeywardError('ROUTE_NOT_FOUND'));
   reply.header('allow', others.join(', '));
   return sendProblem(reply, request, new KeywardError('METHOD_NOT_ALLOWED'));
-}
-
-function logFailure(request: FastifyRequest, error: Error, problem: KeywardError): void {
-  if (statusOf(problem) === 503)
-    request.log.warn({ requestId: request.id, code: problem.code, err: error }, 'no answer');
-  else
-    request.log.error({ requestId: request.id, code: problem.code, err: error }, 'request failed');
 }

@@ -1,19 +1,22 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger } from 'fastify';
+import Fastify from 'fastify';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { refuseExpectations, refuseMalformedRequest } from './client-error.ts';
 import { registerErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
-import { fastifyLogging } from './request-log.ts';
 
 /** Serves while the database is awaited: alive, not ready, and 503 for everything else. */
-export async function startStartupServer(
-  { host, port }: { host: string; port: number },
-  log: FastifyBaseLogger,
-): Promise<App> {
+export async function startStartupServer({
+  host,
+  port,
+}: {
+  host: string;
+  port: number;
+}): Promise<App> {
   const options = {
-    ...fastifyLogging(log),
+    // The wait for the database has lines of its own.
+    logger: false,
     forceCloseConnections: true,
     clientErrorHandler: refuseMalformedRequest,
   };

@@ -36,9 +36,9 @@ export const createManagementKeyCommand = defineCommand({
   options: OPTIONS,
   run: async ({ options }, context: CommandContext) => {
     const request = readManagementKeyOptions(options);
-    const config = context.settings();
+    const hasher = new Argon2Hasher(context.settings().argon2);
     const { body } = await withDatabase(context, (database) =>
-      createManagementKey(database, new Argon2Hasher(config.argon2), request),
+      createManagementKey(database, hasher, request),
     );
     process.stderr.write(
       `${body.id} (${body.name}) for ${body.workspaceId ?? 'every workspace'}: ${body.permissions.join(', ')}.\n` +

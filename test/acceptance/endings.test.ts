@@ -98,8 +98,10 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     const stopped = program.end('SIGTERM');
     await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
     const before = performance.now();
-    program.child.kill('SIGTERM');
+    // What follows the first signal within half a second counts as the same one.
+    const impatient = setInterval(() => program.child.kill('SIGTERM'), 50);
     expect(await stopped).toEqual({ code: 1, signal: null });
+    clearInterval(impatient);
     expect(performance.now() - before).toBeLessThan(3000);
   });
 });

@@ -124,7 +124,7 @@ describe('a batch of verifications', () => {
     expect(codesOf(answer)).toEqual(['VALID', 'UNAVAILABLE']);
     expect(answer.body.results[1]).toMatchObject({ valid: false, keyId: null, metadata: null });
     const logged = pair.second.logLines.filter((line) => line.includes('batch items not decided'));
-    expect(logged.map((line) => JSON.parse(line))).toMatchObject([{ level: 40, undecided: 1 }]);
+    expect(logged.map((line) => JSON.parse(line))).toMatchObject([{ level: 'warn', undecided: 1 }]);
     expect((await batch(pair.second, [{ key: broken.key }])).status).toBe(503);
     await pair.flush();
     const usage = async (id: string) =>

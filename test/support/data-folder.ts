@@ -26,7 +26,8 @@ let template: Promise<string> | undefined;
 
 async function prepare(): Promise<string> {
   const folder = await mkdtemp(join(inject('scratchFolder'), 'data-'));
-  const database = await openEmbedded(readConfig({ KEYWARD_DATA_DIR: folder }));
+  const stop = new AbortController().signal;
+  const database = await openEmbedded(readConfig({ KEYWARD_DATA_DIR: folder }), stop);
   await database.close();
   return folder;
 }

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import type { LightMyRequestResponse } from 'fastify';
 import { inject, onTestFinished } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/http/request-log.ts';
+import { createLogger } from '../../src/lib/logger.ts';
 import { createService, type Service } from '../../src/service.ts';
 import { requireDocumented } from './documented.ts';
 import { throughPgBouncer } from './pgbouncer.ts';

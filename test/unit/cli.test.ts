@@ -8,7 +8,7 @@ async function keyward(line: string) {
   const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const textOf = (spy: typeof stdout) => spy.mock.calls.map(([text]) => String(text)).join('');
   try {
-    const code = await runCommand(line.split(' '), {});
+    const code = await runCommand(line.split(' '), {}, new AbortController().signal);
     return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
   } finally {
     stdout.mockRestore();

@@ -169,3 +169,30 @@ describe('a sensitive setting from a file', () => {
     expect(problemsOf({ KEYWARD_SECRET_FILE: file('') }).length).toBe(1);
   });
 });
+
+describe('TLS in DATABASE_URL', () => {
+  const read = (query: string) =>
+    readConfig({ DATABASE_URL: `postgres://keyward:pass%2Bword@db/keyward?${query}` }).databaseUrl;
+
+  it.each(['prefer', 'require', 'verify-ca'])(
+    'sslmode=%s means verify-full, as the driver has it today',
+    (mode) => {
+      expect(read(`application_name=a&sslmode=${mode}&connect_timeout=1`)).toBe(
+        'postgres://keyward:pass%2Bword@db/keyward?application_name=a&sslmode=verify-full&connect_timeout=1',
+      );
+      const libpq = `uselibpqcompat=true&sslmode=${mode === 'verify-ca' ? 'prefer' : mode}`;
+      expect(read(libpq)).toMatch(libpq);
+    },
+  );
+
+  it.each([
+    ['sslmode=allow', 'sslmode must be one of'],
+    ['sslmode=verify_full', 'sslmode must be one of'],
+    ['sslmode=verify-full&sslrootcert=/nowhere/ca.pem', 'sslrootcert: cannot read /nowhere/ca.pem'],
+    ['sslmode=verify-full&sslkey=/nowhere/key.pem', 'sslkey: cannot read /nowhere/key.pem'],
+    ['uselibpqcompat=true&sslmode=verify-ca', 'sslmode=verify-ca needs sslrootcert'],
+  ])('%s is refused with a sentence that names the mistake and not the password', (query, says) => {
+    expect(() => read(query)).toThrow(says);
+    expect(() => read(query)).not.toThrow('pass');
+  });
+});
