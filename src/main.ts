@@ -11,8 +11,8 @@ for (const stream of [process.stdout, process.stderr]) {
     if (error.code !== 'EPIPE') throw error;
   });
 }
+const { runCommand } = await import('./cli.ts');
 try {
-  const { runCommand } = await import('./cli.ts');
   // Signals that arrived meanwhile are told in the event loop's next turn.
   await nextTurn();
   process.exitCode = await runCommand(process.argv.slice(2), process.env, stop);
