@@ -16,6 +16,7 @@ import { registerOpenApi } from './http/openapi.ts';
 import { registerRequestId, requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
+import { buildSerializers } from './http/serialization.ts';
 import { registerSingleHeaders } from './http/single-headers.ts';
 import { registerValidation } from './http/validation.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
@@ -94,6 +95,7 @@ function createApp({ log, keyDetector }: AppDependencies): App {
     frameworkErrors: rejectUrl,
     rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
     return503OnClosing: true,
+    schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
   }).withTypeProvider<TypeBoxTypeProvider>();
 }

@@ -13,12 +13,10 @@ const MAX_ERRORS = 20;
 /** Bodies are taken as they are; path, query and headers are text, which is read as numbers. */
 export function registerValidation(app: App): void {
   registerJsonBodies(app);
-  const exact = createAjv({ coerceTypes: false });
-  const textual = createAjv({ coerceTypes: 'array' });
   app.setValidatorCompiler(({ schema, httpPart }) =>
     httpPart === 'body'
-      ? orEmpty(exact.compile(schema))
-      : plainIntegers(schema, textual.compile(schema)),
+      ? orEmpty(EXACT.compile(schema))
+      : plainIntegers(schema, TEXTUAL.compile(schema)),
   );
   refuseWhatIsNotDescribed(app);
 }
@@ -30,7 +28,7 @@ function refuseWhatIsNotDescribed(app: App): void {
     if (!route.url.startsWith('/v1/') || !route.schema || route.schema.hide) return;
     route.schema.querystring ??= nothing;
   });
-  const errorsOf = createAjv({ coerceTypes: false }).compile(nothing);
+  const errorsOf = EXACT.compile(nothing);
   app.addHook('preValidation', async (request: FastifyRequest) => {
     const { body, routeOptions } = request;
     if (!routeOptions.url?.startsWith('/v1/') || routeOptions.url === GATEWAY_ROUTE) return;
@@ -108,14 +106,19 @@ function createAjv(options: { coerceTypes: boolean | 'array' }): Ajv {
     useDefaults: true,
     allowUnionTypes: true,
     strict: false,
+    addUsedSchema: false,
   });
   for (const [name, { accepts }] of Object.entries(FORMATS)) ajv.addFormat(name, accepts);
   return ajv;
 }
 
+/** One for all: each Ajv would compile the schema of schemas again. */
+const EXACT = createAjv({ coerceTypes: false });
+const TEXTUAL = createAjv({ coerceTypes: 'array' });
+
 /** Checks a value as a body is checked; the pointers of its errors begin at the value. */
 export function validatorOf(schema: TSchema): (value: unknown) => FieldError[] {
-  const validate = createAjv({ coerceTypes: false }).compile(schema);
+  const validate = EXACT.compile(schema);
   return (value) => toFieldErrors(failuresOf(validate, value), '').slice(0, MAX_ERRORS);
 }
 
@@ -150,14 +153,14 @@ export function envelopeCompiler(schema: TSchema, list: string) {
     ...schema,
     properties: { ...properties, [list]: { ...properties?.[list], items: {} } },
   };
-  const validate = orEmpty(createAjv({ coerceTypes: false }).compile(envelope));
+  const validate = orEmpty(EXACT.compile(envelope));
   return ({ httpPart, schema: other }: { httpPart?: string; schema: object }) =>
     httpPart === 'body'
       ? (body: unknown) => {
           setItemsAside(body, list, findStructureFault);
           return validate(body);
         }
-      : createAjv({ coerceTypes: 'array' }).compile(other);
+      : TEXTUAL.compile(other);
 }
 
 /** An item that no check can look into is replaced by what is wrong with it. */

@@ -43,11 +43,12 @@ describe('what a read shows', () => {
   const schemaOf = (id: string) => schemas[id] ?? {};
 
   /** A change to what is read already is accepted, and changes nothing. */
-  async function expectNoChange(method: string, url: string, schema: FieldSchema) {
+  async function expectNoChange(url: string, schema: FieldSchema, singly = false) {
     const before = await pair.second.call('GET', url);
     const same = shownFields(schema, before.body);
-    for (const body of [same, ...Object.entries(same).map(([name, it]) => ({ [name]: it })), {}]) {
-      const answer = await call(method, url, body);
+    const single = Object.entries(same).map(([name, value]) => ({ [name]: value }));
+    for (const body of [same, {}, ...(singly ? single : [])]) {
+      const answer = await call('PATCH', url, body);
       expect(answer, JSON.stringify(body)).toMatchObject({ status: 200, body: before.body });
       expect(answer.headers.etag, JSON.stringify(body)).toBe(before.headers.etag);
     }
@@ -93,7 +94,7 @@ describe('what a read shows', () => {
     const credits = { remaining: 3, refill };
     for (const more of [{}, everything, { credits }, { credits: { remaining: 0 } }]) {
       const { id } = await createKey(pair.first, more);
-      await expectNoChange('PATCH', `/v1/keys/${id}`, schemaOf('updateKey'));
+      await expectNoChange(`/v1/keys/${id}`, schemaOf('updateKey'), true);
     }
   });
 
@@ -114,7 +115,7 @@ describe('what a read shows', () => {
     });
     pair.advance(120_000);
     for (const it of [id, endless, short]) {
-      await expectNoChange('PATCH', `/v1/keys/${it}`, schemaOf('updateKey'));
+      await expectNoChange(`/v1/keys/${it}`, schemaOf('updateKey'), true);
     }
   });
 
@@ -125,7 +126,7 @@ describe('what a read shows', () => {
       const { body: shown } = await call('GET', '/v1/workspaces/shown');
       const given = shownFields(schema, shown);
       expect(await call('PUT', '/v1/workspaces/again', given)).toMatchObject({ body: given });
-      await expectNoChange('PATCH', '/v1/workspaces/shown', schemaOf('updateWorkspace'));
+      await expectNoChange('/v1/workspaces/shown', schemaOf('updateWorkspace'));
       const put = await call('PUT', '/v1/workspaces/shown', given);
       expect(put).toMatchObject({ status: 200, body: shown });
     }
@@ -140,7 +141,7 @@ describe('what a read shows', () => {
       const given = shownFields(schema, (await call('GET', url)).body);
       const again = await call('POST', '/v1/management-keys', given);
       expect(again).toMatchObject({ status: 201, body: given });
-      await expectNoChange('PATCH', url, schemaOf('updateManagementKey'));
+      await expectNoChange(url, schemaOf('updateManagementKey'));
     }
   });
 
@@ -148,6 +149,6 @@ describe('what a read shows', () => {
     const body = { name: 'short', permissions: ['keys:read'], expiresInSeconds: 60 };
     const { id } = (await call('POST', '/v1/management-keys', body)).body;
     pair.advance(120_000);
-    await expectNoChange('PATCH', `/v1/management-keys/${id}`, schemaOf('updateManagementKey'));
+    await expectNoChange(`/v1/management-keys/${id}`, schemaOf('updateManagementKey'));
   });
 });
