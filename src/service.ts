@@ -11,6 +11,7 @@ import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
 import { pepperFrom } from './credentials/pepper.ts';
+import { RootKey } from './credentials/root-key.ts';
 import { SecretVerifier } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
@@ -28,6 +29,7 @@ import { KeyDetector } from './http/key-detector.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
 import { ExplainService } from './keys/explain/service.ts';
+import { FindService } from './keys/find/service.ts';
 import { ImportService } from './keys/import/service.ts';
 import { ListingService } from './keys/listing/service.ts';
 import { RotationService } from './keys/rotation/service.ts';
@@ -151,8 +153,9 @@ function createCredentials({ config, log, database, checksumKey, fence, pepper }
   });
   const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
   const imported = new ImportedAlgorithms(database, fence);
-  const resolver = new CredentialResolver({ cache, imported, secrets, checksumKey });
-  return { hasher, issuer, secrets, cache, resolver };
+  const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
+  const resolver = new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey });
+  return { hasher, issuer, secrets, cache, rootKey, resolver };
 }
 
 /** Writes in the background. A failed one is repeated at the next use of the key. */
@@ -196,11 +199,11 @@ function createQuotas({ database, instance, clockOffset, fence }: Kernel) {
 /** Answers for presented keys. */
 function createDataPlane(
   { config, clock, unitOfWork }: Kernel,
-  { resolver, secrets }: Credentials,
+  { resolver, rootKey }: Credentials,
   usage: VerdictCounter,
   quotas: QuotaLimiter,
 ) {
-  const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
+  const authenticator = new Authenticator({ resolver, rootKey, usage, clock });
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const identify: Identify = (authorization) => authenticator.identify(authorization);
   return {
@@ -213,7 +216,10 @@ function createDataPlane(
 }
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
-function createControlPlane({ orm, clock, unitOfWork }: Kernel, { issuer }: Credentials) {
+function createControlPlane(
+  { orm, clock, unitOfWork }: Kernel,
+  { issuer, resolver, rootKey }: Credentials,
+) {
   return {
     keys: {
       keys: new KeyService({ orm, unitOfWork, issuer, clock }),
@@ -221,7 +227,8 @@ function createControlPlane({ orm, clock, unitOfWork }: Kernel, { issuer }: Cred
       rotation: new RotationService({ orm, unitOfWork, issuer, clock }),
       credits: new CreditsService(unitOfWork),
       explain: new ExplainService({ orm, clock }),
-      imports: new ImportService(unitOfWork),
+      finding: new FindService({ orm, resolver, clock }),
+      imports: new ImportService(unitOfWork, (ref) => rootKey.hasImportedRef(ref)),
       bulkRevoke: new BulkRevokeService(unitOfWork),
     },
     workspaces: new WorkspaceService({

@@ -24,6 +24,8 @@ export interface CommandDatabase {
   orm: Orm;
   /** KEYWARD_SECRET, or the one that was generated for the embedded database. */
   secret: string | undefined;
+  /** KEYWARD_ROOT_KEY, or the one that was generated for the embedded database. */
+  rootKey: string | undefined;
 }
 
 /** Runs work on a database that exists and is up to date; nothing is created or migrated. */
@@ -31,11 +33,11 @@ export async function withDatabase<T>(
   config: Config,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
-  if (config.databaseUrl !== undefined) return onUrl(config.databaseUrl, config.secret, work);
+  if (config.databaseUrl !== undefined) return onUrl(config.databaseUrl, config, work);
   await requireEmbedded(config.dataDirectory);
-  const { url, secret, close } = await openEmbedded(config).catch(suggestApi);
+  const { url, secret, rootKey, close } = await openEmbedded(config).catch(suggestApi);
   try {
-    return await onUrl(url, secret, work);
+    return await onUrl(url, { secret, rootKey }, work);
   } finally {
     await close();
   }
@@ -43,7 +45,7 @@ export async function withDatabase<T>(
 
 async function onUrl<T>(
   url: string,
-  secret: string | undefined,
+  { secret, rootKey }: Pick<CommandDatabase, 'secret' | 'rootKey'>,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
   const pool = new pg.Pool({
@@ -56,7 +58,7 @@ async function onUrl<T>(
   try {
     const orm = drizzle(pool, { schema });
     await requireMigrated(orm);
-    return await work({ url, orm, secret });
+    return await work({ url, orm, secret, rootKey });
   } catch (error) {
     throw explainDatabase(error);
   } finally {

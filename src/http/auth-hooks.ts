@@ -11,6 +11,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The management permission that the call needs; checked before its body is read. */
     permission?: Permission;
+    /** Its body has a key, of which nothing is stored. */
+    takesKey?: boolean;
     /** Admitted even when the instance is overloaded. */
     alwaysAdmitted?: boolean;
     /** Only a bounded number of its successful calls is logged each second. */
@@ -30,6 +32,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
   };
   const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
+    if (request.routeOptions.config.takesKey) return;
     const { body = null, params, method } = request;
     // A change stores or audits the ids in its path too.
     const stored = JSON.stringify(method === 'GET' ? body : [body, params]);

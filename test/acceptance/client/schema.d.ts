@@ -339,6 +339,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the key of a string
+         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace. Requires the permission `keys:read`.
+         */
+        post: operations["findKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/import": {
         parameters: {
             query?: never;
@@ -1576,6 +1596,64 @@ export interface components {
                  */
                 passed: boolean;
             }[];
+        };
+        /** @description The key that a string belongs or belonged to. */
+        FoundKey: {
+            /**
+             * @description Whether the string is or was that of a key. False, with null below, also for a key of another workspace, and for a string that is right but for its secret.
+             * @example true
+             */
+            found: boolean;
+            /** @description The key, also if it is deleted. */
+            key: components["schemas"]["Key"] | null;
+            /**
+             * @description When the key was deleted, RFC 3339 in UTC; null: it is not.
+             * @example null
+             */
+            deletedAt: string | null;
+            /** @description What became of the string. */
+            secret: {
+                /**
+                 * @description Secret id.
+                 * @example sec_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+                /**
+                 * @description Start of the key string, as lists show it.
+                 * @example ak_live_4fQ2mX…
+                 */
+                start: string;
+                /**
+                 * @description Whether the string comes from another system.
+                 * @example false
+                 */
+                imported: boolean;
+                /**
+                 * @description What the string is now. Known values: current, retiring (replaced, in its grace period), ended.
+                 * @example ended
+                 */
+                status: string;
+                /**
+                 * @description What ended the string first; null if it has not ended. Known values: rotation, revocation, deletion (of the key or its workspace), expiry.
+                 * @example rotation
+                 */
+                endedBy: string | null;
+                /**
+                 * @description When the string was issued or imported, RFC 3339 in UTC.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                createdAt: string;
+                /**
+                 * @description Last time the string was VALID; null: never.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                lastUsedAt: string | null;
+                /**
+                 * @description When the grace period of a replaced string ends or ended; null: it has none.
+                 * @example null
+                 */
+                validUntil: string | null;
+            } | null;
         };
         /** @description Result of an import. */
         ImportReport: {
@@ -4133,6 +4211,90 @@ export interface operations {
             };
             /** @description Error, as defined by RFC 9457. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    findKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Key string to find, without an authorization scheme. It is neither logged nor stored.
+                     * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+                     */
+                    key: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The key that a string belongs or belonged to. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundKey"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
