@@ -28,13 +28,14 @@ import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
+import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
 import { ExplainService } from './keys/explain/service.ts';
 import { FindService } from './keys/find/service.ts';
 import { ImportService } from './keys/import/service.ts';
 import { ListingService } from './keys/listing/service.ts';
 import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
-import { deleteKeysOfWorkspace } from './keys/store.ts';
+import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
@@ -234,7 +235,9 @@ function createControlPlane(
     workspaces: new WorkspaceService({
       orm,
       unitOfWork,
-      endKeys: ({ tx, at }, id, by) => deleteKeysOfWorkspace(tx, id, by, at),
+      countKeys: ({ tx }, id) => countKeys(tx, id),
+      endSomeKeys: ({ tx, at }, id, by) => endKeysOfWorkspace(tx, id, by, at),
+      hasKeys: ({ tx }, id) => hasKeys(tx, id),
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
@@ -284,8 +287,11 @@ function createMetrics(
   };
 }
 
-function createLifecycle({ config, log, orm, database }: Kernel, app: App, flusher: UsageFlusher) {
+function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
+  const { config, log, orm, database, unitOfWork } = kernel;
   const housekeeping = new PeriodicTask(() => deleteExpired(orm, log), HOUSEKEEPING_MS);
+  const deleted = new DeletedWorkspaces(orm, unitOfWork, log);
+  const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
@@ -297,9 +303,12 @@ function createLifecycle({ config, log, orm, database }: Kernel, app: App, flush
     start: () => {
       flusher.start(config.usageFlushMs || RETRY_FLUSH_MS);
       housekeeping.start();
+      deletions.start();
     },
     stop: () => {
       housekeeping.stop();
+      deletions.stop();
+      deleted.stop();
       return stopInOrder(phases, log);
     },
   };

@@ -433,7 +433,7 @@ export interface paths {
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. Requires the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
@@ -661,7 +661,7 @@ export interface components {
              */
             status: number;
             /**
-             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, TIMED_OUT, UNAVAILABLE.
+             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, WORKSPACE_DELETION_UNDER_WAY, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, TIMED_OUT, UNAVAILABLE.
              * @example INVALID_REQUEST
              */
             code: string;
@@ -5033,6 +5033,15 @@ export interface operations {
             };
             /** @description Error, as defined by RFC 9457. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Error, as defined by RFC 9457. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
