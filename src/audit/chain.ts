@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Pepper } from '../credentials/pepper.ts';
+import type { AuditAction } from '../domain/audit-action.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { Json } from '../domain/json.ts';
 import { newId } from '../domain/key-string.ts';
@@ -7,7 +8,7 @@ import { newId } from '../domain/key-string.ts';
 /** One change of one thing. `before` and `after` hold the changed fields, never a secret. */
 export interface AuditEntry {
   workspaceId: string;
-  action: string;
+  action: AuditAction;
   target: { type: 'key' | 'workspace' | 'management_key'; id: string };
   before: Json;
   after: Json;

@@ -1,13 +1,14 @@
 import { type Static, Type } from 'typebox';
+import { AUDIT_ACTIONS, type AuditAction } from '../domain/audit-action.ts';
 import {
   ActorSchema,
   Cursor,
   instant,
+  ListedWorkspaceId,
   NextCursor,
   nullable,
   PageLimit,
   ref,
-  WorkspaceId,
 } from '../http/schemas.ts';
 
 const filter = (description: string, example: string) =>
@@ -17,8 +18,15 @@ const filter = (description: string, example: string) =>
 
 export const ListAuditEvents = Type.Object(
   {
-    workspaceId: Type.Optional(WorkspaceId),
-    action: filter('Action to list.', 'key.revoked'),
+    workspaceId: Type.Optional(ListedWorkspaceId),
+    action: Type.Optional(
+      Type.Unsafe<AuditAction>({
+        type: 'string',
+        enum: [...AUDIT_ACTIONS],
+        description: 'Action to list.',
+        examples: ['key.revoked'],
+      }),
+    ),
     actorId: filter('Id of the acting management key.', 'root'),
     onBehalfOf: filter('On whose behalf the actor acted.', 'user:42'),
     targetId: filter('Id of the changed thing.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
@@ -53,8 +61,7 @@ export const AuditEvent = Type.Object(
       examples: ['2026-01-31T12:00:00.000Z'],
     }),
     action: Type.String({
-      description:
-        'Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.updated, management_key.rotated, management_key.revoked, audit.pruned.',
+      description: `Action. Known values: ${AUDIT_ACTIONS.join(', ')}.`,
       examples: ['key.revoked'],
     }),
     actor: ref(ActorSchema),

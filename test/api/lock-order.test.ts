@@ -92,7 +92,13 @@ describe('the order of locks', () => {
     const origin = { actor, requestId: 'req_1', ip: null };
     const entryOf = (workspace: string) => {
       const target = { type: 'workspace', id: workspace } as const;
-      return { workspaceId: workspace, action: 'test', target, before: null, after: null };
+      return {
+        workspaceId: workspace,
+        action: 'workspace.updated' as const,
+        target,
+        before: null,
+        after: null,
+      };
     };
     const append = (...workspaces: string[]) =>
       orm

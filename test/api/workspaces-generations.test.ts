@@ -54,6 +54,29 @@ describe('a workspace that was deleted and made again', () => {
     expect(found.body).toMatchObject({ key: { id: key.id }, secret: { endedBy: 'deletion' } });
   });
 
+  it("the audit log of the present tenant begins with its workspace's creation, and the operator reads all of it", async () => {
+    const { key, present } = await succession('logged');
+    const list = (url: string, as?: string) => pair.second.call('GET', url, { ...(as && { as }) });
+    const actions = (body: { data: { action: string }[] }) => body.data.map(({ action }) => action);
+    const own = await list('/v1/audit-events', present.key);
+    expect(actions(own.body)).toEqual(['management_key.created', 'workspace.created']);
+    const former = await list(`/v1/audit-events?targetId=${key.id}`, present.key);
+    expect(former.body.data).toEqual([]);
+    const first = await list('/v1/audit-events?limit=1', present.key);
+    const rest = await list(
+      `/v1/audit-events?limit=1&cursor=${first.body.nextCursor}`,
+      present.key,
+    );
+    expect([actions(rest.body), rest.body.nextCursor]).toEqual([['workspace.created'], null]);
+    const head = await list('/v1/audit-events/head', present.key);
+    expect(head.body.hash).toBe(own.body.data[0].hash);
+    const all = await list('/v1/audit-events?workspaceId=logged');
+    expect(actions(all.body)).toEqual([
+      ...['management_key.created', 'workspace.created', 'workspace.deleted'],
+      ...['key.created', 'management_key.created', 'workspace.created'],
+    ]);
+  });
+
   it('an Idempotency-Key of the former tenant replays nothing for the present one', async () => {
     const headers = { 'idempotency-key': 'same-for-both' };
     const body = { name: 'a key' };

@@ -608,7 +608,7 @@ export interface paths {
         };
         /**
          * List audit events
-         * @description Every change, with who made it, newest first. Requires the permission `audit:read`.
+         * @description Every change, with who made it, newest first; of every workspace by time, and of one in the order of its log. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -6393,7 +6393,7 @@ export interface operations {
         parameters: {
             query: {
                 /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+                 * @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`.
                  * @example default
                  */
                 workspaceId?: string;
@@ -6401,7 +6401,7 @@ export interface operations {
                  * @description Action to list.
                  * @example key.revoked
                  */
-                action?: string;
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
                 /**
                  * @description Id of the acting management key.
                  * @example root
