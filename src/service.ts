@@ -33,6 +33,7 @@ import { ExplainService } from './keys/explain/service.ts';
 import { FindService } from './keys/find/service.ts';
 import { ImportService } from './keys/import/service.ts';
 import { ListingService } from './keys/listing/service.ts';
+import { QuotaReader } from './keys/quota-reader.ts';
 import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
 import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
@@ -199,7 +200,7 @@ function createQuotas({ database, instance, clockOffset, fence }: Kernel) {
 
 /** Answers for presented keys. */
 function createDataPlane(
-  { config, clock, unitOfWork }: Kernel,
+  { config, orm, clock, unitOfWork }: Kernel,
   { resolver, rootKey }: Credentials,
   usage: VerdictCounter,
   quotas: QuotaLimiter,
@@ -212,7 +213,10 @@ function createDataPlane(
     identify,
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
-    whoami: new WhoamiService({ resolver, authenticator, clock, unitOfWork }),
+    whoami: new WhoamiService({
+      ...{ resolver, authenticator, clock, unitOfWork },
+      quotas: new QuotaReader(orm, clock),
+    }),
   };
 }
 

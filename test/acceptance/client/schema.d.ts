@@ -156,7 +156,7 @@ export interface paths {
         };
         /**
          * Get the presented key
-         * @description For the holder of a key: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do. Not counted as a use. Every string that is not valid gets the same 401.
+         * @description For the holder of a key: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do, and how its limits stand, also as `RateLimit` headers. Neither counted nor consumed. Every string that is not valid gets the same 401.
          */
         get: operations["whoAmI"];
         put?: never;
@@ -1076,6 +1076,68 @@ export interface components {
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt: string | null;
+            /**
+             * @description Rate limits of a customer's key, with what is left; null for other keys.
+             * @example []
+             */
+            rateLimits: {
+                /**
+                 * @description Rate limit name.
+                 * @example per-minute
+                 */
+                name: string;
+                /**
+                 * @description Units allowed in any window.
+                 * @example 100
+                 */
+                limit: number;
+                /**
+                 * @description Window length in seconds.
+                 * @example 60
+                 */
+                windowSeconds: number;
+                /**
+                 * @description Units left now.
+                 * @example 99
+                 */
+                remaining: number;
+                /**
+                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
+                 * @example 2026-01-31T12:01:00.000Z
+                 */
+                resetAt: string | null;
+            }[] | null;
+            /** @description Credits of the key; null: not limited. */
+            credits: {
+                /**
+                 * @description Credits left.
+                 * @example 1000
+                 */
+                remaining: number;
+                /** @description Refill of the balance; null: none. */
+                refill: {
+                    /**
+                     * @description Refill interval. Known values: daily, monthly.
+                     * @example monthly
+                     */
+                    interval: string;
+                    /**
+                     * @description Balance after a refill.
+                     * @example 1000
+                     */
+                    amount: number;
+                    /**
+                     * @description Day of a monthly refill; null for a daily one.
+                     * @example 1
+                     */
+                    dayOfMonth: number | null;
+                    /**
+                     * @description When the next refill is due.
+                     * @example 2026-02-01T00:00:00.000Z
+                     */
+                    nextAt: string;
+                } | null;
+            } | null;
             /** @description Rotation status of the presented string. */
             rotation: {
                 /**
