@@ -53,18 +53,13 @@ describe('the audit logs of all workspaces', () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  it('a bound caller may not list every workspace, and a cursor of one log is refused by the list of all', async () => {
+  it('a bound caller may not list every workspace, and a cursor of the list of all is refused by a log', async () => {
     const permissions = ['audit:read'] as const;
     await putWorkspace(pair.first, 'own');
     const { key } = await createManagementKey(pair.first, { permissions, workspaceId: 'own' });
     expect((await list('workspaceId=*', key)).status).toBe(404);
-    const one = await list('workspaceId=default&limit=1');
-    await createManagementKey(pair.first, { permissions });
-    const cursor = (await list('workspaceId=default&limit=1')).body.nextCursor;
-    expect(one.status).toBe(200);
-    const other = cursor ?? (await list('workspaceId=*&limit=1')).body.nextCursor;
-    const query = cursor ? 'workspaceId=*' : 'workspaceId=default';
-    const crossed = await list(`${query}&cursor=${other}`);
+    const { nextCursor } = (await list('workspaceId=*&limit=1')).body;
+    const crossed = await list(`workspaceId=default&cursor=${nextCursor}`);
     expect([crossed.status, crossed.body.code]).toEqual([400, 'INVALID_CURSOR']);
   });
 
