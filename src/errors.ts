@@ -28,6 +28,8 @@ export const ERRORS = {
   CREDITS_UNLIMITED: 'The credits of this key are not limited; set `credits` first.',
   ROTATION_UNDER_WAY: 'A rotation is in progress; end its grace period, or send `supersede: true`.',
   DEFAULT_WORKSPACE: 'The workspace `default` cannot be deleted.',
+  WORKSPACE_DELETION_UNDER_WAY:
+    'Not all keys of the deleted workspace have ended yet; try again after some minutes.',
   TOO_MANY_KEYS: 'More keys match than one call may revoke; narrow the filter.',
   IDEMPOTENCY_IN_FLIGHT: 'The first call with this Idempotency-Key is still in progress.',
   PRECONDITION_FAILED:

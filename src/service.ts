@@ -11,6 +11,7 @@ import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
 import { pepperFrom } from './credentials/pepper.ts';
+import { RootKey } from './credentials/root-key.ts';
 import { SecretVerifier } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
@@ -28,12 +29,15 @@ import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
+import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
 import { ExplainService } from './keys/explain/service.ts';
+import { FindService } from './keys/find/service.ts';
 import { ImportService } from './keys/import/service.ts';
 import { ListingService } from './keys/listing/service.ts';
+import { QuotaReader } from './keys/quota-reader.ts';
 import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
-import { deleteKeysOfWorkspace } from './keys/store.ts';
+import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
@@ -170,8 +174,9 @@ function createCredentials({ config, log, database, checksumKey, fence, pepper }
   });
   const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
   const imported = new ImportedAlgorithms(database, fence);
-  const resolver = new CredentialResolver({ cache, imported, secrets, checksumKey });
-  return { hasher, issuer, secrets, cache, resolver };
+  const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
+  const resolver = new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey });
+  return { hasher, issuer, secrets, cache, rootKey, resolver };
 }
 
 /** Writes in the background. A failed one is repeated at the next use of the key. */
@@ -214,12 +219,12 @@ function createQuotas({ database, instance, clockOffset, fence }: Kernel) {
 
 /** Answers for presented keys. */
 function createDataPlane(
-  { config, clock, unitOfWork }: Kernel,
-  { resolver, secrets }: Credentials,
+  { config, orm, clock, unitOfWork }: Kernel,
+  { resolver, rootKey }: Credentials,
   usage: VerdictCounter,
   quotas: QuotaLimiter,
 ) {
-  const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
+  const authenticator = new Authenticator({ resolver, rootKey, usage, clock });
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const identify: Identify = (authorization) => authenticator.identify(authorization);
   return {
@@ -227,12 +232,18 @@ function createDataPlane(
     identify,
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
-    whoami: new WhoamiService({ resolver, authenticator, clock, unitOfWork }),
+    whoami: new WhoamiService({
+      ...{ resolver, authenticator, clock, unitOfWork },
+      quotas: new QuotaReader(orm, clock),
+    }),
   };
 }
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
-function createControlPlane({ orm, clock, unitOfWork }: Kernel, { issuer }: Credentials) {
+function createControlPlane(
+  { orm, clock, unitOfWork }: Kernel,
+  { issuer, resolver, rootKey }: Credentials,
+) {
   return {
     keys: {
       keys: new KeyService({ orm, unitOfWork, issuer, clock }),
@@ -240,13 +251,16 @@ function createControlPlane({ orm, clock, unitOfWork }: Kernel, { issuer }: Cred
       rotation: new RotationService({ orm, unitOfWork, issuer, clock }),
       credits: new CreditsService(unitOfWork),
       explain: new ExplainService({ orm, clock }),
-      imports: new ImportService(unitOfWork),
+      finding: new FindService({ orm, resolver, clock }),
+      imports: new ImportService(unitOfWork, (ref) => rootKey.hasImportedRef(ref)),
       bulkRevoke: new BulkRevokeService(unitOfWork),
     },
     workspaces: new WorkspaceService({
       orm,
       unitOfWork,
-      endKeys: ({ tx, at }, id, by) => deleteKeysOfWorkspace(tx, id, by, at),
+      countKeys: ({ tx }, id) => countKeys(tx, id),
+      endSomeKeys: ({ tx, at }, id, by) => endKeysOfWorkspace(tx, id, by, at),
+      hasKeys: ({ tx }, id) => hasKeys(tx, id),
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
@@ -297,8 +311,10 @@ function createMetrics(
 }
 
 function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
-  const { config, log, database } = kernel;
+  const { config, log, orm, database, unitOfWork } = kernel;
   const housekeeping = new PeriodicTask(() => keepUp(kernel), HOUSEKEEPING_MS);
+  const deleted = new DeletedWorkspaces(orm, unitOfWork, log);
+  const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
@@ -310,9 +326,12 @@ function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
     start: () => {
       flusher.start(config.usageFlushMs || RETRY_FLUSH_MS);
       housekeeping.start();
+      deletions.start();
     },
     stop: () => {
       housekeeping.stop();
+      deletions.stop();
+      deleted.stop();
       return stopInOrder(phases, log);
     },
   };

@@ -16,7 +16,9 @@ export function auditRoutes(app: App, audit: AuditService): void {
         operationId: 'listAuditEvents',
         tags: ['Audit'],
         summary: 'List audit events',
-        description: 'Every change, with who made it, newest first.',
+        description:
+          'Every change, with who made it, newest first; of every workspace by time, and of one in the order ' +
+          'of its log.',
         querystring: ListAuditEvents,
         response: answers({ 200: ref(AuditEventPage) }, 'NOT_FOUND'),
       },

@@ -3,6 +3,7 @@ import {
   ActorSchema,
   Cursor,
   instant,
+  ListedWorkspaceId,
   NextCursor,
   nullable,
   oneOf,
@@ -10,9 +11,8 @@ import {
   PageLimit,
   ref,
   time,
-  WorkspaceId,
 } from '../http/schemas.ts';
-import { AUDIT_ACTIONS, AUDIT_TARGET_TYPES } from './actions.ts';
+import { AUDIT_ACTIONS, AUDIT_TARGET_TYPES, type AuditAction } from './actions.ts';
 
 const filter = (description: string, example: string) =>
   Type.Optional(
@@ -21,8 +21,15 @@ const filter = (description: string, example: string) =>
 
 export const ListAuditEvents = Type.Object(
   {
-    workspaceId: Type.Optional(WorkspaceId),
-    action: filter('Action to list.', 'key.revoked'),
+    workspaceId: Type.Optional(ListedWorkspaceId),
+    action: Type.Optional(
+      Type.Unsafe<AuditAction>({
+        type: 'string',
+        enum: [...AUDIT_ACTIONS],
+        description: 'Action to list.',
+        examples: ['key.revoked'],
+      }),
+    ),
     actorId: filter('Id of the acting management key.', 'root'),
     onBehalfOf: filter('On whose behalf the actor acted.', 'user:42'),
     targetId: filter('Id of the changed thing.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),

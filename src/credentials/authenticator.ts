@@ -5,26 +5,21 @@ import { KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isActive } from './credential.ts';
 import type { CredentialResolver } from './credential-resolver.ts';
-import type { SecretVerifier } from './secret-verifier.ts';
+import type { RootKey } from './root-key.ts';
 
 export interface AuthenticatorDependencies {
   resolver: CredentialResolver;
-  secrets: SecretVerifier;
+  rootKey: RootKey;
   usage: VerdictCounter;
   clock: Clock;
 }
 
-/**
- * Authenticates callers by their management key, which is resolved and counted like any other key.
- * Of the root key only a digest is held.
- */
+/** Authenticates callers by their management key, which is resolved and counted like any other key. */
 export class Authenticator {
   readonly #deps: AuthenticatorDependencies;
-  readonly #rootDigest: string | null;
 
-  constructor(deps: AuthenticatorDependencies, rootKey: string | undefined) {
+  constructor(deps: AuthenticatorDependencies) {
     this.#deps = deps;
-    this.#rootDigest = rootKey === undefined ? null : deps.secrets.digestOf(rootKey);
   }
 
   /** The caller behind an `Authorization` header, counted; UNAUTHENTICATED if there is none. */
@@ -49,6 +44,6 @@ export class Authenticator {
   }
 
   isRootKey(presented: string): boolean {
-    return this.#deps.secrets.digestOf(presented) === this.#rootDigest;
+    return this.#deps.rootKey.isPresented(presented);
   }
 }

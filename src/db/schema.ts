@@ -314,6 +314,7 @@ export const auditEvents = pgTable(
     primaryKey({ columns: [table.workspaceId, table.sequence] }),
     index('audit_events_by_target').on(table.workspaceId, table.targetId, table.sequence),
     index('audit_events_by_time').on(table.workspaceId, table.time),
+    index('audit_events_of_all').on(table.time, table.workspaceId, table.sequence),
   ],
 );
 

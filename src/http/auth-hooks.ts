@@ -14,6 +14,8 @@ declare module 'fastify' {
     permission?: Permission;
     /** The list in its body whose items are answered one by one. */
     list?: string;
+    /** Its body has a key, of which nothing is stored. */
+    takesKey?: boolean;
     /** Admitted even when the instance is overloaded. */
     alwaysAdmitted?: boolean;
     /** Only a bounded number of its successful calls is logged each second. */
@@ -39,6 +41,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
       : null;
   const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
+    if (request.routeOptions.config.takesKey) return;
     const { body = null, params, method } = request;
     const { list } = request.routeOptions.config;
     if (list) setItemsAside(body, list, faultOfItem);

@@ -9,6 +9,8 @@ import { creditsRoutes } from './credits/routes.ts';
 import type { CreditsService } from './credits/service.ts';
 import { explainRoutes } from './explain/routes.ts';
 import type { ExplainService } from './explain/service.ts';
+import { findRoutes } from './find/routes.ts';
+import type { FindService } from './find/service.ts';
 import { importRoutes } from './import/routes.ts';
 import type { ImportService } from './import/service.ts';
 import { listingRoutes } from './listing/routes.ts';
@@ -25,6 +27,7 @@ export interface KeyServices {
   rotation: RotationService;
   credits: CreditsService;
   explain: ExplainService;
+  finding: FindService;
   imports: ImportService;
   bulkRevoke: BulkRevokeService;
 }
@@ -38,6 +41,7 @@ export function keyRoutes(app: App, services: KeyServices): void {
   rotationRoutes(app, services.rotation);
   creditsRoutes(app, services.credits);
   explainRoutes(app, services.explain);
+  findRoutes(app, services.finding);
   importRoutes(app, services.imports);
   bulkRevokeRoutes(app, services.bulkRevoke);
 }

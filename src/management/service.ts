@@ -3,6 +3,7 @@ import type { IssuedSecret, SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
+import type { Caller } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { toIso } from '../domain/time.ts';
 import { KeywardError } from '../errors.ts';
@@ -38,6 +39,7 @@ import {
   listManagementKeys,
   lockManagementKey,
   type ManagementRow,
+  type Scope,
   updateManagementKey,
 } from './store.ts';
 
@@ -90,15 +92,19 @@ export class ManagementService {
 
   async get(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
     const { orm, clock } = this.#deps;
-    const record = await findManagementKey(orm, id, call.caller.workspaceId);
+    const record = await findManagementKey(orm, id, scopeOf(call.caller));
     if (!record) throw new KeywardError('NOT_FOUND');
     return presentVersioned(record, clock.date());
   }
 
   async list(call: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
     const { orm, clock } = this.#deps;
-    const scope = listedWorkspaceId(call, query.workspaceId);
-    if (scope !== null && !(await workspaceExisted(orm, scope))) throw noWorkspace(scope);
+    const workspaceId = listedWorkspaceId(call, query.workspaceId);
+    if (workspaceId !== null && !(await workspaceExisted(orm, workspaceId))) {
+      throw noWorkspace(workspaceId);
+    }
+    const currentOnly = call.caller.workspaceId !== null;
+    const scope = workspaceId === null ? null : { workspaceId, currentOnly };
     const { rows, nextCursor } = await readPage(query, {
       name: 'management-keys',
       read: (after, limit) => listManagementKeys(orm, scope, after, limit),
@@ -134,7 +140,7 @@ export class ManagementService {
     { supersede }: RotateManagementKey,
   ): Promise<IssuedSecret> {
     const { orm, clock, issuer } = this.#deps;
-    const record = await findManagementKey(orm, id, call.caller.workspaceId);
+    const record = await findManagementKey(orm, id, scopeOf(call.caller));
     if (!record) throw new KeywardError('NOT_FOUND');
     requireMatch(call, etagOf(record.key));
     requireRotatable(call, record.key, clock.date());
@@ -171,13 +177,18 @@ export class ManagementService {
   }
 }
 
+/** The management keys that a caller can name: all, or those of its workspace's present tenant. */
+function scopeOf({ workspaceId }: Caller): Scope {
+  return workspaceId === null ? null : { workspaceId, currentOnly: true };
+}
+
 /** The key's row, locked, if it is the version that the caller read. */
 async function lockNamedKey(
   { tx }: WriteContext,
   call: CallContext,
   id: string,
 ): Promise<ManagementRow> {
-  const key = await lockManagementKey(tx, id, call.caller.workspaceId);
+  const key = await lockManagementKey(tx, id, scopeOf(call.caller));
   if (!key) throw new KeywardError('NOT_FOUND');
   requireMatch(call, etagOf(key));
   return key;

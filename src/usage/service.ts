@@ -24,7 +24,8 @@ export class UsageService {
   }
 
   async ofKey(call: CallContext, id: string, query: UsageQuery): Promise<KeyUsage> {
-    const scope = workspaceScope(call.caller, query.workspaceId);
+    const workspaceId = workspaceScope(call.caller, query.workspaceId);
+    const scope = { workspaceId, currentOnly: call.caller.workspaceId !== null };
     const range = rangeOf(query, this.#clock.now());
     if (!(await keyExists(this.#orm, scope, id))) throw new KeywardError('NOT_FOUND');
     return toKeyUsage(await readUsage(this.#orm, id, range), range);

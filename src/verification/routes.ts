@@ -4,6 +4,7 @@ import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
 import { toProblem } from '../http/error-handler.ts';
+import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
 import { envelopeCompiler, parserOf } from '../http/validation.ts';
@@ -23,7 +24,6 @@ const ANSWER_HEADERS = {
   'cache-control': 'no-store',
   'content-type': 'application/json; charset=utf-8',
 };
-const SCHEME = /^(bearer|apikey|basic|token)\s/i;
 
 export interface VerifyRouteDependencies {
   verifier: Verifier;
@@ -173,11 +173,4 @@ async function asking(
   const { caller, countUse } = await identified;
   requirePermission(caller, 'keys:verify');
   return { workspaceId: workspaceScope(caller, requested), countUse };
-}
-
-/** The commonest mistake: the whole `Authorization` header passed on. */
-function refuseScheme(key: string, pointer: string): void {
-  if (!SCHEME.test(key)) return;
-  const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
-  throw new KeywardError('KEY_WITH_SCHEME', detail, [{ pointer, detail }]);
 }

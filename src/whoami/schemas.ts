@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { maybeTime, nullable, oneOf, open, Permission } from '../http/schemas.ts';
+import { quotaAnswer } from '../keys/schemas/quota-fields.ts';
 
 export const WhoAmI = Type.Object(
   {
@@ -38,6 +39,10 @@ export const WhoAmI = Type.Object(
       'When the key expires, RFC 3339 in UTC; null: never.',
       '2030-01-31T12:00:00.000Z',
     ),
+    rateLimits: nullable(quotaAnswer.rateLimits, {
+      description: "Rate limits of a customer's key, with what is left; null for other keys.",
+    }),
+    credits: quotaAnswer.credits,
     rotation: Type.Object(
       {
         retiring: Type.Boolean({

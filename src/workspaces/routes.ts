@@ -62,12 +62,14 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         summary: 'Create or replace a workspace',
         description:
           'Provisioning that can be repeated: fields that are left out get their defaults. The id is ' +
-          'your own.',
+          'your own. A deleted workspace can be made again, with nothing of what it had, once all its ' +
+          'keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before).',
         params,
         body: WorkspaceInput,
         response: answers(
           { 200: ref(Workspace), 201: ref(Workspace) },
           'NOT_FOUND',
+          'WORKSPACE_DELETION_UNDER_WAY',
           'PRECONDITION_FAILED',
         ),
       },

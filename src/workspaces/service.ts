@@ -37,14 +37,16 @@ const DEFAULTS = {
   immutableKeys: false,
 } satisfies WorkspaceChanges;
 
-/** Ends what belongs to a deleted workspace. Returns how much that was. */
-type EndAll = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
+type End = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
 
 export interface WorkspaceServiceDependencies {
   orm: Orm;
   unitOfWork: UnitOfWork;
-  endKeys: EndAll;
-  endManagementKeys: EndAll;
+  countKeys: (write: WriteContext, workspaceId: string) => Promise<number>;
+  /** Ends a bounded number of the keys; the others end later. */
+  endSomeKeys: End;
+  hasKeys: (write: WriteContext, workspaceId: string) => Promise<boolean>;
+  endManagementKeys: End;
 }
 
 export type PutResult = Versioned<Workspace> & { created: boolean };
@@ -91,10 +93,19 @@ export class WorkspaceService {
         const updated = await updateIfChanged(write, 'updated', current, fields);
         return { ...versioned(updated), created: false };
       }
-      if (call.ifMatch !== null) throw new KeywardError('PRECONDITION_FAILED');
-      const again = { ...row, status: 'active' as const, deletedAt: null };
-      return createdResult(write, await updateWorkspace(tx, id, again));
+      if (call.ifMatch !== null || !current) throw new KeywardError('PRECONDITION_FAILED');
+      return createdResult(write, await this.#createAgain(write, current, row));
     });
+  }
+
+  /** Not while a key is left that the new workspace would revive. */
+  async #createAgain(write: WriteContext, deleted: WorkspaceRow, row: WorkspaceChanges) {
+    const { id, deletedAt } = deleted;
+    if (await this.#deps.hasKeys(write, id)) throw new KeywardError('WORKSPACE_DELETION_UNDER_WAY');
+    // Younger than everything of its predecessor, which bound callers must not see.
+    const createdAt = new Date(Math.max(write.at.getTime(), (deletedAt?.getTime() ?? 0) + 1));
+    const again = { ...row, status: 'active' as const, createdAt, deletedAt: null };
+    return updateWorkspace(write.tx, id, again);
   }
 
   patch(call: CallContext, id: string, input: WorkspaceInput): Promise<Versioned<Workspace>> {
@@ -118,13 +129,17 @@ export class WorkspaceService {
     );
   }
 
-  /** Ends the workspace with its keys and management keys; usage and audit entries stay. */
+  /**
+   * Ends the workspace, and with it its keys and management keys; usage and audit entries stay. No
+   * key of a deleted workspace is valid, so all but some of their rows can follow later.
+   */
   async delete(call: CallContext, id: string): Promise<CallResult<object>> {
     if (authorizedWorkspaceId(call, id) === DEFAULT_WORKSPACE)
       throw new KeywardError('DEFAULT_WORKSPACE');
-    const { endKeys, endManagementKeys } = this.#deps;
+    const { countKeys, endSomeKeys, endManagementKeys } = this.#deps;
     return this.#change(call, id, 'update', async (write, row) => {
-      const keysEnded = await endKeys(write, id, call.actor);
+      const keysEnded = await countKeys(write, id);
+      await endSomeKeys(write, id, call.actor);
       await endManagementKeys(write, id, call.actor);
       auditWorkspace(write, 'deleted', row, { after: { keysEnded } });
       return updateWorkspace(write.tx, id, { deletedAt: write.at });

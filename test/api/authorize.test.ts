@@ -157,6 +157,46 @@ describe('authorize', () => {
     }
   });
 
+  it.each([
+    ['a cost above what a refill gives', { credits: { remaining: 1, refill: 5 } }, 6, false],
+    ['a cost of what a refill gives', { credits: { remaining: 1, refill: 5 } }, 5, true],
+    ['no credits beside a rate limit', { credits: { remaining: 1 }, rateLimits: 5 }, 2, false],
+    [
+      'a refill beside a rate limit',
+      { credits: { remaining: 4, refill: 5 }, rateLimits: 5 },
+      5,
+      true,
+    ],
+    ['too small a refill', { credits: { remaining: 2, refill: 1 }, rateLimits: 5 }, 3, false],
+  ] as const)(
+    'authorize says when to retry only if waiting helps: %s',
+    async (_, quota, cost, helps) => {
+      const { remaining, refill } = { refill: null, ...quota.credits };
+      const { key } = await create({
+        credits: { remaining, ...(refill && { refill: { interval: 'daily', amount: refill } }) },
+        rateLimits: 'rateLimits' in quota ? [perMinute(quota.rateLimits)] : [],
+      });
+      if ('rateLimits' in quota) expect((await authorize(key)).status).toBe(200);
+      const denied = await authorizeFor(key, `cost=${cost}`);
+      const cached = await authorizeFor(key, `cost=${cost}`);
+      expect([denied.status, cached.status]).toEqual([429, 429]);
+      expect([denied, cached].map(({ headers }) => 'retry-after' in headers)).toEqual([
+        helps,
+        helps,
+      ]);
+    },
+  );
+
+  it('a cost that never passes is denied with the limits as they stand, also when they have reset', async () => {
+    const { key } = await create({ rateLimits: [perMinute(2)] });
+    expect((await authorize(key)).status).toBe(200);
+    const before = await authorizeFor(key, 'cost=3');
+    expect(before.headers.ratelimit).toMatch(/^"minute";r=1;t=\d+$/);
+    instance.advance(64_000);
+    const after = await authorizeFor(key, 'cost=3');
+    expect([after.status, after.headers.ratelimit]).toEqual([429, '"minute";r=2']);
+  });
+
   it('authorize tells how every rate limit of the key stands, whether it passes or not', async () => {
     const day = { name: 'day', limit: 100, windowSeconds: 86_400 };
     const { key } = await create({ rateLimits: [perMinute(2), day], scopes: ['a'] });

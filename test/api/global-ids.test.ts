@@ -109,7 +109,7 @@ describe('ids', () => {
     },
   );
 
-  it.each(['/v1/keys', '/v1/management-keys'])(
+  it.each(LISTS)(
     '%s lists one workspace, `default` without any, and all by an asterisk, but not to a bound caller',
     async (path) => {
       await putWorkspace(pair.first, 'listed');

@@ -155,6 +155,21 @@ describe('keyward import', { timeout: 600_000 }, () => {
     ]);
   });
 
+  it("keyward import refuses the root key's digest and imports the lines around it", async () => {
+    const rootKey = 'root-key-of-the-import-command-0123456789';
+    const items = [
+      { name: 'one', hash: hash('old-1') },
+      { name: 'root', hash: hash(rootKey) },
+    ];
+    const path = await fileOf('keys.jsonl', lines(items));
+    const env = { ...settings(), KEYWARD_ROOT_KEY: rootKey };
+    const outcome = await runInProcess(['import', path], env);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain('2 lines: 1 created, 0 duplicates, 1 invalid');
+    expect((await verify(instance, 'old-1')).body.code).toBe('VALID');
+    expect((await verify(instance, rootKey)).body.code).toBe('NOT_FOUND');
+  });
+
   it(`keyward import that is killed in the middle and run again makes each of ${KEYS} keys once`, async () => {
     const all = Array.from({ length: KEYS }, (_, i) => ({ name: `k${i}`, hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));

@@ -60,11 +60,6 @@ describe('the order of locks', () => {
     await expectFreeMeanwhile(bulk, [KEY, low], [KEY, high]);
   });
 
-  it('a deletion of a workspace locks its keys in the order of their ids', async () => {
-    const remove = () => pair.first.call('DELETE', `/v1/workspaces/${workspaceId}`);
-    await expectFreeMeanwhile(remove, [KEY, low], [KEY, high]);
-  });
-
   it('a deletion of a workspace locks the workspace before its keys', async () => {
     const remove = () => pair.first.call('DELETE', `/v1/workspaces/${workspaceId}`);
     await expectFreeMeanwhile(remove, [WORKSPACE, workspaceId], [KEY, low]);

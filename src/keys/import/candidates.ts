@@ -21,12 +21,17 @@ export interface SortedItems {
   refused: ImportResult[];
 }
 
+export interface ImportRules {
+  by: Actor;
+  policies: WorkspacePolicies;
+  at: Date;
+  isRootKey: (ref: string) => boolean;
+}
+
 /** Sorts out the items that are no keys of this workspace, or name the same key twice. */
 export function sortItems(
   items: readonly Parsed<ImportItem>[],
-  by: Actor,
-  policies: WorkspacePolicies,
-  at: Date,
+  { by, policies, at, isRootKey }: ImportRules,
 ): SortedItems {
   const candidates = new Map<string, Candidate>();
   const refused: ImportResult[] = [];
@@ -38,6 +43,7 @@ export function sortItems(
     const item = parsed.value;
     try {
       const ref = refOf(item);
+      if (isRootKey(ref)) throw wrong(ROOT_KEY);
       if (candidates.has(ref)) refused.push(duplicate(index));
       else candidates.set(ref, { index, ref, item, row: newKeyRow(by, item, policies, at) });
     } catch (error) {
@@ -53,8 +59,17 @@ const WRONG_DIGEST: FieldError = {
   detail: 'must be the digest of the whole key string in hex or base64',
 };
 
+const ROOT_KEY: FieldError = {
+  pointer: '/hash/value',
+  detail: 'is the digest of a key that cannot be imported',
+};
+
 function refOf({ hash: { algorithm, value } }: ImportItem): string {
   const ref = refOfDigest(algorithm, value);
-  if (ref === null) throw new KeywardError('INVALID_REQUEST', WRONG_DIGEST.detail, [WRONG_DIGEST]);
+  if (ref === null) throw wrong(WRONG_DIGEST);
   return ref;
+}
+
+function wrong(error: FieldError): KeywardError {
+  return new KeywardError('INVALID_REQUEST', error.detail, [error]);
 }

@@ -13,6 +13,7 @@ import {
   withDatabase,
 } from '../../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER, WORKSPACE_ID_PATTERN } from '../../domain/caller.ts';
+import { importedRefs } from '../../domain/imported-key.ts';
 import { KeywardError } from '../../errors.ts';
 import { KeyDetector } from '../../http/key-detector.ts';
 import { defineCommand } from '../../lib/command.ts';
@@ -84,7 +85,7 @@ async function importFile(
     idempotency: null,
     ...operatorOrigin(),
   };
-  const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
+  const imports = new ImportService(new UnitOfWork(orm, clock, pepper), isDigestOf(rootKey));
   const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
   const progress = new Progress(report?.position ?? START);
@@ -102,6 +103,11 @@ async function importFile(
     progress.end();
   }
   return progress.position.invalid === 0;
+}
+
+function isDigestOf(rootKey: string | undefined): (ref: string) => boolean {
+  const refs = rootKey === undefined ? [] : importedRefs(rootKey);
+  return (ref) => refs.includes(ref);
 }
 
 /** The file's SHA-256. A file that cannot be read to its end is refused before anything is imported. */

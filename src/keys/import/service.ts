@@ -26,9 +26,12 @@ export interface ImportInput {
 /** Imports keys of another system by the digests of their strings. */
 export class ImportService {
   readonly #unitOfWork: UnitOfWork;
+  readonly #isRootKey: (ref: string) => boolean;
 
-  constructor(unitOfWork: UnitOfWork) {
+  /** @param isRootKey whether a ref is the digest of the root key, which is never a key */
+  constructor(unitOfWork: UnitOfWork, isRootKey: (ref: string) => boolean) {
     this.#unitOfWork = unitOfWork;
+    this.#isRootKey = isRootKey;
   }
 
   /**
@@ -40,7 +43,12 @@ export class ImportService {
     return this.#unitOfWork.run(call, async (write) => {
       const policies = await lockPolicies(write.tx, workspaceId);
       requireApiAccess(policies);
-      const { candidates, refused } = sortItems(input.keys, call.actor, policies, write.at);
+      const { candidates, refused } = sortItems(input.keys, {
+        by: call.actor,
+        policies,
+        at: write.at,
+        isRootKey: this.#isRootKey,
+      });
       const keyIds = await insertCandidates(write, policies, candidates);
       const accepted = candidates.map(({ index, ref }) => {
         const keyId = keyIds.get(ref);

@@ -6,7 +6,7 @@ import { keys } from '../../db/schema.ts';
 import { KeywardError } from '../../errors.ts';
 import type { CursorPosition } from '../../http/cursor.ts';
 import { type KeyRecord, selectKeys, withSecrets } from '../key-records.ts';
-import { inWorkspace, type Scope } from '../store.ts';
+import { inExistingWorkspace, inWorkspace, type Scope } from '../store.ts';
 import { conditions, EXPIRY } from './filters.ts';
 import type { ListKeys } from './schemas.ts';
 
@@ -67,10 +67,12 @@ export function pageOfKeys(
   const { by, type, way, next } = SORTS[query.sort];
   const order = [sql`${by} ${way}`, sql`${keys.id} ${way}`];
   const beyond = after && sql`(${by}, ${keys.id}) ${next} (${after.value}::${type}, ${after.id})`;
+  // One workspace is known to exist; a list of all of them leaves out the deleted ones.
+  const listed = scope === null ? inExistingWorkspace(scope) : inWorkspace(scope);
   const page = db
     .select({ id: keys.id })
     .from(keys)
-    .where(and(inWorkspace(scope), ...conditions(db, query, now), beyond ?? undefined))
+    .where(and(listed, ...conditions(db, query, now), beyond ?? undefined))
     .orderBy(...order)
     .limit(limit)
     .as('page');

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type KeyCredential, retiresAt } from '../../credentials/credential.ts';
 import type { VerdictCode } from '../../domain/verdict.ts';
+import { rateLimitHeaders, secondsUntil } from '../../http/rate-limit-headers.ts';
 import type { QuotaResult } from '../../quotas/quota-limiter.ts';
 import type { Verification } from '../verifier.ts';
 
@@ -104,24 +105,6 @@ function usefulRetryAt(quota: QuotaResult | null, credential: KeyCredential | nu
   if (retryAt === null || !credential) return null;
   const { expiresAt, validUntil } = credential;
   return retryAt < Math.min(expiresAt ?? Infinity, validUntil ?? Infinity) ? retryAt : null;
-}
-
-/** At least 1: a client that waits 0 seconds has not waited. */
-function secondsUntil(time: number, now: number): number {
-  return Math.max(1, Math.ceil((time - now) / 1000));
-}
-
-/** draft-ietf-httpapi-ratelimit-headers. Names of limits are safe inside a quoted string. */
-function rateLimitHeaders(limits: QuotaResult['rateLimits'], now: number): Record<string, string> {
-  if (limits.length === 0) return {};
-  const policies = limits.map(
-    (limit) => `"${limit.name}";q=${limit.limit};w=${limit.windowSeconds}`,
-  );
-  const states = limits.map(({ name, remaining, resetAt }) => {
-    const reset = resetAt === null ? '' : `;t=${secondsUntil(resetAt, now)}`;
-    return `"${name}";r=${remaining}${reset}`;
-  });
-  return { 'ratelimit-policy': policies.join(', '), ratelimit: states.join(', ') };
 }
 
 /** Every header is always set, empty if unknown, so that a gateway overwrites what a client sent. */

@@ -156,7 +156,7 @@ export interface paths {
         };
         /**
          * Get the presented key
-         * @description For the holder of a key: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do. Not counted as a use. Every string that is not valid gets the same 401.
+         * @description For the holder of a key: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do, and how its limits stand, also as `RateLimit` headers. Neither counted nor consumed. Every string that is not valid gets the same 401.
          */
         get: operations["whoAmI"];
         put?: never;
@@ -339,6 +339,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the key of a string
+         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace. Requires the permission `keys:read`.
+         */
+        post: operations["findKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/import": {
         parameters: {
             query?: never;
@@ -413,7 +433,7 @@ export interface paths {
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. Requires the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
@@ -588,7 +608,7 @@ export interface paths {
         };
         /**
          * List audit events
-         * @description Every change, with who made it, newest first. Requires the permission `audit:read`.
+         * @description Every change, with who made it, newest first; of every workspace by time, and of one in the order of its log. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -1086,7 +1106,7 @@ export interface components {
             nextAt?: unknown;
         };
         /** @enum {string} */
-        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
         ExplainKeyRequest: {
             /**
              * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
@@ -1163,6 +1183,75 @@ export interface components {
              */
             detail: string;
         };
+        FindKeyRequest: {
+            /**
+             * @description Key string to find, without an authorization scheme. It is neither logged nor stored.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string;
+        };
+        /** @description The key that a string belongs or belonged to. */
+        FoundKey: {
+            /**
+             * @description Whether the string is or was that of a key. False, with null below, also for a key of another workspace, and for a string that is right but for its secret.
+             * @example true
+             */
+            found: boolean;
+            /** @description The key, also if it is deleted. */
+            key: components["schemas"]["Key"] | null;
+            /**
+             * @description When the key was deleted, RFC 3339 in UTC; null: it is not.
+             * @example null
+             */
+            deletedAt: string | null;
+            /** @description What became of the string. */
+            secret: components["schemas"]["FoundSecret"] | null;
+        };
+        FoundSecret: {
+            /**
+             * @description Secret id.
+             * @example sec_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Start of the key string, as lists show it.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Whether the string comes from another system.
+             * @example false
+             */
+            imported: boolean;
+            /**
+             * @description What the string is now; retiring: replaced, in its grace period.
+             * @example ended
+             */
+            status: components["schemas"]["FoundSecretStatus"] | string;
+            /**
+             * @description What ended the string first; null if it has not ended. Deletion is that of the key or its workspace.
+             * @example rotation
+             */
+            endedBy: (components["schemas"]["SecretEnd"] | string) | null;
+            /**
+             * Format: date-time
+             * @description When the string was issued or imported, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * @description Last time the string was VALID; null: never.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When the grace period of a replaced string ends or ended; null: it has none.
+             * @example null
+             */
+            validUntil: string | null;
+        };
+        /** @enum {string} */
+        FoundSecretStatus: "current" | "retiring" | "ended";
         /**
          * @description Hash algorithm of the digest.
          * @enum {string}
@@ -2042,6 +2131,8 @@ export interface components {
             supersede?: boolean;
         };
         /** @enum {string} */
+        SecretEnd: "rotation" | "revocation" | "deletion" | "expiry";
+        /** @enum {string} */
         SecretStatus: "current" | "retiring";
         /** @description Usage of one secret of a key. */
         SecretUsage: {
@@ -2538,6 +2629,13 @@ export interface components {
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt: string | null;
+            /**
+             * @description Rate limits of a customer's key, with what is left; null for other keys.
+             * @example []
+             */
+            rateLimits: components["schemas"]["RateLimit"][] | null;
+            /** @description Credits of the key; null: not limited. */
+            credits: components["schemas"]["Credits"] | null;
             /** @description Rotation status of the presented string. */
             rotation: {
                 /**
@@ -3860,6 +3958,50 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    findKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+                 *     }
+                 */
+                "application/json": components["schemas"]["FindKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The key that a string belongs or belonged to. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundKey"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     importKeys: {
         parameters: {
             query?: never;
@@ -4127,7 +4269,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
-            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            /** @description `WORKSPACE_DELETION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
             409: components["responses"]["Conflict"];
             /** @description `PRECONDITION_FAILED` */
             412: components["responses"]["PreconditionFailed"];
@@ -4800,10 +4942,10 @@ export interface operations {
     listAuditEvents: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: string;
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */
