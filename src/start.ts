@@ -95,10 +95,11 @@ async function runService(start: Start, database: OpenDatabase): Promise<boolean
     await serve(start, service, database);
     return await untilStopped(stop, lost);
   } catch (error) {
-    if (error === stop.reason && !(error instanceof StopRequest)) {
-      log.fatal({ err: error }, 'stopping after an unhandled error');
-    }
+    const isUnhandled = error === stop.reason && !(error instanceof StopRequest);
+    // Told by the log alone, which leaves out the message: it may quote anything.
+    if (isUnhandled) log.fatal({ err: error }, 'stopping after an unhandled error');
     const isStopped = await service.stop();
+    if (isUnhandled) return false;
     if (error instanceof StopRequest) return isStopped;
     throw error;
   }

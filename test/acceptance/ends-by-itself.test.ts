@@ -4,16 +4,10 @@ import { expect, it } from 'vitest';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
 import { createKey, rootClient, verdictOf } from '../support/client.ts';
 import { dataFolder } from '../support/data-folder.ts';
-import {
-  isRunning,
-  launchProgram,
-  postgresPid,
-  runProgram,
-  startProgram,
-} from '../support/program.ts';
+import { isRunning, postgresPid, runProgram, startProgram } from '../support/program.ts';
 
 const LONG = { timeout: 60_000 };
-const FATAL = 60;
+const FATAL = 'fatal';
 
 const fatalLines = (stdout: string) =>
   stdout
@@ -64,18 +58,6 @@ async function startCounting(settings: Record<string, string> = {}) {
   return { directory, program, postgres: (await postgresPid(directory)) ?? 0 };
 }
 
-it('a program whose embedded database ends says so and ends with 1', LONG, async () => {
-  const directory = await dataFolder();
-  // The counters have nowhere to go, and are given up when their time is over.
-  const program = await startProgram({
-    KEYWARD_DATA_DIR: directory,
-    KEYWARD_SHUTDOWN_SECONDS: '2',
-  });
-  process.kill((await postgresPid(directory)) ?? 0, 'SIGKILL');
-  expect(await program.ended).toEqual({ code: 1, signal: null });
-  expect(fatalLines(program.stdout())).toEqual(['the embedded database ended unexpectedly']);
-});
-
 it.each(['SIGINT', 'SIGHUP'] as const)(
   'a program that gets %s writes its counters, ends its database and ends with 0',
   LONG,
@@ -112,27 +94,6 @@ it(
     const { code, stderr } = await runProgram({ KEYWARD_DATA_DIR: directory });
     expect(code).toBe(1);
     expect(stderr).toContain('the database has no installation row');
-    expect(await postgresPid(directory)).toBeUndefined();
-  },
-);
-
-it(
-  'a program that gets SIGTERM while it says that it listens stops cleanly and leaves no database behind',
-  LONG,
-  async () => {
-    const directory = await dataFolder();
-    const impatient = `const write = process.stderr.write;
-    process.stderr.write = function (text, ...rest) {
-      if (String(text).includes('Keyward listens')) process.kill(process.pid, 'SIGTERM');
-      return write.call(process.stderr, text, ...rest);
-    };`;
-    const program = launchProgram({
-      KEYWARD_DATA_DIR: directory,
-      LOG_LEVEL: 'info',
-      NODE_OPTIONS: preloading(impatient),
-    });
-    expect(await program.ended).toEqual({ code: 0, signal: null });
-    expect(program.stdout()).toContain('"phase":"database"');
     expect(await postgresPid(directory)).toBeUndefined();
   },
 );

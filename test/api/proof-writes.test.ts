@@ -52,7 +52,7 @@ const logged = ({ logLines }: Instance, text: string) =>
   logLines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === text);
 const NOT_STORED = 'a proof was not stored';
 const NOT_REHASHED = 'an imported key was not rehashed yet';
-const [DEBUG, WARN] = [20, 40];
+const [DEBUG, WARN] = ['debug', 'warn'];
 const SOON = { timeout: 10_000 };
 
 it('a proof that cannot be stored is a warning: the key is VALID, and memory and connections are kept', async () => {

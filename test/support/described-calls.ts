@@ -84,8 +84,9 @@ function bodyOf({ requestBody }: Described): FieldSchema | null {
 function resolved(schema: FieldSchema | null, document: Document): FieldSchema | null {
   if (schema === null) return null;
   const text = JSON.stringify(schema, (_name, value) => {
-    const name = typeof value?.$ref === 'string' ? value.$ref.split('/').at(-1) : undefined;
-    return name === undefined ? value : (document.components?.schemas?.[name] ?? value);
+    if (typeof value?.$ref !== 'string') return value;
+    const { $ref, ...beside } = value;
+    return { ...document.components?.schemas?.[$ref.split('/').at(-1)], ...beside };
   });
   return JSON.parse(text);
 }
@@ -146,7 +147,7 @@ function extremes(schema: FieldSchema): unknown[] {
 
 function longest({ format, pattern, maxLength }: FieldSchema): string[] {
   if (maxLength === undefined) return [];
-  if (format === 'instant') return ['2999-12-31T23:59:59.999Z'];
+  if (format === 'date-time') return ['2999-12-31T23:59:59.999Z'];
   const text = 'x'.repeat(maxLength);
   if (pattern !== undefined) return new RegExp(pattern).test(text) ? [text] : [];
   return format === 'line' || format === 'text' ? [text, '\u05e9 \u{1f468}\u200d\u{1f469}'] : [];
