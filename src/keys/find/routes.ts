@@ -21,7 +21,7 @@ export function findRoutes(app: App, finding: FindService): void {
           'A management key that is bound to a workspace finds the keys of that workspace alone; ' +
           'others find those of every workspace.',
         body: FindKey,
-        response: answers({ 200: ref(FoundKey) }),
+        response: answers({ 200: ref(FoundKey) }, 'KEY_WITH_SCHEME'),
       },
     },
     (request, reply) => {

@@ -3986,7 +3986,7 @@ export interface operations {
                     "application/json": components["schemas"]["FoundKey"];
                 };
             };
-            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY`, `KEY_WITH_SCHEME` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
