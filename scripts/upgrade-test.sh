@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-previous=${1:-$(git log -1 --format=%H -- migrations)^}
+previous=${1:-$(git log -1 --first-parent --format=%H -- migrations)^}
 previous=$(git rev-parse --verify --quiet "$previous^{commit}") || {
   echo "upgrade-test: no such commit: ${1:-before the first migration}" >&2
   exit 1
