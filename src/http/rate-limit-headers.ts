@@ -1,5 +1,14 @@
 import type { RateLimitStatus } from '../domain/limits.ts';
 
+/** What the document says of them. Only for keys that have limits. */
+export const RATE_LIMIT_HEADERS = {
+  'RateLimit-Policy': {
+    type: 'string',
+    description: 'The rate limits of the key (draft-ietf-httpapi-ratelimit-headers).',
+  },
+  RateLimit: { type: 'string', description: 'What is left of them.' },
+};
+
 /** draft-ietf-httpapi-ratelimit-headers. Names of limits are safe inside a quoted string. */
 export function rateLimitHeaders(
   limits: readonly RateLimitStatus[],

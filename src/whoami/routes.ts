@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
-import { rateLimitHeaders } from '../http/rate-limit-headers.ts';
+import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../http/rate-limit-headers.ts';
 import { answers, ref } from '../http/schemas.ts';
 import { limitsOf, presentPresentedKey } from './presenter.ts';
 import { WhoAmI } from './schemas.ts';
@@ -25,7 +25,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
           "customer's or a management key, is and may do, and how its limits stand, also as " +
           '`RateLimit` headers. Neither counted nor consumed. Every string that is not valid gets ' +
           'the same 401.',
-        response: answers({ 200: ref(WhoAmI) }, 'UNAUTHENTICATED'),
+        response: answers({ 200: ref(WhoAmI, { headers: RATE_LIMIT_HEADERS }) }, 'UNAUTHENTICATED'),
       },
     },
     async ({ headers }, reply) => {

@@ -15,6 +15,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
   endGrace: 'keys:write',
   changeCredits: 'keys:write',
   explainKey: 'keys:read',
+  findKey: 'keys:read',
   bulkRevokeKeys: 'keys:revoke',
   getKeyUsage: 'usage:read',
   listWorkspaces: 'workspaces:read',

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { RATE_LIMIT_HEADERS } from '../../http/rate-limit-headers.ts';
 import { answers, Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
 
 /**
@@ -66,11 +67,6 @@ const ALWAYS = {
   'X-Keyward-Status': header('The true status, if `mode=nginx` answers another.'),
 };
 
-const RATE_LIMITS = {
-  'RateLimit-Policy': header('The rate limits of the key (draft-ietf-httpapi-ratelimit-headers).'),
-  RateLimit: header('What is left of them.'),
-};
-
 const IDENTITY = {
   'X-Keyward-Key-Id': header("The key's identifier."),
   'X-Keyward-Owner': header(
@@ -105,7 +101,7 @@ export const authorizeSchema = {
     {
       200: {
         description: 'The request may go on. No body.',
-        headers: { ...ALWAYS, ...IDENTITY, ...RATE_LIMITS },
+        headers: { ...ALWAYS, ...IDENTITY, ...RATE_LIMIT_HEADERS },
         content: { 'text/plain': { schema: { type: 'string', maxLength: 0 } } },
       },
       400: denial('A parameter of the gateway is unknown, repeated or not valid.'),
@@ -116,10 +112,10 @@ export const authorizeSchema = {
       403: denial('The key is valid, but not for this; or the gateway lacks the permission.', {
         ...CHALLENGE,
         ...RETRY,
-        ...RATE_LIMITS,
+        ...RATE_LIMIT_HEADERS,
       }),
       404: denial("The workspace is not the gateway's."),
-      429: denial('A limit is reached.', { ...RETRY, ...RATE_LIMITS }),
+      429: denial('A limit is reached.', { ...RETRY, ...RATE_LIMIT_HEADERS }),
       503: denial('No answer is to be had; try again after a moment.', { ...RETRY, ...CHALLENGE }),
     },
     'GATEWAY_UNAUTHENTICATED',
