@@ -3,7 +3,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # A workspace: npm wants its manifest, and installs nothing of it.
 COPY test/acceptance/client/package.json test/acceptance/client/
-# The embedded database is an optional dependency; the image runs with DATABASE_URL.
+# Optional are the embedded database, as the image runs with DATABASE_URL, and a Node of its own.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
 FROM node:24-bookworm-slim
@@ -12,10 +12,12 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY migrations migrations
+COPY bin bin
 COPY src src
+RUN ln -s /app/bin/keyward.js /usr/local/bin/keyward
 USER node
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/livez`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "src/main.ts"]
+CMD ["keyward", "start"]

@@ -97,7 +97,8 @@ async function main(): Promise<void> {
   const config = readConfig({ ...process.env, ...(url !== undefined && { DATABASE_URL: url }) });
   const keys = Number(values.keys);
   const started = performance.now();
-  await withDatabase(config, async (database) => {
+  const context = { settings: () => config, stop: new AbortController().signal };
+  await withDatabase(context, async (database) => {
     if (database.secret === undefined) throw new Error('set KEYWARD_SECRET as the service has it');
     const sample = await seedKeys(database.url, {
       keys,

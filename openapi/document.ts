@@ -1,5 +1,5 @@
 import { type AppDependencies, buildApp } from '../src/app.ts';
-import { createLogger } from '../src/http/request-log.ts';
+import { createLogger } from '../src/lib/logger.ts';
 
 /** The OpenAPI document as the routes describe themselves. Needs no database: nothing is called. */
 export async function openapiDocument(): Promise<object> {

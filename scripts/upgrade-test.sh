@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-previous=${1:-$(git log -1 --format=%H -- migrations)^}
+previous=${1:-$(git log -1 --first-parent --format=%H -- migrations)^}
 previous=$(git rev-parse --verify --quiet "$previous^{commit}") || {
   echo "upgrade-test: no such commit: ${1:-before the first migration}" >&2
   exit 1
@@ -18,7 +18,11 @@ fi
 folder=$(mktemp -d)
 trap 'git worktree remove --force "$folder/previous"; rm -rf "$folder"' EXIT
 git worktree add --quiet --detach "$folder/previous" "$previous"
-ln -s "$PWD/node_modules" "$folder/previous/node_modules"
+if git diff --quiet "$previous" -- package-lock.json; then
+  ln -s "$PWD/node_modules" "$folder/previous/node_modules"
+else
+  (cd "$folder/previous" && npm ci --no-audit --no-fund)
+fi
 # Old code, new schema: what is dropped or renamed too early fails here.
 rm -r "$folder/previous/migrations"
 cp -r migrations "$folder/previous/migrations"

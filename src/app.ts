@@ -2,12 +2,13 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
-import type { Authenticate } from './call-context.ts';
+import type { Authenticate, Identify } from './call-context.ts';
 import { registerAdmission } from './http/admission.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
-import { refuseMalformedRequest } from './http/client-error.ts';
-import { registerErrorHandler, rejectUrl } from './http/error-handler.ts';
+import { refuseExpectations, refuseMalformedRequest } from './http/client-error.ts';
+import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
+import { frontPageRoute } from './http/front-page.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
@@ -15,6 +16,8 @@ import { registerOpenApi } from './http/openapi.ts';
 import { registerRequestId, requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
+import { buildSerializers } from './http/serialization.ts';
+import { registerSingleHeaders } from './http/single-headers.ts';
 import { registerValidation } from './http/validation.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
 import type { ResourceLimit } from './lib/resource-limit.ts';
@@ -22,7 +25,11 @@ import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
 import { usageRoutes } from './usage/routes.ts';
 import type { UsageService } from './usage/service.ts';
-import { type AuthorizeDependencies, authorizeRoutes } from './verification/authorize/routes.ts';
+import {
+  type AuthorizeDependencies,
+  authorizeRoutes,
+  withoutGatewayPath,
+} from './verification/authorize/routes.ts';
 import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { whoamiRoutes } from './whoami/routes.ts';
@@ -35,6 +42,7 @@ export interface AppDependencies {
   maxInFlight: number;
   logVerifyPerSecond: number;
   authenticate: Authenticate;
+  identify: Identify;
   keyDetector: KeyDetector;
   verifier: Verifier;
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
@@ -61,11 +69,15 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   app.addSchema(ActorSchema);
   registerValidation(app);
   registerErrorHandler(app);
+  refuseExpectations(app.server);
   registerRequestId(app);
   const requests = registerAdmission(app, deps.maxInFlight);
   registerRequestLog(app, deps.logVerifyPerSecond);
+  registerUnknownRoutes(app);
+  registerSingleHeaders(app);
   registerAuth(app, deps);
   await registerOpenApi(app);
+  frontPageRoute(app);
   healthRoutes(app, deps.readiness);
   metricsRoutes(app, [requests, ...deps.resourceLimits], deps.operationCounters);
   registerFeatures(app, deps);
@@ -81,13 +93,15 @@ function createApp({ log, keyDetector }: AppDependencies): App {
     genReqId: requestIdGenerator(keyDetector),
     clientErrorHandler: refuseMalformedRequest,
     frameworkErrors: rejectUrl,
+    rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
     return503OnClosing: true,
+    schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
   }).withTypeProvider<TypeBoxTypeProvider>();
 }
 
 function registerFeatures(app: App, deps: AppDependencies): void {
-  verifyRoutes(app, deps.verifier, deps.authenticate);
+  verifyRoutes(app, deps);
   authorizeRoutes(app, { ...deps.gateway, ...deps });
   whoamiRoutes(app, deps.whoami);
   keyRoutes(app, deps.keys);

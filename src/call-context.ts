@@ -1,4 +1,4 @@
-import type { Actor, Caller, Permission } from './domain/caller.ts';
+import type { Actor, Caller, IdentifiedCaller, Permission } from './domain/caller.ts';
 import { DEFAULT_WORKSPACE } from './domain/caller.ts';
 import { KeywardError } from './errors.ts';
 
@@ -18,11 +18,15 @@ export interface CallContext {
   ip: string | null;
   /** The entity tags of `If-Match`, one of which must be the current one; null: no condition. */
   ifMatch: readonly string[] | null;
+  /** Whether `If-None-Match: *` asks that nothing be there yet. */
+  mustBeNew: boolean;
   idempotency: Idempotency | null;
 }
 
 /** The caller behind an `Authorization` header. Rejects with UNAUTHENTICATED if there is none. */
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
+/** The same, without counting the use of the management key yet. */
+export type Identify = (authorization: string | undefined) => Promise<IdentifiedCaller>;
 
 export function requirePermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;
@@ -35,6 +39,15 @@ export function authorizedWorkspaceId(
   requested: string | undefined,
 ): string {
   return workspaceScope(caller, requested) ?? DEFAULT_WORKSPACE;
+}
+
+/** Names every workspace in the query of a list. */
+const EVERY_WORKSPACE = '*';
+
+/** The workspace that a list is of; null: all of them, which only an unbound caller may see. */
+export function listedWorkspaceId(call: CallContext, requested: string | undefined): string | null {
+  const id = authorizedWorkspaceId(call, requested);
+  return id === EVERY_WORKSPACE ? null : id;
 }
 
 /** The workspace that a call is limited to; null: all of them. */

@@ -1,7 +1,9 @@
+import { constants } from 'node:os';
 import { auditPruneCommand } from './audit/prune-command.ts';
 import { auditVerifyCommand } from './audit/verify-command.ts';
 import { readConfig } from './config.ts';
 import { migrateCommand } from './db/commands.ts';
+import { grantsCommand } from './db/grants-command.ts';
 import type { CommandContext } from './db/open-for-command.ts';
 import { KeywardError } from './errors.ts';
 import { importCommand } from './keys/import/command.ts';
@@ -9,27 +11,40 @@ import type { Command } from './lib/command.ts';
 import { helpOf, overview } from './lib/command-help.ts';
 import { OperatorError } from './lib/operator-error.ts';
 import { packageVersion } from './lib/package-version.ts';
+import { StopRequest } from './lib/stop.ts';
 import { createManagementKeyCommand } from './management/commands.ts';
 import { startCommand } from './start.ts';
+
+/** By convention, the exit code of a command that a signal ended is 128 and its number. */
+const SIGNALLED = 128;
 
 export const COMMANDS: readonly Command<CommandContext>[] = [
   startCommand,
   migrateCommand,
+  grantsCommand,
   auditVerifyCommand,
   auditPruneCommand,
   createManagementKeyCommand,
   importCommand,
 ];
 
-/** Runs one command and resolves to the exit code. An operator's errors are printed in a sentence. */
-export async function runCommand(words: string[], env: NodeJS.ProcessEnv): Promise<number> {
+/**
+ * Runs one command and resolves to the exit code. An operator's errors are printed in a sentence.
+ * @param stop aborted when the process has to end
+ */
+export async function runCommand(
+  words: string[],
+  env: NodeJS.ProcessEnv,
+  stop: AbortSignal,
+): Promise<number> {
   if (words[0] === '--version') return print(`${packageVersion()}\n`);
   if (words[0] === 'help' || words.some(isHelpOption)) return help(words);
   const found = find(words);
-  if (!found) return refuse(overview(COMMANDS));
+  if (!found) return refuse(unknown(words));
   try {
-    return await found.command.run(found.rest, { settings: () => readConfig(env) });
+    return await found.command.run(found.rest, { settings: () => readConfig(env), stop });
   } catch (error) {
+    if (error instanceof StopRequest) return SIGNALLED + constants.signals[error.signal];
     return refuse(`keyward: ${messageOf(error)}\n`);
   }
 }
@@ -57,14 +72,28 @@ function isHelpOption(word: string): boolean {
   return word === '--help' || word === '-h';
 }
 
-/** `help`, `help COMMAND` and `COMMAND --help`. */
+/** `help`, `help COMMAND` and `COMMAND --help`; also of the first word of several commands. */
 function help(words: string[]): number {
-  const named = words.filter(
-    (word, index) => !isHelpOption(word) && !(index === 0 && word === 'help'),
-  );
-  if (named.length === 0) return print(overview(COMMANDS));
-  const found = find(named);
-  return found ? print(helpOf(found.command)) : refuse(overview(COMMANDS));
+  const named = words[0] === 'help' ? words.slice(1) : words;
+  const [first, ...rest] = named.filter((word) => !isHelpOption(word));
+  if (first === undefined || first === 'help') return print(overview(COMMANDS));
+  const found = find([first, ...rest]);
+  if (found) return print(helpOf(found.command));
+  const group = groupOf(first);
+  return group.length > 0 && rest.length === 0 ? print(overview(group)) : refuse(unknown(named));
+}
+
+/** The commands of two words that begin with this one, such as `audit`. */
+function groupOf(word: string): Command<CommandContext>[] {
+  return COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function unknown([first = '', second]: readonly string[]): string {
+  const group = groupOf(first).map(({ name }) => name);
+  const isInGroup = group.length > 0 && second !== undefined;
+  const name = isInGroup ? `${first} ${second}` : first;
+  const hint = group.length > 0 ? `known: ${group.join(', ')}` : '`keyward help` lists them';
+  return `keyward: There is no command ${name}; ${hint}.\n`;
 }
 
 function print(text: string): number {

@@ -18,6 +18,9 @@ export const ERRORS = {
   ROUTE_NOT_FOUND: 'Route not found.',
   METHOD_NOT_ALLOWED: 'This path does not support this method.',
   REQUEST_TIMEOUT: 'The request did not arrive in time.',
+  MALFORMED_HTTP: 'The request is not valid HTTP.',
+  EXPECTATION_FAILED: 'The `Expect` header asks for something else than `100-continue`.',
+  HEADERS_TOO_LARGE: 'The headers are larger than 16 KiB.',
   KEY_REVOKED: 'The key is revoked, which is final.',
   KEY_EXPIRED: 'The key has expired; extend it first.',
   KEY_IMMUTABLE: "The workspace does not allow this field to change after the key's creation.",
@@ -25,6 +28,8 @@ export const ERRORS = {
   CREDITS_UNLIMITED: 'The credits of this key are not limited; set `credits` first.',
   ROTATION_UNDER_WAY: 'A rotation is in progress; end its grace period, or send `supersede: true`.',
   DEFAULT_WORKSPACE: 'The workspace `default` cannot be deleted.',
+  WORKSPACE_DELETION_UNDER_WAY:
+    'Not all keys of the deleted workspace have ended yet; try again after some minutes.',
   TOO_MANY_KEYS: 'More keys match than one call may revoke; narrow the filter.',
   IDEMPOTENCY_IN_FLIGHT: 'The first call with this Idempotency-Key is still in progress.',
   PRECONDITION_FAILED:
@@ -35,6 +40,8 @@ export const ERRORS = {
   INTERNAL: 'An error in Keyward; its log has the details under this request id.',
   OVERLOADED: 'Keyward is overloaded; try again after a moment.',
   QUERY_TOO_BROAD: 'The database took too long to read this list; narrow its filters.',
+  TIMED_OUT:
+    'The database did not finish in time, for example because of a lock; nothing was changed.',
   UNAVAILABLE: 'The database is unavailable; try again after a moment.',
 } as const satisfies Record<string, string>;
 
@@ -59,6 +66,11 @@ export class KeywardError extends Error {
     this.detail = detail ?? ERRORS[code];
     this.errors = errors;
   }
+}
+
+/** One step of a JSON pointer (RFC 6901). */
+export function pointerStep(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** An INVALID_REQUEST that names one field. */

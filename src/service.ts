@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
-import type { Authenticate } from './call-context.ts';
+import type { Authenticate, Identify } from './call-context.ts';
 import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
@@ -11,12 +11,14 @@ import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
 import { pepperFrom } from './credentials/pepper.ts';
+import { RootKey } from './credentials/root-key.ts';
 import { SecretVerifier } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
-import { Database, type Orm } from './db/database.ts';
+import { Database } from './db/database.ts';
 import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
+import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
 import { expectedMigrations } from './db/migrate.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
@@ -27,12 +29,15 @@ import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
+import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
 import { ExplainService } from './keys/explain/service.ts';
+import { FindService } from './keys/find/service.ts';
 import { ImportService } from './keys/import/service.ts';
 import { ListingService } from './keys/listing/service.ts';
+import { QuotaReader } from './keys/quota-reader.ts';
 import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
-import { deleteKeysOfWorkspace } from './keys/store.ts';
+import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
@@ -65,8 +70,8 @@ export interface Service {
   start(): void;
   /** Finishes requests, writes the counters, closes the connections. Returns whether all succeeded. */
   stop(): Promise<boolean>;
-  /** Says which settings of the database weaken guarantees, one sentence each. */
-  databaseWarnings(): Promise<string[]>;
+  /** What the operator should know at the start, one sentence each. */
+  warnings: readonly string[];
   /** For tests alone. */
   internals: {
     hasher: Argon2Hasher;
@@ -87,10 +92,22 @@ export interface ServiceOptions {
   clockOffset?: () => number;
 }
 
-/** The composition root. Everything is built below, in the order in which it depends on each other. */
+/** Leaves no connection behind if it fails. */
 export async function createService(options: ServiceOptions): Promise<Service> {
+  const { poolSize, preparedStatements } = options.config;
+  const database = new Database({ url: options.databaseUrl, poolSize, preparedStatements });
+  try {
+    return await buildService(options, database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** The composition root. Everything is built below, in the order in which it depends on each other. */
+async function buildService(options: ServiceOptions, database: Database): Promise<Service> {
   const { config, log } = options;
-  const kernel = await createKernel(options);
+  const kernel = await createKernel(options, database);
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
@@ -105,15 +122,20 @@ export async function createService(options: ServiceOptions): Promise<Service> {
     ...createControlPlane(kernel, credentials),
     ...createMetrics(kernel, credentials, usage.counters, quotas),
   });
-  const { database, fence } = kernel;
+  const { fence } = kernel;
   const { hasher, cache } = credentials;
   const { flusher } = usage;
   return {
     app,
     ...createLifecycle(kernel, app, flusher),
-    databaseWarnings: () => findUnsafeSettings(database.orm),
+    warnings: await findWarnings(kernel),
     internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store },
   };
+}
+
+async function findWarnings({ orm, pepper }: Kernel): Promise<string[]> {
+  const otherSecrets = pepper ? await findOtherSecrets(orm, pepper.id) : [];
+  return [...(await findUnsafeSettings(orm)), ...otherSecrets];
 }
 
 type Kernel = Awaited<ReturnType<typeof createKernel>>;
@@ -121,9 +143,10 @@ type Credentials = ReturnType<typeof createCredentials>;
 type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
-async function createKernel({ config, databaseUrl, log, clockOffset = () => 0 }: ServiceOptions) {
-  const { poolSize, preparedStatements } = config;
-  const database = new Database({ url: databaseUrl, poolSize, preparedStatements });
+async function createKernel(
+  { config, log, clockOffset = () => 0 }: ServiceOptions,
+  database: Database,
+) {
   const { orm } = database;
   const checksumKey = await readChecksumKey(orm);
   await deleteFutureRows(orm);
@@ -151,8 +174,9 @@ function createCredentials({ config, log, database, checksumKey, fence, pepper }
   });
   const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
   const imported = new ImportedAlgorithms(database, fence);
-  const resolver = new CredentialResolver({ cache, imported, secrets, checksumKey });
-  return { hasher, issuer, secrets, cache, resolver };
+  const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
+  const resolver = new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey });
+  return { hasher, issuer, secrets, cache, rootKey, resolver };
 }
 
 /** Writes in the background. A failed one is repeated at the next use of the key. */
@@ -195,23 +219,31 @@ function createQuotas({ database, instance, clockOffset, fence }: Kernel) {
 
 /** Answers for presented keys. */
 function createDataPlane(
-  { config, clock, unitOfWork }: Kernel,
-  { resolver, secrets }: Credentials,
+  { config, orm, clock, unitOfWork }: Kernel,
+  { resolver, rootKey }: Credentials,
   usage: VerdictCounter,
   quotas: QuotaLimiter,
 ) {
-  const authenticator = new Authenticator({ resolver, secrets, usage, clock }, config.rootKey);
+  const authenticator = new Authenticator({ resolver, rootKey, usage, clock });
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
+  const identify: Identify = (authorization) => authenticator.identify(authorization);
   return {
     authenticate,
+    identify,
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
-    whoami: new WhoamiService({ resolver, authenticator, clock, unitOfWork }),
+    whoami: new WhoamiService({
+      ...{ resolver, authenticator, clock, unitOfWork },
+      quotas: new QuotaReader(orm, clock),
+    }),
   };
 }
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
-function createControlPlane({ orm, clock, unitOfWork }: Kernel, { issuer }: Credentials) {
+function createControlPlane(
+  { orm, clock, unitOfWork }: Kernel,
+  { issuer, resolver, rootKey }: Credentials,
+) {
   return {
     keys: {
       keys: new KeyService({ orm, unitOfWork, issuer, clock }),
@@ -219,13 +251,16 @@ function createControlPlane({ orm, clock, unitOfWork }: Kernel, { issuer }: Cred
       rotation: new RotationService({ orm, unitOfWork, issuer, clock }),
       credits: new CreditsService(unitOfWork),
       explain: new ExplainService({ orm, clock }),
-      imports: new ImportService(unitOfWork),
+      finding: new FindService({ orm, resolver, clock }),
+      imports: new ImportService(unitOfWork, (ref) => rootKey.hasImportedRef(ref)),
       bulkRevoke: new BulkRevokeService(unitOfWork),
     },
     workspaces: new WorkspaceService({
       orm,
       unitOfWork,
-      endKeys: ({ tx, at }, id, by) => deleteKeysOfWorkspace(tx, id, by, at),
+      countKeys: ({ tx }, id) => countKeys(tx, id),
+      endSomeKeys: ({ tx, at }, id, by) => endKeysOfWorkspace(tx, id, by, at),
+      hasKeys: ({ tx }, id) => hasKeys(tx, id),
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
@@ -275,8 +310,11 @@ function createMetrics(
   };
 }
 
-function createLifecycle({ config, log, orm, database }: Kernel, app: App, flusher: UsageFlusher) {
-  const housekeeping = new PeriodicTask(() => deleteExpired(orm, log), HOUSEKEEPING_MS);
+function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
+  const { config, log, orm, database, unitOfWork } = kernel;
+  const housekeeping = new PeriodicTask(() => keepUp(kernel), HOUSEKEEPING_MS);
+  const deleted = new DeletedWorkspaces(orm, unitOfWork, log);
+  const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
@@ -288,17 +326,20 @@ function createLifecycle({ config, log, orm, database }: Kernel, app: App, flush
     start: () => {
       flusher.start(config.usageFlushMs || RETRY_FLUSH_MS);
       housekeeping.start();
+      deletions.start();
     },
     stop: () => {
       housekeeping.stop();
+      deletions.stop();
+      deleted.stop();
       return stopInOrder(phases, log);
     },
   };
 }
 
-/** Housekeeping: deletes what has served its purpose. */
-async function deleteExpired(orm: Orm, log: Logger): Promise<void> {
-  await Promise.all([pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)]).catch(
-    (err) => log.warn({ err }, 'housekeeping failed, will retry'),
-  );
+/** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
+async function keepUp({ orm, pepper, log }: Kernel): Promise<void> {
+  const jobs = [pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)];
+  if (pepper) jobs.push(recordSecretUse(orm, pepper.id).then(() => {}));
+  await Promise.all(jobs).catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
 }

@@ -1,24 +1,25 @@
-import closeWithGrace from 'close-with-grace';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import type { Config } from './config.ts';
 import { type OpenDatabase, openDatabase } from './db/open.ts';
 import type { CommandContext } from './db/open-for-command.ts';
+import { whenReady } from './db/wait.ts';
 import type { App } from './http/app-type.ts';
-import { createLogger } from './http/request-log.ts';
 import { startStartupServer } from './http/startup-server.ts';
 import { defineCommand } from './lib/command.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import { createLogger, standardOutput } from './lib/logger.ts';
 import { OperatorError } from './lib/operator-error.ts';
+import { StopRequest, untilStopped } from './lib/stop.ts';
 import { createService, type Service } from './service.ts';
 
-/** The share of a stop's time that remains for the embedded database. */
-const DATABASE_STOP_SHARE = 0.1;
+/** What the embedded database may take of the time that a stop has left: the rest is for its line in the log. */
+const DATABASE_STOP_SHARE = 0.9;
 
 const NO_SECRET =
   'KEYWARD_SECRET is not set: after every start, the first use of each key costs an argon2 ' +
   'computation again (10,000 keys: about 400 core-seconds). Set it to 32 or more random characters.';
 
-/** The service cannot start; the message says what to do. */
+/** The service cannot start or go on; the message says what to do. */
 class StartError extends OperatorError {
   override name = 'StartError';
 }
@@ -27,84 +28,107 @@ export const startCommand = defineCommand({
   name: 'start',
   summary: 'run the service (the default)',
   options: {},
-  run: (_input, { settings }: CommandContext) => start(settings()),
+  run: (_input, { settings, stop }: CommandContext) => start(settings(), stop),
 });
 
-/** Runs the service until a signal ends it. Resolves to the exit code. */
-async function start(config: Config): Promise<number> {
-  // Asynchronous: lines that arrive while one is being written are written together.
-  const log = createLogger(config.logLevel, pino.destination({ dest: 1, sync: false }));
-  const startup = await startStartupServer(config, log).catch((error) => refusePort(config, error));
-  let database: OpenDatabase | undefined;
-  process.once('SIGTERM', exit);
+/** Runs the service until a signal ends it, at whatever moment. Resolves to the exit code. */
+async function start(config: Config, stop: AbortSignal): Promise<number> {
+  const log = createLogger(config.logLevel, standardOutput());
+  const stopTimeLeft = limitStop(stop, config.shutdownSeconds * 1000);
+  const startup = await startStartupServer(config).catch((error) => refusePort(config, error));
   try {
-    database = await openDatabase(config, log);
-    process.off('SIGTERM', exit);
-    return await serve(config, database, startup, log);
+    return (await runOnDatabase({ config, log, stop, stopTimeLeft, startup })) ? 0 : 1;
   } catch (error) {
+    if (error instanceof StopRequest) return 0;
+    throw error;
+  } finally {
     await startup.close();
-    await database?.close();
+  }
+}
+
+/** A stop that takes longer ends all the same. Returns how many milliseconds one has left. */
+function limitStop(stop: AbortSignal, limitMs: number): () => number {
+  let deadline = Number.POSITIVE_INFINITY;
+  stop.addEventListener('abort', () => {
+    deadline = performance.now() + limitMs;
+    setTimeout(() => process.exit(1), limitMs).unref();
+  });
+  return () => Math.min(limitMs, deadline - performance.now());
+}
+
+interface Start {
+  config: Config;
+  log: Logger;
+  stop: AbortSignal;
+  stopTimeLeft: () => number;
+  startup: App;
+}
+
+/** Resolves to whether everything stopped cleanly. */
+async function runOnDatabase(start: Start): Promise<boolean> {
+  const { config, log, stop, stopTimeLeft } = start;
+  const database = await openDatabase(config, log, stop);
+  const close = () => {
+    const deadlineMs = stopTimeLeft() * DATABASE_STOP_SHARE;
+    return stopInOrder([{ name: 'database', deadlineMs, run: () => database.close() }], log);
+  };
+  try {
+    const isServiceStopped = await runService(start, database);
+    return (await close()) && isServiceStopped;
+  } catch (error) {
+    const isClosed = await close();
+    if (error instanceof StopRequest) return isClosed;
     throw error;
   }
 }
 
-/** Nothing has to be finished yet. As process 1 of a container, nothing else would end it. */
-function exit(): never {
-  process.exit(0);
-}
-
-async function serve(
-  config: Config,
-  database: OpenDatabase,
-  startup: App,
-  log: Logger,
-): Promise<number> {
-  const { secret, rootKey, url: databaseUrl } = database;
-  const service = await createService({
-    config: { ...config, secret, rootKey },
-    databaseUrl,
-    log,
+async function runService(start: Start, database: OpenDatabase): Promise<boolean> {
+  const { config, log, stop } = start;
+  const lost = database.lost.then((): never => {
+    throw new StartError('The embedded database ended unexpectedly; its log is server.log.');
   });
-  for (const warning of await service.databaseWarnings()) log.warn(warning);
-  if (secret === undefined) log.warn(NO_SECRET);
-  const port = portOf(startup);
-  await startup.close();
-  await service.app.listen({ host: config.host, port }).catch((error) => refusePort(config, error));
-  service.start();
-  // Signals are handled before the banner is shown: a script that reads it may stop the service.
-  const stopped = waitUntilStopped(config, service, database, log);
-  announce(config, database, port);
-  return stopped;
+  const { secret, rootKey, url: databaseUrl } = database;
+  const options = { config: { ...config, secret, rootKey }, databaseUrl, log };
+  const built = whenReady(() => createService(options), log, stop);
+  const service = await Promise.race([built, lost]);
+  try {
+    await serve(start, service, database);
+    return await untilStopped(stop, lost);
+  } catch (error) {
+    const isUnhandled = error === stop.reason && !(error instanceof StopRequest);
+    // Told by the log alone, which leaves out the message: it may quote anything.
+    if (isUnhandled) log.fatal({ err: error }, 'stopping after an unhandled error');
+    const isStopped = await service.stop();
+    if (isUnhandled) return false;
+    if (error instanceof StopRequest) return isStopped;
+    throw error;
+  }
 }
 
-/** Stops at a signal, or when the embedded database is lost. Resolves to the exit code. */
-function waitUntilStopped(
-  { shutdownSeconds }: Config,
+/** From the startup server to the service on the same port. */
+async function serve(
+  { config, startup, log }: Start,
   service: Service,
   database: OpenDatabase,
-  log: Logger,
-): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const stop = async (): Promise<boolean> => {
-    const isServiceStopped = await service.stop();
-    const deadlineMs = shutdownSeconds * 1000 * DATABASE_STOP_SHARE;
-    const phase = { name: 'database', deadlineMs, run: database.close };
-    return (await stopInOrder([phase], log)) && isServiceStopped;
-  };
-  // A second signal ends the process at once.
-  closeWithGrace({ delay: shutdownSeconds * 1000, logger: false }, async ({ err }) => {
-    if (err) log.fatal({ err }, 'stopping after an unhandled error');
-    const isClean = await stop();
-    resolve(err || !isClean ? 1 : 0);
-    // Without this error, closeWithGrace ends the process with code 0.
-    if (!isClean) throw new Error('not everything stopped cleanly');
+): Promise<void> {
+  for (const warning of service.warnings) log.warn(warning);
+  if (database.secret === undefined) log.warn(NO_SECRET);
+  const port = portOf(startup);
+  await startup.close();
+  await listen(service.app, config.host, port).catch((error) => refusePort(config, error));
+  service.start();
+  const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
+  log.info(`Server listening at ${base}`);
+  if (process.stdout.isTTY) announce(base, database);
+}
+
+/** Fastify would write a line for each address of the host. */
+async function listen(app: App, host: string, port: number): Promise<void> {
+  const { level } = app.log;
+  app.log.level = 'silent';
+  await app.listen({ host, port }).finally(() => {
+    app.log.level = level;
   });
-  database.lost.then(async () => {
-    log.fatal('the embedded database ended unexpectedly');
-    await stop();
-    resolve(1);
-  });
-  return promise;
 }
 
 function portOf(app: App): number {
@@ -125,8 +149,7 @@ function refusePort({ host, port }: Config, error: unknown): never {
 }
 
 /** Tells people where the service is and what to try. Contains no secret, only a file's path. */
-function announce({ host }: Config, { dataDirectory, rootKeyFile }: OpenDatabase, port: number) {
-  const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function announce(base: string, { dataDirectory, rootKeyFile }: OpenDatabase): void {
   const lines = ['', `Keyward listens on ${base}`, `  API docs   ${base}/docs`];
   if (dataDirectory) lines.push(`  data       ${dataDirectory}`);
   if (rootKeyFile) {

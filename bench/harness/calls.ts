@@ -8,7 +8,7 @@ async function call(server: Server, path: string, body: object): Promise<string>
 
 /** Creates a management key that may only verify, and returns its `Authorization` header. */
 export async function createVerifier(server: Server): Promise<string> {
-  const options = { name: 'benchmark', permissions: ['keys:verify'] };
+  const options = { name: 'benchmark', permissions: ['keys:verify'], workspaceId: null };
   const { key }: { key: string } = JSON.parse(await call(server, '/v1/management-keys', options));
   return `Bearer ${key}`;
 }

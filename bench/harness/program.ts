@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const NOOP = fileURLToPath(new URL('noop.ts', import.meta.url));
-const LISTENS = /listens on (http:\S+)/;
+const LISTENS = /(?:listens on|listening at) (http:[^\s"]+)/;
 const CLOCK_TICKS_PER_SECOND = 100;
 
 /** A server in a process of its own. */
@@ -43,7 +43,6 @@ async function start(args: string[], settings: NodeJS.ProcessEnv): Promise<Serve
     // The log goes into a pipe that is read, as in a container.
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  child.stdout.resume();
   const pid = child.pid ?? 0;
   return {
     url: await urlOf(child),
@@ -61,10 +60,15 @@ async function start(args: string[], settings: NodeJS.ProcessEnv): Promise<Serve
 async function urlOf(child: ChildProcess): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let text = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
+  const observe = (chunk: Buffer) => {
     text += chunk.toString();
     const url = LISTENS.exec(text)?.[1];
     if (url) resolve(url);
+  };
+  child.stdout?.on('data', observe);
+  child.stderr?.on('data', observe);
+  promise.then(() => {
+    child.stdout?.off('data', observe).resume();
   });
   child.once('exit', () => reject(new Error(`ended at start:\n${text}`)));
   return promise;

@@ -3,12 +3,13 @@ import type { Pepper } from '../credentials/pepper.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { Json } from '../domain/json.ts';
 import { newId } from '../domain/key-string.ts';
+import type { AuditAction, AuditTargetType } from './actions.ts';
 
 /** One change of one thing. `before` and `after` hold the changed fields, never a secret. */
 export interface AuditEntry {
   workspaceId: string;
-  action: string;
-  target: { type: 'key' | 'workspace' | 'management_key'; id: string };
+  action: AuditAction;
+  target: { type: AuditTargetType; id: string };
   before: Json;
   after: Json;
 }

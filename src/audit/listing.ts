@@ -1,6 +1,6 @@
-import { and, desc, eq, gte, lt } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
-import { auditEvents } from '../db/schema.ts';
+import { auditEvents, workspaces } from '../db/schema.ts';
 
 export interface AuditFilter {
   action?: string;
@@ -11,27 +11,90 @@ export interface AuditFilter {
   before?: string;
 }
 
-/** Newest first, below a sequence number if one is given. */
-export async function listAuditEvents(
-  orm: Orm,
-  workspaceId: string,
-  filter: AuditFilter,
-  below: number | null,
-  limit: number,
-) {
-  const { sequence, payload, hash } = auditEvents;
-  return orm
-    .select({ sequence, payload, hash })
+/** Whether there is or was such a workspace: the log of a deleted one stays readable. */
+export async function hasLog(orm: Orm, workspaceId: string): Promise<boolean> {
+  const found = await orm
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(eq(workspaces.id, workspaceId));
+  return found.length === 1;
+}
+
+/**
+ * Where the log of a workspace begins for its present tenant: at its last creation, if that is still
+ * kept. A workspace id that was deleted and made again goes on with its log.
+ */
+export async function findFirstSequence(orm: Orm, workspaceId: string): Promise<number> {
+  const [created] = await orm
+    .select({ sequence: auditEvents.sequence })
     .from(auditEvents)
     .where(
       and(
         eq(auditEvents.workspaceId, workspaceId),
+        eq(auditEvents.targetId, workspaceId),
+        eq(auditEvents.action, 'workspace.created'),
+      ),
+    )
+    .orderBy(desc(auditEvents.sequence))
+    .limit(1);
+  return created?.sequence ?? 0;
+}
+
+/** What part of one log is read: from a sequence number on, below another if one is given. */
+export interface LogRange {
+  workspaceId: string;
+  from: number;
+  below: number | null;
+}
+
+/** One log, newest first. */
+export function listAuditEvents(
+  orm: Orm,
+  { workspaceId, from, below }: LogRange,
+  filter: AuditFilter,
+  limit: number,
+) {
+  const { sequence } = auditEvents;
+  return selectEvents(orm)
+    .where(
+      and(
+        eq(auditEvents.workspaceId, workspaceId),
         ...conditionsOf(filter),
+        gte(sequence, from),
         below === null ? undefined : lt(sequence, below),
       ),
     )
     .orderBy(desc(sequence))
     .limit(limit);
+}
+
+/** An event of any log. */
+export interface EventPosition {
+  time: string;
+  workspaceId: string;
+  sequence: number;
+}
+
+/** Every log, by time, newest first; after an event, if one is given. */
+export function listAllAuditEvents(
+  orm: Orm,
+  after: EventPosition | null,
+  filter: AuditFilter,
+  limit: number,
+) {
+  const { time, workspaceId, sequence } = auditEvents;
+  const isAfter =
+    after &&
+    sql`(${time}, ${workspaceId}, ${sequence}) < (${after.time}, ${after.workspaceId}, ${after.sequence}::bigint)`;
+  return selectEvents(orm)
+    .where(and(...conditionsOf(filter), isAfter ?? undefined))
+    .orderBy(desc(time), desc(workspaceId), desc(sequence))
+    .limit(limit);
+}
+
+function selectEvents(orm: Orm) {
+  const { workspaceId, sequence, time, payload, hash } = auditEvents;
+  return orm.select({ workspaceId, sequence, time, payload, hash }).from(auditEvents).$dynamic();
 }
 
 function conditionsOf({ action, actorId, onBehalfOf, targetId, after, before }: AuditFilter) {

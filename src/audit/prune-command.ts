@@ -4,9 +4,9 @@ import { type CommandContext, withDatabase } from '../db/open-for-command.ts';
 import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import { requireKeyedAsBefore } from './append.ts';
+import { logsFor } from './command-logs.ts';
 import { operatorOrigin } from './operator.ts';
 import { pruneLog } from './retention.ts';
-import { listLogs } from './store.ts';
 
 const OPTIONS = {
   before: {
@@ -21,11 +21,9 @@ export const auditPruneCommand = defineCommand({
   name: 'audit prune',
   summary: 'drop the oldest entries of the audit logs, and leave a checkpoint',
   options: OPTIONS,
-  run: async ({ options }, { settings }: CommandContext) => {
+  run: async ({ options }, context: CommandContext) => {
     const request = readPruneOptions(options);
-    await withDatabase(settings(), ({ orm, secret }) =>
-      pruneLogs(orm, pepperFrom(secret), request),
-    );
+    await withDatabase(context, ({ orm, secret }) => pruneLogs(orm, pepperFrom(secret), request));
     return 0;
   },
 });
@@ -59,8 +57,7 @@ async function pruneLogs(
   { workspaceId, before }: PruneRequest,
 ): Promise<void> {
   const origin = operatorOrigin();
-  const logs = workspaceId === undefined ? await listLogs(orm) : [workspaceId];
-  for (const log of logs) {
+  for (const log of await logsFor(orm, workspaceId)) {
     await requireKeyedAsBefore(orm, log, pepper);
     const cut = await pruneLog(orm, log, before, origin, pepper);
     const outcome = cut

@@ -36,7 +36,7 @@ export function pruneLog(
     const cutAt = await moveCheckpoint(tx, workspaceId, checkpoint);
     const entry = {
       workspaceId,
-      action: 'audit.pruned',
+      action: 'audit.pruned' as const,
       target: { type: 'workspace' as const, id: workspaceId },
       before: earlier && { ...earlier },
       after: { before: before.toISOString(), dropped, ...checkpoint },

@@ -16,9 +16,11 @@ export function auditRoutes(app: App, audit: AuditService): void {
         operationId: 'listAuditEvents',
         tags: ['Audit'],
         summary: 'List audit events',
-        description: 'Every change, with who made it, newest first.',
+        description:
+          'Every change, with who made it, newest first; of every workspace by time, and of one in the order ' +
+          'of its log.',
         querystring: ListAuditEvents,
-        response: answers({ 200: ref(AuditEventPage) }, 404),
+        response: answers({ 200: ref(AuditEventPage) }, 'NOT_FOUND'),
       },
     },
     (request) => audit.list(getCallContext(request), request.query),
@@ -35,7 +37,7 @@ export function auditRoutes(app: App, audit: AuditService): void {
           'The newest link of the hash chain. Kept elsewhere, it tells later whether anything up to it ' +
           'was changed or cut: `keyward audit verify --expect WORKSPACE:SEQUENCE:HASH`.',
         querystring: WorkspaceQuery,
-        response: answers({ 200: ref(AuditHead) }, 404),
+        response: answers({ 200: ref(AuditHead) }, 'NOT_FOUND'),
       },
     },
     (request) => audit.head(getCallContext(request), request.query),

@@ -3,22 +3,33 @@ import {
   ActorSchema,
   Cursor,
   instant,
+  ListedWorkspaceId,
   NextCursor,
   nullable,
+  oneOf,
+  open,
   PageLimit,
   ref,
-  WorkspaceId,
+  time,
 } from '../http/schemas.ts';
+import { AUDIT_ACTIONS, AUDIT_TARGET_TYPES, type AuditAction } from './actions.ts';
 
 const filter = (description: string, example: string) =>
   Type.Optional(
-    Type.String({ minLength: 1, maxLength: 128, format: 'text', description, examples: [example] }),
+    Type.String({ minLength: 1, maxLength: 128, format: 'line', description, examples: [example] }),
   );
 
 export const ListAuditEvents = Type.Object(
   {
-    workspaceId: Type.Optional(WorkspaceId),
-    action: filter('Action to list.', 'key.revoked'),
+    workspaceId: Type.Optional(ListedWorkspaceId),
+    action: Type.Optional(
+      Type.Unsafe<AuditAction>({
+        type: 'string',
+        enum: [...AUDIT_ACTIONS],
+        description: 'Action to list.',
+        examples: ['key.revoked'],
+      }),
+    ),
     actorId: filter('Id of the acting management key.', 'root'),
     onBehalfOf: filter('On whose behalf the actor acted.', 'user:42'),
     targetId: filter('Id of the changed thing.', 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
@@ -48,20 +59,16 @@ export const AuditEvent = Type.Object(
       description: 'Position in the log, from 1 without gaps.',
       examples: [17],
     }),
-    time: Type.String({
-      description: 'Time of the event, RFC 3339 in UTC.',
-      examples: ['2026-01-31T12:00:00.000Z'],
-    }),
-    action: Type.String({
-      description:
-        'Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.',
+    time: time('Time of the event, RFC 3339 in UTC.'),
+    action: open(oneOf('AuditAction', AUDIT_ACTIONS), {
+      description: 'Action.',
       examples: ['key.revoked'],
     }),
     actor: ref(ActorSchema),
     target: Type.Object(
       {
-        type: Type.String({
-          description: 'Target type. Known values: key, workspace, management_key.',
+        type: open(oneOf('AuditTargetType', AUDIT_TARGET_TYPES), {
+          description: 'Target type.',
           examples: ['key'],
         }),
         id: Type.String({
@@ -69,7 +76,7 @@ export const AuditEvent = Type.Object(
           examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
         }),
       },
-      { description: 'Target: what was changed.' },
+      { 'x-name': 'AuditTarget', description: 'Target: what was changed.' },
     ),
     before: Type.Unknown({
       description: 'Changed fields as they were; null for something new.',
@@ -110,10 +117,7 @@ export const AuditHead = Type.Object(
       examples: [17],
     }),
     hash: Hash,
-    time: Type.String({
-      description: 'Time of reading, RFC 3339 in UTC.',
-      examples: ['2026-01-31T12:00:00.000Z'],
-    }),
+    time: time('Time of reading, RFC 3339 in UTC.'),
   },
   { $id: 'AuditHead', description: 'Head of an audit log, to be kept elsewhere.' },
 );

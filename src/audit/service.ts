@@ -1,9 +1,17 @@
-import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
+import { authorizedWorkspaceId, type CallContext, listedWorkspaceId } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { toIso } from '../domain/time.ts';
+import { KeywardError } from '../errors.ts';
 import { badCursor, type CursorPosition } from '../http/cursor.ts';
 import { readPage } from '../http/page.ts';
-import { listAuditEvents } from './listing.ts';
+import {
+  type AuditFilter,
+  type EventPosition,
+  findFirstSequence,
+  hasLog,
+  listAllAuditEvents,
+  listAuditEvents,
+} from './listing.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
 import { readHead } from './store.ts';
 
@@ -16,28 +24,59 @@ export class AuditService {
   }
 
   async list(call: CallContext, query: ListAuditEvents): Promise<AuditEventPage> {
-    const { workspaceId: requested, limit, cursor, ...filter } = query;
-    const workspaceId = authorizedWorkspaceId(call, requested);
-    const { after, before } = filter;
-    const times = {
-      ...(after && { after: toUtc(after) }),
-      ...(before && { before: toUtc(before) }),
-    };
-    const { rows, nextCursor } = await readPage(query, {
-      name: 'audit-events',
-      read: (from, count) =>
-        listAuditEvents(this.#orm, workspaceId, { ...filter, ...times }, sequenceOf(from), count),
-      positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),
-    });
+    const workspaceId = listedWorkspaceId(call, query.workspaceId);
+    const { rows, nextCursor } =
+      workspaceId === null
+        ? await this.#listAll(query)
+        : await this.#listLog(workspaceId, call.caller.workspaceId !== null, query);
     const data = rows.map(({ payload, hash }) => ({ ...JSON.parse(payload), hash }));
     return { data, nextCursor };
   }
 
+  /** `currentOnly`: not what happened to a former workspace with this id. */
+  async #listLog(workspaceId: string, currentOnly: boolean, query: ListAuditEvents) {
+    await this.#requireLog(workspaceId);
+    const from = currentOnly ? await findFirstSequence(this.#orm, workspaceId) : 0;
+    return readPage(query, {
+      name: 'audit-events',
+      read: (after, count) => {
+        const range = { workspaceId, from, below: sequenceOf(after) };
+        return listAuditEvents(this.#orm, range, filterOf(query), count);
+      },
+      positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),
+    });
+  }
+
+  #listAll(query: ListAuditEvents) {
+    return readPage(query, {
+      name: 'audit-events-of-all',
+      read: (after, count) => listAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
+      positionOf: ({ time, workspaceId, sequence }) => {
+        return { value: time, id: `${workspaceId}:${sequence}` };
+      },
+    });
+  }
+
   async head(call: CallContext, query: { workspaceId?: string }): Promise<AuditHead> {
     const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
+    await this.#requireLog(workspaceId);
     const { head, time } = await readHead(this.#orm, workspaceId);
     return { workspaceId, ...head, time: toIso(time) };
   }
+
+  async #requireLog(workspaceId: string): Promise<void> {
+    if (await hasLog(this.#orm, workspaceId)) return;
+    throw new KeywardError('NOT_FOUND', `There is and was no workspace ${workspaceId}.`);
+  }
+}
+
+function filterOf(query: ListAuditEvents): AuditFilter {
+  const { workspaceId: _, limit: _limit, cursor: _cursor, after, before, ...filter } = query;
+  return {
+    ...filter,
+    ...(after && { after: toUtc(after) }),
+    ...(before && { before: toUtc(before) }),
+  };
 }
 
 /** Times are stored as text in UTC, so they are compared in that form. */
@@ -50,4 +89,12 @@ function sequenceOf(position: CursorPosition | null): number | null {
   const sequence = Number(position.id);
   if (!Number.isSafeInteger(sequence)) throw badCursor();
   return sequence;
+}
+
+function eventOf(position: CursorPosition | null): EventPosition | null {
+  if (position === null) return null;
+  const [workspaceId = '', id = ''] = position.id.split(':');
+  const sequence = Number(id);
+  if (position.value === null || !Number.isSafeInteger(sequence)) throw badCursor();
+  return { time: position.value, workspaceId, sequence };
 }

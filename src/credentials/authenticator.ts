@@ -1,47 +1,49 @@
 import { bearerToken } from '../domain/bearer-token.ts';
-import { type Caller, ROOT_CALLER } from '../domain/caller.ts';
+import { type Caller, type IdentifiedCaller, ROOT_CALLER } from '../domain/caller.ts';
 import type { VerdictCounter } from '../domain/verdict.ts';
 import { KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isActive } from './credential.ts';
 import type { CredentialResolver } from './credential-resolver.ts';
-import type { SecretVerifier } from './secret-verifier.ts';
+import type { RootKey } from './root-key.ts';
 
 export interface AuthenticatorDependencies {
   resolver: CredentialResolver;
-  secrets: SecretVerifier;
+  rootKey: RootKey;
   usage: VerdictCounter;
   clock: Clock;
 }
 
-/**
- * Authenticates callers by their management key, which is resolved and counted like any other key.
- * Of the root key only a digest is held.
- */
+/** Authenticates callers by their management key, which is resolved and counted like any other key. */
 export class Authenticator {
   readonly #deps: AuthenticatorDependencies;
-  readonly #rootDigest: string | null;
 
-  constructor(deps: AuthenticatorDependencies, rootKey: string | undefined) {
+  constructor(deps: AuthenticatorDependencies) {
     this.#deps = deps;
-    this.#rootDigest = rootKey === undefined ? null : deps.secrets.digestOf(rootKey);
   }
 
-  /** The caller behind an `Authorization` header; UNAUTHENTICATED if there is none. */
+  /** The caller behind an `Authorization` header, counted; UNAUTHENTICATED if there is none. */
   async authenticate(authorization: string | undefined): Promise<Caller> {
+    const { caller, countUse } = await this.identify(authorization);
+    await countUse();
+    return caller;
+  }
+
+  /** The same, where the use of the management key is counted together with something else. */
+  async identify(authorization: string | undefined): Promise<IdentifiedCaller> {
     const { resolver, usage, clock } = this.#deps;
     const presented = bearerToken(authorization);
     if (presented === null) throw new KeywardError('UNAUTHENTICATED');
-    if (this.isRootKey(presented)) return ROOT_CALLER;
+    if (this.isRootKey(presented)) return { caller: ROOT_CALLER, countUse: () => {} };
     const credential = await resolver.resolveManagementKey(presented);
     if (!credential || !isActive(credential, clock.now())) {
       throw new KeywardError('UNAUTHENTICATED');
     }
-    await usage.count(credential.keyId, credential.ref, 'VALID', clock.now());
-    return credential.caller;
+    const { keyId, ref, caller } = credential;
+    return { caller, countUse: () => usage.count(keyId, ref, 'VALID', clock.now()) };
   }
 
   isRootKey(presented: string): boolean {
-    return this.#deps.secrets.digestOf(presented) === this.#rootDigest;
+    return this.#deps.rootKey.isPresented(presented);
   }
 }

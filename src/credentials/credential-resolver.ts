@@ -9,12 +9,22 @@ import type { VerifyQueue } from './argon2-hasher.ts';
 import type { Credential, KeyCredential, ManagementCredential } from './credential.ts';
 import type { CredentialCache } from './credential-cache.ts';
 import type { ImportedAlgorithms } from './imported-algorithms.ts';
+import type { RootKey } from './root-key.ts';
 import type { SecretVerifier } from './secret-verifier.ts';
+
+/** The longest string that is looked up; imported keys have no format of their own. */
+const MAX_PRESENTED_LENGTH = 512;
+
+function canBeKey(presented: string): boolean {
+  const { length } = presented;
+  return length > 0 && length <= MAX_PRESENTED_LENGTH && presented.isWellFormed();
+}
 
 export interface CredentialResolverDependencies {
   cache: CredentialCache;
   imported: ImportedAlgorithms;
   secrets: SecretVerifier;
+  rootKey: RootKey;
   checksumKey: ChecksumKey;
 }
 
@@ -37,12 +47,13 @@ export class CredentialResolver {
   async resolveKey(
     presented: string,
     workspace: Promise<string | null>,
+    queue?: VerifyQueue,
   ): Promise<KeyCredential | null> {
     const digest = this.#deps.secrets.digestOf(presented);
     const [workspaceId, credential] = await Promise.all([workspace, this.#find(presented, digest)]);
     if (credential?.kind !== 'key') return null;
     if (workspaceId !== null && credential.workspaceId !== workspaceId) return null;
-    return (await this.#matches(credential, presented, digest)) ? credential : null;
+    return (await this.#matches(credential, presented, digest, queue)) ? credential : null;
   }
 
   /** A management key. Customer keys have another prefix, and so have imported ones. */
@@ -63,8 +74,12 @@ export class CredentialResolver {
     return (await this.#matches(credential, presented, digest, 'low')) ? credential : null;
   }
 
-  /** Format and checksum stop guesses and typos before any key is read. */
+  /**
+   * Format and checksum stop guesses and typos before any key is read. The root key is no key,
+   * even if someone has imported its digest.
+   */
   #find(presented: string, digest: string): Promise<Credential | null> {
+    if (!canBeKey(presented) || this.#deps.rootKey.hasDigest(digest)) return Promise.resolve(null);
     const ref = this.#nativeRef(presented, digest);
     return ref === null ? this.#findImported(presented) : this.#deps.cache.get(ref);
   }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { columnSet } from '../db/column-set.ts';
 import type { Statement } from '../db/database.ts';
 import { keys, managementKeys, secretProofs, secrets, workspaces } from '../db/schema.ts';
@@ -48,7 +49,10 @@ type ProofColumns = ReturnType<typeof PROOF.read>;
 
 const COLUMN_SETS = [POLICY, KEY, MANAGEMENT_KEY, WORKSPACE, SECRET, PROOF];
 
-/** A row for each requested ref. The `is_` columns say which of the joined tables have a row. */
+/**
+ * A row for each requested ref. The `is_` columns say which of the joined tables have a row. Only
+ * wildcards need the scopes that the workspace makes available, which can be long.
+ */
 export const LOAD_CREDENTIALS: Statement = {
   name: 'load_credentials',
   text: `
@@ -56,6 +60,10 @@ export const LOAD_CREDENTIALS: Statement = {
            s.ref is not null as is_secret, k.id is not null as is_key,
            m.id is not null as is_management_key, w.id is not null as is_workspace,
            p.ref is not null as is_proof,
+           case when k.scopes::text like '%*%'
+             then (select array_agg(available ->> 'scope')
+                     from jsonb_array_elements(w.available_scopes) as available) end
+             as available_scopes,
            ${COLUMN_SETS.map(({ select }) => select).join(', ')}
       from unnest($1::text[]) as requested (ref)
       left join secrets s on s.ref = requested.ref
@@ -74,6 +82,7 @@ export interface RawCredentialRow extends Record<string, unknown> {
   is_management_key: boolean;
   is_workspace: boolean;
   is_proof: boolean;
+  available_scopes: string[] | null;
 }
 
 /** A secret with what it belongs to. */
@@ -81,7 +90,13 @@ export type CredentialRow = {
   secret: SecretColumns;
   proof: ProofColumns | null;
 } & (
-  | { kind: 'key'; key: KeyColumns; policy: PolicyColumns; workspace: WorkspaceColumns }
+  | {
+      kind: 'key';
+      key: KeyColumns;
+      policy: PolicyColumns;
+      workspace: WorkspaceColumns;
+      availableScopes: readonly string[] | null;
+    }
   | { kind: 'management'; key: ManagementKeyColumns; workspace: WorkspaceColumns | null }
 );
 
@@ -93,5 +108,17 @@ export function readCredentialRow(raw: RawCredentialRow): CredentialRow | null {
     return { ...secret, kind: 'management', key: MANAGEMENT_KEY.read(raw), workspace };
   }
   if (!raw.is_key || !workspace) return null;
-  return { ...secret, kind: 'key', key: KEY.read(raw), policy: POLICY.read(raw), workspace };
+  const availableScopes = raw.available_scopes && shareScopes(raw.available_scopes);
+  const key = { key: KEY.read(raw), policy: POLICY.read(raw) };
+  return { ...secret, kind: 'key', ...key, workspace, availableScopes };
+}
+
+/** Cached keys of one workspace share its list of scopes. */
+const sharedScopes = new LRUCache<string, readonly string[]>({ max: 1000 });
+
+function shareScopes(scopes: string[]): readonly string[] {
+  const name = scopes.join(' ');
+  const shared = sharedScopes.get(name);
+  if (!shared) sharedScopes.set(name, scopes);
+  return shared ?? scopes;
 }

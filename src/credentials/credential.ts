@@ -56,6 +56,14 @@ export interface ManagementCredential extends SecretFields {
 /** A secret with the policy of what it belongs to, as verifications use it. */
 export type Credential = KeyCredential | ManagementCredential;
 
+/** When a retiring secret ends, which is never later than its key; null for the current one. */
+export function retiresAt({
+  validUntil,
+  expiresAt,
+}: Pick<Credential, 'validUntil' | 'expiresAt'>): number | null {
+  return validUntil === null ? null : Math.min(validUntil, expiresAt ?? validUntil);
+}
+
 /** Whether a secret has ended, by rotation or with its key: to outsiders it never existed. */
 export function isInactive(credential: Credential, now: number): boolean {
   const { deleted, retired, validUntil } = credential;
@@ -80,7 +88,7 @@ export function requireKnownPolicy({ minPolicyVersion }: { minPolicyVersion: num
 
 export function toCredential(row: CredentialRow): Credential {
   return row.kind === 'key'
-    ? { ...toSecretFields(row), ...toKeyFields(row.key), ...toKeyPolicy(row.policy, row.workspace) }
+    ? { ...toSecretFields(row), ...toKeyFields(row.key), ...toKeyPolicy(row.policy, row) }
     : { ...toSecretFields(row), ...toManagementFields(row.key, row.secret.keyId) };
 }
 
@@ -116,7 +124,14 @@ function toKeyFields(key: KeyColumns) {
 /** What `decide` judges by, from the columns of the key and of its workspace. */
 export function toKeyPolicy(
   key: PolicyColumns,
-  workspace: Pick<WorkspaceColumns, 'status' | 'requireResource'>,
+  {
+    workspace,
+    availableScopes,
+  }: {
+    workspace: Pick<WorkspaceColumns, 'status' | 'requireResource'>;
+    /** Null: any. Only wildcards need them. */
+    availableScopes: readonly string[] | null;
+  },
 ): KeyPolicy {
   const { revokedAt, notBefore, expiresAt, allowedIps, ...plain } = key;
   return {
@@ -127,6 +142,7 @@ export function toKeyPolicy(
     allowedIps: allowedIps?.map(knownRange) ?? null,
     workspaceSuspended: workspace.status === 'suspended',
     requireResource: workspace.requireResource,
+    availableScopes,
   };
 }
 

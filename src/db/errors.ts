@@ -14,6 +14,13 @@ export function isRetryable(error: unknown): boolean {
   return RETRYABLE.has(sqlState(error) ?? '');
 }
 
+const TIMEOUTS = new Set(['57014', '55P03']);
+
+/** The server gave up on the statement (statement_timeout, lock_timeout); the connection is sound. */
+export function isTimeout(error: unknown): boolean {
+  return TIMEOUTS.has(sqlState(error) ?? '');
+}
+
 const SERVER_CLASSES = new Set(['08', '53', '57', '58', 'XX']);
 const SOCKET_CODES = /^E(CONN|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND|HOSTUNREACH|NETUNREACH)/;
 const DRIVER_MESSAGES =
@@ -25,6 +32,7 @@ export function isUnavailable(error: unknown): boolean {
   if (!(cause instanceof Error)) return false;
   // For any reason: a refused port, a missing socket file.
   if ('syscall' in cause && cause.syscall === 'connect') return true;
+  if (isTimeout(cause)) return false;
   const code = sqlState(cause) ?? '';
   if (code.length === 5 && SERVER_CLASSES.has(code.slice(0, 2))) return true;
   return SOCKET_CODES.test(code) || DRIVER_MESSAGES.test(cause.message);

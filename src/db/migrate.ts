@@ -7,6 +7,7 @@ import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator';
 import pg from 'pg';
 import { OperatorError } from '../lib/operator-error.ts';
 import { sqlState } from './errors.ts';
+import { ReadOnlyDatabaseError } from './refusals.ts';
 
 const MIGRATIONS = {
   migrationsFolder: fileURLToPath(new URL('../../migrations', import.meta.url)),
@@ -38,6 +39,7 @@ export async function migrate(url: string): Promise<void> {
   try {
     const orm = drizzle(pool);
     await requireVersion(orm);
+    await requireWritable(orm);
     while ((await pendingMigrations(orm)) > 0 && !(await migrateInTurn(orm))) {
       await delay(TURN_PAUSE_MS);
     }
@@ -90,7 +92,7 @@ function explainRights(pending: number): (error: unknown) => never {
   return (error) => {
     if (sqlState(error) !== NOT_ALLOWED) throw error;
     throw new PendingMigrationsError(
-      `The user in DATABASE_URL may not bring the schema up to date (${pending} migrations); run \`keyward migrate\` as the owner of the tables, then grant this user its rights (docs/database-roles.md).`,
+      `The user in DATABASE_URL may not bring the schema up to date (${pending} migrations); run \`keyward migrate\` as the owner of the tables, then \`keyward grants ROLE --apply\` for this user.`,
     );
   };
 }
@@ -105,4 +107,12 @@ async function requireVersion(orm: Executor) {
       `The database is PostgreSQL ${server?.version}; Keyward needs ${OLDEST_VERSION} or newer.`,
     );
   }
+}
+
+async function requireWritable(orm: Executor) {
+  const { rows } = await orm.execute<{ setting: string }>(
+    sql`select current_setting('transaction_read_only') as setting`,
+  );
+  if (rows[0]?.setting === 'off') return;
+  throw new ReadOnlyDatabaseError();
 }

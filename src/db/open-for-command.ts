@@ -4,9 +4,11 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Config } from '../config.ts';
 import { DirectoryInUseError } from '../embedded-postgres/errors.ts';
+import { untilStopped } from '../lib/stop.ts';
 import type { Orm } from './database.ts';
 import { PendingMigrationsError, pendingMigrations } from './migrate.ts';
-import { DatabaseUnreachableError, explainDatabase, openEmbedded } from './open.ts';
+import { openEmbedded } from './open.ts';
+import { DatabaseUnreachableError, explainDatabase } from './refusals.ts';
 import * as schema from './schema.ts';
 
 const CONNECT_TIMEOUT_MS = 5000;
@@ -15,6 +17,8 @@ const CONNECT_TIMEOUT_MS = 5000;
 export interface CommandContext {
   /** Reads and checks the settings. */
   settings: () => Config;
+  /** Aborted when the process has to end. */
+  stop: AbortSignal;
 }
 
 /** The database of a command that runs and ends. */
@@ -24,26 +28,30 @@ export interface CommandDatabase {
   orm: Orm;
   /** KEYWARD_SECRET, or the one that was generated for the embedded database. */
   secret: string | undefined;
+  /** KEYWARD_ROOT_KEY, or likewise the generated one: nothing that is stored may contain it. */
+  rootKey: string | undefined;
 }
 
 /** Runs work on a database that exists and is up to date; nothing is created or migrated. */
 export async function withDatabase<T>(
-  config: Config,
+  { settings, stop }: CommandContext,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
-  if (config.databaseUrl !== undefined) return onUrl(config.databaseUrl, config.secret, work);
+  const config = settings();
+  const { databaseUrl } = config;
+  if (databaseUrl !== undefined) return untilStopped(stop, onUrl(databaseUrl, config, work));
   await requireEmbedded(config.dataDirectory);
-  const { url, secret, close } = await openEmbedded(config).catch(suggestApi);
+  const embedded = await openEmbedded(config, stop).catch(suggestApi);
   try {
-    return await onUrl(url, secret, work);
+    return await untilStopped(stop, onUrl(embedded.url, embedded, work));
   } finally {
-    await close();
+    await embedded.close();
   }
 }
 
 async function onUrl<T>(
   url: string,
-  secret: string | undefined,
+  { secret, rootKey }: Pick<CommandDatabase, 'secret' | 'rootKey'>,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
   const pool = new pg.Pool({
@@ -56,7 +64,7 @@ async function onUrl<T>(
   try {
     const orm = drizzle(pool, { schema });
     await requireMigrated(orm);
-    return await work({ url, orm, secret });
+    return await work({ url, orm, secret, rootKey });
   } catch (error) {
     throw explainDatabase(error);
   } finally {

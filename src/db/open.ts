@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
-import { OperatorError } from '../lib/operator-error.ts';
-import { isUnavailable, sqlState } from './errors.ts';
+import { untilStopped } from '../lib/stop.ts';
 import { migrate } from './migrate.ts';
+import { whenReady } from './wait.ts';
 
 /** A migrated database with the secrets that belong to it. */
 export interface OpenDatabase {
@@ -23,26 +22,25 @@ export interface OpenDatabase {
   close: () => Promise<void>;
 }
 
-export class DatabaseUnreachableError extends OperatorError {
-  override name = 'DatabaseUnreachableError';
-}
-
-const WAIT_MS = 60_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 3000;
-
-export function openDatabase(config: Config, log: Logger): Promise<OpenDatabase> {
+/** Rejects with the reason of a stop that comes earlier, when nothing runs any more. */
+export async function openDatabase(
+  config: Config,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<OpenDatabase> {
+  stop.throwIfAborted();
   return config.databaseUrl === undefined
-    ? openEmbedded(config)
-    : openExternal(config, config.databaseUrl, log);
+    ? openEmbedded(config, stop)
+    : openExternal(config, config.databaseUrl, log, stop);
 }
 
-export async function openEmbedded(config: Config): Promise<OpenDatabase> {
+export async function openEmbedded(config: Config, stop: AbortSignal): Promise<OpenDatabase> {
   const dataDirectory = resolve(config.dataDirectory);
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   const postgres = await startEmbeddedPostgres({
     directory: join(dataDirectory, 'postgres'),
     durable: true,
+    stop,
   });
   let stopping = false;
   const close = () => {
@@ -50,7 +48,7 @@ export async function openEmbedded(config: Config): Promise<OpenDatabase> {
     return postgres.stop();
   };
   try {
-    await migrate(postgres.url);
+    await untilStopped(stop, migrate(postgres.url));
     const rootKeyFile = config.rootKey === undefined ? join(dataDirectory, 'root-key') : null;
     return {
       url: postgres.url,
@@ -67,20 +65,13 @@ export async function openEmbedded(config: Config): Promise<OpenDatabase> {
   }
 }
 
-/** Waits up to a minute for a database that comes up later than the service. */
-async function openExternal(config: Config, url: string, log: Logger): Promise<OpenDatabase> {
-  const deadline = performance.now() + WAIT_MS;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-    try {
-      await migrate(url);
-      break;
-    } catch (error) {
-      if (!isUnavailable(error)) throw explained(error);
-      if (performance.now() > deadline) throw unreachable(error);
-      log.warn({ err: error, retryInMs: pause }, 'waiting for the database');
-      await delay(pause);
-    }
-  }
+async function openExternal(
+  config: Config,
+  url: string,
+  log: Logger,
+  stop: AbortSignal,
+): Promise<OpenDatabase> {
+  await whenReady(() => migrate(url), log, stop);
   return {
     url,
     secret: config.secret,
@@ -100,28 +91,4 @@ async function generated(path: string): Promise<string> {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
   return (await readFile(path, 'utf8')).trim();
-}
-
-const REFUSALS: Record<string, string> = {
-  '28P01': 'The database refused the password in DATABASE_URL.',
-  '28000': 'The database refused the user in DATABASE_URL.',
-  '3D000': 'The database named in DATABASE_URL does not exist; create it first.',
-  '42501': 'The user in DATABASE_URL lacks rights on the tables; see docs/database-roles.md.',
-};
-
-/** Turns what the operator can put right into one sentence. */
-export function explainDatabase(error: unknown): unknown {
-  return isUnavailable(error) ? unreachable(error) : explained(error);
-}
-
-function explained(error: unknown): unknown {
-  const sentence = REFUSALS[sqlState(error) ?? ''];
-  return sentence ? new DatabaseUnreachableError(sentence) : error;
-}
-
-function unreachable(error: unknown): DatabaseUnreachableError {
-  const code = sqlState(error) ?? 'no answer';
-  return new DatabaseUnreachableError(
-    `The database in DATABASE_URL cannot be reached (${code}); check its host, port and network.`,
-  );
 }

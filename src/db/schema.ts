@@ -32,6 +32,12 @@ export const installation = pgTable('installation', {
   checksumKey: bytea('checksum_key').notNull(),
 });
 
+/** Each KEYWARD_SECRET by its id, which does not reveal it. */
+export const knownSecrets = pgTable('known_secrets', {
+  id: text('id').primaryKey(),
+  lastUsedAt: instant('last_used_at').notNull(),
+});
+
 export const workspaces = pgTable(
   'workspaces',
   {
@@ -308,6 +314,7 @@ export const auditEvents = pgTable(
     primaryKey({ columns: [table.workspaceId, table.sequence] }),
     index('audit_events_by_target').on(table.workspaceId, table.targetId, table.sequence),
     index('audit_events_by_time').on(table.workspaceId, table.time),
+    index('audit_events_of_all').on(table.time, table.workspaceId, table.sequence),
   ],
 );
 

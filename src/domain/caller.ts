@@ -8,6 +8,7 @@ export const PERMISSIONS = [
   'audit:read',
   'workspaces:read',
   'workspaces:write',
+  'management:read',
   'management:write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
@@ -28,6 +29,13 @@ export interface Caller {
   workspaceId: string | null;
 }
 
+/** A caller whose management key was used, and what counts that use. */
+export interface IdentifiedCaller {
+  caller: Caller;
+  /** A returned promise is awaited before the answer. */
+  countUse: () => Promise<void> | void;
+}
+
 export const ROOT_CALLER: Caller = {
   type: 'root',
   id: 'root',
@@ -35,4 +43,6 @@ export const ROOT_CALLER: Caller = {
   workspaceId: null,
 };
 
+/** An id is a step of a path, so `.` and `..` could never be reached. */
+export const WORKSPACE_ID_PATTERN = '^(?!\\.{1,2}$)[A-Za-z0-9._-]{1,64}$';
 export const DEFAULT_WORKSPACE = 'default';

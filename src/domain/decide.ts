@@ -1,9 +1,9 @@
 import { type IpRange, isIpAllowed } from './ip.ts';
-import { grants, missingScopes } from './scopes.ts';
+import { type Grants, isGranted, missingScopes } from './scopes.ts';
 import type { VerdictCode } from './verdict.ts';
 
 /** What a key may do, as the verification path needs it. Times are epoch milliseconds. */
-export interface KeyPolicy {
+export interface KeyPolicy extends Grants {
   revoked: boolean;
   workspaceSuspended: boolean;
   enabled: boolean;
@@ -11,7 +11,6 @@ export interface KeyPolicy {
   expiresAt: number | null;
   /** Null allows every address, an empty list none. */
   allowedIps: readonly IpRange[] | null;
-  scopes: readonly string[];
   /** Null allows every resource, an empty list none. */
   resources: readonly string[] | null;
   /** Whether a key that lists resources must be asked about one. */
@@ -23,11 +22,6 @@ export interface AccessRequest {
   requiredScopes?: readonly string[];
   requiredAnyScope?: readonly string[];
   resource?: string;
-  /**
-   * A resource that someone named, perhaps the client: it must be allowed as well, but does not
-   * count as named where a resource is required.
-   */
-  untrustedResource?: string;
   ip?: string;
 }
 
@@ -81,17 +75,15 @@ function ipAllowed(policy: KeyPolicy, question: AccessRequest): boolean {
 function scopesMissing(policy: KeyPolicy, question: AccessRequest): readonly string[] {
   const { requiredScopes = NONE, requiredAnyScope = NONE } = question;
   if (requiredScopes.length === 0 && requiredAnyScope.length === 0) return NONE;
-  const missing = missingScopes(policy.scopes, requiredScopes);
+  const missing = missingScopes(policy, requiredScopes);
   const anyMet =
-    requiredAnyScope.length === 0 || requiredAnyScope.some((s) => grants(policy.scopes, s));
+    requiredAnyScope.length === 0 || requiredAnyScope.some((scope) => isGranted(policy, scope));
   return anyMet ? missing : [...new Set([...missing, ...requiredAnyScope])];
 }
 
 /** A request that names no resource passes, unless the workspace insists on one. */
 function resourceAllowed(policy: KeyPolicy, question: AccessRequest): boolean {
   const { resources, requireResource } = policy;
-  const { resource, untrustedResource: unvouchedResource } = question;
   if (resources === null) return true;
-  if (unvouchedResource !== undefined && !resources.includes(unvouchedResource)) return false;
-  return resource === undefined ? !requireResource : resources.includes(resource);
+  return question.resource === undefined ? !requireResource : resources.includes(question.resource);
 }

@@ -12,6 +12,11 @@ export function importedRef(algorithm: ImportAlgorithm, key: string): string {
   return `${algorithm}:${hash(algorithm, key)}`;
 }
 
+/** Every ref that a string could have as an imported key. */
+export function importedRefs(key: string): string[] {
+  return [importedRef('sha256', key), importedRef('sha512', key)];
+}
+
 /** The ref for a digest in hex or base64, or null where it is neither, or of another length. */
 export function refOfDigest(algorithm: ImportAlgorithm, value: string): string | null {
   const bytes = BYTES[algorithm];
@@ -27,6 +32,11 @@ function encodings(bytes: Buffer): string[] {
   const base64 = bytes.toString('base64');
   const url = bytes.toString('base64url');
   return [base64, base64.replace(/=+$/, ''), url, url.padEnd(base64.length, '=')];
+}
+
+/** Whether a secret with this ref was imported. */
+export function isImportedRef(ref: string): boolean {
+  return ref.includes(':');
 }
 
 /** Whether a stored hash is still the imported digest, which is what the ref says too. */

@@ -10,8 +10,33 @@ export type IpRange = readonly [Address, number];
 
 const MAPPED_BITS = 96;
 
-/** The range, or null where the text is neither an address nor a CIDR range. */
+/**
+ * The range, or null where the text is neither an address nor a CIDR range. A range that only
+ * begins with mapped addresses would cover IPv4 addresses that it never matches.
+ */
 export function parseIpRange(text: string): IpRange | null {
+  const range = readRange(text);
+  const isMapped = range?.[0] instanceof ipaddr.IPv6 && range[0].isIPv4MappedAddress();
+  return isMapped ? null : range;
+}
+
+/** Ranges as they are matched; two that are the same so are one. */
+export function canonicalIpRanges(texts: readonly string[]): string[] {
+  return [...new Set(texts.map(canonicalIpRange))];
+}
+
+/** The range as it is matched: without host bits, a mapped one as the IPv4 range that it is. */
+function canonicalIpRange(text: string): string {
+  const [address, bits] = knownRange(text);
+  if (!text.includes('/')) return address.toString();
+  const network =
+    address instanceof ipaddr.IPv4
+      ? ipaddr.IPv4.networkAddressFromCIDR(`${address}/${bits}`)
+      : ipaddr.IPv6.networkAddressFromCIDR(`${address}/${bits}`);
+  return `${network}/${bits}`;
+}
+
+function readRange(text: string): IpRange | null {
   const [address, bits, ...rest] = text.split('/');
   if (address === undefined || rest.length > 0 || isIP(address) === 0) return null;
   if (address.includes('%')) return null;
@@ -23,18 +48,18 @@ export function parseIpRange(text: string): IpRange | null {
 
 /** Ranges were checked when they were stored; one that is not understood must not be ignored. */
 export function knownRange(text: string): IpRange {
-  const range = parseIpRange(text);
+  const range = readRange(text);
   if (!range) throw new Error('a stored IP range is not valid');
   return range;
 }
 
-/** Whether the text is one address (not a range). */
+/** Whether the text is one address (not a range), perhaps with a zone id, which says nothing here. */
 export function isIpAddress(text: string): boolean {
-  return isIP(text) !== 0 && !text.includes('%');
+  return isIP(text) !== 0;
 }
 
 export function isIpAllowed(ranges: readonly IpRange[], ip: string): boolean {
-  const parsed = parseAddress(ip);
+  const parsed = parseAddress(ip.replace(/%.*$/s, ''));
   const [address] = normalise(parsed, widthOf(parsed));
   return ranges.some(([network, bits]) => contains(network, bits, address));
 }

@@ -1,3 +1,6 @@
+/** The largest balance of credits, however it comes about. */
+export const MAX_CREDITS = 1_000_000_000_000;
+
 /** Sets a balance of credits to its amount, daily or monthly at 00:00 UTC. */
 export interface Refill {
   interval: 'daily' | 'monthly';

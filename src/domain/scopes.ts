@@ -14,16 +14,24 @@ export interface AvailableScope {
   description: string;
 }
 
-/** The required scopes that none of the granted ones covers. */
-export function missingScopes(granted: readonly string[], required: readonly string[]): string[] {
-  return required.filter((scope) => !grants(granted, scope));
+/** What a key is granted; a wildcard covers the available scopes alone (null: any scope). */
+export interface Grants {
+  scopes: readonly string[];
+  availableScopes: readonly string[] | null;
 }
 
-export function grants(granted: readonly string[], scope: string): boolean {
-  return granted.some((grant) => covers(grant, scope));
+/** The required scopes that the key is not granted. */
+export function missingScopes(granted: Grants, required: readonly string[]): string[] {
+  return required.filter((scope) => !isGranted(granted, scope));
 }
 
-/** Whether a granted scope (which may end in a wildcard) includes another one. */
+export function isGranted({ scopes, availableScopes }: Grants, scope: string): boolean {
+  if (scopes.includes(scope)) return true;
+  const isAvailable = availableScopes?.some((available) => covers(available, scope)) ?? true;
+  return isAvailable && scopes.some((grant) => covers(grant, scope));
+}
+
+/** Whether a scope that may end in a wildcard includes another one. */
 export function covers(grant: string, scope: string): boolean {
   if (grant === scope || grant === '*') return true;
   return grant.endsWith(':*') && scope.startsWith(grant.slice(0, -1));

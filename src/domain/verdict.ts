@@ -21,6 +21,8 @@ export type VerdictCode = (typeof VERDICT_CODES)[number];
 
 /** Counts verifications. A returned promise is awaited before the answer. */
 export interface VerdictCounter {
+  /** Refuses if there is no room for one more verification and its caller, else keeps that room. */
+  reserve(): () => void;
   count(keyId: string, secretRef: string, code: VerdictCode, now: number): Promise<void> | void;
   countUnmatched(workspaceId: string, now: number): Promise<void> | void;
 }

@@ -7,11 +7,15 @@ import { type Runner, run } from './unprivileged.ts';
 
 export const USER = 'keyward';
 
+/** An initdb that was killed may leave a process that writes; it fails once its files are gone. */
+const REMOVAL = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
+
 interface ClusterOptions {
   directory: string;
   binaries: Binaries;
   runner: Runner;
   durable: boolean;
+  stop: AbortSignal;
 }
 
 export interface Cluster {
@@ -60,7 +64,7 @@ async function createCluster(options: ClusterOptions, data: string): Promise<Clu
 }
 
 async function initialise(options: ClusterOptions, target: string): Promise<void> {
-  const { binaries, runner, directory, durable } = options;
+  const { binaries, runner, directory, durable, stop } = options;
   const args = [
     ...['--pgdata', target, '--username', USER, '--encoding', 'UTF8', '--data-checksums'],
     ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
@@ -69,9 +73,10 @@ async function initialise(options: ClusterOptions, target: string): Promise<void
     ...['--auth', 'scram-sha-256', '--pwfile', passwordFile(directory), '--no-instructions'],
     ...(durable ? [] : ['--no-sync']),
   ];
-  const outcome = await run(runner, binaries.initdb, args, directory);
-  if (outcome.ok) return;
-  await rm(target, { recursive: true, force: true });
+  const outcome = await run(runner, binaries.initdb, args, directory, stop);
+  if (outcome.ok && !stop.aborted) return;
+  await rm(target, REMOVAL);
+  stop.throwIfAborted();
   throw new EmbeddedPostgresError(
     `initdb could not create a database in ${directory} (${lastLine(outcome.stderr)}); correct that, or set DATABASE_URL`,
   );
@@ -79,9 +84,7 @@ async function initialise(options: ClusterOptions, target: string): Promise<void
 
 async function removeUnfinished(directory: string): Promise<void> {
   const names = (await readdir(directory)).filter((name) => name.startsWith('initdb-'));
-  // An initdb whose Keyward was killed may still write there; it fails once its files are gone.
-  const options = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 };
-  for (const name of names) await rm(join(directory, name), options);
+  for (const name of names) await rm(join(directory, name), REMOVAL);
 }
 
 /** Without a cluster no password is in use yet: one that an interrupted start left is replaced. */

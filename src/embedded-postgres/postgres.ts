@@ -19,6 +19,8 @@ export interface EmbeddedPostgresOptions {
   durable: boolean;
   /** Further server settings, e.g. `{ max_connections: '200' }`. */
   settings?: Readonly<Record<string, string>>;
+  /** Ends the start: it rejects with the signal's reason when nothing runs any more. */
+  stop?: AbortSignal;
 }
 
 export interface EmbeddedPostgres {
@@ -63,21 +65,23 @@ async function startLocked(
   options: EmbeddedPostgresOptions,
   lock: OwnerLock,
 ): Promise<EmbeddedPostgres> {
-  const { durable, settings = {} } = options;
+  const { durable, settings = {}, stop = new AbortController().signal } = options;
   const binaries = await locateBinaries();
   const runner = await chooseRunner(binaries.postgres, directory);
-  const cluster = await ensureCluster({ directory, binaries, runner, durable });
+  const cluster = await ensureCluster({ directory, binaries, runner, durable, stop });
   const log = await rotateLog(directory);
   const server = { binaries, runner, cluster, directory, log, durable, settings };
-  const running = await startServer(server);
+  const running = await startServer(server, stop);
   return supervised(running, connectionUrl(running.endpoint, cluster.password), lock);
 }
 
-async function startServer(options: ServerOptions): Promise<Running> {
+async function startServer(options: ServerOptions, stop: AbortSignal): Promise<Running> {
   for (let attempt = 1; ; attempt++) {
+    stop.throwIfAborted();
     try {
-      return await tryServer(options);
+      return await tryServer(options, stop);
     } catch (error) {
+      if (error === stop.reason) throw error;
       const isTransient = TRANSIENT_FAILURE.test(await readLogTail(options.log).catch(() => ''));
       if (!isTransient || attempt === START_ATTEMPTS) throw error;
       await delay(100 * attempt);
@@ -85,13 +89,14 @@ async function startServer(options: ServerOptions): Promise<Running> {
   }
 }
 
-async function tryServer(options: ServerOptions): Promise<Running> {
+async function tryServer(options: ServerOptions, stop: AbortSignal): Promise<Running> {
   const { directory, binaries, runner, cluster, log } = options;
   await clearLeftovers({ directory, runner, pgCtl: binaries.pgCtl });
   const endpoint = await chooseEndpoint(directory);
   const server = await spawnServer(options, endpoint);
   try {
-    await waitUntilReady({ server, endpoint, directory, password: cluster.password, log });
+    const awaited = { server, endpoint, directory, password: cluster.password, log };
+    await waitUntilReady(awaited, stop);
     return { server, endpoint };
   } catch (error) {
     await server.stop();

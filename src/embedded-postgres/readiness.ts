@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { untilStopped } from '../lib/stop.ts';
 import { connectionUrl, DATABASE, type Endpoint } from './endpoint.ts';
 import { EmbeddedPostgresError, errorCode, errorMessage } from './errors.ts';
 import { servingPid } from './leftovers.ts';
@@ -21,11 +22,12 @@ interface AwaitedServer {
 }
 
 /** Waits until the server answers a query, or throws the reason. Creates the database. */
-export async function waitUntilReady(awaited: AwaitedServer): Promise<void> {
+export async function waitUntilReady(awaited: AwaitedServer, stop: AbortSignal): Promise<void> {
   const { server, log } = awaited;
   const deadline = performance.now() + READY_DEADLINE_MS;
   for (;;) {
-    const problem = await attempt(awaited).catch((error: unknown) => error);
+    const problem = await untilStopped(stop, attempt(awaited)).catch((error: unknown) => error);
+    stop.throwIfAborted();
     if (problem === undefined) return;
     if (server.hasEnded()) throw await failure('ended while starting', log);
     if (errorCode(problem) === WRONG_PASSWORD)

@@ -41,14 +41,25 @@ export async function chooseRunner(postgres: string, directory: string): Promise
   return chooseAccount(postgres, directory);
 }
 
-/** Runs a program to its end; `ok` means exit code 0. */
-export function run(runner: Runner, file: string, args: string[], cwd: string): Promise<Outcome> {
+/** Runs a program to its end, which `stop` brings about; `ok` means exit code 0. */
+export function run(
+  runner: Runner,
+  file: string,
+  args: string[],
+  cwd: string,
+  stop?: AbortSignal,
+): Promise<Outcome> {
   const [program = file, ...rest] = [...runner.prefix, file, ...args];
   const options = { cwd, env: bareEnvironment(), timeout: RUN_DEADLINE_MS, ...runner.account };
   return new Promise((resolve) => {
-    execFile(program, rest, options, (error, stdout, stderr) => {
+    const child = execFile(program, rest, options, (error, stdout, stderr) => {
+      stop?.removeEventListener('abort', end);
       resolve({ ok: error === null, stdout, stderr: stderr || (error?.message ?? '') });
     });
+    // By hand: execFile's own option resolves before the program has ended.
+    const end = () => child.kill();
+    stop?.addEventListener('abort', end);
+    if (stop?.aborted) end();
   });
 }
 

@@ -4,12 +4,18 @@ import type { Permission } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import { type CallContextDependencies, createCallContext } from './call-contexts.ts';
+import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import { setItemsAside } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The management permission that the call needs; checked before its body is read. */
     permission?: Permission;
+    /** The list in its body whose items are answered one by one. */
+    list?: string;
+    /** Its body has a key, of which nothing is stored. */
+    takesKey?: boolean;
     /** Admitted even when the instance is overloaded. */
     alwaysAdmitted?: boolean;
     /** Only a bounded number of its successful calls is logged each second. */
@@ -20,6 +26,8 @@ declare module 'fastify' {
   }
 }
 
+const CONTAINS_KEY = 'Remove the API key: keys are never stored as text.';
+
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
 export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.decorateRequest('call', null);
@@ -27,10 +35,20 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     const { permission } = request.routeOptions.config;
     if (permission) request.call = await createCallContext(request, permission, deps);
   };
+  const faultOfItem = (item: unknown) =>
+    deps.keyDetector.isContainedIn(JSON.stringify(item))
+      ? { pointer: '', detail: CONTAINS_KEY }
+      : null;
   const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
-    if (request.body && deps.keyDetector.isContainedIn(JSON.stringify(request.body))) {
-      throw new KeywardError('CONTAINS_KEY', 'Remove the API key: keys are never stored as text.');
+    if (request.routeOptions.config.takesKey) return;
+    const { body = null, params, method } = request;
+    const { list } = request.routeOptions.config;
+    if (list) setItemsAside(body, list, faultOfItem);
+    // A change stores or audits the ids in its path too.
+    const stored = JSON.stringify(method === 'GET' ? body : [body, params]);
+    if (deps.keyDetector.isContainedIn(stored)) {
+      throw new KeywardError('CONTAINS_KEY', CONTAINS_KEY);
     }
     const idempotency = readIdempotencyKey(request, deps.keyDetector);
     request.call = { ...request.call, idempotency };
@@ -39,6 +57,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
+    if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [inspectBody, ...[route.preHandler ?? []].flat()];
   });
 }

@@ -27,7 +27,8 @@ export async function createCallContext(
   const onBehalfOf = readActor(headers['keyward-actor'], keyDetector);
   const actor = { type: caller.type, id: caller.id, onBehalfOf };
   const ifMatch = parseEntityTags(headers['if-match']);
-  return { caller, actor, requestId, ip, ifMatch, idempotency: null };
+  const mustBeNew = headers['if-none-match']?.trim() === '*';
+  return { caller, actor, requestId, ip, ifMatch, mustBeNew, idempotency: null };
 }
 
 /** `Keyward-Actor` is stored with every change, so it is bounded and must not contain a key. */

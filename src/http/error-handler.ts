@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isRetryable, isUnavailable, sqlState } from '../db/errors.ts';
+import { isRetryable, isTimeout, isUnavailable, sqlState } from '../db/errors.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { OverloadError } from '../lib/overload-error.ts';
@@ -15,10 +15,17 @@ const RETRY_AFTER_SECONDS = '1';
 export function registerErrorHandler(app: App): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error, request);
-    if (statusOf(problem) >= 500) logFailure(request, error, problem);
+    if (statusOf(problem) >= 500) request.failure = { code: problem.code, err: error };
     return sendProblem(reply, request, problem);
   });
   app.setNotFoundHandler((request, reply) => refuseUnknown(app, request, reply));
+}
+
+/** Before the body is read: what is wrong with it does not matter. */
+export function registerUnknownRoutes(app: App): void {
+  app.addHook('onRequest', async (request, reply) =>
+    request.is404 ? refuseUnknown(app, request, reply) : undefined,
+  );
 }
 
 function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: KeywardError) {
@@ -42,6 +49,7 @@ export function toProblem(error: FastifyError, request: FastifyRequest): Keyward
   if (error instanceof KeywardError) return error;
   if (error.validation) return validationProblem(error.validation, error.validationContext);
   if (error instanceof OverloadError) return new KeywardError('OVERLOADED');
+  if (isTimeout(error)) return new KeywardError('TIMED_OUT');
   if (error instanceof UnavailableError || isTransient(error))
     return new KeywardError('UNAVAILABLE');
   if (hasForgedCursor(error, request)) return badCursor();
@@ -100,11 +108,4 @@ function refuseUnknown(app: App, request: FastifyRequest, reply: FastifyReply) {
   if (others.length === 0) return sendProblem(reply, request, new KeywardError('ROUTE_NOT_FOUND'));
   reply.header('allow', others.join(', '));
   return sendProblem(reply, request, new KeywardError('METHOD_NOT_ALLOWED'));
-}
-
-function logFailure(request: FastifyRequest, error: Error, problem: KeywardError): void {
-  if (statusOf(problem) === 503)
-    request.log.warn({ requestId: request.id, code: problem.code, err: error }, 'no answer');
-  else
-    request.log.error({ requestId: request.id, code: problem.code, err: error }, 'request failed');
 }

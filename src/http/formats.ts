@@ -10,7 +10,15 @@ interface Format {
 export const FORMATS: Readonly<Record<string, Format>> = {
   text: {
     accepts: isStorableText,
-    rule: 'must be text that is not blank, without control characters or unpaired surrogates',
+    rule:
+      'must be text that is not blank, without control characters but tab and line feed, ' +
+      'bidirectional overrides or unpaired surrogates',
+  },
+  line: {
+    accepts: (text) => isStorableText(text) && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text),
+    rule:
+      'must be one line of text that is not blank, without control characters, ' +
+      'bidirectional overrides or unpaired surrogates',
   },
   'ip-address': {
     accepts: isIpAddress,
@@ -20,15 +28,21 @@ export const FORMATS: Readonly<Record<string, Format>> = {
     accepts: (text) => parseIpRange(text) !== null,
     rule: 'must be an IP address or a CIDR range such as 203.0.113.0/24 or 2001:db8::/32',
   },
-  instant: {
+  'date-time': {
     accepts: isInstant,
     rule: 'must be an RFC 3339 time of an existing day such as 2030-01-31T12:00:00Z',
   },
 };
 
+/** Embeddings, overrides and isolates, which make text read as other text. */
+const BIDI_CONTROL = /[\u202a-\u202e\u2066-\u2069]/;
+/** Anything but spaces, formatting characters and what is drawn as nothing. */
+const VISIBLE = /[^\p{Z}\p{C}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
 /** Text that Postgres can store and people can read. */
 function isStorableText(text: string): boolean {
-  return text.trim() !== '' && text.isWellFormed() && !/[^\P{Cc}\t\n]/u.test(text);
+  if (!text.isWellFormed() || BIDI_CONTROL.test(text)) return false;
+  return VISIBLE.test(text) && !/[^\P{Cc}\t\n]/u.test(text);
 }
 
 const INSTANT =

@@ -2,10 +2,14 @@ import { sql } from 'drizzle-orm';
 import { Type } from 'typebox';
 import type { Orm } from '../db/database.ts';
 import type { App } from './app-type.ts';
+import { oneOf, open } from './schemas.ts';
 
 const Health = Type.Object(
   {
-    status: Type.String({ description: 'Health status: `ok` or `not ready`.', examples: ['ok'] }),
+    status: open(oneOf('HealthStatus', ['ok', 'not ready']), {
+      description: 'Health status.',
+      examples: ['ok'],
+    }),
     checks: Type.Record(Type.String(), Type.String(), {
       description: 'Results of the checks by name; `ok` if the check passed.',
       examples: [{ database: 'ok', migrations: 'ok' }],

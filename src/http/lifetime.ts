@@ -25,7 +25,8 @@ export function lifetime(current: Lifetime, input: LifetimeInput, at: Date): Lif
 function requestedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Date | null {
   const { expiresAt, expiresInSeconds } = input;
   if (expiresInSeconds !== undefined) {
-    if (expiresAt === undefined) return new Date(at.getTime() + expiresInSeconds * 1000);
+    if (expiresAt === undefined || expiresAt === null)
+      return new Date(at.getTime() + expiresInSeconds * 1000);
     throw invalidField(
       '/body/expiresInSeconds',
       'give either expiresAt or expiresInSeconds, not both',
@@ -33,6 +34,8 @@ function requestedExpiry(current: Lifetime, input: LifetimeInput, at: Date): Dat
   }
   if (expiresAt === undefined) return current.expiresAt;
   const requested = toDate(expiresAt);
+  // Also an expiry that has passed may be sent back as it was read.
+  if (requested?.getTime() === current.expiresAt?.getTime()) return current.expiresAt;
   if (requested && requested <= at) {
     throw invalidField('/body/expiresAt', 'must be in the future');
   }

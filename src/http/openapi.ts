@@ -2,12 +2,17 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { packageVersion } from '../lib/package-version.ts';
 import type { App } from './app-type.ts';
+import { completeDocument } from './openapi-document.ts';
+import { errorCodesOf } from './openapi-errors.ts';
 
 const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
 
 All calls but the health checks need a management key: \`Authorization: Bearer <management key>\`.
-Errors are \`application/problem+json\` with a stable \`code\`. Lists of known values may grow: treat
-an unknown verdict as not valid.`;
+Errors are \`application/problem+json\` with a stable \`code\`; \`x-error-codes\` lists those of each
+call. What is not HTTP, too large, too late or of no known route is refused before any call is found:
+MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, REQUEST_TIMEOUT, ROUTE_NOT_FOUND,
+METHOD_NOT_ALLOWED. Every call takes an \`X-Request-Id\` and gives it back. Lists of known values may
+grow: treat an unknown verdict as not valid.`;
 
 /** The OpenAPI document, made from the route schemas: served, browsable at /docs, and committed. */
 export async function registerOpenApi(app: App): Promise<void> {
@@ -20,7 +25,7 @@ export async function registerOpenApi(app: App): Promise<void> {
         description: DESCRIPTION,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      servers: [{ url: 'http://127.0.0.1:8080', description: 'Local Keyward' }],
+      servers: [{ url: '/', description: 'The Keyward that serves this document' }],
       tags: [
         { name: 'Verification', description: 'Called by your services on every request.' },
         { name: 'Keys', description: 'Called by your dashboards.' },
@@ -60,31 +65,20 @@ export async function registerOpenApi(app: App): Promise<void> {
         typeof json.$id === 'string' ? json.$id : `schema${index}`,
     },
     transform: ({ schema, url, route }) => {
+      if (!schema) return { schema, url };
+      const codes = errorCodesOf(route);
       const permission = route.config?.permission;
-      if (!schema || !permission) return { schema, url };
-      const needs = `Requires the permission \`${permission}\`.`;
-      return { schema: { ...schema, description: `${schema.description ?? ''} ${needs}` }, url };
+      const needs = permission ? ` Requires the permission \`${permission}\`.` : '';
+      const description = `${schema.description ?? ''}${needs}`.trim();
+      const described = { ...schema, ...(description && { description }) };
+      return { schema: codes ? { ...described, 'x-error-codes': codes } : described, url };
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
-      for (const path of Object.values(document.openapiObject.paths ?? {})) {
-        relaxBody(path?.post);
-        relaxBody(path?.put);
-      }
+      completeDocument(document.openapiObject);
       return document.openapiObject;
     },
   });
   await app.register(swaggerUi, { routePrefix: '/docs' });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
-}
-
-interface Operation {
-  requestBody?: { required?: boolean; content?: Record<string, { schema?: object }> } | object;
-}
-
-/** A body without required fields is optional; the plugin declares every body as required. */
-function relaxBody({ requestBody: body }: Operation = {}): void {
-  if (!body || !('content' in body) || !body.content) return;
-  const schema = body.content['application/json']?.schema;
-  if (schema && !('$ref' in schema || 'required' in schema)) body.required = false;
 }

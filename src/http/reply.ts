@@ -10,3 +10,9 @@ export function sendResult<T>(reply: FastifyReply, { body, etag, replayed }: Cal
   if (replayed) reply.header('idempotent-replayed', 'true');
   return body;
 }
+
+/** The answer of a call that has nothing to show: there is no version left, so no entity tag. */
+export function sendDone(reply: FastifyReply, { replayed }: CallResult<object>) {
+  if (replayed) reply.header('idempotent-replayed', 'true');
+  return reply.status(204).send(null);
+}

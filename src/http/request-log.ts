@@ -1,30 +1,16 @@
-import { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import {
+  type FastifyBaseLogger,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { App } from './app-type.ts';
 
-const REDACTED = [
-  'key',
-  'authorization',
-  '*.key',
-  '*.authorization',
-  'req.headers',
-  'headers',
-  'body',
-];
-
-/**
- * Logs JSON lines. Nothing that can contain a key is logged in the first place (URL, query, headers,
- * body, messages of parsers); redaction only backs this up.
- */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
-  const options = {
-    level,
-    base: { service: 'keyward' },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: REDACTED, censor: '[redacted]' },
-    serializers: { err: describeError },
-  };
-  return destination ? pino(options, destination) : pino(options);
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Why it was answered with a 5xx. */
+    failure: { code: string; err: Error } | null;
+  }
 }
 
 /** Fastify's options for a log in which registerRequestLog alone writes the lines of requests. */
@@ -44,22 +30,31 @@ export function registerRequestLog(app: App, verifyPerSecond: number): void {
 
   // Log lines contain the request id, so no request needs a logger of its own.
   app.setChildLoggerFactory((logger) => logger);
+  app.decorateRequest('failure', null);
   app.addHook('onResponse', (request, reply, done) => {
     if (isSkipped(request, reply.statusCode)) return done();
-    request.log.info(
-      {
-        requestId: request.id,
-        method: request.method,
-        route: request.routeOptions.url ?? 'none',
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-        keyId: keyIdOf(request),
-        actor: request.call?.actor.id,
-      },
-      'request',
-    );
+    logRequest(request, reply);
     done();
   });
+}
+
+/** Failures are warnings and errors, which the logger bounds where they repeat. */
+function logRequest(request: FastifyRequest, reply: FastifyReply): void {
+  const { log, failure } = request;
+  const { statusCode } = reply;
+  const line = {
+    requestId: request.id,
+    method: request.method,
+    route: request.routeOptions.url ?? 'none',
+    status: statusCode,
+    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
+    keyId: keyIdOf(request),
+    actor: request.call?.actor.id,
+  };
+  if (statusCode < 500) log.info(line, 'request');
+  else if (!failure) log.warn(line, 'request');
+  else if (statusCode === 503) log.warn({ ...line, ...failure }, 'no answer');
+  else log.error({ ...line, ...failure }, 'request failed');
 }
 
 /** True for the first `max` calls of each second. */
@@ -79,24 +74,4 @@ function perSecond(max: number): () => boolean {
 function keyIdOf({ params }: FastifyRequest): string | undefined {
   if (typeof params !== 'object' || params === null || !('id' in params)) return undefined;
   return /^key_[0-9A-Za-z]{22}$/.test(String(params.id)) ? String(params.id) : undefined;
-}
-
-/** Without messages: those of the database and of parsers can quote values. */
-function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { type: typeof error };
-  return {
-    type: error.name,
-    code: 'code' in error ? error.code : undefined,
-    cause: error.cause === undefined ? undefined : describeError(error.cause),
-    stack: framesOf(error),
-  };
-}
-
-/** A stack begins with the message, whose own lines can look like frames. */
-function framesOf({ stack, message }: Error): string[] | undefined {
-  const messageLines = message.split('\n').length;
-  return stack
-    ?.split('\n')
-    .slice(messageLines)
-    .filter((line) => line.startsWith('    at '));
 }

@@ -1,9 +1,17 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
+import { PERMISSIONS, WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
 import { REQUIRED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
-import { ERRORS } from '../errors.ts';
+import { VERDICT_CODES } from '../domain/verdict.ts';
+import { ERRORS, type ErrorCode } from '../errors.ts';
 
 export const nullable = <Schema extends TSchema>(schema: Schema, options: TSchemaOptions = {}) =>
-  Type.Union([schema, Type.Null()], { ...documentationOf(schema), ...options });
+  Type.Union([undocumented(schema), Type.Null()], { ...documentationOf(schema), ...options });
+
+function undocumented<Schema extends TSchema>(schema: Schema) {
+  const entries = Object.entries(schema);
+  const rest = entries.filter(([name]) => name !== 'description' && name !== 'examples');
+  return Type.Unsafe<Static<Schema>>(Object.fromEntries(rest));
+}
 
 /** Description and examples move from a schema to the union that contains it. */
 function documentationOf(schema: TSchema): TSchemaOptions {
@@ -11,18 +19,42 @@ function documentationOf(schema: TSchema): TSchemaOptions {
   return { ...(description ? { description } : {}), ...(examples ? { examples } : {}) };
 }
 
+/** A value out of a list. The document shows it under its name, once. */
+export const oneOf = <Value extends string>(
+  name: string,
+  values: readonly Value[],
+  options: TSchemaOptions = {},
+) => Type.Unsafe<Value>({ type: 'string', enum: [...values], 'x-name': name, ...options });
+
+/** A value of answers: a known one, or one that a later version adds. */
+export const open = (known: TSchema, options: TSchemaOptions) =>
+  Type.Unsafe<string>({ anyOf: [known, { type: 'string' }], ...options });
+
+/** A time in an answer. */
+export const time = (description: string) =>
+  Type.String({ format: 'date-time', description, examples: ['2026-01-31T12:00:00.000Z'] });
+
+/** A time in an answer, or null. */
+export const maybeTime = (description: string, example: string | null = null) =>
+  nullable(Type.String({ format: 'date-time' }), { description, examples: [example] });
+
+/** A time in a request. */
 export const instant = (description: string, options: TSchemaOptions = {}) =>
   Type.String({
-    format: 'instant',
+    format: 'date-time',
     description: `${description} RFC 3339.`,
     examples: ['2030-01-31T12:00:00.000Z'],
     maxLength: 35,
     ...options,
   });
 
-/** Text that is stored and shown; refused if it is blank or contains control characters. */
+/** Text of several lines that is stored and shown. */
 export const text = (maxLength: number, description: string, example: string) =>
   Type.String({ format: 'text', minLength: 1, maxLength, description, examples: [example] });
+
+/** Text of one line that is stored and shown, such as a name. */
+export const line = (maxLength: number, description: string, example: string) =>
+  Type.String({ format: 'line', minLength: 1, maxLength, description, examples: [example] });
 
 export const REQUEST_ID_PATTERN = '^[A-Za-z0-9._-]{1,64}$';
 
@@ -32,6 +64,22 @@ export const RequestId = Type.String({
   examples: ['req_4fQ2-1a'],
 });
 
+export const FieldErrorSchema = Type.Object(
+  {
+    pointer: Type.String({
+      description:
+        'JSON pointer to the field; begins with /body, /query, /path or /headers, in a result of ' +
+        'one item at the item.',
+      examples: ['/body/name'],
+    }),
+    detail: Type.String({
+      description: 'What is wrong with the field.',
+      examples: ['is required'],
+    }),
+  },
+  { 'x-name': 'FieldError', description: 'A field that is not valid.' },
+);
+
 export const ProblemSchema = Type.Object(
   {
     type: Type.String({
@@ -40,30 +88,18 @@ export const ProblemSchema = Type.Object(
     }),
     title: Type.String({ description: 'HTTP status in words.', examples: ['Bad Request'] }),
     status: Type.Integer({ description: 'HTTP status code.', examples: [400] }),
-    code: Type.String({
-      description: `Error code, for programs. Known values: ${Object.keys(ERRORS).join(', ')}.`,
+    code: open(oneOf('ErrorCode', Object.keys(ERRORS)), {
+      description: 'Error code, for programs.',
       examples: ['INVALID_REQUEST'],
     }),
     detail: Type.String({
       description: 'Error message, for people: what is wrong, and how to correct it.',
       examples: ['/body/name: is required'],
     }),
-    errors: Type.Array(
-      Type.Object({
-        pointer: Type.String({
-          description: 'JSON pointer to the field; begins with /body, /query, /path or /headers.',
-          examples: ['/body/name'],
-        }),
-        detail: Type.String({
-          description: 'What is wrong with the field.',
-          examples: ['is required'],
-        }),
-      }),
-      {
-        description: 'Fields that are not valid; empty if the error is not about fields.',
-        examples: [[{ pointer: '/body/name', detail: 'is required' }]],
-      },
-    ),
+    errors: Type.Array(FieldErrorSchema, {
+      description: 'Fields that are not valid; empty if the error is not about fields.',
+      examples: [[{ pointer: '/body/name', detail: 'is required' }]],
+    }),
     requestId: RequestId,
   },
   { $id: 'Problem', description: 'Error, as defined by RFC 9457.' },
@@ -71,8 +107,8 @@ export const ProblemSchema = Type.Object(
 
 export const ActorSchema = Type.Object(
   {
-    type: Type.String({
-      description: 'Actor type. Known values: root, management_key, key, system.',
+    type: open(oneOf('ActorType', ['root', 'management_key', 'key', 'system']), {
+      description: 'Actor type.',
       examples: ['root'],
     }),
     id: Type.String({ description: 'Actor id.', examples: ['root'] }),
@@ -95,14 +131,15 @@ function idOf(schema: TSchema): string {
   throw new Error('only a schema with an $id can be referenced');
 }
 
-/** The answers of a call: its own, the errors of every call, and further statuses of errors. */
-export function answers<Own extends Record<number, TSchema>>(own: Own, ...statuses: number[]) {
-  const problem = {
-    description: 'Error, as defined by RFC 9457.',
-    content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-  };
-  const errors = [400, 401, 403, ...statuses, 503].map((status) => [status, problem]);
-  return { ...own, ...Object.fromEntries(errors) } as Own;
+/** Where the answers of a call carry the codes of its errors, for the document alone. */
+export const ERROR_CODES = Symbol('error codes');
+
+/**
+ * The answers of a call, and the errors that it adds to those that follow from what it is
+ * (openapi-errors.ts).
+ */
+export function answers<Own extends Record<number, TSchema>>(own: Own, ...codes: ErrorCode[]): Own {
+  return Object.assign(own, { [ERROR_CODES]: codes });
 }
 
 export const Cursor = Type.String({
@@ -126,10 +163,19 @@ export const KeyPath = Type.Object({
 });
 
 export const WorkspaceId = Type.String({
-  pattern: '^[A-Za-z0-9._-]{1,64}$',
+  pattern: WORKSPACE_ID_PATTERN,
   description:
     'Workspace id. A management key that is bound to a workspace implies it; for others the default ' +
     'is `default`, or every workspace when they verify.',
+  examples: ['default'],
+});
+
+/** Of a list: one workspace, or all of them. */
+export const ListedWorkspaceId = Type.String({
+  pattern: `^(${WORKSPACE_ID_PATTERN.slice(1, -1)}|\\*)$`,
+  description:
+    'Workspace id, or `*` for every workspace, which a management key that is bound to one may not ' +
+    'list. A bound management key implies its own; for others the default is `default`.',
   examples: ['default'],
 });
 
@@ -138,6 +184,20 @@ export const WorkspaceQuery = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId) },
   { additionalProperties: false },
 );
+
+/** Why something is ended or suspended; kept in the audit log. */
+export const reasonFields = {
+  reason: Type.Optional(line(64, 'Reason, a word that programs can filter by.', 'leaked')),
+  note: Type.Optional(text(1000, 'Note, for people.', 'Found in a public repository.')),
+};
+
+/** The body of a call that takes nothing else. */
+export const Reason = Type.Object(reasonFields, {
+  'x-name': 'Reason',
+  additionalProperties: false,
+  examples: [{ reason: 'leaked', note: 'Found in a public repository.' }],
+});
+export type Reason = Static<typeof Reason>;
 
 export const PageLimit = Type.Integer({
   minimum: 1,
@@ -193,18 +253,25 @@ export const verificationFields = {
     RequiredScopes('Scopes of which the key must have at least one.'),
   ),
   resource: Type.Optional(
-    text(256, 'Resource to be accessed; checked if the key lists resources.', 'project:alpha'),
+    line(256, 'Resource to be accessed; checked if the key lists resources.', 'project:alpha'),
   ),
   ip: Type.Optional(
     Type.String({
       format: 'ip-address',
-      maxLength: 45,
+      maxLength: 64,
       description:
-        'IP address of the client. Without it, a key that is bound to addresses is not valid.',
+        'IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.',
       examples: ['203.0.113.7'],
     }),
   ),
 };
+
+export const Permission = oneOf('Permission', PERMISSIONS, {
+  description: 'Permission of a management key.',
+  examples: ['keys:verify'],
+});
+
+export const VerdictCode = oneOf('VerdictCode', VERDICT_CODES);
 
 /** A rate limit with its current state. */
 export const rateLimitFields = {
@@ -212,11 +279,10 @@ export const rateLimitFields = {
   limit: Type.Integer({ description: 'Units allowed in any window.', examples: [100] }),
   windowSeconds: Type.Integer({ description: 'Window length in seconds.', examples: [60] }),
   remaining: Type.Integer({ description: 'Units left now.', examples: [99] }),
-  resetAt: nullable(Type.String(), {
-    description:
-      'Time at which the oldest consumed units become available again; null: none are consumed.',
-    examples: ['2026-01-31T12:01:00.000Z'],
-  }),
+  resetAt: maybeTime(
+    'Time at which the oldest consumed units become available again; null: none are consumed.',
+    '2026-01-31T12:01:00.000Z',
+  ),
 };
 
 export const Cost = Type.Integer({

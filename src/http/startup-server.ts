@@ -1,19 +1,28 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, { type FastifyBaseLogger } from 'fastify';
+import Fastify from 'fastify';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
+import { refuseExpectations, refuseMalformedRequest } from './client-error.ts';
 import { registerErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
-import { fastifyLogging } from './request-log.ts';
 
 /** Serves while the database is awaited: alive, not ready, and 503 for everything else. */
-export async function startStartupServer(
-  { host, port }: { host: string; port: number },
-  log: FastifyBaseLogger,
-): Promise<App> {
-  const options = { ...fastifyLogging(log), forceCloseConnections: true };
+export async function startStartupServer({
+  host,
+  port,
+}: {
+  host: string;
+  port: number;
+}): Promise<App> {
+  const options = {
+    // The wait for the database has lines of its own.
+    logger: false,
+    forceCloseConnections: true,
+    clientErrorHandler: refuseMalformedRequest,
+  };
   const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>();
   registerErrorHandler(app);
+  refuseExpectations(app.server);
   healthRoutes(app, { database: () => Promise.resolve('waiting') });
   app.all('/*', () => {
     throw new KeywardError('UNAVAILABLE', 'Keyward is starting and waits for its database.');

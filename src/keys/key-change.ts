@@ -1,16 +1,17 @@
-import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
+import { type CallContext, workspaceScope } from '../call-context.ts';
+import type { Orm, Transaction } from '../db/database.ts';
 import { KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditKeyChange, type KeyAction } from './audit.ts';
-import { findKey } from './key-records.ts';
+import { findKey, type KeyRecord } from './key-records.ts';
 import { presentVersioned } from './presenter.ts';
 import type { Key } from './schemas/key.ts';
 import { type KeyChanges, type KeyRow, lockKey, updateKey } from './store.ts';
 import { lockPolicies, type WorkspacePolicies } from './workspace-policies.ts';
 
-/** Names one key of one workspace. */
+/** Names one key, whose id alone is enough; a workspace only narrows it. */
 export interface KeyName {
   id: string;
   workspaceId?: string | undefined;
@@ -32,12 +33,28 @@ export function changeKey(
   lockWorkspaceFirst = false,
 ): Promise<Versioned<Key>> {
   return unitOfWork.run(call, async (write) => {
-    const workspaceId = authorizedWorkspaceId(call, name.workspaceId);
-    const locked = lockWorkspaceFirst ? await lockPolicies(write.tx, workspaceId) : null;
+    const locked = lockWorkspaceFirst ? await lockWorkspaceOf(write, call, name) : null;
     const key = await lockNamedKey(write, call, name);
     await change(write, key, locked);
     return readBack(write, key);
   });
+}
+
+/** No key moves to another workspace, so the one that is locked is still the key's afterwards. */
+async function lockWorkspaceOf({ tx }: WriteContext, call: CallContext, name: KeyName) {
+  const { key } = await findNamedKey(tx, call, name);
+  return lockPolicies(tx, key.workspaceId);
+}
+
+/** The key that is named, if the caller may see it. */
+export async function findNamedKey(
+  db: Orm | Transaction,
+  { caller }: CallContext,
+  { id, workspaceId }: KeyName,
+): Promise<KeyRecord> {
+  const record = await findKey(db, workspaceScope(caller, workspaceId), id);
+  if (!record) throw new KeywardError('NOT_FOUND');
+  return record;
 }
 
 /** The key's row, locked, if it is the version that the caller read. */
@@ -46,7 +63,7 @@ export async function lockNamedKey(
   call: CallContext,
   { id, workspaceId }: KeyName,
 ): Promise<KeyRow> {
-  const key = await lockKey(tx, authorizedWorkspaceId(call, workspaceId), id);
+  const key = await lockKey(tx, workspaceScope(call.caller, workspaceId), id);
   if (!key) throw new KeywardError('NOT_FOUND');
   requireMatch(call, etagOf(key));
   return key;

@@ -2,7 +2,7 @@ import { and, desc, eq, getTableColumns, inArray, ne, type SQL, sql } from 'driz
 import type { Orm, Transaction } from '../db/database.ts';
 import { keyConsumption, keys, keyUsage, secrets, secretUsage } from '../db/schema.ts';
 import type { ConsumptionRow } from '../quotas/consumption-store.ts';
-import { inWorkspace, type KeyRow } from './store.ts';
+import { inExistingWorkspace, type KeyRow, type Scope } from './store.ts';
 
 export interface SecretRow {
   keyId: string;
@@ -30,12 +30,8 @@ export interface KeyRecord {
 
 type Reader = Orm | Transaction;
 
-export async function findKey(
-  db: Reader,
-  workspaceId: string,
-  id: string,
-): Promise<KeyRecord | null> {
-  const rows = await selectKeys(db).where(and(eq(keys.id, id), inWorkspace(workspaceId)));
+export async function findKey(db: Reader, scope: Scope, id: string): Promise<KeyRecord | null> {
+  const rows = await selectKeys(db).where(and(eq(keys.id, id), inExistingWorkspace(scope)));
   const [record] = await withSecrets(db, rows);
   return record ?? null;
 }

@@ -1,12 +1,15 @@
 import type { Json, JsonObject } from '../domain/json.ts';
-import { invalidField } from '../errors.ts';
-import { pointerStep } from '../http/validation.ts';
+import { invalidField, pointerStep } from '../errors.ts';
 
+export const MAX_METADATA_NAMES = 64;
 const MAX_BYTES = 8192;
 const MAX_DEPTH = 8;
 
 /** Refuses metadata that is too large or too deep, or that Postgres could not give back unchanged. */
 export function checkMetadata(metadata: JsonObject): void {
+  if (Object.keys(metadata).length > MAX_METADATA_NAMES) {
+    throw invalidField('/body/metadata', `must have at most ${MAX_METADATA_NAMES} names`);
+  }
   checkValue(metadata, '/body/metadata', MAX_DEPTH);
   if (Buffer.byteLength(JSON.stringify(metadata)) > MAX_BYTES) {
     throw invalidField('/body/metadata', `must be at most ${MAX_BYTES} bytes as JSON`);
@@ -24,6 +27,9 @@ function checkValue(value: Json, pointer: string, depthLeft: number): void {
   if (typeof value === 'string') checkText(value, pointer);
   if (typeof value === 'number' && !Number.isFinite(value)) {
     throw invalidField(pointer, 'is a number beyond what JSON programs can hold');
+  }
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw invalidField(pointer, 'is an integer beyond 2^53, which would change; send it as text');
   }
   if (value === null || typeof value !== 'object') return;
   if (depthLeft === 0) throw invalidField(pointer, `is nested more than ${MAX_DEPTH} levels deep`);

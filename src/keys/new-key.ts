@@ -1,7 +1,9 @@
 import type { Actor } from '../domain/caller.ts';
+import { canonicalIpRanges } from '../domain/ip.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { invalidField } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
+import { checkSize } from './key-size.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
 import { checkLifetime, checkScopes } from './policy-checks.ts';
 import { policyVersionOf } from './policy-version.ts';
@@ -22,21 +24,23 @@ export function newKeyRow(
   policies: WorkspacePolicies,
   at: Date,
 ): NewKeyRow {
-  const { metadata = {} } = input;
+  const metadata = mergeMetadata({}, input.metadata ?? null);
   checkMetadata(metadata);
   const plain = pickPlain({ ...INITIAL, ...input });
+  checkSize({ ...plain, metadata });
   checkScopes(policies, plain.scopes);
   const valid = lifetime({ notBefore: null, expiresAt: null }, input, at);
   checkLifetime(policies, valid, at);
-  const quotas = { ...NO_QUOTAS, ...toQuotaColumns(input, false) };
+  const quotas = { ...NO_QUOTAS, ...toQuotaColumns(input, NO_QUOTAS) };
   return {
     id: newId('key'),
     workspaceId: policies.id,
     prefix: prefixOf(input, policies),
     ...plain,
+    allowedIps: plain.allowedIps && canonicalIpRanges(plain.allowedIps),
     ...valid,
     ...quotas,
-    metadata: mergeMetadata({}, metadata),
+    metadata,
     minPolicyVersion: policyVersionOf(quotas),
     createdAt: at,
     createdBy,

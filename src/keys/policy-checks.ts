@@ -21,11 +21,19 @@ export function checkLifetime(policies: WorkspacePolicies, requested: Lifetime, 
   }
 }
 
-/** Refuses scopes that the workspace does not know, and suggests the nearest known one. */
-export function checkScopes({ availableScopes }: WorkspacePolicies, scopes: readonly string[]) {
+/**
+ * Refuses scopes that the workspace does not know, and suggests the nearest known one. Those that the
+ * key has already may stay: they grant nothing that is not available.
+ */
+export function checkScopes(
+  { availableScopes }: WorkspacePolicies,
+  scopes: readonly string[],
+  held: readonly string[] = [],
+) {
   if (availableScopes === null) return;
   const known = availableScopes.map(({ scope }) => scope);
   scopes.forEach((scope, index) => {
+    if (held.includes(scope)) return;
     if (known.some((one) => one === scope || covers(scope, one) || covers(one, scope))) return;
     const nearest = nearestTo(scope, known);
     const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
@@ -35,9 +43,12 @@ export function checkScopes({ availableScopes }: WorkspacePolicies, scopes: read
 
 const ALWAYS_MUTABLE = new Set(['name', 'description', 'enabled']);
 
-export function checkMutability({ immutableKeys }: WorkspacePolicies, patch: object): void {
+export function checkMutability(
+  { immutableKeys }: WorkspacePolicies,
+  fields: readonly string[],
+): void {
   if (!immutableKeys) return;
-  const fixed = Object.keys(patch).find((field) => !ALWAYS_MUTABLE.has(field));
+  const fixed = fields.find((field) => !ALWAYS_MUTABLE.has(field));
   if (fixed === undefined) return;
   const detail = 'cannot change: keys of this workspace are immutable; create a new key instead';
   throw new KeywardError('KEY_IMMUTABLE', detail, [{ pointer: `/body/${fixed}`, detail }]);

@@ -1,7 +1,7 @@
 import { toRateLimits } from '../domain/limits.ts';
 import { toRefill } from '../domain/refill.ts';
 import { keyStatus } from '../domain/status.ts';
-import { toIso } from '../domain/time.ts';
+import { endWithin, toIso } from '../domain/time.ts';
 import { etagOf, type Versioned } from '../http/etag.ts';
 import { pickChanged } from '../unit-of-work/difference.ts';
 import type { KeyRecord, KeyUse, SecretRow } from './key-records.ts';
@@ -21,7 +21,7 @@ export function presentKey({ key, use, secrets, consumption }: KeyRecord, now: n
     credits: presentCredits(key, consumption, now),
     createdBy: key.createdBy,
     revokedBy: key.revokedBy,
-    secrets: valid.map(presentSecret),
+    secrets: valid.map((secret) => presentSecret(secret, key.expiresAt)),
     usage: presentUse(use),
   };
 }
@@ -64,12 +64,12 @@ function presentFields(key: KeyRow) {
   };
 }
 
-function presentSecret({ keyId: _, ...secret }: SecretRow) {
+function presentSecret({ keyId: _, ...secret }: SecretRow, expiresAt: Date | null) {
   return {
     ...secret,
     createdAt: toIso(secret.createdAt),
     lastUsedAt: toIso(secret.lastUsedAt),
-    validUntil: toIso(secret.validUntil),
+    validUntil: toIso(endWithin(secret.validUntil, expiresAt)),
   };
 }
 

@@ -8,14 +8,17 @@ export interface QuotaInput {
   credits?: Credits | null | undefined;
 }
 
-/** The columns for the requested limits and credits. `areCreditsLimited` so far. */
+/** How the credits of a key are limited so far. */
+type CreditColumns = { creditsLimited: boolean; refillDay?: number | null };
+
+/** The columns for the requested limits and credits. */
 export function toQuotaColumns(
   { rateLimits, credits }: QuotaInput,
-  areCreditsLimited: boolean,
+  current: CreditColumns,
 ): KeyChanges {
   return {
     ...(rateLimits && toLimitColumns(rateLimits)),
-    ...(credits !== undefined && toCreditColumns(credits, areCreditsLimited)),
+    ...(credits !== undefined && toCreditColumns(credits, current)),
   };
 }
 
@@ -32,18 +35,23 @@ function toLimitColumns(limits: readonly RateLimit[]): KeyChanges {
 
 const NO_REFILL = { refillInterval: null, refillAmount: null, refillDay: null };
 
-function toCreditColumns(credits: Credits | null, areLimited: boolean): KeyChanges {
+/** Within credits too, what is left out stays. */
+function toCreditColumns(credits: Credits | null, current: CreditColumns): KeyChanges {
   if (credits === null) return { creditsLimited: false, ...NO_REFILL };
-  if (credits.remaining === undefined && !areLimited) {
+  if (credits.remaining === undefined && !current.creditsLimited) {
     throw invalidField('/body/credits/remaining', 'is required: the credits are not limited yet');
   }
-  return { creditsLimited: true, ...toRefillColumns(credits.refill ?? null) };
+  const { refill } = credits;
+  return {
+    creditsLimited: true,
+    ...(refill !== undefined && toRefillColumns(refill, current.refillDay ?? 1)),
+  };
 }
 
-function toRefillColumns(refill: Credits['refill'] | null): KeyChanges {
+function toRefillColumns(refill: Credits['refill'] | null, currentDay: number): KeyChanges {
   if (!refill) return NO_REFILL;
-  const { interval, amount, dayOfMonth } = refill;
-  if (interval === 'daily' && dayOfMonth !== undefined) {
+  const { interval, amount, dayOfMonth = currentDay } = refill;
+  if (interval === 'daily' && typeof refill.dayOfMonth === 'number') {
     throw invalidField('/body/credits/refill/dayOfMonth', 'goes with monthly refills alone');
   }
   const refillDay = interval === 'monthly' ? (dayOfMonth ?? 1) : null;

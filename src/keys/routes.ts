@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendResult } from '../http/reply.ts';
+import { sendDone, sendResult } from '../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
 import { bulkRevokeRoutes } from './bulk-revoke/routes.ts';
 import type { BulkRevokeService } from './bulk-revoke/service.ts';
@@ -9,6 +9,8 @@ import { creditsRoutes } from './credits/routes.ts';
 import type { CreditsService } from './credits/service.ts';
 import { explainRoutes } from './explain/routes.ts';
 import type { ExplainService } from './explain/service.ts';
+import { findRoutes } from './find/routes.ts';
+import type { FindService } from './find/service.ts';
 import { importRoutes } from './import/routes.ts';
 import type { ImportService } from './import/service.ts';
 import { listingRoutes } from './listing/routes.ts';
@@ -25,6 +27,7 @@ export interface KeyServices {
   rotation: RotationService;
   credits: CreditsService;
   explain: ExplainService;
+  finding: FindService;
   imports: ImportService;
   bulkRevoke: BulkRevokeService;
 }
@@ -38,6 +41,7 @@ export function keyRoutes(app: App, services: KeyServices): void {
   rotationRoutes(app, services.rotation);
   creditsRoutes(app, services.credits);
   explainRoutes(app, services.explain);
+  findRoutes(app, services.finding);
   importRoutes(app, services.imports);
   bulkRevokeRoutes(app, services.bulkRevoke);
 }
@@ -55,7 +59,12 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         summary: 'Create a key',
         description: 'The answer holds the key string, for the only time.',
         body: CreateKey,
-        response: answers({ 201: ref(IssuedKey) }, 404, 409, 413, 415, 422),
+        response: answers(
+          { 201: ref(IssuedKey) },
+          'NOT_FOUND',
+          'UPGRADE_REQUIRED',
+          'KEY_LIMIT_REACHED',
+        ),
       },
     },
     async (request, reply) => {
@@ -76,7 +85,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         summary: 'Get a key',
         params: KeyPath,
         querystring: WorkspaceQuery,
-        response: answers({ 200: ref(Key) }, 404),
+        response: answers({ 200: ref(Key) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) => {
@@ -99,12 +108,19 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         params: KeyPath,
         querystring: WorkspaceQuery,
         body: PatchKey,
-        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415),
+        response: answers(
+          { 200: ref(Key) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'KEY_REVOKED',
+          'KEY_IMMUTABLE',
+          'KEY_LIMIT_REACHED',
+        ),
       },
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body));
+      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body ?? {}));
     },
   );
 
@@ -122,14 +138,14 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         querystring: WorkspaceQuery,
         response: answers(
           { 204: Type.Null({ description: 'The key is revoked and in no list.' }) },
-          404,
-          412,
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
         ),
       },
     },
     async (request, reply) => {
-      await keys.delete(getCallContext(request), { ...request.params, ...request.query });
-      return reply.status(204).send(null);
+      const name = { ...request.params, ...request.query };
+      return sendDone(reply, await keys.delete(getCallContext(request), name));
     },
   );
 
@@ -146,7 +162,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
           'instance, finds the key valid. Idempotent.',
         params: KeyPath,
         body: RevokeKey,
-        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415, 422),
+        response: answers({ 200: ref(Key) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {

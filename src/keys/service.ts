@@ -2,15 +2,21 @@ import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { SecretIssuer } from '../credentials/issuer.ts';
 import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
-import { KeywardError } from '../errors.ts';
 import { etagOf, type Versioned } from '../http/etag.ts';
+import type { CallResult } from '../http/reply.ts';
 import type { Clock } from '../lib/clock.ts';
 import { ensureQuotaRow } from '../quotas/consumption-store.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from './audit.ts';
-import { changeKey, type KeyChange, type KeyName, lockNamedKey, readBack } from './key-change.ts';
+import {
+  changeKey,
+  findNamedKey,
+  type KeyChange,
+  type KeyName,
+  lockNamedKey,
+  readBack,
+} from './key-change.ts';
 import { changesExpiry, patchKey } from './key-patch.ts';
-import { findKey } from './key-records.ts';
 import { newKeyRow } from './new-key.ts';
 import { requireApiAccess } from './policy-checks.ts';
 import { presentVersioned } from './presenter.ts';
@@ -66,11 +72,9 @@ export class KeyService {
     return { prefix, issued: await issuer.issue(prefix), lock: policyLock(policies) };
   }
 
-  async get(call: CallContext, { id, workspaceId }: KeyName): Promise<Versioned<Key>> {
+  async get(call: CallContext, name: KeyName): Promise<Versioned<Key>> {
     const { orm, clock } = this.#deps;
-    const record = await findKey(orm, authorizedWorkspaceId(call, workspaceId), id);
-    if (!record) throw new KeywardError('NOT_FOUND');
-    return presentVersioned(record, clock.now());
+    return presentVersioned(await findNamedKey(orm, call, name), clock.now());
   }
 
   patch(call: CallContext, name: KeyName, patch: PatchKey): Promise<Versioned<Key>> {
@@ -87,8 +91,8 @@ export class KeyService {
   }
 
   /** Revokes the key and removes it from every list. Its history stays. */
-  async delete(call: CallContext, name: KeyName): Promise<void> {
-    await this.#deps.unitOfWork.run(call, async (write) => {
+  delete(call: CallContext, name: KeyName): Promise<CallResult<object>> {
+    return this.#deps.unitOfWork.run(call, async (write) => {
       const key = await lockNamedKey(write, call, name);
       return { body: {}, etag: etagOf(await deleteKey(write, key, call.actor)) };
     });

@@ -1,26 +1,29 @@
-import { and, count, eq, gt, inArray, isNull, or, sql } from 'drizzle-orm';
+import { and, count, eq, exists, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
-import { keys } from '../db/schema.ts';
+import { keys, workspaces } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 
 export type KeyRow = typeof keys.$inferSelect;
 export type NewKeyRow = typeof keys.$inferInsert;
 export type KeyChanges = Partial<KeyRow>;
 
+/** The workspace whose keys are meant; null: all of them. */
+export type Scope = string | null;
+
 type Reader = Orm | Transaction;
 
 const NEXT_REVISION = sql`${keys.revision} + 1`;
 
 /** The key's row, locked until the transaction ends. */
-export async function lockKey(tx: Transaction, workspaceId: string, id: string) {
-  const [row] = await lockKeys(tx, workspaceId, { ids: [id] }, 1);
+export async function lockKey(tx: Transaction, scope: Scope, id: string) {
+  const [row] = await lockKeys(tx, scope, { ids: [id] }, 1);
   return row ?? null;
 }
 
 /** Locks keys by id, in id order, as every transaction does that locks several. */
 export function lockKeys(
   tx: Transaction,
-  workspaceId: string,
+  scope: Scope,
   filter: { ids: readonly string[] } | { ownerId: string },
   limit: number,
 ): Promise<KeyRow[]> {
@@ -29,7 +32,7 @@ export function lockKeys(
   return tx
     .select()
     .from(keys)
-    .where(and(inWorkspace(workspaceId), chosen))
+    .where(and(inExistingWorkspace(scope), chosen))
     .orderBy(keys.id)
     .limit(limit)
     .for('update');
@@ -83,17 +86,25 @@ export async function updateKey(tx: Transaction, id: string, changes: KeyChanges
   return updated;
 }
 
-/** Ends all keys of a deleted workspace; who revoked one before stays. Returns how many. */
-export async function deleteKeysOfWorkspace(
+/** How many keys of a workspace one transaction ends. */
+const STEP = 1000;
+
+/**
+ * Ends up to a thousand keys of a deleted workspace, whichever nobody else has locked; who revoked
+ * one before stays. Returns how many.
+ */
+export async function endKeysOfWorkspace(
   tx: Transaction,
   workspaceId: string,
   by: Actor,
   at: Date,
 ): Promise<number> {
-  // In id order, as every writer that locks several keys does.
-  await tx.execute(sql`
-    select count(*) from (
-      select from ${keys} where ${inWorkspace(workspaceId)} order by ${keys.id} for update) as locked`);
+  const step = tx
+    .select({ id: keys.id })
+    .from(keys)
+    .where(inWorkspace(workspaceId))
+    .limit(STEP)
+    .for('update', { skipLocked: true });
   const ended = await tx
     .update(keys)
     .set({
@@ -103,10 +114,55 @@ export async function deleteKeysOfWorkspace(
       updatedAt: at,
       revision: NEXT_REVISION,
     })
-    .where(inWorkspace(workspaceId));
+    .where(sql`${keys.id} = any(array(${step}))`);
   return ended.rowCount ?? 0;
 }
 
-export function inWorkspace(workspaceId: string) {
-  return and(eq(keys.workspaceId, workspaceId), isNull(keys.deletedAt));
+/** Keys of a workspace that are not deleted, whatever their status. */
+export async function countKeys(tx: Transaction, workspaceId: string): Promise<number> {
+  const [row] = await tx.select({ keys: count() }).from(keys).where(inWorkspace(workspaceId));
+  return row?.keys ?? 0;
+}
+
+export async function hasKeys(tx: Transaction, workspaceId: string): Promise<boolean> {
+  const found = await tx
+    .select({ id: keys.id })
+    .from(keys)
+    .where(inWorkspace(workspaceId))
+    .limit(1);
+  return found.length === 1;
+}
+
+/** A deleted workspace of which not every key has ended. */
+export interface WorkspaceToEmpty {
+  id: string;
+  deletedAt: Date;
+}
+
+export async function findWorkspaceToEmpty(orm: Orm): Promise<WorkspaceToEmpty | null> {
+  const { id, deletedAt } = workspaces;
+  const left = orm
+    .select({ one: sql`1` })
+    .from(keys)
+    .where(and(eq(keys.workspaceId, id), isNull(keys.deletedAt)));
+  const [found] = await orm
+    .select({ id, deletedAt })
+    .from(workspaces)
+    .where(and(isNotNull(deletedAt), exists(left)))
+    .limit(1);
+  return found?.deletedAt ? { id: found.id, deletedAt: found.deletedAt } : null;
+}
+
+/** Keys that no deletion has reached yet, be it that of their workspace. */
+export function inWorkspace(scope: Scope) {
+  return and(scope === null ? undefined : eq(keys.workspaceId, scope), isNull(keys.deletedAt));
+}
+
+/** Keys that exist: the deletion of a workspace takes its keys away before it has ended each. */
+export function inExistingWorkspace(scope: Scope) {
+  return and(
+    inWorkspace(scope),
+    sql`exists (select from workspaces w
+                 where w.id = ${keys.workspaceId} and w.deleted_at is null)`,
+  );
 }

@@ -12,8 +12,7 @@ export function overview(commands: readonly Documented[]): string {
     '',
     ...table(rows),
     '',
-    '`keyward --version` prints the version. Settings are environment variables; the README lists',
-    'them.',
+    '`keyward --version` prints the version. The README lists the settings, environment variables.',
     '',
   ].join('\n');
 }

@@ -52,12 +52,25 @@ function parseStrictly<Options extends OptionDeclarations>(
   allowPositionals: boolean,
 ) {
   try {
-    return parseArgs({ args: [...words], options, strict: true, allowPositionals });
+    const parsed = parseArgs({ args: [...words], options, allowPositionals, tokens: true });
+    refuseRepeated(name, options, parsed.tokens);
+    return parsed;
   } catch (error) {
     if (!isParseError(error)) throw error;
-    const [sentence = ''] = error.message.split(/[.\n]/);
+    const [sentence = ''] = error.message.split(/\.\s/);
     throw misunderstood(name, sentence);
   }
+}
+
+/** Of a repeated option only the last value would count. */
+function refuseRepeated(
+  command: string,
+  options: OptionDeclarations,
+  tokens: readonly { kind: string; name?: string }[],
+): void {
+  const given = tokens.flatMap(({ kind, name }) => (kind === 'option' && name ? [name] : []));
+  const repeated = given.find((name, at) => !options[name]?.multiple && given.indexOf(name) < at);
+  if (repeated) throw misunderstood(command, `--${repeated} is given twice`);
 }
 
 function misunderstood(name: string, problem: string): UsageError {

@@ -3,7 +3,7 @@ import type { Json } from '../domain/json.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import type { ManagementRow } from './store.ts';
 
-export type ManagementAction = 'created' | 'rotated' | 'revoked';
+export type ManagementAction = 'created' | 'updated' | 'rotated' | 'revoked';
 
 /**
  * Puts an action on a management key into the audit log of its workspace; of a key for all

@@ -6,11 +6,12 @@ import { pepperFrom } from '../credentials/pepper.ts';
 import { readInstallation } from '../db/installation.ts';
 import { type CommandContext, type CommandDatabase, withDatabase } from '../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, PERMISSIONS, type Permission, ROOT_CALLER } from '../domain/caller.ts';
-import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
+import { KeyDetector } from '../http/key-detector.ts';
+import { validatorOf } from '../http/validation.ts';
 import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
-import type { CreateManagementKey } from './schemas.ts';
+import { CreateManagementKey } from './schemas.ts';
 import { ManagementService } from './service.ts';
 
 const OPTIONS = {
@@ -23,8 +24,9 @@ const OPTIONS = {
   workspace: {
     type: 'string',
     value: 'ID',
-    description: 'limits it to one workspace; every workspace by default',
+    description: `the workspace that it is for; \`${DEFAULT_WORKSPACE}\` by default`,
   },
+  'all-workspaces': { type: 'boolean', description: 'makes it for every workspace instead' },
 } as const;
 
 /** Access to the database is the authority. The key goes to stdout alone, the rest to stderr. */
@@ -32,11 +34,11 @@ export const createManagementKeyCommand = defineCommand({
   name: 'management-key create',
   summary: 'create a management key and print it once',
   options: OPTIONS,
-  run: async ({ options }, { settings }: CommandContext) => {
+  run: async ({ options }, context: CommandContext) => {
     const request = readManagementKeyOptions(options);
-    const config = settings();
-    const { body } = await withDatabase(config, (database) =>
-      createManagementKey(database, new Argon2Hasher(config.argon2), request),
+    const hasher = new Argon2Hasher(context.settings().argon2);
+    const { body } = await withDatabase(context, (database) =>
+      createManagementKey(database, hasher, request),
     );
     process.stderr.write(
       `${body.id} (${body.name}) for ${body.workspaceId ?? 'every workspace'}: ${body.permissions.join(', ')}.\n` +
@@ -47,24 +49,30 @@ export const createManagementKeyCommand = defineCommand({
   },
 });
 
-const NAME = /^(?=.*\S)\P{Cc}{1,100}$/u;
-const KEY = new RegExp(KEY_SCAN_PATTERN);
+const errorsOf = validatorOf(CreateManagementKey);
 
-/** The key that `management-key create` creates: by default with every permission, everywhere. */
+/** The key that `management-key create` creates: by default with every permission in `default`. */
 export function readManagementKeyOptions({
   name,
   permissions,
   workspace,
+  'all-workspaces': everywhere = false,
 }: OptionValues<typeof OPTIONS>): CreateManagementKey {
-  if (name === undefined || !NAME.test(name)) {
-    throw new UsageError('--name NAME is needed, 1 to 100 characters.');
+  if (name === undefined) throw new UsageError('--name NAME is needed.');
+  if (everywhere && workspace !== undefined) {
+    throw new UsageError('Give either --workspace ID or --all-workspaces.');
   }
-  if (KEY.test(name)) throw new UsageError('--name contains an API key.');
-  return {
+  const request = {
     name,
     permissions: permissions === undefined ? [...PERMISSIONS] : readPermissions(permissions),
-    workspaceId: workspace ?? null,
+    workspaceId: everywhere ? null : (workspace ?? DEFAULT_WORKSPACE),
   };
+  const [error] = errorsOf(request);
+  if (error) {
+    const option = error.pointer === '/workspaceId' ? 'workspace' : error.pointer.slice(1);
+    throw new UsageError(`--${option}: ${error.detail}.`);
+  }
+  return request;
 }
 
 function readPermissions(text: string): Permission[] {
@@ -80,16 +88,20 @@ function readPermissions(text: string): Permission[] {
 }
 
 async function createManagementKey(
-  { orm, secret }: CommandDatabase,
+  { orm, secret, rootKey }: CommandDatabase,
   hasher: Argon2Hasher,
   request: CreateManagementKey,
 ) {
   const pepper = pepperFrom(secret);
   await requireKeyedAsBefore(orm, request.workspaceId ?? DEFAULT_WORKSPACE, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
+  if (new KeyDetector(checksumKey, rootKey).isContainedIn(request.name)) {
+    throw new UsageError('--name contains an API key.');
+  }
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
   const service = new ManagementService({ orm, unitOfWork, issuer, clock });
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
+  const unconditional = { ifMatch: null, mustBeNew: false, idempotency: null };
+  const call = { caller: ROOT_CALLER, ...unconditional, ...operatorOrigin() };
   return service.create(call, request);
 }

@@ -1,10 +1,10 @@
 import { workspaceScope } from '../call-context.ts';
-import type { Caller } from '../domain/caller.ts';
+import { type Caller, DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 
-/** The workspace of a new key: callers that are bound to one create keys of it alone. */
+/** The workspace of a new key; null, for all of them, only if that is said. Callers that are bound to one create keys of it alone. */
 export function bindingOf(caller: Caller, requested: string | null | undefined): string | null {
-  if (requested === undefined) return caller.workspaceId;
+  if (requested === undefined) return caller.workspaceId ?? DEFAULT_WORKSPACE;
   if (requested !== null) return workspaceScope(caller, requested);
   if (caller.workspaceId !== null) throw new KeywardError('NOT_FOUND');
   return null;

@@ -1,4 +1,4 @@
-import { toIso } from '../domain/time.ts';
+import { endWithin, toIso } from '../domain/time.ts';
 import { etagOf, type Versioned } from '../http/etag.ts';
 import type { ManagementKey } from './schemas.ts';
 import type { ManagementRecord, ManagementRow } from './store.ts';
@@ -16,7 +16,7 @@ export function presentManagementKey(record: ManagementRecord, now: Date): Manag
     status: statusOf(key, now),
     expiresAt: toIso(key.expiresAt),
     lastUsedAt: toIso(lastUsedAt),
-    retiringUntil: isRetiring(record, now) ? toIso(retiringUntil) : null,
+    retiringUntil: isRetiring(record, now) ? toIso(endWithin(retiringUntil, key.expiresAt)) : null,
     createdAt: toIso(key.createdAt),
     createdBy,
     revokedAt: toIso(key.revokedAt),

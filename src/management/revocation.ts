@@ -1,5 +1,6 @@
 import type { Actor } from '../domain/caller.ts';
 import { toIso } from '../domain/time.ts';
+import type { Reason } from '../http/schemas.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditManagementKey } from './audit.ts';
 import { lockManagementKey, type ManagementRow, updateManagementKey } from './store.ts';
@@ -9,11 +10,15 @@ export async function revokeManagementKey(
   write: WriteContext,
   key: ManagementRow,
   by: Actor,
+  { reason, note }: Reason = {},
 ): Promise<boolean> {
   if (key.revokedAt) return false;
   const { tx, at } = write;
   await updateManagementKey(tx, key.id, { revokedAt: at, revokedBy: by, updatedAt: at });
-  const difference = { before: { revokedAt: null }, after: { revokedAt: toIso(at) } };
+  const difference = {
+    before: { revokedAt: null },
+    after: { revokedAt: toIso(at), reason: reason ?? null, note: note ?? null },
+  };
   auditManagementKey(write, 'revoked', key, difference);
   return true;
 }

@@ -1,7 +1,7 @@
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
 import { sendResult } from '../http/reply.ts';
-import { answers, ref } from '../http/schemas.ts';
+import { answers, Reason, ref } from '../http/schemas.ts';
 import {
   CreateManagementKey,
   IssuedManagementKey,
@@ -9,10 +9,12 @@ import {
   ManagementKey,
   ManagementKeyPage,
   ManagementKeyPath,
+  PatchManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import type { ManagementService } from './service.ts';
 
+const read = { permission: 'management:read' } as const;
 const config = { permission: 'management:write' } as const;
 const tags = ['Management keys'];
 const params = ManagementKeyPath;
@@ -32,7 +34,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         summary: 'Create a management key',
         description: 'The answer holds the key string, for the only time.',
         body: CreateManagementKey,
-        response: answers({ 201: ref(IssuedManagementKey) }, 404, 409, 413, 415, 422),
+        response: answers({ 201: ref(IssuedManagementKey) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) => {
@@ -46,13 +48,13 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
   app.get(
     '/v1/management-keys',
     {
-      config,
+      config: read,
       schema: {
         operationId: 'listManagementKeys',
         tags,
         summary: 'List management keys',
         querystring: ListManagementKeys,
-        response: answers({ 200: ref(ManagementKeyPage) }, 404),
+        response: answers({ 200: ref(ManagementKeyPage) }, 'NOT_FOUND'),
       },
     },
     (request) => managementKeys.list(getCallContext(request), request.query),
@@ -61,17 +63,47 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
   app.get(
     '/v1/management-keys/:id',
     {
-      config,
+      config: read,
       schema: {
         operationId: 'getManagementKey',
         tags,
         summary: 'Get a management key',
         params,
-        response: answers({ 200: ref(ManagementKey) }, 404),
+        response: answers({ 200: ref(ManagementKey) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) =>
       sendResult(reply, await managementKeys.get(getCallContext(request), request.params.id)),
+  );
+
+  app.patch(
+    '/v1/management-keys/:id',
+    {
+      config,
+      schema: {
+        operationId: 'updateManagementKey',
+        tags,
+        summary: 'Change a management key',
+        description:
+          'Its name, its expiry, or fewer permissions; an expired key can be extended. In force ' +
+          'everywhere once answered. More permissions need another key.',
+        params,
+        body: PatchManagementKey,
+        response: answers(
+          { 200: ref(ManagementKey) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'KEY_REVOKED',
+        ),
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      return sendResult(
+        reply,
+        await managementKeys.patch(getCallContext(request), id, request.body ?? {}),
+      );
+    },
   );
 
   app.post(
@@ -85,7 +117,14 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         description: 'Gives the key a new string; the old one stays valid until the grace ends.',
         params,
         body: RotateManagementKey,
-        response: answers({ 200: ref(IssuedManagementKey) }, 404, 409, 412, 413, 415, 422),
+        response: answers(
+          { 200: ref(IssuedManagementKey) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'KEY_REVOKED',
+          'KEY_EXPIRED',
+          'ROTATION_UNDER_WAY',
+        ),
       },
     },
     async (request, reply) => {
@@ -108,10 +147,14 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         summary: 'Revoke a management key',
         description: 'For good, and everywhere once answered. Idempotent.',
         params,
-        response: answers({ 200: ref(ManagementKey) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(ManagementKey) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await managementKeys.revoke(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const revoked = await managementKeys.revoke(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, revoked);
+    },
   );
 }

@@ -5,60 +5,80 @@ import {
   Cursor,
   ExpiresInSeconds,
   instant,
+  ListedWorkspaceId,
+  line,
+  maybeTime,
   NextCursor,
   nullable,
+  oneOf,
+  open,
   PageLimit,
+  Permission,
   RotationGrace,
   ref,
-  text,
+  time,
   WorkspaceId,
 } from '../http/schemas.ts';
 
-const Permissions = Type.Array(
-  Type.Unsafe<(typeof PERMISSIONS)[number]>({
-    type: 'string',
-    enum: [...PERMISSIONS],
-    description: 'Permission of a management key.',
-    examples: ['keys:verify'],
-  }),
-  {
-    minItems: 1,
-    maxItems: PERMISSIONS.length,
-    uniqueItems: true,
-    description: `Permissions of the key; you cannot grant those that you do not have. Known values: ${PERMISSIONS.join(', ')}.`,
-    examples: [['keys:verify']],
-  },
-);
+const Permissions = Type.Array(Permission, {
+  minItems: 1,
+  maxItems: PERMISSIONS.length,
+  uniqueItems: true,
+  description: 'Permissions of the key; you cannot grant those that you do not have.',
+  examples: [['keys:verify']],
+});
 
 export const CreateManagementKey = Type.Object(
   {
-    name: text(100, 'Management key name, for people.', 'API gateway'),
+    name: line(100, 'Management key name, for people.', 'API gateway'),
     permissions: Permissions,
     workspaceId: Type.Optional(
       nullable(WorkspaceId, {
         description:
-          "Id of the one workspace that the key is for; null: all. Default: the caller's own.",
+          "Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.",
         examples: ['acme'],
       }),
     ),
     expiresAt: Type.Optional(
-      instant(
-        'Expiry of the key: it is valid until just before this time, which must be in the future.',
+      nullable(
+        instant(
+          'Expiry of the key: it is valid until just before this time, which must be in the future.',
+        ),
       ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
   },
-  { additionalProperties: false },
+  {
+    'x-name': 'CreateManagementKeyRequest',
+    additionalProperties: false,
+    examples: [{ name: 'API gateway', permissions: ['keys:verify'] }],
+  },
 );
 export type CreateManagementKey = Static<typeof CreateManagementKey>;
 
-export const RotateManagementKey = RotationGrace;
-export type RotateManagementKey = Static<typeof RotateManagementKey>;
+export const PatchManagementKey = Type.Object(
+  {
+    name: Type.Optional(line(100, 'Management key name, for people.', 'API gateway')),
+    permissions: Type.Optional(Permissions),
+    expiresAt: Type.Optional(
+      nullable(instant('Expiry of the key, which must be in the future; null: never.')),
+    ),
+    expiresInSeconds: Type.Optional(ExpiresInSeconds),
+  },
+  {
+    'x-name': 'UpdateManagementKeyRequest',
+    additionalProperties: false,
+    examples: [{ name: 'API gateway' }],
+  },
+);
+export type PatchManagementKey = Static<typeof PatchManagementKey>;
 
-const maybeTime = (description: string) =>
-  nullable(Type.String(), { description, examples: ['2026-02-01T08:30:00.000Z'] });
-const time = (description: string) =>
-  Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
+export const RotateManagementKey = Type.Object(RotationGrace.properties, {
+  'x-name': 'RotateManagementKeyRequest',
+  additionalProperties: false,
+  examples: [{ graceSeconds: 86400 }],
+});
+export type RotateManagementKey = Static<typeof RotateManagementKey>;
 
 const fields = {
   id: Type.String({
@@ -74,12 +94,12 @@ const fields = {
     examples: ['API gateway'],
   }),
   start: Type.String({ description: 'Start of the key string.', examples: ['kw_4fQ2mX…'] }),
-  permissions: Type.Array(Type.String(), {
+  permissions: Type.Array(open(Permission, {}), {
     description: 'Permissions of the key.',
     examples: [['keys:verify']],
   }),
-  status: Type.String({
-    description: 'Management key status. Known values: active, expired, revoked.',
+  status: open(oneOf('ManagementKeyStatus', ['active', 'expired', 'revoked']), {
+    description: 'Management key status.',
     examples: ['active'],
   }),
   expiresAt: maybeTime('When the key expires; null: never.'),
@@ -128,7 +148,11 @@ export const ManagementKeyPath = Type.Object({
 });
 
 export const ListManagementKeys = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), limit: PageLimit, cursor: Type.Optional(Cursor) },
+  {
+    workspaceId: Type.Optional(ListedWorkspaceId),
+    limit: PageLimit,
+    cursor: Type.Optional(Cursor),
+  },
   { additionalProperties: false },
 );
 export type ListManagementKeys = Static<typeof ListManagementKeys>;

@@ -1,18 +1,26 @@
-import { type CallContext, workspaceScope } from '../call-context.ts';
+import { type CallContext, listedWorkspaceId } from '../call-context.ts';
 import type { IssuedSecret, SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
+import type { Caller } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { toIso } from '../domain/time.ts';
 import { KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { readPage } from '../http/page.ts';
+import type { Reason } from '../http/schemas.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
-import { findWorkspace, lockWorkspace, type WorkspaceRow } from '../workspaces/store.ts';
+import {
+  findWorkspace,
+  lockWorkspace,
+  type WorkspaceRow,
+  workspaceExisted,
+} from '../workspaces/store.ts';
 import { auditManagementKey } from './audit.ts';
+import { patchManagementKey } from './change.ts';
 import { bindingOf, requireGrantable } from './grants.ts';
 import { isExpired, isRetiring, presentManagementKey, presentVersioned } from './presenter.ts';
 import { revokeManagementKey } from './revocation.ts';
@@ -22,6 +30,7 @@ import type {
   ListManagementKeys,
   ManagementKey,
   ManagementKeyPage,
+  PatchManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import {
@@ -30,6 +39,7 @@ import {
   listManagementKeys,
   lockManagementKey,
   type ManagementRow,
+  type Scope,
   updateManagementKey,
 } from './store.ts';
 
@@ -82,14 +92,19 @@ export class ManagementService {
 
   async get(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
     const { orm, clock } = this.#deps;
-    const record = await findManagementKey(orm, id, call.caller.workspaceId);
+    const record = await findManagementKey(orm, id, scopeOf(call.caller));
     if (!record) throw new KeywardError('NOT_FOUND');
     return presentVersioned(record, clock.date());
   }
 
-  async list({ caller }: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
+  async list(call: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
     const { orm, clock } = this.#deps;
-    const scope = workspaceScope(caller, query.workspaceId);
+    const workspaceId = listedWorkspaceId(call, query.workspaceId);
+    if (workspaceId !== null && !(await workspaceExisted(orm, workspaceId))) {
+      throw noWorkspace(workspaceId);
+    }
+    const currentOnly = call.caller.workspaceId !== null;
+    const scope = workspaceId === null ? null : { workspaceId, currentOnly };
     const { rows, nextCursor } = await readPage(query, {
       name: 'management-keys',
       read: (after, limit) => listManagementKeys(orm, scope, after, limit),
@@ -125,7 +140,7 @@ export class ManagementService {
     { supersede }: RotateManagementKey,
   ): Promise<IssuedSecret> {
     const { orm, clock, issuer } = this.#deps;
-    const record = await findManagementKey(orm, id, call.caller.workspaceId);
+    const record = await findManagementKey(orm, id, scopeOf(call.caller));
     if (!record) throw new KeywardError('NOT_FOUND');
     requireMatch(call, etagOf(record.key));
     requireRotatable(call, record.key, clock.date());
@@ -135,14 +150,36 @@ export class ManagementService {
     return issuer.issue(MANAGEMENT_PREFIX);
   }
 
+  patch(
+    call: CallContext,
+    id: string,
+    patch: PatchManagementKey,
+  ): Promise<Versioned<ManagementKey>> {
+    return this.#change(call, id, (write, key) => patchManagementKey(write, call, key, patch));
+  }
+
   /** Final, and idempotent. */
-  revoke(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
+  revoke(call: CallContext, id: string, reason: Reason): Promise<Versioned<ManagementKey>> {
+    return this.#change(call, id, (write, key) =>
+      revokeManagementKey(write, key, call.actor, reason),
+    );
+  }
+
+  #change(
+    call: CallContext,
+    id: string,
+    change: (write: WriteContext, key: ManagementRow) => Promise<unknown>,
+  ): Promise<Versioned<ManagementKey>> {
     return this.#deps.unitOfWork.run(call, async (write) => {
-      const key = await lockNamedKey(write, call, id);
-      await revokeManagementKey(write, key, call.actor);
+      await change(write, await lockNamedKey(write, call, id));
       return readBack(write, id);
     });
   }
+}
+
+/** The management keys that a caller can name: all, or those of its workspace's present tenant. */
+function scopeOf({ workspaceId }: Caller): Scope {
+  return workspaceId === null ? null : { workspaceId, currentOnly: true };
 }
 
 /** The key's row, locked, if it is the version that the caller read. */
@@ -151,7 +188,7 @@ async function lockNamedKey(
   call: CallContext,
   id: string,
 ): Promise<ManagementRow> {
-  const key = await lockManagementKey(tx, id, call.caller.workspaceId);
+  const key = await lockManagementKey(tx, id, scopeOf(call.caller));
   if (!key) throw new KeywardError('NOT_FOUND');
   requireMatch(call, etagOf(key));
   return key;
@@ -176,7 +213,11 @@ function requireRotatable({ caller }: CallContext, key: ManagementRow, at: Date)
 
 function requireWorkspace(id: string, row: WorkspaceRow | null): void {
   if (row && !row.deletedAt) return;
-  throw new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+  throw noWorkspace(id);
+}
+
+function noWorkspace(id: string): KeywardError {
+  return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
 function lifetimeOf(input: CreateManagementKey, at: Date) {

@@ -1,5 +1,6 @@
 import { and, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { inCurrentGeneration } from '../db/generation.ts';
 import { keyUsage, managementKeys, secrets } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { CursorPosition } from '../http/cursor.ts';
@@ -13,8 +14,11 @@ export interface ManagementRecord {
   retiringUntil: Date | null;
 }
 
-/** The workspace whose management keys a caller sees; null: all of them. */
-export type Scope = string | null;
+/**
+ * The management keys that are meant; null: all of them. `currentOnly`: not those of a former tenant
+ * of the workspace.
+ */
+export type Scope = { workspaceId: string; currentOnly: boolean } | null;
 
 const NEXT_REVISION = sql`${managementKeys.revision} + 1`;
 
@@ -91,7 +95,9 @@ export async function revokeManagementKeysOfWorkspace(
 }
 
 function scopedTo(scope: Scope) {
-  return scope === null ? undefined : eq(managementKeys.workspaceId, scope);
+  if (scope === null) return undefined;
+  const generation = scope.currentOnly ? inCurrentGeneration(managementKeys) : undefined;
+  return and(eq(managementKeys.workspaceId, scope.workspaceId), generation);
 }
 
 function selectRecords(db: Orm | Transaction) {

@@ -24,19 +24,20 @@ export function hasQuota(key: Pick<QuotaSettings, 'limitNames' | 'creditsLimited
 
 /**
  * Inserts the row that verifications spend from, orders its windows as the key's limits are, and
- * starts the balance if credits are requested. `previous` is the key before a change.
+ * starts the balance if credits are requested. `previous` is the key before a change. Returns whether
+ * the balance is another now.
  */
 export async function ensureQuotaRow(
   write: WriteContext,
   key: QuotaSettings,
   credits: RequestedCredits | null | undefined,
   previous: QuotaSettings | null = null,
-): Promise<void> {
-  if (!hasQuota(key)) return;
+): Promise<boolean> {
+  if (!hasQuota(key)) return false;
   const { tx, at } = write;
   await tx.insert(keyConsumption).values({ keyId: key.id }).onConflictDoNothing();
   await tx.execute(sql`select align_consumption(${key.id}, ${at.getTime()})`);
-  if (credits) await startBalance(write, key.id, credits, previous);
+  return credits ? startBalance(write, key.id, credits, previous) : false;
 }
 
 /** A balance that is kept is the one that is shown: with the refill due by the settings so far. */
@@ -45,11 +46,12 @@ async function startBalance(
   keyId: string,
   { remaining }: RequestedCredits,
   previous: QuotaSettings | null,
-): Promise<void> {
+): Promise<boolean> {
   const row = await lockQuotaRow(tx, keyId);
   const now = latestTime(row, at.getTime());
   const current = previous ? balanceAt(toRefill(previous), row, now) : 0;
   await setBalance(tx, keyId, remaining ?? current, Math.max(now, row.refilledMs));
+  return !previous?.creditsLimited || (remaining ?? current) !== current;
 }
 
 /** Changes the balance of a key, refills included. Returns both balances. */

@@ -22,7 +22,7 @@ export interface QuotaResult {
   /** Credits left; null if they are not limited. */
   credits: number | null;
   rateLimits: readonly (RateLimitStatus & { exceeded: boolean })[];
-  /** When it may pass again, in epoch milliseconds; null if no time is known. */
+  /** When it may pass, in epoch milliseconds; null if it passed, or waiting does not help. */
   retryAt: number | null;
 }
 
@@ -63,8 +63,7 @@ export class QuotaLimiter implements InvalidationListener {
     }
     const result = toResult(decision, quota, cost);
     if (decision.code !== 'VALID' && generation === this.#generation) {
-      const until = result.retryAt ?? Number.POSITIVE_INFINITY;
-      this.#denials.set(quota.keyId, { cost, until, decision });
+      this.#denials.set(quota.keyId, { cost, until: changesAt(decision, result, quota), decision });
     }
     return result;
   }
@@ -111,17 +110,28 @@ function toResult(decision: QuotaDecision, quota: Quota, cost: number): QuotaRes
   return { code, credits, rateLimits, retryAt: retryAt(decision, rateLimits, quota.refill, cost) };
 }
 
-/** Before this time nothing comes back. Null if only a change of the key can help. */
+/** Before this time the same request is denied again. Null if no waiting lets it pass. */
 function retryAt(
-  { code, at }: QuotaDecision,
+  { code, at, credits }: QuotaDecision,
   rateLimits: QuotaResult['rateLimits'],
   refill: Refill | null,
   cost: number,
 ): number | null {
-  if (code === 'CREDITS_EXHAUSTED') return refill && nextRefill(refill, at);
-  const resets = rateLimits
-    .filter(({ exceeded }) => exceeded)
+  if (code === 'VALID') return null;
+  const waits = rateLimits
+    .filter(lacks(cost))
     .map(({ limit, resetAt }) => (cost > limit ? null : resetAt));
-  const known = resets.filter((resetAt) => resetAt !== null);
-  return known.length === resets.length && known.length > 0 ? Math.max(...known) : null;
+  // Whichever denied, the credits must suffice too. A refill sets the balance to its amount.
+  if (credits !== null && credits < cost) {
+    waits.push(refill && refill.amount >= cost ? nextRefill(refill, at) : null);
+  }
+  const known = waits.filter((wait) => wait !== null);
+  return known.length === waits.length && known.length > 0 ? Math.max(...known) : null;
+}
+
+/** Until then nothing comes back, so what a denial says of the limits stays true. */
+function changesAt({ at }: QuotaDecision, { rateLimits }: QuotaResult, quota: Quota): number {
+  const resets = rateLimits.map(({ resetAt }) => resetAt).filter((resetAt) => resetAt !== null);
+  const refill = quota.creditsLimited && quota.refill ? [nextRefill(quota.refill, at)] : [];
+  return Math.min(...resets, ...refill);
 }

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../db/database.ts';
-import { isRetryable, isUnavailable } from '../db/errors.ts';
+import { isRetryable, isTimeout, isUnavailable } from '../db/errors.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
@@ -102,7 +102,7 @@ export class QuotaStore {
     try {
       return await this.#send(stream, requests);
     } catch (error) {
-      if (!isUnavailable(error) && !isRetryable(error)) throw error;
+      if (!isUnavailable(error) && !isTimeout(error) && !isRetryable(error)) throw error;
       return this.#send(stream, requests);
     }
   }

@@ -8,6 +8,7 @@ export function countBeforeAnswering(
   flusher: UsageFlusher,
 ): VerdictCounter {
   return {
+    reserve: () => counters.reserve(),
     count: (...verdict) => {
       counters.count(...verdict);
       return flusher.flush();

@@ -3,6 +3,8 @@ import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 
 const HOUR_MS = 3_600_000;
+/** A verification has a counter for its key and one for its caller. */
+const RESERVATION = 2;
 
 /** Number of answered verifications of one secret with one verdict within one hour. */
 export interface UsageCount {
@@ -36,6 +38,7 @@ export class UsageCounters {
   readonly #capacity: number;
   readonly #counts = new Map<string, UsageCount>();
   readonly #unmatched = new Map<string, UnmatchedCount>();
+  #reserved = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
@@ -47,6 +50,17 @@ export class UsageCounters {
 
   get resourceLimits(): ResourceLimit[] {
     return [{ name: 'counters', max: this.#capacity, used: () => this.size }];
+  }
+
+  /** Room for the counters of a verification and of its caller, until it is given back. */
+  reserve(): () => void {
+    if (this.size + this.#reserved + RESERVATION > this.#capacity) throw full();
+    this.#reserved += RESERVATION;
+    let isReserved = true;
+    return () => {
+      if (isReserved) this.#reserved -= RESERVATION;
+      isReserved = false;
+    };
   }
 
   count(keyId: string, secretRef: string, code: VerdictCode, now: number): void {
@@ -82,8 +96,7 @@ export class UsageCounters {
   }
 
   #ensureRoom(): void {
-    if (this.size >= this.#capacity)
-      throw new OverloadError('too many counters wait to be written');
+    if (this.size + this.#reserved >= this.#capacity) throw full();
   }
 }
 
@@ -95,4 +108,8 @@ function takeFrom<T>(counters: Map<string, T>, max: number): T[] {
     counters.delete(name);
   }
   return taken;
+}
+
+function full(): OverloadError {
+  return new OverloadError('too many counters wait to be written');
 }

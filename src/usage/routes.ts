@@ -18,7 +18,7 @@ export function usageRoutes(app: App, usage: UsageService): void {
           'Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys.',
         params: KeyPath,
         querystring: UsageQuery,
-        response: answers({ 200: ref(KeyUsage) }, 404),
+        response: answers({ 200: ref(KeyUsage) }, 'NOT_FOUND'),
       },
     },
     (request) => usage.ofKey(getCallContext(request), request.params.id, request.query),

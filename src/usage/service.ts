@@ -1,4 +1,4 @@
-import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
+import { type CallContext, workspaceScope } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { toIso } from '../domain/time.ts';
 import { invalidField, KeywardError } from '../errors.ts';
@@ -24,9 +24,10 @@ export class UsageService {
   }
 
   async ofKey(call: CallContext, id: string, query: UsageQuery): Promise<KeyUsage> {
-    const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
+    const workspaceId = workspaceScope(call.caller, query.workspaceId);
+    const scope = { workspaceId, currentOnly: call.caller.workspaceId !== null };
     const range = rangeOf(query, this.#clock.now());
-    if (!(await keyExists(this.#orm, workspaceId, id))) throw new KeywardError('NOT_FOUND');
+    if (!(await keyExists(this.#orm, scope, id))) throw new KeywardError('NOT_FOUND');
     return toKeyUsage(await readUsage(this.#orm, id, range), range);
   }
 }

@@ -1,6 +1,7 @@
 import { and, eq, gte, lt, sql } from 'drizzle-orm';
 import type { BatchId } from '../db/batch-sequences.ts';
 import type { Orm } from '../db/database.ts';
+import { inCurrentGeneration } from '../db/generation.ts';
 import { keys, secrets, usageHourly } from '../db/schema.ts';
 import type { UsageBatch } from './counters.ts';
 
@@ -69,11 +70,29 @@ export async function readUsage(
     .orderBy(bucket);
 }
 
-/** Whether the workspace has the key. Deleted ones count: they keep their history. */
-export async function keyExists(orm: Orm, workspaceId: string, keyId: string): Promise<boolean> {
+/** Whose keys are meant. */
+export interface Scope {
+  /** Null: those of all workspaces. */
+  workspaceId: string | null;
+  /** Not those of a former tenant of the workspace. */
+  currentOnly: boolean;
+}
+
+/** Whether there is or was such a key: deleted ones keep their history. */
+export async function keyExists(
+  orm: Orm,
+  { workspaceId, currentOnly }: Scope,
+  keyId: string,
+): Promise<boolean> {
   const found = await orm
     .select({ id: keys.id })
     .from(keys)
-    .where(and(eq(keys.id, keyId), eq(keys.workspaceId, workspaceId)));
+    .where(
+      and(
+        eq(keys.id, keyId),
+        workspaceId === null ? undefined : eq(keys.workspaceId, workspaceId),
+        currentOnly ? inCurrentGeneration(keys) : undefined,
+      ),
+    );
   return found.length === 1;
 }

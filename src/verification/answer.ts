@@ -1,5 +1,6 @@
-import type { KeyCredential } from '../credentials/credential.ts';
+import { type KeyCredential, retiresAt } from '../credentials/credential.ts';
 import { toIso } from '../domain/time.ts';
+import type { ErrorCode, FieldError } from '../errors.ts';
 import type { QuotaResult } from '../quotas/quota-limiter.ts';
 import type { VerifyAnswer } from './schemas.ts';
 import type { Verification } from './verifier.ts';
@@ -19,9 +20,19 @@ export function verificationJson(verification: Verification, requestId: string):
   return `${verdict}${fields},"missingScopes":${missing},${consumed},"stale":${credential.stale},${id}`;
 }
 
-/** For one of a batch that could not be decided: UNAVAILABLE is not a verdict, so it is not valid. */
-export function undecidedJson(requestId: string): string {
-  return `{"valid":false,"code":"UNAVAILABLE",${NULL_FIELDS}"requestId":"${requestId}"}`;
+/** An item of a batch that has a verdict. */
+export function decidedItemJson(verification: Verification, requestId: string): string {
+  return `${verificationJson(verification, requestId).slice(0, -1)},"errors":[]}`;
+}
+
+/** An item of a batch without a verdict: its code is that of an error, so it is not valid. */
+export function failedItemJson(
+  code: ErrorCode,
+  errors: readonly FieldError[],
+  requestId: string,
+): string {
+  const shown = JSON.stringify(errors);
+  return `{"valid":false,"code":"${code}",${NULL_FIELDS}"requestId":"${requestId}","errors":${shown}}`;
 }
 
 type PublicFields = Pick<
@@ -62,7 +73,8 @@ function publicFieldsJson(credential: KeyCredential): string {
 }
 
 function publicFields(credential: KeyCredential): PublicFields {
-  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata, validUntil } = credential;
+  const { keyId, workspaceId, name, ownerId, scopes, resources, metadata } = credential;
+  const validUntil = retiresAt(credential);
   return {
     keyId,
     workspaceId,

@@ -1,14 +1,22 @@
 import type { FastifyRequest } from 'fastify';
-import { type Authenticate, requirePermission, workspaceScope } from '../call-context.ts';
-import type { Caller } from '../domain/caller.ts';
+import { type Identify, requirePermission, workspaceScope } from '../call-context.ts';
+import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
 import { toProblem } from '../http/error-handler.ts';
+import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
-import { undecidedJson, verificationJson } from './answer.ts';
-import { VerifyAnswer, VerifyAnswers, VerifyBatch, VerifyRequest } from './schemas.ts';
-import type { Verifier } from './verifier.ts';
+import { envelopeCompiler, parserOf } from '../http/validation.ts';
+import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
+import {
+  VerifyAnswer,
+  VerifyAnswers,
+  VerifyBatch,
+  VerifyBatchResult,
+  VerifyRequest,
+} from './schemas.ts';
+import type { VerificationCaller, Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
 /** Answers are built as text, so their type must be set. */
@@ -16,22 +24,24 @@ const ANSWER_HEADERS = {
   'cache-control': 'no-store',
   'content-type': 'application/json; charset=utf-8',
 };
-const SCHEME = /^(bearer|apikey|basic|token)\s/i;
 
-export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authenticate): void {
+export interface VerifyRouteDependencies {
+  verifier: Verifier;
+  identify: Identify;
+}
+
+export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDependencies): void {
   app.addSchema(VerifyAnswer);
+  app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
 
   /** Callers are authenticated before their input is judged: outsiders learn nothing of it. */
   const errorHandler = async (error: Error, { headers }: FastifyRequest) => {
-    await scopeOf(authenticate(headers.authorization), undefined);
+    requirePermission((await identify(headers.authorization)).caller, 'keys:verify');
     throw error;
   };
-  const verify = async (request: VerifyRequest, caller: Promise<Caller>, requestId: string) =>
-    verificationJson(
-      await verifier.verify(request, scopeOf(caller, request.workspaceId)),
-      requestId,
-    );
+  const verify = (request: VerifyRequest, identified: Promise<IdentifiedCaller>) =>
+    verifier.verify(request, asking(identified, request.workspaceId));
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
     '/v1/verify',
@@ -43,81 +53,124 @@ export function verifyRoutes(app: App, verifier: Verifier, authenticate: Authent
         tags: ['Verification'],
         summary: 'Verify a key',
         description:
-          'Says whether a presented key may do what is asked. A negative verdict is an answer too: ' +
-          'its status is 200. Needs the permission `keys:verify`.',
+          'Says whether a presented key may do what is requested. A negative verdict is an answer ' +
+          'too: its status is 200. Requires the permission `keys:verify`.',
         body: VerifyRequest,
-        response: answers({ 200: ref(VerifyAnswer) }, 404, 413, 415),
+        response: answers(
+          { 200: ref(VerifyAnswer) },
+          'UNAUTHENTICATED',
+          'FORBIDDEN',
+          'NOT_FOUND',
+          'KEY_WITH_SCHEME',
+        ),
       },
     },
     async ({ body, headers, id }, reply) => {
       refuseScheme(body.key, '/body/key');
       reply.headers(ANSWER_HEADERS);
-      return verify(body, authenticate(headers.authorization), id);
+      return verificationJson(await verify(body, identify(headers.authorization)), id);
     },
   );
 
-  app.post<{ Body: VerifyBatch; Reply: string }>(
+  const parseItem = parserOf(VerifyRequest);
+
+  /** An item of a batch stands alone: what is wrong with it is its own result. */
+  const verifyItem = async (
+    item: unknown,
+    identified: Promise<IdentifiedCaller>,
+    requestId: string,
+  ) => {
+    const parsed = parseItem(item);
+    if ('errors' in parsed) {
+      await identified;
+      return failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
+    }
+    refuseScheme(parsed.value.key, '/key');
+    return decidedItemJson(await verify(parsed.value, identified), requestId);
+  };
+
+  app.post<{ Body: { requests: unknown[] }; Reply: string }>(
     '/v1/verify/batch',
     {
       errorHandler,
       config: { logSampled: true },
       bodyLimit: BATCH_BODY_LIMIT_BYTES,
+      validatorCompiler: envelopeCompiler(VerifyBatch, 'requests'),
       schema: {
         operationId: 'verifyKeys',
         tags: ['Verification'],
         summary: 'Verify many keys',
         description:
-          'Up to 100 verifications, each on its own, answered in order. One that cannot be decided ' +
-          'has the code `UNAVAILABLE`: ask for it again. Where none can, the answer is 503. Needs ' +
-          'the permission `keys:verify`.',
+          'Up to 100 verifications, each on its own, answered in order. An item that is not valid ' +
+          'has the code `INVALID_REQUEST` or `KEY_WITH_SCHEME` and its own `errors`; one that cannot ' +
+          'be decided has the code `UNAVAILABLE`: ask for it again. If no item can be decided, the ' +
+          'answer is 503. Requires the permission `keys:verify`.',
         body: VerifyBatch,
-        response: answers({ 200: ref(VerifyAnswers) }, 404, 413, 415),
+        response: answers({ 200: ref(VerifyAnswers) }, 'UNAUTHENTICATED', 'FORBIDDEN'),
       },
     },
     async (request, reply) => {
       const { body, headers, id } = request;
-      body.requests.forEach(({ key }, index) => {
-        refuseScheme(key, `/body/requests/${index}/key`);
-      });
       reply.headers(ANSWER_HEADERS);
-      const caller = authenticate(headers.authorization);
-      const results = await Promise.allSettled(body.requests.map((one) => verify(one, caller, id)));
+      const identified = countedOnce(identify(headers.authorization));
+      requirePermission((await identified).caller, 'keys:verify');
+      const results = await Promise.allSettled(
+        body.requests.map((item) => verifyItem(item, identified, id)),
+      );
       return `{"results":[${settleEach(results, request).join()}]}`;
     },
   );
 }
 
-/** An item that cannot be decided fails alone: the others may have consumed quota. */
+/** An item that fails does so alone: the others may have consumed quota. */
 function settleEach(
   results: readonly PromiseSettledResult<string>[],
   request: FastifyRequest,
 ): string[] {
-  const failures = results.filter((result) => result.status === 'rejected');
-  const fatal = failures.find(({ reason }) => statusOf(toProblem(reason, request)) !== 503);
-  if (fatal) throw fatal.reason;
-  if (failures[0] && failures.length === results.length) throw failures[0].reason;
-  if (failures[0]) {
-    const { reason: err } = failures[0];
-    const line = { requestId: request.id, undecided: failures.length, err };
+  const problems = results.map((result) =>
+    result.status === 'rejected' ? toProblem(result.reason, request) : null,
+  );
+  const undecided = results.filter((_, index) => isUndecided(problems[index]));
+  const [first] = undecided;
+  if (first?.status === 'rejected') {
+    if (undecided.length === results.length) throw first.reason;
+    const line = { requestId: request.id, undecided: undecided.length, err: first.reason };
     request.log.warn(line, 'batch items not decided');
   }
-  const undecided = undecidedJson(request.id);
-  return results.map((result) => (result.status === 'fulfilled' ? result.value : undecided));
+  return results.map((result, index) => {
+    if (result.status === 'fulfilled') return result.value;
+    const { code, errors } = problems[index] ?? new KeywardError('UNAVAILABLE');
+    return isUndecided(problems[index])
+      ? failedItemJson('UNAVAILABLE', [], request.id)
+      : failedItemJson(code, errors, request.id);
+  });
 }
 
-/** The workspace that the caller asks about; null: every workspace. */
-async function scopeOf(
-  authenticated: Promise<Caller>,
+function isUndecided(problem: KeywardError | null | undefined): boolean {
+  return problem ? statusOf(problem) >= 500 : false;
+}
+
+/** However many items a batch has, its caller has made one call. */
+async function countedOnce(identified: Promise<IdentifiedCaller>): Promise<IdentifiedCaller> {
+  const { caller, countUse } = await identified;
+  let counted: Promise<void> | void;
+  let isCounted = false;
+  return {
+    caller,
+    countUse: () => {
+      if (!isCounted) counted = countUse();
+      isCounted = true;
+      return counted;
+    },
+  };
+}
+
+/** Who asks, about which workspace; null: every workspace. */
+async function asking(
+  identified: Promise<IdentifiedCaller>,
   requested: string | undefined,
-): Promise<string | null> {
-  const caller = await authenticated;
+): Promise<VerificationCaller> {
+  const { caller, countUse } = await identified;
   requirePermission(caller, 'keys:verify');
-  return workspaceScope(caller, requested);
-}
-
-/** The commonest mistake: the whole `Authorization` header passed on. */
-function refuseScheme(key: string, pointer: string): void {
-  if (!SCHEME.test(key)) return;
-  const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
-  throw new KeywardError('KEY_WITH_SCHEME', detail, [{ pointer, detail }]);
+  return { workspaceId: workspaceScope(caller, requested), countUse };
 }

@@ -2,32 +2,50 @@ import { type Static, Type } from 'typebox';
 import { VERDICT_CODES } from '../domain/verdict.ts';
 import {
   Cost,
+  FieldErrorSchema,
+  maybeTime,
   nullable,
+  oneOf,
+  open,
   RequestId,
   rateLimitFields,
   ref,
+  VerdictCode,
   verificationFields,
   WorkspaceId,
 } from '../http/schemas.ts';
 
-/** The longest string that is looked at: longer ones are a bad request, not a verdict. */
-const PRESENTED_KEY_MAX_LENGTH = 512;
-
 export const VerifyRequest = Type.Object(
   {
     key: Type.String({
-      description: 'The key as it was presented, without an authorization scheme.',
+      description:
+        'The key as it was presented, without an authorization scheme. Whatever cannot be a key is ' +
+        'NOT_FOUND, not an error.',
       examples: ['ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
-      minLength: 1,
-      maxLength: PRESENTED_KEY_MAX_LENGTH,
     }),
     workspaceId: Type.Optional(WorkspaceId),
     ...verificationFields,
     cost: Type.Optional(Cost),
   },
-  { additionalProperties: false },
+  {
+    'x-name': 'VerifyRequest',
+    additionalProperties: false,
+    examples: [
+      {
+        key: 'ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq',
+        requiredScopes: ['sources:read'],
+      },
+    ],
+  },
 );
 export type VerifyRequest = Static<typeof VerifyRequest>;
+
+const BatchResultCode = oneOf('BatchResultCode', [
+  ...VERDICT_CODES,
+  'INVALID_REQUEST',
+  'KEY_WITH_SCHEME',
+  'UNAVAILABLE',
+]);
 
 export const VerifyAnswer = Type.Object(
   {
@@ -35,8 +53,8 @@ export const VerifyAnswer = Type.Object(
       description: 'Whether the request may go on. True with the code `VALID` alone.',
       examples: [true],
     }),
-    code: Type.String({
-      description: `The verdict; treat one you do not know as not valid. Known values: ${VERDICT_CODES.join(', ')}; in a batch also UNAVAILABLE, for one that could not be decided.`,
+    code: open(VerdictCode, {
+      description: 'The verdict; treat one you do not know as not valid.',
       examples: ['VALID'],
     }),
     keyId: nullable(Type.String(), {
@@ -64,21 +82,22 @@ export const VerifyAnswer = Type.Object(
       description: "The key's metadata, as stored.",
       examples: [{ plan: 'pro' }],
     }),
-    expiresAt: nullable(Type.String(), {
-      description: 'When the key expires, RFC 3339 in UTC; null: never.',
-      examples: ['2030-01-31T12:00:00.000Z'],
-    }),
+    expiresAt: maybeTime(
+      'When the key expires, RFC 3339 in UTC; null: never.',
+      '2030-01-31T12:00:00.000Z',
+    ),
     rotation: nullable(
-      Type.Object({
-        retiring: Type.Boolean({
-          description: 'Whether the presented string is being replaced: its holder should switch.',
-          examples: [false],
-        }),
-        validUntil: nullable(Type.String(), {
-          description: 'Until when a retiring string is valid.',
-          examples: [null],
-        }),
-      }),
+      Type.Object(
+        {
+          retiring: Type.Boolean({
+            description:
+              'Whether the presented string is being replaced: its holder should switch.',
+            examples: [false],
+          }),
+          validUntil: maybeTime('Until when a retiring string is valid.'),
+        },
+        { 'x-name': 'VerifyRotation' },
+      ),
       { description: 'How the presented string stands in a rotation of its key.' },
     ),
     missingScopes: nullable(Type.Array(Type.String()), {
@@ -86,20 +105,26 @@ export const VerifyAnswer = Type.Object(
       examples: [[]],
     }),
     credits: nullable(
-      Type.Object({
-        remaining: Type.Integer({ description: 'Credits left after this one.', examples: [99] }),
-      }),
+      Type.Object(
+        {
+          remaining: Type.Integer({ description: 'Credits left after this one.', examples: [99] }),
+        },
+        { 'x-name': 'VerifyCredits' },
+      ),
       { description: 'Null where they are not limited, or the verdict did not get that far.' },
     ),
     rateLimits: nullable(
       Type.Array(
-        Type.Object({
-          ...rateLimitFields,
-          exceeded: Type.Boolean({
-            description: 'Whether this limit is why the verdict is RATE_LIMITED.',
-            examples: [false],
-          }),
-        }),
+        Type.Object(
+          {
+            ...rateLimitFields,
+            exceeded: Type.Boolean({
+              description: 'Whether this limit is why the verdict is RATE_LIMITED.',
+              examples: [false],
+            }),
+          },
+          { 'x-name': 'VerifyRateLimit' },
+        ),
       ),
       {
         description: 'How the limits stand. Null where the key has none, or it did not get so far.',
@@ -129,12 +154,40 @@ export const VerifyBatch = Type.Object(
       ],
     }),
   },
-  { additionalProperties: false },
+  {
+    'x-name': 'VerifyBatchRequest',
+    additionalProperties: false,
+    examples: [
+      {
+        requests: [
+          { key: 'ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq' },
+        ],
+      },
+    ],
+  },
 );
 
 export type VerifyBatch = Static<typeof VerifyBatch>;
 
+export const VerifyBatchResult = Type.Object(
+  {
+    ...VerifyAnswer.properties,
+    code: open(BatchResultCode, {
+      description:
+        'The verdict, or why there is none; treat one you do not know as not valid. UNAVAILABLE: ' +
+        'ask again.',
+      examples: ['VALID'],
+    }),
+    errors: Type.Array(FieldErrorSchema, {
+      description:
+        'What is wrong with the item, its pointers beginning at the item; empty if it has a verdict.',
+      examples: [[]],
+    }),
+  },
+  { $id: 'VerifyBatchResult', description: 'The result of one item of a batch.' },
+);
+
 export const VerifyAnswers = Type.Object(
-  { results: Type.Array(ref(VerifyAnswer), { description: 'The verdicts, in order.' }) },
+  { results: Type.Array(ref(VerifyBatchResult), { description: 'The results, in order.' }) },
   { $id: 'VerifyAnswers', description: 'Verdicts on presented keys.' },
 );

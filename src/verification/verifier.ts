@@ -33,6 +33,12 @@ const NOT_FOUND: Verification = {
   credential: null,
   quota: null,
 };
+/** Who asks for a verification, about which workspace (null: every one). */
+export interface VerificationCaller {
+  workspaceId: string | null;
+  countUse: () => Promise<void> | void;
+}
+
 /** Counts verifications without a matching key for callers that ask about every workspace. */
 const ANY_WORKSPACE = '*';
 
@@ -44,23 +50,35 @@ export class Verifier {
     this.#deps = deps;
   }
 
-  /** `workspace` is the one that the caller asks about; null: every workspace. */
   async verify(
     request: VerificationRequest,
-    workspace: Promise<string | null>,
+    asking: Promise<VerificationCaller>,
   ): Promise<Verification> {
     const { resolver, usage, clock } = this.#deps;
+    const workspace = asking.then(({ workspaceId }) => workspaceId);
     const credential = await resolver.resolveKey(request.key, workspace);
+    const caller = await asking;
     if (!credential) {
-      await usage.countUnmatched((await workspace) ?? ANY_WORKSPACE, clock.now());
+      const counted = usage.countUnmatched(caller.workspaceId ?? ANY_WORKSPACE, clock.now());
+      await Promise.all([counted, caller.countUse()]);
       return NOT_FOUND;
     }
     const decided = evaluate(credential, request, clock.now());
-    const verification = isMetered(decided)
-      ? await this.#consumeQuota(decided, credential, request)
-      : decided;
-    await usage.count(credential.keyId, credential.ref, verification.code, clock.now());
-    return verification;
+    // What consumes has its room to be counted first: else a retry would consume again.
+    const release = isMetered(decided) ? usage.reserve() : null;
+    try {
+      const verification = release
+        ? await this.#consumeQuota(decided, credential, request)
+        : decided;
+      release?.();
+      const { keyId, ref } = credential;
+      const counted = usage.count(keyId, ref, verification.code, clock.now());
+      // Together, so that one write serves both.
+      await Promise.all([counted, caller.countUse()]);
+      return verification;
+    } finally {
+      release?.();
+    }
   }
 
   /** The last checks: they consume, so they come after all others have passed. */

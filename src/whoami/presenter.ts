@@ -1,4 +1,6 @@
+import { retiresAt } from '../credentials/credential.ts';
 import { ROOT_CALLER } from '../domain/caller.ts';
+import type { RateLimitStatus } from '../domain/limits.ts';
 import { toIso } from '../domain/time.ts';
 import type { WhoAmI } from './schemas.ts';
 import type { PresentedKey } from './service.ts';
@@ -12,6 +14,8 @@ const NULL_FIELDS = {
   resources: null,
   permissions: null,
   expiresAt: null,
+  rateLimits: null,
+  credits: null,
   rotation: { retiring: false, validUntil: null },
 };
 
@@ -24,8 +28,9 @@ const ROOT: WhoAmI = {
 
 export function presentPresentedKey(presented: PresentedKey): WhoAmI {
   if (presented === 'root') return ROOT;
-  const { credential, start } = presented;
-  const { keyId: id, name, workspaceId, expiresAt, validUntil } = credential;
+  const { credential, start, quota } = presented;
+  const { keyId: id, name, workspaceId, expiresAt } = credential;
+  const validUntil = retiresAt(credential);
   const rotation = { retiring: validUntil !== null, validUntil: toIso(validUntil) };
   const common = { id, start, name, workspaceId, expiresAt: toIso(expiresAt), rotation };
   if (credential.kind === 'management') {
@@ -34,5 +39,13 @@ export function presentPresentedKey(presented: PresentedKey): WhoAmI {
   }
   const { ownerId, scopes, resources } = credential;
   const access = { scopes: [...scopes], resources: resources && [...resources] };
-  return { ...NULL_FIELDS, ...common, type: 'key', ownerId, ...access };
+  return { ...NULL_FIELDS, ...common, type: 'key', ownerId, ...access, ...quota };
+}
+
+/** The rate limits of the presented key, with times in epoch milliseconds. */
+export function limitsOf(presented: PresentedKey): RateLimitStatus[] {
+  const limits = presented === 'root' ? [] : (presented.quota?.rateLimits ?? []);
+  return limits.map((limit) => {
+    return { ...limit, resetAt: limit.resetAt === null ? null : Date.parse(limit.resetAt) };
+  });
 }

@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
+import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../http/rate-limit-headers.ts';
 import { answers, ref } from '../http/schemas.ts';
-import { presentPresentedKey } from './presenter.ts';
+import { limitsOf, presentPresentedKey } from './presenter.ts';
 import { WhoAmI } from './schemas.ts';
 import type { WhoamiService } from './service.ts';
 
@@ -21,14 +22,17 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
         summary: 'Get the presented key',
         description:
           'For the holder of a key: what the key presented as `Authorization: Bearer`, a ' +
-          "customer's or a management key, is and may do. Not counted as a use. Every string that " +
-          'is not valid gets the same 401.',
-        response: answers({ 200: ref(WhoAmI) }),
+          "customer's or a management key, is and may do, and how its limits stand, also as " +
+          '`RateLimit` headers. Neither counted nor consumed. Every string that is not valid gets ' +
+          'the same 401.',
+        response: answers({ 200: ref(WhoAmI, { headers: RATE_LIMIT_HEADERS }) }, 'UNAUTHENTICATED'),
       },
     },
     async ({ headers }, reply) => {
       reply.header('cache-control', 'no-store');
-      return presentPresentedKey(await whoami.identify(headers.authorization));
+      const presented = await whoami.identify(headers.authorization);
+      reply.headers(rateLimitHeaders(limitsOf(presented), whoami.now()));
+      return presentPresentedKey(presented);
     },
   );
 
@@ -44,7 +48,11 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
           "Revokes the key presented as `Authorization: Bearer`, a customer's or a management key, " +
           'for good and at once: the whole key, also if the presented string is a retiring one. A ' +
           'second call is a 401.',
-        response: answers({ 204: Type.Null({ description: 'The key is revoked.' }) }, 413, 415),
+        response: answers(
+          { 204: Type.Null({ description: 'The key is revoked.' }) },
+          'UNAUTHENTICATED',
+          'FORBIDDEN',
+        ),
       },
     },
     async ({ headers: { authorization }, id, ip }, reply) => {

@@ -1,10 +1,11 @@
 import { type Static, Type } from 'typebox';
-import { nullable } from '../http/schemas.ts';
+import { maybeTime, nullable, oneOf, open, Permission } from '../http/schemas.ts';
+import { quotaAnswer } from '../keys/schemas/quota-fields.ts';
 
 export const WhoAmI = Type.Object(
   {
-    type: Type.String({
-      description: 'Type of the presented key. Known values: key, management_key, root.',
+    type: open(oneOf('PresentedKeyType', ['key', 'management_key', 'root']), {
+      description: 'Type of the presented key.',
       examples: ['key'],
     }),
     id: Type.String({ description: 'Key id.', examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'] }),
@@ -30,24 +31,25 @@ export const WhoAmI = Type.Object(
       description: 'Resources that the key may touch; null: all.',
       examples: [['project:alpha']],
     }),
-    permissions: nullable(Type.Array(Type.String()), {
+    permissions: nullable(Type.Array(open(Permission, {})), {
       description: "Permissions of a management key; null for a customer's key.",
       examples: [null],
     }),
-    expiresAt: nullable(Type.String(), {
-      description: 'When the key expires, RFC 3339 in UTC; null: never.',
-      examples: ['2030-01-31T12:00:00.000Z'],
+    expiresAt: maybeTime(
+      'When the key expires, RFC 3339 in UTC; null: never.',
+      '2030-01-31T12:00:00.000Z',
+    ),
+    rateLimits: nullable(quotaAnswer.rateLimits, {
+      description: "Rate limits of a customer's key, with what is left; null for other keys.",
     }),
+    credits: quotaAnswer.credits,
     rotation: Type.Object(
       {
         retiring: Type.Boolean({
           description: 'Whether the presented string was replaced: switch to the new one.',
           examples: [false],
         }),
-        validUntil: nullable(Type.String(), {
-          description: 'When a retiring string ends; null: it is not retiring.',
-          examples: [null],
-        }),
+        validUntil: maybeTime('When a retiring string ends; null: it is not retiring.'),
       },
       { description: 'Rotation status of the presented string.' },
     ),

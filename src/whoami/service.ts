@@ -5,6 +5,7 @@ import { bearerToken } from '../domain/bearer-token.ts';
 import type { Actor } from '../domain/caller.ts';
 import { parseKey, startOf } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
+import type { QuotaReader, QuotaState } from '../keys/quota-reader.ts';
 import { revokeOwnKey } from '../keys/revocation.ts';
 import type { Clock } from '../lib/clock.ts';
 import { revokeOwnManagementKey } from '../management/revocation.ts';
@@ -13,12 +14,18 @@ import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 export interface WhoamiDependencies {
   resolver: CredentialResolver;
   authenticator: Authenticator;
+  quotas: QuotaReader;
   clock: Clock;
   unitOfWork: UnitOfWork;
 }
 
-/** A valid key, with the start of its string if it is a native one; or the root key. */
-export type PresentedKey = { credential: Credential; start: string | null } | 'root';
+/**
+ * A valid key, with the start of its string if it is a native one, and the quota of a customer's
+ * key; or the root key.
+ */
+export type PresentedKey =
+  | { credential: Credential; start: string | null; quota: QuotaState | null }
+  | 'root';
 
 /** A call of a key's holder, who needs no permission. */
 export interface PresentedKeyCall {
@@ -35,6 +42,10 @@ export class WhoamiService {
     this.#deps = deps;
   }
 
+  now(): number {
+    return this.#deps.clock.now();
+  }
+
   /** What the presented string is; the same UNAUTHENTICATED whatever is wrong with it. */
   async identify(authorization: string | undefined): Promise<PresentedKey> {
     const { resolver, authenticator, clock } = this.#deps;
@@ -44,7 +55,18 @@ export class WhoamiService {
     const credential = await resolver.resolveAny(presented);
     if (!credential || !isActive(credential, clock.now())) throw unauthenticated();
     const parsed = parseKey(presented);
-    return { credential, start: parsed && startOf(parsed) };
+    const quota = await this.#quotaOf(credential);
+    return { credential, start: parsed && startOf(parsed), quota };
+  }
+
+  /** Read only if there is something to read. */
+  async #quotaOf(credential: Credential): Promise<QuotaState | null> {
+    if (credential.kind !== 'key') return null;
+    const { keyId, limits, creditsLimited } = credential;
+    if (limits.length === 0 && !creditsLimited) return { rateLimits: [], credits: null };
+    const quota = await this.#deps.quotas.read(keyId);
+    if (!quota) throw unauthenticated();
+    return quota;
   }
 
   /** Revokes the presented key for good, everywhere once answered. */

@@ -1,4 +1,5 @@
 import type { Json } from '../domain/json.ts';
+import type { Reason } from '../http/schemas.ts';
 import { pickChanged } from '../unit-of-work/difference.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { presentWorkspace } from './presenter.ts';
@@ -23,7 +24,8 @@ export function auditWorkspaceChange(
   action: WorkspaceAction,
   previous: WorkspaceRow,
   next: WorkspaceRow,
+  reason: Reason = {},
 ): void {
-  const difference = pickChanged(presentWorkspace(previous), presentWorkspace(next));
-  auditWorkspace(write, action, next, difference);
+  const { before, after } = pickChanged(presentWorkspace(previous), presentWorkspace(next));
+  auditWorkspace(write, action, next, { before, after: { ...after, ...reason } });
 }

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendResult } from '../http/reply.ts';
-import { answers, ref } from '../http/schemas.ts';
+import { sendDone, sendResult } from '../http/reply.ts';
+import { answers, Reason, ref } from '../http/schemas.ts';
 import {
   ListWorkspaces,
   Workspace,
@@ -45,7 +45,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Get a workspace',
         params,
-        response: answers({ 200: ref(Workspace) }, 404),
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND'),
       },
     },
     async (request, reply) =>
@@ -62,10 +62,16 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         summary: 'Create or replace a workspace',
         description:
           'Provisioning that can be repeated: fields that are left out get their defaults. The id is ' +
-          'your own.',
+          'your own. A deleted workspace can be made again, with nothing of what it had, once all its ' +
+          'keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before).',
         params,
         body: WorkspaceInput,
-        response: answers({ 200: ref(Workspace), 201: ref(Workspace) }, 404, 412, 413, 415),
+        response: answers(
+          { 200: ref(Workspace), 201: ref(Workspace) },
+          'NOT_FOUND',
+          'WORKSPACE_DELETION_UNDER_WAY',
+          'PRECONDITION_FAILED',
+        ),
       },
     },
     async (request, reply) => {
@@ -87,7 +93,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description: 'A merge patch: fields that are left out stay, null clears, lists replace.',
         params,
         body: WorkspaceInput,
-        response: answers({ 200: ref(Workspace) }, 404, 412, 413, 415),
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
@@ -110,11 +116,15 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description:
           'None of its keys is valid until it is resumed. In force everywhere once answered.',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await workspaces.suspend(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const changed = await workspaces.suspend(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, changed);
+    },
   );
 
   app.post(
@@ -126,11 +136,15 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Resume a workspace',
         params,
-        response: answers({ 200: ref(Workspace) }, 404, 409, 412, 422),
+        body: Reason,
+        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await workspaces.resume(getCallContext(request), request.params.id)),
+    async (request, reply) => {
+      const { id } = request.params;
+      const changed = await workspaces.resume(getCallContext(request), id, request.body ?? {});
+      return sendResult(reply, changed);
+    },
   );
 
   app.delete(
@@ -147,15 +161,15 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         params,
         response: answers(
           { 204: Type.Null({ description: 'The workspace is deleted.' }) },
-          404,
-          409,
-          412,
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'DEFAULT_WORKSPACE',
         ),
       },
     },
     async (request, reply) => {
-      await workspaces.delete(getCallContext(request), request.params.id);
-      return reply.status(204).send(null);
+      const { id } = request.params;
+      return sendDone(reply, await workspaces.delete(getCallContext(request), id));
     },
   );
 }

@@ -1,7 +1,19 @@
 import { type Static, Type } from 'typebox';
+import { WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
 import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../domain/key-string.ts';
 import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../domain/scopes.ts';
-import { Cursor, NextCursor, nullable, PageLimit, ref, text } from '../http/schemas.ts';
+import {
+  Cursor,
+  line,
+  NextCursor,
+  nullable,
+  oneOf,
+  open,
+  PageLimit,
+  ref,
+  text,
+  time,
+} from '../http/schemas.ts';
 
 const AvailableScope = Type.Object(
   {
@@ -11,10 +23,10 @@ const AvailableScope = Type.Object(
       description: 'Scope that keys may have.',
       examples: ['sources:read'],
     }),
-    title: text(100, 'Scope title, for people.', 'Read sources'),
+    title: line(100, 'Scope title, for people.', 'Read sources'),
     description: text(500, 'Scope description, for people.', 'List and read all sources.'),
   },
-  { additionalProperties: false },
+  { 'x-name': 'AvailableScopeInput', additionalProperties: false },
 );
 
 const policies = {
@@ -60,25 +72,25 @@ const policies = {
   }),
 };
 
-const Name = nullable(text(100, 'Workspace name, for people.', 'Acme Inc.'));
+const Name = nullable(line(100, 'Workspace name, for people.', 'Acme Inc.'));
 
 export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies }), {
+  'x-name': 'WorkspaceInput',
   additionalProperties: false,
+  examples: [{ name: 'Acme Inc.', maxActiveKeys: 100 }],
 });
 export type WorkspaceInput = Static<typeof WorkspaceInput>;
 
-const time = (description: string) =>
-  Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
-
 /** As it is given, without the formats that only the validation of requests knows. */
-const ShownScope = Type.Object({
+const shownScopeFields = {
   scope: Type.String({ description: 'Scope that keys may have.', examples: ['sources:read'] }),
   title: Type.String({ description: 'Scope title, for people.', examples: ['Read sources'] }),
   description: Type.String({
     description: 'Scope description, for people.',
     examples: ['List and read all sources.'],
   }),
-});
+};
+const ShownScope = Type.Object(shownScopeFields, { 'x-name': 'AvailableScope' });
 
 export const Workspace = Type.Object(
   {
@@ -87,8 +99,8 @@ export const Workspace = Type.Object(
       description: 'Workspace name, for people.',
       examples: ['Acme Inc.'],
     }),
-    status: Type.String({
-      description: 'Workspace status. Known values: active, suspended.',
+    status: open(oneOf('WorkspaceStatus', ['active', 'suspended']), {
+      description: 'Workspace status.',
       examples: ['active'],
     }),
     ...policies,
@@ -105,7 +117,7 @@ export type Workspace = Static<typeof Workspace>;
 
 export const WorkspacePath = Type.Object({
   id: Type.String({
-    pattern: '^[A-Za-z0-9._-]{1,64}$',
+    pattern: WORKSPACE_ID_PATTERN,
     description: 'Workspace id: your own tenant id.',
     examples: ['acme'],
   }),

@@ -2,9 +2,12 @@ import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { type Actor, DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
+import { isTooLarge, MAX_STORED_BYTES } from '../domain/stored-size.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { readPage } from '../http/page.ts';
+import type { CallResult } from '../http/reply.ts';
+import type { Reason } from '../http/schemas.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditWorkspace, auditWorkspaceChange, type WorkspaceAction } from './audit.ts';
@@ -34,14 +37,16 @@ const DEFAULTS = {
   immutableKeys: false,
 } satisfies WorkspaceChanges;
 
-/** Ends what belongs to a deleted workspace. Returns how much that was. */
-type EndAll = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
+type End = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
 
 export interface WorkspaceServiceDependencies {
   orm: Orm;
   unitOfWork: UnitOfWork;
-  endKeys: EndAll;
-  endManagementKeys: EndAll;
+  countKeys: (write: WriteContext, workspaceId: string) => Promise<number>;
+  /** Ends a bounded number of the keys; the others end later. */
+  endSomeKeys: End;
+  hasKeys: (write: WriteContext, workspaceId: string) => Promise<boolean>;
+  endManagementKeys: End;
 }
 
 export type PutResult = Versioned<Workspace> & { created: boolean };
@@ -75,6 +80,7 @@ export class WorkspaceService {
   put(call: CallContext, id: string, input: WorkspaceInput): Promise<PutResult> {
     refuseReservedPrefix(input);
     const fields = { ...DEFAULTS, ...input };
+    refuseTooLarge(fields);
     return this.#deps.unitOfWork.run(call, async (write) => {
       const { tx, at } = write;
       const row = { id: authorizedWorkspaceId(call, id), ...fields, createdAt: at, updatedAt: at };
@@ -82,42 +88,58 @@ export class WorkspaceService {
       const current = await lockWorkspace(tx, id, 'update');
       if (current && isNew) return createdResult(write, current);
       if (current && !current.deletedAt) {
+        if (call.mustBeNew) throw new KeywardError('PRECONDITION_FAILED');
         requireMatch(call, etagOf(current));
         const updated = await updateIfChanged(write, 'updated', current, fields);
         return { ...versioned(updated), created: false };
       }
-      if (call.ifMatch !== null) throw new KeywardError('PRECONDITION_FAILED');
-      const again = { ...row, status: 'active' as const, deletedAt: null };
-      return createdResult(write, await updateWorkspace(tx, id, again));
+      if (call.ifMatch !== null || !current) throw new KeywardError('PRECONDITION_FAILED');
+      return createdResult(write, await this.#createAgain(write, current, row));
     });
+  }
+
+  /** Not while a key is left that the new workspace would revive. */
+  async #createAgain(write: WriteContext, deleted: WorkspaceRow, row: WorkspaceChanges) {
+    const { id, deletedAt } = deleted;
+    if (await this.#deps.hasKeys(write, id)) throw new KeywardError('WORKSPACE_DELETION_UNDER_WAY');
+    // Younger than everything of its predecessor, which bound callers must not see.
+    const createdAt = new Date(Math.max(write.at.getTime(), (deletedAt?.getTime() ?? 0) + 1));
+    const again = { ...row, status: 'active' as const, createdAt, deletedAt: null };
+    return updateWorkspace(write.tx, id, again);
   }
 
   patch(call: CallContext, id: string, input: WorkspaceInput): Promise<Versioned<Workspace>> {
     refuseReservedPrefix(input);
-    return this.#change(call, id, 'update', (write, row) =>
-      updateIfChanged(write, 'updated', row, input),
-    );
+    return this.#change(call, id, 'update', (write, row) => {
+      refuseTooLarge({ ...row, ...input });
+      return updateIfChanged(write, 'updated', row, input);
+    });
   }
 
   /** No key of a suspended workspace is valid; nothing of it is lost. Never waits for an import. */
-  suspend(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+  suspend(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
     return this.#change(call, id, 'no key update', (write, row) =>
-      updateIfChanged(write, 'suspended', row, { status: 'suspended' }),
+      updateIfChanged(write, 'suspended', row, { status: 'suspended' }, reason),
     );
   }
 
-  resume(call: CallContext, id: string): Promise<Versioned<Workspace>> {
+  resume(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
     return this.#change(call, id, 'no key update', (write, row) =>
-      updateIfChanged(write, 'resumed', row, { status: 'active' }),
+      updateIfChanged(write, 'resumed', row, { status: 'active' }, reason),
     );
   }
 
-  /** Ends the workspace with its keys and management keys; usage and audit entries stay. */
-  async delete(call: CallContext, id: string): Promise<void> {
-    if (id === DEFAULT_WORKSPACE) throw new KeywardError('DEFAULT_WORKSPACE');
-    const { endKeys, endManagementKeys } = this.#deps;
-    await this.#change(call, id, 'update', async (write, row) => {
-      const keysEnded = await endKeys(write, id, call.actor);
+  /**
+   * Ends the workspace, and with it its keys and management keys; usage and audit entries stay. No
+   * key of a deleted workspace is valid, so all but some of their rows can follow later.
+   */
+  async delete(call: CallContext, id: string): Promise<CallResult<object>> {
+    if (authorizedWorkspaceId(call, id) === DEFAULT_WORKSPACE)
+      throw new KeywardError('DEFAULT_WORKSPACE');
+    const { countKeys, endSomeKeys, endManagementKeys } = this.#deps;
+    return this.#change(call, id, 'update', async (write, row) => {
+      const keysEnded = await countKeys(write, id);
+      await endSomeKeys(write, id, call.actor);
       await endManagementKeys(write, id, call.actor);
       auditWorkspace(write, 'deleted', row, { after: { keysEnded } });
       return updateWorkspace(write.tx, id, { deletedAt: write.at });
@@ -150,10 +172,11 @@ async function updateIfChanged(
   action: WorkspaceAction,
   row: WorkspaceRow,
   changes: WorkspaceChanges,
+  reason: Reason = {},
 ): Promise<WorkspaceRow> {
   if (!differs(row, changes)) return row;
   const updated = await updateWorkspace(write.tx, row.id, { ...changes, updatedAt: write.at });
-  auditWorkspaceChange(write, action, row, updated);
+  auditWorkspaceChange(write, action, row, updated, reason);
   return updated;
 }
 
@@ -161,6 +184,14 @@ function refuseReservedPrefix({ defaultPrefix }: WorkspaceInput): void {
   if (defaultPrefix !== MANAGEMENT_PREFIX) return;
   const detail = `${MANAGEMENT_PREFIX} is the prefix of management keys`;
   throw invalidField('/body/defaultPrefix', detail);
+}
+
+/** As it would be after a change, however small that is. */
+function refuseTooLarge(workspace: WorkspaceChanges): void {
+  const names = Object.keys(DEFAULTS);
+  const stored = Object.fromEntries(names.map((name) => [name, Reflect.get(workspace, name)]));
+  if (!isTooLarge(stored)) return;
+  throw invalidField('/body', `makes the workspace larger than ${MAX_STORED_BYTES} bytes as JSON`);
 }
 
 function versioned(row: WorkspaceRow): Versioned<Workspace> {

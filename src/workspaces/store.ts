@@ -24,6 +24,15 @@ export async function findWorkspace(
   return row ?? null;
 }
 
+/** Whether there is or was such a workspace: what a deleted one leaves behind stays readable. */
+export async function workspaceExisted(db: Orm | Transaction, id: string): Promise<boolean> {
+  const found = await db
+    .select({ id: workspaces.id })
+    .from(workspaces)
+    .where(eq(workspaces.id, id));
+  return found.length === 1;
+}
+
 /** The locked row, also if the workspace is deleted. */
 export async function lockWorkspace(
   tx: Transaction,

@@ -2,9 +2,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
+import { dataFolder } from '../support/data-folder.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { verifyContinuously } from '../support/load.ts';
-import { dataFolder, isRunning, postgresPid, startProgram } from '../support/program.ts';
+import { isRunning, launchProgram, postgresPid, startProgram } from '../support/program.ts';
 
 const FLUSH_MS = 250;
 /** One interval, and another for the flush in progress. */
@@ -69,6 +70,27 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     await database.drop();
   });
 
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'a %s while the embedded database starts ends the program, and leaves no database process behind',
+    async (signal) => {
+      const directory = await dataFolder();
+      const program = launchProgram({ KEYWARD_DATA_DIR: directory });
+      const postgres = await pidOfStarting(directory);
+      expect(await program.end(signal), program.stderr()).toEqual({ code: 0, signal: null });
+      expect(isRunning(postgres)).toBe(false);
+    },
+  );
+
+  it('a SIGTERM to a command leaves none of the embedded database behind', async () => {
+    const directory = await dataFolder();
+    await (await startProgram({ KEYWARD_DATA_DIR: directory })).end('SIGTERM');
+    const args = ['audit', 'verify'];
+    const command = launchProgram({ KEYWARD_DATA_DIR: directory }, { args });
+    const postgres = await pidOfStarting(directory);
+    expect(await command.end('SIGTERM')).toMatchObject({ signal: null });
+    expect(isRunning(postgres)).toBe(false);
+  });
+
   it('a second signal ends the program at once, whatever it is still waiting for', async () => {
     const directory = await dataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory });
@@ -76,11 +98,20 @@ describe('how the program ends', { timeout: 90_000 }, () => {
     const stopped = program.end('SIGTERM');
     await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
     const before = performance.now();
-    program.child.kill('SIGTERM');
+    // What follows the first signal within half a second counts as the same one.
+    const impatient = setInterval(() => program.child.kill('SIGTERM'), 50);
     expect(await stopped).toEqual({ code: 1, signal: null });
+    clearInterval(impatient);
     expect(performance.now() - before).toBeLessThan(3000);
   });
 });
+
+/** The pid of an embedded database as soon as its process is there, before it can be used. */
+async function pidOfStarting(directory: string): Promise<number> {
+  const pid = () => postgresPid(directory);
+  await vi.waitFor(() => expect(pid()).resolves.toBeDefined(), { timeout: 60_000, interval: 5 });
+  return (await pid()) ?? 0;
+}
 
 /** Sends a request without its body, which a graceful stop has to wait for. */
 async function openUnfinishedRequest(url: string): Promise<Socket> {

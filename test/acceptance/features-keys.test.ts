@@ -134,6 +134,18 @@ describe('keys, call by call', () => {
     expect(failed).toEqual(['DISABLED', 'INSUFFICIENT_SCOPE']);
   });
 
+  it('findKey says whose string this was and what became of it, long after it ended', async () => {
+    const { id, key } = await makeKey(root, { ownerId: 'customer_42' });
+    const body = { graceSeconds: 0 };
+    await ok(root.POST('/v1/keys/{id}/rotate', { ...at(id), body }));
+    expect(await verdictOf(root, key)).toBe('NOT_FOUND');
+    const found = await ok(root.POST('/v1/keys/find', { body: { key } }));
+    expect(found.key).toMatchObject({ id, ownerId: 'customer_42', status: 'active' });
+    expect(found.secret).toMatchObject({ status: 'ended', endedBy: 'rotation' });
+    const nothing = await ok(root.POST('/v1/keys/find', { body: { key: 'ak_live_nonsense' } }));
+    expect(nothing).toEqual({ found: false, key: null, deletedAt: null, secret: null });
+  });
+
   it('importKeys imports keys of another system by their digests', async () => {
     const foreign = `legacy-${randomBytes(16).toString('hex')}`;
     const value = createHash('sha256').update(foreign).digest('hex');
@@ -150,7 +162,8 @@ describe('keys, call by call', () => {
     const preview = { ownerId, dryRun: true };
     expect(await ok(root.POST('/v1/keys/bulk-revoke', { body: preview }))).toMatchObject({
       dryRun: true,
-      revoked: 2,
+      revoked: 0,
+      wouldRevoke: 2,
     });
     expect(await verdictOf(root, keys[0]?.key ?? '')).toBe('VALID');
     await ok(root.POST('/v1/keys/bulk-revoke', { body: { ownerId } }));

@@ -78,7 +78,7 @@ describe('workspaces, call by call', () => {
 });
 
 describe('management keys, call by call', () => {
-  const make = (permissions: ('keys:read' | 'keys:verify')[]) =>
+  const make = (permissions: ('keys:read' | 'keys:write' | 'keys:verify')[]) =>
     ok(root.POST('/v1/management-keys', { body: { name: 'a service', permissions } }));
   const holding = (key: string | null) => clientOf(program.url, key ?? 'none');
 
@@ -96,6 +96,17 @@ describe('management keys, call by call', () => {
     const read = await ok(root.GET('/v1/management-keys/{id}', at(id)));
     expect(read).toMatchObject({ id, permissions: ['keys:verify'] });
     expect(JSON.stringify([list, read])).not.toContain(key);
+  });
+
+  it('updateManagementKey takes permissions away from the key at once', async () => {
+    const { id, key } = await make(['keys:read', 'keys:write']);
+    const body = { name: 'reader', permissions: ['keys:read' as const] };
+    const changed = await ok(root.PATCH('/v1/management-keys/{id}', { ...at(id), body }));
+    expect(changed).toMatchObject(body);
+    await ok(holding(key).GET('/v1/keys', NEWEST));
+    expect(await refusal(holding(key).POST('/v1/keys', { body: { name: 'x' } }))).toBe(
+      '403 FORBIDDEN',
+    );
   });
 
   it('rotateManagementKey without a grace period replaces the string at once', async () => {

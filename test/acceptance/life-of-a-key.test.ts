@@ -1,14 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
 import { clientOf, createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
+import { emptyDataFolder } from '../support/data-folder.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { dataFolder, startProgram } from '../support/program.ts';
+import { startProgram } from '../support/program.ts';
 
 const ROOT_KEY = 'root-key-of-the-acceptance-tests-0123456789';
 const SEEN_WITHIN = { timeout: 2000, interval: 50 };
 
 describe('the life of a key, over HTTP', () => {
   it('a key is VALID once created, its use shows within two seconds, and it is REVOKED at once', async () => {
-    const directory = await dataFolder();
+    const directory = await emptyDataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory });
     const client = await rootClient(program, directory);
     const { id, key } = await createKey(client, 'CI deploys');

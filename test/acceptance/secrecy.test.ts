@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { createKey, rootClient, verdictOf } from '../support/client.ts';
-import { dataFolder, startProgram } from '../support/program.ts';
+import { emptyDataFolder } from '../support/data-folder.ts';
+import { startProgram } from '../support/program.ts';
 
 const NOBODY = 65534;
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 describe('what others can see of a running program', { timeout: 60_000 }, () => {
   it('the files of the program are readable by their owner only', async () => {
-    const directory = await dataFolder();
+    const directory = await emptyDataFolder();
     await startProgram({ KEYWARD_DATA_DIR: directory });
     const open = [];
     for (const path of await everythingIn(directory)) {
@@ -25,7 +26,7 @@ describe('what others can see of a running program', { timeout: 60_000 }, () => 
   });
 
   it('the program prints neither a key nor anything it generated, not even at the finest log level', async () => {
-    const directory = await dataFolder();
+    const directory = await emptyDataFolder();
     const program = await startProgram({ KEYWARD_DATA_DIR: directory, LOG_LEVEL: 'trace' });
     const client = await rootClient(program, directory);
     const { key } = await createKey(client, 'secret');
@@ -43,7 +44,7 @@ describe('what others can see of a running program', { timeout: 60_000 }, () => 
   });
 
   it.skipIf(!nobodyCanRun())('the program works for an ordinary user', async () => {
-    const directory = await dataFolder();
+    const directory = await emptyDataFolder();
     await chown(directory, NOBODY, NOBODY);
     const program = await startProgram({ KEYWARD_DATA_DIR: directory }, { uid: NOBODY });
     const client = await rootClient(program, directory);

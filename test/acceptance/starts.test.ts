@@ -1,14 +1,18 @@
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { clientOf, createKey, rootClient, verdictOf } from '../support/client.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { runInProcess } from '../support/command.ts';
+import { dataFolder, emptyDataFolder } from '../support/data-folder.ts';
+import { connect, createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { startPrivatePostgres } from '../support/private-postgres.ts';
 import {
-  dataFolder,
   freePort,
   launchProgram,
+  postgresPid,
+  preload,
   runProgram,
   startProgram,
   waitUntilStarted,
@@ -54,13 +58,47 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     await once(other, 'listening');
     const address = other.address();
     const port = typeof address === 'object' && address ? String(address.port) : '';
-    const outcome = await runProgram({ KEYWARD_DATA_DIR: await dataFolder(), PORT: port });
+    const outcome = await runProgram({ KEYWARD_DATA_DIR: await emptyDataFolder(), PORT: port });
     other.close();
     expect(outcome).toMatchObject(refusal(new RegExp(`^keyward: Port ${port} is taken .*PORT`)));
   });
 
+  it('a start whose port is taken after its startup server has closed ends with the same sentence', async () => {
+    const database = await createTestDatabase();
+    onTestFinished(() => database.drop());
+    const port = String(await freePort());
+    const settings = { DATABASE_URL: database.url, PORT: port };
+    const outcome = await runProgram({ ...settings, ...preload('port-thief') });
+    expect(outcome).toMatchObject(refusal(new RegExp(`^keyward: Port ${port} is taken .*PORT`)));
+    const embedded = { KEYWARD_DATA_DIR: await dataFolder(), PORT: port };
+    const other = await runProgram({ ...embedded, ...preload('port-thief') });
+    expect(other).toMatchObject(refusal(new RegExp(`^keyward: Port ${port} is taken .*PORT`)));
+    expect(await postgresPid(embedded.KEYWARD_DATA_DIR)).toBe(undefined);
+  });
+
+  it('a start on a replica says why it waits, in one sentence, and serves once it is promoted', async () => {
+    const postgres = await startPrivatePostgres();
+    await postgres.stop();
+    await postgres.startAsReplica();
+    const program = launchProgram({ DATABASE_URL: postgres.url });
+    await vi.waitFor(() => expect(program.stdout()).toContain('waiting for the database'), {
+      timeout: 20_000,
+    });
+    const [line = ''] = program.stdout().split('\n');
+    expect(JSON.parse(line)).toMatchObject({
+      reason: expect.stringMatching(/ such as a replica; /),
+    });
+    expect(program.stdout()).not.toContain('    at ');
+    const sql = await connect(postgres.url);
+    await sql.query('select pg_promote()');
+    const { url } = await waitUntilStarted(program);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect(program.stderr()).toBe('');
+    expect(await program.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+
   it('a start with wrong settings names all of them at once', async () => {
-    const outcome = await runProgram({
+    const outcome = await runInProcess(['start'], {
       PORT: '99999',
       KEYWARD_ROOT_KEY: 'short-and-secret',
       KEYWARD_SECRET_FILE: '/nowhere/secret',

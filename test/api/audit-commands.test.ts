@@ -2,9 +2,10 @@ import type pg from 'pg';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { setHead, tamper, writeLog } from '../support/audit-log.ts';
 import { type CommandOutcome, runInProcess } from '../support/command.ts';
+import { dataFolder, emptyDataFolder } from '../support/data-folder.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
 import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
-import { dataFolder, runProgram, startProgram } from '../support/program.ts';
+import { runProgram, startProgram } from '../support/program.ts';
 
 describe('the commands of an operator', { timeout: 60_000 }, () => {
   let url: string;
@@ -63,7 +64,24 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
       stdout: 'acme: broken: the tail was cut: the log ends at 2, the expected head is 3\n',
     });
     expect(await keyward(`audit verify --expect gone:${kept}`)).toMatchObject({ code: 1 });
+    expect(await keyward(`audit verify --workspace gone --expect ${kept}`)).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^gone: broken: /),
+    });
   });
+
+  it.each(['audit verify', 'audit prune --before 2999-01-01'])(
+    '%s --workspace of a workspace that never was is refused, not passed as intact',
+    async (line) => {
+      await writeLog(instance, 'acme', 1);
+      expect(await keyward(`${line} --workspace acne`)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'keyward: --workspace: there is no audit log of acne.\n',
+      });
+      expect(await keyward(`${line} --workspace default`)).toMatchObject({ code: 0 });
+    },
+  );
 
   it('audit verify names the secret that it lacks', async () => {
     await writeLog(instance, 'acme', 1);
@@ -118,6 +136,20 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
     expect(await keyward('audit verify')).toMatchObject({ code: 0 });
   });
 
+  it('management-key create refuses a name that contains the root key or a key of this Keyward', async () => {
+    const { key } = (await instance.call('POST', '/v1/keys', { body: { name: 'a' } })).body;
+    const rootKey = 'root-key-of-these-tests-0123456789-abcdef';
+    for (const name of [key, `old ${key}`, rootKey, `is ${rootKey}`]) {
+      const args = ['management-key', 'create', '--name', name];
+      const environment = { ...settings(), KEYWARD_ROOT_KEY: rootKey };
+      expect(await runInProcess(args, environment)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'keyward: --name contains an API key.\n',
+      });
+    }
+  });
+
   it('management-key create grants no more than was requested', async () => {
     await writeLog(instance, 'acme', 1);
     const line =
@@ -142,20 +174,20 @@ describe('the commands of an operator', { timeout: 60_000 }, () => {
   it('a command is refused while Keyward runs on the embedded database, and works once it has stopped', async () => {
     const embedded = { KEYWARD_DATA_DIR: await dataFolder() };
     const running = await startProgram(embedded);
-    const create = { args: ['management-key', 'create', '--name', 'x'] };
-    const refused = await runProgram(embedded, create);
+    const create = ['management-key', 'create', '--name', 'x'];
+    const refused = await runInProcess(create, embedded);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toMatch(/^keyward: another Keyward .* already uses .*root-key/);
     await running.end('SIGTERM');
-    const made = await runProgram(embedded, create);
+    const made = await runInProcess(create, embedded);
     expect(made.stdout).toMatch(/^kw_[0-9A-Za-z]{65}\n$/);
-    const verified = await runProgram(embedded, { args: ['audit', 'verify'] });
+    const verified = await runInProcess(['audit', 'verify'], embedded);
     expect(verified).toMatchObject({ code: 0 });
     expect(verified.stdout).toMatch(/^default: intact, entries 1 to 1; .*keyed with/);
   });
 
   it('a command without any database says so, and creates none', async () => {
-    const nowhere = { KEYWARD_DATA_DIR: await dataFolder() };
+    const nowhere = { KEYWARD_DATA_DIR: await emptyDataFolder() };
     const outcome = await runInProcess(['audit', 'verify'], nowhere);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(
@@ -171,8 +203,8 @@ describe('a line that is no command', () => {
   it.each([
     ['--port 80', /^keyward: Unknown option '--port'; .*\n$/],
     ['migrate now', /^keyward: Unexpected argument 'now'; .*\n$/],
-    ['audit', /^Usage: keyward/],
-    ['constructor', /^Usage: keyward/],
+    ['audit', /^keyward: There is no command audit; known: .*\n$/],
+    ['constructor', /^keyward: There is no command constructor; .*\n$/],
   ])('keyward %s is refused, and nothing is started', async (line, sentence) => {
     expect(await runInProcess(line.split(' '), {})).toMatchObject({
       code: 1,

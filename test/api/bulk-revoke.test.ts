@@ -35,8 +35,11 @@ describe('bulk revocation', () => {
         matched: 3,
         alreadyRevoked: 1,
         revoked: 2,
+        wouldRevoke: null,
+        wouldRevokeIds: null,
         keyIds: expect.toSatisfy((ids: string[]) => sameSet(ids, [one.id, two.id])),
         missingIds: [UNKNOWN],
+        errors: [],
       },
     });
     expect(await verdicts(one, two, other)).toEqual(['REVOKED', 'REVOKED', 'VALID']);
@@ -74,11 +77,18 @@ describe('bulk revocation', () => {
     const key = await createKey(pair.first, { ownerId: 'customer_7' });
     const options = { ownerId: 'customer_7' };
     const { body: preview } = await bulk({ ...options, dryRun: true });
-    expect(preview).toMatchObject({ dryRun: true, revoked: 1, keyIds: [key.id] });
+    expect(preview).toMatchObject({
+      dryRun: true,
+      revoked: 0,
+      keyIds: [],
+      wouldRevoke: 1,
+      wouldRevokeIds: [key.id],
+    });
     expect(await verdicts(key)).toEqual(['VALID']);
     expect(await auditOf(pair.first, key.id)).toHaveLength(1);
     const { body } = await bulk({ ...options, dryRun: false });
-    expect(body).toEqual({ ...preview, dryRun: false });
+    const done = { revoked: 1, keyIds: [key.id], wouldRevoke: null, wouldRevokeIds: null };
+    expect(body).toEqual({ ...preview, ...done, dryRun: false });
   });
 
   it('keys of another workspace are reported as missing by a bulk revocation, and stay as they are', async () => {

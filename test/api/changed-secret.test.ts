@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Pepper } from '../../src/credentials/pepper.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
@@ -41,6 +41,10 @@ async function ask(key: string, settings: { secret?: string | undefined } = {}) 
   const code = await verdict(instance, key);
   return { code, argon2: await metric(instance, 'keyward_argon2_runs_total') };
 }
+
+/** The test server runs without fsync, which has a warning of its own. */
+const secretWarnings = ({ service }: Instance) =>
+  service.warnings.filter((warning) => warning.includes('KEYWARD_SECRET'));
 
 describe('a KEYWARD_SECRET that was changed or lost', () => {
   it('a changed or lost KEYWARD_SECRET costs one more argon2 run for each key, and invalidates none', async () => {
@@ -86,6 +90,41 @@ describe('a KEYWARD_SECRET that was changed or lost', () => {
     const wrong = forgeKey(prefix, ref, await readChecksumKey(database.url));
     for (const secret of [OTHER_SECRET, undefined]) {
       expect(await ask(wrong, { secret })).toEqual({ code: 'NOT_FOUND', argon2: 1 });
+    }
+  });
+
+  it('an instance with another KEYWARD_SECRET than the others is warned at its start, by the ids alone', async () => {
+    const own = await createTestDatabase();
+    onTestFinished(own.drop);
+    const warningsWith = async (secret: string | undefined) => {
+      const instance = await launch(own.url, { secret });
+      onTestFinished(instance.stop);
+      return secretWarnings(instance);
+    };
+    expect(await warningsWith(TEST_SECRET)).toEqual([]);
+    expect(await warningsWith(TEST_SECRET)).toEqual([]);
+    expect(await warningsWith(undefined)).toEqual([]);
+    const [warning = '', ...others] = await warningsWith(OTHER_SECRET);
+    expect(others).toEqual([]);
+    expect(warning).toContain(`(id ${new Pepper(OTHER_SECRET).id}) is not the one`);
+    expect(warning).toContain(`last used with (id ${new Pepper(TEST_SECRET).id})`);
+    expect(warning).not.toContain(OTHER_SECRET);
+    // Also when it is started again, and the others meanwhile go on.
+    expect(await warningsWith(OTHER_SECRET)).toEqual([warning]);
+    expect(await warningsWith(TEST_SECRET)).toHaveLength(1);
+  });
+
+  it('a KEYWARD_SECRET that was changed on every instance warns at the first start alone', async () => {
+    const own = await createTestDatabase();
+    onTestFinished(own.drop);
+    await (await launch(own.url)).stop();
+    const sql = await connect(own.url);
+    await sql.query("update known_secrets set last_used_at = now() - interval '1 hour'");
+    const changed = { secret: OTHER_SECRET };
+    for (const warnings of [1, 0, 0]) {
+      const instance = await launch(own.url, changed);
+      expect(secretWarnings(instance)).toHaveLength(warnings);
+      await instance.stop();
     }
   });
 });

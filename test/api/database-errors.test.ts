@@ -70,6 +70,21 @@ describe('errors of the database', () => {
   );
 
   it.each([
+    ['57014', 'statement timeout'],
+    ['55P03', 'lock timeout'],
+  ])(
+    'a change that meets %s (%s) is answered 503 TIMED_OUT after one attempt, and the connection is kept',
+    async (sqlState) => {
+      const { answer, attempts, losses } = await changeThatMeets(sqlState);
+      expect(answer.status).toBe(503);
+      expect(answer.body.code).toBe('TIMED_OUT');
+      expect(answer.headers['retry-after']).toBe('1');
+      expect(attempts).toBe(1);
+      expect(losses).toBe(0);
+    },
+  );
+
+  it.each([
     ['40001', 'serialization failure'],
     ['40P01', 'deadlock'],
   ])(

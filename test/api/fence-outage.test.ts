@@ -4,7 +4,7 @@ import { Database } from '../../src/db/database.ts';
 import { startCacheFixture } from '../support/cache-fixture.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { firstVerdict } from '../support/first-verdict.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
@@ -45,6 +45,28 @@ describe('while Postgres is away', () => {
     }
     proxy.restore();
     await comesBack(instance, known.key);
+  });
+
+  it('an outage logs at most one line a second for refused requests, whatever their route, and one stack', async () => {
+    const { proxy, instance } = await launchBehindProxy();
+    const { key } = await createKey(instance);
+    proxy.cut();
+    const started = performance.now();
+    const from = instance.logLines.length;
+    for (let round = 0; round < 50; round++) {
+      const gateway = { 'x-keyward-authorization': `Bearer ${ROOT_KEY}`, 'x-api-key': key };
+      const answers = await Promise.all([
+        verify(instance, key),
+        instance.call('GET', '/v1/keys'),
+        instance.call('GET', '/v1/authorize', { as: null, headers: gateway }),
+        instance.call('POST', '/v1/verify/batch', { body: { requests: [{ key }] } }),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual([503, 503, 503, 503]);
+    }
+    const seconds = Math.ceil((performance.now() - started) / 1000);
+    const lines = instance.logLines.slice(from);
+    expect(lines.length).toBeLessThanOrEqual(1 + seconds);
+    expect(lines.filter((line) => line.includes('"stack"'))).toHaveLength(1);
   });
 
   it('many verifications during an outage are refused at once, with few queries and few connection attempts', async () => {

@@ -119,7 +119,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
       [
         '\uFEFFname,hash_algorithm,hash_value,owner_id,scopes,allowed_ips,expires_at,metadata,start,enabled,rate_limits,credits,resources',
         `"Last, first ""x""",sha256,${sha256('c-1')},o 1,a b:c,203.0.113.0/24 ::1,2099-01-01T00:00:00Z,"{""plan"":""pro""}",sk_1,true,"[{""name"":""m"",""limit"":5,""windowSeconds"":60}]","{""remaining"":3}","[""project:a""]"`,
-        `"two\nlines",sha256,${sha256('c-2')},,,,,,,false,,,`,
+        `two,sha256,${sha256('c-2')},,,,,"{""a"":\n1}",,false,,,`,
         `three,sha256,${sha256('c-3')},,,,,{plan,,,,,`,
         `four,sha256,${sha256('c-4')},,,,,,,yes,,,`,
         `five,md5,${sha256('c-5')},,,,,,,,,,`,
@@ -151,8 +151,23 @@ describe('keyward import', { timeout: 600_000 }, () => {
         credits: { remaining: 3 },
         resources: ['project:a'],
       },
-      { name: 'two\nlines', enabled: false, resources: null },
+      { name: 'two', enabled: false, resources: null, metadata: { a: 1 } },
     ]);
+  });
+
+  it("keyward import refuses the root key's digest and imports the lines around it", async () => {
+    const rootKey = 'root-key-of-the-import-command-0123456789';
+    const items = [
+      { name: 'one', hash: hash('old-1') },
+      { name: 'root', hash: hash(rootKey) },
+    ];
+    const path = await fileOf('keys.jsonl', lines(items));
+    const env = { ...settings(), KEYWARD_ROOT_KEY: rootKey };
+    const outcome = await runInProcess(['import', path], env);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain('2 lines: 1 created, 0 duplicates, 1 invalid');
+    expect((await verify(instance, 'old-1')).body.code).toBe('VALID');
+    expect((await verify(instance, rootKey)).body.code).toBe('NOT_FOUND');
   });
 
   it(`keyward import that is killed in the middle and run again makes each of ${KEYS} keys once`, async () => {
@@ -234,6 +249,21 @@ describe('keyward import', { timeout: 600_000 }, () => {
     await keyward(other, '--report', report);
     expect((await keyward(jsonl, '--report', report)).stderr).toMatch(/reports on another file/);
     expect((await count()).keys).toBe(1);
+  });
+
+  it('keyward import refuses a line that contains the root key or a key of this Keyward', async () => {
+    const { key } = (await instance.call('POST', '/v1/keys', { body: { name: 'a' } })).body;
+    const rootKey = 'root-key-of-these-tests-0123456789-abcdef';
+    const path = await fileOf(
+      'keys.jsonl',
+      lines([key, `is ${rootKey}`, 'fine'].map((name) => ({ name, hash: hash(name) }))),
+    );
+    const environment = { ...settings(), KEYWARD_ROOT_KEY: rootKey };
+    const { code, stdout, stderr } = await runInProcess(['import', path], environment);
+    expect(code).toBe(1);
+    expect(stderr).toContain('3 lines: 1 created, 0 duplicates, 2 invalid');
+    expect(stdout + stderr).not.toContain(rootKey);
+    expect(stdout + stderr).not.toContain(key);
   });
 
   it('keyward import obeys the policies of the workspace, and continues once they allow it', async () => {

@@ -36,7 +36,7 @@ describe('management keys', () => {
     expect(await read(body.id)).toEqual(shown);
     expect(shown).toMatchObject({
       permissions,
-      workspaceId: null,
+      workspaceId: 'default',
       status: 'active',
       start: `${key.slice(0, 9)}…`,
       lastUsedAt: null,
@@ -119,7 +119,7 @@ describe('management keys', () => {
   it('a management key of one workspace creates, sees and changes only those of that workspace', async () => {
     await putWorkspace(pair.first, 'bound');
     await putWorkspace(pair.first, 'other');
-    const permissions = ['management:write', 'keys:read'] as const;
+    const permissions = ['management:read', 'management:write', 'keys:read'] as const;
     const mine = await make({ permissions, workspaceId: 'bound' });
     const unbound = await make({ permissions: ['keys:read'] });
     const foreign = await make({ permissions: ['keys:read'], workspaceId: 'other' });

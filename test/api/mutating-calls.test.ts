@@ -58,7 +58,11 @@ describe('every call that changes something', () => {
 
   async function callerOf({ ownKey }: PreparedCall, operation: string, workspaceId: string) {
     if (ownKey) return { ...ownKey, actor: { type: 'key', id: ownKey.id, onBehalfOf: null } };
-    const permissions = PERMISSIONS.filter((one) => one === PERMISSION_OF[operation]);
+    // Nobody grants or hands out again what they do not have themselves.
+    const granted = operation.endsWith('ManagementKey') ? ['management:read', 'keys:read'] : [];
+    const permissions = PERMISSIONS.filter((one) =>
+      [PERMISSION_OF[operation], ...granted].includes(one),
+    );
     const made = await createManagementKey(pair.first, { permissions, workspaceId });
     return { ...made, actor: { type: 'management_key', id: made.id, onBehalfOf: 'user:42' } };
   }

@@ -135,8 +135,8 @@ describe('policies of a workspace', () => {
       scopes: [],
       resources: [],
       allowedIps: [],
-      notBefore: null,
-      expiresAt: null,
+      notBefore: '2026-01-01T00:00:00Z',
+      expiresAt: '2098-01-01T00:00:00Z',
       expiresInSeconds: 60,
       metadata: { a: 1 },
     };

@@ -49,8 +49,8 @@ describe('the log of failures', () => {
   };
 
   it.each([
-    [500, 'INTERNAL', 50, 'request failed', 'P0001'],
-    [503, 'UNAVAILABLE', 40, 'no answer', '57P01'],
+    [500, 'INTERNAL', 'error', 'request failed', 'P0001'],
+    [503, 'UNAVAILABLE', 'warn', 'no answer', '57P01'],
   ])(
     'a %i is logged under its request id with its SQLSTATE, without what the database said',
     async (status, code, level, msg, sqlState) => {

@@ -5,7 +5,7 @@ import { UsageCounters } from '../../src/usage/counters.ts';
 import { writeUsage } from '../../src/usage/store.ts';
 import { startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { type Instance, launch, launchForTest } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { TcpProxy } from '../support/tcp-proxy.ts';
 
@@ -39,12 +39,6 @@ const WRITE = 'write_usage';
 
 const thrice = (count: number) => [count, count, count];
 
-async function launched(url: string): Promise<Instance> {
-  const instance = await launch(url);
-  onTestFinished(instance.stop);
-  return instance;
-}
-
 async function verifyTimes(instance: Instance, key: string, times: number): Promise<void> {
   for (let i = 0; i < times; i++) expect(await verdict(instance, key)).toBe('VALID');
 }
@@ -52,7 +46,7 @@ async function verifyTimes(instance: Instance, key: string, times: number): Prom
 describe('a flush that gets no answer', () => {
   it('a flush whose answer was lost counts once when it is repeated, and later counts follow it', async () => {
     const proxy = await TcpProxy.open(database.url);
-    const instance = await launched(proxy.url);
+    const instance = await launchForTest(proxy.url);
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutAfter(WRITE);
@@ -67,7 +61,7 @@ describe('a flush that gets no answer', () => {
 
   it('a flush that never reached the database counts once when it is repeated', async () => {
     const proxy = await TcpProxy.open(database.url);
-    const instance = await launched(proxy.url);
+    const instance = await launchForTest(proxy.url);
     const { id, key } = await createKey(instance);
     await verifyTimes(instance, key, 3);
     proxy.cutBefore(WRITE);
@@ -80,7 +74,7 @@ describe('a flush that gets no answer', () => {
 
 describe('flushes', () => {
   it('concurrent flushes on several instances write each count once', async () => {
-    const instances = [await launched(database.url), await launched(database.url)];
+    const instances = [await launchForTest(database.url), await launchForTest(database.url)];
     const [first] = instances;
     if (!first) throw new Error('no instance');
     const { id, key } = await createKey(first);
@@ -93,7 +87,7 @@ describe('flushes', () => {
   });
 
   it('flushes continue after the database lost the last one, and no later count is taken for a repetition', async () => {
-    const instance = await launched(database.url);
+    const instance = await launchForTest(database.url);
     const { id, key } = await createKey(instance);
     for (let i = 0; i < 3; i++) {
       await verifyTimes(instance, key, 1);

@@ -3,6 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Argon2Hasher } from '../../src/credentials/argon2-hasher.ts';
 import { CredentialResolver } from '../../src/credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
+import { RootKey } from '../../src/credentials/root-key.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
 import { Clock } from '../../src/lib/clock.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
@@ -29,9 +30,10 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   });
   const imported = new ImportedAlgorithms(database, fence);
   const checksumKey = createSecretKey(randomBytes(32));
+  const rootKey = new RootKey(undefined, (text) => secrets.digestOf(text));
   const quotaStore = new QuotaStore(database, randomUUID(), () => 0);
   return new Verifier({
-    resolver: new CredentialResolver({ cache, imported, secrets, checksumKey }),
+    resolver: new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey }),
     quotas: new QuotaLimiter(quotaStore, () => fence.incarnation),
     usage,
     clock: new Clock(),
@@ -41,7 +43,8 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
 it('a verification is refused rather than answered uncounted if no counter is free', async () => {
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
-  const ask = (workspace: string) => verifier.verify({ key: 'guess' }, Promise.resolve(workspace));
+  const ask = (workspaceId: string) =>
+    verifier.verify({ key: 'guess' }, Promise.resolve({ workspaceId, countUse: () => {} }));
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);
   expect((await ask('first')).code).toBe('NOT_FOUND');

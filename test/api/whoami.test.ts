@@ -47,6 +47,8 @@ describe('whoami', () => {
         ...policy,
         permissions: null,
         expiresAt: '2999-01-01T00:00:00.000Z',
+        rateLimits: [],
+        credits: null,
         rotation: { retiring: false, validUntil: null },
       },
     });
@@ -66,11 +68,30 @@ describe('whoami', () => {
       resources: null,
       permissions: ['keys:read'],
       expiresAt: null,
+      rateLimits: null,
+      credits: null,
       rotation: { retiring: false, validUntil: null },
     });
     const root = (await whoami(ROOT_KEY)).body;
     expect(root).toMatchObject({ type: 'root', id: 'root', start: null, workspaceId: null });
     expect(root.permissions).toContain('keys:verify');
+  });
+
+  it('whoami shows how the limits of the key stand, in the body and by RateLimit headers, and consumes nothing', async () => {
+    const rateLimits = [{ name: 'minute', limit: 5, windowSeconds: 60 }];
+    const { key } = await createKey({ rateLimits, credits: { remaining: 9 } });
+    await post('/v1/verify', { key, cost: 2 });
+    for (const instance of [first, second]) {
+      const { body, headers } = await whoami(key, instance);
+      expect(body.rateLimits).toEqual([
+        { ...rateLimits[0], remaining: 3, resetAt: expect.any(String) },
+      ]);
+      expect(body.credits).toEqual({ remaining: 7, refill: null });
+      expect(headers['ratelimit-policy']).toBe('"minute";q=5;w=60');
+      expect(headers.ratelimit).toMatch(/^"minute";r=3;t=\d+$/);
+    }
+    const unlimited = await createKey();
+    expect((await whoami(unlimited.key)).headers).not.toHaveProperty('ratelimit');
   });
 
   it('whoami answers whatever addresses the key is bound to, and shows that its string is being replaced', async () => {

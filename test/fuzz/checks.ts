@@ -13,6 +13,14 @@ interface KnownCodes {
   verdicts: ReadonlySet<string>;
 }
 
+/** Refused before any call is found. */
+const OF_NO_CALL = new Set([
+  'MALFORMED_HTTP',
+  'EXPECTATION_FAILED',
+  'HEADERS_TOO_LARGE',
+  'REQUEST_TIMEOUT',
+]);
+
 /** Checks that hold for every answer. Each returns what is wrong. */
 export class Checks {
   readonly #codes: KnownCodes;
@@ -66,6 +74,8 @@ export class Checks {
     if (check && !check(body)) problems.push(`no problem: ${JSON.stringify(check.errors)}`);
     const { code, requestId, status: told } = fieldsOf(body);
     if (!this.#isKnown(request, String(code))) problems.push(`an unknown code ${code}`);
+    if (!isListed(request, String(code)))
+      problems.push(`a code that this call does not list: ${code}`);
     if (requestId !== headers['x-request-id']) problems.push('another request id in the header');
     // A gateway may have requested another status than the actual one, which is in the body.
     if (isToGateway(request) && told !== status) return problems;
@@ -87,6 +97,11 @@ export class Checks {
     }
     return found;
   }
+}
+
+function isListed(request: FuzzedRequest, code: string): boolean {
+  const listed = request.operation?.codes;
+  return !listed || isToGateway(request) || listed.has(code) || OF_NO_CALL.has(code);
 }
 
 function isToGateway({ path }: FuzzedRequest): boolean {

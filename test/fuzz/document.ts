@@ -27,18 +27,18 @@ export interface Parameter {
 
 interface Described {
   operationId: string;
+  'x-error-codes'?: string[];
   parameters?: Parameter[];
   requestBody?: { content: Record<string, { schema: Schema }> };
-  responses: Record<string, { content?: Record<string, object> }>;
-}
-
-interface WithCode {
-  properties: { code: { description: string } };
+  responses: Record<string, { $ref?: string; content?: Record<string, object> }>;
 }
 
 export interface OpenApi {
   paths: Record<string, Record<string, Described>>;
-  components: { schemas: { Problem: WithCode; VerifyAnswer: WithCode } };
+  components: {
+    schemas: { ErrorCode: { enum: string[] }; VerdictCode: { enum: string[] } };
+    responses: Record<string, { content?: Record<string, object> }>;
+  };
 }
 
 export interface Operation {
@@ -48,6 +48,8 @@ export interface Operation {
   path: string;
   parameters: Parameter[];
   body: Schema | null;
+  /** The codes of its errors; null if the document lists none. */
+  codes: ReadonlySet<string> | null;
   /** By status: the schema of the answer; null if it has no JSON body. */
   responses: Map<number, ValidateFunction | null>;
 }
@@ -59,20 +61,38 @@ export function operationsOf(document: OpenApi): Operation[] {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema(document, ROOT);
   return Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([method, described]) => ({
-      id: described.operationId,
-      method: method.toUpperCase(),
-      path,
-      parameters: described.parameters ?? [],
-      body: described.requestBody?.content['application/json']?.schema ?? null,
-      responses: new Map(
-        Object.entries(described.responses).map(([status, { content = {} }]) => [
-          Number(status),
-          checkOf(ajv, ['paths', path, method, 'responses', status], Object.keys(content)),
-        ]),
-      ),
-    })),
+    Object.entries(item).map(([method, described]) => {
+      const { parameters = [], requestBody }: Described = JSON.parse(resolved(document, described));
+      const { operationId, 'x-error-codes': codes, responses } = described;
+      return {
+        id: operationId,
+        method: method.toUpperCase(),
+        path,
+        parameters,
+        body: requestBody?.content['application/json']?.schema ?? null,
+        codes: codes ? new Set(codes) : null,
+        responses: new Map(
+          Object.entries(responses).map(([status, { $ref, content }]) => {
+            const place = $ref?.slice(2).split('/') ?? ['paths', path, method, 'responses', status];
+            const shared = document.components.responses[place.at(-1) ?? ''];
+            const types = Object.keys(content ?? ($ref ? shared?.content : null) ?? {});
+            return [Number(status), checkOf(ajv, place, types)];
+          }),
+        ),
+      };
+    }),
   );
+}
+
+/** The text of a part of the document, with what it refers to in the place of each reference. */
+function resolved(document: object, part: unknown): string {
+  return JSON.stringify(part, (_name, value) => {
+    const ref: unknown = typeof value === 'object' ? value?.$ref : undefined;
+    if (typeof ref !== 'string') return value;
+    const steps = ref.slice(2).split('/');
+    const target = steps.reduce<unknown>((inner, step) => Object(inner)[step], document);
+    return JSON.parse(resolved(document, target));
+  });
 }
 
 function checkOf(ajv: Ajv2020, place: string[], types: string[]): ValidateFunction | null {
@@ -88,7 +108,5 @@ function escaped(step: string): string {
 
 /** The codes that the document lists for errors and for verdicts, which gateways get as errors. */
 export function knownCodes({ components: { schemas } }: OpenApi) {
-  const codesIn = ({ properties }: WithCode) =>
-    new Set(properties.code.description.match(/\b[A-Z]+(_[A-Z]+)*\b/g));
-  return { errors: codesIn(schemas.Problem), verdicts: codesIn(schemas.VerifyAnswer) };
+  return { errors: new Set(schemas.ErrorCode.enum), verdicts: new Set(schemas.VerdictCode.enum) };
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const LISTENS = /listens on (http:\S+)/;
+const LISTENS = /Server listening at (http:[^\s"]+)/;
 
 /** The real program on its own database, in a folder that is removed with it. */
 export interface FuzzTarget {

@@ -114,12 +114,11 @@ function listOf({ items = {}, minItems = 0, maxItems = 100 }: Schema, random: Ra
 function textOf({ examples = [], format, maxLength }: Schema, random: Random): string {
   const example = examples.find((each) => typeof each === 'string');
   if (example !== undefined && random.chance(0.9)) return example;
-  if (format === 'instant') return random.pick(TIMES);
-  if (format?.startsWith('ip-')) return random.pick(ADDRESSES);
+  if (format === 'date-time') return random.pick(TIMES);
   if (maxLength !== undefined && random.chance(0.2)) {
     return random.pick(['x', 'é', '🔑']).repeat(maxLength + random.between(-1, 1));
   }
-  return random.pick(random.chance(0.5) ? SCOPES : TEXTS);
+  return random.pick(random.pick([SCOPES, ADDRESSES, TEXTS, TEXTS]));
 }
 
 function numberOf({ minimum = 0, maximum = 1000 }: Schema, random: Random): number {

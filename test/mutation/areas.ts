@@ -19,7 +19,7 @@ const VERIFICATION_TESTS = [
   'test/api/rotation.test.ts',
   'test/api/stale-if-error.test.ts',
   'test/api/whoami.test.ts',
-  'test/api/{argon2-queues,ended-strings,presented-key}.test.ts',
+  'test/api/{argon2-queues,ended-strings,presented-key,proof-writes}.test.ts',
   'test/unit/{pepper,secret-end}.test.ts',
 ];
 const LIMIT_TESTS = ['test/api/credits.test.ts', 'test/api/limits*.test.ts'];
@@ -37,6 +37,7 @@ const CHANGE_TESTS = [
   'test/api/rotation.test.ts',
   'test/api/{durability,etags,lock-order,plain-fields,refused-before-argon2}.test.ts',
   'test/api/{retried-changes,revocation-history,tenants,workspace-locks}.test.ts',
+  'test/api/{kinds-bounds,kinds-lists,kinds-round-trip,conditions-and-replays}.test.ts',
 ];
 
 export const AREAS: Readonly<Record<string, Area>> = {
@@ -98,7 +99,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   errors: {
     sources: ['src/http/{error-handler,problem}.ts'],
     tests: [
-      'test/api/bad-input*.test.ts',
+      'test/api/{bad-input*,kinds-refusals}.test.ts',
       'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
     ],
   },
@@ -109,7 +110,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
       ...LIMIT_TESTS,
       ...USAGE_TESTS,
       'test/api/{audit-retention,feed-pruning,metrics,request-log,service-stop}.test.ts',
-      'test/api/{housekeeping,housekeeping-jobs,fence-service}.test.ts',
+      'test/api/{housekeeping,housekeeping-jobs,fence-service,service-pools}.test.ts',
+      'test/api/{service-settings,metrics-bounds,proof-writes,readiness}.test.ts',
     ],
   },
   queries: {

@@ -1,9 +1,10 @@
 import { Writable } from 'node:stream';
 import type { LightMyRequestResponse } from 'fastify';
-import { inject } from 'vitest';
+import { inject, onTestFinished } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/http/request-log.ts';
+import { createLogger } from '../../src/lib/logger.ts';
 import { createService, type Service } from '../../src/service.ts';
+import { requireDocumented } from './documented.ts';
 import { throughPgBouncer } from './pgbouncer.ts';
 
 export const ROOT_KEY = 'root-key-of-the-tests-0123456789abcdef';
@@ -72,6 +73,16 @@ export async function launch(
   };
 }
 
+/** Launches an instance that stops when the test ends. */
+export async function launchForTest(
+  databaseUrl: string,
+  settings: Partial<Config> = {},
+): Promise<Instance> {
+  const instance = await launch(databaseUrl, settings);
+  onTestFinished(instance.stop);
+  return instance;
+}
+
 /** Connects to the database directly, or through the PgBouncer of this test run. */
 export function databaseSettings(databaseUrl: string) {
   const pooledUrl = throughPgBouncer(databaseUrl, inject('pgbouncer'));
@@ -109,10 +120,12 @@ async function call(
       : { payload: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const isJson = String(response.headers['content-type'] ?? '').includes('json');
-  return {
+  const answer = {
     status: response.statusCode,
     headers: response.headers,
     body: isJson ? response.json() : null,
     text: response.body,
   };
+  requireDocumented(method, url, answer);
+  return answer;
 }

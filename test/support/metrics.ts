@@ -26,7 +26,7 @@ export async function metrics(instance: Instance): Promise<Map<string, number>> 
 const USED = /^keyward_bound_used\{bound="(\w+)"\} (\d+)$/gm;
 
 /** How much of each bound is used, as `/metrics` says it. */
-async function usedBounds(instance: Instance): Promise<Map<string, number>> {
+export async function usedBounds(instance: Instance): Promise<Map<string, number>> {
   const { text } = await instance.call('GET', '/metrics', { as: null });
   return new Map([...text.matchAll(USED)].map(([, name = '', used]) => [name, Number(used)]));
 }

@@ -139,13 +139,19 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
   createManagementKey: async ({ workspaceId }) => ({
     method: 'POST',
     url: '/v1/management-keys',
-    body: { name: 'new', workspaceId, permissions: ['management:write'] },
+    body: { name: 'new', workspaceId, permissions: ['management:read'] },
     resourceUrl: null,
     action: 'management_key.created',
     observe: (instance, answer) =>
       answer ? statusOfCall(instance, answer.body.key) : resolveNull(),
     before: null,
     after: 200,
+  }),
+  updateManagementKey: async (fixture) => ({
+    ...(await onManagementKey(fixture, '', 'PATCH')),
+    body: { permissions: ['keys:read'] },
+    action: 'management_key.updated',
+    after: 403,
   }),
   rotateManagementKey: async (fixture) => ({
     ...(await onManagementKey(fixture, '/rotate')),
@@ -159,7 +165,7 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
 };
 
 /** Calls other than GET that change nothing. */
-export const READING_CALLS = ['verifyKey', 'verifyKeys', 'explainKey'];
+export const READING_CALLS = ['verifyKey', 'verifyKeys', 'explainKey', 'findKey'];
 
 function onKey({ key, workspaceId }: Fixture, method: string, path: string) {
   const resourceUrl = `/v1/keys/${key.id}?workspaceId=${workspaceId}`;
@@ -175,12 +181,12 @@ function onWorkspace({ key, workspaceId }: Fixture, method: string, path: string
   return { method, url: resourceUrl + path, resourceUrl, observe, before: 'VALID' };
 }
 
-async function onManagementKey({ instance, workspaceId }: Fixture, path: string) {
-  const options = { permissions: ['management:write'] as const, workspaceId };
+async function onManagementKey({ instance, workspaceId }: Fixture, path: string, method = 'POST') {
+  const options = { permissions: ['management:read', 'keys:read'] as const, workspaceId };
   const { id, key } = await createManagementKey(instance, options);
   const resourceUrl = `/v1/management-keys/${id}`;
   const observe = (other: Instance) => statusOfCall(other, key);
-  return { method: 'POST', url: resourceUrl + path, resourceUrl, observe, before: 200, after: 401 };
+  return { method, url: resourceUrl + path, resourceUrl, observe, before: 200, after: 401 };
 }
 
 export async function createFixture(instance: Instance, workspaceId: string): Promise<Fixture> {

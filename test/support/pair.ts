@@ -64,7 +64,7 @@ export interface ManagementKeyOptions {
 
 /** Creates a management key with the root key. */
 export async function createManagementKey(instance: Instance, options: ManagementKeyOptions) {
-  const body = { name: 'a management key', ...options };
+  const body = { name: 'a management key', workspaceId: null, ...options };
   const answer = await instance.call('POST', '/v1/management-keys', { body });
   if (answer.status !== 201) throw new Error(`no management key: ${answer.text}`);
   return { id: String(answer.body.id), key: String(answer.body.key) };

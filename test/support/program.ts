@@ -2,13 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { temporaryFolder } from './folder.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const STARTED = /Keyward listens on (http:\S+)/;
+const STARTED = /Server listening at (http:[^\s"]+)/;
 
 type Settings = Record<string, string>;
 
@@ -35,6 +35,10 @@ interface RunningProgram extends Program {
 
 export interface LaunchOptions {
   args?: string[];
+  /** A program, with its arguments, that runs Node. */
+  prefix?: string[];
+  /** Runs the program by itself, with its own arguments. */
+  command?: string[];
   uid?: number;
   /** Receives the function that kills the program; by default it runs when the test ends. */
   onCleanup?: (end: () => Promise<void>) => void;
@@ -43,16 +47,17 @@ export interface LaunchOptions {
 /** Starts the real program with these settings only; it is killed when the test ends. */
 export function launchProgram(
   settings: Settings,
-  { args = [], uid, onCleanup = onTestFinished }: LaunchOptions = {},
+  { args = [], prefix = [], command, uid, onCleanup = onTestFinished }: LaunchOptions = {},
 ): Program {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [program = '', ...words] = command ?? [...prefix, process.execPath, MAIN, ...args];
+  const child = spawn(program, words, {
     cwd: '/',
     env: { PATH: process.env.PATH, ...DEFAULTS, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   const ended = once(child, 'close').then(([code, signal]): Ended => ({ code, signal }));
-  const program: Program = {
+  const launched: Program = {
     child,
     pid: child.pid ?? 0,
     stdout: collect(child.stdout),
@@ -63,8 +68,14 @@ export function launchProgram(
       return ended;
     },
   };
-  onCleanup(() => killWithDatabase(program, settings.KEYWARD_DATA_DIR));
-  return program;
+  onCleanup(() => killWithDatabase(launched, settings.KEYWARD_DATA_DIR));
+  return launched;
+}
+
+/** Settings with which the program first loads a file of test/support/preload. */
+export function preload(name: string): Settings {
+  const file = new URL(`./preload/${name}.ts`, import.meta.url);
+  return { NODE_OPTIONS: `--import=${file.href}` };
 }
 
 /** Starts the program and waits until it listens. */
@@ -75,11 +86,11 @@ export async function startProgram(settings: Settings, launch: LaunchOptions = {
 export async function waitUntilStarted(program: Program): Promise<RunningProgram> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const observe = () => {
-    const url = STARTED.exec(program.stderr())?.[1];
+    const url = STARTED.exec(program.stdout())?.[1];
     if (url) resolve(url);
   };
   observe();
-  program.child.stderr?.on('data', observe);
+  program.child.stdout?.on('data', observe);
   program.ended.then((end) =>
     reject(new Error(`ended (${end.code ?? end.signal}) at start: ${program.stderr()}`)),
   );
@@ -91,11 +102,6 @@ export async function runProgram(settings: Settings, launch: LaunchOptions = {})
   const program = launchProgram(settings, launch);
   const { code } = await program.ended;
   return { code, stdout: program.stdout(), stderr: program.stderr() };
-}
-
-/** A folder for an embedded database; removed when the test ends. */
-export function dataFolder(): Promise<string> {
-  return temporaryFolder('keyward-acceptance-');
 }
 
 /** The server process of an embedded database, from the lock file of Postgres. */
@@ -123,10 +129,11 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A free port of loopback, and argon2 at its lowest cost. */
+/** A free port of loopback, argon2 at its lowest cost, and modules that are compiled once. */
 const DEFAULTS: Settings = {
+  NODE_COMPILE_CACHE: join(tmpdir(), 'keyward-test-compile-cache'),
   PORT: '0',
-  LOG_LEVEL: 'warn',
+  LOG_LEVEL: 'info',
   KEYWARD_ARGON2_MEMORY_KIB: '8192',
   KEYWARD_ARGON2_ITERATIONS: '1',
 };

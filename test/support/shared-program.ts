@@ -4,7 +4,7 @@ import { clientOf, type KeywardClient } from './client.ts';
 import { createTestDatabase } from './database.ts';
 import { startProgram } from './program.ts';
 
-const ROOT_KEY = 'root-key-of-the-feature-table-0123456789';
+export const ROOT_KEY = 'root-key-of-the-feature-table-0123456789';
 
 /** A started program that all tests of a file share, called with its root key. */
 export interface SharedProgram {

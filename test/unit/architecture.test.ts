@@ -49,6 +49,7 @@ const TABLE_OWNERS: Record<string, string> = {
   secrets: 'credentials/store.ts',
   secretProofs: 'credentials/store.ts',
   importedAlgorithms: 'credentials/store.ts',
+  knownSecrets: 'db/known-secrets.ts',
   keyConsumption: 'quotas/consumption-store.ts',
   idempotencyKeys: 'unit-of-work/idempotency-store.ts',
   auditEvents: 'audit/store.ts',

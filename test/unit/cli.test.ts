@@ -8,7 +8,7 @@ async function keyward(line: string) {
   const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const textOf = (spy: typeof stdout) => spy.mock.calls.map(([text]) => String(text)).join('');
   try {
-    const code = await runCommand(line.split(' '), {});
+    const code = await runCommand(line.split(' '), {}, new AbortController().signal);
     return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
   } finally {
     stdout.mockRestore();
@@ -17,14 +17,17 @@ async function keyward(line: string) {
 }
 
 describe('the command line', () => {
-  it.each(['help', '--help', '-h'])('keyward %s lists every command', async (line) => {
-    const { code, stdout, stderr } = await keyward(line);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    for (const { name, summary } of COMMANDS) {
-      expect(stdout).toContain(`\n  ${name} `);
-      expect(stdout).toContain(summary);
-    }
-  });
+  it.each(['help', '--help', '-h', 'help help', 'help --help'])(
+    'keyward %s lists every command',
+    async (line) => {
+      const { code, stdout, stderr } = await keyward(line);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      for (const { name, summary } of COMMANDS) {
+        expect(stdout).toContain(`\n  ${name} `);
+        expect(stdout).toContain(summary);
+      }
+    },
+  );
 
   it.each(COMMANDS.map(({ name }) => name))(
     'keyward help %s describes each of its options, as --help after it does',
@@ -50,14 +53,28 @@ describe('the command line', () => {
     });
   });
 
-  it.each(['audit', 'constructor', 'help nothing', 'nothing --help'])(
-    'keyward %s names no command: it ends with 1 and the list of commands on stderr',
+  it.each([
+    ['audit', 'audit; known: audit verify, audit prune'],
+    ['audit forget', 'audit forget; known: audit verify, audit prune'],
+    ['audit forget --help', 'audit forget; known: audit verify, audit prune'],
+    ['constructor', 'constructor; `keyward help` lists them'],
+    ['help nothing', 'nothing; `keyward help` lists them'],
+    ['nothing --help', 'nothing; `keyward help` lists them'],
+  ])('keyward %s names no command, and is refused in one sentence', async (line, sentence) => {
+    expect(await keyward(line)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `keyward: There is no command ${sentence}.\n`,
+    });
+  });
+
+  it.each(['help audit', 'audit --help', 'audit -h'])(
+    'keyward %s lists the commands that begin with audit, and no other',
     async (line) => {
-      expect(await keyward(line)).toMatchObject({
-        code: 1,
-        stdout: '',
-        stderr: expect.stringMatching(/^Usage: keyward \[COMMAND\]/),
-      });
+      const { code, stdout } = await keyward(line);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/^Usage: keyward .*\n {2}audit verify .*\n {2}audit prune /s);
+      expect(stdout).not.toContain('migrate');
     },
   );
 

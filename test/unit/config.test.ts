@@ -17,20 +17,6 @@ function problemsOf(environment: NodeJS.ProcessEnv): string[] {
 }
 
 describe('the settings', () => {
-  it('every setting has a default, so that nothing needs to be set', () => {
-    expect(readConfig({})).toMatchObject({
-      databaseUrl: undefined,
-      host: '127.0.0.1',
-      port: 8080,
-      logLevel: 'info',
-      rootKey: undefined,
-      secret: undefined,
-      usageFlushMs: 1000,
-      argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
-      preparedStatements: true,
-    });
-  });
-
   it('the settings are frozen, and other variables of the environment are ignored', () => {
     const config = readConfig({ HOME: '/root', NODE_ENV: 'production', PATH: '/bin' });
     expect(Object.isFrozen(config)).toBe(true);
@@ -59,6 +45,25 @@ describe('the settings', () => {
     ]);
   });
 
+  it('a variable that begins with KEYWARD_ and is no setting is refused by its name', () => {
+    expect(problemsOf({ KEYWARD_POOLSIZE: '5', KEYWARD_HOST_FILE: 'x' })).toEqual([
+      'KEYWARD_HOST_FILE: is not a setting',
+      'KEYWARD_POOLSIZE: is not a setting',
+    ]);
+  });
+
+  it('the variables that Kubernetes sets for a Service called keyward are let through', () => {
+    expect(
+      problemsOf({
+        KEYWARD_SERVICE_HOST: '10.0.0.1',
+        KEYWARD_SERVICE_PORT_HTTP: '80',
+        KEYWARD_PORT: 'tcp://10.0.0.1:80',
+        KEYWARD_PORT_80_TCP_ADDR: '10.0.0.1',
+        KEYWARD_POSTGRES_SERVICE_PORT: '5432',
+      }),
+    ).toEqual([]);
+  });
+
   it('a wrong sensitive setting is reported without its value', () => {
     const secret = 'hunter2!';
     const message = problemsOf({
@@ -79,6 +84,9 @@ describe('the settings', () => {
     ['KEYWARD_CACHED_KEYS', 100, 10_000_000],
     ['KEYWARD_POOL_SIZE', 2, 200],
     ['KEYWARD_SHUTDOWN_SECONDS', 1, 3600],
+    ['KEYWARD_STALE_IF_ERROR_MS', 0, 3_600_000],
+    ['KEYWARD_MAX_IN_FLIGHT', 1, 100_000],
+    ['KEYWARD_LOG_VERIFY_PER_SECOND', 0, 1_000_000],
   ])('%s is a whole number from %i to %i', (name, least, most) => {
     for (const good of [least, least + 1, most]) {
       expect(problemsOf({ [name]: String(good) })).toEqual([]);
@@ -159,5 +167,32 @@ describe('a sensitive setting from a file', () => {
     expect(problemsOf({ KEYWARD_SECRET_FILE: folder }).length).toBe(1);
     expect(problemsOf({ KEYWARD_SECRET_FILE: '' }).length).toBe(1);
     expect(problemsOf({ KEYWARD_SECRET_FILE: file('') }).length).toBe(1);
+  });
+});
+
+describe('TLS in DATABASE_URL', () => {
+  const read = (query: string) =>
+    readConfig({ DATABASE_URL: `postgres://keyward:pass%2Bword@db/keyward?${query}` }).databaseUrl;
+
+  it.each(['prefer', 'require', 'verify-ca'])(
+    'sslmode=%s means verify-full, as the driver has it today',
+    (mode) => {
+      expect(read(`application_name=a&sslmode=${mode}&connect_timeout=1`)).toBe(
+        'postgres://keyward:pass%2Bword@db/keyward?application_name=a&sslmode=verify-full&connect_timeout=1',
+      );
+      const libpq = `uselibpqcompat=true&sslmode=${mode === 'verify-ca' ? 'prefer' : mode}`;
+      expect(read(libpq)).toMatch(libpq);
+    },
+  );
+
+  it.each([
+    ['sslmode=allow', 'sslmode must be one of'],
+    ['sslmode=verify_full', 'sslmode must be one of'],
+    ['sslmode=verify-full&sslrootcert=/nowhere/ca.pem', 'sslrootcert: cannot read /nowhere/ca.pem'],
+    ['sslmode=verify-full&sslkey=/nowhere/key.pem', 'sslkey: cannot read /nowhere/key.pem'],
+    ['uselibpqcompat=true&sslmode=verify-ca', 'sslmode=verify-ca needs sslrootcert'],
+  ])('%s is refused with a sentence that names the mistake and not the password', (query, says) => {
+    expect(() => read(query)).toThrow(says);
+    expect(() => read(query)).not.toThrow('pass');
   });
 });

@@ -12,6 +12,7 @@ interface Facts {
   expiresAt: number | null;
   allowedIps: string[] | null;
   scopes: string[];
+  availableScopes: string[] | null;
   resources: string[] | null;
   requireResource: boolean;
 }
@@ -48,9 +49,16 @@ function objections(facts: Facts, question: AccessRequest, now: number): Set<str
   return against;
 }
 
-function modelMissing({ scopes }: Facts, question: AccessRequest): Set<string> {
+function modelMissing(facts: Facts, question: AccessRequest): Set<string> {
+  const { scopes, availableScopes } = facts;
+  const family = (scope: string) => `${scope.split(':')[0]}:*`;
+  const isAvailable = (scope: string) =>
+    availableScopes === null ||
+    availableScopes.includes(scope) ||
+    availableScopes.includes(family(scope));
   const has = (scope: string) =>
-    scopes.includes('*') || scopes.includes(scope) || scopes.includes(`${scope.split(':')[0]}:*`);
+    scopes.includes(scope) ||
+    (isAvailable(scope) && (scopes.includes('*') || scopes.includes(family(scope))));
   const all = question.requiredScopes ?? [];
   const any = question.requiredAnyScope ?? [];
   const unmetAny = any.length > 0 && !any.some(has) ? any : [];
@@ -74,6 +82,7 @@ const facts: fc.Arbitrary<Facts> = fc.record({
   expiresAt: time,
   allowedIps: fc.option(fc.subarray(IPS)),
   scopes: fc.subarray(GRANTS),
+  availableScopes: fc.option(fc.subarray([...SCOPES, 'a:*', 'b:*'])),
   resources: fc.option(fc.subarray(RESOURCES)),
   requireResource: fc.boolean(),
 });
@@ -159,6 +168,7 @@ describe('at the boundary', () => {
     expiresAt: null,
     allowedIps: null,
     scopes: [],
+    availableScopes: null,
     resources: null,
     requireResource: false,
   };

@@ -2,12 +2,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openapiDocument } from '../../openapi/document.ts';
+import { ERRORS, type ErrorCode, KeywardError } from '../../src/errors.ts';
+import { statusOf } from '../../src/http/problem.ts';
 
 /**
  * Documents name the tests that prove their statements: `api/rotation` “a rotation with …”, “…”.
  */
 const ROOT = join(import.meta.dirname, '../..');
-const NAMED = /`((?:unit|api|acceptance|nginx)\/[a-z0-9-]+)`((?:[,;]?\s+“[^”]+”)+)/g;
+const NAMED = /`((?:unit|api|acceptance|gateways)\/[a-z0-9-]+)`((?:[,;]?\s+“[^”]+”)+)/g;
 
 const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs'), ...markdownIn('deploy')];
 const texts = new Map(documents.map((name) => [name, readFileSync(join(ROOT, name), 'utf8')]));
@@ -43,6 +45,21 @@ describe('the documents', () => {
     const own = targets.map(([, target = '']) => target).filter((t) => !/^[a-z]+:/.test(t));
     const missing = own.filter((target) => !existsSync(join(ROOT, dirname(name), target)));
     expect(missing).toEqual([]);
+  });
+});
+
+describe('docs/http.md', () => {
+  it('docs/http.md has every error code in the row of its status, and no code that does not exist', () => {
+    const codes = Object.keys(ERRORS).filter((code): code is ErrorCode => code in ERRORS);
+    const actual = codes.map((code) => `${statusOf(new KeywardError(code))} ${code}`);
+    const rows = [
+      ...(texts.get(join('docs', 'http.md')) ?? '').matchAll(/^\| (\d{3}) \|([^|]*)\|/gm),
+    ];
+    const documented = rows.flatMap(([, status, cell = '']) =>
+      [...cell.matchAll(/`([A-Z_]+)`/g)].map(([, code]) => `${status} ${code}`),
+    );
+    const ofGateways = ['401 KEY_MISSING', '401 KEY_AMBIGUOUS'];
+    expect(documented.sort()).toEqual([...actual, ...ofGateways].sort());
   });
 });
 

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/http/request-log.ts';
+import { createLogger } from '../../src/lib/logger.ts';
 
 const SECRET = 'ak_live_what-must-not-be-logged';
 

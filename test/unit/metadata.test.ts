@@ -62,7 +62,9 @@ describe('metadata that is stored', () => {
         (given) => {
           const text = JSON.stringify(given);
           fc.pre(text.length < 4000 && !text.includes('\\u0000'));
-          const copy: JsonObject = JSON.parse(text);
+          const copy: JsonObject = JSON.parse(text, (_, value) =>
+            Number.isInteger(value) && !Number.isSafeInteger(value) ? 0 : value,
+          );
           expect(pointerOfRefusal(copy)).toBe('accepted');
         },
       ),

@@ -36,11 +36,71 @@ describe('the OpenAPI document', () => {
     const problem = { 'application/problem+json': { schema: refTo('Problem') } };
     for (const { name, operation } of operations()) {
       if (list(operation.tags).includes('Health' as never)) continue;
-      const answers = object(operation.responses);
-      for (const status of ['400', '401', '403', '503']) {
-        expect(object(answers[status]).content, `${name} ${status}`).toEqual(problem);
+      expect(operation, name).toMatchObject({
+        'x-error-codes': expect.arrayContaining(['INVALID_REQUEST', 'UNAVAILABLE']),
+      });
+      const failures = Object.entries(object(operation.responses)).filter(([it]) => it >= '400');
+      for (const [status, answer] of failures) {
+        expect(target(answer).content, `${name} ${status}`).toEqual(problem);
       }
+      expect(failures.map(([status]) => status)).toEqual(
+        expect.arrayContaining(['400', '401', '500', '503']),
+      );
     }
+  });
+
+  it('the OpenAPI document gives every request body a name of its own', () => {
+    const bodies = operations()
+      .map(({ operation }) => at(operation, 'requestBody', 'content', 'application/json', 'schema'))
+      .filter((schema) => schema !== undefined);
+    expect(bodies.length).toBeGreaterThan(10);
+    for (const schema of bodies) expect(schema).toEqual({ $ref: expect.any(String) });
+  });
+
+  it('the OpenAPI document has no format that other programs do not know', () => {
+    const text = JSON.stringify(document);
+    const formats = [...text.matchAll(/"format":"([^"]+)"/g)].map(([, format]) => format);
+    expect(new Set(formats)).toEqual(new Set(['date-time']));
+  });
+
+  it('the OpenAPI document gives every time the format date-time', () => {
+    const named = /\/(\w+(At|Until|After|Before)|notBefore|from|to|time)$/;
+    // What answers show is taken back in requests and not looked at: it has no format there.
+    const times = fieldsOf(document, '').filter(
+      ({ path, field }) => named.test(path) && !/ignored/.test(String(field.description)),
+    );
+    const without = times.filter(({ field }) => !JSON.stringify(field).includes('"date-time"'));
+    expect(times.length).toBeGreaterThan(30);
+    expect(without.map(({ path }) => path)).toEqual([]);
+  });
+
+  it('the OpenAPI document shows known values of answers as names that may become more', () => {
+    const schemas = object(at(document, 'components', 'schemas'));
+    const answers = operations().map(({ operation }) => operation.responses);
+    const fields = namesIn(schemas, answers).flatMap((name) => fieldsOf(schemas[name], name));
+    const closed = fields.filter(({ field }) => 'enum' in target(field));
+    const open = fields.filter(
+      ({ path, field }) => /(code|status|action|interval)$/.test(path) && field.type !== 'integer',
+    );
+    expect(closed.map(({ path }) => path)).toEqual([]);
+    expect(open.length).toBeGreaterThan(10);
+    for (const { path, field } of open) {
+      expect(field.anyOf, path).toEqual([
+        expect.objectContaining({ $ref: expect.any(String) }),
+        { type: 'string' },
+      ]);
+    }
+  });
+
+  it('the OpenAPI document describes no error more than once', () => {
+    const responses = object(at(document, 'components', 'responses'));
+    expect(Object.keys(responses)).toContain('Conflict');
+    const own = operations().flatMap(({ name, operation }) =>
+      Object.entries(object(operation.responses))
+        .filter(([status, answer]) => status >= '400' && !('$ref' in object(answer)))
+        .map(([status]) => `${name} ${status}`),
+    );
+    expect(own.filter((it) => !/authorize|readyz/.test(it))).toEqual([]);
   });
 
   it('the OpenAPI document requires every field of an answer, so that none is ever left out', () => {
@@ -54,7 +114,7 @@ describe('the OpenAPI document', () => {
 
 describe('the answers of /v1/verify', () => {
   it('the answers of /v1/verify match the OpenAPI document, whatever the verdict', async () => {
-    const ajv = new Ajv2020({ strict: false });
+    const ajv = new Ajv2020({ strict: false, formats: { 'date-time': true } });
     ajv.addSchema(document, 'openapi');
     const matches = ajv.compile({ $ref: 'openapi#/components/schemas/VerifyAnswer' });
     const fields = Object.keys(
@@ -104,6 +164,14 @@ interface Field {
   required: boolean;
 }
 
+/** What an object of the document refers to, or itself. */
+function target(value: unknown): Json {
+  const { $ref } = object(value);
+  return typeof $ref === 'string'
+    ? object(at(document, ...$ref.slice(2).split('/')))
+    : object(value);
+}
+
 /** Every property and every parameter of the document. */
 function fieldsOf(node: unknown, path: string): Field[] {
   if (typeof node !== 'object' || node === null) return [];
@@ -114,7 +182,7 @@ function fieldsOf(node: unknown, path: string): Field[] {
     field: object(field),
     required: required.includes(name as never),
   }));
-  const parameters = 'parameters' in node ? list(node.parameters) : [];
+  const parameters = 'parameters' in node ? list(node.parameters).map(target) : [];
   for (const field of parameters)
     fields.push({ path: `${path}?${field.name}`, field, required: true });
   // Examples may contain anything, including what looks like a schema.

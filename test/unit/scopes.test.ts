@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   GRANTED_SCOPE_PATTERN,
-  grants,
+  isGranted,
   missingScopes,
   REQUIRED_SCOPE_PATTERN,
 } from '../../src/domain/scopes.ts';
@@ -28,11 +28,14 @@ function modelCovers(grantText: string, scopeText: string): boolean {
   return want.length > fixed.length && fixed.every((part, i) => part === want[i]);
 }
 
+/** Of a workspace that does not limit its scopes. */
+const any = (scopes: readonly string[]) => ({ scopes, availableScopes: null });
+
 describe('granted scopes', () => {
   it('granted scopes cover what the reference says they cover', () => {
     fc.assert(
       fc.property(fc.array(grant, { maxLength: 4 }), scope, (have, want) => {
-        expect(grants(have, want)).toBe(have.some((one) => modelCovers(one, want)));
+        expect(isGranted(any(have), want)).toBe(have.some((one) => modelCovers(one, want)));
       }),
       { numRuns: 3000 },
     );
@@ -45,7 +48,7 @@ describe('granted scopes', () => {
         fc.array(scope, { maxLength: 5 }),
         (have, want) => {
           const missing = want.filter((one) => !have.some((it) => modelCovers(it, one)));
-          expect(missingScopes(have, want)).toEqual(missing);
+          expect(missingScopes(any(have), want)).toEqual(missing);
         },
       ),
     );
@@ -62,8 +65,26 @@ describe('granted scopes', () => {
     ['*', 'anything:at:all', true],
     ['a.*', 'a.b', false],
   ])('%s covers %s: %s', (have, want, covered) => {
-    expect(grants([have], want)).toBe(covered);
+    expect(isGranted(any([have]), want)).toBe(covered);
   });
+});
+
+it('a wildcard covers what it matches and the workspace makes available, nothing else', () => {
+  fc.assert(
+    fc.property(
+      fc.array(grant, { maxLength: 4 }),
+      fc.array(grant, { maxLength: 4 }),
+      scope,
+      (scopes, availableScopes, want) => {
+        const isAvailable = availableScopes.some((one) => modelCovers(one, want));
+        const byWildcard = isAvailable && scopes.some((one) => modelCovers(one, want));
+        expect(isGranted({ scopes, availableScopes }, want)).toBe(
+          scopes.includes(want) || byWildcard,
+        );
+      },
+    ),
+    { numRuns: 3000 },
+  );
 });
 
 describe('the form of a scope', () => {

@@ -35,6 +35,7 @@ describe('the status of a key', () => {
           expiresAt: given.expiresAt?.getTime() ?? null,
           allowedIps: null,
           scopes: [],
+          availableScopes: null,
           resources: null,
           requireResource: false,
         };

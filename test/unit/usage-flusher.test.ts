@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../../src/http/request-log.ts';
+import { createLogger } from '../../src/lib/logger.ts';
 import { type UsageBatch, UsageCounters } from '../../src/usage/counters.ts';
 import { UsageFlusher } from '../../src/usage/flusher.ts';
 

@@ -2,25 +2,31 @@ import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
 import { sendResult } from '../../http/reply.ts';
 import { answers, ref } from '../../http/schemas.ts';
-import { BulkRevocation, BulkRevoke } from './schemas.ts';
+import { envelopeCompiler, parserOf } from '../../http/validation.ts';
+import { BulkRevocation, BulkRevoke, KeyId } from './schemas.ts';
 import type { BulkRevokeService } from './service.ts';
 
 export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void {
   app.addSchema(BulkRevocation);
-  app.post(
+  const parseId = parserOf(KeyId);
+  app.post<{ Body: Omit<BulkRevoke, 'ids'> & { ids?: unknown[] } }>(
     '/v1/keys/bulk-revoke',
     {
-      config: { permission: 'keys:revoke' },
+      config: { permission: 'keys:revoke', list: 'ids' },
+      validatorCompiler: envelopeCompiler(BulkRevoke, 'ids'),
       schema: {
         operationId: 'bulkRevokeKeys',
         tags: ['Keys'],
         summary: 'Revoke many keys',
         description: 'Revokes keys by id or by owner, all or nothing, at most 10,000 at once.',
         body: BulkRevoke,
-        response: answers({ 200: ref(BulkRevocation) }, 404, 409, 413, 415, 422),
+        response: answers({ 200: ref(BulkRevocation) }, 'NOT_FOUND', 'TOO_MANY_KEYS'),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await bulkRevoke.revoke(getCallContext(request), request.body ?? {})),
+    async (request, reply) => {
+      const { ids, ...input } = request.body ?? {};
+      const parsed = { ...input, ...(ids && { ids: ids.map(parseId) }) };
+      return sendResult(reply, await bulkRevoke.revoke(getCallContext(request), parsed));
+    },
   );
 }

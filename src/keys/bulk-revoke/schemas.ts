@@ -1,17 +1,19 @@
 import { type Static, Type } from 'typebox';
-import { WorkspaceId } from '../../http/schemas.ts';
+import { FieldErrorSchema, nullable, reasonFields, WorkspaceId } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
-import { revocationFields } from '../schemas/requests.ts';
+
+export const KeyId = Type.String({ pattern: '^key_[0-9A-Za-z]{22}$' });
 
 export const BulkRevoke = Type.Object(
   {
     workspaceId: Type.Optional(WorkspaceId),
     ids: Type.Optional(
-      Type.Array(Type.String({ pattern: '^key_[0-9A-Za-z]{22}$' }), {
+      Type.Array(KeyId, {
         minItems: 1,
         maxItems: 1000,
-        uniqueItems: true,
-        description: 'Key ids to revoke. Give either `ids` or `ownerId`.',
+        description:
+          'Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` ' +
+          'and keeps no other key valid.',
         examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
       }),
     ),
@@ -22,9 +24,13 @@ export const BulkRevoke = Type.Object(
         examples: [true],
       }),
     ),
-    ...revocationFields,
+    ...reasonFields,
   },
-  { additionalProperties: false },
+  {
+    'x-name': 'BulkRevokeRequest',
+    additionalProperties: false,
+    examples: [{ ownerId: 'customer_42', dryRun: true }],
+  },
 );
 export type BulkRevoke = Static<typeof BulkRevoke>;
 
@@ -37,15 +43,27 @@ export const BulkRevocation = Type.Object(
       examples: [1],
     }),
     revoked: Type.Integer({
-      description: 'Number of keys that this call revoked, or would revoke.',
+      description: 'Number of keys that this call revoked; 0 on a dry run.',
       examples: [2],
     }),
     keyIds: Type.Array(Type.String(), {
-      description: 'Ids of the keys that this call revoked, or would revoke.',
+      description: 'Ids of the keys that this call revoked; empty on a dry run.',
       examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
+    }),
+    wouldRevoke: nullable(Type.Integer(), {
+      description: 'Number of keys that the call would revoke; null if it was no dry run.',
+      examples: [null],
+    }),
+    wouldRevokeIds: nullable(Type.Array(Type.String()), {
+      description: 'Ids of the keys that the call would revoke; null if it was no dry run.',
+      examples: [null],
     }),
     missingIds: Type.Array(Type.String(), {
       description: 'Requested ids of which the workspace has no key.',
+      examples: [[]],
+    }),
+    errors: Type.Array(FieldErrorSchema, {
+      description: 'Items of `ids` that are no key ids, with pointers such as `/ids/0`.',
       examples: [[]],
     }),
   },

@@ -1,12 +1,17 @@
 import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
-import { invalidField, KeywardError } from '../../errors.ts';
+import { type FieldError, invalidField, KeywardError } from '../../errors.ts';
 import type { CallResult } from '../../http/reply.ts';
+import type { Parsed } from '../../http/validation.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { revokeKeys } from '../revocation.ts';
 import { type KeyRow, lockKeys } from '../store.ts';
+import { readPolicies } from '../workspace-policies.ts';
 import type { BulkRevocation, BulkRevoke } from './schemas.ts';
 
 const MAX_KEYS = 10_000;
+
+/** Ids that are valid, and what is wrong with the others. */
+export type BulkRevokeInput = Omit<BulkRevoke, 'ids'> & { ids?: readonly Parsed<string>[] };
 
 /** Revokes keys by id or by owner, all or nothing, with an audit entry for each. */
 export class BulkRevokeService {
@@ -16,10 +21,11 @@ export class BulkRevokeService {
     this.#unitOfWork = unitOfWork;
   }
 
-  revoke(call: CallContext, input: BulkRevoke): Promise<CallResult<BulkRevocation>> {
+  revoke(call: CallContext, input: BulkRevokeInput): Promise<CallResult<BulkRevocation>> {
     const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
     const filter = filterOf(input);
     return this.#unitOfWork.run(call, async (write) => {
+      await readPolicies(write.tx, workspaceId);
       const matched = await lockKeys(write.tx, workspaceId, filter, MAX_KEYS + 1);
       if (matched.length > MAX_KEYS) throw new KeywardError('TOO_MANY_KEYS');
       const { reason, note } = input;
@@ -29,22 +35,42 @@ export class BulkRevokeService {
   }
 }
 
-function filterOf({ ids, ownerId }: BulkRevoke): { ids: string[] } | { ownerId: string } {
-  if (ids !== undefined && ownerId === undefined) return { ids };
+function filterOf({ ids, ownerId }: BulkRevokeInput): { ids: string[] } | { ownerId: string } {
+  if (ids !== undefined && ownerId === undefined) return { ids: idsIn(ids) };
   if (ids === undefined && ownerId !== undefined) return { ownerId };
   throw invalidField('/body', 'give either `ids` or `ownerId`');
 }
 
+/** Each once, however often it is given. */
+function idsIn(parsed: readonly Parsed<string>[]): string[] {
+  return [...new Set(parsed.flatMap((it) => ('value' in it ? [it.value] : [])))];
+}
+
+function errorsIn(parsed: readonly Parsed<string>[]): FieldError[] {
+  return parsed.flatMap((it, index) =>
+    'errors' in it
+      ? it.errors.map(({ pointer, detail }) => ({ pointer: `/ids/${index}${pointer}`, detail }))
+      : [],
+  );
+}
+
 /** `matched` are the keys as they were before. */
-function reportOf({ ids = [], dryRun = false }: BulkRevoke, matched: KeyRow[]): BulkRevocation {
-  const revoked = matched.filter(({ revokedAt }) => !revokedAt);
+function reportOf(
+  { ids = [], dryRun = false }: BulkRevokeInput,
+  matched: KeyRow[],
+): BulkRevocation {
+  const active = matched.filter(({ revokedAt }) => !revokedAt).map(({ id }) => id);
+  const revoked = dryRun ? [] : active;
   const found = new Set(matched.map(({ id }) => id));
   return {
     dryRun,
     matched: matched.length,
-    alreadyRevoked: matched.length - revoked.length,
+    alreadyRevoked: matched.length - active.length,
     revoked: revoked.length,
-    keyIds: revoked.map(({ id }) => id),
-    missingIds: ids.filter((id) => !found.has(id)),
+    keyIds: revoked,
+    wouldRevoke: dryRun ? active.length : null,
+    wouldRevokeIds: dryRun ? active : null,
+    missingIds: idsIn(ids).filter((id) => !found.has(id)),
+    errors: errorsIn(ids),
   };
 }

@@ -19,7 +19,13 @@ export function creditsRoutes(app: App, credits: CreditsService): void {
           'Adds to, subtracts from or sets the balance. In force everywhere once answered.',
         params: KeyPath,
         body: ChangeCredits,
-        response: answers({ 200: ref(Key) }, 404, 409, 412, 413, 415, 422),
+        response: answers(
+          { 200: ref(Key) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'KEY_REVOKED',
+          'CREDITS_UNLIMITED',
+        ),
       },
     },
     async (request, reply) => {

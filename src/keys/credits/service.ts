@@ -1,4 +1,5 @@
 import type { CallContext } from '../../call-context.ts';
+import { MAX_CREDITS } from '../../domain/refill.ts';
 import { invalidField, KeywardError } from '../../errors.ts';
 import type { Versioned } from '../../http/etag.ts';
 import { changeBalance } from '../../quotas/consumption-store.ts';
@@ -40,6 +41,6 @@ function changedBalance(balance: number, { operation, amount }: ChangeCredits): 
     subtract: Math.max(0, balance - amount),
     set: amount,
   }[operation];
-  if (Number.isSafeInteger(changed)) return changed;
-  throw invalidField('/body/amount', 'makes the balance too large');
+  if (changed <= MAX_CREDITS) return changed;
+  throw invalidField('/body/amount', `makes the balance larger than ${MAX_CREDITS}`);
 }

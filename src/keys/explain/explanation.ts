@@ -15,8 +15,10 @@ export function explainKey(
   const { cost = 1 } = request;
   const limits = presentLimits(key, consumption, now);
   const credits = presentCredits(key, consumption, now);
+  const availableScopes = workspace.availableScopes?.map(({ scope }) => scope) ?? null;
+  const policy = toKeyPolicy(key, { workspace, availableScopes });
   const checks = [
-    ...explain(toKeyPolicy(key, workspace), request, now),
+    ...explain(policy, request, now),
     { code: 'RATE_LIMITED', passed: cost === 0 || limits.every((it) => it.remaining >= cost) },
     { code: 'CREDITS_EXHAUSTED', passed: !credits || cost === 0 || credits.remaining >= cost },
   ];

@@ -19,7 +19,7 @@ export function explainRoutes(app: App, explain: ExplainService): void {
           'string. Nothing is consumed or counted.',
         params: KeyPath,
         body: ExplainKey,
-        response: answers({ 200: ref(Explanation) }, 404, 413, 415),
+        response: answers({ 200: ref(Explanation) }, 'NOT_FOUND'),
       },
     },
     (request) => {

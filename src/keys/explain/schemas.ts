@@ -1,27 +1,34 @@
 import { type Static, Type } from 'typebox';
-import { Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
+import { Cost, open, VerdictCode, verificationFields, WorkspaceId } from '../../http/schemas.ts';
 
 export const ExplainKey = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId), ...verificationFields, cost: Type.Optional(Cost) },
-  { additionalProperties: false },
+  {
+    'x-name': 'ExplainKeyRequest',
+    additionalProperties: false,
+    examples: [{ requiredScopes: ['sources:read'] }],
+  },
 );
 export type ExplainKey = Static<typeof ExplainKey>;
 
 export const Explanation = Type.Object(
   {
     valid: Type.Boolean({ description: 'Whether every check passes.', examples: [false] }),
-    code: Type.String({
+    code: open(VerdictCode, {
       description: 'Verdict code of the first check that fails; VALID if none does.',
       examples: ['EXPIRED'],
     }),
     checks: Type.Array(
-      Type.Object({
-        code: Type.String({
-          description: 'Verdict code if this check fails.',
-          examples: ['EXPIRED'],
-        }),
-        passed: Type.Boolean({ description: 'Whether the check passes.', examples: [false] }),
-      }),
+      Type.Object(
+        {
+          code: open(VerdictCode, {
+            description: 'Verdict code if this check fails.',
+            examples: ['EXPIRED'],
+          }),
+          passed: Type.Boolean({ description: 'Whether the check passes.', examples: [false] }),
+        },
+        { 'x-name': 'ExplanationCheck' },
+      ),
       { description: 'All checks in their order, those after the first failure included.' },
     ),
   },

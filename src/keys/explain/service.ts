@@ -1,9 +1,8 @@
-import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
+import type { CallContext } from '../../call-context.ts';
+import { requireKnownPolicy } from '../../credentials/credential.ts';
 import type { Orm } from '../../db/database.ts';
-import { KeywardError } from '../../errors.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { KeyName } from '../key-change.ts';
-import { findKey } from '../key-records.ts';
+import { findNamedKey, type KeyName } from '../key-change.ts';
 import { readPolicies } from '../workspace-policies.ts';
 import { explainKey } from './explanation.ts';
 import type { ExplainKey, Explanation } from './schemas.ts';
@@ -23,8 +22,9 @@ export class ExplainService {
 
   async explain(call: CallContext, name: KeyName, request: ExplainKey): Promise<Explanation> {
     const { orm, clock } = this.#deps;
-    const record = await findKey(orm, authorizedWorkspaceId(call, name.workspaceId), name.id);
-    if (!record) throw new KeywardError('NOT_FOUND');
+    const record = await findNamedKey(orm, call, name);
+    // As verify: what needs newer rules than these is not judged by them.
+    requireKnownPolicy(record.key);
     const policies = await readPolicies(orm, record.key.workspaceId);
     return explainKey(record, policies, request, clock.now());
   }

@@ -1,6 +1,7 @@
 import type { Actor } from '../../domain/caller.ts';
 import { refOfDigest } from '../../domain/imported-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
+import type { Parsed } from '../../http/validation.ts';
 import { newKeyRow } from '../new-key.ts';
 import type { NewKeyRow } from '../store.ts';
 import type { WorkspacePolicies } from '../workspace-policies.ts';
@@ -20,18 +21,29 @@ export interface SortedItems {
   refused: ImportResult[];
 }
 
+export interface ImportRules {
+  by: Actor;
+  policies: WorkspacePolicies;
+  at: Date;
+  isRootKey: (ref: string) => boolean;
+}
+
 /** Sorts out the items that are no keys of this workspace, or name the same key twice. */
 export function sortItems(
-  items: readonly ImportItem[],
-  by: Actor,
-  policies: WorkspacePolicies,
-  at: Date,
+  items: readonly Parsed<ImportItem>[],
+  { by, policies, at, isRootKey }: ImportRules,
 ): SortedItems {
   const candidates = new Map<string, Candidate>();
   const refused: ImportResult[] = [];
-  items.forEach((item, index) => {
+  items.forEach((parsed, index) => {
+    if ('errors' in parsed) {
+      refused.push(invalid(index, parsed.errors));
+      return;
+    }
+    const item = parsed.value;
     try {
       const ref = refOf(item);
+      if (isRootKey(ref)) throw wrong(ROOT_KEY);
       if (candidates.has(ref)) refused.push(duplicate(index));
       else candidates.set(ref, { index, ref, item, row: newKeyRow(by, item, policies, at) });
     } catch (error) {
@@ -47,8 +59,17 @@ const WRONG_DIGEST: FieldError = {
   detail: 'must be the digest of the whole key string in hex or base64',
 };
 
+const ROOT_KEY: FieldError = {
+  pointer: '/hash/value',
+  detail: 'is the digest of a key that cannot be imported',
+};
+
 function refOf({ hash: { algorithm, value } }: ImportItem): string {
   const ref = refOfDigest(algorithm, value);
-  if (ref === null) throw new KeywardError('INVALID_REQUEST', WRONG_DIGEST.detail, [WRONG_DIGEST]);
+  if (ref === null) throw wrong(WRONG_DIGEST);
   return ref;
+}
+
+function wrong(error: FieldError): KeywardError {
+  return new KeywardError('INVALID_REQUEST', error.detail, [error]);
 }

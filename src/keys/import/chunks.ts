@@ -1,5 +1,5 @@
-import { type ChecksumKey, containsKey } from '../../domain/key-string.ts';
 import type { FieldError } from '../../errors.ts';
+import type { KeyDetector } from '../../http/key-detector.ts';
 import { guardOf, validatorOf } from '../../http/validation.ts';
 import type { FileRecord } from './records.ts';
 import type { RefusedLine } from './report.ts';
@@ -22,7 +22,7 @@ export type CheckItem = (record: FileRecord) => Checked;
 type Checked = { item: ImportItem; length: number } | { errors: readonly FieldError[] };
 
 /** Validates as the API does. */
-export function itemChecker(checksumKey: ChecksumKey): CheckItem {
+export function itemChecker(keyDetector: KeyDetector): CheckItem {
   const errorsOf = validatorOf(ImportItem);
   const isItem = guardOf(ImportItem);
   return ({ value, errors }) => {
@@ -30,7 +30,7 @@ export function itemChecker(checksumKey: ChecksumKey): CheckItem {
     if (!isItem(value)) return { errors: errorsOf(value) };
     const text = JSON.stringify(value);
     if (text.includes('\uFFFD')) return refusal('is not UTF-8');
-    if (containsKey(text, checksumKey)) return refusal('contains an API key of this Keyward');
+    if (keyDetector.isContainedIn(text)) return refusal('contains an API key of this Keyward');
     return { item: value, length: text.length };
   };
 }

@@ -46,8 +46,14 @@ const COLUMNS = new Map<string, Column>([
 ]);
 
 function plainColumn([name, { create }]: [string, PlainField]): [string, Column] {
-  const read = BY_TYPE[String(Reflect.get(create, 'type'))] ?? readJson;
+  const read = BY_TYPE[typeOf(create)] ?? readJson;
   return [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), column(name, read)];
+}
+
+/** The type of a field that is not null. */
+function typeOf(schema: object): string {
+  const { type, anyOf }: { type?: string; anyOf?: { type?: string }[] } = { ...schema };
+  return type ?? anyOf?.[0]?.type ?? '';
 }
 
 /** The column names of the first line: all known, none given twice. */

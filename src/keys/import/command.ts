@@ -12,8 +12,10 @@ import {
   type CommandDatabase,
   withDatabase,
 } from '../../db/open-for-command.ts';
-import { DEFAULT_WORKSPACE, ROOT_CALLER } from '../../domain/caller.ts';
+import { DEFAULT_WORKSPACE, ROOT_CALLER, WORKSPACE_ID_PATTERN } from '../../domain/caller.ts';
+import { importedRefs } from '../../domain/imported-key.ts';
 import { KeywardError } from '../../errors.ts';
+import { KeyDetector } from '../../http/key-detector.ts';
 import { defineCommand } from '../../lib/command.ts';
 import { type OptionValues, UsageError } from '../../lib/command-line.ts';
 import { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
@@ -42,9 +44,9 @@ export const importCommand = defineCommand({
   summary: 'import keys of another system by their digests; docs/import.md has the fields',
   argument: { name: 'FILE', description: 'the keys, as JSON lines (.jsonl) or CSV (.csv)' },
   options: OPTIONS,
-  run: async ({ argument: path, options }, { settings }: CommandContext) => {
+  run: async ({ argument: path, options }, context: CommandContext) => {
     const request = { path, ...readImportOptions(options) };
-    const areAllValid = await withDatabase(settings(), (database) => importFile(database, request));
+    const areAllValid = await withDatabase(context, (database) => importFile(database, request));
     return areAllValid ? 0 : 1;
   },
 });
@@ -55,7 +57,7 @@ interface ImportRequest {
   reportPath: string | null;
 }
 
-const WORKSPACE = /^[A-Za-z0-9._-]{1,64}$/;
+const WORKSPACE = new RegExp(WORKSPACE_ID_PATTERN);
 
 function readImportOptions({
   workspace = DEFAULT_WORKSPACE,
@@ -69,22 +71,29 @@ function readImportOptions({
 
 /** Imports a file chunk by chunk. Returns whether every line of it was valid. */
 async function importFile(
-  { orm, secret }: CommandDatabase,
+  { orm, secret, rootKey }: CommandDatabase,
   { path, workspaceId, reportPath }: ImportRequest,
 ): Promise<boolean> {
   const pepper = pepperFrom(secret);
   const sha256 = await hashFile(path);
   await requireKeyedAsBefore(orm, workspaceId, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
-  const call = { caller: ROOT_CALLER, ifMatch: null, idempotency: null, ...operatorOrigin() };
-  const imports = new ImportService(new UnitOfWork(orm, clock, pepper));
+  const call = {
+    caller: ROOT_CALLER,
+    ifMatch: null,
+    mustBeNew: false,
+    idempotency: null,
+    ...operatorOrigin(),
+  };
+  const imports = new ImportService(new UnitOfWork(orm, clock, pepper), isDigestOf(rootKey));
   const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
   const progress = new Progress(report?.position ?? START);
   try {
     const records = recordsOf(path);
     const from = progress.position.line;
-    for await (const chunk of chunksOf(records, from, itemChecker(checksumKey))) {
+    const checkItem = itemChecker(new KeyDetector(checksumKey, rootKey));
+    for await (const chunk of chunksOf(records, from, checkItem)) {
       const refused = await importChunk(chunk, target, report?.id ?? null, progress);
       await report?.add(refused, progress.position);
       if (!report) progress.show(refused);
@@ -94,6 +103,11 @@ async function importFile(
     progress.end();
   }
   return progress.position.invalid === 0;
+}
+
+function isDigestOf(rootKey: string | undefined): (ref: string) => boolean {
+  const refs = rootKey === undefined ? [] : importedRefs(rootKey);
+  return (ref) => refs.includes(ref);
 }
 
 /** The file's SHA-256. A file that cannot be read to its end is refused before anything is imported. */
@@ -162,7 +176,7 @@ async function send(
 ): Promise<ImportReport> {
   const key = `import ${reportId} ${items[0]?.line}-${through}`;
   const idempotency = reportId === null ? null : { key, fingerprint: key };
-  const input = { workspaceId, keys: items.map(({ item }) => item) };
+  const input = { workspaceId, keys: items.map(({ item }) => ({ value: item })) };
   for (let attempt = 1; ; attempt++) {
     try {
       return (await imports.import({ ...call, idempotency }, input)).body;

@@ -2,30 +2,42 @@ import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
 import { sendResult } from '../../http/reply.ts';
 import { answers, ref } from '../../http/schemas.ts';
-import { ImportKeys, ImportReport } from './schemas.ts';
+import { envelopeCompiler, parserOf } from '../../http/validation.ts';
+import { ImportItem, ImportKeys, ImportReport } from './schemas.ts';
 import type { ImportService } from './service.ts';
 
 const BODY_LIMIT_BYTES = 4_194_304;
 
 export function importRoutes(app: App, imports: ImportService): void {
   app.addSchema(ImportReport);
-  app.post(
+  const parseItem = parserOf(ImportItem);
+  app.post<{ Body: { workspaceId?: string; keys: unknown[] } }>(
     '/v1/keys/import',
     {
       bodyLimit: BODY_LIMIT_BYTES,
-      config: { permission: 'keys:write' },
+      validatorCompiler: envelopeCompiler(ImportKeys, 'keys'),
+      config: { permission: 'keys:write', list: 'keys' },
       schema: {
         operationId: 'importKeys',
         tags: ['Keys'],
         summary: 'Import keys of another system',
         description:
           'Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders ' +
-          'go on presenting their strings; the first use of each moves it to argon2id.',
+          'go on presenting their strings; the first use of each moves it to argon2id. An item that is ' +
+          'not valid keeps no other out.',
         body: ImportKeys,
-        response: answers({ 200: ref(ImportReport) }, 404, 409, 413, 415, 422),
+        response: answers(
+          { 200: ref(ImportReport) },
+          'NOT_FOUND',
+          'UPGRADE_REQUIRED',
+          'KEY_LIMIT_REACHED',
+        ),
       },
     },
-    async (request, reply) =>
-      sendResult(reply, await imports.import(getCallContext(request), request.body)),
+    async (request, reply) => {
+      const { workspaceId, keys } = request.body;
+      const input = { workspaceId, keys: keys.map(parseItem) };
+      return sendResult(reply, await imports.import(getCallContext(request), input));
+    },
   );
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { nullable, text, WorkspaceId } from '../../http/schemas.ts';
+import { FieldErrorSchema, line, nullable, oneOf, open, WorkspaceId } from '../../http/schemas.ts';
 import { newKeyFields } from '../schemas/fields.ts';
 
 export const ImportItem = Type.Object(
@@ -7,9 +7,7 @@ export const ImportItem = Type.Object(
     ...newKeyFields,
     hash: Type.Object(
       {
-        algorithm: Type.Unsafe<'sha256' | 'sha512'>({
-          type: 'string',
-          enum: ['sha256', 'sha512'],
+        algorithm: oneOf('HashAlgorithm', ['sha256', 'sha512'], {
           description: 'Hash algorithm of the digest.',
           examples: ['sha256'],
         }),
@@ -20,13 +18,17 @@ export const ImportItem = Type.Object(
           examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
         }),
       },
-      { additionalProperties: false, description: 'Digest that the other system stored.' },
+      {
+        'x-name': 'ImportHash',
+        additionalProperties: false,
+        description: 'Digest that the other system stored.',
+      },
     ),
     start: Type.Optional(
-      text(24, 'Start of the key string, for lists: a few characters only.', 'sk_ab12'),
+      line(24, 'Start of the key string, for lists: a few characters only.', 'sk_ab12'),
     ),
   },
-  { additionalProperties: false },
+  { 'x-name': 'ImportItem', additionalProperties: false },
 );
 export type ImportItem = Static<typeof ImportItem>;
 
@@ -39,34 +41,44 @@ export const ImportKeys = Type.Object(
       description: 'Keys to import.',
     }),
   },
-  { additionalProperties: false },
+  {
+    'x-name': 'ImportKeysRequest',
+    additionalProperties: false,
+    examples: [
+      {
+        keys: [
+          {
+            name: 'CI deploys',
+            hash: {
+              algorithm: 'sha256',
+              value: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+            },
+          },
+        ],
+      },
+    ],
+  },
 );
-export type ImportKeys = Static<typeof ImportKeys>;
 
-const ImportResult = Type.Object({
+const importResultFields = {
   index: Type.Integer({ description: 'Index of the item in `keys`, from 0.', examples: [0] }),
-  status: Type.String({
-    description:
-      'Import status. Known values: created, duplicate (the digest is known already), invalid.',
+  status: open(oneOf('ImportStatus', ['created', 'duplicate', 'invalid']), {
+    description: 'Import status; duplicate: the digest is known already.',
     examples: ['created'],
   }),
   keyId: nullable(Type.String(), {
     description: 'Id of the new key; null if none was created.',
     examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
   }),
-  errors: Type.Array(
-    Type.Object({
-      pointer: Type.String({
-        description: 'JSON pointer to the field, within the item.',
-        examples: ['/expiresAt'],
-      }),
-      detail: Type.String({
-        description: 'What is wrong with the field.',
-        examples: ['must be in the future'],
-      }),
-    }),
-    { description: 'Errors of an invalid item; else empty.', examples: [[]] },
-  ),
+  errors: Type.Array(FieldErrorSchema, {
+    description: 'Errors of an invalid item, their pointers beginning at the item; else empty.',
+    examples: [[]],
+  }),
+};
+
+const ImportResult = Type.Object(importResultFields, {
+  'x-name': 'ImportResult',
+  description: 'The result of one item of an import.',
 });
 export type ImportResult = Static<typeof ImportResult>;
 

@@ -6,6 +6,7 @@ import {
   insertImportedSecrets,
 } from '../../credentials/store.ts';
 import type { CallResult } from '../../http/reply.ts';
+import type { Parsed } from '../../http/validation.ts';
 import { ensureQuotaRow } from '../../quotas/consumption-store.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from '../audit.ts';
@@ -14,26 +15,40 @@ import { insertKeys } from '../store.ts';
 import { enforceKeyQuota, lockPolicies, type WorkspacePolicies } from '../workspace-policies.ts';
 import { type Candidate, sortItems } from './candidates.ts';
 import { created, duplicate, reportOf } from './results.ts';
-import type { ImportKeys, ImportReport } from './schemas.ts';
+import type { ImportItem, ImportReport } from './schemas.ts';
+
+/** Items that are valid, and what is wrong with the others. */
+export interface ImportInput {
+  workspaceId?: string | undefined;
+  keys: readonly Parsed<ImportItem>[];
+}
 
 /** Imports keys of another system by the digests of their strings. */
 export class ImportService {
   readonly #unitOfWork: UnitOfWork;
+  readonly #isRootKey: (ref: string) => boolean;
 
-  constructor(unitOfWork: UnitOfWork) {
+  /** @param isRootKey whether a ref is the digest of the root key, which is never a key */
+  constructor(unitOfWork: UnitOfWork, isRootKey: (ref: string) => boolean) {
     this.#unitOfWork = unitOfWork;
+    this.#isRootKey = isRootKey;
   }
 
   /**
    * In one transaction. Items that are known already, or that the workspace's policies refuse, are
    * reported and do not keep the others out.
    */
-  import(call: CallContext, input: ImportKeys): Promise<CallResult<ImportReport>> {
+  import(call: CallContext, input: ImportInput): Promise<CallResult<ImportReport>> {
     const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
     return this.#unitOfWork.run(call, async (write) => {
       const policies = await lockPolicies(write.tx, workspaceId);
       requireApiAccess(policies);
-      const { candidates, refused } = sortItems(input.keys, call.actor, policies, write.at);
+      const { candidates, refused } = sortItems(input.keys, {
+        by: call.actor,
+        policies,
+        at: write.at,
+        isRootKey: this.#isRootKey,
+      });
       const keyIds = await insertCandidates(write, policies, candidates);
       const accepted = candidates.map(({ index, ref }) => {
         const keyId = keyIds.get(ref);
@@ -77,6 +92,7 @@ async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Pr
 }
 
 function toSecret({ ref, item, row }: Candidate): ImportedSecret {
-  const start = item.start === undefined ? '…' : `${item.start}…`;
+  // As lists show it, with or without the ellipsis at its end.
+  const start = `${item.start?.replace(/…$/, '') ?? ''}…`;
   return { ref, keyId: row.id, workspaceId: row.workspaceId, start };
 }

@@ -16,7 +16,7 @@ export function listingRoutes(app: App, listing: ListingService): void {
         summary: 'List keys',
         description: 'Revoked and expired keys are listed too; deleted ones are not.',
         querystring: ListKeys,
-        response: answers({ 200: ref(KeyPage) }, 404),
+        response: answers({ 200: ref(KeyPage) }, 'NOT_FOUND', 'QUERY_TOO_BROAD'),
       },
     },
     (request) => listing.list(getCallContext(request), request.query),

@@ -5,32 +5,30 @@ import { KEY_STATUSES } from '../../domain/status.ts';
 import {
   Cursor,
   instant,
+  ListedWorkspaceId,
+  line,
   NextCursor,
+  oneOf,
   PageLimit,
   ref,
-  text,
-  WorkspaceId,
 } from '../../http/schemas.ts';
 import { OwnerId } from '../schemas/fields.ts';
-import { Key } from '../schemas/key.ts';
+import { Key, KeyStatus } from '../schemas/key.ts';
 
 const at = (description: string) => Type.Optional(instant(description));
 
 export const ListKeys = Type.Object(
   {
-    workspaceId: Type.Optional(WorkspaceId),
+    workspaceId: Type.Optional(ListedWorkspaceId),
     status: Type.Optional(
-      Type.Array(
-        Type.Unsafe<(typeof KEY_STATUSES)[number]>({ type: 'string', enum: [...KEY_STATUSES] }),
-        {
-          maxItems: KEY_STATUSES.length,
-          description: 'Key statuses to list. Default: all.',
-          examples: [['active', 'scheduled']],
-        },
-      ),
+      Type.Array(KeyStatus, {
+        maxItems: KEY_STATUSES.length,
+        description: 'Key statuses to list. Default: all.',
+        examples: [['active', 'scheduled']],
+      }),
     ),
-    search: Type.Optional(text(100, 'Part of the key name, in any case.', 'deploy')),
-    start: Type.Optional(text(48, 'Start of the key string, as lists show it.', 'ak_live_4fQ2mX…')),
+    search: Type.Optional(line(100, 'Part of the key name, in any case.', 'deploy')),
+    start: Type.Optional(line(48, 'Start of the key string, as lists show it.', 'ak_live_4fQ2mX…')),
     ownerId: Type.Optional(OwnerId),
     scope: Type.Optional(
       Type.String({
@@ -57,9 +55,7 @@ export const ListKeys = Type.Object(
     neverUsed: Type.Optional(
       Type.Boolean({ description: 'True: only keys that were never used.', examples: [true] }),
     ),
-    sort: Type.Unsafe<'-createdAt' | 'name' | 'expiresAt'>({
-      type: 'string',
-      enum: ['-createdAt', 'name', 'expiresAt'],
+    sort: oneOf('KeySort', ['-createdAt', 'name', 'expiresAt'], {
       default: '-createdAt',
       description: 'Sort order: newest first, by name in any case, or next to expire first.',
       examples: ['-createdAt'],

@@ -1,8 +1,9 @@
-import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
+import { type CallContext, listedWorkspaceId } from '../../call-context.ts';
 import type { Orm } from '../../db/database.ts';
 import { readPage } from '../../http/page.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { presentKey } from '../presenter.ts';
+import { readPolicies } from '../workspace-policies.ts';
 import type { KeyPage, ListKeys } from './schemas.ts';
 import { listKeys, listName } from './store.ts';
 
@@ -21,11 +22,12 @@ export class ListingService {
 
   async list(call: CallContext, query: ListKeys): Promise<KeyPage> {
     const { orm, clock } = this.#deps;
-    const workspaceId = authorizedWorkspaceId(call, query.workspaceId);
+    const scope = listedWorkspaceId(call, query.workspaceId);
+    if (scope !== null) await readPolicies(orm, scope);
     const now = clock.date();
     const { rows, nextCursor } = await readPage(query, {
       name: listName(query),
-      read: (after, limit) => listKeys(orm, workspaceId, query, { after, now, limit }),
+      read: (after, limit) => listKeys(orm, scope, query, { after, now, limit }),
       positionOf: ({ sortValue, key }) => ({ value: sortValue, id: key.id }),
     });
     return { data: rows.map((record) => presentKey(record, now.getTime())), nextCursor };

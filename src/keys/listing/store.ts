@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../../db/database.ts';
-import { sqlState } from '../../db/errors.ts';
+import { isTimeout } from '../../db/errors.ts';
 import { keys } from '../../db/schema.ts';
 import { KeywardError } from '../../errors.ts';
 import type { CursorPosition } from '../../http/cursor.ts';
 import { type KeyRecord, selectKeys, withSecrets } from '../key-records.ts';
-import { inWorkspace } from '../store.ts';
+import { inExistingWorkspace, inWorkspace, type Scope } from '../store.ts';
 import { conditions, EXPIRY } from './filters.ts';
 import type { ListKeys } from './schemas.ts';
 
@@ -39,12 +39,11 @@ export interface PageRequest {
 }
 
 const STATEMENT_TIMEOUT_MS = 10_000;
-const CANCELLED = '57014';
 
-/** One page of a workspace's keys, after the last row of the page before. */
+/** One page of the keys of a workspace (null: of all), after the last row of the page before. */
 export async function listKeys(
   orm: Orm,
-  workspaceId: string,
+  scope: Scope,
   query: ListKeys,
   page: PageRequest,
 ): Promise<ListedKey[]> {
@@ -52,10 +51,8 @@ export async function listKeys(
     await tx.execute(
       sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`,
     );
-    return pageOfKeys(tx, workspaceId, query, page).then((found) => found, nullIfCancelled);
+    return pageOfKeys(tx, scope, query, page).catch(refuseIfTimedOut);
   });
-  // Thrown here: a connection whose transaction fails with this error would be taken for lost.
-  if (rows === null) throw new KeywardError('QUERY_TOO_BROAD');
   const records = await withSecrets(orm, rows);
   return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
 }
@@ -63,17 +60,19 @@ export async function listKeys(
 /** Finds the page's keys first and joins the rest to them, so that their order can follow an index. */
 export function pageOfKeys(
   db: Orm | Transaction,
-  workspaceId: string,
+  scope: Scope,
   query: ListKeys,
   { after, now, limit }: PageRequest,
 ) {
   const { by, type, way, next } = SORTS[query.sort];
   const order = [sql`${by} ${way}`, sql`${keys.id} ${way}`];
   const beyond = after && sql`(${by}, ${keys.id}) ${next} (${after.value}::${type}, ${after.id})`;
+  // One workspace is known to exist; a list of all of them leaves out the deleted ones.
+  const listed = scope === null ? inExistingWorkspace(scope) : inWorkspace(scope);
   const page = db
     .select({ id: keys.id })
     .from(keys)
-    .where(and(inWorkspace(workspaceId), ...conditions(db, query, now), beyond ?? undefined))
+    .where(and(listed, ...conditions(db, query, now), beyond ?? undefined))
     .orderBy(...order)
     .limit(limit)
     .as('page');
@@ -88,7 +87,6 @@ export function listName({ cursor, limit, ...rest }: ListKeys): string {
   return `keys:${createHash('sha256').update(filters).digest('hex').slice(0, 12)}`;
 }
 
-function nullIfCancelled(error: unknown): null {
-  if (sqlState(error) === CANCELLED) return null;
-  throw error;
+function refuseIfTimedOut(error: unknown): never {
+  throw isTimeout(error) ? new KeywardError('QUERY_TOO_BROAD') : error;
 }

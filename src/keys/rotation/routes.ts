@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
-import { sendResult } from '../../http/reply.ts';
+import { sendDone, sendResult } from '../../http/reply.ts';
 import { answers, KeyPath, ref, WorkspaceQuery } from '../../http/schemas.ts';
 import { IssuedKey } from '../schemas/key.ts';
 import { RotateKey } from './schemas.ts';
@@ -23,7 +23,15 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
           'until the grace ends, and verify says so of it. A revoked or expired key is refused.',
         params: KeyPath,
         body: RotateKey,
-        response: answers({ 200: ref(IssuedKey) }, 404, 409, 412, 413, 415, 422),
+        response: answers(
+          { 200: ref(IssuedKey) },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'UPGRADE_REQUIRED',
+          'KEY_REVOKED',
+          'KEY_EXPIRED',
+          'ROTATION_UNDER_WAY',
+        ),
       },
     },
     async (request, reply) => {
@@ -47,14 +55,14 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
         querystring: WorkspaceQuery,
         response: answers(
           { 204: Type.Null({ description: 'Only the current string is valid.' }) },
-          404,
-          412,
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
         ),
       },
     },
     async (request, reply) => {
-      await rotation.endGrace(getCallContext(request), { ...request.params, ...request.query });
-      return reply.status(204).send(null);
+      const name = { ...request.params, ...request.query };
+      return sendDone(reply, await rotation.endGrace(getCallContext(request), name));
     },
   );
 }

@@ -1,15 +1,16 @@
-import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
+import type { CallContext } from '../../call-context.ts';
 import type { IssuedSecret, SecretIssuer } from '../../credentials/issuer.ts';
 import { rotateSecret } from '../../credentials/rotation.ts';
 import { endRetiringSecret } from '../../credentials/store.ts';
 import type { Orm } from '../../db/database.ts';
 import { KeywardError } from '../../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../../http/etag.ts';
+import type { CallResult } from '../../http/reply.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { auditKey } from '../audit.ts';
-import { type KeyName, lockNamedKey, readBack } from '../key-change.ts';
-import { findKey, type SecretRow } from '../key-records.ts';
+import { findNamedKey, type KeyName, lockNamedKey, readBack } from '../key-change.ts';
+import type { SecretRow } from '../key-records.ts';
 import { requireApiAccess } from '../policy-checks.ts';
 import type { IssuedKey } from '../schemas/key.ts';
 import { isExpired, type KeyRow, updateKey } from '../store.ts';
@@ -51,9 +52,7 @@ export class RotationService {
   /** What can be refused is refused before the costly hash, and checked again in the transaction. */
   async #issue(call: CallContext, name: KeyName, { supersede }: RotateKey): Promise<IssuedSecret> {
     const { orm, clock, issuer } = this.#deps;
-    const record = await findKey(orm, authorizedWorkspaceId(call, name.workspaceId), name.id);
-    if (!record) throw new KeywardError('NOT_FOUND');
-    const { key, secrets } = record;
+    const { key, secrets } = await findNamedKey(orm, call, name);
     requireMatch(call, etagOf(key));
     requireRotatable(key, await readPolicies(orm, key.workspaceId), clock.date());
     if (!supersede && secrets.some(isRetiring(clock.date()))) {
@@ -63,8 +62,8 @@ export class RotationService {
   }
 
   /** Ends the retiring string at once. Nothing to end is not an error. */
-  async endGrace(call: CallContext, name: KeyName): Promise<void> {
-    await this.#deps.unitOfWork.run(call, async (write) => {
+  endGrace(call: CallContext, name: KeyName): Promise<CallResult<object>> {
+    return this.#deps.unitOfWork.run(call, async (write) => {
       const key = await lockNamedKey(write, call, name);
       const ended = await endRetiringSecret(write.tx, key.id);
       if (ended.length > 0) {

@@ -2,11 +2,12 @@ import { type Static, Type } from 'typebox';
 import type { JsonObject } from '../../domain/json.ts';
 import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../../domain/key-string.ts';
 import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../../domain/scopes.ts';
-import { ExpiresInSeconds, instant, nullable, text } from '../../http/schemas.ts';
+import { ExpiresInSeconds, instant, line, nullable, text } from '../../http/schemas.ts';
+import { MAX_METADATA_NAMES } from '../metadata.ts';
 import { clearable, optional, type PlainField, required, variant } from './plain-field.ts';
 import { CreditsSetting, RateLimits } from './quota-fields.ts';
 
-export const OwnerId = text(128, 'Owner of the key in your system.', 'customer_42');
+export const OwnerId = line(128, 'Owner of the key in your system.', 'customer_42');
 
 const Scope = Type.String({
   pattern: GRANTED_SCOPE_PATTERN,
@@ -20,7 +21,7 @@ const Scope = Type.String({
  * changing, showing and auditing a key. Each is a column of the same name.
  */
 export const plainFields = {
-  name: required(text(100, 'Key name, for people.', 'CI deploys')),
+  name: required(line(100, 'Key name, for people.', 'CI deploys')),
   description: clearable(
     text(1000, 'Key description, for people.', 'Used by the nightly deployment job.'),
   ),
@@ -42,7 +43,7 @@ export const plainFields = {
     [],
   ),
   resources: clearable(
-    Type.Array(text(256, 'Resource, compared as a whole.', 'project:alpha'), {
+    Type.Array(line(256, 'Resource, compared as a whole.', 'project:alpha'), {
       maxItems: 100,
       uniqueItems: true,
       description: 'Resources that the key may touch: null all, an empty list none.',
@@ -83,7 +84,7 @@ const ExpiresAt = instant(
 const Metadata = Type.Unsafe<JsonObject>({
   type: 'object',
   additionalProperties: true,
-  maxProperties: 64,
+  maxProperties: MAX_METADATA_NAMES,
   description:
     'Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.',
   examples: [{ plan: 'pro' }],
@@ -100,8 +101,8 @@ export const newKeyFields = {
       examples: ['ak_live'],
     }),
   ),
-  notBefore: Type.Optional(NotBefore),
-  expiresAt: Type.Optional(ExpiresAt),
+  notBefore: Type.Optional(nullable(NotBefore)),
+  expiresAt: Type.Optional(nullable(ExpiresAt)),
   expiresInSeconds: Type.Optional(ExpiresInSeconds),
   rateLimits: Type.Optional(RateLimits),
   credits: Type.Optional(CreditsSetting),

@@ -1,43 +1,46 @@
 import { type Static, Type } from 'typebox';
 import { KEY_STATUSES } from '../../domain/status.ts';
-import { ActorSchema, nullable, ref } from '../../http/schemas.ts';
+import { ActorSchema, maybeTime, nullable, oneOf, open, ref, time } from '../../http/schemas.ts';
 import { plainFields } from './fields.ts';
 import { variant } from './plain-field.ts';
 import { quotaAnswer } from './quota-fields.ts';
 
-const time = (description: string) =>
-  Type.String({ description, examples: ['2026-01-31T12:00:00.000Z'] });
-const maybeTime = (description: string) =>
-  nullable(Type.String(), { description, examples: [null] });
+export const KeyStatus = oneOf('KeyStatus', KEY_STATUSES);
+const SecretStatus = oneOf('SecretStatus', ['current', 'retiring']);
 
-const Secret = Type.Object({
+const secretFields = {
   id: Type.String({ description: 'Secret id.', examples: ['sec_5Tn8Wq2Lx7'] }),
   start: Type.String({
     description: 'Start of the key string: it identifies the secret and reveals nothing of it.',
     examples: ['ak_live_4fQ2mX…'],
   }),
-  status: Type.String({
-    description: 'Secret status. Known values: current, retiring.',
-    examples: ['current'],
-  }),
+  status: open(SecretStatus, { description: 'Secret status.', examples: ['current'] }),
   createdAt: time('When the secret was issued, RFC 3339 in UTC.'),
-  lastUsedAt: nullable(Type.String(), {
-    description: 'When the secret was last found valid; null: never.',
-    examples: ['2026-02-01T08:30:00.000Z'],
-  }),
+  lastUsedAt: maybeTime(
+    'When the secret was last found valid; null: never.',
+    '2026-02-01T08:30:00.000Z',
+  ),
   validUntil: maybeTime('When a retiring secret ends; null for the current one.'),
+};
+
+const Secret = Type.Object(secretFields, {
+  'x-name': 'KeySecret',
+  description: 'A secret of a key: it belongs to one key string.',
 });
 
 const Usage = Type.Object(
   {
     total: Type.Integer({ description: 'Verifications so far, any verdict.', examples: [1284] }),
-    lastUsedAt: nullable(Type.String(), {
-      description: 'When a verification was last VALID; null: never.',
-      examples: ['2026-02-01T08:30:00.000Z'],
-    }),
+    lastUsedAt: maybeTime(
+      'When a verification was last VALID; null: never.',
+      '2026-02-01T08:30:00.000Z',
+    ),
     lastDeniedAt: maybeTime('When a verification was last denied; null: never.'),
   },
-  { description: 'Usage of the key, up to the last flush of the counters.' },
+  {
+    'x-name': 'KeyUsageSummary',
+    description: 'Usage of the key, up to the last flush of the counters.',
+  },
 );
 
 const keyFields = {
@@ -55,8 +58,8 @@ const keyFields = {
     description: 'Start of the current key string.',
     examples: ['ak_live_4fQ2mX…'],
   }),
-  status: Type.String({
-    description: `Key status, derived from the other fields. Known values: ${KEY_STATUSES.join(', ')}.`,
+  status: open(KeyStatus, {
+    description: 'Key status, derived from the other fields.',
     examples: ['active'],
   }),
   notBefore: maybeTime('Start of the key: it is not valid before this time; null: none.'),

@@ -26,7 +26,7 @@ export function optional<Schema extends TSchema>(schema: Schema, initial: Static
 /** Null until it is given; null in a patch clears it. */
 export function clearable<Schema extends TSchema>(schema: Schema) {
   return {
-    create: Type.Optional(withDefaultText(schema, null)),
+    create: Type.Optional(nullable(withDefaultText(schema, null))),
     patch: Type.Optional(nullable(schema)),
     answer: nullable(withoutLimits(schema)),
     initial: null,

@@ -1,5 +1,15 @@
 import { type Static, Type } from 'typebox';
-import { nullable, rateLimitFields } from '../../http/schemas.ts';
+import { MAX_CREDITS } from '../../domain/refill.ts';
+import { nullable, oneOf, open, rateLimitFields, time } from '../../http/schemas.ts';
+
+/** Part of answers: taken back, so that what was read can be sent, and not looked at. */
+const shownOnly = (description: string, example: unknown) =>
+  Type.Optional(
+    Type.Unknown({
+      description: `${description}; ignored in requests.`,
+      examples: [example],
+    }),
+  );
 
 export const RateLimits = Type.Array(
   Type.Object(
@@ -15,6 +25,8 @@ export const RateLimits = Type.Array(
         description: 'Units in any interval of the window; 0 lets nothing through.',
         examples: [100],
       }),
+      remaining: shownOnly('Units left now', 99),
+      resetAt: shownOnly('Time at which units become available again', null),
       windowSeconds: Type.Integer({
         minimum: 1,
         maximum: 2_592_000,
@@ -22,7 +34,7 @@ export const RateLimits = Type.Array(
         examples: [60],
       }),
     },
-    { additionalProperties: false },
+    { 'x-name': 'RateLimitInput', additionalProperties: false },
   ),
   {
     maxItems: 5,
@@ -31,30 +43,30 @@ export const RateLimits = Type.Array(
   },
 );
 
+const RefillInterval = oneOf('RefillInterval', ['daily', 'monthly'], {
+  description: 'Refill interval: at 00:00 UTC each day, or once a month.',
+  examples: ['monthly'],
+});
+
 const Refill = Type.Object(
   {
-    interval: Type.Unsafe<'daily' | 'monthly'>({
-      type: 'string',
-      enum: ['daily', 'monthly'],
-      description: 'Refill interval: at 00:00 UTC each day, or once a month.',
-      examples: ['monthly'],
-    }),
+    interval: RefillInterval,
     amount: Type.Integer({
       minimum: 0,
-      maximum: 1_000_000_000_000,
+      maximum: MAX_CREDITS,
       description: 'Balance after a refill.',
       examples: [1000],
     }),
     dayOfMonth: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 31,
-        description: 'Day of a monthly refill; the last day of a shorter month. Default: 1.',
+      nullable(Type.Integer({ minimum: 1, maximum: 31 }), {
+        description:
+          'Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.',
         examples: [1],
       }),
     ),
+    nextAt: shownOnly('When the next refill is due', '2026-02-01T00:00:00.000Z'),
   },
-  { additionalProperties: false },
+  { 'x-name': 'CreditsRefillInput', additionalProperties: false },
 );
 
 const Credits = Type.Object(
@@ -62,7 +74,7 @@ const Credits = Type.Object(
     remaining: Type.Optional(
       Type.Integer({
         minimum: 0,
-        maximum: 1_000_000_000_000,
+        maximum: MAX_CREDITS,
         description:
           'Balance of credits. Required while credits are not limited yet; a change that leaves it ' +
           'out keeps it.',
@@ -71,12 +83,12 @@ const Credits = Type.Object(
     ),
     refill: Type.Optional(
       nullable(Refill, {
-        description: 'Refill of the balance; null or left out: none.',
+        description: 'Refill of the balance; null: none. A change that leaves it out keeps it.',
         examples: [{ interval: 'monthly', amount: 1000, dayOfMonth: 1 }],
       }),
     ),
   },
-  { additionalProperties: false },
+  { 'x-name': 'CreditsInput', additionalProperties: false },
 );
 export type Credits = Static<typeof Credits>;
 
@@ -85,34 +97,32 @@ export const CreditsSetting = nullable(Credits, {
   examples: [{ remaining: 1000 }],
 });
 
+const ShownRefill = Type.Object(
+  {
+    interval: open(RefillInterval, { description: 'Refill interval.', examples: ['monthly'] }),
+    amount: Type.Integer({ description: 'Balance after a refill.', examples: [1000] }),
+    dayOfMonth: nullable(Type.Integer(), {
+      description: 'Day of a monthly refill; null for a daily one.',
+      examples: [1],
+    }),
+    nextAt: time('When the next refill is due.'),
+  },
+  { 'x-name': 'CreditsRefill' },
+);
+
+const ShownCredits = Type.Object(
+  {
+    remaining: Type.Integer({ description: 'Credits left.', examples: [1000] }),
+    refill: nullable(ShownRefill, { description: 'Refill of the balance; null: none.' }),
+  },
+  { 'x-name': 'Credits' },
+);
+
 /** How the quotas of a key are shown. */
 export const quotaAnswer = {
-  rateLimits: Type.Array(Type.Object(rateLimitFields), {
+  rateLimits: Type.Array(Type.Object(rateLimitFields, { 'x-name': 'RateLimit' }), {
     description: 'Rate limits of the key, with what is left of them.',
     examples: [[]],
   }),
-  credits: nullable(
-    Type.Object({
-      remaining: Type.Integer({ description: 'Credits left.', examples: [1000] }),
-      refill: nullable(
-        Type.Object({
-          interval: Type.String({
-            description: 'Refill interval. Known values: daily, monthly.',
-            examples: ['monthly'],
-          }),
-          amount: Type.Integer({ description: 'Balance after a refill.', examples: [1000] }),
-          dayOfMonth: nullable(Type.Integer(), {
-            description: 'Day of a monthly refill; null for a daily one.',
-            examples: [1],
-          }),
-          nextAt: Type.String({
-            description: 'When the next refill is due.',
-            examples: ['2026-02-01T00:00:00.000Z'],
-          }),
-        }),
-        { description: 'Refill of the balance; null: none.' },
-      ),
-    }),
-    { description: 'Credits of the key; null: not limited.' },
-  ),
+  credits: nullable(ShownCredits, { description: 'Credits of the key; null: not limited.' }),
 };

@@ -1,30 +1,30 @@
 import { type Static, Type } from 'typebox';
-import { text, WorkspaceId } from '../../http/schemas.ts';
+import { reasonFields, WorkspaceId } from '../../http/schemas.ts';
 import { newKeyFields, patchFields } from './fields.ts';
 
 export const CreateKey = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId), ...newKeyFields },
-  { additionalProperties: false },
+  {
+    'x-name': 'CreateKeyRequest',
+    additionalProperties: false,
+    examples: [{ name: 'CI deploys', ownerId: 'customer_42', scopes: ['sources:read'] }],
+  },
 );
 export type CreateKey = Static<typeof CreateKey>;
 
 export const PatchKey = Type.Object(patchFields, {
+  'x-name': 'UpdateKeyRequest',
   additionalProperties: false,
-  minProperties: 1,
+  examples: [{ name: 'CI deploys', scopes: ['sources:read'] }],
 });
 export type PatchKey = Static<typeof PatchKey>;
 
-export const revocationFields = {
-  reason: Type.Optional(
-    text(64, 'Reason of the revocation, a word that programs can filter by.', 'leaked'),
-  ),
-  note: Type.Optional(
-    text(1000, 'Note on the revocation, for people.', 'Found in a public repository.'),
-  ),
-};
-
 export const RevokeKey = Type.Object(
-  { workspaceId: Type.Optional(WorkspaceId), ...revocationFields },
-  { additionalProperties: false },
+  { workspaceId: Type.Optional(WorkspaceId), ...reasonFields },
+  {
+    'x-name': 'RevokeKeyRequest',
+    additionalProperties: false,
+    examples: [{ reason: 'leaked', note: 'Found in a public repository.' }],
+  },
 );
 export type RevokeKey = Static<typeof RevokeKey>;

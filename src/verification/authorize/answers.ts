@@ -1,11 +1,14 @@
 import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { KeyCredential } from '../../credentials/credential.ts';
+import { type KeyCredential, retiresAt } from '../../credentials/credential.ts';
 import type { VerdictCode } from '../../domain/verdict.ts';
+import { rateLimitHeaders, secondsUntil } from '../../http/rate-limit-headers.ts';
+import type { QuotaResult } from '../../quotas/quota-limiter.ts';
 import type { Verification } from '../verifier.ts';
 
-/** A verdict, or that the client sent no key. */
-type AuthorizeCode = VerdictCode | 'KEY_MISSING';
+/** A verdict, or why there is no key to judge. */
+type AuthorizeCode = VerdictCode | MissingKeyCode;
+type MissingKeyCode = 'KEY_MISSING' | 'KEY_AMBIGUOUS';
 
 interface Denial {
   status: 401 | 403 | 429;
@@ -21,6 +24,7 @@ const tooMany = (detail: string): Denial => ({ status: 429, detail });
 /** What a gateway's client is told of each verdict. */
 const DENIALS: Record<Exclude<AuthorizeCode, 'VALID'>, Denial> = {
   KEY_MISSING: { status: 401, detail: 'Send an API key: `Authorization: Bearer <key>`.' },
+  KEY_AMBIGUOUS: { status: 401, detail: 'Send one API key, not several.' },
   NOT_FOUND: unauthorized('The API key is unknown.'),
   REVOKED: unauthorized('The API key is revoked.'),
   DISABLED: unauthorized('The API key is disabled.'),
@@ -47,22 +51,60 @@ export interface AnswerOptions {
 export function sendVerification(
   request: FastifyRequest,
   reply: FastifyReply,
-  verification: Verification | null,
+  verification: Verification,
+  options: AnswerOptions,
+): FastifyReply {
+  const { code, credential, quota, missingScopes } = verification;
+  if (quota) reply.headers(rateLimitHeaders(quota.rateLimits, options.now));
+  if (code !== 'VALID') {
+    const retryAt = usefulRetryAt(quota, credential);
+    return sendDenial(request, reply, { code, missingScopes, retryAt }, options);
+  }
+  return reply
+    .headers({ 'x-keyward-code': code, 'x-keyward-status': 200 })
+    .headers(identityOf(credential, options.now))
+    .send();
+}
+
+export function sendMissingKey(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  code: MissingKeyCode,
+  options: AnswerOptions,
+): FastifyReply {
+  return sendDenial(request, reply, { code, missingScopes: [], retryAt: null }, options);
+}
+
+interface Denied {
+  code: Exclude<AuthorizeCode, 'VALID'>;
+  missingScopes: readonly string[];
+  /** When the same request may pass, in epoch milliseconds; null if waiting does not help. */
+  retryAt: number | null;
+}
+
+function sendDenial(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { code, missingScopes, retryAt }: Denied,
   { forNginx, now }: AnswerOptions,
 ): FastifyReply {
-  const code = verification?.code ?? 'KEY_MISSING';
-  const denial = code === 'VALID' ? null : DENIALS[code];
-  const status = denial?.status ?? 200;
-  reply.headers({ 'x-keyward-code': code, 'x-keyward-status': status });
-  reply.status(forNginx && status === 429 ? 403 : status);
-  if (!denial) return reply.headers(identityOf(verification?.credential, now)).send();
-  const retryAt = verification?.quota?.retryAt ?? null;
-  if (retryAt !== null) reply.header('retry-after', Math.max(1, Math.ceil((retryAt - now) / 1000)));
-  const challenge = challengeOf(denial, verification?.missingScopes ?? []);
+  const denial = DENIALS[code];
+  reply.headers({ 'x-keyward-code': code, 'x-keyward-status': denial.status });
+  reply.status(forNginx && denial.status === 429 ? 403 : denial.status);
+  if (retryAt !== null) reply.header('retry-after', secondsUntil(retryAt, now));
+  const challenge = challengeOf(denial, missingScopes);
   if (challenge) reply.header('www-authenticate', challenge);
   return reply
     .header('content-type', 'application/problem+json; charset=utf-8')
     .send(JSON.stringify(bodyOf(code, denial, request.id)));
+}
+
+/** Waiting helps only if the presented string is still valid then. */
+function usefulRetryAt(quota: QuotaResult | null, credential: KeyCredential | null): number | null {
+  const retryAt = quota?.retryAt ?? null;
+  if (retryAt === null || !credential) return null;
+  const { expiresAt, validUntil } = credential;
+  return retryAt < Math.min(expiresAt ?? Infinity, validUntil ?? Infinity) ? retryAt : null;
 }
 
 /** Every header is always set, empty if unknown, so that a gateway overwrites what a client sent. */
@@ -74,10 +116,23 @@ function identityOf(
   return {
     'x-keyward-key-id': credential.keyId,
     'x-keyward-owner': headerSafe(credential.ownerId ?? ''),
-    'x-keyward-scopes': credential.scopes.join(' '),
+    ...scopesHeader(credential.scopes),
     'x-keyward-workspace': credential.workspaceId,
-    ...retirement(credential.validUntil, now),
+    ...retirement(retiresAt(credential), now),
   };
+}
+
+/** Far below what gateways and servers take of headers; a key may have 100 scopes of 128 characters. */
+const MAX_SCOPES_BYTES = 4096;
+
+/** Cut between scopes if too long; the marker is always set, so that no client can forge it. */
+function scopesHeader(scopes: readonly string[]): Record<string, string> {
+  const whole = scopes.join(' ');
+  if (whole.length <= MAX_SCOPES_BYTES) {
+    return { 'x-keyward-scopes': whole, 'x-keyward-truncated': '' };
+  }
+  const cut = whole.slice(0, whole.lastIndexOf(' ', MAX_SCOPES_BYTES));
+  return { 'x-keyward-scopes': cut, 'x-keyward-truncated': 'scopes' };
 }
 
 /** RFC 9745 and RFC 8594: the presented string is being replaced and ends at a known time. */
@@ -97,7 +152,8 @@ function headerSafe(text: string): string {
 function challengeOf({ status, error }: Denial, missing: readonly string[]): string | null {
   if (status !== 401 && !error) return null;
   const named = error ? `, error="${error}"` : '';
-  const scope = error === 'insufficient_scope' ? `, scope="${missing.join(' ')}"` : '';
+  const { 'x-keyward-scopes': scopes } = scopesHeader(missing);
+  const scope = error === 'insufficient_scope' ? `, scope="${scopes}"` : '';
   return `Bearer realm="keyward"${named}${scope}`;
 }
 

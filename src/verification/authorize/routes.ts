@@ -1,24 +1,25 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type Authenticate, requirePermission, workspaceScope } from '../../call-context.ts';
+import { type Identify, requirePermission, workspaceScope } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
 import type { App } from '../../http/app-type.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
-import type { Verifier } from '../verifier.ts';
-import { sendVerification } from './answers.ts';
+import type { VerificationCaller, Verifier } from '../verifier.ts';
+import { sendMissingKey, sendVerification } from './answers.ts';
 import {
+  GATEWAY_HEADER,
+  type GatewayHeader,
   isForNginx,
-  type Parameters,
-  parseGatewayCredential,
-  parseParameters,
-} from './parameters.ts';
-import { authorizeSchema } from './schemas.ts';
+  parseGatewayQuestion,
+  splitGatewayHeader,
+} from './gateway-header.ts';
+import { authorizeSchema, type GatewayQuestion } from './schemas.ts';
 
 export interface AuthorizeDependencies {
   verifier: Verifier;
-  authenticate: Authenticate;
+  identify: Identify;
   /** A header of the operator's choice that may hold the customer's key. */
   keyHeader: string | undefined;
   now: () => number;
@@ -46,48 +47,55 @@ export function authorizeRoutes(app: App, deps: AuthorizeDependencies): void {
   app.route({ ...route, method: 'GET', url: '/v1/authorize', schema: authorizeSchema });
   const hidden = { ...route, schema: { hide: true } };
   app.route({ ...hidden, method: OTHER_METHODS, url: '/v1/authorize' });
-  app.route({ ...hidden, method: ['GET', ...OTHER_METHODS], url: '/v1/authorize/*' });
+}
+
+/** What gateways append is the client's: it is cut off unread, whatever it is encoded in. */
+export function withoutGatewayPath(url: string): string {
+  return /^\/v1\/authorize[/?#]/.test(url) ? '/v1/authorize' : url;
 }
 
 async function authorize(
-  { verifier, authenticate, keyHeader, now }: AuthorizeDependencies,
+  { verifier, identify, keyHeader, now }: AuthorizeDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const { authorization, from } = parseGatewayCredential(request);
-  const parameters = attempt(() => parseParameters(request, from));
-  const requested = parameters instanceof KeywardError ? undefined : parameters.workspaceId;
-  const workspace = workspaceOfGateway(authenticate, authorization, requested);
-  const key = presentedKey(request, keyHeader);
-  // The gateway is authenticated before its parameters are judged: outsiders learn nothing of them.
-  if (parameters instanceof KeywardError || key === null) await workspace;
-  if (parameters instanceof KeywardError) throw parameters;
-  const verification =
-    key === null ? null : await verifier.verify({ key, ...parameters }, workspace);
-  return sendVerification(request, reply, verification, {
-    forNginx: isForNginx(request),
-    now: now(),
-  });
+  const [gateway, ...others] = gatewayHeaders(request);
+  // With several values nobody can tell which one the gateway wrote.
+  if (!gateway || others.length > 0) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
+  const question = attempt(() => parseGatewayQuestion(gateway));
+  const requested = question instanceof KeywardError ? undefined : question.workspaceId;
+  const asking = gatewayCaller(identify, gateway.authorization, requested);
+  const presented = presentedKey(request, keyHeader);
+  // The gateway is authenticated before its question is judged: outsiders learn nothing of it.
+  if (question instanceof KeywardError || presented.key === null) await (await asking).countUse();
+  if (question instanceof KeywardError) throw question;
+  const options = { forNginx: isForNginx(gateway), now: now() };
+  if (presented.key === null) return sendMissingKey(request, reply, presented.reason, options);
+  const verification = await verifier.verify({ key: presented.key, ...question }, asking);
+  return sendVerification(request, reply, verification, options);
 }
 
-function attempt(read: () => Parameters): Parameters | KeywardError {
+function gatewayHeaders({ raw }: FastifyRequest): GatewayHeader[] {
+  return headerValues(raw.rawHeaders, GATEWAY_HEADER).map(splitGatewayHeader);
+}
+
+function attempt(parse: () => GatewayQuestion): GatewayQuestion | KeywardError {
   try {
-    return read();
+    return parse();
   } catch (error) {
     if (error instanceof KeywardError) return error;
     throw error;
   }
 }
 
-/** The workspace that the gateway asks about; null: every workspace. */
-async function workspaceOfGateway(
-  authenticate: Authenticate,
+async function gatewayCaller(
+  identify: Identify,
   authorization: string,
   requested: string | undefined,
-): Promise<string | null> {
-  const caller = await authenticate(authorization).catch(refuseGateway);
+): Promise<VerificationCaller> {
+  const { caller, countUse } = await identify(authorization).catch(refuseGateway);
   requirePermission(caller, 'keys:verify');
-  return workspaceScope(caller, requested);
+  return { workspaceId: workspaceScope(caller, requested), countUse };
 }
 
 /** Told apart from a client's own 401, so that operators see whose credential is wrong. */
@@ -96,11 +104,26 @@ function refuseGateway(error: unknown): never {
   throw isUnauthenticated ? new KeywardError('GATEWAY_UNAUTHENTICATED') : error;
 }
 
+type PresentedKey = { key: string } | { key: null; reason: 'KEY_MISSING' | 'KEY_AMBIGUOUS' };
+
 /** The most specific place first: `Authorization` may hold something else beside a key. */
-function presentedKey({ headers }: FastifyRequest, keyHeader: string | undefined): string | null {
-  const own = keyHeader === undefined ? undefined : headers[keyHeader];
-  const key = own || headers['x-api-key'];
-  return typeof key === 'string' && key !== '' ? key : bearerToken(headers.authorization);
+function presentedKey({ raw }: FastifyRequest, keyHeader: string | undefined): PresentedKey {
+  for (const name of [keyHeader, 'x-api-key', 'authorization']) {
+    const values = name === undefined ? [] : headerValues(raw.rawHeaders, name);
+    if (values.length > 1) return { key: null, reason: 'KEY_AMBIGUOUS' };
+    const [value] = values;
+    const key = name === 'authorization' ? bearerToken(value) : value;
+    if (key) return { key };
+  }
+  return { key: null, reason: 'KEY_MISSING' };
+}
+
+/** The different values that a header has, without empty ones. */
+function headerValues(rawHeaders: readonly string[], name: string): string[] {
+  const values = rawHeaders.filter(
+    (value, i) => i % 2 === 1 && value !== '' && rawHeaders[i - 1]?.toLowerCase() === name,
+  );
+  return [...new Set(values)];
 }
 
 /** A problem carries its code in a header too, then is handled like every error. */
@@ -113,10 +136,10 @@ function nameProblem(error: FastifyError, request: FastifyRequest, reply: Fastif
 /** To nginx, 401 and 403 are its client's fault: what is not the client's fault becomes 503. */
 async function settleStatus(request: FastifyRequest, reply: FastifyReply): Promise<void> {
   reply.header('cache-control', 'no-store');
-  if (!isForNginx(request)) return;
   const isForClient = [200, 401, 403].includes(reply.statusCode);
-  const isGatewayFault = GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'));
-  if (!isForClient || isGatewayFault) reply.status(503).header('x-keyward-status', 503);
+  if (isForClient && !GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'))) return;
+  if (!gatewayHeaders(request).some(isForNginx)) return;
+  reply.status(503).header('x-keyward-status', 503);
 }
 
 function unreachable(): never {

@@ -69,7 +69,7 @@ export interface paths {
         put?: never;
         /**
          * Verify a key
-         * @description Says whether a presented key may do what is asked. A negative verdict is an answer too: its status is 200. Needs the permission `keys:verify`.
+         * @description Says whether a presented key may do what is requested. A negative verdict is an answer too: its status is 200. Requires the permission `keys:verify`.
          */
         post: operations["verifyKey"];
         delete?: never;
@@ -89,7 +89,7 @@ export interface paths {
         put?: never;
         /**
          * Verify many keys
-         * @description Up to 100 verifications, each on its own, answered in order. One that cannot be decided has the code `UNAVAILABLE`: ask for it again. Where none can, the answer is 503. Needs the permission `keys:verify`.
+         * @description Up to 100 verifications, each on its own, answered in order. An item that is not valid has the code `INVALID_REQUEST` or `KEY_WITH_SCHEME` and its own `errors`; one that cannot be decided has the code `UNAVAILABLE`: ask for it again. If no item can be decided, the answer is 503. Requires the permission `keys:verify`.
          */
         post: operations["verifyKeys"];
         delete?: never;
@@ -109,26 +109,34 @@ export interface paths {
          * Verify a key for a gateway
          * @description For gateways that ask before they let a request through (nginx `auth_request`,
          *     Caddy `forward_auth`, Traefik ForwardAuth, Envoy `ext_authz`): the verdict by status and headers.
-         *     Every method and every path below `/v1/authorize/` is taken alike, the body is never looked at, and
-         *     unknown queries are ignored.
+         *     Every method and every path below `/v1/authorize/` is taken alike; the path, the query, the body and
+         *     all other headers of the client are ignored.
          *
-         *     The gateway authenticates itself with a management key that has the permission `keys:verify`, in
-         *     `X-Keyward-Authorization: Bearer <management key>`; 401 with the code GATEWAY_UNAUTHENTICATED means
-         *     that this is wrong. The key to judge is the client's: the header that `KEYWARD_KEY_HEADER` names,
-         *     else `X-API-Key`, else `Authorization: Bearer`.
+         *     Everything that a gateway says stands in one header, `X-Keyward-Authorization`, which the gateway
+         *     writes on each request, so that no client can: its own credential, a management key with the
+         *     permission `keys:verify`, and after it what it asks:
          *
-         *     What is asked about the key may be said by query or by header. The client's own query and headers
-         *     often come along, so **whatever is said anywhere must hold**: more can only make the answer
-         *     stricter, and a parameter said twice with different values is a 400. A gateway that writes all of
-         *     its query, or sets or removes every parameter header, says so after its credential:
-         *     `; from=query` or `; from=headers`. Then only that place is read, and it is believed; without it
-         *     `ip` is ignored (keys bound to addresses are refused), `resource` does not satisfy a workspace that
-         *     requires one, and `cost` is at least 1.
+         *         X-Keyward-Authorization: Bearer kw_…; requiredScopes=orders:read; ip=203.0.113.7
          *
-         *     200: VALID. 401: KEY_MISSING, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED. 403:
-         *     WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429: RATE_LIMITED,
-         *     CREDITS_EXHAUSTED, with `Retry-After` where a reset is known. With `mode=nginx` a 429 becomes a 403,
-         *     and everything that is not a verdict on the client's key a 503.
+         *     | parameter | |
+         *     | --- | --- |
+         *     | `requiredScopes` | the key must have all of these scopes; separated by commas, without spaces |
+         *     | `requiredAnyScope` | the key must have at least one of these scopes |
+         *     | `ip` | the client's address |
+         *     | `cost` | what the request consumes of rate limits and credits; 1 by default, 0 only looks |
+         *     | `workspaceId` | the workspace that the key must belong to; any by default |
+         *     | `mode` | `nginx`: answer 200, 401, 403 or 503 alone |
+         *     | `resource` | what is accessed; comes last and takes the rest of the header |
+         *
+         *     A parameter that is unknown, repeated, empty or not valid is refused with 400. 401 with the code
+         *     GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong, or that the header came with
+         *     more than one value. The client's key is taken from the header that `KEYWARD_KEY_HEADER` names, else
+         *     `X-API-Key`, else `Authorization: Bearer`; different keys in one of them are KEY_AMBIGUOUS.
+         *
+         *     200: VALID. 401: KEY_MISSING, KEY_AMBIGUOUS, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED.
+         *     403: WORKSPACE_SUSPENDED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED. 429:
+         *     RATE_LIMITED, CREDITS_EXHAUSTED, with `Retry-After` if waiting helps. With `mode=nginx` a 429
+         *     becomes a 403, and everything that is not a verdict on the client's key a 503.
          */
         get: operations["authorize"];
         put?: never;
@@ -148,7 +156,7 @@ export interface paths {
         };
         /**
          * Get the presented key
-         * @description For the holder of a key: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do. Not counted as a use. Every string that is not valid gets the same 401.
+         * @description For the holder of a key: what the key presented as `Authorization: Bearer`, a customer's or a management key, is and may do, and how its limits stand, also as `RateLimit` headers. Neither counted nor consumed. Every string that is not valid gets the same 401.
          */
         get: operations["whoAmI"];
         put?: never;
@@ -331,6 +339,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the key of a string
+         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace. Requires the permission `keys:read`.
+         */
+        post: operations["findKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/import": {
         parameters: {
             query?: never;
@@ -342,7 +370,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. Requires the permission `keys:write`.
+         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. An item that is not valid keeps no other out. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
@@ -405,7 +433,7 @@ export interface paths {
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. Requires the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
@@ -472,7 +500,7 @@ export interface paths {
         };
         /**
          * List management keys
-         * @description Requires the permission `management:write`.
+         * @description Requires the permission `management:read`.
          */
         get: operations["listManagementKeys"];
         put?: never;
@@ -496,7 +524,7 @@ export interface paths {
         };
         /**
          * Get a management key
-         * @description Requires the permission `management:write`.
+         * @description Requires the permission `management:read`.
          */
         get: operations["getManagementKey"];
         put?: never;
@@ -504,7 +532,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a management key
+         * @description Its name, its expiry, or fewer permissions; an expired key can be extended. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
+         */
+        patch: operations["updateManagementKey"];
         trace?: never;
     };
     "/v1/management-keys/{id}/rotate": {
@@ -576,7 +608,7 @@ export interface paths {
         };
         /**
          * List audit events
-         * @description Every change, with who made it, newest first. Requires the permission `audit:read`.
+         * @description Every change, with who made it, newest first; of every workspace by time, and of one in the order of its log. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -611,67 +643,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Error, as defined by RFC 9457. */
-        Problem: {
-            /**
-             * @description Problem type, always `about:blank`.
-             * @example about:blank
-             */
-            type: string;
-            /**
-             * @description HTTP status in words.
-             * @example Bad Request
-             */
-            title: string;
-            /**
-             * @description HTTP status code.
-             * @example 400
-             */
-            status: number;
-            /**
-             * @description Error code, for programs. Known values: INVALID_REQUEST, MALFORMED_JSON, INVALID_CURSOR, CONTAINS_KEY, KEY_WITH_SCHEME, UNAUTHENTICATED, GATEWAY_UNAUTHENTICATED, FORBIDDEN, UPGRADE_REQUIRED, NOT_FOUND, ROUTE_NOT_FOUND, METHOD_NOT_ALLOWED, REQUEST_TIMEOUT, KEY_REVOKED, KEY_EXPIRED, KEY_IMMUTABLE, KEY_LIMIT_REACHED, CREDITS_UNLIMITED, ROTATION_UNDER_WAY, DEFAULT_WORKSPACE, TOO_MANY_KEYS, IDEMPOTENCY_IN_FLIGHT, PRECONDITION_FAILED, BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, IDEMPOTENCY_MISMATCH, INTERNAL, OVERLOADED, QUERY_TOO_BROAD, UNAVAILABLE.
-             * @example INVALID_REQUEST
-             */
-            code: string;
-            /**
-             * @description Error message, for people: what is wrong, and how to correct it.
-             * @example /body/name: is required
-             */
-            detail: string;
-            /**
-             * @description Fields that are not valid; empty if the error is not about fields.
-             * @example [
-             *       {
-             *         "pointer": "/body/name",
-             *         "detail": "is required"
-             *       }
-             *     ]
-             */
-            errors: {
-                /**
-                 * @description JSON pointer to the field; begins with /body, /query, /path or /headers.
-                 * @example /body/name
-                 */
-                pointer: string;
-                /**
-                 * @description What is wrong with the field.
-                 * @example is required
-                 */
-                detail: string;
-            }[];
-            /**
-             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
-             * @example req_4fQ2-1a
-             */
-            requestId: string;
-        };
         /** @description Who made a change. */
         Actor: {
             /**
-             * @description Actor type. Known values: root, management_key, key, system.
+             * @description Actor type.
              * @example root
              */
-            type: string;
+            type: components["schemas"]["ActorType"] | string;
             /**
              * @description Actor id.
              * @example root
@@ -683,13 +661,609 @@ export interface components {
              */
             onBehalfOf: string | null;
         };
+        /** @enum {string} */
+        ActorType: "root" | "management_key" | "key" | "system";
+        /** @enum {string} */
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
+        /** @description One change, in the audit log. */
+        AuditEvent: {
+            /**
+             * @description Event id.
+             * @example evt_2Lx7Yb2kQm4Xc9
+             */
+            id: string;
+            /**
+             * @description Id of the workspace whose log the event is in.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Position in the log, from 1 without gaps.
+             * @example 17
+             */
+            sequence: number;
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description Action.
+             * @example key.revoked
+             */
+            action: components["schemas"]["AuditAction"] | string;
+            actor: components["schemas"]["Actor"];
+            target: components["schemas"]["AuditTarget"];
+            /**
+             * @description Changed fields as they were; null for something new.
+             * @example {
+             *       "name": "CI"
+             *     }
+             */
+            before: unknown;
+            /**
+             * @description Changed fields as they are since.
+             * @example {
+             *       "name": "CI deploys"
+             *     }
+             */
+            after: unknown;
+            /**
+             * @description Id of the request.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+            /**
+             * @description IP address that the request came from; null: none.
+             * @example 203.0.113.7
+             */
+            ip: string | null;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description One page of audit events. */
+        AuditEventPage: {
+            /** @description Events, newest first. */
+            data: components["schemas"]["AuditEvent"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description Head of an audit log, to be kept elsewhere. */
+        AuditHead: {
+            /**
+             * @description Id of the workspace whose log it is.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Position of the newest event; 0 while the log is empty.
+             * @example 17
+             */
+            sequence: number;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            /**
+             * Format: date-time
+             * @description Time of reading, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
+        };
+        /** @description Target: what was changed. */
+        AuditTarget: {
+            /**
+             * @description Target type.
+             * @example key
+             */
+            type: components["schemas"]["AuditTargetType"] | string;
+            /**
+             * @description Target id.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+        };
+        /** @enum {string} */
+        AuditTargetType: "key" | "workspace" | "management_key";
+        AvailableScope: {
+            /**
+             * @description Scope that keys may have.
+             * @example sources:read
+             */
+            scope: string;
+            /**
+             * @description Scope title, for people.
+             * @example Read sources
+             */
+            title: string;
+            /**
+             * @description Scope description, for people.
+             * @example List and read all sources.
+             */
+            description: string;
+        };
+        AvailableScopeInput: {
+            /**
+             * @description Scope that keys may have.
+             * @example sources:read
+             */
+            scope: string;
+            /**
+             * @description Scope title, for people.
+             * @example Read sources
+             */
+            title: string;
+            /**
+             * @description Scope description, for people.
+             * @example List and read all sources.
+             */
+            description: string;
+        };
+        /** @enum {string} */
+        BatchResultCode: "NOT_FOUND" | "REVOKED" | "WORKSPACE_SUSPENDED" | "DISABLED" | "NOT_YET_VALID" | "EXPIRED" | "IP_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "RESOURCE_NOT_ALLOWED" | "RATE_LIMITED" | "CREDITS_EXHAUSTED" | "VALID" | "INVALID_REQUEST" | "KEY_WITH_SCHEME" | "UNAVAILABLE";
+        /** @description Result of a bulk revocation. */
+        BulkRevocation: {
+            /**
+             * @description Whether nothing was changed.
+             * @example false
+             */
+            dryRun: boolean;
+            /**
+             * @description Number of keys that match the filter.
+             * @example 3
+             */
+            matched: number;
+            /**
+             * @description Number of matching keys that were revoked before.
+             * @example 1
+             */
+            alreadyRevoked: number;
+            /**
+             * @description Number of keys that this call revoked; 0 on a dry run.
+             * @example 2
+             */
+            revoked: number;
+            /**
+             * @description Ids of the keys that this call revoked; empty on a dry run.
+             * @example [
+             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
+             *     ]
+             */
+            keyIds: string[];
+            /**
+             * @description Number of keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevoke: number | null;
+            /**
+             * @description Ids of the keys that the call would revoke; null if it was no dry run.
+             * @example null
+             */
+            wouldRevokeIds: string[] | null;
+            /**
+             * @description Requested ids of which the workspace has no key.
+             * @example []
+             */
+            missingIds: string[];
+            /**
+             * @description Items of `ids` that are no key ids, with pointers such as `/ids/0`.
+             * @example []
+             */
+            errors: components["schemas"]["FieldError"][];
+        };
+        BulkRevokeRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` and keeps no other key valid.
+             * @example [
+             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
+             *     ]
+             */
+            ids?: string[];
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId?: string;
+            /**
+             * @description Whether to report only what would be revoked. Default: false.
+             * @example true
+             */
+            dryRun?: boolean;
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        ChangeCreditsRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /** @example add */
+            operation: components["schemas"]["CreditsOperation"];
+            /**
+             * @description Amount of credits.
+             * @example 500
+             */
+            amount: number;
+        };
+        CreateKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name: string;
+            /**
+             * @description Key description, for people. Default: null.
+             * @example Used by the nightly deployment job.
+             */
+            description?: string | null;
+            /**
+             * @description Owner of the key in your system. Default: null.
+             * @example customer_42
+             */
+            ownerId?: string | null;
+            /**
+             * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Scopes: what the key may do. Default: [].
+             * @example [
+             *       "sources:read",
+             *       "members:*"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Resources that the key may touch: null all, an empty list none. Default: null.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources?: string[] | null;
+            /**
+             * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps?: string[] | null;
+            /**
+             * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
+             * @example ak_live
+             */
+            prefix?: string;
+            /**
+             * @description Start of the key: it is not valid before this time. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            notBefore?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+            /**
+             * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
+             * @example [
+             *       {
+             *         "name": "per-minute",
+             *         "limit": 100,
+             *         "windowSeconds": 60
+             *       }
+             *     ]
+             */
+            rateLimits?: components["schemas"]["RateLimitInput"][];
+            /**
+             * @description Credits: how many verifications are left. Null: not limited. Default: null.
+             * @example {
+             *       "remaining": 1000
+             *     }
+             */
+            credits?: components["schemas"]["CreditsInput"] | null;
+            /**
+             * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+        };
+        CreateManagementKeyRequest: {
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description Permissions of the key; you cannot grant those that you do not have.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: components["schemas"]["Permission"][];
+            /**
+             * @description Id of the one workspace that the key is for; null: all. Default: the caller's own, or `default`.
+             * @example acme
+             */
+            workspaceId?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+        };
+        Credits: {
+            /**
+             * @description Credits left.
+             * @example 1000
+             */
+            remaining: number;
+            /** @description Refill of the balance; null: none. */
+            refill: components["schemas"]["CreditsRefill"] | null;
+        };
+        CreditsInput: {
+            /**
+             * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
+             * @example 1000
+             */
+            remaining?: number;
+            /**
+             * @description Refill of the balance; null: none. A change that leaves it out keeps it.
+             * @example {
+             *       "interval": "monthly",
+             *       "amount": 1000,
+             *       "dayOfMonth": 1
+             *     }
+             */
+            refill?: components["schemas"]["CreditsRefillInput"] | null;
+        };
+        /**
+         * @description Operation on the balance; `subtract` stops at 0.
+         * @enum {string}
+         */
+        CreditsOperation: "add" | "subtract" | "set";
+        CreditsRefill: {
+            /**
+             * @description Refill interval.
+             * @example monthly
+             */
+            interval: components["schemas"]["RefillInterval"] | string;
+            /**
+             * @description Balance after a refill.
+             * @example 1000
+             */
+            amount: number;
+            /**
+             * @description Day of a monthly refill; null for a daily one.
+             * @example 1
+             */
+            dayOfMonth: number | null;
+            /**
+             * Format: date-time
+             * @description When the next refill is due.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            nextAt: string;
+        };
+        CreditsRefillInput: {
+            /** @example monthly */
+            interval: components["schemas"]["RefillInterval"];
+            /**
+             * @description Balance after a refill.
+             * @example 1000
+             */
+            amount: number;
+            /**
+             * @description Day of a monthly refill; the last day of a shorter month. Default: the day so far, else 1.
+             * @example 1
+             */
+            dayOfMonth?: number | null;
+            /**
+             * @description When the next refill is due; ignored in requests.
+             * @example 2026-02-01T00:00:00.000Z
+             */
+            nextAt?: unknown;
+        };
+        /** @enum {string} */
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        ExplainKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Scopes that the key must have, all of them.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredScopes?: string[];
+            /**
+             * @description Scopes of which the key must have at least one.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredAnyScope?: string[];
+            /**
+             * @description Resource to be accessed; checked if the key lists resources.
+             * @example project:alpha
+             */
+            resource?: string;
+            /**
+             * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
+             * @example 203.0.113.7
+             */
+            ip?: string;
+            /**
+             * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
+             * @example 1
+             */
+            cost?: number;
+        };
+        /** @description Why a key is valid or not. */
+        Explanation: {
+            /**
+             * @description Whether every check passes.
+             * @example false
+             */
+            valid: boolean;
+            /**
+             * @description Verdict code of the first check that fails; VALID if none does.
+             * @example EXPIRED
+             */
+            code: components["schemas"]["VerdictCode"] | string;
+            /** @description All checks in their order, those after the first failure included. */
+            checks: components["schemas"]["ExplanationCheck"][];
+        };
+        ExplanationCheck: {
+            /**
+             * @description Verdict code if this check fails.
+             * @example EXPIRED
+             */
+            code: components["schemas"]["VerdictCode"] | string;
+            /**
+             * @description Whether the check passes.
+             * @example false
+             */
+            passed: boolean;
+        };
+        /** @description A field that is not valid. */
+        FieldError: {
+            /**
+             * @description JSON pointer to the field; begins with /body, /query, /path or /headers, in a result of one item at the item.
+             * @example /body/name
+             */
+            pointer: string;
+            /**
+             * @description What is wrong with the field.
+             * @example is required
+             */
+            detail: string;
+        };
+        FindKeyRequest: {
+            /**
+             * @description Key string to find, without an authorization scheme. It is neither logged nor stored.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string;
+        };
+        /** @description The key that a string belongs or belonged to. */
+        FoundKey: {
+            /**
+             * @description Whether the string is or was that of a key. False, with null below, also for a key of another workspace, and for a string that is right but for its secret.
+             * @example true
+             */
+            found: boolean;
+            /** @description The key, also if it is deleted. */
+            key: components["schemas"]["Key"] | null;
+            /**
+             * @description When the key was deleted, RFC 3339 in UTC; null: it is not.
+             * @example null
+             */
+            deletedAt: string | null;
+            /** @description What became of the string. */
+            secret: components["schemas"]["FoundSecret"] | null;
+        };
+        FoundSecret: {
+            /**
+             * @description Secret id.
+             * @example sec_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Start of the key string, as lists show it.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Whether the string comes from another system.
+             * @example false
+             */
+            imported: boolean;
+            /**
+             * @description What the string is now; retiring: replaced, in its grace period.
+             * @example ended
+             */
+            status: components["schemas"]["FoundSecretStatus"] | string;
+            /**
+             * @description What ended the string first; null if it has not ended. Deletion is that of the key or its workspace.
+             * @example rotation
+             */
+            endedBy: (components["schemas"]["SecretEnd"] | string) | null;
+            /**
+             * Format: date-time
+             * @description When the string was issued or imported, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * @description Last time the string was VALID; null: never.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When the grace period of a replaced string ends or ended; null: it has none.
+             * @example null
+             */
+            validUntil: string | null;
+        };
+        /** @enum {string} */
+        FoundSecretStatus: "current" | "retiring" | "ended";
+        /**
+         * @description Hash algorithm of the digest.
+         * @enum {string}
+         */
+        HashAlgorithm: "sha256" | "sha512";
         /** @description Health of this instance. */
         Health: {
             /**
-             * @description Health status: `ok` or `not ready`.
+             * @description Health status.
              * @example ok
              */
-            status: string;
+            status: components["schemas"]["HealthStatus"] | string;
             /**
              * @description Results of the checks by name; `ok` if the check passed.
              * @example {
@@ -701,213 +1275,377 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description A verdict on a presented key. */
-        VerifyAnswer: {
+        /** @enum {string} */
+        HealthStatus: "ok" | "not ready";
+        /** @description Digest that the other system stored. */
+        ImportHash: {
+            /** @example sha256 */
+            algorithm: components["schemas"]["HashAlgorithm"];
             /**
-             * @description Whether the request may go on. True with the code `VALID` alone.
-             * @example true
+             * @description Digest of the whole key string as its holder presents it; hex or base64.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
-            valid: boolean;
+            value: string;
+        };
+        ImportItem: {
             /**
-             * @description The verdict; treat one you do not know as not valid. Known values: NOT_FOUND, REVOKED, WORKSPACE_SUSPENDED, DISABLED, NOT_YET_VALID, EXPIRED, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, RESOURCE_NOT_ALLOWED, RATE_LIMITED, CREDITS_EXHAUSTED, VALID; in a batch also UNAVAILABLE, for one that could not be decided.
-             * @example VALID
-             */
-            code: string;
-            /**
-             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
-             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            keyId: string | null;
-            /**
-             * @description The workspace that owns the key.
-             * @example default
-             */
-            workspaceId: string | null;
-            /**
-             * @description The key's name.
+             * @description Key name, for people.
              * @example CI deploys
              */
-            name: string | null;
+            name: string;
             /**
-             * @description Whom the key belongs to in your system.
+             * @description Key description, for people. Default: null.
+             * @example Used by the nightly deployment job.
+             */
+            description?: string | null;
+            /**
+             * @description Owner of the key in your system. Default: null.
              * @example customer_42
              */
-            ownerId: string | null;
+            ownerId?: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Scopes: what the key may do. Default: [].
              * @example [
-             *       "sources:read"
+             *       "sources:read",
+             *       "members:*"
              *     ]
              */
-            scopes: string[] | null;
+            scopes?: string[];
             /**
-             * @description What the key may touch; null: everything.
+             * @description Resources that the key may touch: null all, an empty list none. Default: null.
              * @example [
              *       "project:alpha"
              *     ]
              */
-            resources: string[] | null;
+            resources?: string[] | null;
             /**
-             * @description The key's metadata, as stored.
+             * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps?: string[] | null;
+            /**
+             * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
+             * @example ak_live
+             */
+            prefix?: string;
+            /**
+             * @description Start of the key: it is not valid before this time. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            notBefore?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+            /**
+             * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
+             * @example [
+             *       {
+             *         "name": "per-minute",
+             *         "limit": 100,
+             *         "windowSeconds": 60
+             *       }
+             *     ]
+             */
+            rateLimits?: components["schemas"]["RateLimitInput"][];
+            /**
+             * @description Credits: how many verifications are left. Null: not limited. Default: null.
+             * @example {
+             *       "remaining": 1000
+             *     }
+             */
+            credits?: components["schemas"]["CreditsInput"] | null;
+            /**
+             * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
              * @example {
              *       "plan": "pro"
              *     }
              */
-            metadata: {
+            metadata?: {
                 [key: string]: unknown;
-            } | null;
+            };
+            hash: components["schemas"]["ImportHash"];
             /**
-             * @description When the key expires, RFC 3339 in UTC; null: never.
-             * @example 2030-01-31T12:00:00.000Z
+             * @description Start of the key string, for lists: a few characters only.
+             * @example sk_ab12
              */
-            expiresAt: string | null;
-            /** @description How the presented string stands in a rotation of its key. */
-            rotation: {
-                /**
-                 * @description Whether the presented string is being replaced: its holder should switch.
-                 * @example false
-                 */
-                retiring: boolean;
-                /**
-                 * @description Until when a retiring string is valid.
-                 * @example null
-                 */
-                validUntil: string | null;
-            } | null;
+            start?: string;
+        };
+        ImportKeysRequest: {
             /**
-             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /** @description Keys to import. */
+            keys: components["schemas"]["ImportItem"][];
+        };
+        /** @description Result of an import. */
+        ImportReport: {
+            /**
+             * @description Number of keys created.
+             * @example 998
+             */
+            created: number;
+            /**
+             * @description Number of items whose digest was known already.
+             * @example 1
+             */
+            duplicates: number;
+            /**
+             * @description Number of items refused.
+             * @example 1
+             */
+            invalid: number;
+            /** @description Result of each item, in order. */
+            results: components["schemas"]["ImportResult"][];
+        };
+        /** @description The result of one item of an import. */
+        ImportResult: {
+            /**
+             * @description Index of the item in `keys`, from 0.
+             * @example 0
+             */
+            index: number;
+            /**
+             * @description Import status; duplicate: the digest is known already.
+             * @example created
+             */
+            status: components["schemas"]["ImportStatus"] | string;
+            /**
+             * @description Id of the new key; null if none was created.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description Errors of an invalid item, their pointers beginning at the item; else empty.
              * @example []
              */
-            missingScopes: string[] | null;
-            /** @description Null where they are not limited, or the verdict did not get that far. */
-            credits: {
-                /**
-                 * @description Credits left after this one.
-                 * @example 99
-                 */
-                remaining: number;
-            } | null;
-            /**
-             * @description How the limits stand. Null where the key has none, or it did not get so far.
-             * @example null
-             */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-                /**
-                 * @description Whether this limit is why the verdict is RATE_LIMITED.
-                 * @example false
-                 */
-                exceeded: boolean;
-            }[] | null;
-            /**
-             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
-             * @example false
-             */
-            stale: boolean;
-            /**
-             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
-             * @example req_4fQ2-1a
-             */
-            requestId: string;
+            errors: components["schemas"]["FieldError"][];
         };
-        /** @description Verdicts on presented keys. */
-        VerifyAnswers: {
-            /** @description The verdicts, in order. */
-            results: components["schemas"]["VerifyAnswer"][];
-        };
-        /** @description A presented key: what it is and may do. */
-        WhoAmI: {
+        /** @enum {string} */
+        ImportStatus: "created" | "duplicate" | "invalid";
+        /** @description A key, with its string for the only time. */
+        IssuedKey: {
             /**
-             * @description Type of the presented key. Known values: key, management_key, root.
-             * @example key
-             */
-            type: string;
-            /**
-             * @description Key id.
+             * @description Key id, stable for the life of the key.
              * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             id: string;
             /**
-             * @description Start of the key string, as lists show it; null for the root key and imported keys.
-             * @example ak_live_4fQ2mX…
-             */
-            start: string | null;
-            /**
-             * @description Key name.
-             * @example CI deploys
-             */
-            name: string | null;
-            /**
-             * @description Workspace id of the key; null: all workspaces.
+             * @description Id of the workspace that owns the key.
              * @example default
              */
-            workspaceId: string | null;
+            workspaceId: string;
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name: string;
+            /**
+             * @description Key description, for people.
+             * @example Used by the nightly deployment job.
+             */
+            description: string | null;
             /**
              * @description Owner of the key in your system.
              * @example customer_42
              */
             ownerId: string | null;
             /**
-             * @description Scopes of a customer's key; null for other keys.
+             * @description Whether the key is enabled; false switches it off until it is true again.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Scopes: what the key may do.
              * @example [
-             *       "sources:read"
+             *       "sources:read",
+             *       "members:*"
              *     ]
              */
-            scopes: string[] | null;
+            scopes: string[];
             /**
-             * @description Resources that the key may touch; null: all.
+             * @description Resources that the key may touch: null all, an empty list none.
              * @example [
              *       "project:alpha"
              *     ]
              */
             resources: string[] | null;
             /**
-             * @description Permissions of a management key; null for a customer's key.
+             * @description Addresses that the key may be used from: null all, an empty list none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps: string[] | null;
+            /**
+             * @description Prefix of the key string.
+             * @example ak_live
+             */
+            prefix: string;
+            /**
+             * @description Start of the current key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Key status, derived from the other fields.
+             * @example active
+             */
+            status: components["schemas"]["KeyStatus"] | string;
+            /**
+             * @description Start of the key: it is not valid before this time; null: none.
              * @example null
              */
-            permissions: string[] | null;
+            notBefore: string | null;
             /**
-             * @description When the key expires, RFC 3339 in UTC; null: never.
-             * @example 2030-01-31T12:00:00.000Z
+             * @description Expiry of the key: it is valid until just before this time; null: none.
+             * @example null
              */
             expiresAt: string | null;
-            /** @description Rotation status of the presented string. */
-            rotation: {
-                /**
-                 * @description Whether the presented string was replaced: switch to the new one.
-                 * @example false
-                 */
-                retiring: boolean;
-                /**
-                 * @description When a retiring string ends; null: it is not retiring.
-                 * @example null
-                 */
-                validUntil: string | null;
+            /**
+             * @description Rate limits of the key, with what is left of them.
+             * @example []
+             */
+            rateLimits: components["schemas"]["RateLimit"][];
+            /** @description Credits of the key; null: not limited. */
+            credits: components["schemas"]["Credits"] | null;
+            /**
+             * @description Metadata of your own.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
             };
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * Format: date-time
+             * @description When the key last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Reason of the revocation, for programs.
+             * @example leaked
+             */
+            revokeReason: string | null;
+            /**
+             * @description Note on the revocation, for people.
+             * @example Found in a public repository.
+             */
+            revokeNote: string | null;
+            /** @description Secrets of the key that are valid, the current one first. */
+            secrets: components["schemas"]["KeySecret"][];
+            usage: components["schemas"]["KeyUsageSummary"];
+            /**
+             * @description Key string. Shown here and never again: store it now. Null if the call repeats an earlier one with the same Idempotency-Key: rotate with `graceSeconds: 0` and `supersede: true` if the first answer was lost.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string | null;
+        };
+        /** @description A management key, with its string for the only time. */
+        IssuedManagementKey: {
+            /**
+             * @description Management key id, stable over rotations.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace that the key is for; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description Start of the key string.
+             * @example kw_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Permissions of the key.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: (components["schemas"]["Permission"] | string)[];
+            /**
+             * @description Management key status.
+             * @example active
+             */
+            status: components["schemas"]["ManagementKeyStatus"] | string;
+            /**
+             * @description When the key expires; null: never.
+             * @example null
+             */
+            expiresAt: string | null;
+            /**
+             * @description When the key last authenticated a call, up to the last flush of the counters.
+             * @example null
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When the string before the last rotation ends; null: it has ended.
+             * @example null
+             */
+            retiringUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Key string. Shown here and never again; null if the call repeats an earlier one with the same Idempotency-Key.
+             * @example kw_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string | null;
         };
         /** @description A key, without its string. */
         Key: {
@@ -974,10 +1712,10 @@ export interface components {
              */
             start: string;
             /**
-             * @description Key status, derived from the other fields. Known values: active, scheduled, disabled, expired, revoked.
+             * @description Key status, derived from the other fields.
              * @example active
              */
-            status: string;
+            status: components["schemas"]["KeyStatus"] | string;
             /**
              * @description Start of the key: it is not valid before this time; null: none.
              * @example null
@@ -992,64 +1730,9 @@ export interface components {
              * @description Rate limits of the key, with what is left of them.
              * @example []
              */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-            }[];
+            rateLimits: components["schemas"]["RateLimit"][];
             /** @description Credits of the key; null: not limited. */
-            credits: {
-                /**
-                 * @description Credits left.
-                 * @example 1000
-                 */
-                remaining: number;
-                /** @description Refill of the balance; null: none. */
-                refill: {
-                    /**
-                     * @description Refill interval. Known values: daily, monthly.
-                     * @example monthly
-                     */
-                    interval: string;
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; null for a daily one.
-                     * @example 1
-                     */
-                    dayOfMonth: number | null;
-                    /**
-                     * @description When the next refill is due.
-                     * @example 2026-02-01T00:00:00.000Z
-                     */
-                    nextAt: string;
-                } | null;
-            } | null;
+            credits: components["schemas"]["Credits"] | null;
             /**
              * @description Metadata of your own.
              * @example {
@@ -1060,12 +1743,14 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
+             * Format: date-time
              * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
+             * Format: date-time
              * @description When the key last changed.
              * @example 2026-01-31T12:00:00.000Z
              */
@@ -1091,294 +1776,8 @@ export interface components {
              */
             revokeNote: string | null;
             /** @description Secrets of the key that are valid, the current one first. */
-            secrets: {
-                /**
-                 * @description Secret id.
-                 * @example sec_5Tn8Wq2Lx7
-                 */
-                id: string;
-                /**
-                 * @description Start of the key string: it identifies the secret and reveals nothing of it.
-                 * @example ak_live_4fQ2mX…
-                 */
-                start: string;
-                /**
-                 * @description Secret status. Known values: current, retiring.
-                 * @example current
-                 */
-                status: string;
-                /**
-                 * @description When the secret was issued, RFC 3339 in UTC.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                createdAt: string;
-                /**
-                 * @description When the secret was last found valid; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a retiring secret ends; null for the current one.
-                 * @example null
-                 */
-                validUntil: string | null;
-            }[];
-            /** @description Usage of the key, up to the last flush of the counters. */
-            usage: {
-                /**
-                 * @description Verifications so far, any verdict.
-                 * @example 1284
-                 */
-                total: number;
-                /**
-                 * @description When a verification was last VALID; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a verification was last denied; null: never.
-                 * @example null
-                 */
-                lastDeniedAt: string | null;
-            };
-        };
-        /** @description A key, with its string for the only time. */
-        IssuedKey: {
-            /**
-             * @description Key id, stable for the life of the key.
-             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            id: string;
-            /**
-             * @description Id of the workspace that owns the key.
-             * @example default
-             */
-            workspaceId: string;
-            /**
-             * @description Key name, for people.
-             * @example CI deploys
-             */
-            name: string;
-            /**
-             * @description Key description, for people.
-             * @example Used by the nightly deployment job.
-             */
-            description: string | null;
-            /**
-             * @description Owner of the key in your system.
-             * @example customer_42
-             */
-            ownerId: string | null;
-            /**
-             * @description Whether the key is enabled; false switches it off until it is true again.
-             * @example true
-             */
-            enabled: boolean;
-            /**
-             * @description Scopes: what the key may do.
-             * @example [
-             *       "sources:read",
-             *       "members:*"
-             *     ]
-             */
-            scopes: string[];
-            /**
-             * @description Resources that the key may touch: null all, an empty list none.
-             * @example [
-             *       "project:alpha"
-             *     ]
-             */
-            resources: string[] | null;
-            /**
-             * @description Addresses that the key may be used from: null all, an empty list none.
-             * @example [
-             *       "203.0.113.0/24"
-             *     ]
-             */
-            allowedIps: string[] | null;
-            /**
-             * @description Prefix of the key string.
-             * @example ak_live
-             */
-            prefix: string;
-            /**
-             * @description Start of the current key string.
-             * @example ak_live_4fQ2mX…
-             */
-            start: string;
-            /**
-             * @description Key status, derived from the other fields. Known values: active, scheduled, disabled, expired, revoked.
-             * @example active
-             */
-            status: string;
-            /**
-             * @description Start of the key: it is not valid before this time; null: none.
-             * @example null
-             */
-            notBefore: string | null;
-            /**
-             * @description Expiry of the key: it is valid until just before this time; null: none.
-             * @example null
-             */
-            expiresAt: string | null;
-            /**
-             * @description Rate limits of the key, with what is left of them.
-             * @example []
-             */
-            rateLimits: {
-                /**
-                 * @description Rate limit name.
-                 * @example per-minute
-                 */
-                name: string;
-                /**
-                 * @description Units allowed in any window.
-                 * @example 100
-                 */
-                limit: number;
-                /**
-                 * @description Window length in seconds.
-                 * @example 60
-                 */
-                windowSeconds: number;
-                /**
-                 * @description Units left now.
-                 * @example 99
-                 */
-                remaining: number;
-                /**
-                 * @description Time at which the oldest consumed units become available again; null: none are consumed.
-                 * @example 2026-01-31T12:01:00.000Z
-                 */
-                resetAt: string | null;
-            }[];
-            /** @description Credits of the key; null: not limited. */
-            credits: {
-                /**
-                 * @description Credits left.
-                 * @example 1000
-                 */
-                remaining: number;
-                /** @description Refill of the balance; null: none. */
-                refill: {
-                    /**
-                     * @description Refill interval. Known values: daily, monthly.
-                     * @example monthly
-                     */
-                    interval: string;
-                    /**
-                     * @description Balance after a refill.
-                     * @example 1000
-                     */
-                    amount: number;
-                    /**
-                     * @description Day of a monthly refill; null for a daily one.
-                     * @example 1
-                     */
-                    dayOfMonth: number | null;
-                    /**
-                     * @description When the next refill is due.
-                     * @example 2026-02-01T00:00:00.000Z
-                     */
-                    nextAt: string;
-                } | null;
-            } | null;
-            /**
-             * @description Metadata of your own.
-             * @example {
-             *       "plan": "pro"
-             *     }
-             */
-            metadata: {
-                [key: string]: unknown;
-            };
-            /**
-             * @description When the key was created, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            createdAt: string;
-            createdBy: components["schemas"]["Actor"];
-            /**
-             * @description When the key last changed.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            updatedAt: string;
-            /**
-             * @description When the key was revoked; null: it is not.
-             * @example null
-             */
-            revokedAt: string | null;
-            /**
-             * @description Who revoked the key; null: it is not revoked.
-             * @example null
-             */
-            revokedBy: components["schemas"]["Actor"] | null;
-            /**
-             * @description Reason of the revocation, for programs.
-             * @example leaked
-             */
-            revokeReason: string | null;
-            /**
-             * @description Note on the revocation, for people.
-             * @example Found in a public repository.
-             */
-            revokeNote: string | null;
-            /** @description Secrets of the key that are valid, the current one first. */
-            secrets: {
-                /**
-                 * @description Secret id.
-                 * @example sec_5Tn8Wq2Lx7
-                 */
-                id: string;
-                /**
-                 * @description Start of the key string: it identifies the secret and reveals nothing of it.
-                 * @example ak_live_4fQ2mX…
-                 */
-                start: string;
-                /**
-                 * @description Secret status. Known values: current, retiring.
-                 * @example current
-                 */
-                status: string;
-                /**
-                 * @description When the secret was issued, RFC 3339 in UTC.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                createdAt: string;
-                /**
-                 * @description When the secret was last found valid; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a retiring secret ends; null for the current one.
-                 * @example null
-                 */
-                validUntil: string | null;
-            }[];
-            /** @description Usage of the key, up to the last flush of the counters. */
-            usage: {
-                /**
-                 * @description Verifications so far, any verdict.
-                 * @example 1284
-                 */
-                total: number;
-                /**
-                 * @description When a verification was last VALID; null: never.
-                 * @example 2026-02-01T08:30:00.000Z
-                 */
-                lastUsedAt: string | null;
-                /**
-                 * @description When a verification was last denied; null: never.
-                 * @example null
-                 */
-                lastDeniedAt: string | null;
-            };
-            /**
-             * @description Key string. Shown here and never again: store it now. Null if the call repeats an earlier one with the same Idempotency-Key: rotate with `graceSeconds: 0` and `supersede: true` if the first answer was lost.
-             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-             */
-            key: string | null;
+            secrets: components["schemas"]["KeySecret"][];
+            usage: components["schemas"]["KeyUsageSummary"];
         };
         /** @description One page of keys. */
         KeyPage: {
@@ -1390,212 +1789,100 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description Why a key is valid or not. */
-        Explanation: {
+        /** @description A secret of a key: it belongs to one key string. */
+        KeySecret: {
             /**
-             * @description Whether every check passes.
-             * @example false
-             */
-            valid: boolean;
-            /**
-             * @description Verdict code of the first check that fails; VALID if none does.
-             * @example EXPIRED
-             */
-            code: string;
-            /** @description All checks in their order, those after the first failure included. */
-            checks: {
-                /**
-                 * @description Verdict code if this check fails.
-                 * @example EXPIRED
-                 */
-                code: string;
-                /**
-                 * @description Whether the check passes.
-                 * @example false
-                 */
-                passed: boolean;
-            }[];
-        };
-        /** @description Result of an import. */
-        ImportReport: {
-            /**
-             * @description Number of keys created.
-             * @example 998
-             */
-            created: number;
-            /**
-             * @description Number of items whose digest was known already.
-             * @example 1
-             */
-            duplicates: number;
-            /**
-             * @description Number of items refused.
-             * @example 1
-             */
-            invalid: number;
-            /** @description Result of each item, in order. */
-            results: {
-                /**
-                 * @description Index of the item in `keys`, from 0.
-                 * @example 0
-                 */
-                index: number;
-                /**
-                 * @description Import status. Known values: created, duplicate (the digest is known already), invalid.
-                 * @example created
-                 */
-                status: string;
-                /**
-                 * @description Id of the new key; null if none was created.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                keyId: string | null;
-                /**
-                 * @description Errors of an invalid item; else empty.
-                 * @example []
-                 */
-                errors: {
-                    /**
-                     * @description JSON pointer to the field, within the item.
-                     * @example /expiresAt
-                     */
-                    pointer: string;
-                    /**
-                     * @description What is wrong with the field.
-                     * @example must be in the future
-                     */
-                    detail: string;
-                }[];
-            }[];
-        };
-        /** @description Result of a bulk revocation. */
-        BulkRevocation: {
-            /**
-             * @description Whether nothing was changed.
-             * @example false
-             */
-            dryRun: boolean;
-            /**
-             * @description Number of keys that match the filter.
-             * @example 3
-             */
-            matched: number;
-            /**
-             * @description Number of matching keys that were revoked before.
-             * @example 1
-             */
-            alreadyRevoked: number;
-            /**
-             * @description Number of keys that this call revoked, or would revoke.
-             * @example 2
-             */
-            revoked: number;
-            /**
-             * @description Ids of the keys that this call revoked, or would revoke.
-             * @example [
-             *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
-             *     ]
-             */
-            keyIds: string[];
-            /**
-             * @description Requested ids of which the workspace has no key.
-             * @example []
-             */
-            missingIds: string[];
-        };
-        /** @description The tenant that owns keys, and its policies. */
-        Workspace: {
-            /**
-             * @description Workspace id: your own tenant id.
-             * @example acme
+             * @description Secret id.
+             * @example sec_5Tn8Wq2Lx7
              */
             id: string;
             /**
-             * @description Workspace name, for people.
-             * @example Acme Inc.
+             * @description Start of the key string: it identifies the secret and reveals nothing of it.
+             * @example ak_live_4fQ2mX…
              */
-            name: string | null;
+            start: string;
             /**
-             * @description Workspace status. Known values: active, suspended.
-             * @example active
+             * @description Secret status.
+             * @example current
              */
-            status: string;
+            status: components["schemas"]["SecretStatus"] | string;
             /**
-             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
-             * @example true
-             */
-            apiAccess: boolean;
-            /**
-             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
-             * @example 100
-             */
-            maxActiveKeys: number | null;
-            /**
-             * @description Whether every new key must expire. Default: false.
-             * @example false
-             */
-            requireExpiry: boolean;
-            /**
-             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
-             * @example 7776000
-             */
-            maxLifetimeSeconds: number | null;
-            /**
-             * @description Whether a verification of a key that lists resources must name one. Default: false.
-             * @example false
-             */
-            requireResource: boolean;
-            /**
-             * @description Scopes that keys may have; others are refused. Null: no restriction.
-             * @example null
-             */
-            availableScopes: {
-                /**
-                 * @description Scope that keys may have.
-                 * @example sources:read
-                 */
-                scope: string;
-                /**
-                 * @description Scope title, for people.
-                 * @example Read sources
-                 */
-                title: string;
-                /**
-                 * @description Scope description, for people.
-                 * @example List and read all sources.
-                 */
-                description: string;
-            }[] | null;
-            /**
-             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
-             * @example false
-             */
-            immutableKeys: boolean;
-            /**
-             * @description Prefix of keys that are created without one. Default: `ak_live`.
-             * @example ak_live
-             */
-            defaultPrefix: string;
-            /**
-             * @description When the workspace was created, RFC 3339 in UTC.
+             * Format: date-time
+             * @description When the secret was issued, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             createdAt: string;
             /**
-             * @description When the workspace last changed.
+             * @description When the secret was last found valid; null: never.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When a retiring secret ends; null for the current one.
+             * @example null
+             */
+            validUntil: string | null;
+        };
+        /** @enum {string} */
+        KeySort: "-createdAt" | "name" | "expiresAt";
+        /** @enum {string} */
+        KeyStatus: "active" | "scheduled" | "disabled" | "expired" | "revoked";
+        /** @description Usage of a key, up to the last flush of the counters. */
+        KeyUsage: {
+            /**
+             * Format: date-time
+             * @description Start of the range (inclusive), RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
-            updatedAt: string;
-        };
-        /** @description One page of workspaces. */
-        WorkspacePage: {
-            /** @description Workspaces, by id. */
-            data: components["schemas"]["Workspace"][];
+            from: string;
             /**
-             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
-             * @example eyJhZnRlciI6Ii4uLiJ9
+             * Format: date-time
+             * @description End of the range (exclusive).
+             * @example 2026-01-31T12:00:00.000Z
              */
-            nextCursor: string | null;
+            to: string;
+            /**
+             * @description Bucket width.
+             * @example day
+             */
+            granularity: components["schemas"]["UsageGranularity"] | string;
+            /**
+             * @description Number of verifications, any verdict.
+             * @example 120
+             */
+            total: number;
+            /**
+             * @description Number of verifications by verdict code; codes that did not occur are left out.
+             * @example {
+             *       "VALID": 118,
+             *       "EXPIRED": 2
+             *     }
+             */
+            byCode: {
+                [key: string]: number;
+            };
+            /** @description Counts by secret: during a rotation, whether the old string is still used. */
+            bySecret: components["schemas"]["SecretUsage"][];
+            /** @description All buckets of the range, oldest first, empty ones included. */
+            buckets: components["schemas"]["UsageBucket"][];
+        };
+        /** @description Usage of the key, up to the last flush of the counters. */
+        KeyUsageSummary: {
+            /**
+             * @description Verifications so far, any verdict.
+             * @example 1284
+             */
+            total: number;
+            /**
+             * @description When a verification was last VALID; null: never.
+             * @example 2026-02-01T08:30:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When a verification was last denied; null: never.
+             * @example null
+             */
+            lastDeniedAt: string | null;
         };
         /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
@@ -1625,28 +1912,29 @@ export interface components {
              *       "keys:verify"
              *     ]
              */
-            permissions: string[];
+            permissions: (components["schemas"]["Permission"] | string)[];
             /**
-             * @description Management key status. Known values: active, expired, revoked.
+             * @description Management key status.
              * @example active
              */
-            status: string;
+            status: components["schemas"]["ManagementKeyStatus"] | string;
             /**
              * @description When the key expires; null: never.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             expiresAt: string | null;
             /**
              * @description When the key last authenticated a call, up to the last flush of the counters.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             lastUsedAt: string | null;
             /**
              * @description When the string before the last rotation ends; null: it has ended.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             retiringUntil: string | null;
             /**
+             * Format: date-time
              * @description When the key was created, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
@@ -1654,7 +1942,7 @@ export interface components {
             createdBy: components["schemas"]["Actor"];
             /**
              * @description When the key was revoked; null: it is not.
-             * @example 2026-02-01T08:30:00.000Z
+             * @example null
              */
             revokedAt: string | null;
             /**
@@ -1662,77 +1950,6 @@ export interface components {
              * @example null
              */
             revokedBy: components["schemas"]["Actor"] | null;
-        };
-        /** @description A management key, with its string for the only time. */
-        IssuedManagementKey: {
-            /**
-             * @description Management key id, stable over rotations.
-             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            id: string;
-            /**
-             * @description Id of the one workspace that the key is for; null: all.
-             * @example acme
-             */
-            workspaceId: string | null;
-            /**
-             * @description Management key name, for people.
-             * @example API gateway
-             */
-            name: string;
-            /**
-             * @description Start of the key string.
-             * @example kw_4fQ2mX…
-             */
-            start: string;
-            /**
-             * @description Permissions of the key.
-             * @example [
-             *       "keys:verify"
-             *     ]
-             */
-            permissions: string[];
-            /**
-             * @description Management key status. Known values: active, expired, revoked.
-             * @example active
-             */
-            status: string;
-            /**
-             * @description When the key expires; null: never.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            expiresAt: string | null;
-            /**
-             * @description When the key last authenticated a call, up to the last flush of the counters.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            lastUsedAt: string | null;
-            /**
-             * @description When the string before the last rotation ends; null: it has ended.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            retiringUntil: string | null;
-            /**
-             * @description When the key was created, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            createdAt: string;
-            createdBy: components["schemas"]["Actor"];
-            /**
-             * @description When the key was revoked; null: it is not.
-             * @example 2026-02-01T08:30:00.000Z
-             */
-            revokedAt: string | null;
-            /**
-             * @description Who revoked the key; null: it is not revoked.
-             * @example null
-             */
-            revokedBy: components["schemas"]["Actor"] | null;
-            /**
-             * @description Key string. Shown here and never again; null if the call repeats an earlier one with the same Idempotency-Key.
-             * @example kw_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-             */
-            key: string | null;
         };
         /** @description One page of management keys. */
         ManagementKeyPage: {
@@ -1744,23 +1961,315 @@ export interface components {
              */
             nextCursor: string | null;
         };
-        /** @description Usage of a key, up to the last flush of the counters. */
-        KeyUsage: {
+        /** @enum {string} */
+        ManagementKeyStatus: "active" | "expired" | "revoked";
+        /**
+         * @description Permission of a management key.
+         * @enum {string}
+         */
+        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write";
+        /** @enum {string} */
+        PresentedKeyType: "key" | "management_key" | "root";
+        /** @description Error, as defined by RFC 9457. */
+        Problem: {
             /**
-             * @description Start of the range (inclusive), RFC 3339 in UTC.
-             * @example 2026-01-31T00:00:00.000Z
+             * @description Problem type, always `about:blank`.
+             * @example about:blank
              */
-            from: string;
+            type: string;
             /**
-             * @description End of the range (exclusive).
-             * @example 2026-01-31T00:00:00.000Z
+             * @description HTTP status in words.
+             * @example Bad Request
              */
-            to: string;
+            title: string;
             /**
-             * @description Bucket width.
-             * @example day
+             * @description HTTP status code.
+             * @example 400
              */
-            granularity: string;
+            status: number;
+            /**
+             * @description Error code, for programs.
+             * @example INVALID_REQUEST
+             */
+            code: components["schemas"]["ErrorCode"] | string;
+            /**
+             * @description Error message, for people: what is wrong, and how to correct it.
+             * @example /body/name: is required
+             */
+            detail: string;
+            /**
+             * @description Fields that are not valid; empty if the error is not about fields.
+             * @example [
+             *       {
+             *         "pointer": "/body/name",
+             *         "detail": "is required"
+             *       }
+             *     ]
+             */
+            errors: components["schemas"]["FieldError"][];
+            /**
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+        };
+        RateLimit: {
+            /**
+             * @description Rate limit name.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units allowed in any window.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Window length in seconds.
+             * @example 60
+             */
+            windowSeconds: number;
+            /**
+             * @description Units left now.
+             * @example 99
+             */
+            remaining: number;
+            /**
+             * @description Time at which the oldest consumed units become available again; null: none are consumed.
+             * @example 2026-01-31T12:01:00.000Z
+             */
+            resetAt: string | null;
+        };
+        RateLimitInput: {
+            /**
+             * @description Rate limit name, unique within the key.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units in any interval of the window; 0 lets nothing through.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Units left now; ignored in requests.
+             * @example 99
+             */
+            remaining?: unknown;
+            /**
+             * @description Time at which units become available again; ignored in requests.
+             * @example null
+             */
+            resetAt?: unknown;
+            /**
+             * @description Window length, 1 second to 30 days.
+             * @example 60
+             */
+            windowSeconds: number;
+        };
+        Reason: {
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        /**
+         * @description Refill interval: at 00:00 UTC each day, or once a month.
+         * @enum {string}
+         */
+        RefillInterval: "daily" | "monthly";
+        RevokeKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        RotateKeyRequest: {
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
+             * @example 86400
+             */
+            graceSeconds: number;
+            /**
+             * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
+             * @example false
+             */
+            supersede?: boolean;
+        };
+        RotateManagementKeyRequest: {
+            /**
+             * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
+             * @example 86400
+             */
+            graceSeconds: number;
+            /**
+             * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
+             * @example false
+             */
+            supersede?: boolean;
+        };
+        /** @enum {string} */
+        SecretEnd: "rotation" | "revocation" | "deletion" | "expiry";
+        /** @enum {string} */
+        SecretStatus: "current" | "retiring";
+        /** @description Usage of one secret of a key. */
+        SecretUsage: {
+            /**
+             * @description Secret id.
+             * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
+             */
+            secretId: string;
+            /**
+             * @description Start of the key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Number of verifications, any verdict.
+             * @example 120
+             */
+            total: number;
+        };
+        UpdateKeyRequest: {
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name?: string;
+            /**
+             * @description Key description, for people.
+             * @example Used by the nightly deployment job.
+             */
+            description?: string | null;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId?: string | null;
+            /**
+             * @description Whether the key is enabled; false switches it off until it is true again.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Scopes: what the key may do.
+             * @example [
+             *       "sources:read",
+             *       "members:*"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Resources that the key may touch: null all, an empty list none.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources?: string[] | null;
+            /**
+             * @description Addresses that the key may be used from: null all, an empty list none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps?: string[] | null;
+            /**
+             * @description Start of the key: it is not valid before this time. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            notBefore?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+            /**
+             * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
+             * @example [
+             *       {
+             *         "name": "per-minute",
+             *         "limit": 100,
+             *         "windowSeconds": 60
+             *       }
+             *     ]
+             */
+            rateLimits?: components["schemas"]["RateLimitInput"][];
+            /**
+             * @description Credits: how many verifications are left. Null: not limited. Default: null.
+             * @example {
+             *       "remaining": 1000
+             *     }
+             */
+            credits?: components["schemas"]["CreditsInput"] | null;
+            /**
+             * @description Metadata changes, merged name by name; a null value removes its name.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+        };
+        UpdateManagementKeyRequest: {
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name?: string;
+            /**
+             * @description Permissions of the key; you cannot grant those that you do not have.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions?: components["schemas"]["Permission"][];
+            /**
+             * @description Expiry of the key, which must be in the future; null: never. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
+             * @example 2592000
+             */
+            expiresInSeconds?: number;
+        };
+        /** @description Usage in one hour or day. */
+        UsageBucket: {
+            /**
+             * Format: date-time
+             * @description Start of the bucket.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            start: string;
             /**
              * @description Number of verifications, any verdict.
              * @example 120
@@ -1776,157 +2285,657 @@ export interface components {
             byCode: {
                 [key: string]: number;
             };
-            /** @description Counts by secret: during a rotation, whether the old string is still used. */
-            bySecret: {
-                /**
-                 * @description Secret id.
-                 * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
-                 */
-                secretId: string;
-                /**
-                 * @description Start of the key string.
-                 * @example ak_live_4fQ2mX…
-                 */
-                start: string;
-                /**
-                 * @description Number of verifications, any verdict.
-                 * @example 120
-                 */
-                total: number;
-            }[];
-            /** @description All buckets of the range, oldest first, empty ones included. */
-            buckets: {
-                /**
-                 * @description Start of the bucket.
-                 * @example 2026-01-31T00:00:00.000Z
-                 */
-                start: string;
-                /**
-                 * @description Number of verifications, any verdict.
-                 * @example 120
-                 */
-                total: number;
-                /**
-                 * @description Number of verifications by verdict code; codes that did not occur are left out.
-                 * @example {
-                 *       "VALID": 118,
-                 *       "EXPIRED": 2
-                 *     }
-                 */
-                byCode: {
-                    [key: string]: number;
-                };
-            }[];
         };
-        /** @description One change, in the audit log. */
-        AuditEvent: {
+        /** @enum {string} */
+        UsageGranularity: "hour" | "day";
+        /** @enum {string} */
+        VerdictCode: "NOT_FOUND" | "REVOKED" | "WORKSPACE_SUSPENDED" | "DISABLED" | "NOT_YET_VALID" | "EXPIRED" | "IP_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "RESOURCE_NOT_ALLOWED" | "RATE_LIMITED" | "CREDITS_EXHAUSTED" | "VALID";
+        /** @description A verdict on a presented key. */
+        VerifyAnswer: {
             /**
-             * @description Event id.
-             * @example evt_2Lx7Yb2kQm4Xc9
+             * @description Whether the request may go on. True with the code `VALID` alone.
+             * @example true
              */
-            id: string;
+            valid: boolean;
             /**
-             * @description Id of the workspace whose log the event is in.
+             * @description The verdict; treat one you do not know as not valid.
+             * @example VALID
+             */
+            code: components["schemas"]["VerdictCode"] | string;
+            /**
+             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description The workspace that owns the key.
              * @example default
              */
-            workspaceId: string;
+            workspaceId: string | null;
             /**
-             * @description Position in the log, from 1 without gaps.
-             * @example 17
+             * @description The key's name.
+             * @example CI deploys
              */
-            sequence: number;
+            name: string | null;
             /**
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
+             * @description Whom the key belongs to in your system.
+             * @example customer_42
              */
-            time: string;
+            ownerId: string | null;
             /**
-             * @description Action. Known values: key.created, key.imported, key.updated, key.revoked, key.deleted, key.rotated, key.grace_ended, key.credits_changed, workspace.created, workspace.updated, workspace.suspended, workspace.resumed, workspace.deleted, management_key.created, management_key.rotated, management_key.revoked, audit.pruned.
-             * @example key.revoked
+             * @description The scopes that the key has.
+             * @example [
+             *       "sources:read"
+             *     ]
              */
-            action: string;
-            actor: components["schemas"]["Actor"];
-            /** @description Target: what was changed. */
-            target: {
-                /**
-                 * @description Target type. Known values: key, workspace, management_key.
-                 * @example key
-                 */
-                type: string;
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
+            scopes: string[] | null;
             /**
-             * @description Changed fields as they were; null for something new.
+             * @description What the key may touch; null: everything.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description The key's metadata, as stored.
              * @example {
-             *       "name": "CI"
+             *       "plan": "pro"
              *     }
              */
-            before: unknown;
+            metadata: {
+                [key: string]: unknown;
+            } | null;
             /**
-             * @description Changed fields as they are since.
+             * @description When the key expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /** @description How the presented string stands in a rotation of its key. */
+            rotation: components["schemas"]["VerifyRotation"] | null;
+            /**
+             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @example []
+             */
+            missingScopes: string[] | null;
+            /** @description Null where they are not limited, or the verdict did not get that far. */
+            credits: components["schemas"]["VerifyCredits"] | null;
+            /**
+             * @description How the limits stand. Null where the key has none, or it did not get so far.
+             * @example null
+             */
+            rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
+            /**
+             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @example false
+             */
+            stale: boolean;
+            /**
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+        };
+        /** @description Verdicts on presented keys. */
+        VerifyAnswers: {
+            /** @description The results, in order. */
+            results: components["schemas"]["VerifyBatchResult"][];
+        };
+        VerifyBatchRequest: {
+            /**
+             * @description The verifications.
+             * @example [
+             *       {
+             *         "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+             *       }
+             *     ]
+             */
+            requests: components["schemas"]["VerifyRequest"][];
+        };
+        /** @description The result of one item of a batch. */
+        VerifyBatchResult: {
+            /**
+             * @description Whether the request may go on. True with the code `VALID` alone.
+             * @example true
+             */
+            valid: boolean;
+            /**
+             * @description The verdict, or why there is none; treat one you do not know as not valid. UNAVAILABLE: ask again.
+             * @example VALID
+             */
+            code: components["schemas"]["BatchResultCode"] | string;
+            /**
+             * @description The key's stable identifier. Null, as all below, after NOT_FOUND.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description The workspace that owns the key.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description The key's name.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description Whom the key belongs to in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description The scopes that the key has.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            scopes: string[] | null;
+            /**
+             * @description What the key may touch; null: everything.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description The key's metadata, as stored.
              * @example {
-             *       "name": "CI deploys"
+             *       "plan": "pro"
              *     }
              */
-            after: unknown;
+            metadata: {
+                [key: string]: unknown;
+            } | null;
             /**
-             * @description Id of the request.
+             * @description When the key expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /** @description How the presented string stands in a rotation of its key. */
+            rotation: components["schemas"]["VerifyRotation"] | null;
+            /**
+             * @description The required scopes that it lacks; empty unless that is the verdict.
+             * @example []
+             */
+            missingScopes: string[] | null;
+            /** @description Null where they are not limited, or the verdict did not get that far. */
+            credits: components["schemas"]["VerifyCredits"] | null;
+            /**
+             * @description How the limits stand. Null where the key has none, or it did not get so far.
+             * @example null
+             */
+            rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
+            /**
+             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @example false
+             */
+            stale: boolean;
+            /**
+             * @description Request id, which identifies the call in the log; taken from `X-Request-Id` if that was sent.
              * @example req_4fQ2-1a
              */
             requestId: string;
             /**
-             * @description IP address that the request came from; null: none.
+             * @description What is wrong with the item, its pointers beginning at the item; empty if it has a verdict.
+             * @example []
+             */
+            errors: components["schemas"]["FieldError"][];
+        };
+        VerifyCredits: {
+            /**
+             * @description Credits left after this one.
+             * @example 99
+             */
+            remaining: number;
+        };
+        VerifyRateLimit: {
+            /**
+             * @description Rate limit name.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units allowed in any window.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Window length in seconds.
+             * @example 60
+             */
+            windowSeconds: number;
+            /**
+             * @description Units left now.
+             * @example 99
+             */
+            remaining: number;
+            /**
+             * @description Time at which the oldest consumed units become available again; null: none are consumed.
+             * @example 2026-01-31T12:01:00.000Z
+             */
+            resetAt: string | null;
+            /**
+             * @description Whether this limit is why the verdict is RATE_LIMITED.
+             * @example false
+             */
+            exceeded: boolean;
+        };
+        VerifyRequest: {
+            /**
+             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string;
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Scopes that the key must have, all of them.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredScopes?: string[];
+            /**
+             * @description Scopes of which the key must have at least one.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            requiredAnyScope?: string[];
+            /**
+             * @description Resource to be accessed; checked if the key lists resources.
+             * @example project:alpha
+             */
+            resource?: string;
+            /**
+             * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
              * @example 203.0.113.7
              */
-            ip: string | null;
+            ip?: string;
             /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
+             * @example 1
              */
-            hash: string;
+            cost?: number;
         };
-        /** @description One page of audit events. */
-        AuditEventPage: {
-            /** @description Events, newest first. */
-            data: components["schemas"]["AuditEvent"][];
+        VerifyRotation: {
+            /**
+             * @description Whether the presented string is being replaced: its holder should switch.
+             * @example false
+             */
+            retiring: boolean;
+            /**
+             * @description Until when a retiring string is valid.
+             * @example null
+             */
+            validUntil: string | null;
+        };
+        /** @description A presented key: what it is and may do. */
+        WhoAmI: {
+            /**
+             * @description Type of the presented key.
+             * @example key
+             */
+            type: components["schemas"]["PresentedKeyType"] | string;
+            /**
+             * @description Key id.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Start of the key string, as lists show it; null for the root key and imported keys.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string | null;
+            /**
+             * @description Key name.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description Workspace id of the key; null: all workspaces.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Scopes of a customer's key; null for other keys.
+             * @example [
+             *       "sources:read"
+             *     ]
+             */
+            scopes: string[] | null;
+            /**
+             * @description Resources that the key may touch; null: all.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description Permissions of a management key; null for a customer's key.
+             * @example null
+             */
+            permissions: (components["schemas"]["Permission"] | string)[] | null;
+            /**
+             * @description When the key expires, RFC 3339 in UTC; null: never.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * @description Rate limits of a customer's key, with what is left; null for other keys.
+             * @example []
+             */
+            rateLimits: components["schemas"]["RateLimit"][] | null;
+            /** @description Credits of the key; null: not limited. */
+            credits: components["schemas"]["Credits"] | null;
+            /** @description Rotation status of the presented string. */
+            rotation: {
+                /**
+                 * @description Whether the presented string was replaced: switch to the new one.
+                 * @example false
+                 */
+                retiring: boolean;
+                /**
+                 * @description When a retiring string ends; null: it is not retiring.
+                 * @example null
+                 */
+                validUntil: string | null;
+            };
+        };
+        /** @description The tenant that owns keys, and its policies. */
+        Workspace: {
+            /**
+             * @description Workspace id: your own tenant id.
+             * @example acme
+             */
+            id: string;
+            /**
+             * @description Workspace name, for people.
+             * @example Acme Inc.
+             */
+            name: string | null;
+            /**
+             * @description Workspace status.
+             * @example active
+             */
+            status: components["schemas"]["WorkspaceStatus"] | string;
+            /**
+             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
+             * @example true
+             */
+            apiAccess: boolean;
+            /**
+             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
+             * @example 100
+             */
+            maxActiveKeys: number | null;
+            /**
+             * @description Whether every new key must expire. Default: false.
+             * @example false
+             */
+            requireExpiry: boolean;
+            /**
+             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
+             * @example 7776000
+             */
+            maxLifetimeSeconds: number | null;
+            /**
+             * @description Whether a verification of a key that lists resources must name one. Default: false.
+             * @example false
+             */
+            requireResource: boolean;
+            /**
+             * @description Scopes that keys may have; others are refused. Null: no restriction.
+             * @example null
+             */
+            availableScopes: components["schemas"]["AvailableScope"][] | null;
+            /**
+             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
+             * @example false
+             */
+            immutableKeys: boolean;
+            /**
+             * @description Prefix of keys that are created without one. Default: `ak_live`.
+             * @example ak_live
+             */
+            defaultPrefix: string;
+            /**
+             * Format: date-time
+             * @description When the workspace was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When the workspace last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        WorkspaceInput: {
+            /**
+             * @description Workspace name, for people.
+             * @example Acme Inc.
+             */
+            name?: string | null;
+            /**
+             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
+             * @example true
+             */
+            apiAccess?: boolean;
+            /**
+             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
+             * @example 100
+             */
+            maxActiveKeys?: number | null;
+            /**
+             * @description Whether every new key must expire. Default: false.
+             * @example false
+             */
+            requireExpiry?: boolean;
+            /**
+             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
+             * @example 7776000
+             */
+            maxLifetimeSeconds?: number | null;
+            /**
+             * @description Whether a verification of a key that lists resources must name one. Default: false.
+             * @example false
+             */
+            requireResource?: boolean;
+            /**
+             * @description Scopes that keys may have; others are refused. Default: null, any.
+             * @example [
+             *       {
+             *         "scope": "sources:read",
+             *         "title": "Read sources",
+             *         "description": "List and read."
+             *       }
+             *     ]
+             */
+            availableScopes?: components["schemas"]["AvailableScopeInput"][] | null;
+            /**
+             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
+             * @example false
+             */
+            immutableKeys?: boolean;
+            /**
+             * @description Prefix of keys that are created without one. Default: `ak_live`.
+             * @example ak_live
+             */
+            defaultPrefix?: string;
+        };
+        /** @description One page of workspaces. */
+        WorkspacePage: {
+            /** @description Workspaces, by id. */
+            data: components["schemas"]["Workspace"][];
             /**
              * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
         };
-        /** @description Head of an audit log, to be kept elsewhere. */
-        AuditHead: {
-            /**
-             * @description Id of the workspace whose log it is.
-             * @example default
-             */
-            workspaceId: string;
-            /**
-             * @description Position of the newest event; 0 while the log is empty.
-             * @example 17
-             */
-            sequence: number;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Time of reading, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            time: string;
+        /** @enum {string} */
+        WorkspaceStatus: "active" | "suspended";
+    };
+    responses: {
+        /** @description Bad Request; `code` says why. */
+        BadRequest: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unauthorized; `code` says why. */
+        Unauthorized: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Forbidden; `code` says why. */
+        Forbidden: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Not Found; `code` says why. */
+        NotFound: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Payload Too Large; `code` says why. */
+        PayloadTooLarge: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unsupported Media Type; `code` says why. */
+        UnsupportedMediaType: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Internal Server Error; `code` says why. */
+        InternalServerError: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Service Unavailable; `code` says why. */
+        ServiceUnavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Conflict; `code` says why. */
+        Conflict: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Unprocessable Entity; `code` says why. */
+        UnprocessableEntity: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Precondition Failed; `code` says why. */
+        PreconditionFailed: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description You have the current state already. */
+        NotModified: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                ETag: components["headers"]["ETag"];
+                [name: string]: unknown;
+            };
+            content?: never;
         };
     };
-    responses: never;
-    parameters: never;
+    parameters: {
+        /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+        IdempotencyKey: string;
+        /** @description On whose behalf the call is made; kept in the audit log. */
+        KeywardActor: string;
+        /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+        IfMatch: string;
+        /** @description Entity tag of what you have already; 304 if the resource still has it. */
+        IfNoneMatch: string;
+        /** @description `*`: only if nothing is there yet; else 412. */
+        IfNew: string;
+    };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Request id, which identifies the call in the log. */
+        "X-Request-Id": string;
+        /** @description Entity tag of the state that the answer shows, for `If-Match`. */
+        ETag: string;
+        /** @description Path of what was created. */
+        Location: string;
+        /** @description `true` if this repeats the answer of an earlier call with the same Idempotency-Key. */
+        "Idempotent-Replayed": string;
+        /** @description Seconds to wait before the next attempt. */
+        "Retry-After": string;
+        /** @description Scheme of the credential that is missing. */
+        "WWW-Authenticate": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -2010,124 +3019,44 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description The key as it was presented, without an authorization scheme.
-                     * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-                     */
-                    key: string;
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Scopes that the key must have, all of them.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredScopes?: string[];
-                    /**
-                     * @description Scopes of which the key must have at least one.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredAnyScope?: string[];
-                    /**
-                     * Format: text
-                     * @description Resource to be accessed; checked if the key lists resources.
-                     * @example project:alpha
-                     */
-                    resource?: string;
-                    /**
-                     * Format: ip-address
-                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
-                     * @example 203.0.113.7
-                     */
-                    ip?: string;
-                    /**
-                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                     * @example 1
-                     */
-                    cost?: number;
-                };
+                /**
+                 * @example {
+                 *       "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq",
+                 *       "requiredScopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["VerifyRequest"];
             };
         };
         responses: {
             /** @description A verdict on a presented key. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VerifyAnswer"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `KEY_WITH_SCHEME` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     verifyKeys: {
@@ -2139,221 +3068,56 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description The verifications.
-                     * @example [
-                     *       {
-                     *         "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
-                     *       }
-                     *     ]
-                     */
-                    requests: {
-                        /**
-                         * @description The key as it was presented, without an authorization scheme.
-                         * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
-                         */
-                        key: string;
-                        /**
-                         * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                         * @example default
-                         */
-                        workspaceId?: string;
-                        /**
-                         * @description Scopes that the key must have, all of them.
-                         * @example [
-                         *       "sources:read"
-                         *     ]
-                         */
-                        requiredScopes?: string[];
-                        /**
-                         * @description Scopes of which the key must have at least one.
-                         * @example [
-                         *       "sources:read"
-                         *     ]
-                         */
-                        requiredAnyScope?: string[];
-                        /**
-                         * Format: text
-                         * @description Resource to be accessed; checked if the key lists resources.
-                         * @example project:alpha
-                         */
-                        resource?: string;
-                        /**
-                         * Format: ip-address
-                         * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
-                         * @example 203.0.113.7
-                         */
-                        ip?: string;
-                        /**
-                         * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                         * @example 1
-                         */
-                        cost?: number;
-                    }[];
-                };
+                /**
+                 * @example {
+                 *       "requests": [
+                 *         {
+                 *           "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["VerifyBatchRequest"];
             };
         };
         responses: {
             /** @description Verdicts on presented keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VerifyAnswers"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     authorize: {
         parameters: {
-            query?: {
-                /**
-                 * @description The key must have all of these, separated by commas.
-                 * @example orders:read
-                 */
-                requiredScopes?: string;
-                /**
-                 * @description The key must have at least one of these.
-                 * @example orders:read,orders:write
-                 */
-                requiredAnyScope?: string;
-                /**
-                 * @description What is to be touched.
-                 * @example project:alpha
-                 */
-                resource?: string;
-                /**
-                 * @description The client's address. Needs `from`.
-                 * @example 203.0.113.7
-                 */
-                ip?: string;
-                /**
-                 * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                 * @example 1
-                 */
-                cost?: number;
-                /**
-                 * @description The workspace that the key must be of. Default: whichever it is.
-                 * @example default
-                 */
-                workspaceId?: string;
-                /**
-                 * @description `nginx`: answer 200, 401, 403 or 503 alone.
-                 * @example nginx
-                 */
-                mode?: string;
-            };
+            query?: never;
             header: {
                 /**
-                 * @description The gateway's own credential: `Bearer <management key>`, perhaps with `from`.
-                 * @example Bearer kw_…; from=query
+                 * @description The gateway's own credential, and what it asks.
+                 * @example Bearer kw_…; requiredScopes=orders:read; ip=203.0.113.7
                  */
                 "x-keyward-authorization": string;
-                /**
-                 * @description The client's key.
-                 * @example ak_live_…
-                 */
+                /** @description The client's key. */
                 "x-api-key"?: string;
-                /**
-                 * @description As `requiredScopes` in the query.
-                 * @example orders:read
-                 */
-                "x-keyward-required-scopes"?: string;
-                /**
-                 * @description As `requiredAnyScope` in the query.
-                 * @example orders:read,orders:write
-                 */
-                "x-keyward-required-any-scope"?: string;
-                /**
-                 * @description As `resource` in the query.
-                 * @example project:alpha
-                 */
-                "x-keyward-resource"?: string;
-                /**
-                 * @description As `ip` in the query.
-                 * @example 203.0.113.7
-                 */
-                "x-keyward-ip"?: string;
-                /**
-                 * @description As `cost` in the query.
-                 * @example 1
-                 */
-                "x-keyward-cost"?: string;
-                /**
-                 * @description As `workspaceId` in the query.
-                 * @example default
-                 */
-                "x-keyward-workspace-id"?: string;
-                /**
-                 * @description As `mode` in the query.
-                 * @example nginx
-                 */
-                "x-keyward-mode"?: string;
             };
             path?: never;
             cookie?: never;
@@ -2363,34 +3127,44 @@ export interface operations {
             /** @description The request may go on. No body. */
             200: {
                 headers: {
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     /** @description The key's identifier. */
                     "X-Keyward-Key-Id"?: string;
                     /** @description Whom the key belongs to; empty where unknown. What is not visible ASCII, and `%`, is percent-encoded. */
                     "X-Keyward-Owner"?: string;
-                    /** @description The scopes of the key, separated by spaces. */
+                    /** @description The scopes of the key, separated by spaces; at most 4096 bytes. */
                     "X-Keyward-Scopes"?: string;
+                    /** @description `scopes` if X-Keyward-Scopes was cut; empty otherwise. */
+                    "X-Keyward-Truncated"?: string;
                     /** @description The workspace of the key. */
                     "X-Keyward-Workspace"?: string;
                     /** @description The presented string is being replaced (RFC 9745). */
                     Deprecation?: string;
                     /** @description When a string that is being replaced ends (RFC 8594). */
                     Sunset?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
                 };
             };
-            /** @description A parameter cannot be understood, or is said twice, differently. */
+            /** @description A parameter of the gateway is unknown, repeated or not valid. */
             400: {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2403,8 +3177,12 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2416,8 +3194,18 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2429,7 +3217,9 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
                     [name: string]: unknown;
                 };
@@ -2442,21 +3232,37 @@ export interface operations {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
             /** @description No answer is to be had; try again after a moment. */
             503: {
                 headers: {
                     /** @description The verdict, or the code of the problem. */
                     "X-Keyward-Code"?: string;
-                    /** @description The true status, where `mode=nginx` answers another. */
+                    /** @description Request id, which identifies the call in the log. */
+                    "X-Request-Id"?: string;
+                    /** @description The true status, if `mode=nginx` answers another. */
                     "X-Keyward-Status"?: string;
+                    /** @description Seconds to wait, if waiting helps. */
+                    "Retry-After"?: string;
+                    /** @description Scheme of the credential, and which scope is missing (RFC 6750). */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2477,48 +3283,25 @@ export interface operations {
             /** @description A presented key: what it is and may do. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    /** @description The rate limits of the key (draft-ietf-httpapi-ratelimit-headers). */
+                    "RateLimit-Policy"?: string;
+                    /** @description What is left of them. */
+                    RateLimit?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WhoAmI"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     revokeOwnKey: {
@@ -2533,156 +3316,63 @@ export interface operations {
             /** @description The key is revoked. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listKeys: {
         parameters: {
-            query: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
-                /**
-                 * @description Key statuses to list. Default: all.
-                 * @example [
-                 *       "active",
-                 *       "scheduled"
-                 *     ]
-                 */
-                status?: ("active" | "scheduled" | "disabled" | "expired" | "revoked")[];
-                /**
-                 * @description Part of the key name, in any case.
-                 * @example deploy
-                 */
+                /** @description Key statuses to list. Default: all. */
+                status?: components["schemas"]["KeyStatus"][];
+                /** @description Part of the key name, in any case. */
                 search?: string;
-                /**
-                 * @description Start of the key string, as lists show it.
-                 * @example ak_live_4fQ2mX…
-                 */
+                /** @description Start of the key string, as lists show it. */
                 start?: string;
-                /**
-                 * @description Owner of the key in your system.
-                 * @example customer_42
-                 */
+                /** @description Owner of the key in your system. */
                 ownerId?: string;
-                /**
-                 * @description Scope that was granted literally.
-                 * @example sources:read
-                 */
+                /** @description Scope that was granted literally. */
                 scope?: string;
-                /**
-                 * @description Prefix of the key string.
-                 * @example ak_live
-                 */
+                /** @description Prefix of the key string. */
                 prefix?: string;
-                /**
-                 * @description Earliest time of creation. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest time of creation. RFC 3339. */
                 createdAfter?: string;
-                /**
-                 * @description Time that the key was created before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the key was created before. RFC 3339. */
                 createdBefore?: string;
-                /**
-                 * @description Earliest expiry. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest expiry. RFC 3339. */
                 expiresAfter?: string;
-                /**
-                 * @description Time that the key expires before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the key expires before. RFC 3339. */
                 expiresBefore?: string;
-                /**
-                 * @description Earliest time of the last use. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest time of the last use. RFC 3339. */
                 lastUsedAfter?: string;
-                /**
-                 * @description Time that the key was last used before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the key was last used before. RFC 3339. */
                 lastUsedBefore?: string;
-                /**
-                 * @description True: only keys that were never used.
-                 * @example true
-                 */
+                /** @description True: only keys that were never used. */
                 neverUsed?: boolean;
-                /**
-                 * @description Sort order: newest first, by name in any case, or next to expire first.
-                 * @example -createdAt
-                 */
-                sort: "-createdAt" | "name" | "expiresAt";
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
-                limit: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+                /** @description Sort order: newest first, by name in any case, or next to expire first. */
+                sort?: components["schemas"]["KeySort"];
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -2694,322 +3384,101 @@ export interface operations {
             /** @description One page of keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyPage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     createKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * Format: text
-                     * @description Key name, for people.
-                     * @example CI deploys
-                     */
-                    name: string;
-                    /**
-                     * Format: text
-                     * @description Key description, for people. Default: null.
-                     * @example Used by the nightly deployment job.
-                     */
-                    description?: string;
-                    /**
-                     * Format: text
-                     * @description Owner of the key in your system. Default: null.
-                     * @example customer_42
-                     */
-                    ownerId?: string;
-                    /**
-                     * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
-                     * @example true
-                     */
-                    enabled?: boolean;
-                    /**
-                     * @description Scopes: what the key may do. Default: [].
-                     * @example [
-                     *       "sources:read",
-                     *       "members:*"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Resources that the key may touch: null all, an empty list none. Default: null.
-                     * @example [
-                     *       "project:alpha"
-                     *     ]
-                     */
-                    resources?: string[];
-                    /**
-                     * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
-                     * @example [
-                     *       "203.0.113.0/24"
-                     *     ]
-                     */
-                    allowedIps?: string[];
-                    /**
-                     * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
-                     * @example ak_live
-                     */
-                    prefix?: string;
-                    /**
-                     * Format: instant
-                     * @description Start of the key: it is not valid before this time. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    notBefore?: string;
-                    /**
-                     * Format: instant
-                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    expiresAt?: string;
-                    /**
-                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                     * @example 2592000
-                     */
-                    expiresInSeconds?: number;
-                    /**
-                     * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
-                     * @example [
-                     *       {
-                     *         "name": "per-minute",
-                     *         "limit": 100,
-                     *         "windowSeconds": 60
-                     *       }
-                     *     ]
-                     */
-                    rateLimits?: {
-                        /**
-                         * @description Rate limit name, unique within the key.
-                         * @example per-minute
-                         */
-                        name: string;
-                        /**
-                         * @description Units in any interval of the window; 0 lets nothing through.
-                         * @example 100
-                         */
-                        limit: number;
-                        /**
-                         * @description Window length, 1 second to 30 days.
-                         * @example 60
-                         */
-                        windowSeconds: number;
-                    }[];
-                    /**
-                     * @description Credits: how many verifications are left. Null: not limited. Default: null.
-                     * @example {
-                     *       "remaining": 1000
-                     *     }
-                     */
-                    credits?: {
-                        /**
-                         * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                         * @example 1000
-                         */
-                        remaining?: number;
-                        /**
-                         * @description Refill of the balance; null or left out: none.
-                         * @example {
-                         *       "interval": "monthly",
-                         *       "amount": 1000,
-                         *       "dayOfMonth": 1
-                         *     }
-                         */
-                        refill?: {
-                            /**
-                             * @description Refill interval: at 00:00 UTC each day, or once a month.
-                             * @example monthly
-                             * @enum {string}
-                             */
-                            interval: "daily" | "monthly";
-                            /**
-                             * @description Balance after a refill.
-                             * @example 1000
-                             */
-                            amount: number;
-                            /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
-                             * @example 1
-                             */
-                            dayOfMonth?: number;
-                        } | null;
-                    } | null;
-                    /**
-                     * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
-                     * @example {
-                     *       "plan": "pro"
-                     *     }
-                     */
-                    metadata?: {
-                        [key: string]: unknown;
-                    };
-                };
+                /**
+                 * @example {
+                 *       "name": "CI deploys",
+                 *       "ownerId": "customer_42",
+                 *       "scopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateKeyRequest"];
             };
         };
         responses: {
             /** @description A key, with its string for the only time. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_LIMIT_REACHED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getKey: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Entity tag of what you have already; 304 if the resource still has it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3024,69 +3493,43 @@ export interface operations {
             /** @description A key, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            304: components["responses"]["NotModified"];
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     deleteKey: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3101,321 +3544,50 @@ export interface operations {
             /** @description The key is revoked and in no list. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     updateKey: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
-            header?: never;
-            path: {
-                /**
-                 * @description Key id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
             };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /**
-                     * Format: text
-                     * @description Key name, for people.
-                     * @example CI deploys
-                     */
-                    name?: string;
-                    /**
-                     * @description Key description, for people.
-                     * @example Used by the nightly deployment job.
-                     */
-                    description?: string | null;
-                    /**
-                     * @description Owner of the key in your system.
-                     * @example customer_42
-                     */
-                    ownerId?: string | null;
-                    /**
-                     * @description Whether the key is enabled; false switches it off until it is true again.
-                     * @example true
-                     */
-                    enabled?: boolean;
-                    /**
-                     * @description Scopes: what the key may do.
-                     * @example [
-                     *       "sources:read",
-                     *       "members:*"
-                     *     ]
-                     */
-                    scopes?: string[];
-                    /**
-                     * @description Resources that the key may touch: null all, an empty list none.
-                     * @example [
-                     *       "project:alpha"
-                     *     ]
-                     */
-                    resources?: string[] | null;
-                    /**
-                     * @description Addresses that the key may be used from: null all, an empty list none.
-                     * @example [
-                     *       "203.0.113.0/24"
-                     *     ]
-                     */
-                    allowedIps?: string[] | null;
-                    /**
-                     * @description Start of the key: it is not valid before this time. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    notBefore?: string | null;
-                    /**
-                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    expiresAt?: string | null;
-                    /**
-                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                     * @example 2592000
-                     */
-                    expiresInSeconds?: number;
-                    /**
-                     * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
-                     * @example [
-                     *       {
-                     *         "name": "per-minute",
-                     *         "limit": 100,
-                     *         "windowSeconds": 60
-                     *       }
-                     *     ]
-                     */
-                    rateLimits?: {
-                        /**
-                         * @description Rate limit name, unique within the key.
-                         * @example per-minute
-                         */
-                        name: string;
-                        /**
-                         * @description Units in any interval of the window; 0 lets nothing through.
-                         * @example 100
-                         */
-                        limit: number;
-                        /**
-                         * @description Window length, 1 second to 30 days.
-                         * @example 60
-                         */
-                        windowSeconds: number;
-                    }[];
-                    /**
-                     * @description Credits: how many verifications are left. Null: not limited. Default: null.
-                     * @example {
-                     *       "remaining": 1000
-                     *     }
-                     */
-                    credits?: {
-                        /**
-                         * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                         * @example 1000
-                         */
-                        remaining?: number;
-                        /**
-                         * @description Refill of the balance; null or left out: none.
-                         * @example {
-                         *       "interval": "monthly",
-                         *       "amount": 1000,
-                         *       "dayOfMonth": 1
-                         *     }
-                         */
-                        refill?: {
-                            /**
-                             * @description Refill interval: at 00:00 UTC each day, or once a month.
-                             * @example monthly
-                             * @enum {string}
-                             */
-                            interval: "daily" | "monthly";
-                            /**
-                             * @description Balance after a refill.
-                             * @example 1000
-                             */
-                            amount: number;
-                            /**
-                             * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
-                             * @example 1
-                             */
-                            dayOfMonth?: number;
-                        } | null;
-                    } | null;
-                    /**
-                     * @description Metadata changes, merged name by name; a null value removes its name.
-                     * @example {
-                     *       "plan": "pro"
-                     *     }
-                     */
-                    metadata?: {
-                        [key: string]: unknown;
-                    } | null;
-                };
-            };
-        };
-        responses: {
-            /** @description A key, without its string. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Key"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revokeKey: {
-        parameters: {
-            query?: never;
-            header?: never;
             path: {
                 /**
                  * @description Key id.
@@ -3427,133 +3599,133 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * Format: text
-                     * @description Reason of the revocation, a word that programs can filter by.
-                     * @example leaked
-                     */
-                    reason?: string;
-                    /**
-                     * Format: text
-                     * @description Note on the revocation, for people.
-                     * @example Found in a public repository.
-                     */
-                    note?: string;
-                };
+                /**
+                 * @example {
+                 *       "name": "CI deploys",
+                 *       "scopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateKeyRequest"];
             };
         };
         responses: {
             /** @description A key, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `KEY_IMMUTABLE`, `KEY_LIMIT_REACHED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Key id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
+                "application/json": components["schemas"]["RevokeKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description A key, without its string. */
+            200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     rotateKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3565,137 +3737,65 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
-                     * @example 86400
-                     */
-                    graceSeconds: number;
-                    /**
-                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
-                     * @example false
-                     */
-                    supersede?: boolean;
-                };
+                /**
+                 * @example {
+                 *       "graceSeconds": 86400
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateKeyRequest"];
             };
         };
         responses: {
             /** @description A key, with its string for the only time. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `KEY_EXPIRED`, `ROTATION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     endGrace: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3710,70 +3810,47 @@ export interface operations {
             /** @description Only the current string is valid. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     changeCredits: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Key id.
@@ -3785,126 +3862,50 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Operation on the balance; `subtract` stops at 0.
-                     * @example add
-                     * @enum {string}
-                     */
-                    operation: "add" | "subtract" | "set";
-                    /**
-                     * @description Amount of credits.
-                     * @example 500
-                     */
-                    amount: number;
-                };
+                /**
+                 * @example {
+                 *       "operation": "add",
+                 *       "amount": 100
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangeCreditsRequest"];
             };
         };
         responses: {
             /** @description A key, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `CREDITS_UNLIMITED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     explainKey: {
@@ -3922,122 +3923,46 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Scopes that the key must have, all of them.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredScopes?: string[];
-                    /**
-                     * @description Scopes of which the key must have at least one.
-                     * @example [
-                     *       "sources:read"
-                     *     ]
-                     */
-                    requiredAnyScope?: string[];
-                    /**
-                     * Format: text
-                     * @description Resource to be accessed; checked if the key lists resources.
-                     * @example project:alpha
-                     */
-                    resource?: string;
-                    /**
-                     * Format: ip-address
-                     * @description IP address of the client. Without it, a key that is bound to addresses is not valid.
-                     * @example 203.0.113.7
-                     */
-                    ip?: string;
-                    /**
-                     * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
-                     * @example 1
-                     */
-                    cost?: number;
-                };
+                /**
+                 * @example {
+                 *       "requiredScopes": [
+                 *         "sources:read"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExplainKeyRequest"];
             };
         };
         responses: {
             /** @description Why a key is valid or not. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
-    importKeys: {
+    findKey: {
         parameters: {
             query?: never;
             header?: never;
@@ -4046,426 +3971,168 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /** @description Keys to import. */
-                    keys: {
-                        /**
-                         * Format: text
-                         * @description Key name, for people.
-                         * @example CI deploys
-                         */
-                        name: string;
-                        /**
-                         * Format: text
-                         * @description Key description, for people. Default: null.
-                         * @example Used by the nightly deployment job.
-                         */
-                        description?: string;
-                        /**
-                         * Format: text
-                         * @description Owner of the key in your system. Default: null.
-                         * @example customer_42
-                         */
-                        ownerId?: string;
-                        /**
-                         * @description Whether the key is enabled; false switches it off until it is true again. Default: true.
-                         * @example true
-                         */
-                        enabled?: boolean;
-                        /**
-                         * @description Scopes: what the key may do. Default: [].
-                         * @example [
-                         *       "sources:read",
-                         *       "members:*"
-                         *     ]
-                         */
-                        scopes?: string[];
-                        /**
-                         * @description Resources that the key may touch: null all, an empty list none. Default: null.
-                         * @example [
-                         *       "project:alpha"
-                         *     ]
-                         */
-                        resources?: string[];
-                        /**
-                         * @description Addresses that the key may be used from: null all, an empty list none. Default: null.
-                         * @example [
-                         *       "203.0.113.0/24"
-                         *     ]
-                         */
-                        allowedIps?: string[];
-                        /**
-                         * @description Prefix of the key string. `kw` is reserved. Default: `defaultPrefix` of the workspace.
-                         * @example ak_live
-                         */
-                        prefix?: string;
-                        /**
-                         * Format: instant
-                         * @description Start of the key: it is not valid before this time. RFC 3339.
-                         * @example 2030-01-31T12:00:00.000Z
-                         */
-                        notBefore?: string;
-                        /**
-                         * Format: instant
-                         * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                         * @example 2030-01-31T12:00:00.000Z
-                         */
-                        expiresAt?: string;
-                        /**
-                         * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                         * @example 2592000
-                         */
-                        expiresInSeconds?: number;
-                        /**
-                         * @description Rate limits, up to 5; a verification must fit into all of them. Default: none.
-                         * @example [
-                         *       {
-                         *         "name": "per-minute",
-                         *         "limit": 100,
-                         *         "windowSeconds": 60
-                         *       }
-                         *     ]
-                         */
-                        rateLimits?: {
-                            /**
-                             * @description Rate limit name, unique within the key.
-                             * @example per-minute
-                             */
-                            name: string;
-                            /**
-                             * @description Units in any interval of the window; 0 lets nothing through.
-                             * @example 100
-                             */
-                            limit: number;
-                            /**
-                             * @description Window length, 1 second to 30 days.
-                             * @example 60
-                             */
-                            windowSeconds: number;
-                        }[];
-                        /**
-                         * @description Credits: how many verifications are left. Null: not limited. Default: null.
-                         * @example {
-                         *       "remaining": 1000
-                         *     }
-                         */
-                        credits?: {
-                            /**
-                             * @description Balance of credits. Required while credits are not limited yet; a change that leaves it out keeps it.
-                             * @example 1000
-                             */
-                            remaining?: number;
-                            /**
-                             * @description Refill of the balance; null or left out: none.
-                             * @example {
-                             *       "interval": "monthly",
-                             *       "amount": 1000,
-                             *       "dayOfMonth": 1
-                             *     }
-                             */
-                            refill?: {
-                                /**
-                                 * @description Refill interval: at 00:00 UTC each day, or once a month.
-                                 * @example monthly
-                                 * @enum {string}
-                                 */
-                                interval: "daily" | "monthly";
-                                /**
-                                 * @description Balance after a refill.
-                                 * @example 1000
-                                 */
-                                amount: number;
-                                /**
-                                 * @description Day of a monthly refill; the last day of a shorter month. Default: 1.
-                                 * @example 1
-                                 */
-                                dayOfMonth?: number;
-                            } | null;
-                        } | null;
-                        /**
-                         * @description Metadata of your own, returned by verify: at most 8192 bytes of JSON, 8 levels deep.
-                         * @example {
-                         *       "plan": "pro"
-                         *     }
-                         */
-                        metadata?: {
-                            [key: string]: unknown;
-                        };
-                        /** @description Digest that the other system stored. */
-                        hash: {
-                            /**
-                             * @description Hash algorithm of the digest.
-                             * @example sha256
-                             * @enum {string}
-                             */
-                            algorithm: "sha256" | "sha512";
-                            /**
-                             * @description Digest of the whole key string as its holder presents it; hex or base64.
-                             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-                             */
-                            value: string;
-                        };
-                        /**
-                         * Format: text
-                         * @description Start of the key string, for lists: a few characters only.
-                         * @example sk_ab12
-                         */
-                        start?: string;
-                    }[];
+                /**
+                 * @example {
+                 *       "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+                 *     }
+                 */
+                "application/json": components["schemas"]["FindKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description The key that a string belongs or belonged to. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
                 };
+                content: {
+                    "application/json": components["schemas"]["FoundKey"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY`, `KEY_WITH_SCHEME` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    importKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "keys": [
+                 *         {
+                 *           "name": "CI deploys",
+                 *           "hash": {
+                 *             "algorithm": "sha256",
+                 *             "value": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                 *           }
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImportKeysRequest"];
             };
         };
         responses: {
             /** @description Result of an import. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ImportReport"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_LIMIT_REACHED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     bulkRevokeKeys: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                     * @example default
-                     */
-                    workspaceId?: string;
-                    /**
-                     * @description Key ids to revoke. Give either `ids` or `ownerId`.
-                     * @example [
-                     *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
-                     *     ]
-                     */
-                    ids?: string[];
-                    /**
-                     * Format: text
-                     * @description Owner of the key in your system.
-                     * @example customer_42
-                     */
-                    ownerId?: string;
-                    /**
-                     * @description Whether to report only what would be revoked. Default: false.
-                     * @example true
-                     */
-                    dryRun?: boolean;
-                    /**
-                     * Format: text
-                     * @description Reason of the revocation, a word that programs can filter by.
-                     * @example leaked
-                     */
-                    reason?: string;
-                    /**
-                     * Format: text
-                     * @description Note on the revocation, for people.
-                     * @example Found in a public repository.
-                     */
-                    note?: string;
-                };
+                /**
+                 * @example {
+                 *       "ownerId": "customer_42",
+                 *       "dryRun": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["BulkRevokeRequest"];
             };
         };
         responses: {
             /** @description Result of a bulk revocation. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["BulkRevocation"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_KEYS`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listWorkspaces: {
         parameters: {
-            query: {
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
-                limit: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+            query?: {
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -4477,54 +4144,32 @@ export interface operations {
             /** @description One page of workspaces. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["WorkspacePage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Entity tag of what you have already; 304 if the resource still has it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -4539,63 +4184,42 @@ export interface operations {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            304: components["responses"]["NotModified"];
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     putWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description `*`: only if nothing is there yet; else 412. */
+                "If-None-Match"?: components["parameters"]["IfNew"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -4607,83 +4231,22 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace name, for people.
-                     * @example Acme Inc.
-                     */
-                    name?: string | null;
-                    /**
-                     * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
-                     * @example true
-                     */
-                    apiAccess?: boolean;
-                    /**
-                     * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
-                     * @example 100
-                     */
-                    maxActiveKeys?: number | null;
-                    /**
-                     * @description Whether every new key must expire. Default: false.
-                     * @example false
-                     */
-                    requireExpiry?: boolean;
-                    /**
-                     * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
-                     * @example 7776000
-                     */
-                    maxLifetimeSeconds?: number | null;
-                    /**
-                     * @description Whether a verification of a key that lists resources must name one. Default: false.
-                     * @example false
-                     */
-                    requireResource?: boolean;
-                    /**
-                     * @description Scopes that keys may have; others are refused. Default: null, any.
-                     * @example [
-                     *       {
-                     *         "scope": "sources:read",
-                     *         "title": "Read sources",
-                     *         "description": "List and read."
-                     *       }
-                     *     ]
-                     */
-                    availableScopes?: {
-                        /**
-                         * @description Scope that keys may have.
-                         * @example sources:read
-                         */
-                        scope: string;
-                        /**
-                         * Format: text
-                         * @description Scope title, for people.
-                         * @example Read sources
-                         */
-                        title: string;
-                        /**
-                         * Format: text
-                         * @description Scope description, for people.
-                         * @example List and read all sources.
-                         */
-                        description: string;
-                    }[] | null;
-                    /**
-                     * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
-                     * @example false
-                     */
-                    immutableKeys?: boolean;
-                    /**
-                     * @description Prefix of keys that are created without one. Default: `ak_live`.
-                     * @example ak_live
-                     */
-                    defaultPrefix?: string;
-                };
+                /**
+                 * @example {
+                 *       "name": "Acme Inc.",
+                 *       "maxActiveKeys": 100
+                 *     }
+                 */
+                "application/json": components["schemas"]["WorkspaceInput"];
             };
         };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4693,90 +4256,50 @@ export interface operations {
             /** @description The tenant that owns keys, and its policies. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WORKSPACE_DELETION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     deleteWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -4791,79 +4314,47 @@ export interface operations {
             /** @description The workspace is deleted. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `DEFAULT_WORKSPACE`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     updateWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -4873,169 +4364,65 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Workspace name, for people.
-                     * @example Acme Inc.
-                     */
-                    name?: string | null;
-                    /**
-                     * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
-                     * @example true
-                     */
-                    apiAccess?: boolean;
-                    /**
-                     * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
-                     * @example 100
-                     */
-                    maxActiveKeys?: number | null;
-                    /**
-                     * @description Whether every new key must expire. Default: false.
-                     * @example false
-                     */
-                    requireExpiry?: boolean;
-                    /**
-                     * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
-                     * @example 7776000
-                     */
-                    maxLifetimeSeconds?: number | null;
-                    /**
-                     * @description Whether a verification of a key that lists resources must name one. Default: false.
-                     * @example false
-                     */
-                    requireResource?: boolean;
-                    /**
-                     * @description Scopes that keys may have; others are refused. Default: null, any.
-                     * @example [
-                     *       {
-                     *         "scope": "sources:read",
-                     *         "title": "Read sources",
-                     *         "description": "List and read."
-                     *       }
-                     *     ]
-                     */
-                    availableScopes?: {
-                        /**
-                         * @description Scope that keys may have.
-                         * @example sources:read
-                         */
-                        scope: string;
-                        /**
-                         * Format: text
-                         * @description Scope title, for people.
-                         * @example Read sources
-                         */
-                        title: string;
-                        /**
-                         * Format: text
-                         * @description Scope description, for people.
-                         * @example List and read all sources.
-                         */
-                        description: string;
-                    }[] | null;
-                    /**
-                     * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
-                     * @example false
-                     */
-                    immutableKeys?: boolean;
-                    /**
-                     * @description Prefix of keys that are created without one. Default: `ak_live`.
-                     * @example ak_live
-                     */
-                    defaultPrefix?: string;
-                };
+                /**
+                 * @example {
+                 *       "name": "Acme Inc.",
+                 *       "maxActiveKeys": 100
+                 *     }
+                 */
+                "application/json": components["schemas"]["WorkspaceInput"];
             };
         };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     suspendWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -5045,95 +4432,65 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     resumeWorkspace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Workspace id: your own tenant id.
@@ -5143,108 +4500,62 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
         responses: {
             /** @description The tenant that owns keys, and its policies. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listManagementKeys: {
         parameters: {
-            query: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
-                limit: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -5256,198 +4567,95 @@ export interface operations {
             /** @description One page of management keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ManagementKeyPage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     createManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * Format: text
-                     * @description Management key name, for people.
-                     * @example API gateway
-                     */
-                    name: string;
-                    /**
-                     * @description Permissions of the key; you cannot grant those that you do not have. Known values: keys:read, keys:write, keys:revoke, keys:verify, usage:read, audit:read, workspaces:read, workspaces:write, management:write.
-                     * @example [
-                     *       "keys:verify"
-                     *     ]
-                     */
-                    permissions: ("keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:write")[];
-                    /**
-                     * @description Id of the one workspace that the key is for; null: all. Default: the caller's own.
-                     * @example acme
-                     */
-                    workspaceId?: string | null;
-                    /**
-                     * Format: instant
-                     * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
-                     * @example 2030-01-31T12:00:00.000Z
-                     */
-                    expiresAt?: string;
-                    /**
-                     * @description Lifetime in seconds from now, at most ten years; instead of `expiresAt`.
-                     * @example 2592000
-                     */
-                    expiresInSeconds?: number;
-                };
+                /**
+                 * @example {
+                 *       "name": "API gateway",
+                 *       "permissions": [
+                 *         "keys:verify"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateManagementKeyRequest"];
             };
         };
         responses: {
             /** @description A management key, with its string for the only time. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Entity tag of what you have already; 304 if the resource still has it. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description Management key id.
@@ -5462,63 +4670,107 @@ export interface operations {
             /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
+            304: components["responses"]["NotModified"];
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateManagementKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Management key id.
+                 * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "API gateway"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateManagementKeyRequest"];
+            };
+        };
+        responses: {
+            /** @description A management key, which callers authenticate to Keyward with, without its string. */
+            200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     rotateManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Management key id.
@@ -5530,126 +4782,62 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": {
-                    /**
-                     * @description Grace period in seconds, at most 30 days, in which the replaced string stays valid. With 0 it ends at once.
-                     * @example 86400
-                     */
-                    graceSeconds: number;
-                    /**
-                     * @description Whether to supersede a rotation that is in its grace period: its retiring string ends now, and the current one retires. Default: false, which answers 409.
-                     * @example false
-                     */
-                    supersede?: boolean;
-                };
+                /**
+                 * @example {
+                 *       "graceSeconds": 86400
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateManagementKeyRequest"];
             };
         };
         responses: {
             /** @description A management key, with its string for the only time. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["IssuedManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `KEY_REVOKED`, `KEY_EXPIRED`, `ROTATION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     revokeManagementKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description Management key id.
@@ -5659,114 +4847,65 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "leaked",
+                 *       "note": "Found in a public repository."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
         responses: {
             /** @description A management key, which callers authenticate to Keyward with, without its string. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getKeyUsage: {
         parameters: {
-            query: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+            query?: {
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
-                /**
-                 * @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339. */
                 from?: string;
-                /**
-                 * @description End of the range, rounded up. Default: now. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description End of the range, rounded up. Default: now. RFC 3339. */
                 to?: string;
-                /**
-                 * @description Bucket width, in UTC: hours for up to 35 days, days for up to 400.
-                 * @example day
-                 */
-                granularity: "hour" | "day";
+                /** @description Bucket width, in UTC: hours for up to 35 days, days for up to 400. */
+                granularity?: components["schemas"]["UsageGranularity"];
             };
             header?: never;
             path: {
@@ -5783,106 +4922,47 @@ export interface operations {
             /** @description Usage of a key, up to the last flush of the counters. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyUsage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listAuditEvents: {
         parameters: {
-            query: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
-                /**
-                 * @description Action to list.
-                 * @example key.revoked
-                 */
-                action?: string;
-                /**
-                 * @description Id of the acting management key.
-                 * @example root
-                 */
+                /** @description Action to list. */
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
+                /** @description Id of the acting management key. */
                 actorId?: string;
-                /**
-                 * @description On whose behalf the actor acted.
-                 * @example user:42
-                 */
+                /** @description On whose behalf the actor acted. */
                 onBehalfOf?: string;
-                /**
-                 * @description Id of the changed thing.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
+                /** @description Id of the changed thing. */
                 targetId?: string;
-                /**
-                 * @description Earliest time of the event. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Earliest time of the event. RFC 3339. */
                 after?: string;
-                /**
-                 * @description Time that the event was before. RFC 3339.
-                 * @example 2030-01-31T12:00:00.000Z
-                 */
+                /** @description Time that the event was before. RFC 3339. */
                 before?: string;
-                /**
-                 * @description Maximum number of entries on the page.
-                 * @example 50
-                 */
-                limit: number;
-                /**
-                 * @description Cursor: `nextCursor` of the previous page, with the same filters and sort order.
-                 * @example eyJhZnRlciI6Ii4uLiJ9
-                 */
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
                 cursor?: string;
             };
             header?: never;
@@ -5894,66 +4974,31 @@ export interface operations {
             /** @description One page of audit events. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditEventPage"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getAuditHead: {
         parameters: {
             query?: {
-                /**
-                 * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
-                 * @example default
-                 */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
                 workspaceId?: string;
             };
             header?: never;
@@ -5965,57 +5010,25 @@ export interface operations {
             /** @description Head of an audit log, to be kept elsewhere. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AuditHead"];
                 };
             };
-            /** @description Error, as defined by RFC 9457. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Error, as defined by RFC 9457. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
 }

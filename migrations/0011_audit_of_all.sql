@@ -1,0 +1,1 @@
+CREATE INDEX "audit_events_of_all" ON "audit_events" USING btree ("time","workspace_id","sequence");

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Orm } from '../db/database.ts';
+import type { Actor } from '../domain/caller.ts';
+import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
+import { endKeysOfWorkspace, findWorkspaceToEmpty, type WorkspaceToEmpty } from './store.ts';
+
+const ACTOR: Actor = { type: 'system', id: 'workspace-deletion', onBehalfOf: null };
+
+/**
+ * Ends the keys of deleted workspaces, many of which a deletion leaves to be ended later. That their
+ * workspace is deleted has made them invalid already. Each step is a transaction of its own, so an
+ * interrupted run is continued by the next one, on any instance.
+ */
+export class DeletedWorkspaces {
+  readonly #orm: Orm;
+  readonly #unitOfWork: UnitOfWork;
+  readonly #log: Logger;
+  #isRunning = false;
+  #isStopped = false;
+
+  constructor(orm: Orm, unitOfWork: UnitOfWork, log: Logger) {
+    this.#orm = orm;
+    this.#unitOfWork = unitOfWork;
+    this.#log = log;
+  }
+
+  /** Runs until no key is left. Never rejects. */
+  async endKeys(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      for (let more = true; more && !this.#isStopped; ) more = await this.#step();
+    } catch (err) {
+      this.#log.warn({ err }, 'keys of a deleted workspace were not ended yet, will retry');
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** A step in progress is finished. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** False if nothing is left, or what is left is locked at the moment. */
+  async #step(): Promise<boolean> {
+    const workspace = await findWorkspaceToEmpty(this.#orm);
+    return workspace !== null && (await this.#empty(workspace)) > 0;
+  }
+
+  async #empty({ id, deletedAt }: WorkspaceToEmpty): Promise<number> {
+    const requestId = `system_${randomUUID()}`;
+    const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
+    const { body } = await this.#unitOfWork.run(call, async ({ tx }) => {
+      return { body: { ended: await endKeysOfWorkspace(tx, id, ACTOR, deletedAt) } };
+    });
+    return body.ended;
+  }
+}

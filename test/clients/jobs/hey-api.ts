@@ -1,0 +1,32 @@
+import * as api from '../generated/hey-api';
+import { createClient } from '../generated/hey-api/client';
+import type { Connect } from './main-job';
+
+export const connect: Connect = (baseUrl, managementKey) => {
+  const client = createClient({ baseUrl, auth: managementKey });
+  const at = (id: string) => ({ client, path: { id } });
+  return {
+    create: async (name) => dataOf(await api.createKey({ client, body: { name } })),
+    verify: async (key) => dataOf(await api.verifyKey({ client, body: { key } })),
+    list: async () => {
+      const { data } = dataOf(
+        await api.listKeys({ client, query: { status: ['active'], limit: 200 } }),
+      );
+      return data.map(({ name }) => name);
+    },
+    etag: async (id) => (await api.getKey(at(id))).response?.headers.get('etag') ?? null,
+    rename: async (id, name, ifMatch) => {
+      const headers = { 'If-Match': ifMatch };
+      return dataOf(await api.updateKey({ ...at(id), headers, body: { name } })).name;
+    },
+    rotate: async (id) => dataOf(await api.rotateKey({ ...at(id), body: { graceSeconds: 0 } })).key,
+    revoke: async (id) =>
+      dataOf(await api.revokeKey({ ...at(id), body: { reason: 'test' } })).status,
+    problemOf: async (id) => (await api.getKey(at(id))).error?.code ?? 'none',
+  };
+};
+
+function dataOf<Data>({ data, error }: { data?: Data; error?: { code: string } }): Data {
+  if (data === undefined) throw new Error(error?.code);
+  return data;
+}

@@ -1,0 +1,77 @@
+import { clientOf, type KeywardClient } from '../support/client.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { startProgram } from '../support/program.ts';
+import { makeKey } from '../support/shared-program.ts';
+import { type GatewayProgram, startGateway } from './gateway.ts';
+import { type Answer, linesOf, type Received, type Sent, send, startApi } from './http.ts';
+
+const ROOT_KEY = 'root-key-of-the-gateway-tests-0123456789';
+
+/** The real Keyward, the real gateway, and an API behind them. */
+export interface Fixture {
+  send: (path: string, sent?: Sent) => Promise<Answer>;
+  /** Sends with a key in X-API-Key. */
+  sendWith: (key: string, path: string, sent?: Sent) => Promise<Answer>;
+  /** Requests that reached the API, in order. */
+  received: Received[];
+  root: KeywardClient;
+  createKey: (options?: Parameters<typeof makeKey>[1]) => ReturnType<typeof makeKey>;
+  /** The id of the gateway's own management key. */
+  gatewayKeyId: string;
+  killKeyward: () => Promise<unknown>;
+  end: () => Promise<void>;
+}
+
+/** `credential` replaces the gateway's own management key. */
+export async function openFixture(program: GatewayProgram, credential?: string): Promise<Fixture> {
+  const ends: (() => unknown)[] = [];
+  const end = async () => {
+    for (const stop of ends.reverse()) await stop();
+  };
+  try {
+    return { ...(await open(program, credential, ends)), end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function open(
+  program: GatewayProgram,
+  credential: string | undefined,
+  ends: (() => unknown)[],
+): Promise<Omit<Fixture, 'end'>> {
+  const database = await createTestDatabase();
+  ends.push(() => database.drop());
+  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY };
+  const keyward = await startProgram(settings, { onCleanup: (stop) => ends.push(stop) });
+  const root = clientOf(keyward.url, ROOT_KEY);
+  const api = await startApi();
+  ends.push(api.close);
+  const issued = await issueGatewayKey(root);
+  const { port, end: endGateway } = await startGateway(program, credential ?? issued.key, {
+    keyward: new URL(keyward.url).host,
+    api: `127.0.0.1:${api.port}`,
+  });
+  ends.push(endGateway);
+  return {
+    send: (path, sent) => send(port, path, sent),
+    sendWith: (key, path, sent = {}) => send(port, path, withKey(key, sent)),
+    received: api.received,
+    root,
+    createKey: (options) => makeKey(root, options),
+    gatewayKeyId: issued.id,
+    killKeyward: () => keyward.end('SIGKILL'),
+  };
+}
+
+function withKey(key: string, sent: Sent): Sent {
+  return { ...sent, headers: [...linesOf(sent.headers), ['X-API-Key', key]] };
+}
+
+async function issueGatewayKey(root: KeywardClient): Promise<{ id: string; key: string }> {
+  const body = { name: 'a gateway', permissions: ['keys:verify' as const] };
+  const { data } = await root.POST('/v1/management-keys', { body });
+  if (!data?.key) throw new Error('no management key was issued');
+  return { id: data.id, key: data.key };
+}

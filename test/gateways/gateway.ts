@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, realpath, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../support/program.ts';
+
+const START_ATTEMPTS = 200;
+
+/** Where things are on this machine. */
+export interface Addresses {
+  keyward: string;
+  api: string;
+  port: number;
+}
+
+export interface Installation {
+  args: readonly string[];
+  env: Record<string, string>;
+}
+
+/** A program that runs with the files of deploy/, changed in their addresses alone. */
+export interface GatewayProgram {
+  name: string;
+  /** Empty if it is not installed. */
+  path: string;
+  /** What a client gets while Keyward cannot be reached. */
+  statusWithoutKeyward: number;
+  install: (folder: string, managementKey: string, at: Addresses) => Promise<Installation>;
+}
+
+export interface RunningGateway {
+  port: number;
+  end: () => Promise<void>;
+}
+
+export async function startGateway(
+  program: GatewayProgram,
+  managementKey: string,
+  { keyward, api }: Omit<Addresses, 'port'>,
+): Promise<RunningGateway> {
+  const folder = await mkdtemp(join(await realpath(tmpdir()), 'keyward-gateway-'));
+  const port = await freePort();
+  const { args, env } = await program.install(folder, managementKey, { keyward, api, port });
+  const child = spawn(program.path, args, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(child, 'close');
+  const end = async () => {
+    child.kill('SIGTERM');
+    await ended;
+    await rm(folder, { recursive: true, force: true });
+  };
+  await untilListening(child, port).catch(async (error) => {
+    await end();
+    throw error;
+  });
+  return { port, end };
+}
+
+async function untilListening(child: ChildProcess, port: number): Promise<void> {
+  let printed = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    printed += text;
+  });
+  for (let attempt = 0; attempt < START_ATTEMPTS && isUp(child); attempt++) {
+    if (await isListening(port)) return;
+    await pause(20);
+  }
+  throw new Error(`the gateway did not start: ${printed}`);
+}
+
+const isUp = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const listens = await Promise.race([
+    once(socket, 'connect').then(() => true),
+    once(socket, 'error').then(() => false),
+  ]).catch(() => false);
+  socket.destroy();
+  return listens;
+}
+
+/** Changes a file of deploy/ in exactly one place. */
+export function replaceOnce(text: string, from: string, to: string): string {
+  const parts = text.split(from);
+  if (parts.length !== 2) throw new Error(`${from} occurs ${parts.length - 1} times, not once`);
+  return parts.join(to);
+}

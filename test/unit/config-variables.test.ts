@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest';
+import { type Config, readConfig } from '../../src/config.ts';
+
+/** Each variable, a value that is not its default, and the settings that it alone changes. */
+const VARIABLES: [string, string, Partial<Config>][] = [
+  ['DATABASE_URL', 'postgres://u@h/d', { databaseUrl: 'postgres://u@h/d' }],
+  ['HOST', '::1', { host: '::1' }],
+  ['PORT', '0', { port: 0 }],
+  ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
+  ['KEYWARD_DATA_DIR', '/var/keyward', { dataDirectory: '/var/keyward' }],
+  ['KEYWARD_ROOT_KEY', 'r'.repeat(32), { rootKey: 'r'.repeat(32) }],
+  ['KEYWARD_SECRET', 's'.repeat(32), { secret: 's'.repeat(32) }],
+  ['KEYWARD_KEY_HEADER', 'X-ACME-Key', { keyHeader: 'x-acme-key' }],
+  ['KEYWARD_USAGE_FLUSH_MS', '0', { usageFlushMs: 0 }],
+  ['KEYWARD_STALE_IF_ERROR_MS', '5000', { staleIfErrorMs: 5000 }],
+  ['KEYWARD_MAX_IN_FLIGHT', '77', { maxInFlight: 77 }],
+  ['KEYWARD_LOG_VERIFY_PER_SECOND', '0', { logVerifyPerSecond: 0 }],
+  ['KEYWARD_ARGON2_MEMORY_KIB', '8192', { argon2: { ...defaults().argon2, memoryCost: 8192 } }],
+  ['KEYWARD_ARGON2_ITERATIONS', '7', { argon2: { ...defaults().argon2, timeCost: 7 } }],
+  ['KEYWARD_ARGON2_PARALLELISM', '4', { argon2: { ...defaults().argon2, parallelism: 4 } }],
+  ['KEYWARD_CACHED_KEYS', '321', { cachedKeys: 321 }],
+  ['KEYWARD_POOL_SIZE', '7', { poolSize: 7 }],
+  ['KEYWARD_PREPARED_STATEMENTS', 'off', { preparedStatements: false }],
+  ['KEYWARD_SHUTDOWN_SECONDS', '3', { shutdownSeconds: 3 }],
+];
+
+function defaults(): Config {
+  return readConfig({});
+}
+
+it('a setting that is not given has its default', () => {
+  expect(defaults()).toEqual({
+    databaseUrl: undefined,
+    host: '127.0.0.1',
+    port: 8080,
+    logLevel: 'info',
+    dataDirectory: './.keyward',
+    rootKey: undefined,
+    secret: undefined,
+    keyHeader: undefined,
+    usageFlushMs: 1000,
+    staleIfErrorMs: 0,
+    maxInFlight: 2000,
+    logVerifyPerSecond: 100,
+    argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
+    cachedKeys: 100_000,
+    poolSize: 10,
+    preparedStatements: true,
+    shutdownSeconds: 20,
+  });
+});
+
+it.each(VARIABLES)('%s=%s changes its own setting and no other', (name, value, changed) => {
+  expect(readConfig({ [name]: value })).toEqual({ ...defaults(), ...changed });
+});
+
+it.each([
+  'Authorization',
+  'AUTHORIZATION',
+  'X-Keyward-Authorization',
+  'x-KEYWARD-mode',
+  'with blank',
+  'with:colon',
+  '-first',
+  'x'.repeat(65),
+  '',
+])('KEYWARD_KEY_HEADER=%j is refused: it would be another header, or none', (value) => {
+  expect(() => readConfig({ KEYWARD_KEY_HEADER: value })).toThrow(/KEYWARD_KEY_HEADER: must be/);
+});
+
+it.each(['X-Acme-Key', 'authorization-of-acme', 'x'.repeat(64), '0'])(
+  'KEYWARD_KEY_HEADER=%s is taken, and kept in lower case as Node has headers',
+  (value) => {
+    expect(readConfig({ KEYWARD_KEY_HEADER: value }).keyHeader).toBe(value.toLowerCase());
+  },
+);
