@@ -12,7 +12,7 @@ import { frontPageRoute } from './http/front-page.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
-import { registerOpenApi } from './http/openapi.ts';
+import { registerOpenApi } from './http/openapi/register.ts';
 import { registerRequestId, requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';

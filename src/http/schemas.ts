@@ -136,7 +136,7 @@ export const ERROR_CODES = Symbol('error codes');
 
 /**
  * The answers of a call, and the errors that it adds to those that follow from what it is
- * (openapi-errors.ts).
+ * (openapi/errors.ts).
  */
 export function answers<Own extends Record<number, TSchema>>(own: Own, ...codes: ErrorCode[]): Own {
   return Object.assign(own, { [ERROR_CODES]: codes });
