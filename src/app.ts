@@ -18,7 +18,7 @@ import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
 import { buildSerializers } from './http/serialization.ts';
 import { registerSingleHeaders } from './http/single-headers.ts';
-import { registerValidation } from './http/validation.ts';
+import { registerValidation } from './http/validation/register.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
 import type { ResourceLimit } from './lib/resource-limit.ts';
 import { managementRoutes } from './management/routes.ts';
