@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { answers, Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
+import { answers, WorkspaceId } from '../../http/schemas.ts';
+import { Cost, verificationFields } from '../../http/verification-schemas.ts';
 
 /**
  * What a gateway asks about its client's key. It stands beside the gateway's own credential, in a
