@@ -6,7 +6,7 @@ import type { App } from './app-type.ts';
 import { type CallContextDependencies, createCallContext } from './call-contexts.ts';
 import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
-import { setItemsAside } from './validation.ts';
+import { setItemsAside } from './validation/list-items.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

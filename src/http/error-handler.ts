@@ -7,7 +7,7 @@ import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
 import { problemBody, statusOf } from './problem.ts';
-import { validationProblem } from './validation.ts';
+import { validationProblem } from './validation/field-errors.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 
