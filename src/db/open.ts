@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
+import { OperatorError } from '../lib/operator-error.ts';
 import { untilStopped } from '../lib/stop.ts';
 import { migrate } from './migrate.ts';
 import { whenReady } from './wait.ts';
@@ -83,12 +84,20 @@ async function openExternal(
   };
 }
 
+/** Less is what a crash left, or could be guessed. */
+const USABLE_SECRET = /^[\w-]{32,256}$/;
+
 /** A random secret in a file that is made once, readable by its owner alone. */
 async function generated(path: string): Promise<string> {
   try {
-    await writeFile(path, randomBytes(32).toString('base64url'), { mode: 0o600, flag: 'wx' });
+    const secret = randomBytes(32).toString('base64url');
+    await writeFile(path, secret, { mode: 0o600, flag: 'wx', flush: true });
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
-  return (await readFile(path, 'utf8')).trim();
+  const secret = (await readFile(path, 'utf8')).trim();
+  if (USABLE_SECRET.test(secret)) return secret;
+  throw new OperatorError(
+    `${path} must hold 32 to 256 characters of A-Za-z0-9_-; restore it from a backup, or delete it to have a new one made.`,
+  );
 }

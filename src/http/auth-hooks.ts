@@ -3,10 +3,14 @@ import type { CallContext } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
-import { type CallContextDependencies, createCallContext } from './call-contexts.ts';
+import {
+  type CallContextDependencies,
+  createCallContext,
+  requireCallerStill,
+} from './call-contexts.ts';
 import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
-import { setItemsAside } from './validation.ts';
+import { setItemsAside } from './validation/list-items.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -35,6 +39,10 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     const { permission } = request.routeOptions.config;
     if (permission) request.call = await createCallContext(request, permission, deps);
   };
+  const authenticateAgain = async (request: FastifyRequest) => {
+    const { permission } = request.routeOptions.config;
+    if (permission && request.body) await requireCallerStill(request, permission, deps);
+  };
   const faultOfItem = (item: unknown) =>
     deps.keyDetector.isContainedIn(JSON.stringify(item))
       ? { pointer: '', detail: CONTAINS_KEY }
@@ -58,7 +66,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
     if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
-    route.preHandler = [inspectBody, ...[route.preHandler ?? []].flat()];
+    route.preHandler = [authenticateAgain, inspectBody, ...[route.preHandler ?? []].flat()];
   });
 }
 

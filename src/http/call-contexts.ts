@@ -1,5 +1,10 @@
 import type { FastifyRequest } from 'fastify';
-import { type Authenticate, type CallContext, requirePermission } from '../call-context.ts';
+import {
+  type Authenticate,
+  type CallContext,
+  type Identify,
+  requirePermission,
+} from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { parseEntityTags } from './etag.ts';
@@ -9,6 +14,7 @@ const ACTOR = /^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/;
 
 export interface CallContextDependencies {
   authenticate: Authenticate;
+  identify: Identify;
   keyDetector: KeyDetector;
 }
 
@@ -29,6 +35,19 @@ export async function createCallContext(
   const ifMatch = parseEntityTags(headers['if-match']);
   const mustBeNew = headers['if-none-match']?.trim() === '*';
   return { caller, actor, requestId, ip, ifMatch, mustBeNew, idempotency: null };
+}
+
+/**
+ * Refuses a caller who has ended or lost the permission since the call began: a body takes as long to
+ * arrive as its sender likes. Not counted a second time.
+ */
+export async function requireCallerStill(
+  { headers }: FastifyRequest,
+  permission: Permission,
+  { identify }: CallContextDependencies,
+): Promise<void> {
+  const { caller } = await identify(headers.authorization);
+  requirePermission(caller, permission);
 }
 
 /** `Keyward-Actor` is stored with every change, so it is bounded and must not contain a key. */

@@ -7,7 +7,7 @@ import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
 import { problemBody, statusOf } from './problem.ts';
-import { validationProblem } from './validation.ts';
+import { validationProblem } from './validation/field-errors.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 
@@ -78,9 +78,6 @@ function frameworkProblem(error: FastifyError): KeywardError {
       return new KeywardError('UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.');
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-      return new KeywardError('MALFORMED_JSON');
     default:
       return error.statusCode === 400
         ? new KeywardError('MALFORMED_JSON')

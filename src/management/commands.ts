@@ -7,7 +7,7 @@ import { readInstallation } from '../db/installation.ts';
 import { type CommandContext, type CommandDatabase, withDatabase } from '../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, PERMISSIONS, type Permission, ROOT_CALLER } from '../domain/caller.ts';
 import { KeyDetector } from '../http/key-detector.ts';
-import { validatorOf } from '../http/validation.ts';
+import { validatorOf } from '../http/validation/parsers.ts';
 import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import { UnitOfWork } from '../unit-of-work/unit-of-work.ts';

@@ -13,6 +13,7 @@ import {
   storeAnswer,
   type WriteResult,
 } from './idempotency-store.ts';
+import { requireUnrevoked } from './unrevoked-caller.ts';
 
 const ATTEMPTS = 3;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -90,6 +91,7 @@ export class UnitOfWork {
       const at = this.#clock.date();
       const entries: AuditEntry[] = [];
       const result = await work({ tx, at, audit: (entry) => entries.push(entry) });
+      await requireUnrevoked(tx, caller.id);
       if (idempotency) await storeAnswer(tx, caller.id, idempotency, result, at);
       await appendAudit(tx, entries, call, at, this.#pepper);
       return { ...result, replayed: false };

@@ -7,7 +7,8 @@ import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
-import { envelopeCompiler, parserOf } from '../http/validation.ts';
+import { envelopeCompiler } from '../http/validation/list-items.ts';
+import { parserOf } from '../http/validation/parsers.ts';
 import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import {
   VerifyAnswer,

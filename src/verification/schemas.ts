@@ -1,19 +1,21 @@
 import { type Static, Type } from 'typebox';
 import { VERDICT_CODES } from '../domain/verdict.ts';
 import {
-  Cost,
   FieldErrorSchema,
   maybeTime,
   nullable,
   oneOf,
   open,
   RequestId,
-  rateLimitFields,
   ref,
-  VerdictCode,
-  verificationFields,
   WorkspaceId,
 } from '../http/schemas.ts';
+import {
+  Cost,
+  rateLimitFields,
+  VerdictCode,
+  verificationFields,
+} from '../http/verification-schemas.ts';
 
 export const VerifyRequest = Type.Object(
   {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KeywardError } from '../../src/errors.ts';
-import { FORMATS } from '../../src/http/formats.ts';
+import { FORMATS } from '../../src/http/validation/formats.ts';
 import {
   isForNginx,
   parseGatewayQuestion,

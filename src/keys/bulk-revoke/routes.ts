@@ -2,7 +2,8 @@ import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
 import { sendResult } from '../../http/reply.ts';
 import { answers, ref } from '../../http/schemas.ts';
-import { envelopeCompiler, parserOf } from '../../http/validation.ts';
+import { envelopeCompiler } from '../../http/validation/list-items.ts';
+import { parserOf } from '../../http/validation/parsers.ts';
 import { BulkRevocation, BulkRevoke, KeyId } from './schemas.ts';
 import type { BulkRevokeService } from './service.ts';
 

@@ -1,7 +1,7 @@
 import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
 import { type FieldError, invalidField, KeywardError } from '../../errors.ts';
 import type { CallResult } from '../../http/reply.ts';
-import type { Parsed } from '../../http/validation.ts';
+import type { Parsed } from '../../http/validation/parsers.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { revokeKeys } from '../revocation.ts';
 import { type KeyRow, lockKeys } from '../store.ts';

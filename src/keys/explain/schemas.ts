@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
-import { Cost, open, VerdictCode, verificationFields, WorkspaceId } from '../../http/schemas.ts';
+import { open, WorkspaceId } from '../../http/schemas.ts';
+import { Cost, VerdictCode, verificationFields } from '../../http/verification-schemas.ts';
 
 export const ExplainKey = Type.Object(
   { workspaceId: Type.Optional(WorkspaceId), ...verificationFields, cost: Type.Optional(Cost) },

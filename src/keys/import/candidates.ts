@@ -1,7 +1,7 @@
 import type { Actor } from '../../domain/caller.ts';
 import { refOfDigest } from '../../domain/imported-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
-import type { Parsed } from '../../http/validation.ts';
+import type { Parsed } from '../../http/validation/parsers.ts';
 import { newKeyRow } from '../new-key.ts';
 import type { NewKeyRow } from '../store.ts';
 import type { WorkspacePolicies } from '../workspace-policies.ts';

@@ -1,6 +1,6 @@
 import type { FieldError } from '../../errors.ts';
 import type { KeyDetector } from '../../http/key-detector.ts';
-import { guardOf, validatorOf } from '../../http/validation.ts';
+import { guardOf, validatorOf } from '../../http/validation/parsers.ts';
 import type { FileRecord } from './records.ts';
 import type { RefusedLine } from './report.ts';
 import { ImportItem } from './schemas.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
 import type { FieldError } from '../../errors.ts';
-import { guardOf } from '../../http/validation.ts';
+import { guardOf } from '../../http/validation/parsers.ts';
 import { UsageError } from '../../lib/command-line.ts';
 import { textLines } from '../../lib/text-lines.ts';
 

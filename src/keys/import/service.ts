@@ -6,7 +6,7 @@ import {
   insertImportedSecrets,
 } from '../../credentials/store.ts';
 import type { CallResult } from '../../http/reply.ts';
-import type { Parsed } from '../../http/validation.ts';
+import type { Parsed } from '../../http/validation/parsers.ts';
 import { ensureQuotaRow } from '../../quotas/consumption-store.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from '../audit.ts';

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { MAX_CREDITS } from '../../domain/refill.ts';
-import { nullable, oneOf, open, rateLimitFields, time } from '../../http/schemas.ts';
+import { nullable, oneOf, open, time } from '../../http/schemas.ts';
+import { rateLimitFields } from '../../http/verification-schemas.ts';
 
 /** Part of answers: taken back, so that what was read can be sent, and not looked at. */
 const shownOnly = (description: string, example: unknown) =>

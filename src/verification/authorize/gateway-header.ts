@@ -1,5 +1,5 @@
 import { KeywardError } from '../../errors.ts';
-import { parserOf } from '../../http/validation.ts';
+import { parserOf } from '../../http/validation/parsers.ts';
 import { GatewayQuestion } from './schemas.ts';
 
 /** The one header in which a gateway authenticates itself and says what it asks. */

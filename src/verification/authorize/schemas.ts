@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { RATE_LIMIT_HEADERS } from '../../http/rate-limit-headers.ts';
-import { answers, Cost, verificationFields, WorkspaceId } from '../../http/schemas.ts';
+import { answers, WorkspaceId } from '../../http/schemas.ts';
+import { Cost, verificationFields } from '../../http/verification-schemas.ts';
 
 /**
  * What a gateway asks about its client's key. It stands beside the gateway's own credential, in a

@@ -161,7 +161,7 @@ async function suspend({ client, world, random }: ClientContext): Promise<KnownK
 }
 
 async function createManagementKey({ client, world, random }: ClientContext): Promise<KnownKey[]> {
-  const body = { name: freshName(), permissions: ['keys:verify'] };
+  const body = { name: freshName(), permissions: ['keys:verify'], workspaceId: null };
   const { status, body: answer } = await client.change(random, {
     op: 'create-management',
     workspaceId: 'default',

@@ -1,17 +1,12 @@
-import { pointerStep } from '../errors.ts';
+import { type FieldError, pointerStep } from '../../errors.ts';
 
 const MAX_DEPTH = 32;
-
-export interface StructureFault {
-  pointer: string;
-  detail: string;
-}
 
 /**
  * What makes a parsed value unfit for any schema: its depth, on which recursive checks would
  * overflow the stack, or a name that JavaScript gives a meaning of its own. Does not recurse.
  */
-export function findStructureFault(root: unknown): StructureFault | null {
+export function findStructureFault(root: unknown): FieldError | null {
   const pending: { value: unknown; pointer: string; depth: number }[] = [
     { value: root, pointer: '', depth: 0 },
   ];

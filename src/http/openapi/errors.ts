@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http';
-import { ERRORS, type ErrorCode, KeywardError } from '../errors.ts';
-import { type HeaderName, headerRefs } from './openapi-headers.ts';
-import { statusOf } from './problem.ts';
-import { ERROR_CODES } from './schemas.ts';
+import { ERRORS, type ErrorCode, KeywardError } from '../../errors.ts';
+import { statusOf } from '../problem.ts';
+import { ERROR_CODES } from '../schemas.ts';
+import { type HeaderName, headerRefs } from './headers.ts';
 
 /** What of a route decides which errors it can answer with. */
 export interface DescribedRoute {

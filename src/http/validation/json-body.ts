@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { invalidField, KeywardError } from '../errors.ts';
-import type { App } from './app-type.ts';
+import { invalidField, KeywardError } from '../../errors.ts';
+import type { App } from '../app-type.ts';
 
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 

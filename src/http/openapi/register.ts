@@ -1,9 +1,9 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { packageVersion } from '../lib/package-version.ts';
-import type { App } from './app-type.ts';
-import { completeDocument } from './openapi-document.ts';
-import { errorCodesOf } from './openapi-errors.ts';
+import { packageVersion } from '../../lib/package-version.ts';
+import type { App } from '../app-type.ts';
+import { completeDocument } from './document.ts';
+import { errorCodesOf } from './errors.ts';
 
 const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
 

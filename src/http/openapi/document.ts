@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../errors.ts';
-import { errorComponents, errorResponses } from './openapi-errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import { errorComponents, errorResponses } from './errors.ts';
 import {
   answerHeaders,
   HEADERS,
@@ -8,8 +8,8 @@ import {
   PARAMETERS,
   parameterRefs,
   requestHeaders,
-} from './openapi-headers.ts';
-import { nameSchemas } from './openapi-schemas.ts';
+} from './headers.ts';
+import { nameSchemas } from './schemas.ts';
 
 interface Parameter {
   required?: boolean;

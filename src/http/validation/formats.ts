@@ -1,4 +1,4 @@
-import { isIpAddress, parseIpRange } from '../domain/ip.ts';
+import { isIpAddress, parseIpRange } from '../../domain/ip.ts';
 
 interface Format {
   accepts: (text: string) => boolean;

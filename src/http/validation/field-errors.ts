@@ -1,0 +1,72 @@
+import type { ErrorObject } from 'ajv';
+import type { FastifySchemaValidationError } from 'fastify';
+import { type FieldError, KeywardError, pointerStep } from '../../errors.ts';
+import { FORMATS } from './formats.ts';
+
+const MAX_ERRORS = 20;
+
+/** What a validator says is wrong. */
+export type Failure = FastifySchemaValidationError | ErrorObject;
+
+/** The part of a request that a schema describes, as the beginning of a pointer. */
+const PARTS: Record<string, string> = {
+  body: '/body',
+  querystring: '/query',
+  params: '/path',
+  headers: '/headers',
+};
+
+export function validationProblem(
+  failures: readonly Failure[],
+  context: string | undefined,
+): KeywardError {
+  const part = PARTS[context ?? 'body'] ?? '';
+  const fields = toFieldErrors(failures, part);
+  const first = fields[0];
+  const detail = first ? `${first.pointer}: ${first.detail}` : undefined;
+  return new KeywardError('INVALID_REQUEST', detail, fields);
+}
+
+/** The fields that are wrong, each once. Their pointers begin with the part. */
+export function toFieldErrors(failures: readonly Failure[], part: string): FieldError[] {
+  const errors = failures.filter(isSpecific).map((failure) => toFieldError(failure, part));
+  return distinct(errors).slice(0, MAX_ERRORS);
+}
+
+/** What failed inside an alternative says more than that the alternative failed. */
+function isSpecific(failure: Failure): boolean {
+  return !['anyOf', 'oneOf', 'if'].includes(failure.keyword);
+}
+
+function toFieldError(failure: Failure, part: string): FieldError {
+  const pointer = part + failure.instancePath + missingOrExtra(failure);
+  return { pointer, detail: explain(failure) };
+}
+
+function missingOrExtra({ params }: Failure): string {
+  const { missingProperty, additionalProperty, propertyName } = params;
+  const name = missingProperty ?? additionalProperty ?? propertyName;
+  return typeof name === 'string' ? pointerStep(name) : '';
+}
+
+function explain({ keyword, params, message = 'is not valid' }: Failure): string {
+  switch (keyword) {
+    case 'required':
+      return 'is required';
+    case 'additionalProperties':
+      return 'is not a field of this call';
+    case 'uniqueItems':
+      return 'must not contain the same item twice';
+    case 'format':
+      return FORMATS[String(params.format)]?.rule ?? message;
+    case 'enum':
+      return `must be one of ${String(params.allowedValues).replaceAll(',', ', ')}`;
+    default:
+      return message;
+  }
+}
+
+function distinct(errors: readonly FieldError[]): FieldError[] {
+  const byText = new Map(errors.map((error) => [`${error.pointer} ${error.detail}`, error]));
+  return [...byText.values()];
+}
