@@ -187,6 +187,13 @@ describe('authorize', () => {
     },
   );
 
+  it('the request that takes the last unit passes without a Retry-After', async () => {
+    const { key } = await create({ rateLimits: [perMinute(1)], credits: { remaining: 1 } });
+    const { status, headers } = await authorize(key);
+    expect(status).toBe(200);
+    expect(headers).not.toHaveProperty('retry-after');
+  });
+
   it('a cost that never passes is denied with the limits as they stand, also when they have reset', async () => {
     const { key } = await create({ rateLimits: [perMinute(2)] });
     expect((await authorize(key)).status).toBe(200);

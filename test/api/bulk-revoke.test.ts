@@ -105,6 +105,21 @@ describe('bulk revocation', () => {
     expect(await verdicts(key)).toEqual(['VALID']);
   });
 
+  it('a bulk revocation by ids finds keys in every workspace that the caller rules, unless it names one', async () => {
+    await putWorkspace(pair.first, 'elsewhere');
+    const keys = [
+      await createKey(pair.first),
+      await createKey(pair.first, { workspaceId: 'elsewhere' }),
+    ];
+    for (const { key } of keys) await warmKey(key, pair.second);
+    const ids = keys.map(({ id }) => id);
+    const narrowed = await bulk({ ids, workspaceId: 'elsewhere', dryRun: true });
+    expect(narrowed.body).toMatchObject({ wouldRevoke: 1, missingIds: [ids[0]] });
+    expect((await bulk({ ids })).body).toMatchObject({ revoked: 2, missingIds: [] });
+    expect(await verdicts(...keys)).toEqual(['REVOKED', 'REVOKED']);
+    expect((await bulk({ ids, workspaceId: 'nowhere' })).status).toBe(404);
+  });
+
   it('a bulk revocation without a filter, or with two, is refused', async () => {
     const none = [{}, { dryRun: true }, { reason: 'leaked' }, { ids: [] }];
     for (const body of [...none, { ids: [UNKNOWN], ownerId: 'customer_42' }, { ownerId: '' }]) {

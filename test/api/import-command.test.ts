@@ -170,7 +170,7 @@ describe('keyward import', { timeout: 600_000 }, () => {
     expect((await verify(instance, rootKey)).body.code).toBe('NOT_FOUND');
   });
 
-  it(`keyward import that is killed in the middle and run again makes each of ${KEYS} keys once`, async () => {
+  it('keyward import that is killed in the middle and run again makes each key once', async () => {
     const all = Array.from({ length: KEYS }, (_, i) => ({ name: `k${i}`, hash: hash(`old-${i}`) }));
     const path = await fileOf('many.jsonl', lines(all));
     const report = join(folder, 'report.jsonl');

@@ -33,7 +33,7 @@ const LISTS: Record<string, string> = {
 };
 
 /** What shows each workspace that a caller may see, and what asks about a presented string. */
-const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys'];
+const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey'];
 
 describe('a management key of one workspace', () => {
   const pair = usePair();

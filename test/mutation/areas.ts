@@ -22,7 +22,7 @@ const VERIFICATION_TESTS = [
   'test/api/{argon2-queues,ended-strings,presented-key,proof-writes}.test.ts',
   'test/unit/{pepper,secret-end}.test.ts',
 ];
-const LIMIT_TESTS = ['test/api/credits.test.ts', 'test/api/limits*.test.ts'];
+const LIMIT_TESTS = ['test/api/{authorize,credits}.test.ts', 'test/api/limits*.test.ts'];
 const USAGE_TESTS = ['test/api/count-before-answering.test.ts', 'test/api/usage-*.test.ts'];
 const CHANGE_TESTS = [
   'test/api/audit-{list,writers}.test.ts',
@@ -101,6 +101,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       'test/api/{bad-input*,kinds-refusals}.test.ts',
       'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
+      'test/unit/problem.test.ts',
     ],
   },
   wiring: {

@@ -29,6 +29,16 @@ describe('the counters in memory', () => {
     expect(counts[0]?.lastAt).toBe(6 * HOUR - 0.5);
   });
 
+  it('room that is given back is free again, once, however often it is given back', () => {
+    const counters = new UsageCounters(4);
+    const giveBack = [counters.reserve(), counters.reserve()];
+    expect(() => counters.reserve()).toThrow(OverloadError);
+    giveBack[0]?.();
+    giveBack[0]?.();
+    counters.reserve();
+    expect(() => counters.reserve()).toThrow(OverloadError);
+  });
+
   it('counters that were taken are frozen: later counts go into new ones', () => {
     const counters = new UsageCounters(10);
     counters.count('key', 'ref', 'VALID', 0);

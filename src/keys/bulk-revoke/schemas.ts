@@ -13,7 +13,8 @@ export const BulkRevoke = Type.Object(
         maxItems: 1000,
         description:
           'Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` ' +
-          'and keeps no other key valid.',
+          'and keeps no other key valid. Management keys that rule all workspaces find a key by its ' +
+          'id in any; `workspaceId` narrows.',
         examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
       }),
     ),
@@ -59,7 +60,7 @@ export const BulkRevocation = Type.Object(
       examples: [null],
     }),
     missingIds: Type.Array(Type.String(), {
-      description: 'Requested ids of which the workspace has no key.',
+      description: 'Requested ids of which there is no key, or none that the caller may see.',
       examples: [[]],
     }),
     errors: Type.Array(FieldErrorSchema, {

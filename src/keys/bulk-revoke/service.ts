@@ -1,10 +1,10 @@
-import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
+import { authorizedWorkspaceId, type CallContext, workspaceScope } from '../../call-context.ts';
 import { type FieldError, invalidField, KeywardError } from '../../errors.ts';
 import type { CallResult } from '../../http/reply.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
 import type { UnitOfWork } from '../../unit-of-work/unit-of-work.ts';
 import { revokeKeys } from '../revocation.ts';
-import { type KeyRow, lockKeys } from '../store.ts';
+import { type KeyRow, lockKeys, type Scope } from '../store.ts';
 import { readPolicies } from '../workspace-policies.ts';
 import type { BulkRevocation, BulkRevoke } from './schemas.ts';
 
@@ -22,17 +22,22 @@ export class BulkRevokeService {
   }
 
   revoke(call: CallContext, input: BulkRevokeInput): Promise<CallResult<BulkRevocation>> {
-    const workspaceId = authorizedWorkspaceId(call, input.workspaceId);
     const filter = filterOf(input);
+    const scope = scopeOf(call, input);
     return this.#unitOfWork.run(call, async (write) => {
-      await readPolicies(write.tx, workspaceId);
-      const matched = await lockKeys(write.tx, workspaceId, filter, MAX_KEYS + 1);
+      if (scope !== null) await readPolicies(write.tx, scope);
+      const matched = await lockKeys(write.tx, scope, filter, MAX_KEYS + 1);
       if (matched.length > MAX_KEYS) throw new KeywardError('TOO_MANY_KEYS');
       const { reason, note } = input;
       if (!input.dryRun) await revokeKeys(write, matched, { by: call.actor, reason, note });
       return { body: reportOf(input, matched) };
     });
   }
+}
+
+/** An owner is one of a workspace; an id is enough, as in every call by id. */
+function scopeOf(call: CallContext, { ids, workspaceId }: BulkRevokeInput): Scope {
+  return ids ? workspaceScope(call.caller, workspaceId) : authorizedWorkspaceId(call, workspaceId);
 }
 
 function filterOf({ ids, ownerId }: BulkRevokeInput): { ids: string[] } | { ownerId: string } {
