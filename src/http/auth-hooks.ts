@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { CallContext } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
+import { newSearchBudget, type SearchBudget } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
 import {
@@ -43,8 +44,8 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     const { permission } = request.routeOptions.config;
     if (permission && request.body) await requireCallerStill(request, permission, deps);
   };
-  const faultOfItem = (item: unknown) =>
-    deps.keyDetector.isContainedIn(JSON.stringify(item))
+  const faultOfItem = (budget: SearchBudget) => (item: unknown) =>
+    deps.keyDetector.isContainedIn(JSON.stringify(item), budget)
       ? { pointer: '', detail: CONTAINS_KEY }
       : null;
   const inspectBody = async (request: FastifyRequest) => {
@@ -52,7 +53,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     if (request.routeOptions.config.takesKey) return;
     const { body = null, params, method } = request;
     const { list } = request.routeOptions.config;
-    if (list) setItemsAside(body, list, faultOfItem);
+    if (list) setItemsAside(body, list, faultOfItem(newSearchBudget()));
     // A change stores or audits the ids in its path too.
     const stored = JSON.stringify(method === 'GET' ? body : [body, params]);
     if (deps.keyDetector.isContainedIn(stored)) {

@@ -1,5 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
-import { type ChecksumKey, containsKey } from '../domain/key-string.ts';
+import { type ChecksumKey, containsKey, type SearchBudget } from '../domain/key-string.ts';
 
 const ROOT_KEY_LIKE = /[A-Za-z0-9_-]{32,256}/g;
 
@@ -15,8 +15,9 @@ export class KeyDetector {
     this.#rootDigest = rootKey === undefined ? null : this.#digestOf(rootKey);
   }
 
-  isContainedIn(text: string): boolean {
-    return this.#containsRootKey(text) || containsKey(text, this.#checksumKey);
+  /** Texts of one request share a budget, which bounds the time that they take together. */
+  isContainedIn(text: string, budget?: SearchBudget): boolean {
+    return this.#containsRootKey(text) || containsKey(text, this.#checksumKey, budget);
   }
 
   #containsRootKey(text: string): boolean {

@@ -22,8 +22,8 @@ export class BulkRevokeService {
   }
 
   revoke(call: CallContext, input: BulkRevokeInput): Promise<CallResult<BulkRevocation>> {
-    const filter = filterOf(input);
     const scope = scopeOf(call, input);
+    const filter = filterOf(input);
     return this.#unitOfWork.run(call, async (write) => {
       if (scope !== null) await readPolicies(write.tx, scope);
       const matched = await lockKeys(write.tx, scope, filter, MAX_KEYS + 1);
