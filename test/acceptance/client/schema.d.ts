@@ -850,7 +850,7 @@ export interface components {
              */
             wouldRevokeIds: string[] | null;
             /**
-             * @description Requested ids of which the workspace has no key.
+             * @description Requested ids of which there is no key, or none that the caller may see.
              * @example []
              */
             missingIds: string[];
@@ -867,7 +867,7 @@ export interface components {
              */
             workspaceId?: string;
             /**
-             * @description Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` and keeps no other key valid.
+             * @description Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` and keeps no other key valid. Management keys that rule all workspaces find a key by its id in any; `workspaceId` narrows.
              * @example [
              *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
              *     ]
