@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/program.ts';
 import {
@@ -76,11 +76,14 @@ describe('the middleware of docs/middleware.md', () => {
     );
   });
 
-  it('the documented middleware lets nothing through when it cannot ask, or may not', async () => {
+  it('the documented middleware lets nothing through when it cannot ask, or may not, and tells only its own log why', async () => {
     const { key } = await makeKey(program.root);
     const alone = await middleware(`http://127.0.0.1:${await freePort()}`);
     expect(await shown(await alone(presenting(key)))).toBe('503 {"code":"UNAVAILABLE"} 1');
+    const log = vi.spyOn(console, 'error').mockImplementation(() => {});
+    onTestFinished(() => log.mockRestore());
     const unknown = await middleware(program.url, 'kw_nothing');
-    expect(await shown(await unknown(presenting(key)))).toBe('503 {"code":"UNAUTHENTICATED"} 1');
+    expect(await shown(await unknown(presenting(key)))).toBe('503 {"code":"UNAVAILABLE"} 1');
+    expect(log.mock.calls.flat().join(' ')).toMatch(/401 .*UNAUTHENTICATED/);
   });
 });
