@@ -43,7 +43,10 @@ const CHANGE_TESTS = [
 export const AREAS: Readonly<Record<string, Area>> = {
   domain: {
     sources: ['src/domain/*.ts'],
-    tests: ['test/unit/{decide,imported-key,ip,key-string,limits,refill,scopes,status}.test.ts'],
+    tests: [
+      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-string,limits}.test.ts',
+      'test/unit/{refill,scopes,status,stored-quotas,stored-size,time}.test.ts',
+    ],
   },
   fence: {
     sources: ['src/freshness/*.ts', 'src/lib/clock.ts'],
