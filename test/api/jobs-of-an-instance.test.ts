@@ -70,3 +70,28 @@ it('a stop lets the step of a deletion end that is in progress, and begins no ot
   expect(await left('stopped')).toBe(1500);
   expect(instance.logLines.filter((line) => line.includes(NOT_ENDED))).toEqual([]);
 });
+
+it('every minute an instance says that its secret is in use, and one without a secret says nothing', async () => {
+  const isRecent = async () => {
+    const { rows } = await client.query(
+      `select last_used_at > now() - interval '1 minute' as recent from known_secrets`,
+    );
+    return rows.map(({ recent }) => recent);
+  };
+  await client.query(`update known_secrets set last_used_at = now() - interval '1 hour'`);
+  vi.advanceTimersByTime(MINUTE_MS - 1);
+  expect(await isRecent()).toEqual([false]);
+  vi.advanceTimersByTime(1);
+  await expect.poll(isRecent).toEqual([true]);
+  await client.query('truncate known_secrets');
+  await instance.stop();
+  const secretless = await launch(database.url, { secret: undefined });
+  onTestFinished(secretless.stop);
+  secretless.service.start();
+  await client.query(`insert into idempotency_keys (caller_id, key, fingerprint, answer, created_at)
+    values ('c', 'old', 'f', '{}', now() - interval '25 hours')`);
+  vi.advanceTimersByTime(MINUTE_MS);
+  const old = () => client.query('select from idempotency_keys').then(({ rowCount }) => rowCount);
+  await expect.poll(old).toBe(0);
+  expect(await isRecent()).toEqual([]);
+});
