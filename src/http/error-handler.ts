@@ -66,7 +66,7 @@ const UNREADABLE_VALUES = new Set(['22003', '22007', '22008', '22009', '22023', 
 
 function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolean {
   if (typeof query !== 'object' || query === null || !('cursor' in query)) return false;
-  return query.cursor !== undefined && UNREADABLE_VALUES.has(sqlState(error) ?? '');
+  return UNREADABLE_VALUES.has(sqlState(error) ?? '');
 }
 
 /** Fastify's own errors. Their messages can quote the body, so they are not passed on. */

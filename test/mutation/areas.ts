@@ -19,7 +19,7 @@ const VERIFICATION_TESTS = [
   'test/api/rotation.test.ts',
   'test/api/stale-if-error.test.ts',
   'test/api/whoami.test.ts',
-  'test/api/{argon2-queues,ended-strings,presented-key,proof-writes}.test.ts',
+  'test/api/{argon2-queues,ended-strings,presented-key,presented-strings,proof-writes}.test.ts',
   'test/unit/{pepper,secret-end}.test.ts',
 ];
 const LIMIT_TESTS = ['test/api/{authorize,credits}.test.ts', 'test/api/limits*.test.ts'];
@@ -43,7 +43,10 @@ const CHANGE_TESTS = [
 export const AREAS: Readonly<Record<string, Area>> = {
   domain: {
     sources: ['src/domain/*.ts'],
-    tests: ['test/unit/{decide,imported-key,ip,key-string,limits,refill,scopes,status}.test.ts'],
+    tests: [
+      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-string,limits}.test.ts',
+      'test/unit/{refill,scopes,status,stored-quotas,stored-size,time}.test.ts',
+    ],
   },
   fence: {
     sources: ['src/freshness/*.ts', 'src/lib/clock.ts'],
@@ -99,9 +102,9 @@ export const AREAS: Readonly<Record<string, Area>> = {
   errors: {
     sources: ['src/http/{error-handler,problem}.ts'],
     tests: [
-      'test/api/{bad-input*,kinds-refusals}.test.ts',
+      'test/api/{bad-input*,database-errors,error-answers,kinds-refusals}.test.ts',
       'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
-      'test/unit/problem.test.ts',
+      'test/unit/{documents,problem}.test.ts',
     ],
   },
   wiring: {

@@ -1,7 +1,13 @@
 import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { importedRef, isImportedDigest, refOfDigest } from '../../src/domain/imported-key.ts';
+import {
+  importedRef,
+  importedRefs,
+  isImportedDigest,
+  isImportedRef,
+  refOfDigest,
+} from '../../src/domain/imported-key.ts';
 
 const algorithms = fc.constantFrom('sha256' as const, 'sha512' as const);
 
@@ -32,6 +38,9 @@ describe('the digest of an imported key', () => {
           `${base64}\n`,
           base64.replace(/.(=*)$/, '!$1'),
           hash(algorithm, key, 'hex').replace(/.$/, 'g'),
+          hash(algorithm, key, 'hex').replace(/^./, 'g'),
+          hash(algorithm, key, 'hex').replace(/^./, '\u0660'),
+          `${hash(algorithm, key, 'hex').slice(1)}\n`,
           hash(other, key, 'hex'),
           hash(other, key, 'base64'),
         ];
@@ -50,5 +59,19 @@ describe('the digest of an imported key', () => {
     const ref = importedRef('sha256', 'a key');
     expect(isImportedDigest({ ref, hash: ref })).toBe(true);
     expect(isImportedDigest({ ref, hash: '$argon2id$v=19$…' })).toBe(false);
+  });
+
+  it('the ref of an imported secret names its digest, and no other ref is taken for one', () => {
+    expect(isImportedRef(importedRef('sha256', 'a key'))).toBe(true);
+    expect(isImportedRef(importedRef('sha512', 'a key'))).toBe(true);
+    expect(isImportedRef('0123456789abcdef')).toBe(false);
+    expect(isImportedRef('')).toBe(false);
+  });
+
+  it('a string has one ref by each algorithm, which says the algorithm and the digest in hex', () => {
+    expect(importedRefs('a key')).toEqual([
+      `sha256:${hash('sha256', 'a key', 'hex')}`,
+      `sha512:${hash('sha512', 'a key', 'hex')}`,
+    ]);
   });
 });
