@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chosen, SCENARIOS } from './catalogue.ts';
+import { AttackEnv } from './harness/env.ts';
 import { measureBaseline, type Options, runScenario } from './harness/phase.ts';
 import type { Measured } from './harness/samples.ts';
-import { Stage } from './harness/stage.ts';
 import { isKept, markdownOf, progressOf, type Row, summaryOf } from './report.ts';
 import { judge } from './rules.ts';
 import { GROUPS, type Scenario } from './scenario.ts';
@@ -59,41 +59,41 @@ async function runAll(scenarios: readonly Scenario[]): Promise<Row[]> {
   const seconds = Number(values.seconds ?? (values.smoke ? SMOKE_SECONDS : SECONDS));
   const options = { seconds, isSmoke: values.smoke };
   const rows: Row[] = [];
-  const stage = await Stage.open(LOG);
+  const env = await AttackEnv.open(LOG);
   try {
     for (const group of GROUPS) {
       const own = scenarios.filter((scenario) => scenario.group === group);
       if (own.length === 0) continue;
-      await runGroup(stage, own, options, (row) => {
+      await runGroup(env, own, options, (row) => {
         rows.push(row);
         log(`${rows.length} of ${scenarios.length}  ${titleOf(row)}\n${progressOf(row)}`);
       });
     }
   } finally {
-    await stage.close();
+    await env.close();
   }
   return rows;
 }
 
 /** A service and a baseline of its own, so that no group suffers from another. */
 async function runGroup(
-  stage: Stage,
+  env: AttackEnv,
   scenarios: readonly Scenario[],
   options: Options,
   onRow: (row: Row) => void,
 ): Promise<void> {
-  await stage.restart();
+  await env.restart();
   let baseline: Measured | null = null;
   if (!options.isSmoke) {
     log(`\n${scenarios[0]?.group}: the victims alone, for ${options.seconds} s`);
-    baseline = await measureBaseline(stage, options);
+    baseline = await measureBaseline(env, options);
   }
   for (const scenario of scenarios) {
     if (interrupted.signal.aborted) return;
-    const outcome = await runScenario(stage, scenario, options);
+    const outcome = await runScenario(env, scenario, options);
     onRow({ scenario, baseline, outcome, verdicts: judge(outcome, baseline) });
     // Nothing of this one must be left for the next.
-    if (outcome.ended !== null || outcome.recoveredMs === null) await stage.restart();
+    if (outcome.ended !== null || outcome.recoveredMs === null) await env.restart();
   }
 }
 

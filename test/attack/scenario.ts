@@ -1,5 +1,5 @@
 import type { Attack } from './harness/attack.ts';
-import type { Stage } from './harness/stage.ts';
+import type { AttackEnv } from './harness/env.ts';
 
 /** Groups run one after the other, each on a service of its own and after a baseline of its own. */
 export const GROUPS = ['strangers', 'tenant', 'thief', 'isolation'] as const;
@@ -16,11 +16,11 @@ export interface Scenario {
   /** What the attacker does, for people. */
   does: string;
   /** Runs before the victims begin. */
-  setUp?: (stage: Stage, site: Site) => Promise<Given>;
+  setUp?: (env: AttackEnv, site: Site) => Promise<Given>;
   /** Runs in the attacker's process until its signal, or until it has nothing more to do. */
   attack: (attack: Attack) => Promise<void>;
-  /** Runs while the victims still work, after the attack; returns what was not as it must be. */
-  check?: (stage: Stage, site: Site, given: Given) => Promise<string[]>;
+  /** Runs after the attack; returns what was not as it must be. */
+  check?: (env: AttackEnv, site: Site, given: Given) => Promise<string[]>;
 }
 
 /** The two workspaces of one scenario, which share nothing with those of another. */

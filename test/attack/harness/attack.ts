@@ -35,12 +35,18 @@ export class Attack {
   readonly signal: AbortSignal;
   /** Answers by status and code, and what came in place of one. */
   readonly tally = new Map<string, number>();
+  /** Resolves when it has begun in full: every socket is open, or the first request is sent. */
+  readonly underWay: Promise<void>;
+  readonly begin: () => void;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
   #requests = 0;
 
   constructor(target: Target, signal: AbortSignal) {
     this.target = target;
     this.signal = signal;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.underWay = promise;
+    this.begin = resolve;
     signal.addEventListener('abort', () => this.#agent.destroy());
   }
 
@@ -79,6 +85,7 @@ export class Attack {
   /** The status and the text of the answer; never rejects. */
   async send(options: AttackRequest): Promise<{ status: number; text: string }> {
     this.#requests++;
+    this.begin();
     const answer = await this.#exchange(options).catch((error: NodeJS.ErrnoException) => ({
       status: 0,
       text: error.code ?? 'no answer',
@@ -93,11 +100,16 @@ export class Attack {
    */
   async hold(count: number, first: (socket: Socket) => void, addresses = 1): Promise<void> {
     const places = Array.from({ length: Math.min(count, MAX_SOCKETS) }, (_, place) => place);
+    let unopened = places.length;
+    const opened = (socket: Socket) => {
+      first(socket);
+      if (--unopened === 0) this.begin();
+    };
     await Promise.all(
       places.map(async (place) => {
         await this.pause(place / 5);
         while (!this.signal.aborted) {
-          await this.#holdOne(first, `127.0.1.${1 + (place % addresses)}`);
+          await this.#holdOne(opened, `127.0.1.${1 + (place % addresses)}`);
           await this.pause(REOPEN_PAUSE_MS * 5);
         }
       }),

@@ -15,6 +15,7 @@ process.send?.('ready');
 async function run(target: Target): Promise<void> {
   const scenario = SCENARIOS.find(({ name }) => name === target.scenario);
   const attack = new Attack(target, stop.signal);
+  void attack.underWay.then(() => process.send?.('under way'));
   const failure = await Promise.resolve(scenario?.attack(attack))
     .then(() => null)
     .catch((error: unknown) => (stop.signal.aborted ? null : String(error)));

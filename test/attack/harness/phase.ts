@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isBack, type Outcome } from '../rules.ts';
 import type { Scenario, Site } from '../scenario.ts';
 import { startAttack } from './attack-process.ts';
+import type { AttackEnv } from './env.ts';
 import type { Measured } from './samples.ts';
 import type { Vitals } from './service.ts';
-import type { Stage } from './stage.ts';
 import { VictimCaller } from './victim-caller.ts';
 import { makeVictimKeys, type VictimKeys } from './victim-keys.ts';
 import { PACE, Victims } from './victims.ts';
@@ -25,62 +25,62 @@ export interface Attacked extends Outcome {
 }
 
 /** The victims alone. */
-export async function measureBaseline(stage: Stage, { seconds }: Options): Promise<Measured> {
-  const victims = new Victims(stage, await keysFor(stage, seconds));
+export async function measureBaseline(env: AttackEnv, { seconds }: Options): Promise<Measured> {
+  const victims = new Victims(env, await keysFor(env, seconds));
   await victims.warmUp();
   return victims.run(seconds);
 }
 
-/** The victims beside one attack, from its first moment on. */
+/** The victims beside one attack that is under way. */
 export async function runScenario(
-  stage: Stage,
+  env: AttackEnv,
   scenario: Scenario,
   options: Options,
 ): Promise<Attacked> {
   const { seconds, isSmoke } = options;
-  const keys = await keysFor(stage, seconds);
-  const site = await makeSite(stage, keys);
-  const given = (await scenario.setUp?.(stage, site)) ?? {};
-  const victims = new Victims(stage, keys);
+  const keys = await keysFor(env, seconds);
+  const site = await makeSite(env, keys);
+  const given = (await scenario.setUp?.(env, site)) ?? {};
+  const victims = new Victims(env, keys);
   await victims.warmUp();
-  const { service } = stage;
+  const { service } = env;
   const before = await service.vitals({ reset: true, collect: true });
   const attack = await startAttack({
     ...site,
     scenario: scenario.name,
     url: service.url,
-    databaseUrl: stage.databaseUrl,
-    runtimeRole: stage.runtimeRole,
+    databaseUrl: env.databaseUrl,
+    runtimeRole: env.runtimeRole,
     given,
     isSmoke,
   });
   const measured = await victims.run(seconds);
   const during = await service.vitals();
   const { tally, failure } = await attack.stop();
-  const recoveredMs = await recovery(stage, keys);
+  const recoveredMs = await recovery(env, keys);
   const ended = service.ended;
-  const broken = ended === null ? await check(stage, scenario, site, given) : [];
-  const after = await settled(stage, before);
+  const broken = ended === null ? await check(env, scenario, site, given) : [];
+  const after = await settled(env, before);
   const heapMiB = { before: before?.now.heapMiB ?? null, after: after?.now.heapMiB ?? null };
   const met = new Map(tally);
   return { measured, met, ended, recoveredMs, heapMiB, broken, during, failure };
 }
 
-function keysFor(stage: Stage, seconds: number): Promise<VictimKeys> {
-  return makeVictimKeys(stage, Math.ceil(PACE.revocation.perSecond * seconds) + 4);
+function keysFor(env: AttackEnv, seconds: number): Promise<VictimKeys> {
+  return makeVictimKeys(env, Math.ceil(PACE.revocation.perSecond * seconds) + 4);
 }
 
-async function makeSite(stage: Stage, { workspaceId, managementKey, spare }: VictimKeys) {
-  const own = await stage.makeWorkspace('mallory');
+async function makeSite(env: AttackEnv, { workspaceId, managementKey, spare }: VictimKeys) {
+  const own = await env.makeWorkspace('mallory');
   return { ...own, victim: { workspaceId, managementKey, spare } };
 }
 
 /** From now to the first verification that is answered; null if none is within the time. */
-async function recovery(stage: Stage, { managementKey, spare }: VictimKeys) {
+async function recovery(env: AttackEnv, { managementKey, spare }: VictimKeys) {
   const started = performance.now();
-  const caller = new VictimCaller(stage.service.url, managementKey);
+  const caller = new VictimCaller(env.service.url, managementKey);
   try {
-    while (stage.service.ended === null && performance.now() - started < SETTLED_WITHIN_MS) {
+    while (env.service.ended === null && performance.now() - started < SETTLED_WITHIN_MS) {
       const { status } = await caller.post('/v1/verify', { key: spare.key });
       if (status === 200) return performance.now() - started;
       await delay(SETTLED_PAUSE_MS);
@@ -92,13 +92,13 @@ async function recovery(stage: Stage, { managementKey, spare }: VictimKeys) {
 }
 
 async function check(
-  stage: Stage,
+  env: AttackEnv,
   scenario: Scenario,
   site: Site,
   given: Awaited<ReturnType<NonNullable<Scenario['setUp']>>>,
 ): Promise<string[]> {
   const found = await scenario
-    .check?.(stage, site, given)
+    .check?.(env, site, given)
     .catch((error: unknown) => [
       `the check could not be made: ${error instanceof Error ? error.message : error}`,
     ]);
@@ -106,10 +106,10 @@ async function check(
 }
 
 /** What the process holds once it has had time to let go of the attack. */
-async function settled(stage: Stage, before: Vitals | null): Promise<Vitals | null> {
+async function settled(env: AttackEnv, before: Vitals | null): Promise<Vitals | null> {
   const started = performance.now();
   for (;;) {
-    const now = await stage.service.vitals({ collect: true });
+    const now = await env.service.vitals({ collect: true });
     if (now === null || isBack(before?.now.heapMiB ?? null, now.now.heapMiB)) return now;
     if (performance.now() - started > SETTLED_WITHIN_MS) return now;
     await delay(SETTLED_PAUSE_MS * 5);

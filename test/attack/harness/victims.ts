@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AttackEnv } from './env.ts';
 import { add, type Measured, newMeasured, type Samples } from './samples.ts';
-import type { Stage } from './stage.ts';
 import { VictimCaller } from './victim-caller.ts';
 import type { VictimKeys } from './victim-keys.ts';
 
@@ -17,13 +17,13 @@ const VALID = '{"valid":true';
 
 /** Customers of another workspace than the attacker's, who work at their own pace. */
 export class Victims {
-  readonly #stage: Stage;
+  readonly #env: AttackEnv;
   readonly #keys: VictimKeys;
   readonly #measured: Measured = newMeasured();
   #turn = 0;
 
-  constructor(stage: Stage, keys: VictimKeys) {
-    this.#stage = stage;
+  constructor(env: AttackEnv, keys: VictimKeys) {
+    this.#env = env;
     this.#keys = keys;
   }
 
@@ -49,7 +49,7 @@ export class Victims {
   }
 
   #caller(): VictimCaller {
-    return new VictimCaller(this.#stage.service.url, this.#keys.managementKey);
+    return new VictimCaller(this.#env.service.url, this.#keys.managementKey);
   }
 
   async #repeat(

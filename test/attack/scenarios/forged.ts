@@ -1,14 +1,14 @@
 import { base62, forgeKey, partsOf } from '../../support/forged-key.ts';
 import type { AttackRequest } from '../harness/attack.ts';
-import type { Stage } from '../harness/stage.ts';
+import type { AttackEnv } from '../harness/env.ts';
 import type { Scenario } from '../scenario.ts';
 import { createKey } from './key-material.ts';
 
 /** The key of the checksums has leaked: forged strings pass the checksum, and cost more. */
 const KEYS = 20;
 
-export async function checksumKeyOf(stage: Stage): Promise<Buffer> {
-  const [row] = await stage.query<{ key: Buffer }>('select checksum_key as key from installation');
+export async function checksumKeyOf(env: AttackEnv): Promise<Buffer> {
+  const [row] = await env.query<{ key: Buffer }>('select checksum_key as key from installation');
   if (!row) throw new Error('the migrations make one installation row');
   return row.key;
 }
@@ -62,12 +62,12 @@ export const FORGED: readonly Scenario[] = VARIANTS.map(({ name, does, request }
   group: 'tenant',
   name,
   does,
-  setUp: async (stage, site) => {
-    const made = await Promise.all(Array.from({ length: KEYS }, () => createKey(stage, site)));
+  setUp: async (env, site) => {
+    const made = await Promise.all(Array.from({ length: KEYS }, () => createKey(env, site)));
     const strings = [site.managementKey, ...made.map(({ key }) => key)];
     const refs = strings.map((key) => partsOf(key).ref);
-    await stage.query('delete from secret_proofs where ref = any($1)', [refs]);
-    return { refs, checksumKey: [(await checksumKeyOf(stage)).toString('base64')] };
+    await env.query('delete from secret_proofs where ref = any($1)', [refs]);
+    return { refs, checksumKey: [(await checksumKeyOf(env)).toString('base64')] };
   },
   attack: (attack) => {
     const { refs = [], checksumKey = [] } = attack.given;

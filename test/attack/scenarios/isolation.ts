@@ -1,12 +1,12 @@
-import type { Stage } from '../harness/stage.ts';
+import type { AttackEnv } from '../harness/env.ts';
 import type { Scenario } from '../scenario.ts';
 import { importable } from './key-material.ts';
 
 /** What one workspace does must neither show in another nor change what it may do. */
 const DIGESTS = 20;
 
-async function statuses(stage: Stage, as: string, keys: readonly object[]): Promise<unknown[]> {
-  const { results } = await stage.must('POST', '/v1/keys/import', { keys }, as);
+async function statuses(env: AttackEnv, as: string, keys: readonly object[]): Promise<unknown[]> {
+  const { results } = await env.must('POST', '/v1/keys/import', { keys }, as);
   return Array.isArray(results) ? results.map(({ status }) => status) : [];
 }
 
@@ -23,13 +23,13 @@ const digests: Scenario = {
     const keys = (attack.given.items ?? []).map((item) => JSON.parse(item));
     await attack.send({ path: '/v1/keys/import', body: { keys } });
   },
-  check: async (stage, { victim, workspaceId }, { items = [], strings = [] }) => {
+  check: async (env, { victim, workspaceId }, { items = [], strings = [] }) => {
     const keys = items.map((item) => JSON.parse(item));
-    const told = await statuses(stage, victim.managementKey, keys);
+    const told = await statuses(env, victim.managementKey, keys);
     const body = { key: strings[0], workspaceId: victim.workspaceId };
-    const own = await stage.call('POST', '/v1/verify', body);
-    await stage.must('DELETE', `/v1/workspaces/${workspaceId}`);
-    const after = await stage.call('POST', '/v1/verify', body);
+    const own = await env.call('POST', '/v1/verify', body);
+    await env.must('DELETE', `/v1/workspaces/${workspaceId}`);
+    const after = await env.call('POST', '/v1/verify', body);
     return [
       ...(told.every((status) => status === 'created')
         ? []
@@ -46,10 +46,10 @@ const suspension: Scenario = {
   group: 'isolation',
   name: 'suspension/resumes-itself',
   does: 'a suspended workspace tries to resume itself and to change its plan',
-  setUp: async (stage, { workspaceId }) => {
+  setUp: async (env, { workspaceId }) => {
     const path = `/v1/workspaces/${workspaceId}`;
-    await stage.must('PUT', path, { apiAccess: false, maxActiveKeys: 1 });
-    await stage.must('POST', `${path}/suspend`, {});
+    await env.must('PUT', path, { apiAccess: false, maxActiveKeys: 1 });
+    await env.must('POST', `${path}/suspend`, {});
     return {};
   },
   attack: async (attack) => {
@@ -59,8 +59,8 @@ const suspension: Scenario = {
     await attack.send({ method: 'PATCH', path, body });
     await attack.send({ method: 'PUT', path, body });
   },
-  check: async (stage, { workspaceId }) => {
-    const { status, apiAccess, maxActiveKeys } = await stage.must(
+  check: async (env, { workspaceId }) => {
+    const { status, apiAccess, maxActiveKeys } = await env.must(
       'GET',
       `/v1/workspaces/${workspaceId}`,
     );
@@ -81,17 +81,17 @@ const auditOfOthers: Scenario = {
       path: '/v1/audit-events?limit=200',
     }));
   },
-  check: async (stage, { managementKey, victim }) => {
+  check: async (env, { managementKey, victim }) => {
     const body = { name: 'reader', permissions: ['audit:read'], workspaceId: 'default' };
-    const { key } = await stage.must('POST', '/v1/management-keys', body);
-    const others = await stage.must('POST', '/v1/management-keys', {
+    const { key } = await env.must('POST', '/v1/management-keys', body);
+    const others = await env.must('POST', '/v1/management-keys', {
       name: 'of a victim',
       permissions: ['keys:verify'],
       workspaceId: victim.workspaceId,
     });
     const seen = await Promise.all(
       [managementKey, String(key)].map((as) =>
-        stage.must('GET', '/v1/audit-events?limit=200', undefined, as),
+        env.must('GET', '/v1/audit-events?limit=200', undefined, as),
       ),
     );
     const isSeen = JSON.stringify(seen).includes(String(others.id));
@@ -118,10 +118,10 @@ const gatewayWords: Scenario = {
       },
     }));
   },
-  check: async (stage, { workspaceId }) => {
+  check: async (env, { workspaceId }) => {
     // Counters are written once a second.
     await new Promise((resolve) => setTimeout(resolve, 1200));
-    const rows = await stage.query('select from usage_unmatched where workspace_id = $1', [
+    const rows = await env.query('select from usage_unmatched where workspace_id = $1', [
       madeUp(workspaceId),
     ]);
     return rows.length === 0 ? [] : ['usage was counted under a name that a client made up'];

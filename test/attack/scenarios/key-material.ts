@@ -1,6 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
+import type { AttackEnv } from '../harness/env.ts';
 import { SECRET } from '../harness/service.ts';
-import type { Stage } from '../harness/stage.ts';
 import type { Site } from '../scenario.ts';
 
 /** What the API takes of one key at most, in almost all of its fields at once: about 54 KiB. */
@@ -45,25 +45,25 @@ export function importable(count: number, make: (name: string) => object): Impor
 /** As many as fit into one body. */
 const MAXIMAL_AT_ONCE = 60;
 
-export async function importMaximalKeys(stage: Stage, site: Site, count: number): Promise<void> {
+export async function importMaximalKeys(env: AttackEnv, site: Site, count: number): Promise<void> {
   const items = importable(count, maximalKey).map(({ item }) => item);
   for (let from = 0; from < items.length; from += MAXIMAL_AT_ONCE) {
     const keys = items.slice(from, from + MAXIMAL_AT_ONCE);
-    await stage.must('POST', '/v1/keys/import', { keys }, site.managementKey);
+    await env.must('POST', '/v1/keys/import', { keys }, site.managementKey);
   }
 }
 
 /** Active keys in the attacker's workspace, made by SQL. */
-export async function seedAttackerKeys(stage: Stage, site: Site, count: number) {
+export async function seedAttackerKeys(env: AttackEnv, site: Site, count: number) {
   // Loaded only here, in the suite itself: attackers start sooner without it.
   const { seedKeys } = await import('../../../bench/seed.ts');
   const { workspaceId } = site;
   const seed = { keys: Math.ceil(count / 0.9), secret: SECRET, workspaceId, sampleEvery: 1 };
-  return seedKeys(stage.databaseUrl, seed);
+  return seedKeys(env.databaseUrl, seed);
 }
 
-export async function createKey(stage: Stage, site: Site, options: object = {}) {
+export async function createKey(env: AttackEnv, site: Site, options: object = {}) {
   const body = { name: 'of the attacker', ...options };
-  const made = await stage.must('POST', '/v1/keys', body, site.managementKey);
+  const made = await env.must('POST', '/v1/keys', body, site.managementKey);
   return { id: String(made.id), key: String(made.key) };
 }

@@ -11,9 +11,9 @@ const byBulkRevocations: Scenario = {
   group: 'tenant',
   name: 'locks/bulk-revocations',
   does: 'four revocations of 1000 keys beside a change of credits and a verification of one key',
-  setUp: async (stage, site) => {
-    const made = await seedAttackerKeys(stage, site, BULK * BULKS);
-    const { id, key } = await createKey(stage, site, { credits: { remaining: 1_000_000 } });
+  setUp: async (env, site) => {
+    const made = await seedAttackerKeys(env, site, BULK * BULKS);
+    const { id, key } = await createKey(env, site, { credits: { remaining: 1_000_000 } });
     return { ids: made.map((one) => one.id), spent: [id, key] };
   },
   attack: async (attack) => {
@@ -63,9 +63,9 @@ const byHand = LOCKED.map(
     group: 'tenant',
     name: `locks/${variant}`,
     does: `holds ${does} locked for seconds, and calls what needs it`,
-    setUp: async (stage, site) => {
-      const { id, key } = await createKey(stage, site, { credits: { remaining: 1_000_000 } });
-      await stage.must('POST', '/v1/verify', { key });
+    setUp: async (env, site) => {
+      const { id, key } = await createKey(env, site, { credits: { remaining: 1_000_000 } });
+      await env.must('POST', '/v1/verify', { key });
       // The counters of the key have a row once they were written.
       await new Promise((resolve) => setTimeout(resolve, 1200));
       return { ids: [id], keys: [key] };

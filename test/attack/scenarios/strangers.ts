@@ -7,6 +7,7 @@ type Parts = Omit<Scenario, 'group'>;
 const stranger = (parts: Parts): Scenario => ({ group: 'strangers', ...parts });
 
 const DRIP_MS = 500;
+const PIPELINE_MS = 2000;
 const HOST = 'host: localhost\r\n';
 const JSON_BODY = 'content-type: application/json\r\n';
 
@@ -17,10 +18,10 @@ export function stalled(path: string, authorization = ''): (socket: Socket) => v
   return (socket) => socket.write(`${head}content-length: 9\r\n\r\n{`);
 }
 
-function drip(head: string, piece: string): (socket: Socket) => void {
+function drip(head: string, piece: string, everyMs = DRIP_MS): (socket: Socket) => void {
   return (socket) => {
     socket.write(head);
-    const timer = setInterval(() => socket.write(piece), DRIP_MS);
+    const timer = setInterval(() => socket.write(piece), everyMs);
     socket.once('close', () => clearInterval(timer));
   };
 }
@@ -169,11 +170,11 @@ const pipelining = [
 ].map(([variant, text = '']) =>
   stranger({
     name: `pipelining/${variant}`,
-    does: '50 sockets write 40 requests at once, again and again, and read no answer',
+    does: '20 sockets write 40 requests at once, every two seconds, and read no answer',
     attack: (attack) =>
-      attack.hold(50, (socket) => {
+      attack.hold(20, (socket) => {
         socket.pause();
-        drip(text.repeat(40), text.repeat(40))(socket);
+        drip(text.repeat(40), text.repeat(40), PIPELINE_MS)(socket);
       }),
   }),
 );

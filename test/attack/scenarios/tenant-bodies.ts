@@ -12,10 +12,10 @@ const LONG_SCOPES = 300;
 const unknownScopes = (parts: Parts): Scenario =>
   tenant({
     ...parts,
-    setUp: async (stage, { workspaceId }) => {
+    setUp: async (env, { workspaceId }) => {
       const scopes = longScopes(LONG_SCOPES, 'known');
       const availableScopes = scopes.map((scope) => ({ scope, title: 't', description: 'd' }));
-      await stage.must('PUT', `/v1/workspaces/${workspaceId}`, { availableScopes });
+      await env.must('PUT', `/v1/workspaces/${workspaceId}`, { availableScopes });
       return {};
     },
   });

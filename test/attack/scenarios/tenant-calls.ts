@@ -20,8 +20,8 @@ const atOnce = [
   tenant({
     name: 'at-once/rotations-75',
     does: '75 rotations of its own keys at once, without a pause',
-    setUp: async (stage, site) => {
-      const made = await seedAttackerKeys(stage, site, 75);
+    setUp: async (env, site) => {
+      const made = await seedAttackerKeys(env, site, 75);
       return { ids: made.map(({ id }) => id) };
     },
     attack: (attack) => {
@@ -53,8 +53,8 @@ const lists = LISTS.map(([variant, path]) =>
   tenant({
     name: `lists/${variant}`,
     does: `200 lists at once of keys that are as large as they may be: ${path}`,
-    setUp: async (stage, site) => {
-      await importMaximalKeys(stage, site, MAXIMAL_KEYS);
+    setUp: async (env, site) => {
+      await importMaximalKeys(env, site, MAXIMAL_KEYS);
       return {};
     },
     attack: (attack) => attack.hammer({ connections: 200 }, () => ({ method: 'GET', path })),
@@ -65,9 +65,9 @@ const unknown = [
   tenant({
     name: 'unknown-strings/batch',
     does: 'batches of 100 unknown strings after an import, 50 a second',
-    setUp: async (stage, site) => {
+    setUp: async (env, site) => {
       const keys = importable(1, (name) => ({ name })).map(({ item }) => item);
-      await stage.must('POST', '/v1/keys/import', { keys }, site.managementKey);
+      await env.must('POST', '/v1/keys/import', { keys }, site.managementKey);
       return {};
     },
     attack: (attack) =>
@@ -114,7 +114,7 @@ const floods = [
   tenant({
     name: 'floods/audit',
     does: 'changes of one key, 200 a second, each of which has its entry in the log',
-    setUp: async (stage, site) => ({ ids: [(await createKey(stage, site)).id] }),
+    setUp: async (env, site) => ({ ids: [(await createKey(env, site)).id] }),
     attack: (attack) =>
       attack.hammer({ connections: 50, perSecond: 200 }, (count) => ({
         method: 'PATCH',
@@ -125,7 +125,7 @@ const floods = [
   tenant({
     name: 'floods/explain',
     does: 'asks for explanations of one key, 300 a second',
-    setUp: async (stage, site) => ({ ids: [(await createKey(stage, site)).id] }),
+    setUp: async (env, site) => ({ ids: [(await createKey(env, site)).id] }),
     attack: (attack) =>
       attack.hammer(PACE, () => ({
         path: `/v1/keys/${attack.given.ids?.[0]}/explain`,
@@ -135,9 +135,9 @@ const floods = [
   tenant({
     name: 'floods/rate-limited',
     does: 'verifies a key that has reached its rate limit, 300 a second',
-    setUp: async (stage, site) => {
+    setUp: async (env, site) => {
       const rateLimits = [{ name: 'only', limit: 1, windowSeconds: 3600 }];
-      return { keys: [(await createKey(stage, site, { rateLimits })).key] };
+      return { keys: [(await createKey(env, site, { rateLimits })).key] };
     },
     attack: (attack) =>
       attack.hammer(PACE, () => ({ path: '/v1/verify', body: { key: attack.given.keys?.[0] } })),
@@ -145,9 +145,9 @@ const floods = [
   tenant({
     name: 'floods/credits',
     does: 'spends credits of one key over 100 connections, as fast as they are answered',
-    setUp: async (stage, site) => {
+    setUp: async (env, site) => {
       const credits = { remaining: 1_000_000_000 };
-      return { keys: [(await createKey(stage, site, { credits })).key] };
+      return { keys: [(await createKey(env, site, { credits })).key] };
     },
     attack: (attack) =>
       attack.hammer({ connections: 100, perSecond: 500 }, () => ({
@@ -158,9 +158,9 @@ const floods = [
   tenant({
     name: 'floods/suspended',
     does: 'goes on calling while its workspace is suspended, 300 a second',
-    setUp: async (stage, site) => {
-      const { key, id } = await createKey(stage, site);
-      await stage.must('POST', `/v1/workspaces/${site.workspaceId}/suspend`, {});
+    setUp: async (env, site) => {
+      const { key, id } = await createKey(env, site);
+      await env.must('POST', `/v1/workspaces/${site.workspaceId}/suspend`, {});
       return { keys: [key], ids: [id] };
     },
     attack: (attack) =>
@@ -178,8 +178,8 @@ const endings = [
   tenant({
     name: 'endings/large-workspace',
     does: 'deletes a workspace with 20000 keys while its keys are verified',
-    setUp: async (stage, site) => {
-      const made = await seedAttackerKeys(stage, site, LARGE_WORKSPACE);
+    setUp: async (env, site) => {
+      const made = await seedAttackerKeys(env, site, LARGE_WORKSPACE);
       return { keys: made.slice(0, 1000).map(({ key }) => key) };
     },
     attack: async (attack) => {

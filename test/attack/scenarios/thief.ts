@@ -59,6 +59,7 @@ function again(attack: Attack, statement: string, values: unknown[]): Promise<vo
         (error: { code?: string }) => `refused ${error.code}`,
       );
       attack.tally.set(outcome, (attack.tally.get(outcome) ?? 0) + 1);
+      attack.begin();
       await attack.pause(AGAIN_MS);
     }
   }, true);
@@ -72,11 +73,11 @@ const refAsHash: Scenario = {
     again(attack, 'update secrets set hash = ref where key_id = $1', [
       attack.target.victim.spare.id,
     ]),
-  check: async (stage, { victim }) => {
+  check: async (env, { victim }) => {
     const { prefix, ref } = partsOf(victim.spare.key);
-    const forged = forgeKey(prefix, ref, await checksumKeyOf(stage));
-    const { body } = await stage.call('POST', '/v1/verify', { key: forged });
-    const [row] = await stage.query<{ isSame: boolean }>(
+    const forged = forgeKey(prefix, ref, await checksumKeyOf(env));
+    const { body } = await env.call('POST', '/v1/verify', { key: forged });
+    const [row] = await env.query<{ isSame: boolean }>(
       'select hash = ref as "isSame" from secrets where key_id = $1',
       [victim.spare.id],
     );
@@ -97,8 +98,8 @@ const brokenRows: Scenario = {
   group: 'thief',
   name: 'broken-rows/keys',
   does: 'writes nonsense into rows of keys, which are then verified beside others, in batches too',
-  setUp: async (stage, site) => {
-    const made = await Promise.all(Array.from({ length: 10 }, () => createKey(stage, site)));
+  setUp: async (env, site) => {
+    const made = await Promise.all(Array.from({ length: 10 }, () => createKey(env, site)));
     return { keys: made.map(({ key }) => key) };
   },
   attack: async (attack) => {

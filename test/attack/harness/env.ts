@@ -12,7 +12,7 @@ export interface Answer {
 }
 
 /** A migrated database of its own on a real Postgres, the role of the service, and the service. */
-export class Stage {
+export class AttackEnv {
   readonly databaseUrl: string;
   readonly runtimeRole: string;
   readonly #log: string;
@@ -35,7 +35,7 @@ export class Stage {
     this.#drop = parts.drop;
   }
 
-  static async open(log: string): Promise<Stage> {
+  static async open(log: string): Promise<AttackEnv> {
     const server = await startTestPostgres();
     const name = `keyward_attack_${randomBytes(5).toString('hex')}`;
     const drop = async () => {
@@ -50,7 +50,7 @@ export class Stage {
       await migrate(databaseUrl);
       const client = await connect(databaseUrl);
       await client.query(grantStatements(name));
-      return new Stage({ databaseUrl, runtimeRole: name, log, client, drop });
+      return new AttackEnv({ databaseUrl, runtimeRole: name, log, client, drop });
     } catch (error) {
       await drop();
       throw error;
