@@ -47,6 +47,4 @@ export interface Target extends Site {
   /** The role of the service, which has its privileges alone. */
   runtimeRole: string;
   given: Given;
-  /** A smoke run: fewer and shorter. */
-  isSmoke: boolean;
 }

@@ -54,11 +54,6 @@ export class Attack {
     return this.target.given;
   }
 
-  /** Fewer in a smoke run. */
-  scaled(count: number): number {
-    return this.target.isSmoke ? Math.ceil(count / 4) : count;
-  }
-
   /** Sends requests over a number of connections, at a pace, until the signal. */
   async hammer(pace: Pace, make: (count: number) => AttackRequest): Promise<void> {
     await this.repeat(pace, (count) => this.send(make(count)));

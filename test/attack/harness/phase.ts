@@ -37,7 +37,7 @@ export async function runScenario(
   scenario: Scenario,
   options: Options,
 ): Promise<Attacked> {
-  const { seconds, isSmoke } = options;
+  const { seconds } = options;
   const keys = await keysFor(env, seconds);
   const site = await makeSite(env, keys);
   const given = (await scenario.setUp?.(env, site)) ?? {};
@@ -52,7 +52,6 @@ export async function runScenario(
     databaseUrl: env.databaseUrl,
     runtimeRole: env.runtimeRole,
     given,
-    isSmoke,
   });
   const measured = await victims.run(seconds);
   const during = await service.vitals();
