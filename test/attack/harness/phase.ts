@@ -1,0 +1,116 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isBack, type Outcome } from '../rules.ts';
+import type { Scenario, Site } from '../scenario.ts';
+import { startAttack } from './attack-process.ts';
+import type { AttackEnv } from './env.ts';
+import type { Measured } from './samples.ts';
+import type { Vitals } from './service.ts';
+import { VictimCaller } from './victim-caller.ts';
+import { makeVictimKeys, type VictimKeys } from './victim-keys.ts';
+import { PACE, Victims } from './victims.ts';
+
+const SETTLED_WITHIN_MS = 10_000;
+const SETTLED_PAUSE_MS = 100;
+
+export interface Options {
+  seconds: number;
+  isSmoke: boolean;
+}
+
+/** An outcome with what is shown beside it and judged by no rule. */
+export interface Attacked extends Outcome {
+  during: Vitals | null;
+  /** Why the attack could not be made. */
+  failure: string | null;
+}
+
+/** The victims alone. */
+export async function measureBaseline(env: AttackEnv, { seconds }: Options): Promise<Measured> {
+  const victims = new Victims(env, await keysFor(env, seconds));
+  await victims.warmUp();
+  return victims.run(seconds);
+}
+
+/** The victims beside one attack that is under way. */
+export async function runScenario(
+  env: AttackEnv,
+  scenario: Scenario,
+  options: Options,
+): Promise<Attacked> {
+  const { seconds } = options;
+  const keys = await keysFor(env, seconds);
+  const site = await makeSite(env, keys);
+  const given = (await scenario.setUp?.(env, site)) ?? {};
+  const victims = new Victims(env, keys);
+  await victims.warmUp();
+  const { service } = env;
+  const before = await service.vitals({ reset: true, collect: true });
+  const attack = await startAttack({
+    ...site,
+    scenario: scenario.name,
+    url: service.url,
+    databaseUrl: env.databaseUrl,
+    runtimeRole: env.runtimeRole,
+    given,
+  });
+  const measured = await victims.run(seconds);
+  const during = await service.vitals();
+  const { tally, failure } = await attack.stop();
+  const recoveredMs = await recovery(env, keys);
+  const ended = service.ended;
+  const broken = ended === null ? await check(env, scenario, site, given) : [];
+  const after = await settled(env, before);
+  const heapMiB = { before: before?.now.heapMiB ?? null, after: after?.now.heapMiB ?? null };
+  const met = new Map(tally);
+  return { measured, met, ended, recoveredMs, heapMiB, broken, during, failure };
+}
+
+function keysFor(env: AttackEnv, seconds: number): Promise<VictimKeys> {
+  return makeVictimKeys(env, Math.ceil(PACE.revocation.perSecond * seconds) + 4);
+}
+
+async function makeSite(env: AttackEnv, { workspaceId, managementKey, spare }: VictimKeys) {
+  const own = await env.makeWorkspace('mallory');
+  return { ...own, victim: { workspaceId, managementKey, spare } };
+}
+
+/** From now to the first verification that is answered; null if none is within the time. */
+async function recovery(env: AttackEnv, { managementKey, spare }: VictimKeys) {
+  const started = performance.now();
+  const caller = new VictimCaller(env.service.url, managementKey);
+  try {
+    while (env.service.ended === null && performance.now() - started < SETTLED_WITHIN_MS) {
+      const { status } = await caller.post('/v1/verify', { key: spare.key });
+      if (status === 200) return performance.now() - started;
+      await delay(SETTLED_PAUSE_MS);
+    }
+    return null;
+  } finally {
+    caller.close();
+  }
+}
+
+async function check(
+  env: AttackEnv,
+  scenario: Scenario,
+  site: Site,
+  given: Awaited<ReturnType<NonNullable<Scenario['setUp']>>>,
+): Promise<string[]> {
+  const found = await scenario
+    .check?.(env, site, given)
+    .catch((error: unknown) => [
+      `the check could not be made: ${error instanceof Error ? error.message : error}`,
+    ]);
+  return found ?? [];
+}
+
+/** What the process holds once it has had time to let go of the attack. */
+async function settled(env: AttackEnv, before: Vitals | null): Promise<Vitals | null> {
+  const started = performance.now();
+  for (;;) {
+    const now = await env.service.vitals({ collect: true });
+    if (now === null || isBack(before?.now.heapMiB ?? null, now.now.heapMiB)) return now;
+    if (performance.now() - started > SETTLED_WITHIN_MS) return now;
+    await delay(SETTLED_PAUSE_MS * 5);
+  }
+}
