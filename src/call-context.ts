@@ -1,4 +1,4 @@
-import type { Actor, Caller, IdentifiedCaller, Permission } from './domain/caller.ts';
+import type { Actor, Asker, Caller, IdentifiedCaller, Permission } from './domain/caller.ts';
 import { DEFAULT_WORKSPACE } from './domain/caller.ts';
 import { KeywardError } from './errors.ts';
 
@@ -55,4 +55,10 @@ export function workspaceScope(caller: Caller, requested: string | undefined): s
   if (caller.workspaceId === null) return requested ?? null;
   if (requested === undefined || requested === caller.workspaceId) return caller.workspaceId;
   throw new KeywardError('NOT_FOUND', 'No such workspace, or not one of this management key.');
+}
+
+/** Bound callers of one workspace share its lookups of unknown strings; others have their own. */
+export function askerOf(caller: Caller, requested: string | undefined): Asker {
+  const share = caller.workspaceId ?? caller.id;
+  return { workspaceId: workspaceScope(caller, requested), share };
 }

@@ -10,9 +10,10 @@ import { CredentialCache } from './credentials/credential-cache.ts';
 import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
+import { LookupBudget } from './credentials/lookup-budget.ts';
 import { pepperFrom } from './credentials/pepper.ts';
 import { RootKey } from './credentials/root-key.ts';
-import { SecretVerifier } from './credentials/secret-verifier.ts';
+import { SecretVerifier, type StoredSecret } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import { Database } from './db/database.ts';
@@ -163,7 +164,8 @@ async function createKernel(
 }
 
 /** Issues secrets, and resolves presented strings to what they are credentials of. */
-function createCredentials({ config, log, database, checksumKey, fence, pepper }: Kernel) {
+function createCredentials(kernel: Kernel) {
+  const { config, log, database, checksumKey, clock, fence, pepper } = kernel;
   const hasher = new Argon2Hasher(config.argon2);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
   const secrets = new SecretVerifier({
@@ -175,20 +177,25 @@ function createCredentials({ config, log, database, checksumKey, fence, pepper }
   const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
   const imported = new ImportedAlgorithms(database, fence);
   const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
-  const resolver = new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey });
+  const lookups = new LookupBudget(() => clock.now());
+  const resolver = new CredentialResolver({
+    ...{ cache, imported, lookups, secrets, rootKey, checksumKey },
+  });
   return { hasher, issuer, secrets, cache, rootKey, resolver };
 }
 
 /** Writes in the background. A failed one is repeated at the next use of the key. */
 function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
   return {
-    storeProof: (ref: string, proof: StoredProof) => {
-      storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
+    storeProof: (secret: StoredSecret, proof: StoredProof) => {
+      storeProof(dataOrm, secret, proof).catch((err) =>
+        log.warn({ err }, 'a proof was not stored'),
+      );
     },
-    rehash: (ref: string, presented: string) =>
+    rehash: (secret: StoredSecret, presented: string) =>
       issuer
         .hashForStorage(presented, 'rehashing')
-        .then((hashed) => storeRehash(dataOrm, ref, hashed))
+        .then((hashed) => storeRehash(dataOrm, secret, hashed))
         .catch((err) => {
           const level = err instanceof OverloadError ? 'debug' : 'warn';
           log[level]({ err }, 'an imported key was not rehashed yet');
@@ -252,7 +259,7 @@ function createControlPlane(
       credits: new CreditsService(unitOfWork),
       explain: new ExplainService({ orm, clock }),
       finding: new FindService({ orm, resolver, clock }),
-      imports: new ImportService(unitOfWork, (ref) => rootKey.hasImportedRef(ref)),
+      imports: new ImportService(unitOfWork, (digest) => rootKey.hasImportedDigest(digest)),
       bulkRevoke: new BulkRevokeService(unitOfWork),
     },
     workspaces: new WorkspaceService({

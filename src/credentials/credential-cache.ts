@@ -1,13 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/database.ts';
+import { isForEveryWorkspace, lookupsOf } from '../domain/imported-key.ts';
 import type { Fence } from '../freshness/fence.ts';
 import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Credential } from './credential.ts';
 import { CredentialLoader, type LoadedCredential } from './credential-loader.ts';
+import { UnknownRefs } from './unknown-refs.ts';
 
-const MAX_UNKNOWN_REFS = 10_000;
 const ATTEMPTS = 3;
 
 /**
@@ -19,8 +20,12 @@ export class CredentialCache implements InvalidationListener {
   readonly #staleIfErrorMs: number;
   readonly #loader: CredentialLoader;
   readonly #cached: LRUCache<string, Credential>;
-  readonly #unknownRefs = new LRUCache<string, true>({ max: MAX_UNKNOWN_REFS });
+  readonly #unknownRefs = new UnknownRefs();
   readonly #refsOfKey = new Map<string, string[]>();
+  /** Where several keys decide about an answer, all of them. */
+  readonly #keysOfRef = new Map<string, readonly string[]>();
+  /** Refs that a cached string could have too, and has not. */
+  readonly #absentBeside = new Map<string, readonly string[]>();
 
   /** @param staleIfErrorMs how long memory may answer while the database is away; 0: never. */
   constructor(database: Database, fence: Fence, capacity: number, staleIfErrorMs = 0) {
@@ -29,8 +34,7 @@ export class CredentialCache implements InvalidationListener {
     this.#loader = new CredentialLoader(database, (loaded) => this.#add(loaded));
     this.#cached = new LRUCache({
       max: capacity,
-      dispose: (credential, ref) => this.#unindex(credential.keyId, ref),
-      noDisposeOnSet: true,
+      dispose: (credential, ref) => this.#unindex(credential, ref),
     });
     fence.subscribe(this);
   }
@@ -42,7 +46,7 @@ export class CredentialCache implements InvalidationListener {
   get resourceLimits(): ResourceLimit[] {
     return [
       { name: 'credentials', max: this.#cached.max, used: () => this.#cached.size },
-      { name: 'unknown_refs', max: this.#unknownRefs.max, used: () => this.#unknownRefs.size },
+      this.#unknownRefs.resourceLimit,
       this.#loader.resourceLimit,
     ];
   }
@@ -50,6 +54,18 @@ export class CredentialCache implements InvalidationListener {
   /** Load statements sent since the start. */
   get loads(): number {
     return this.#loader.count;
+  }
+
+  /** Whether an answer for this ref is cached. */
+  has(ref: string): boolean {
+    return this.#cached.has(ref) || this.#unknownRefs.has(ref);
+  }
+
+  /** Remembers as long as the credential is cached that other refs of its string are unknown. */
+  keepAbsent(ref: string, others: readonly string[]): void {
+    if (!this.#cached.has(ref)) return;
+    const kept = others.filter((other) => this.#unknownRefs.keep(other));
+    if (kept.length > 0) this.#absentBeside.set(ref, kept);
   }
 
   /** The credential with this ref as of now or later; null if there is none. */
@@ -81,7 +97,7 @@ export class CredentialCache implements InvalidationListener {
       if (this.#fence.isDown) break;
       const fresh = this.#fence.waitUntilFresh();
       let loaded: LoadedCredential | null = null;
-      if (this.#has(ref)) await fresh;
+      if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;
       else [loaded] = await Promise.all([this.#loader.load(ref), fresh]);
       const cached = this.#cached.get(ref);
       if (cached) return cached;
@@ -101,25 +117,23 @@ export class CredentialCache implements InvalidationListener {
     this.#clear();
   }
 
-  #has(ref: string): boolean {
-    return this.#cached.has(ref) || this.#unknownRefs.has(ref);
-  }
-
   #isOfThisIncarnation({ discarded, incarnation }: LoadedCredential): boolean {
     return !discarded && incarnation !== null && incarnation === this.#fence.incarnation;
   }
 
   #add(loaded: LoadedCredential): void {
     if (!this.#isOfThisIncarnation(loaded)) return;
-    if (loaded.credential) this.#addCredential(loaded.credential);
-    else this.#unknownRefs.set(loaded.ref, true);
+    const { ref, credential, keyIds } = loaded;
+    // Another key may have answered until now: what it left is cleared away too.
+    this.#cached.delete(ref);
+    if (!credential) this.#unknownRefs.add(ref);
+    else this.#addCredential(ref, credential, keyIds);
   }
 
-  #addCredential(credential: Credential): void {
-    const { keyId, ref } = credential;
-    if (!this.#cached.has(ref)) {
-      this.#refsOfKey.set(keyId, [...(this.#refsOfKey.get(keyId) ?? []), ref]);
-    }
+  #addCredential(ref: string, credential: Credential, keyIds: readonly string[]): void {
+    for (const id of keyIds) this.#refsOfKey.set(id, [...(this.#refsOfKey.get(id) ?? []), ref]);
+    if (keyIds.length > 1) this.#keysOfRef.set(ref, keyIds);
+    this.#unknownRefs.delete(ref);
     this.#cached.set(ref, credential);
   }
 
@@ -136,22 +150,30 @@ export class CredentialCache implements InvalidationListener {
     this.#unknownRefs.clear();
   }
 
-  #evictSecret(ref: string): void {
-    this.#cached.delete(ref);
-    this.#unknownRefs.delete(ref);
+  #evictSecret(id: string): void {
+    for (const ref of lookupsOf(id)) {
+      this.#cached.delete(ref);
+      this.#unknownRefs.delete(ref);
+    }
   }
 
   /** A suspension or a bulk change: rare and wide, so it may look at every entry. */
   #evictWorkspace(id: string): void {
     for (const [ref, credential] of this.#cached.entries()) {
-      if (credential.workspaceId === id) this.#cached.delete(ref);
+      if (credential.workspaceId === id || isForEveryWorkspace(ref)) this.#cached.delete(ref);
     }
     this.#unknownRefs.clear();
   }
 
-  #unindex(keyId: string, ref: string): void {
-    const others = this.#refsOfKey.get(keyId)?.filter((other) => other !== ref) ?? [];
-    if (others.length > 0) this.#refsOfKey.set(keyId, others);
-    else this.#refsOfKey.delete(keyId);
+  /** Whatever was kept for a credential that is no longer cached. */
+  #unindex({ keyId }: Credential, ref: string): void {
+    for (const id of this.#keysOfRef.get(ref) ?? [keyId]) {
+      const others = this.#refsOfKey.get(id)?.filter((other) => other !== ref) ?? [];
+      if (others.length > 0) this.#refsOfKey.set(id, others);
+      else this.#refsOfKey.delete(id);
+    }
+    this.#keysOfRef.delete(ref);
+    for (const absent of this.#absentBeside.get(ref) ?? []) this.#unknownRefs.delete(absent);
+    this.#absentBeside.delete(ref);
   }
 }

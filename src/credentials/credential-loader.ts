@@ -1,14 +1,21 @@
 import type { Database } from '../db/database.ts';
+import { isForEveryWorkspace, lookupsOf } from '../domain/imported-key.ts';
 import type { Invalidation } from '../freshness/invalidation.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { type Credential, toCredential } from './credential.ts';
 import { LOAD_CREDENTIALS, type RawCredentialRow, readCredentialRow } from './credential-row.ts';
 
+/** An answer that depends on more keys than this is not cached. */
+const MAX_DECIDING_KEYS = 100;
+
 /** What a load found, in a snapshot that was taken after it was asked for. */
 export interface LoadedCredential {
+  /** What was asked for: the ref of a native secret, or a lookup of imported ones. */
   ref: string;
   credential: Credential | null;
+  /** The keys that decide whether this is the answer. */
+  keyIds: readonly string[];
   incarnation: string | null;
   /** A reset came while the load was in flight: its answer may come from another run of Postgres. */
   discarded: boolean;
@@ -21,19 +28,18 @@ class LoadInFlight {
   discarded = false;
 
   invalidate({ kind, id }: Invalidation): void {
-    this.#invalidated.add(`${kind} ${id}`);
+    if (kind === 'secret') for (const ref of lookupsOf(id)) this.#invalidated.add(`secret ${ref}`);
+    else this.#invalidated.add(`${kind} ${id}`);
     if (kind === 'workspace') this.#anyWorkspaceInvalidated = true;
     if (kind === 'everything') this.discarded = true;
   }
 
   /** Whether nothing that was loaded has been invalidated. */
-  isCurrent(ref: string, credential: Credential | null): boolean {
+  isCurrent({ ref, credential, keyIds }: LoadedCredential): boolean {
     if (this.discarded || this.#invalidated.has(`secret ${ref}`)) return false;
-    if (!credential) return !this.#anyWorkspaceInvalidated;
-    const { keyId, workspaceId } = credential;
-    return (
-      !this.#invalidated.has(`key ${keyId}`) && !this.#invalidated.has(`workspace ${workspaceId}`)
-    );
+    if (keyIds.some((id) => this.#invalidated.has(`key ${id}`))) return false;
+    if (!credential || isForEveryWorkspace(ref)) return !this.#anyWorkspaceInvalidated;
+    return !this.#invalidated.has(`workspace ${credential.workspaceId}`);
   }
 }
 
@@ -104,12 +110,20 @@ export class CredentialLoader {
     const { ref, incarnation } = row;
     const credential = parseRow(row);
     if (credential instanceof Error) return credential;
-    const loaded = { ref, credential, incarnation, discarded: load.discarded };
+    const keyIds = decidingKeys(credential, row);
+    const loaded = { ref, credential, keyIds, incarnation, discarded: load.discarded };
     // A secret without its key, which someone is about to write, is not cached as unknown.
-    const isWhole = credential !== null || !row.is_secret;
-    if (isWhole && load.isCurrent(ref, credential)) this.#cache(loaded);
+    const isWhole = (credential !== null || !row.is_secret) && keyIds.length <= MAX_DECIDING_KEYS;
+    if (isWhole && load.isCurrent(loaded)) this.#cache(loaded);
     return loaded;
   }
+}
+
+/** The key of the answer, and deleted ones whose return would make another the answer. */
+function decidingKeys(credential: Credential | null, row: RawCredentialRow): string[] {
+  if (!credential) return [];
+  const { keyId } = credential;
+  return [keyId, ...(row.deleted_keys ?? []).filter((id) => id !== keyId)];
 }
 
 /** A row that cannot be read fails those who asked for it, not those who asked beside them. */

@@ -1,3 +1,5 @@
+import type { Asker } from '../domain/caller.ts';
+import { lookupRef } from '../domain/imported-key.ts';
 import {
   type ChecksumKey,
   hasValidChecksum,
@@ -9,6 +11,7 @@ import type { VerifyQueue } from './argon2-hasher.ts';
 import type { Credential, KeyCredential, ManagementCredential } from './credential.ts';
 import type { CredentialCache } from './credential-cache.ts';
 import type { ImportedAlgorithms } from './imported-algorithms.ts';
+import type { LookupBudget } from './lookup-budget.ts';
 import type { RootKey } from './root-key.ts';
 import type { SecretVerifier } from './secret-verifier.ts';
 
@@ -23,10 +26,14 @@ function canBeKey(presented: string): boolean {
 export interface CredentialResolverDependencies {
   cache: CredentialCache;
   imported: ImportedAlgorithms;
+  lookups: LookupBudget;
   secrets: SecretVerifier;
   rootKey: RootKey;
   checksumKey: ChecksumKey;
 }
+
+/** Holders of keys ask about their own, and need not say who they are. */
+const HOLDER: Promise<Asker> = Promise.resolve({ workspaceId: null, share: 'holders' });
 
 /**
  * Resolves a presented string to the credential that it is proven to be, or to null: malformed,
@@ -41,16 +48,19 @@ export class CredentialResolver {
   }
 
   /**
-   * A customer key. The workspace (null: any) is awaited beside the credential, so that one fence
-   * serves the caller and the key; a key of another workspace is not proven, so it costs no argon2.
+   * A customer key. The asker is awaited beside a native credential, so that one fence serves the
+   * caller and the key; a key of another workspace is not proven, so it costs no argon2.
    */
   async resolveKey(
     presented: string,
-    workspace: Promise<string | null>,
+    asking: Promise<Asker>,
     queue?: VerifyQueue,
   ): Promise<KeyCredential | null> {
     const digest = this.#deps.secrets.digestOf(presented);
-    const [workspaceId, credential] = await Promise.all([workspace, this.#find(presented, digest)]);
+    const [{ workspaceId }, credential] = await Promise.all([
+      asking,
+      this.#find(presented, digest, asking),
+    ]);
     if (credential?.kind !== 'key') return null;
     if (workspaceId !== null && credential.workspaceId !== workspaceId) return null;
     return (await this.#matches(credential, presented, digest, queue)) ? credential : null;
@@ -69,7 +79,7 @@ export class CredentialResolver {
   /** A key of either kind, for the one who presents it: what that costs never delays a verification. */
   async resolveAny(presented: string): Promise<Credential | null> {
     const digest = this.#deps.secrets.digestOf(presented);
-    const credential = await this.#find(presented, digest);
+    const credential = await this.#find(presented, digest, HOLDER);
     if (!credential) return null;
     return (await this.#matches(credential, presented, digest, 'low')) ? credential : null;
   }
@@ -78,10 +88,10 @@ export class CredentialResolver {
    * Format and checksum stop guesses and typos before any key is read. The root key is no key,
    * even if someone has imported its digest.
    */
-  #find(presented: string, digest: string): Promise<Credential | null> {
+  #find(presented: string, digest: string, asking: Promise<Asker>): Promise<Credential | null> {
     if (!canBeKey(presented) || this.#deps.rootKey.hasDigest(digest)) return Promise.resolve(null);
     const ref = this.#nativeRef(presented, digest);
-    return ref === null ? this.#findImported(presented) : this.#deps.cache.get(ref);
+    return ref === null ? this.#findImported(presented, asking) : this.#deps.cache.get(ref);
   }
 
   /** The ref of a native key. A string that has matched before has passed format and checksum. */
@@ -92,16 +102,36 @@ export class CredentialResolver {
     return parseKey(presented) && hasValidChecksum(presented, checksumKey) ? ref : null;
   }
 
-  async #findImported(presented: string): Promise<Credential | null> {
-    const { cache, imported } = this.#deps;
-    for (const ref of await imported.refsOf(presented)) {
-      const credential = await cache.get(ref);
-      if (credential) return credential;
-    }
-    return null;
+  async #findImported(presented: string, asking: Promise<Asker>): Promise<Credential | null> {
+    const { cache, imported, lookups } = this.#deps;
+    const [digests, { workspaceId, share }] = await Promise.all([
+      imported.digestsOf(presented),
+      asking,
+    ]);
+    const refs = digests.map((digest) => lookupRef(digest, workspaceId));
+    if (!refs.every((ref) => cache.has(ref))) lookups.take(share);
+    // At once, so that one load serves them all.
+    const found = await Promise.all(refs.map((ref) => cache.get(ref)));
+    const known = refs.filter((_, index) => found[index]);
+    const [ref] = known;
+    if (ref !== undefined)
+      cache.keepAbsent(
+        ref,
+        refs.filter((other) => !known.includes(other)),
+      );
+    return firstImported(found);
   }
 
   #matches(credential: Credential, presented: string, digest: string, queue?: VerifyQueue) {
     return this.#deps.secrets.matches(credential, presented, digest, queue);
   }
+}
+
+/** The digest of another algorithm takes no string over: what was imported first answers. */
+function firstImported(found: readonly (Credential | null)[]): Credential | null {
+  const credentials = found.filter((credential) => credential !== null);
+  const [first] = credentials.toSorted(
+    (a, b) => Number(a.deleted) - Number(b.deleted) || a.createdAt - b.createdAt,
+  );
+  return first ?? null;
 }

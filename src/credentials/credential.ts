@@ -21,6 +21,8 @@ const POLICY_VERSION = 2;
 interface SecretFields extends StoredSecret {
   /** `key_…` or `mk_…`. */
   keyId: string;
+  /** When it was issued or imported, in epoch milliseconds. */
+  createdAt: number;
   retired: boolean;
   /** When a retiring secret ends; null for the current one. Epoch milliseconds. */
   validUntil: number | null;
@@ -100,6 +102,7 @@ function toSecretFields({ secret, proof, key, workspace }: CredentialRow): Secre
     hash: secret.hash,
     proof,
     matchedDigest: null,
+    createdAt: secret.createdAt.getTime(),
     retired: secret.status === 'retired',
     validUntil: secret.validUntil?.getTime() ?? null,
     deleted: keyDeletedAt !== null || (workspace?.deletedAt ?? null) !== null,

@@ -1,16 +1,18 @@
-import { importedRefs } from '../domain/imported-key.ts';
+import { importedDigests } from '../domain/imported-key.ts';
 
 /** The root key, of which only keyed digests are held. It authenticates, and is never a key itself. */
 export class RootKey {
   readonly #digestOf: (text: string) => string;
   readonly #digest: string | null;
-  readonly #refDigests: ReadonlySet<string>;
+  readonly #importedDigests: ReadonlySet<string>;
 
   /** @param digestOf as the process digests presented strings */
   constructor(rootKey: string | undefined, digestOf: (text: string) => string) {
     this.#digestOf = digestOf;
     this.#digest = rootKey === undefined ? null : digestOf(rootKey);
-    this.#refDigests = new Set(rootKey === undefined ? [] : importedRefs(rootKey).map(digestOf));
+    this.#importedDigests = new Set(
+      rootKey === undefined ? [] : importedDigests(rootKey).map(digestOf),
+    );
   }
 
   /** Whether this is the digest of the root key. */
@@ -22,8 +24,8 @@ export class RootKey {
     return this.hasDigest(this.#digestOf(presented));
   }
 
-  /** Whether the root key would have this ref as an imported key. */
-  hasImportedRef(ref: string): boolean {
-    return this.#refDigests.has(this.#digestOf(ref));
+  /** Whether this is the digest by which the root key would be imported. */
+  hasImportedDigest(digest: string): boolean {
+    return this.#importedDigests.has(this.#digestOf(digest));
   }
 }

@@ -1,6 +1,6 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { isImportedDigest } from '../domain/imported-key.ts';
+import { importedDigests, isImportedDigest } from '../domain/imported-key.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { Argon2Hasher, VerifyQueue } from './argon2-hasher.ts';
 import type { StoredProof } from './issuer.ts';
@@ -21,12 +21,14 @@ export interface SecretVerifierDependencies {
   /** Secrets whose digest is cached. */
   capacity: number;
   /** Stores the proof of a secret that argon2 has just confirmed. */
-  storeProof: (ref: string, proof: StoredProof) => void;
+  storeProof: (secret: StoredSecret, proof: StoredProof) => void;
   /** Replaces an imported digest with argon2id. Never rejects. */
-  rehash: (ref: string, presented: string) => Promise<void>;
+  rehash: (secret: StoredSecret, presented: string) => Promise<void>;
 }
 
 const MAX_WRONG_KEYS = 10_000;
+/** What the hash of every secret begins with, but for the digest of an imported one. */
+const ARGON2ID = '$argon2id$';
 
 /**
  * Verifies a presented string against a stored secret: by cached digest, else by stored proof, else
@@ -73,6 +75,7 @@ export class SecretVerifier {
       return this.#cacheResult(secret, digest, true);
     if (this.#wrongKeys.get(digest) === secret.hash) return false;
     if (isImportedDigest(secret)) return this.#matchesImportedDigest(secret, presented);
+    if (!secret.hash.startsWith(ARGON2ID)) return false;
     const byProof = this.#checkStoredProof(secret, presented);
     return byProof === null
       ? this.#verifyWithArgon2Once(secret, presented, digest, queue)
@@ -80,13 +83,15 @@ export class SecretVerifier {
   }
 
   /**
-   * An imported secret was found by its digest, which proves the string. Each use asks for argon2id
+   * An imported secret is found by its digest, which proves the string. Each use asks for argon2id
    * until it is stored: if there is too much to do now, a later use succeeds.
    */
-  #matchesImportedDigest({ ref }: StoredSecret, presented: string): boolean {
+  #matchesImportedDigest(secret: StoredSecret, presented: string): boolean {
+    const { ref, hash: digest } = secret;
+    if (!importedDigests(presented).includes(digest)) return false;
     if (!this.#rehashing.has(ref)) {
       this.#rehashing.add(ref);
-      void this.#deps.rehash(ref, presented).finally(() => this.#rehashing.delete(ref));
+      void this.#deps.rehash(secret, presented).finally(() => this.#rehashing.delete(ref));
     }
     return true;
   }
@@ -124,7 +129,7 @@ export class SecretVerifier {
     const { hasher, pepper, storeProof } = this.#deps;
     const matches = await hasher.matches(secret.hash, presented, queue);
     if (matches && pepper) {
-      storeProof(secret.ref, { pepperId: pepper.id, proof: pepper.proofOf(presented) });
+      storeProof(secret, { pepperId: pepper.id, proof: pepper.proofOf(presented) });
     }
     return this.#cacheResult(secret, digest, matches);
   }

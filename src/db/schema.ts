@@ -181,6 +181,7 @@ export const keys = pgTable(
 export const secrets = pgTable(
   'secrets',
   {
+    /** Public; of imported secrets their digest and workspace: see domain/imported-key.ts. */
     ref: text('ref').primaryKey(),
     id: text('id').notNull().unique(),
     keyId: text('key_id').notNull(),
@@ -195,8 +196,16 @@ export const secrets = pgTable(
   (table) => [
     index('secrets_by_key').on(table.keyId),
     index('secrets_by_start').on(table.start),
+    index('secrets_by_digest')
+      .on(sql`split_part(${table.ref}, '@', 1)`)
+      .where(sql`position('@' in ${table.ref}) > 0`),
     uniqueIndex('secrets_one_current').on(table.keyId).where(sql`${table.status} = 'current'`),
     check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
+    // An older version would import for no workspace in particular.
+    check(
+      'secrets_imported_ref',
+      sql`position(':' in ${table.ref}) = 0 or position('@' in ${table.ref}) > 0`,
+    ),
   ],
 );
 
@@ -229,6 +238,8 @@ export const secretProofs = pgTable('secret_proofs', {
   /** Names the KEYWARD_SECRET that the proof was made with. */
   pepperId: text('pepper_id').notNull(),
   proof: bytea('proof').notNull(),
+  /** SHA-256 of the hash that the string was verified against: of no other is it a proof. */
+  hashDigest: bytea('hash_digest'),
 });
 
 /** Answered verifications by key, secret, hour and verdict. */

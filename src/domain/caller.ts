@@ -36,6 +36,14 @@ export interface IdentifiedCaller {
   countUse: () => Promise<void> | void;
 }
 
+/** Who asks about a presented key. */
+export interface Asker {
+  /** The workspace that is asked about; null: every one. */
+  workspaceId: string | null;
+  /** Whose share of the lookups of unknown strings this takes. */
+  share: string;
+}
+
 export const ROOT_CALLER: Caller = {
   type: 'root',
   id: 'root',

@@ -164,7 +164,7 @@ export const WorkspaceId = Type.String({
   pattern: WORKSPACE_ID_PATTERN,
   description:
     'Workspace id. A management key that is bound to a workspace implies it; for others the default ' +
-    'is `default`, or every workspace when they verify.',
+    'is `default`, or every workspace when they verify or find.',
   examples: ['default'],
 });
 

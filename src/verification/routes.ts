@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { type Identify, requirePermission, workspaceScope } from '../call-context.ts';
+import { askerOf, type Identify, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
@@ -173,5 +173,5 @@ async function asking(
 ): Promise<VerificationCaller> {
   const { caller, countUse } = await identified;
   requirePermission(caller, 'keys:verify');
-  return { workspaceId: workspaceScope(caller, requested), countUse };
+  return { ...askerOf(caller, requested), countUse };
 }

@@ -3,6 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Argon2Hasher } from '../../src/credentials/argon2-hasher.ts';
 import { CredentialResolver } from '../../src/credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
+import { LookupBudget } from '../../src/credentials/lookup-budget.ts';
 import { RootKey } from '../../src/credentials/root-key.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
 import { Clock } from '../../src/lib/clock.ts';
@@ -30,10 +31,11 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   });
   const imported = new ImportedAlgorithms(database, fence);
   const checksumKey = createSecretKey(randomBytes(32));
+  const lookups = new LookupBudget(() => Date.now());
   const rootKey = new RootKey(undefined, (text) => secrets.digestOf(text));
   const quotaStore = new QuotaStore(database, randomUUID(), () => 0);
   return new Verifier({
-    resolver: new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey }),
+    resolver: new CredentialResolver({ cache, imported, lookups, secrets, rootKey, checksumKey }),
     quotas: new QuotaLimiter(quotaStore, () => fence.incarnation),
     usage,
     clock: new Clock(),
@@ -44,7 +46,10 @@ it('a verification is refused rather than answered uncounted if no counter is fr
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
   const ask = (workspaceId: string) =>
-    verifier.verify({ key: 'guess' }, Promise.resolve({ workspaceId, countUse: () => {} }));
+    verifier.verify(
+      { key: 'guess' },
+      Promise.resolve({ workspaceId, share: 'root', countUse: () => {} }),
+    );
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);
   expect((await ask('first')).code).toBe('NOT_FOUND');

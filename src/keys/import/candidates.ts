@@ -1,5 +1,5 @@
 import type { Actor } from '../../domain/caller.ts';
-import { refOfDigest } from '../../domain/imported-key.ts';
+import { lookupRef, parseDigest } from '../../domain/imported-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
 import { newKeyRow } from '../new-key.ts';
@@ -11,7 +11,10 @@ import type { ImportItem, ImportResult } from './schemas.ts';
 /** An item that can become a key. */
 export interface Candidate {
   index: number;
-  ref: string;
+  /** The digest, as `sha256:<hex>`. */
+  digest: string;
+  /** What the digest is looked up by in this workspace. */
+  lookup: string;
   item: ImportItem;
   row: NewKeyRow;
 }
@@ -25,7 +28,7 @@ export interface ImportRules {
   by: Actor;
   policies: WorkspacePolicies;
   at: Date;
-  isRootKey: (ref: string) => boolean;
+  isRootKey: (digest: string) => boolean;
 }
 
 /** Sorts out the items that are no keys of this workspace, or name the same key twice. */
@@ -42,10 +45,14 @@ export function sortItems(
     }
     const item = parsed.value;
     try {
-      const ref = refOf(item);
-      if (isRootKey(ref)) throw wrong(ROOT_KEY);
-      if (candidates.has(ref)) refused.push(duplicate(index));
-      else candidates.set(ref, { index, ref, item, row: newKeyRow(by, item, policies, at) });
+      const digest = digestOf(item);
+      if (isRootKey(digest)) throw wrong(ROOT_KEY);
+      if (candidates.has(digest)) refused.push(duplicate(index));
+      else {
+        const lookup = lookupRef(digest, policies.id);
+        const row = newKeyRow(by, item, policies, at);
+        candidates.set(digest, { index, digest, lookup, item, row });
+      }
     } catch (error) {
       if (!(error instanceof KeywardError)) throw error;
       refused.push(invalid(index, error.errors));
@@ -64,10 +71,10 @@ const ROOT_KEY: FieldError = {
   detail: 'is the digest of a key that cannot be imported',
 };
 
-function refOf({ hash: { algorithm, value } }: ImportItem): string {
-  const ref = refOfDigest(algorithm, value);
-  if (ref === null) throw wrong(WRONG_DIGEST);
-  return ref;
+function digestOf({ hash: { algorithm, value } }: ImportItem): string {
+  const digest = parseDigest(algorithm, value);
+  if (digest === null) throw wrong(WRONG_DIGEST);
+  return digest;
 }
 
 function wrong(error: FieldError): KeywardError {

@@ -13,7 +13,7 @@ import {
   withDatabase,
 } from '../../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER, WORKSPACE_ID_PATTERN } from '../../domain/caller.ts';
-import { importedRefs } from '../../domain/imported-key.ts';
+import { importedDigests } from '../../domain/imported-key.ts';
 import { KeywardError } from '../../errors.ts';
 import { KeyDetector } from '../../http/key-detector.ts';
 import { defineCommand } from '../../lib/command.ts';
@@ -105,9 +105,9 @@ async function importFile(
   return progress.position.invalid === 0;
 }
 
-function isDigestOf(rootKey: string | undefined): (ref: string) => boolean {
-  const refs = rootKey === undefined ? [] : importedRefs(rootKey);
-  return (ref) => refs.includes(ref);
+function isDigestOf(rootKey: string | undefined): (digest: string) => boolean {
+  const digests = rootKey === undefined ? [] : importedDigests(rootKey);
+  return (digest) => digests.includes(digest);
 }
 
 /** The file's SHA-256. A file that cannot be read to its end is refused before anything is imported. */

@@ -1,10 +1,12 @@
 import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
 import {
   addImportedAlgorithms,
-  findKnownRefs,
+  type DigestHolder,
+  findHolders,
   type ImportedSecret,
   insertImportedSecrets,
 } from '../../credentials/store.ts';
+import { nextRef } from '../../domain/imported-key.ts';
 import type { CallResult } from '../../http/reply.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
 import { ensureQuotaRow } from '../../quotas/consumption-store.ts';
@@ -26,10 +28,10 @@ export interface ImportInput {
 /** Imports keys of another system by the digests of their strings. */
 export class ImportService {
   readonly #unitOfWork: UnitOfWork;
-  readonly #isRootKey: (ref: string) => boolean;
+  readonly #isRootKey: (digest: string) => boolean;
 
-  /** @param isRootKey whether a ref is the digest of the root key, which is never a key */
-  constructor(unitOfWork: UnitOfWork, isRootKey: (ref: string) => boolean) {
+  /** @param isRootKey whether a digest is that of the root key, which is never a key */
+  constructor(unitOfWork: UnitOfWork, isRootKey: (digest: string) => boolean) {
     this.#unitOfWork = unitOfWork;
     this.#isRootKey = isRootKey;
   }
@@ -50,8 +52,8 @@ export class ImportService {
         isRootKey: this.#isRootKey,
       });
       const keyIds = await insertCandidates(write, policies, candidates);
-      const accepted = candidates.map(({ index, ref }) => {
-        const keyId = keyIds.get(ref);
+      const accepted = candidates.map(({ index, digest }) => {
+        const keyId = keyIds.get(digest);
         return keyId === undefined ? duplicate(index) : created(index, keyId);
       });
       return { body: reportOf([...accepted, ...refused]) };
@@ -59,22 +61,25 @@ export class ImportService {
   }
 }
 
-/** Secrets first: an item whose digest is known gets no key. Returns the new key ids by ref. */
+/** Secrets first: an item whose digest is taken gets no key. Returns the new key ids by digest. */
 async function insertCandidates(
   write: WriteContext,
   policies: WorkspacePolicies,
   candidates: readonly Candidate[],
 ): Promise<Map<string, string>> {
   const { tx, at } = write;
-  const refs = candidates.map(({ ref }) => ref);
-  const known = await findKnownRefs(tx, refs);
-  const unknown = candidates.filter(({ ref }) => !known.has(ref));
-  if (unknown.length === 0) return new Map();
-  await enforceKeyQuota(tx, policies, at, unknown.length);
-  const inserted = await insertImportedSecrets(tx, unknown.map(toSecret), at);
-  const fresh = unknown.filter(({ ref }) => inserted.has(ref));
+  const holders = await findHolders(
+    tx,
+    candidates.map(({ lookup }) => lookup),
+  );
+  const free = candidates.filter(({ lookup }) => holders.get(lookup)?.isFree ?? true);
+  if (free.length === 0) return new Map();
+  await enforceKeyQuota(tx, policies, at, free.length);
+  const secrets = free.map((candidate) => toSecret(candidate, holders.get(candidate.lookup)));
+  const inserted = await insertImportedSecrets(tx, secrets, at);
+  const fresh = free.filter(({ row }) => inserted.has(row.id));
   await insertFresh(write, fresh);
-  return new Map(fresh.map(({ ref, row }) => [ref, row.id]));
+  return new Map(fresh.map(({ digest, row }) => [digest, row.id]));
 }
 
 async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Promise<void> {
@@ -91,8 +96,9 @@ async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Pr
   await addImportedAlgorithms(write.tx, new Set(fresh.map(({ item }) => item.hash.algorithm)));
 }
 
-function toSecret({ ref, item, row }: Candidate): ImportedSecret {
+function toSecret({ digest, lookup, item, row }: Candidate, holder?: DigestHolder): ImportedSecret {
   // As lists show it, with or without the ellipsis at its end.
   const start = `${item.start?.replace(/…$/, '') ?? ''}…`;
-  return { ref, keyId: row.id, workspaceId: row.workspaceId, start };
+  const ref = holder ? nextRef(holder.ref) : lookup;
+  return { ref, hash: digest, keyId: row.id, workspaceId: row.workspaceId, start };
 }

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type Identify, requirePermission, workspaceScope } from '../../call-context.ts';
+import { askerOf, type Identify, requirePermission } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
 import type { App } from '../../http/app-type.ts';
@@ -95,7 +95,7 @@ async function gatewayCaller(
 ): Promise<VerificationCaller> {
   const { caller, countUse } = await identify(authorization).catch(refuseGateway);
   requirePermission(caller, 'keys:verify');
-  return { workspaceId: workspaceScope(caller, requested), countUse };
+  return { ...askerOf(caller, requested), countUse };
 }
 
 /** Told apart from a client's own 401, so that operators see whose credential is wrong. */
