@@ -211,7 +211,7 @@ export const secrets = pgTable(
 
 /**
  * What a key has consumed. Its credits and all its windows are in one row, so that a verification
- * consumes all or nothing. Written by the function `consume_limits`; times are epoch milliseconds.
+ * consumes all or nothing. Written by the function `try_consume_limits`; times are epoch milliseconds.
  */
 export const keyConsumption = pgTable('key_consumption', {
   keyId: text('key_id').primaryKey(),

@@ -4,7 +4,8 @@ import { nextRefill, type Refill } from '../domain/refill.ts';
 import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
-import type { QuotaCode, QuotaDecision, QuotaStore } from './quota-store.ts';
+import type { QuotaCode, QuotaDecision } from './decision.ts';
+import type { QuotaStore } from './quota-store.ts';
 
 const MAX_CACHED_DENIALS = 50_000;
 

@@ -3,30 +3,19 @@ import { isRetryable, isTimeout, isUnavailable } from '../db/errors.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
+import {
+  LOCKED,
+  type QuotaAnswer,
+  type QuotaCode,
+  type QuotaDecision,
+  type QuotaRequest,
+} from './decision.ts';
+import { LockedRequests } from './locked-requests.ts';
 
 const CONSUME: Statement = {
   name: 'consume_limits',
-  text: 'select consume_limits($1, $2, $3, $4, $5, $6) as answer',
+  text: 'select try_consume_limits($1, $2, $3, $4, $5, $6) as answer',
 };
-
-/** What one verification is to consume of its key's rate limits and credits. */
-export interface QuotaRequest {
-  keyId: string;
-  cost: number;
-}
-
-export type QuotaCode = 'VALID' | 'RATE_LIMITED' | 'CREDITS_EXHAUSTED';
-
-/** What the database decided; units and resets in the order of the key's rate limits. */
-export interface QuotaDecision {
-  code: QuotaCode;
-  /** When it was decided, in epoch milliseconds of the database. */
-  at: number;
-  credits: number | null;
-  units: readonly (number | null)[];
-  resets: readonly (number | null)[];
-  incarnation: string | null;
-}
 
 interface BatchAnswer {
   incarnation: string | null;
@@ -46,14 +35,19 @@ interface BatchStream {
 const MAX_STREAMS = 2;
 const MAX_RATE_LIMITS = 5;
 const CODES: readonly QuotaCode[] = ['VALID', 'RATE_LIMITED', 'CREDITS_EXHAUSTED'];
+const LOCKED_CODE = 3;
 
-/** Consumes credits and units by batched calls of the database function that decides. */
+/**
+ * Consumes credits and units by batched calls of the database function that decides. It passes over
+ * rows that others have locked, so that a batch waits for none of them.
+ */
 export class QuotaStore {
   readonly #database: Database;
   readonly #instance: string;
   readonly #clockOffset: () => number;
-  readonly #batcher = new RequestBatcher<QuotaRequest, QuotaDecision | null>({
-    run: (requests) => this.#consume(requests),
+  readonly #locked = new LockedRequests((requests) => this.#consume(requests));
+  readonly #batcher = new RequestBatcher<QuotaRequest, QuotaAnswer>({
+    run: (requests) => this.#consumeUnlocked(requests),
     maxInFlight: MAX_STREAMS,
     maxBatch: 500,
     maxWaiting: 20_000,
@@ -69,7 +63,7 @@ export class QuotaStore {
   }
 
   get resourceLimits(): ResourceLimit[] {
-    return [this.#batcher.resourceLimit('quota_requests_waiting')];
+    return [this.#batcher.resourceLimit('quota_requests_waiting'), this.#locked.resourceLimit];
   }
 
   /** Statements sent since the start. */
@@ -78,12 +72,26 @@ export class QuotaStore {
   }
 
   async consume(request: QuotaRequest): Promise<QuotaDecision> {
-    const decision = await this.#batcher.add(request);
+    const answer = await this.#batcher.add(request);
+    const decision = answer === LOCKED ? await this.#locked.add(request) : answer;
     if (!decision) throw new UnavailableError('a key with limits has no row to consume from');
     return decision;
   }
 
-  async #consume(requests: readonly QuotaRequest[]): Promise<(QuotaDecision | null)[]> {
+  /** Requests of a key of which others wait for its row follow those. */
+  async #consumeUnlocked(requests: readonly QuotaRequest[]): Promise<QuotaAnswer[]> {
+    const sent = requests.filter(({ keyId }) => !this.#locked.has(keyId));
+    if (sent.length === requests.length) return this.#consume(requests);
+    const answers = sent.length > 0 ? await this.#consume(sent) : [];
+    const answerOf = new Map<QuotaRequest, QuotaAnswer>();
+    for (const [index, request] of sent.entries()) answerOf.set(request, answers[index] ?? null);
+    return requests.map((request): QuotaAnswer => {
+      const answer = answerOf.get(request);
+      return answer === undefined ? LOCKED : answer;
+    });
+  }
+
+  async #consume(requests: readonly QuotaRequest[]): Promise<QuotaAnswer[]> {
     const stream = this.#idleStreams.pop() ?? { name: `consume-${this.#streams++}`, sequence: 0 };
     stream.sequence++;
     try {
@@ -127,7 +135,8 @@ export class QuotaStore {
 }
 
 /** Null if the key has no row: that fails its own request, not those in the same batch. */
-function decisionAt(answer: BatchAnswer, index: number): QuotaDecision | null {
+function decisionAt(answer: BatchAnswer, index: number): QuotaAnswer {
+  if (answer.codes[index] === LOCKED_CODE) return LOCKED;
   const code = CODES[answer.codes[index] ?? -1];
   const at = answer.times[index] ?? null;
   if (!code || at === null) return null;

@@ -33,6 +33,7 @@ describe('metrics', () => {
       'loads_waiting',
       'management_connections',
       'proofs',
+      'quota_requests_locked',
       'quota_requests_waiting',
       'requests',
       'unknown_refs',

@@ -34,6 +34,7 @@ it('each bound has the limit that its setting says, or its own', async () => {
       loads_waiting: 20_000,
       management_connections: 7,
       proofs: 321,
+      quota_requests_locked: 10_000,
       quota_requests_waiting: 20_000,
       requests: 77,
       unknown_refs: 10_000,
