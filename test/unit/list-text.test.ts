@@ -31,8 +31,15 @@ const text = fc.oneof(
   fc.string(),
 );
 const leaf = fc.oneof(fc.constantFrom(0, null, true, -1.5), text);
-const item = fc.oneof(leaf, fc.array(leaf), fc.dictionary(text, leaf), fc.constant('x'.repeat(9000)));
-const object = fc.dictionary(text, fc.oneof(leaf, fc.array(item, { maxLength: 8 })), { maxKeys: 4 });
+const item = fc.oneof(
+  leaf,
+  fc.array(leaf),
+  fc.dictionary(text, leaf),
+  fc.constant('x'.repeat(9000)),
+);
+const object = fc.dictionary(text, fc.oneof(leaf, fc.array(item, { maxLength: 8 })), {
+  maxKeys: 4,
+});
 
 describe('a long JSON text that is cut into parts', () => {
   it('the parts of a valid text mean what the text means', () => {
@@ -63,7 +70,13 @@ describe('a long JSON text that is cut into parts', () => {
 
   it('no group is much longer than 16 KiB unless an item is, which then has a group of its own', () => {
     const long = 'x'.repeat(70_000);
-    const keys = ['a', 'b', long, 'c', ...Array.from({ length: 5000 }, () => 'twenty characters...')];
+    const keys = [
+      'a',
+      'b',
+      long,
+      'c',
+      ...Array.from({ length: 5000 }, () => 'twenty characters...'),
+    ];
     const { groups } = cutLists(JSON.stringify({ keys }));
     expect(groups[0]).toBe('"a","b"');
     expect(groups[1]).toBe(`"${long}"`);
