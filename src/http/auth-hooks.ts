@@ -11,6 +11,7 @@ import {
 } from './call-contexts.ts';
 import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import { findStructureFault } from './validation/json-structure.ts';
 import { setItemsAside } from './validation/list-items.ts';
 
 declare module 'fastify' {
@@ -44,22 +45,25 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     const { permission } = request.routeOptions.config;
     if (permission && request.body) await requireCallerStill(request, permission, deps);
   };
-  const faultOfItem = (budget: SearchBudget) => (item: unknown) =>
-    deps.keyDetector.isContainedIn(JSON.stringify(item), budget)
-      ? { pointer: '', detail: CONTAINS_KEY }
-      : null;
+  const faultOfItem = (budget: SearchBudget) => (item: unknown) => {
+    const fault = findStructureFault(item);
+    if (fault || !deps.keyDetector.isContainedIn(item, budget)) return fault;
+    return { pointer: '', detail: CONTAINS_KEY };
+  };
   const inspectBody = async (request: FastifyRequest) => {
     if (!request.call) return;
     if (request.routeOptions.config.takesKey) return;
-    const { body = null, params, method } = request;
+    const { body = null, params, query, method } = request;
     const { list } = request.routeOptions.config;
-    if (list) setItemsAside(body, list, faultOfItem(newSearchBudget()));
-    // A change stores or audits the ids in its path too.
-    const stored = JSON.stringify(method === 'GET' ? body : [body, params]);
+    const budget = newSearchBudget();
+    if (list) await setItemsAside(body, list, faultOfItem(budget));
+    const envelope = list ? { ...Object(body), [list]: null } : body;
+    // A change stores or audits what its path and query say too.
+    const stored = method === 'GET' ? envelope : [envelope, params, query];
     if (deps.keyDetector.isContainedIn(stored)) {
       throw new KeywardError('CONTAINS_KEY', CONTAINS_KEY);
     }
-    const idempotency = readIdempotencyKey(request, deps.keyDetector);
+    const idempotency = await readIdempotencyKey(request, deps.keyDetector);
     request.call = { ...request.call, idempotency };
   };
   // Only on these routes: the verification path runs no hook that has nothing to do.

@@ -52,7 +52,7 @@ async function allowedChanges(
   const { tx, at } = write;
   const changes = changedColumns(key, patch, at);
   checkMutability(policies, changedFields(key, patch, changes));
-  checkScopes(policies, patch.scopes ?? [], key.scopes);
+  checkScopes(policies, patch.scopes ?? [], { held: key.scopes, suggest: true });
   if (!differs(key, { expiresAt: changes.expiresAt })) return changes;
   checkLifetime(policies, { ...key, ...changes }, at);
   if (isExpired(key, at)) await enforceKeyQuota(tx, policies, at);

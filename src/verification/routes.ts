@@ -8,7 +8,8 @@ import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
 import { envelopeCompiler } from '../http/validation/list-items.ts';
-import { parserOf } from '../http/validation/parsers.ts';
+import { type Parsed, parserOf } from '../http/validation/parsers.ts';
+import { mapInTurns } from '../lib/turns.ts';
 import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import {
   VerifyAnswer,
@@ -77,11 +78,10 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
 
   /** An item of a batch stands alone: what is wrong with it is its own result. */
   const verifyItem = async (
-    item: unknown,
+    parsed: Parsed<VerifyRequest>,
     identified: Promise<IdentifiedCaller>,
     requestId: string,
   ) => {
-    const parsed = parseItem(item);
     if ('errors' in parsed) {
       await identified;
       return failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
@@ -115,8 +115,9 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
       reply.headers(ANSWER_HEADERS);
       const identified = countedOnce(identify(headers.authorization));
       requirePermission((await identified).caller, 'keys:verify');
+      const items = await mapInTurns(body.requests, parseItem);
       const results = await Promise.allSettled(
-        body.requests.map((item) => verifyItem(item, identified, id)),
+        items.map((item) => verifyItem(item, identified, id)),
       );
       return `{"results":[${settleEach(results, request).join()}]}`;
     },

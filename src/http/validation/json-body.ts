@@ -1,6 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import { invalidField, KeywardError } from '../../errors.ts';
+import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
+import { FaultyItem } from './list-items.ts';
+import { cutLists, MAX_ITEM_LENGTH } from './list-text.ts';
 
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
@@ -15,7 +18,8 @@ export function registerJsonBodies(app: App): void {
       if (body.length === 0) {
         throw new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
       }
-      return parse(decode(body));
+      const text = decode(body);
+      return requireSome(text.length > MAX_ITEM_LENGTH ? await parseLong(text) : parse(text));
     },
   );
 }
@@ -39,14 +43,40 @@ function decode(body: Buffer): string {
   }
 }
 
+/** Only calls with a list take such bodies. Parsed at once, one could hold the event loop for long. */
+async function parseLong(text: string): Promise<unknown> {
+  const { rest, groups } = cutLists(text);
+  const items = await mapInTurns(groups, parseGroup);
+  const body = parse(rest);
+  for (const list of Object.values(Object(body))) {
+    if (!Array.isArray(list)) continue;
+    const indexes: number[] = list.splice(0);
+    for (const index of indexes) for (const item of items[index] ?? []) list.push(item);
+  }
+  return body;
+}
+
+function parseGroup(text: string): unknown[] {
+  if (text.length > MAX_ITEM_LENGTH) {
+    const detail = `is longer than ${MAX_ITEM_LENGTH} characters`;
+    return [new FaultyItem({ pointer: '', detail })];
+  }
+  const items = parse(`[${text}]`);
+  // Nothing between two commas, or after the last.
+  if (!Array.isArray(items) || items.length === 0) throw new KeywardError('MALFORMED_JSON');
+  return items;
+}
+
 function parse(text: string): unknown {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw new KeywardError('MALFORMED_JSON');
   }
-  // A missing body is null, too, and counts as an empty object.
+}
+
+/** A missing body is null, too, and counts as an empty object. */
+function requireSome(value: unknown): unknown {
   if (value === null) throw invalidField('/body', 'must be object');
   return value;
 }

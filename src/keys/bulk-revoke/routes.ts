@@ -4,6 +4,7 @@ import { sendResult } from '../../http/reply.ts';
 import { answers, ref } from '../../http/schemas.ts';
 import { envelopeCompiler } from '../../http/validation/list-items.ts';
 import { parserOf } from '../../http/validation/parsers.ts';
+import { mapInTurns } from '../../lib/turns.ts';
 import { BulkRevocation, BulkRevoke, KeyId } from './schemas.ts';
 import type { BulkRevokeService } from './service.ts';
 
@@ -26,7 +27,7 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
     },
     async (request, reply) => {
       const { ids, ...input } = request.body ?? {};
-      const parsed = { ...input, ...(ids && { ids: ids.map(parseId) }) };
+      const parsed = { ...input, ...(ids && { ids: await mapInTurns(ids, parseId) }) };
       return sendResult(reply, await bulkRevoke.revoke(getCallContext(request), parsed));
     },
   );

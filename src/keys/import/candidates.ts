@@ -2,6 +2,7 @@ import type { Actor } from '../../domain/caller.ts';
 import { lookupRef, parseDigest } from '../../domain/imported-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
+import { mapInTurns } from '../../lib/turns.ts';
 import { newKeyRow } from '../new-key.ts';
 import type { NewKeyRow } from '../store.ts';
 import type { WorkspacePolicies } from '../workspace-policies.ts';
@@ -31,14 +32,18 @@ export interface ImportRules {
   isRootKey: (digest: string) => boolean;
 }
 
-/** Sorts out the items that are no keys of this workspace, or name the same key twice. */
-export function sortItems(
+/**
+ * Sorts out the items that are no keys of this workspace, or name the same key twice. Without the
+ * suggestions that a single key gets: there can be a hundred thousand unknown scopes.
+ */
+export async function sortItems(
   items: readonly Parsed<ImportItem>[],
   { by, policies, at, isRootKey }: ImportRules,
-): SortedItems {
+): Promise<SortedItems> {
   const candidates = new Map<string, Candidate>();
   const refused: ImportResult[] = [];
-  items.forEach((parsed, index) => {
+  const rowOf = (item: ImportItem) => newKeyRow(by, item, policies, at, { suggest: false });
+  await mapInTurns(items, (parsed, index) => {
     if ('errors' in parsed) {
       refused.push(invalid(index, parsed.errors));
       return;
@@ -50,8 +55,7 @@ export function sortItems(
       if (candidates.has(digest)) refused.push(duplicate(index));
       else {
         const lookup = lookupRef(digest, policies.id);
-        const row = newKeyRow(by, item, policies, at);
-        candidates.set(digest, { index, digest, lookup, item, row });
+        candidates.set(digest, { index, digest, lookup, item, row: rowOf(item) });
       }
     } catch (error) {
       if (!(error instanceof KeywardError)) throw error;

@@ -45,7 +45,7 @@ export class ImportService {
     return this.#unitOfWork.run(call, async (write) => {
       const policies = await lockPolicies(write.tx, workspaceId);
       requireApiAccess(policies);
-      const { candidates, refused } = sortItems(input.keys, {
+      const { candidates, refused } = await sortItems(input.keys, {
         by: call.actor,
         policies,
         at: write.at,
