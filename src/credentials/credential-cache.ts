@@ -5,10 +5,21 @@ import type { Invalidation, InvalidationListener } from '../freshness/invalidati
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Credential } from './credential.ts';
-import { CredentialLoader, type LoadedCredential } from './credential-loader.ts';
+import { CredentialLoader, type LoadBounds, type LoadedCredential } from './credential-loader.ts';
+import { SHARED_SCOPES_LIMIT } from './credential-row.ts';
+import { bytesOf } from './credential-size.ts';
 
 const MAX_UNKNOWN_REFS = 10_000;
+const UNKNOWN_REF_BYTES = 320;
 const ATTEMPTS = 3;
+
+export interface CredentialCacheOptions {
+  /** What the cached credentials may take, each counted by its size. */
+  bytes: number;
+  loads: LoadBounds;
+  /** How long memory may answer while the database is away; 0: never. */
+  staleIfErrorMs: number;
+}
 
 /**
  * Credentials in memory, kept fresh by the fence. Unknown refs have a cache of their own, so that
@@ -22,13 +33,14 @@ export class CredentialCache implements InvalidationListener {
   readonly #unknownRefs = new LRUCache<string, true>({ max: MAX_UNKNOWN_REFS });
   readonly #refsOfKey = new Map<string, string[]>();
 
-  /** @param staleIfErrorMs how long memory may answer while the database is away; 0: never. */
-  constructor(database: Database, fence: Fence, capacity: number, staleIfErrorMs = 0) {
+  constructor(database: Database, fence: Fence, options: CredentialCacheOptions) {
     this.#fence = fence;
-    this.#staleIfErrorMs = staleIfErrorMs;
-    this.#loader = new CredentialLoader(database, (loaded) => this.#add(loaded));
+    this.#staleIfErrorMs = options.staleIfErrorMs;
+    this.#loader = new CredentialLoader(database, options.loads, (loaded) => this.#add(loaded));
     this.#cached = new LRUCache({
-      max: capacity,
+      // One that is larger than all of it is not cached, only answered.
+      maxSize: options.bytes,
+      sizeCalculation: bytesOf,
       dispose: (credential, ref) => this.#unindex(credential.keyId, ref),
       noDisposeOnSet: true,
     });
@@ -41,9 +53,20 @@ export class CredentialCache implements InvalidationListener {
 
   get resourceLimits(): ResourceLimit[] {
     return [
-      { name: 'credentials', max: this.#cached.max, used: () => this.#cached.size },
-      { name: 'unknown_refs', max: this.#unknownRefs.max, used: () => this.#unknownRefs.size },
-      this.#loader.resourceLimit,
+      {
+        name: 'credentials',
+        max: this.#cached.maxSize,
+        bytesEach: 1,
+        used: () => this.#cached.calculatedSize,
+      },
+      {
+        name: 'unknown_refs',
+        max: this.#unknownRefs.max,
+        bytesEach: UNKNOWN_REF_BYTES,
+        used: () => this.#unknownRefs.size,
+      },
+      SHARED_SCOPES_LIMIT,
+      ...this.#loader.resourceLimits,
     ];
   }
 
@@ -105,8 +128,8 @@ export class CredentialCache implements InvalidationListener {
     return this.#cached.has(ref) || this.#unknownRefs.has(ref);
   }
 
-  #isOfThisIncarnation({ discarded, incarnation }: LoadedCredential): boolean {
-    return !discarded && incarnation !== null && incarnation === this.#fence.incarnation;
+  #isOfThisIncarnation({ load, incarnation }: LoadedCredential): boolean {
+    return !load.discarded && incarnation !== null && incarnation === this.#fence.incarnation;
   }
 
   #add(loaded: LoadedCredential): void {
@@ -117,10 +140,10 @@ export class CredentialCache implements InvalidationListener {
 
   #addCredential(credential: Credential): void {
     const { keyId, ref } = credential;
-    if (!this.#cached.has(ref)) {
-      this.#refsOfKey.set(keyId, [...(this.#refsOfKey.get(keyId) ?? []), ref]);
-    }
+    const isIndexed = this.#cached.has(ref);
     this.#cached.set(ref, credential);
+    if (isIndexed || !this.#cached.has(ref)) return;
+    this.#refsOfKey.set(keyId, [...(this.#refsOfKey.get(keyId) ?? []), ref]);
   }
 
   #evict({ kind, id }: Invalidation): void {

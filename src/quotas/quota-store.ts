@@ -52,20 +52,21 @@ export class QuotaStore {
   readonly #database: Database;
   readonly #instance: string;
   readonly #clockOffset: () => number;
-  readonly #batcher = new RequestBatcher<QuotaRequest, QuotaDecision | null>({
-    run: (requests) => this.#consume(requests),
-    maxInFlight: MAX_STREAMS,
-    maxBatch: 500,
-    maxWaiting: 20_000,
-  });
+  readonly #batcher: RequestBatcher<QuotaRequest, QuotaDecision | null>;
   readonly #idleStreams: BatchStream[] = [];
   #streams = 0;
   #count = 0;
 
-  constructor(database: Database, instance: string, clockOffset: () => number) {
+  constructor(database: Database, instance: string, clockOffset: () => number, maxWaiting: number) {
     this.#database = database;
     this.#instance = instance;
     this.#clockOffset = clockOffset;
+    this.#batcher = new RequestBatcher({
+      run: (requests) => this.#consume(requests),
+      maxInFlight: MAX_STREAMS,
+      maxBatch: 500,
+      maxWaiting,
+    });
   }
 
   get resourceLimits(): ResourceLimit[] {

@@ -24,17 +24,17 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   const secrets = new SecretVerifier({
     hasher: new Argon2Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
     pepper: null,
-    capacity: 10,
+    digestBytes: 10_000,
     storeProof: () => {},
     rehash: () => Promise.resolve(),
   });
   const imported = new ImportedAlgorithms(database, fence);
   const checksumKey = createSecretKey(randomBytes(32));
   const rootKey = new RootKey(undefined, (text) => secrets.digestOf(text));
-  const quotaStore = new QuotaStore(database, randomUUID(), () => 0);
+  const quotaStore = new QuotaStore(database, randomUUID(), () => 0, 100);
   return new Verifier({
     resolver: new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey }),
-    quotas: new QuotaLimiter(quotaStore, () => fence.incarnation),
+    quotas: new QuotaLimiter(quotaStore, () => fence.incarnation, 100),
     usage,
     clock: new Clock(),
   });
