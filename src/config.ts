@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
+import { heapLimit, type MemoryBudget, memoryBudget } from './lib/memory-budget.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
 /** Sensitive settings may also be read from a file, whose path is in `NAME_FILE`. */
@@ -115,7 +116,10 @@ export const SETTINGS = {
   KEYWARD_MAX_IN_FLIGHT: int(
     1,
     100_000,
-  )({ default: 2000, desc: 'Maximum number of requests in flight; one more is answered 503.' }),
+  )({
+    default: undefined,
+    desc: 'Maximum number of requests in flight; one more is answered 503. Unset: 2000, and fewer where the heap is below 750 MiB.',
+  }),
   KEYWARD_LOG_VERIFY_PER_SECOND: int(
     0,
     1_000_000,
@@ -132,12 +136,12 @@ export const SETTINGS = {
     20,
   )({ default: 2, desc: 'Iterations of argon2id (OWASP minimum at 19456 KiB: 2).' }),
   KEYWARD_ARGON2_PARALLELISM: int(1, 16)({ default: 1, desc: 'Parallelism of one argon2id hash.' }),
-  KEYWARD_CACHED_KEYS: int(
-    100,
-    10_000_000,
+  KEYWARD_CACHE_MIB: int(
+    1,
+    1_048_576,
   )({
-    default: 100_000,
-    desc: 'Maximum number of keys that are cached in memory, at about 2 KiB each.',
+    default: undefined,
+    desc: 'Memory for cached keys in MiB, about 2 KiB for each. Unset: a quarter of the heap, at most 256.',
   }),
   KEYWARD_POOL_SIZE: int(
     2,
@@ -171,7 +175,7 @@ export type Config = Readonly<{
   maxInFlight: number;
   logVerifyPerSecond: number;
   argon2: Readonly<{ memoryCost: number; timeCost: number; parallelism: number }>;
-  cachedKeys: number;
+  memory: MemoryBudget;
   poolSize: number;
   preparedStatements: boolean;
   shutdownSeconds: number;
@@ -207,6 +211,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     },
   });
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  const memory = memoryBudget(heapLimit(), settings.KEYWARD_CACHE_MIB);
   return Object.freeze({
     databaseUrl: settings.DATABASE_URL,
     host: settings.HOST,
@@ -218,14 +223,14 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
     staleIfErrorMs: settings.KEYWARD_STALE_IF_ERROR_MS,
-    maxInFlight: settings.KEYWARD_MAX_IN_FLIGHT,
+    maxInFlight: settings.KEYWARD_MAX_IN_FLIGHT ?? memory.requests,
     logVerifyPerSecond: settings.KEYWARD_LOG_VERIFY_PER_SECOND,
     argon2: Object.freeze({
       memoryCost: settings.KEYWARD_ARGON2_MEMORY_KIB,
       timeCost: settings.KEYWARD_ARGON2_ITERATIONS,
       parallelism: settings.KEYWARD_ARGON2_PARALLELISM,
     }),
-    cachedKeys: settings.KEYWARD_CACHED_KEYS,
+    memory: Object.freeze(memory),
     poolSize: settings.KEYWARD_POOL_SIZE,
     preparedStatements: settings.KEYWARD_PREPARED_STATEMENTS,
     shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,

@@ -58,7 +58,6 @@ import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
 import { WorkspaceService } from './workspaces/service.ts';
 
-const MAX_USAGE_COUNTERS = 200_000;
 const HOUSEKEEPING_MS = 60_000;
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
@@ -171,10 +170,13 @@ function createCredentials(kernel: Kernel) {
   const secrets = new SecretVerifier({
     hasher,
     pepper,
-    capacity: config.cachedKeys,
+    digestBytes: config.memory.digestBytes,
     ...createSecretWrites(database, issuer, log),
   });
-  const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
+  const { credentialBytes: bytes, loadedRows: rows, waiting } = config.memory;
+  const { staleIfErrorMs } = config;
+  const loads = { rows, waiting };
+  const cache = new CredentialCache(database, fence, { bytes, loads, staleIfErrorMs });
   const imported = new ImportedAlgorithms(database, fence);
   const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
   const lookups = new LookupBudget(() => clock.now());
@@ -194,7 +196,7 @@ function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Lo
     },
     rehash: (secret: StoredSecret, presented: string) =>
       issuer
-        .hashForStorage(presented, 'rehashing')
+        .hashForStorage(presented, 'rehashing', { group: '' })
         .then((hashed) => storeRehash(dataOrm, secret, hashed))
         .catch((err) => {
           const level = err instanceof OverloadError ? 'debug' : 'warn';
@@ -205,7 +207,7 @@ function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Lo
 
 /** Counts verifications in memory, and writes the counters. */
 function createUsage({ config, log, database, instance }: Kernel) {
-  const counters = new UsageCounters(MAX_USAGE_COUNTERS);
+  const counters = new UsageCounters(config.memory.counters);
   const flusher = new UsageFlusher(
     counters,
     (sequence, batch) =>
@@ -217,9 +219,10 @@ function createUsage({ config, log, database, instance }: Kernel) {
 }
 
 /** Consumes rate limits and credits. */
-function createQuotas({ database, instance, clockOffset, fence }: Kernel) {
-  const store = new QuotaStore(database, instance, clockOffset);
-  const limiter = new QuotaLimiter(store, () => fence.incarnation);
+function createQuotas({ config, database, instance, clockOffset, fence }: Kernel) {
+  const { waiting, denials } = config.memory;
+  const store = new QuotaStore(database, instance, clockOffset, waiting);
+  const limiter = new QuotaLimiter(store, () => fence.incarnation, denials);
   fence.subscribe(limiter);
   return { store, limiter };
 }

@@ -6,10 +6,20 @@ import type { Invalidation, InvalidationListener } from '../freshness/invalidati
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Credential } from './credential.ts';
-import { CredentialLoader, type LoadedCredential } from './credential-loader.ts';
+import { CredentialLoader, type LoadBounds, type LoadedCredential } from './credential-loader.ts';
+import { SHARED_SCOPES_LIMIT } from './credential-row.ts';
+import { bytesOf } from './credential-size.ts';
 import { UnknownRefs } from './unknown-refs.ts';
 
 const ATTEMPTS = 3;
+
+export interface CredentialCacheOptions {
+  /** What the cached credentials may take, each counted by its size. */
+  bytes: number;
+  loads: LoadBounds;
+  /** How long memory may answer while the database is away; 0: never. */
+  staleIfErrorMs: number;
+}
 
 /**
  * Credentials in memory, kept fresh by the fence. Unknown refs have a cache of their own, so that
@@ -27,13 +37,14 @@ export class CredentialCache implements InvalidationListener {
   /** Refs that a cached string could have too, and has not. */
   readonly #absentBeside = new Map<string, readonly string[]>();
 
-  /** @param staleIfErrorMs how long memory may answer while the database is away; 0: never. */
-  constructor(database: Database, fence: Fence, capacity: number, staleIfErrorMs = 0) {
+  constructor(database: Database, fence: Fence, options: CredentialCacheOptions) {
     this.#fence = fence;
-    this.#staleIfErrorMs = staleIfErrorMs;
-    this.#loader = new CredentialLoader(database, (loaded) => this.#add(loaded));
+    this.#staleIfErrorMs = options.staleIfErrorMs;
+    this.#loader = new CredentialLoader(database, options.loads, (loaded) => this.#add(loaded));
     this.#cached = new LRUCache({
-      max: capacity,
+      // One that is larger than all of it is not cached, only answered.
+      maxSize: options.bytes,
+      sizeCalculation: bytesOf,
       dispose: (credential, ref) => this.#unindex(credential, ref),
     });
     fence.subscribe(this);
@@ -45,9 +56,15 @@ export class CredentialCache implements InvalidationListener {
 
   get resourceLimits(): ResourceLimit[] {
     return [
-      { name: 'credentials', max: this.#cached.max, used: () => this.#cached.size },
+      {
+        name: 'credentials',
+        max: this.#cached.maxSize,
+        bytesEach: 1,
+        used: () => this.#cached.calculatedSize,
+      },
       this.#unknownRefs.resourceLimit,
-      this.#loader.resourceLimit,
+      SHARED_SCOPES_LIMIT,
+      ...this.#loader.resourceLimits,
     ];
   }
 
@@ -117,8 +134,8 @@ export class CredentialCache implements InvalidationListener {
     this.#clear();
   }
 
-  #isOfThisIncarnation({ discarded, incarnation }: LoadedCredential): boolean {
-    return !discarded && incarnation !== null && incarnation === this.#fence.incarnation;
+  #isOfThisIncarnation({ load, incarnation }: LoadedCredential): boolean {
+    return !load.discarded && incarnation !== null && incarnation === this.#fence.incarnation;
   }
 
   #add(loaded: LoadedCredential): void {
@@ -131,10 +148,11 @@ export class CredentialCache implements InvalidationListener {
   }
 
   #addCredential(ref: string, credential: Credential, keyIds: readonly string[]): void {
-    for (const id of keyIds) this.#refsOfKey.set(id, [...(this.#refsOfKey.get(id) ?? []), ref]);
-    if (keyIds.length > 1) this.#keysOfRef.set(ref, keyIds);
     this.#unknownRefs.delete(ref);
     this.#cached.set(ref, credential);
+    if (!this.#cached.has(ref)) return;
+    for (const id of keyIds) this.#refsOfKey.set(id, [...(this.#refsOfKey.get(id) ?? []), ref]);
+    if (keyIds.length > 1) this.#keysOfRef.set(ref, keyIds);
   }
 
   #evict({ kind, id }: Invalidation): void {

@@ -73,7 +73,7 @@ export class CredentialResolver {
     const ref = this.#nativeRef(presented, digest);
     const credential = ref === null ? null : await this.#deps.cache.get(ref);
     if (credential?.kind !== 'management') return null;
-    return (await this.#matches(credential, presented, digest)) ? credential : null;
+    return (await this.#matches(credential, presented, digest, 'management')) ? credential : null;
   }
 
   /** A key of either kind, for the one who presents it: what that costs never delays a verification. */

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { columnSet } from '../db/column-set.ts';
 import type { Statement } from '../db/database.ts';
 import { keys, managementKeys, secretProofs, secrets, workspaces } from '../db/schema.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
 
 /** What `decide` judges a key by: the one list of these columns. */
 const POLICY = columnSet(keys, 'k', [
@@ -151,8 +152,23 @@ export function readCredentialRow(raw: RawCredentialRow): CredentialRow | null {
   return { ...secret, kind: 'key', ...key, workspace, availableScopes };
 }
 
-/** Cached keys of one workspace share its list of scopes. */
-const sharedScopes = new LRUCache<string, readonly string[]>({ max: 1000 });
+const SHARED_SCOPES_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Cached keys of workspaces with the same scopes share a list of them. Each counts it in full all
+ * the same, so that the bound of the cache holds where nothing is shared.
+ */
+const sharedScopes = new LRUCache<string, readonly string[]>({
+  maxSize: SHARED_SCOPES_BYTES,
+  sizeCalculation: (scopes, name) => 2 * name.length + 64 * scopes.length + 256,
+});
+
+export const SHARED_SCOPES_LIMIT: ResourceLimit = {
+  name: 'shared_scopes',
+  max: SHARED_SCOPES_BYTES,
+  bytesEach: 1,
+  used: () => sharedScopes.calculatedSize,
+};
 
 function shareScopes(scopes: string[]): readonly string[] {
   const name = scopes.join(' ');

@@ -99,6 +99,7 @@ function toSecretFields({ secret, proof, key, workspace }: CredentialRow): Secre
   return {
     ref: secret.ref,
     keyId: secret.keyId,
+    workspaceId: key.workspaceId,
     hash: secret.hash,
     proof,
     matchedDigest: null,

@@ -1,4 +1,5 @@
 import { type ChecksumKey, generateKey } from '../domain/key-string.ts';
+import type { Ticket } from '../lib/fair-queue.ts';
 import type { Argon2Hasher, HashQueue } from './argon2-hasher.ts';
 import type { Pepper } from './pepper.ts';
 
@@ -28,17 +29,19 @@ export class SecretIssuer {
     this.#checksumKey = checksumKey;
   }
 
-  async issue(prefix: string): Promise<IssuedSecret> {
+  /** @param ticket the workspace that it is for; a rotation is urgent */
+  async issue(prefix: string, ticket: Ticket): Promise<IssuedSecret> {
     const { key, ref, start } = generateKey(prefix, this.#checksumKey);
-    return { key, ref, start, ...(await this.hashForStorage(key, 'issuance')) };
+    return { key, ref, start, ...(await this.hashForStorage(key, 'issuance', ticket)) };
   }
 
   /** What Postgres may store of a key. */
   async hashForStorage(
     key: string,
     queue: HashQueue,
+    ticket: Ticket,
   ): Promise<Pick<IssuedSecret, 'hash' | 'proof'>> {
-    return { hash: await this.#hasher.hash(key, queue), proof: this.#proof(key) };
+    return { hash: await this.#hasher.hash(key, queue, ticket), proof: this.#proof(key) };
   }
 
   #proof(key: string): StoredProof | null {

@@ -3,6 +3,7 @@ import type { ResourceLimit } from '../lib/resource-limit.ts';
 
 const MAX_ONCE = 5000;
 const MAX_REPEATED = 5000;
+const REF_BYTES = 320;
 
 /**
  * Refs that no secret has. Those that were asked for again have a place of their own, out of which
@@ -15,7 +16,7 @@ export class UnknownRefs {
 
   get resourceLimit(): ResourceLimit {
     const used = () => this.#once.size + this.#repeated.size;
-    return { name: 'unknown_refs', max: MAX_ONCE + MAX_REPEATED, used };
+    return { name: 'unknown_refs', max: MAX_ONCE + MAX_REPEATED, bytesEach: REF_BYTES, used };
   }
 
   has(ref: string): boolean {

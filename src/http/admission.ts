@@ -1,4 +1,5 @@
 import { KeywardError } from '../errors.ts';
+import { REQUEST_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
 
@@ -18,5 +19,5 @@ export function registerAdmission(app: App, max: number): ResourceLimit {
     });
     done();
   });
-  return { name: 'requests', max, used: () => inFlight };
+  return { name: 'requests', max, bytesEach: REQUEST_BYTES, used: () => inFlight };
 }

@@ -87,7 +87,7 @@ export class ManagementService {
     const { orm, clock, issuer } = this.#deps;
     if (workspaceId !== null) requireWorkspace(workspaceId, await findWorkspace(orm, workspaceId));
     lifetimeOf(input, clock.date());
-    return issuer.issue(MANAGEMENT_PREFIX);
+    return issuer.issue(MANAGEMENT_PREFIX, { group: workspaceId ?? '' });
   }
 
   async get(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
@@ -147,7 +147,8 @@ export class ManagementService {
     if (!supersede && isRetiring(record, clock.date())) {
       throw new KeywardError('ROTATION_UNDER_WAY');
     }
-    return issuer.issue(MANAGEMENT_PREFIX);
+    const group = record.key.workspaceId ?? '';
+    return issuer.issue(MANAGEMENT_PREFIX, { group, urgent: true });
   }
 
   patch(

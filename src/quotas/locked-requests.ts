@@ -5,6 +5,7 @@ import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { LOCKED, type QuotaAnswer, type QuotaDecision, type QuotaRequest } from './decision.ts';
 
 const MAX_WAITING = 10_000;
+const WAITING_BYTES = 512;
 /** Of one key: half of the requests that an instance works on by default. */
 const MAX_WAITING_OF_KEY = 1000;
 const MAX_BATCH = 500;
@@ -35,7 +36,8 @@ export class LockedRequests {
   }
 
   get resourceLimit(): ResourceLimit {
-    return { name: 'quota_requests_locked', max: MAX_WAITING, used: () => this.#size };
+    const used = () => this.#size;
+    return { name: 'quota_requests_locked', max: MAX_WAITING, bytesEach: WAITING_BYTES, used };
   }
 
   /** Whether requests of this key wait here, so that later ones must not overtake them. */

@@ -46,20 +46,21 @@ export class QuotaStore {
   readonly #instance: string;
   readonly #clockOffset: () => number;
   readonly #locked = new LockedRequests((requests) => this.#consume(requests));
-  readonly #batcher = new RequestBatcher<QuotaRequest, QuotaAnswer>({
-    run: (requests) => this.#consumeUnlocked(requests),
-    maxInFlight: MAX_STREAMS,
-    maxBatch: 500,
-    maxWaiting: 20_000,
-  });
+  readonly #batcher: RequestBatcher<QuotaRequest, QuotaAnswer>;
   readonly #idleStreams: BatchStream[] = [];
   #streams = 0;
   #count = 0;
 
-  constructor(database: Database, instance: string, clockOffset: () => number) {
+  constructor(database: Database, instance: string, clockOffset: () => number, maxWaiting: number) {
     this.#database = database;
     this.#instance = instance;
     this.#clockOffset = clockOffset;
+    this.#batcher = new RequestBatcher({
+      run: (requests) => this.#consumeUnlocked(requests),
+      maxInFlight: MAX_STREAMS,
+      maxBatch: 500,
+      maxWaiting,
+    });
   }
 
   get resourceLimits(): ResourceLimit[] {

@@ -5,6 +5,7 @@ import { type Instance, launch } from '../support/instance.ts';
 import { usedBounds } from '../support/metrics.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
+import { warmKey } from '../support/warm.ts';
 
 const CROWD = 5;
 const SOON = { timeout: 10_000, interval: 5 };
@@ -115,13 +116,18 @@ describe('what is used of each bound', () => {
     expect({ wrong_keys, proofs }).toEqual({ wrong_keys: 1, proofs: undefined });
   });
 
-  it('a key that was verified counts as one of the proofs and one of the counters until these are written', async () => {
+  it('a key that was verified counts with its size as a credential and a proof, and as one of the counters until these are written', async () => {
     await instance.service.internals.flusher.flush();
     before = await usedBounds(instance);
     const { key } = await createKey(instance);
     expect((await verify(instance, key)).body.code).toBe('VALID');
-    const { proofs, counters } = await changes();
-    expect({ proofs, counters }).toEqual({ proofs: 1, counters: 1 });
+    await warmKey(key, instance);
+    const { proofs = 0, credentials = 0, counters } = await changes();
+    expect(counters).toBe(1);
+    expect(proofs).toBeGreaterThan(300);
+    expect(proofs).toBeLessThan(600);
+    expect(credentials).toBeGreaterThan(1000);
+    expect(credentials).toBeLessThan(3000);
     await instance.service.internals.flusher.flush();
     expect((await changes()).counters).toBeUndefined();
   });

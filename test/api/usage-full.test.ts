@@ -25,7 +25,7 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   const secrets = new SecretVerifier({
     hasher: new Argon2Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
     pepper: null,
-    capacity: 10,
+    digestBytes: 10_000,
     storeProof: () => {},
     rehash: () => Promise.resolve(),
   });
@@ -33,10 +33,10 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   const checksumKey = createSecretKey(randomBytes(32));
   const lookups = new LookupBudget(() => Date.now());
   const rootKey = new RootKey(undefined, (text) => secrets.digestOf(text));
-  const quotaStore = new QuotaStore(database, randomUUID(), () => 0);
+  const quotaStore = new QuotaStore(database, randomUUID(), () => 0, 100);
   return new Verifier({
     resolver: new CredentialResolver({ cache, imported, lookups, secrets, rootKey, checksumKey }),
-    quotas: new QuotaLimiter(quotaStore, () => fence.incarnation),
+    quotas: new QuotaLimiter(quotaStore, () => fence.incarnation, 100),
     usage,
     clock: new Clock(),
   });

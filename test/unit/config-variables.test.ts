@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
+import { heapLimit, memoryBudget } from '../../src/lib/memory-budget.ts';
 
 /** Each variable, a value that is not its default, and the settings that it alone changes. */
 const VARIABLES: [string, string, Partial<Config>][] = [
@@ -18,7 +19,7 @@ const VARIABLES: [string, string, Partial<Config>][] = [
   ['KEYWARD_ARGON2_MEMORY_KIB', '8192', { argon2: { ...defaults().argon2, memoryCost: 8192 } }],
   ['KEYWARD_ARGON2_ITERATIONS', '7', { argon2: { ...defaults().argon2, timeCost: 7 } }],
   ['KEYWARD_ARGON2_PARALLELISM', '4', { argon2: { ...defaults().argon2, parallelism: 4 } }],
-  ['KEYWARD_CACHED_KEYS', '321', { cachedKeys: 321 }],
+  ['KEYWARD_CACHE_MIB', '321', { memory: memoryBudget(heapLimit(), 321) }],
   ['KEYWARD_POOL_SIZE', '7', { poolSize: 7 }],
   ['KEYWARD_PREPARED_STATEMENTS', 'off', { preparedStatements: false }],
   ['KEYWARD_SHUTDOWN_SECONDS', '3', { shutdownSeconds: 3 }],
@@ -40,10 +41,10 @@ it('a setting that is not given has its default', () => {
     keyHeader: undefined,
     usageFlushMs: 1000,
     staleIfErrorMs: 0,
-    maxInFlight: 2000,
+    maxInFlight: memoryBudget(heapLimit()).requests,
     logVerifyPerSecond: 100,
     argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
-    cachedKeys: 100_000,
+    memory: memoryBudget(heapLimit()),
     poolSize: 10,
     preparedStatements: true,
     shutdownSeconds: 20,
