@@ -42,7 +42,7 @@ export function authorizedWorkspaceId(
 }
 
 /** Names every workspace in the query of a list. */
-const EVERY_WORKSPACE = '*';
+export const EVERY_WORKSPACE = '*';
 
 /** The workspace that a list is of; null: all of them, which only an unbound caller may see. */
 export function listedWorkspaceId(call: CallContext, requested: string | undefined): string | null {

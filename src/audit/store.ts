@@ -24,8 +24,13 @@ export async function lockHeads(
   return new Map(heads.map(({ workspaceId, ...head }) => [workspaceId, head]));
 }
 
+/** Postgres takes 65,535 values in one statement. */
+const ROWS_OF_STATEMENT = 1000;
+
 export async function insertEvents(tx: Transaction, rows: ChainRow[]): Promise<void> {
-  await tx.insert(auditEvents).values(rows);
+  for (let start = 0; start < rows.length; start += ROWS_OF_STATEMENT) {
+    await tx.insert(auditEvents).values(rows.slice(start, start + ROWS_OF_STATEMENT));
+  }
 }
 
 export async function moveHeads(tx: Transaction, heads: ReadonlyMap<string, Head>): Promise<void> {

@@ -91,7 +91,7 @@ export function requireKnownPolicy({ minPolicyVersion }: { minPolicyVersion: num
 export function toCredential(row: CredentialRow): Credential {
   return row.kind === 'key'
     ? { ...toSecretFields(row), ...toKeyFields(row.key), ...toKeyPolicy(row.policy, row) }
-    : { ...toSecretFields(row), ...toManagementFields(row.key, row.secret.keyId) };
+    : { ...toSecretFields(row), ...toManagementFields(row.key, row.secret.keyId, row.workspace) };
 }
 
 function toSecretFields({ secret, proof, key, workspace }: CredentialRow): SecretFields {
@@ -150,16 +150,23 @@ export function toKeyPolicy(
   };
 }
 
-function toManagementFields(key: ManagementKeyColumns, id: string) {
+function toManagementFields(
+  key: ManagementKeyColumns,
+  id: string,
+  workspace: Pick<WorkspaceColumns, 'status'> | null,
+) {
   const { workspaceId, name } = key;
   const permissions = new Set(key.permissions);
-  const caller: Caller = { type: 'management_key', id, permissions, workspaceId };
+  const expiresAt = key.expiresAt?.getTime() ?? null;
+  const suspended = workspace?.status === 'suspended';
+  const bounds = { permissions, workspaceId, expiresAt, suspended };
+  const caller: Caller = { type: 'management_key', id, ...bounds };
   return {
     kind: 'management' as const,
     workspaceId,
     name,
     caller,
     revoked: key.revokedAt !== null,
-    expiresAt: key.expiresAt?.getTime() ?? null,
+    expiresAt,
   };
 }

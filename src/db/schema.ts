@@ -79,8 +79,14 @@ export const managementKeys = pgTable(
     updatedAt: instant('updated_at').notNull(),
     revokedAt: instant('revoked_at'),
     revokedBy: jsonb('revoked_by').$type<Actor>(),
+    /** The management keys that were handed it by a rotation: it ends with each of them. */
+    rotatedBy: text('rotated_by').array().notNull().default([]),
   },
-  (table) => [index('management_keys_by_created').on(table.createdAt, table.id)],
+  (table) => [
+    index('management_keys_by_created').on(table.createdAt, table.id),
+    index('management_keys_by_maker').on(sql`(${table.createdBy} ->> 'id')`),
+    index('management_keys_by_rotator').using('gin', table.rotatedBy),
+  ],
 );
 
 /** What a POST with an Idempotency-Key answered, so that a repetition of it changes nothing. */

@@ -27,6 +27,10 @@ export interface Caller {
   permissions: ReadonlySet<Permission>;
   /** Null: every workspace. */
   workspaceId: string | null;
+  /** When its management key expires, in epoch milliseconds; null: never. */
+  expiresAt: number | null;
+  /** Whether the workspace that it is bound to is suspended: then it only reads. */
+  suspended: boolean;
 }
 
 /** A caller whose management key was used, and what counts that use. */
@@ -49,6 +53,8 @@ export const ROOT_CALLER: Caller = {
   id: 'root',
   permissions: new Set(PERMISSIONS),
   workspaceId: null,
+  expiresAt: null,
+  suspended: false,
 };
 
 /** An id is a step of a path, so `.` and `..` could never be reached. */

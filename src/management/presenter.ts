@@ -6,7 +6,7 @@ import type { ManagementRecord, ManagementRow } from './store.ts';
 /** A management key as answers show it. */
 export function presentManagementKey(record: ManagementRecord, now: Date): ManagementKey {
   const { key, start, lastUsedAt, retiringUntil } = record;
-  const { id, workspaceId, name, permissions, createdBy, revokedBy } = key;
+  const { id, workspaceId, name, permissions, createdBy, revokedBy, rotatedBy } = key;
   return {
     id,
     workspaceId,
@@ -19,6 +19,7 @@ export function presentManagementKey(record: ManagementRecord, now: Date): Manag
     retiringUntil: isRetiring(record, now) ? toIso(endWithin(retiringUntil, key.expiresAt)) : null,
     createdAt: toIso(key.createdAt),
     createdBy,
+    rotatedBy,
     revokedAt: toIso(key.revokedAt),
     revokedBy,
   };

@@ -1,7 +1,7 @@
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
 import { sendResult } from '../http/reply.ts';
-import { answers, Reason, ref } from '../http/schemas.ts';
+import { answers, ref } from '../http/schemas.ts';
 import {
   CreateManagementKey,
   IssuedManagementKey,
@@ -10,6 +10,8 @@ import {
   ManagementKeyPage,
   ManagementKeyPath,
   PatchManagementKey,
+  RevokedManagementKey,
+  RevokeManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import type { ManagementService } from './service.ts';
@@ -22,6 +24,7 @@ const params = ManagementKeyPath;
 export function managementRoutes(app: App, managementKeys: ManagementService): void {
   app.addSchema(ManagementKey);
   app.addSchema(IssuedManagementKey);
+  app.addSchema(RevokedManagementKey);
   app.addSchema(ManagementKeyPage);
 
   app.post(
@@ -85,8 +88,9 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         tags,
         summary: 'Change a management key',
         description:
-          'Its name, its expiry, or fewer permissions; an expired key can be extended. In force ' +
-          'everywhere once answered. More permissions need another key.',
+          'Its name, its expiry, or fewer permissions; an expired key can be extended. The management ' +
+          'keys that it made lose what it loses. In force everywhere once answered. More ' +
+          'permissions need another key.',
         params,
         body: PatchManagementKey,
         response: answers(
@@ -114,7 +118,10 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         operationId: 'rotateManagementKey',
         tags,
         summary: 'Rotate a management key',
-        description: 'Gives the key a new string; the old one stays valid until the grace ends.',
+        description:
+          'Gives the key a new string; the old one stays valid until the grace ends. The ' +
+          'caller is handed the key: it has all permissions of the key, expires no earlier, and the key ' +
+          'ends with the caller.',
         params,
         body: RotateManagementKey,
         response: answers(
@@ -145,10 +152,12 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         operationId: 'revokeManagementKey',
         tags,
         summary: 'Revoke a management key',
-        description: 'For good, and everywhere once answered. Idempotent.',
+        description:
+          'For good, and everywhere once answered, with the management keys that it made unless ' +
+          '`includeCreated` is false. Idempotent.',
         params,
-        body: Reason,
-        response: answers({ 200: ref(ManagementKey) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        body: RevokeManagementKey,
+        response: answers({ 200: ref(RevokedManagementKey) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {

@@ -1,4 +1,4 @@
-import { and, desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
 import { keyUsage, managementKeys, secrets } from '../db/schema.ts';
@@ -31,10 +31,16 @@ export async function findManagementKey(
   return found ?? null;
 }
 
+export interface ManagementKeyFilter {
+  scope: Scope;
+  /** Only what this key made. */
+  createdBy: string | undefined;
+}
+
 /** Newest first, after the last row of the page before. */
 export function listManagementKeys(
   orm: Orm,
-  scope: Scope,
+  { scope, createdBy }: ManagementKeyFilter,
   after: CursorPosition | null,
   limit: number,
 ): Promise<ManagementRecord[]> {
@@ -42,7 +48,13 @@ export function listManagementKeys(
     after &&
     sql`(${managementKeys.createdAt}, ${managementKeys.id}) < (${after.value}::timestamptz, ${after.id})`;
   return selectRecords(orm)
-    .where(and(scopedTo(scope), isAfter ?? undefined))
+    .where(
+      and(
+        scopedTo(scope),
+        createdBy === undefined ? undefined : isMadeBy(createdBy),
+        isAfter ?? undefined,
+      ),
+    )
     .orderBy(desc(managementKeys.createdAt), desc(managementKeys.id))
     .limit(limit);
 }
@@ -59,6 +71,42 @@ export async function lockManagementKey(
     .where(and(eq(managementKeys.id, id), scopedTo(scope)))
     .for('update');
   return row ?? null;
+}
+
+/** The rows, locked until the transaction ends, in the order in which all are locked. */
+export function lockManagementKeys(tx: Transaction, which: SQL): Promise<ManagementRow[]> {
+  return tx
+    .select()
+    .from(managementKeys)
+    .where(which)
+    .orderBy(asc(managementKeys.createdAt), asc(managementKeys.id))
+    .for('update');
+}
+
+export function isOneOf(ids: readonly string[]): SQL {
+  return inArray(managementKeys.id, [...ids]);
+}
+
+/** The row, which nobody changes until the transaction ends; others may read it so too. */
+export async function lockMaker(tx: Transaction, id: string): Promise<ManagementRow | null> {
+  const [row] = await tx
+    .select()
+    .from(managementKeys)
+    .where(eq(managementKeys.id, id))
+    .for('share');
+  return row ?? null;
+}
+
+/**
+ * Locks all keys that a locked one made: in the order of their creation, so makers come before what
+ * they made. Keys that were made while this waited are found by another look.
+ */
+export async function lockMade(tx: Transaction, id: string): Promise<ManagementRow[]> {
+  for (let known = 0; ; ) {
+    const rows = await lockManagementKeys(tx, isMadeBy(id));
+    if (rows.length === known) return rows;
+    known = rows.length;
+  }
 }
 
 export async function insertManagementKey(
@@ -80,6 +128,25 @@ export async function updateManagementKey(
     .where(eq(managementKeys.id, id));
 }
 
+/** How many rows one statement names. */
+const STEP = 1000;
+
+/** Revokes locked management keys for good. */
+export async function revokeRows(
+  tx: Transaction,
+  rows: readonly ManagementRow[],
+  by: Actor,
+  at: Date,
+): Promise<void> {
+  for (let start = 0; start < rows.length; start += STEP) {
+    const ids = rows.slice(start, start + STEP).map(({ id }) => id);
+    await tx
+      .update(managementKeys)
+      .set({ revokedAt: at, revokedBy: by, updatedAt: at, revision: NEXT_REVISION })
+      .where(inArray(managementKeys.id, ids));
+  }
+}
+
 /** Ends all management keys of a deleted workspace. Returns how many. */
 export async function revokeManagementKeysOfWorkspace(
   tx: Transaction,
@@ -92,6 +159,20 @@ export async function revokeManagementKeysOfWorkspace(
     .set({ revokedAt: at, revokedBy: by, updatedAt: at, revision: NEXT_REVISION })
     .where(and(eq(managementKeys.workspaceId, workspaceId), isNull(managementKeys.revokedAt)));
   return ended.rowCount ?? 0;
+}
+
+/**
+ * What a key made: what it created or was handed by a rotation, and what those made.
+ */
+function isMadeBy(id: string): SQL {
+  return sql`${managementKeys.id} in (
+    with recursive made (id) as (
+      select ${id}
+      union
+      select one.id
+        from made join ${managementKeys} one
+          on one.created_by ->> 'id' = made.id or one.rotated_by @> array[made.id])
+    select id from made where id <> ${id})`;
 }
 
 function scopedTo(scope: Scope) {

@@ -534,7 +534,7 @@ export interface paths {
         head?: never;
         /**
          * Change a management key
-         * @description Its name, its expiry, or fewer permissions; an expired key can be extended. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
+         * @description Its name, its expiry, or fewer permissions; an expired key can be extended. The management keys that it made lose what it loses. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
          */
         patch: operations["updateManagementKey"];
         trace?: never;
@@ -550,7 +550,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a management key
-         * @description Gives the key a new string; the old one stays valid until the grace ends. Requires the permission `management:write`.
+         * @description Gives the key a new string; the old one stays valid until the grace ends. The caller is handed the key: it has all permissions of the key, expires no earlier, and the key ends with the caller. Requires the permission `management:write`.
          */
         post: operations["rotateManagementKey"];
         delete?: never;
@@ -570,7 +570,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and everywhere once answered. Idempotent. Requires the permission `management:write`.
+         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -1023,7 +1023,7 @@ export interface components {
              */
             workspaceId?: string | null;
             /**
-             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future, and not later than that of the management key that creates it. Default: that expiry. RFC 3339.
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt?: string | null;
@@ -1632,6 +1632,11 @@ export interface components {
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
+             * @description Ids of the other management keys that rotated it, and so were handed its string, since the root key last did without grace. They count as its makers: it ends with each of them.
+             * @example []
+             */
+            rotatedBy: string[];
+            /**
              * @description When the key was revoked; null: it is not.
              * @example null
              */
@@ -1941,6 +1946,11 @@ export interface components {
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
             /**
+             * @description Ids of the other management keys that rotated it, and so were handed its string, since the root key last did without grace. They count as its makers: it ends with each of them.
+             * @example []
+             */
+            rotatedBy: string[];
+            /**
              * @description When the key was revoked; null: it is not.
              * @example null
              */
@@ -2101,6 +2111,100 @@ export interface components {
              */
             note?: string;
         };
+        RevokeManagementKeyRequest: {
+            /**
+             * @description Whether the management keys that it created or rotated, and those that these did, are revoked with it: the list with `createdBy` shows them. Default: true.
+             * @example true
+             */
+            includeCreated?: boolean;
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        /** @description A revoked management key. */
+        RevokedManagementKey: {
+            /**
+             * @description Management key id, stable over rotations.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace that the key is for; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description Start of the key string.
+             * @example kw_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Permissions of the key.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: (components["schemas"]["Permission"] | string)[];
+            /**
+             * @description Management key status.
+             * @example active
+             */
+            status: components["schemas"]["ManagementKeyStatus"] | string;
+            /**
+             * @description When the key expires; null: never.
+             * @example null
+             */
+            expiresAt: string | null;
+            /**
+             * @description When the key last authenticated a call, up to the last flush of the counters.
+             * @example null
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When the string before the last rotation ends; null: it has ended.
+             * @example null
+             */
+            retiringUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description Ids of the other management keys that rotated it, and so were handed its string, since the root key last did without grace. They count as its makers: it ends with each of them.
+             * @example []
+             */
+            rotatedBy: string[];
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Ids of the management keys that it made and that this call revoked with it.
+             * @example []
+             */
+            alsoRevoked: string[];
+        };
         RotateKeyRequest: {
             /**
              * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
@@ -2252,7 +2356,7 @@ export interface components {
              */
             permissions?: components["schemas"]["Permission"][];
             /**
-             * @description Expiry of the key, which must be in the future; null: never. RFC 3339.
+             * @description Expiry of the key, which must be in the future; null: never. Not later than that of the management key that changes it, nor of those that created or rotated it. RFC 3339.
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt?: string | null;
@@ -4553,6 +4657,8 @@ export interface operations {
             query?: {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
+                /** @description Management key id: lists what it created or rotated, and what those did: what its revocation takes along. In every workspace unless `workspaceId` names one. */
+                createdBy?: string;
                 /** @description Maximum number of entries on the page. */
                 limit?: number;
                 /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
@@ -4855,11 +4961,11 @@ export interface operations {
                  *       "note": "Found in a public repository."
                  *     }
                  */
-                "application/json": components["schemas"]["Reason"];
+                "application/json": components["schemas"]["RevokeManagementKeyRequest"];
             };
         };
         responses: {
-            /** @description A management key, which callers authenticate to Keyward with, without its string. */
+            /** @description A revoked management key. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4868,7 +4974,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ManagementKey"];
+                    "application/json": components["schemas"]["RevokedManagementKey"];
                 };
             };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
