@@ -92,4 +92,19 @@ describe('a change that waits for another', () => {
     await client.query('commit');
     expect((await change).status).toBe(412);
   });
+
+  it('neither a suspension nor a resumption waits for those who use the workspace as it is', async () => {
+    await putWorkspace(pair.first, 'used');
+    const client = await connect(pair.databaseUrl);
+    await client.query('begin');
+    await client.query(`select from workspaces where id = 'used' for key share`);
+    for (const [path, status] of [
+      ['suspend', 'suspended'],
+      ['resume', 'active'],
+    ]) {
+      const { body } = await pair.first.call('POST', `/v1/workspaces/used/${path}`, { body: {} });
+      expect(body.status).toBe(status);
+    }
+    await client.query('commit');
+  });
 });
