@@ -163,6 +163,7 @@ describe('management keys', () => {
       seen.push(...body.data);
       cursor = body.nextCursor;
     }
+    expect(seen).toHaveLength(5);
     expect(new Set(seen.map(({ id }) => id)).size).toBe(5);
     const times = seen.map(({ createdAt }) => createdAt);
     expect(times).toEqual(times.toSorted().reverse());

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createManagementKey, usePair } from '../support/pair.ts';
+import { auditOf, createManagementKey, usePair } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 
 const pair = usePair();
@@ -22,4 +22,29 @@ it('a caller may extend a management key that did more than itself if it takes a
     permissions: ['keys:read'],
     expiresAt: '2999-01-01T00:00:00.000Z',
   });
+});
+
+it('a change of a management key to what it is already keeps its ETag and is not on the record', async () => {
+  const { id } = await createManagementKey(pair.first, { permissions: ['keys:read'] });
+  const url = `/v1/management-keys/${id}`;
+  const before = await pair.first.call('GET', url);
+  const entries = (await auditOf(pair.first, id)).length;
+  for (const body of [{}, { name: before.body.name }, { permissions: ['keys:read'] }]) {
+    const { status, headers } = await pair.first.call('PATCH', url, { body });
+    expect([status, headers.etag]).toEqual([200, before.headers.etag]);
+  }
+  expect(await auditOf(pair.first, id)).toHaveLength(entries);
+});
+
+it('a retiring string of a management key is shown to end no later than the key', async () => {
+  const { id } = await createManagementKey(pair.first, {
+    permissions: ['keys:read'],
+    expiresInSeconds: 60,
+  });
+  const url = `/v1/management-keys/${id}`;
+  const rotated = await pair.first.call('POST', `${url}/rotate`, { body: { graceSeconds: 3600 } });
+  expect(rotated.body.retiringUntil).toBe(rotated.body.expiresAt);
+  const extended = await pair.first.call('PATCH', url, { body: { expiresAt: LATER } });
+  const end = Date.parse(extended.body.retiringUntil) - Date.parse(rotated.body.expiresAt);
+  expect(end).toBeGreaterThanOrEqual(3540 * 1000);
 });
