@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isBack, type Outcome } from '../rules.ts';
 import type { Scenario, Site } from '../scenario.ts';
-import { startAttack } from './attack-process.ts';
+import { type AttackProcess, startAttack } from './attack-process.ts';
 import type { AttackEnv } from './env.ts';
 import type { Measured } from './samples.ts';
-import type { Vitals } from './service.ts';
+import type { Service, Vitals } from './service.ts';
 import { VictimCaller } from './victim-caller.ts';
 import { makeVictimKeys, type VictimKeys } from './victim-keys.ts';
 import { PACE, Victims } from './victims.ts';
@@ -53,9 +53,10 @@ export async function runScenario(
     runtimeRole: env.runtimeRole,
     given,
   });
-  const measured = await victims.run(seconds);
-  const during = await service.vitals();
-  const { tally, failure } = await attack.stop();
+  const [measured, { during, tally, failure }] = await Promise.all([
+    victims.run(seconds),
+    endAttack(attack, service, seconds),
+  ]);
   const recoveredMs = await recovery(env, keys);
   const ended = service.ended;
   const broken = ended === null ? await check(env, scenario, site, given) : [];
@@ -63,6 +64,13 @@ export async function runScenario(
   const heapMiB = { before: before?.now.heapMiB ?? null, after: after?.now.heapMiB ?? null };
   const met = new Map(tally);
   return { measured, met, ended, recoveredMs, heapMiB, broken, during, failure };
+}
+
+/** After its time, also where victims still wait for answers. */
+async function endAttack(attack: AttackProcess, service: Service, seconds: number) {
+  await delay(seconds * 1000);
+  const during = await service.vitals();
+  return { during, ...(await attack.stop()) };
 }
 
 function keysFor(env: AttackEnv, seconds: number): Promise<VictimKeys> {
