@@ -22,30 +22,57 @@ export interface Verdict {
   says: string;
 }
 
-/** The slowest hundredth of hot verifications may take this many times as long as without attack. */
-const HOT_RATIO = 3;
+/** What is timed may take this many times as long as without attack. */
+const RATIO = 3;
 /**
- * Below this a difference is noise: victims, attacker, service and database share two cores, where a
- * turn of the scheduler alone is several milliseconds.
+ * Below these a difference is noise: victims, attacker, service and database share two cores, where a
+ * turn of the scheduler alone is several milliseconds. A verification with a quota is a commit.
  */
-export const HOT_FLOOR_MS = 25;
-/** The slowest revocation; where the machine needs a third of it without attack, three times that. */
+const FLOOR_MS = { hot: 25, quota: 100 };
 const IN_FORCE_MS = 100;
+/** Of a request of any kind: the slowest one of those that change something is a few commits. */
+const SLOWEST_MS = 2000;
 const RECOVERED_WITHIN_MS = 5000;
 /** Caches may keep what they are bounded to. */
 const KEPT_MIB = 64;
 
 /** Whether each rule was kept. A smoke run has no baseline, and no rule that looks at a clock. */
 export function judge(outcome: Outcome, baseline: Measured | null): Verdict[] {
-  const timed = baseline ? [hot(outcome, baseline), inForce(outcome, baseline)] : [];
+  const always = [alive(outcome), served(outcome), right(outcome), errors(outcome)];
+  return [...always, ...(baseline ? timed(outcome, baseline) : []), memory(outcome)];
+}
+
+function timed({ measured }: Outcome, baseline: Measured): Verdict[] {
+  const both = (of: (one: Measured) => number): [number, number] => [of(measured), of(baseline)];
+  const slowest = (ms: readonly number[]) => Math.max(0, ...ms);
   return [
-    alive(outcome),
-    served(outcome),
-    right(outcome),
-    errors(outcome),
-    ...timed,
-    memory(outcome),
+    within(
+      'hot p99',
+      both(({ of }) => quantile(of.hot.ms, 0.99)),
+      FLOOR_MS.hot,
+    ),
+    within(
+      'quota p99',
+      both(({ of }) => quantile(of.quota.ms, 0.99)),
+      FLOOR_MS.quota,
+    ),
+    within(
+      'in force',
+      both(({ inForceMs }) => slowest(inForceMs)),
+      IN_FORCE_MS,
+    ),
+    within(
+      'slowest',
+      both(({ of }) => slowest(VICTIMS.flatMap((kind) => of[kind].ms))),
+      SLOWEST_MS,
+    ),
   ];
+}
+
+/** At most the floor, or three times what it was without attack. */
+function within(rule: string, [ms, alone]: [number, number], floorMs: number): Verdict {
+  const most = Math.max(RATIO * alone, floorMs);
+  return { rule, isKept: ms <= most, says: `${rounded(ms)} ms, at most ${rounded(most)}` };
 }
 
 function alive({ ended, recoveredMs }: Outcome): Verdict {
@@ -71,21 +98,6 @@ function right({ measured, broken }: Outcome): Verdict {
 function errors({ met }: Outcome): Verdict {
   const found = new Map([...met].filter(([name]) => name.startsWith('500')));
   return { rule: 'no 500', isKept: found.size === 0, says: tallied(found) };
-}
-
-function hot({ measured }: Outcome, baseline: Measured): Verdict {
-  const [p99, alone] = [measured, baseline].map(({ of }) => quantile(of.hot.ms, 0.99));
-  const most = Math.max(HOT_RATIO * (alone ?? 0), HOT_FLOOR_MS);
-  const says = `${rounded(p99)} ms, at most ${rounded(most)}`;
-  return { rule: 'hot p99', isKept: (p99 ?? Infinity) <= most, says };
-}
-
-function inForce({ measured }: Outcome, baseline: Measured): Verdict {
-  const [slowest, alone] = [measured, baseline].map(({ inForceMs }) => Math.max(...inForceMs));
-  const most = Math.max(HOT_RATIO * (alone ?? 0), IN_FORCE_MS);
-  const says = `${rounded(slowest)} ms, at most ${rounded(most)}`;
-  // Without any revocation there is nothing that could be late; it was refused, which shows above.
-  return { rule: 'in force', isKept: (slowest ?? 0) <= most, says };
 }
 
 function memory({ heapMiB: { before, after } }: Outcome): Verdict {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chosen, SCENARIOS } from './catalogue.ts';
 import { AttackEnv } from './harness/env.ts';
-import { measureBaseline, type Options, runScenario } from './harness/phase.ts';
+import { measureBaseline, notMade, runScenario } from './harness/phase.ts';
 import type { Measured } from './harness/samples.ts';
 import { isKept, markdownOf, progressOf, type Row, summaryOf } from './report.ts';
 import { judge } from './rules.ts';
@@ -28,6 +28,7 @@ const { values } = parseArgs({
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 const SECONDS = 10;
 const SMOKE_SECONDS = 1;
+const seconds = Number(values.seconds ?? (values.smoke ? SMOKE_SECONDS : SECONDS));
 const LOG = join(RESULTS, 'service.log');
 
 const interrupted = new AbortController();
@@ -56,15 +57,13 @@ async function main(): Promise<number> {
 }
 
 async function runAll(scenarios: readonly Scenario[]): Promise<Row[]> {
-  const seconds = Number(values.seconds ?? (values.smoke ? SMOKE_SECONDS : SECONDS));
-  const options = { seconds, isSmoke: values.smoke };
   const rows: Row[] = [];
   const env = await AttackEnv.open(LOG);
   try {
     for (const group of GROUPS) {
       const own = scenarios.filter((scenario) => scenario.group === group);
       if (own.length === 0) continue;
-      await runGroup(env, own, options, (row) => {
+      await runGroup(env, own, (row) => {
         rows.push(row);
         log(`${rows.length} of ${scenarios.length}  ${titleOf(row)}\n${progressOf(row)}`);
       });
@@ -79,21 +78,21 @@ async function runAll(scenarios: readonly Scenario[]): Promise<Row[]> {
 async function runGroup(
   env: AttackEnv,
   scenarios: readonly Scenario[],
-  options: Options,
   onRow: (row: Row) => void,
 ): Promise<void> {
   await env.restart();
   let baseline: Measured | null = null;
-  if (!options.isSmoke) {
-    log(`\n${scenarios[0]?.group}: the victims alone, for ${options.seconds} s`);
-    baseline = await measureBaseline(env, options);
+  if (!values.smoke) {
+    log(`\n${scenarios[0]?.group}: the victims alone, for ${seconds} s`);
+    baseline = await measureBaseline(env, seconds);
   }
   for (const scenario of scenarios) {
     if (interrupted.signal.aborted) return;
-    const outcome = await runScenario(env, scenario, options);
-    onRow({ scenario, baseline, outcome, verdicts: judge(outcome, baseline) });
+    const outcome = await runScenario(env, scenario, seconds).catch(notMade);
+    const row = { scenario, baseline, outcome, verdicts: judge(outcome, baseline) };
+    onRow(row);
     // Nothing of this one must be left for the next.
-    if (outcome.ended !== null || outcome.recoveredMs === null) await env.restart();
+    if (!isKept(row)) await env.restart();
   }
 }
 

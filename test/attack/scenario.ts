@@ -3,7 +3,7 @@ import type { AttackEnv } from './harness/env.ts';
 
 /** Groups run one after the other, each on a service of its own and after a baseline of its own. */
 export const GROUPS = ['strangers', 'tenant', 'thief', 'isolation'] as const;
-export type Group = (typeof GROUPS)[number];
+type Group = (typeof GROUPS)[number];
 
 /** What a set-up prepared for its attack, which runs in another process: plain data. */
 export type Given = Readonly<Record<string, readonly string[]>>;
@@ -31,7 +31,7 @@ export interface Site {
   victim: VictimSite;
 }
 
-export interface VictimSite {
+interface VictimSite {
   workspaceId: string;
   managementKey: string;
   /** A key that no victim uses, so that an attack may be made on it. */

@@ -110,7 +110,7 @@ async function runLoad(round: Round, harness: Parameters<typeof injectFaults>[0]
   const work = [
     runClients(harness.context, stop),
     injectFaults(harness, stop, bug?.[1].faults),
-    ...(hasAttackers ? [runAttackers(harness.context, stop)] : []),
+    ...(hasAttackers ? [runAttackers(harness, stop)] : []),
   ];
   for (const part of work) part.catch(() => failure.abort());
   // If one of them fails, the others end before anything is cleaned up.

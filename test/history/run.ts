@@ -102,9 +102,11 @@ function round(
     hasAttackers: bug === null && values.attackers,
     results: join(RESULTS, folder),
     signal: interrupted.signal,
-    onProgress: ({ calls, faults }) => {
+    onProgress: ({ calls, faults, attacks }) => {
       const seconds = Math.round((performance.now() - started) / 1000);
-      log(`${seconds} s: ${Math.round((calls - before) / 10)} calls/s, ${faults} faults so far`);
+      log(
+        `${seconds} s: ${Math.round((calls - before) / 10)} calls/s; ${faults} faults, ${attacks} attacks so far`,
+      );
       before = calls;
     },
   });

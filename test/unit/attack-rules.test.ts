@@ -11,6 +11,7 @@ const SECURITY = join(import.meta.dirname, '../../docs/security.md');
 function served(slowestHotMs: number, slowestInForceMs = 5): Measured {
   const measured = newMeasured();
   measured.of.hot.ms.push(...Array.from({ length: 99 }, () => 1), slowestHotMs);
+  measured.of.quota.ms.push(5);
   measured.inForceMs.push(2, slowestInForceMs);
   return measured;
 }
@@ -61,6 +62,14 @@ describe('the rules of the attack suite', () => {
     const measured = served(20);
     measured.wrong.push('a revoked key was answered VALID');
     expect(broken({ measured })).toEqual(['none wrong']);
+  });
+
+  it('a victim that waits breaks a rule of the attack suite, whatever it waits for', () => {
+    const [quota, creation] = [served(20), served(20)];
+    quota.of.quota.ms.push(101);
+    creation.of.creation.ms.push(2001);
+    expect(broken({ measured: quota })).toEqual(['quota p99']);
+    expect(broken({ measured: creation })).toEqual(['slowest']);
   });
 
   it('the attack suite takes a slow verification of less than its floor for noise', () => {

@@ -9,7 +9,7 @@ const ATTACKER = fileURLToPath(new URL('attacker.ts', import.meta.url));
 const UNDER_WAY_WITHIN_MS = 3000;
 const STOP_WITHIN_MS = 5000;
 
-export interface AttackReport {
+interface AttackReport {
   tally: [name: string, count: number][];
   /** Why the attack could not be made. */
   failure: string | null;

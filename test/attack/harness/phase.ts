@@ -1,21 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isBack, type Outcome } from '../rules.ts';
-import type { Scenario, Site } from '../scenario.ts';
-import { startAttack } from './attack-process.ts';
+import type { Given, Scenario, Site } from '../scenario.ts';
+import { type AttackProcess, startAttack } from './attack-process.ts';
 import type { AttackEnv } from './env.ts';
-import type { Measured } from './samples.ts';
-import type { Vitals } from './service.ts';
+import { type Measured, newMeasured } from './samples.ts';
+import type { Service, Vitals } from './service.ts';
 import { VictimCaller } from './victim-caller.ts';
 import { makeVictimKeys, type VictimKeys } from './victim-keys.ts';
 import { PACE, Victims } from './victims.ts';
 
 const SETTLED_WITHIN_MS = 10_000;
 const SETTLED_PAUSE_MS = 100;
-
-export interface Options {
-  seconds: number;
-  isSmoke: boolean;
-}
 
 /** An outcome with what is shown beside it and judged by no rule. */
 export interface Attacked extends Outcome {
@@ -25,44 +20,63 @@ export interface Attacked extends Outcome {
 }
 
 /** The victims alone. */
-export async function measureBaseline(env: AttackEnv, { seconds }: Options): Promise<Measured> {
+export async function measureBaseline(env: AttackEnv, seconds: number): Promise<Measured> {
   const victims = new Victims(env, await keysFor(env, seconds));
   await victims.warmUp();
   return victims.run(seconds);
 }
 
-/** The victims beside one attack that is under way. */
+/** The victims beside one attack that is under way, and what is left of it afterwards. */
 export async function runScenario(
   env: AttackEnv,
   scenario: Scenario,
-  options: Options,
+  seconds: number,
 ): Promise<Attacked> {
-  const { seconds } = options;
   const keys = await keysFor(env, seconds);
   const site = await makeSite(env, keys);
   const given = (await scenario.setUp?.(env, site)) ?? {};
   const victims = new Victims(env, keys);
   await victims.warmUp();
-  const { service } = env;
-  const before = await service.vitals({ reset: true, collect: true });
-  const attack = await startAttack({
-    ...site,
-    scenario: scenario.name,
-    url: service.url,
-    databaseUrl: env.databaseUrl,
-    runtimeRole: env.runtimeRole,
-    given,
-  });
-  const measured = await victims.run(seconds);
+  const before = await env.service.vitals({ reset: true, collect: true });
+  const attack = await startAttack({ ...site, ...placeOf(env), scenario: scenario.name, given });
+  const [measured, attacker] = await Promise.all([
+    victims.run(seconds),
+    endAttack(attack, env.service, seconds),
+  ]);
+  return {
+    measured,
+    ...attacker,
+    ...(await aftermath(env, scenario, { keys, site, given, before })),
+  };
+}
+
+/** The outcome of a scenario that could not be prepared. */
+export function notMade(error: unknown): Attacked {
+  const failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const nothing = { met: new Map(), ended: null, recoveredMs: null, during: null, broken: [] };
+  const heapMiB = { before: null, after: null };
+  return { ...nothing, measured: newMeasured(), heapMiB, failure };
+}
+
+/** After its time, also where victims still wait for answers. */
+async function endAttack(attack: AttackProcess, service: Service, seconds: number) {
+  await delay(seconds * 1000);
   const during = await service.vitals();
   const { tally, failure } = await attack.stop();
-  const recoveredMs = await recovery(env, keys);
-  const ended = service.ended;
-  const broken = ended === null ? await check(env, scenario, site, given) : [];
-  const after = await settled(env, before);
-  const heapMiB = { before: before?.now.heapMiB ?? null, after: after?.now.heapMiB ?? null };
-  const met = new Map(tally);
-  return { measured, met, ended, recoveredMs, heapMiB, broken, during, failure };
+  return { during, met: new Map(tally), failure };
+}
+
+async function aftermath(
+  env: AttackEnv,
+  scenario: Scenario,
+  run: { keys: VictimKeys; site: Site; given: Given; before: Vitals | null },
+) {
+  const recoveredMs = await recovery(env, run.keys);
+  const { ended } = env.service;
+  const broken = ended === null ? await check(env, scenario, run.site, run.given) : [];
+  const after = await settled(env, run.before);
+  const heapMiB = { before: run.before?.now.heapMiB ?? null, after: after?.now.heapMiB ?? null };
+  return { recoveredMs, ended, broken, heapMiB };
 }
 
 function keysFor(env: AttackEnv, seconds: number): Promise<VictimKeys> {
@@ -72,6 +86,10 @@ function keysFor(env: AttackEnv, seconds: number): Promise<VictimKeys> {
 async function makeSite(env: AttackEnv, { workspaceId, managementKey, spare }: VictimKeys) {
   const own = await env.makeWorkspace('mallory');
   return { ...own, victim: { workspaceId, managementKey, spare } };
+}
+
+function placeOf({ service, databaseUrl, runtimeRole }: AttackEnv) {
+  return { url: service.url, databaseUrl, runtimeRole };
 }
 
 /** From now to the first verification that is answered; null if none is within the time. */
@@ -94,7 +112,7 @@ async function check(
   env: AttackEnv,
   scenario: Scenario,
   site: Site,
-  given: Awaited<ReturnType<NonNullable<Scenario['setUp']>>>,
+  given: Given,
 ): Promise<string[]> {
   const found = await scenario
     .check?.(env, site, given)

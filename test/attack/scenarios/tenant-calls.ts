@@ -46,7 +46,7 @@ const atOnce = [
 const LISTS: [variant: string, path: string][] = [
   ['keys', '/v1/keys?limit=200'],
   ['audit', '/v1/audit-events?limit=200'],
-  ['by-scope', '/v1/keys?limit=200&search=imported&sort=name'],
+  ['search', '/v1/keys?limit=200&search=imported&sort=name'],
 ];
 
 const lists = LISTS.map(([variant, path]) =>

@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ClientContext } from './actions.ts';
+import type { Harness } from './faults.ts';
 import { type Instance, ROOT_KEY } from './instance.ts';
 
 /**
@@ -22,14 +22,18 @@ type Attacker = (instance: Instance) => Promise<unknown>;
 let calls = 0;
 
 /** Runs every attacker until the signal; each pauses with the clients. */
-export async function runAttackers(context: ClientContext, stop: AbortSignal): Promise<void> {
+export async function runAttackers(
+  { context, recorder }: Pick<Harness, 'context' | 'recorder'>,
+  stop: AbortSignal,
+): Promise<void> {
   await Promise.all(
     ATTACKERS.map(async ([attack, pauseMs]) => {
       const random = context.random.fork();
       while (!stop.aborted) {
         const instance = random.pick(context.client.instances);
-        // An instance that is down, frozen or cut off refuses attackers as well.
+        // An instance that is down, frozen or cut off answers attackers neither.
         await context.world.step(() => attack(instance).catch(() => {}));
+        recorder.attacks++;
         await delay(random.next() * 2 * pauseMs);
       }
     }),
