@@ -80,6 +80,7 @@ export interface Service {
     flusher: UsageFlusher;
     database: Database;
     quotaStore: QuotaStore;
+    clock: Clock;
   };
 }
 
@@ -122,14 +123,14 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     ...createControlPlane(kernel, credentials),
     ...createMetrics(kernel, credentials, usage.counters, quotas),
   });
-  const { fence } = kernel;
+  const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher } = usage;
   return {
     app,
     ...createLifecycle(kernel, app, flusher),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store },
+    internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store, clock },
   };
 }
 
