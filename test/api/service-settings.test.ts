@@ -19,8 +19,8 @@ beforeEach(async () => {
 const launched = (settings: Partial<Config> = {}) => launchForTest(database.url, settings);
 
 it('each bound has the limit that its setting says, or its own', async () => {
-  const settings = { cachedKeys: 321, poolSize: 7, maxInFlight: 77 };
-  const { text } = await (await launched(settings)).call('GET', '/metrics', { as: null });
+  const settings = { cachedKeys: 321, poolSize: 7, maxInFlight: 77, maxConnectionsPerAddress: 55 };
+  const { text } = await (await launched(settings)).call('GET', '/metrics');
   const limits = text.matchAll(/^keyward_bound_limit{bound="(\w+)"} (\d+)$/gm);
   expect(Object.fromEntries([...limits].map(([, bound, limit]) => [bound, Number(limit)]))).toEqual(
     {
@@ -28,11 +28,16 @@ it('each bound has the limit that its setting says, or its own', async () => {
       argon2_issuance_waiting: 64,
       argon2_low_waiting: 16,
       argon2_verification_waiting: 64,
+      body_bytes: 67_108_864,
+      body_bytes_of_one_caller: 16_777_216,
+      connections: 10_000,
+      connections_of_one_address: 55,
       counters: 200_000,
       credentials: 321,
       denials: 50_000,
       loads_waiting: 20_000,
       management_connections: 7,
+      open_requests: 100,
       proofs: 321,
       quota_requests_waiting: 20_000,
       requests: 77,

@@ -1,23 +1,44 @@
 import type { FastifyRequest } from 'fastify';
 import { invalidField, KeywardError } from '../../errors.ts';
 import type { App } from '../app-type.ts';
+import type { BodyBudget } from '../body-budget.ts';
+import { type BodySize, readBody } from '../body-reader.ts';
 
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
-/** Bodies are JSON in UTF-8, and nothing else: guessing an encoding would store other text. */
-export function registerJsonBodies(app: App): void {
+/**
+ * Bodies are JSON in UTF-8, and nothing else: guessing an encoding would store other text. Read when
+ * their caller is known, within the limit of their call and the budget of all bodies.
+ */
+export function registerJsonBodies(app: App, budget: BodyBudget): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<Buffer>(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) => {
-      refuseOtherEncodings(request);
-      if (body.length === 0) {
-        throw new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
-      }
-      return parse(decode(body));
-    },
-  );
+  app.addContentTypeParser('application/json', (request, payload, done) => {
+    refuseOtherEncodings(request);
+    const size = sizeOf(request);
+    const caller = request.callerId ?? '';
+    const taken = budget.take(caller, size.declared ?? size.limit);
+    readBody(payload, size, (error, body) => {
+      budget.giveBack(caller, taken);
+      if (error || !body) done(error);
+      else done(...outcomeOf(body));
+    });
+  });
+}
+
+/** As the arguments of a callback. */
+function outcomeOf(body: Buffer): [Error | null, unknown?] {
+  try {
+    return [null, parse(decode(body))];
+  } catch (error) {
+    return [error instanceof Error ? error : new Error(String(error))];
+  }
+}
+
+function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
+  const { bodyLimit: limit } = routeOptions;
+  const declared = headers['content-length'];
+  if (Number(declared ?? 0) > limit) throw new KeywardError('BODY_TOO_LARGE');
+  return { limit, declared: declared === undefined ? null : Number(declared) };
 }
 
 function refuseOtherEncodings({ headers }: FastifyRequest): void {
@@ -32,6 +53,9 @@ function refuseOtherEncodings({ headers }: FastifyRequest): void {
 }
 
 function decode(body: Buffer): string {
+  if (body.length === 0) {
+    throw new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
+  }
   try {
     return DECODER.decode(body);
   } catch {
