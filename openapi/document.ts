@@ -17,6 +17,7 @@ function standIns(): AppDependencies {
     readiness: {},
     keys: {},
     maxInFlight: 1,
+    maxConnectionsPerAddress: 1,
     resourceLimits: [],
     operationCounters: [],
   };

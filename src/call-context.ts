@@ -28,6 +28,12 @@ export type Authenticate = (authorization: string | undefined) => Promise<Caller
 /** The same, without counting the use of the management key yet. */
 export type Identify = (authorization: string | undefined) => Promise<IdentifiedCaller>;
 
+/**
+ * The caller whose management key is in memory and was valid when the database was last asked; null:
+ * nobody can tell without asking. Enough to take a request in, never to answer it.
+ */
+export type Recognize = (authorization: string | undefined) => Caller | null;
+
 export function requirePermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;
   throw new KeywardError('FORBIDDEN', `This call needs the permission ${permission}.`);

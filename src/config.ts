@@ -1,10 +1,16 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
 import { heapLimit, type MemoryBudget, memoryBudget } from './lib/memory-budget.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
 /** Sensitive settings may also be read from a file, whose path is in `NAME_FILE`. */
-const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
+const FROM_FILE = [
+  'DATABASE_URL',
+  'KEYWARD_METRICS_TOKEN',
+  'KEYWARD_ROOT_KEY',
+  'KEYWARD_SECRET',
+] as const;
 
 const int = (min: number, max: number) =>
   makeValidator<number>((input) => {
@@ -30,6 +36,7 @@ const keyHeader = matching(
   'must be the name of a header that nothing else uses, such as X-Acme-Key',
 );
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
+const metricsToken = matching(/^[!-~]{32,256}$/, 'must be 32 to 256 visible ASCII characters');
 const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
 
 /** No error quotes the value, which may contain a password. */
@@ -99,6 +106,10 @@ export const SETTINGS = {
     default: undefined,
     desc: 'Header in which gateways pass the key on, besides X-API-Key and Authorization.',
   }),
+  KEYWARD_METRICS_TOKEN: metricsToken({
+    default: undefined,
+    desc: 'Reads `/metrics`, as the root key does. Only its digest is held.',
+  }),
   KEYWARD_USAGE_FLUSH_MS: int(
     0,
     60_000,
@@ -119,6 +130,13 @@ export const SETTINGS = {
   )({
     default: undefined,
     desc: 'Maximum number of requests in flight; one more is answered 503. Unset: 2000, and fewer where the heap is below 750 MiB.',
+  }),
+  KEYWARD_MAX_CONNECTIONS_PER_ADDRESS: int(
+    1,
+    10_000,
+  )({
+    default: 1000,
+    desc: 'Maximum number of connections from one address, such as a proxy; one more is closed at once.',
   }),
   KEYWARD_LOG_VERIFY_PER_SECOND: int(
     0,
@@ -170,9 +188,12 @@ export type Config = Readonly<{
   secret: string | undefined;
   /** In lower case. */
   keyHeader: string | undefined;
+  /** SHA-256, in base64url. */
+  metricsTokenDigest: string | undefined;
   usageFlushMs: number;
   staleIfErrorMs: number;
   maxInFlight: number;
+  maxConnectionsPerAddress: number;
   logVerifyPerSecond: number;
   argon2: Readonly<{ memoryCost: number; timeCost: number; parallelism: number }>;
   memory: MemoryBudget;
@@ -221,9 +242,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     rootKey: settings.KEYWARD_ROOT_KEY,
     secret: settings.KEYWARD_SECRET,
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
+    metricsTokenDigest: digestOf(settings.KEYWARD_METRICS_TOKEN),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
     staleIfErrorMs: settings.KEYWARD_STALE_IF_ERROR_MS,
     maxInFlight: settings.KEYWARD_MAX_IN_FLIGHT ?? memory.requests,
+    maxConnectionsPerAddress: settings.KEYWARD_MAX_CONNECTIONS_PER_ADDRESS,
     logVerifyPerSecond: settings.KEYWARD_LOG_VERIFY_PER_SECOND,
     argon2: Object.freeze({
       memoryCost: settings.KEYWARD_ARGON2_MEMORY_KIB,
@@ -235,6 +258,10 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     preparedStatements: settings.KEYWARD_PREPARED_STATEMENTS,
     shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,
   });
+}
+
+function digestOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : hash('sha256', text, 'base64url');
 }
 
 /** The environment with each `NAME_FILE` read into `NAME`, without the final line end. */

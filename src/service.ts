@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
-import type { Authenticate, Identify } from './call-context.ts';
+import type { Authenticate, Identify, Recognize } from './call-context.ts';
 import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
@@ -11,6 +11,7 @@ import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
 import { LookupBudget } from './credentials/lookup-budget.ts';
+import { metricsReaders } from './credentials/metrics-readers.ts';
 import { pepperFrom } from './credentials/pepper.ts';
 import { RootKey } from './credentials/root-key.ts';
 import { SecretVerifier, type StoredSecret } from './credentials/secret-verifier.ts';
@@ -115,7 +116,9 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   await kernel.fence.waitUntilFresh();
   const app = await buildApp({
     log,
+    maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
+    bodyBytes: config.memory.bodyBytes,
     logVerifyPerSecond: config.logVerifyPerSecond,
     keyDetector: new KeyDetector(kernel.checksumKey, config.rootKey),
     readiness: createReadinessChecks(kernel),
@@ -238,9 +241,12 @@ function createDataPlane(
   const authenticator = new Authenticator({ resolver, rootKey, usage, clock });
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const identify: Identify = (authorization) => authenticator.identify(authorization);
+  const recognize: Recognize = (authorization) => authenticator.recognize(authorization);
   return {
     authenticate,
     identify,
+    recognize,
+    mayReadMetrics: metricsReaders(config.metricsTokenDigest, rootKey),
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
     whoami: new WhoamiService({

@@ -31,16 +31,28 @@ export class Authenticator {
 
   /** The same, where the use of the management key is counted together with something else. */
   async identify(authorization: string | undefined): Promise<IdentifiedCaller> {
-    const { resolver, usage, clock } = this.#deps;
+    const { resolver, rootKey, usage, clock } = this.#deps;
     const presented = bearerToken(authorization);
     if (presented === null) throw new KeywardError('UNAUTHENTICATED');
-    if (this.isRootKey(presented)) return { caller: ROOT_CALLER, countUse: () => {} };
-    const credential = await resolver.resolveManagementKey(presented);
+    const digest = resolver.digestOf(presented);
+    if (rootKey.hasDigest(digest)) return { caller: ROOT_CALLER, countUse: () => {} };
+    const credential = await resolver.resolveManagementKey(presented, digest);
     if (!credential || !isActive(credential, clock.now())) {
       throw new KeywardError('UNAUTHENTICATED');
     }
     const { keyId, ref, caller } = credential;
     return { caller, countUse: () => usage.count(keyId, ref, 'VALID', clock.now()) };
+  }
+
+  /** The caller as memory knows it; null if the database would have to be asked. */
+  recognize(authorization: string | undefined): Caller | null {
+    const { resolver, rootKey, clock } = this.#deps;
+    const presented = bearerToken(authorization);
+    if (presented === null) return null;
+    const digest = resolver.digestOf(presented);
+    if (rootKey.hasDigest(digest)) return ROOT_CALLER;
+    const credential = resolver.recallManagementKey(presented, digest);
+    return credential && isActive(credential, clock.now()) ? credential.caller : null;
   }
 
   isRootKey(presented: string): boolean {

@@ -98,7 +98,13 @@ export class CredentialCache implements InvalidationListener {
 
   /** Whether this presented string is known to match the cached credential. */
   hasMatched(ref: string, digest: string): boolean {
-    return this.#cached.peek(ref)?.matchedDigest === digest;
+    return this.recall(ref, digest) !== null;
+  }
+
+  /** The cached credential that this presented string has matched, as of the last fence. */
+  recall(ref: string, digest: string): Credential | null {
+    const cached = this.#cached.peek(ref);
+    return cached?.matchedDigest === digest ? cached : null;
   }
 
   /** What was cached when the database last answered, if the operator allows that. */

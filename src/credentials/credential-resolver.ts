@@ -23,6 +23,10 @@ function canBeKey(presented: string): boolean {
   return length > 0 && length <= MAX_PRESENTED_LENGTH && presented.isWellFormed();
 }
 
+function isManagementKey(presented: string): boolean {
+  return presented.startsWith(`${MANAGEMENT_PREFIX}_`);
+}
+
 export interface CredentialResolverDependencies {
   cache: CredentialCache;
   imported: ImportedAlgorithms;
@@ -66,10 +70,23 @@ export class CredentialResolver {
     return (await this.#matches(credential, presented, digest, queue)) ? credential : null;
   }
 
+  digestOf(presented: string): string {
+    return this.#deps.secrets.digestOf(presented);
+  }
+
+  /** What memory knows of a management key, without asking the database whether it still holds. */
+  recallManagementKey(presented: string, digest: string): ManagementCredential | null {
+    if (!isManagementKey(presented)) return null;
+    const credential = this.#deps.cache.recall(refOf(presented), digest);
+    return credential?.kind === 'management' ? credential : null;
+  }
+
   /** A management key. Customer keys have another prefix, and so have imported ones. */
-  async resolveManagementKey(presented: string): Promise<ManagementCredential | null> {
-    if (!presented.startsWith(`${MANAGEMENT_PREFIX}_`)) return null;
-    const digest = this.#deps.secrets.digestOf(presented);
+  async resolveManagementKey(
+    presented: string,
+    digest: string,
+  ): Promise<ManagementCredential | null> {
+    if (!isManagementKey(presented)) return null;
     const ref = this.#nativeRef(presented, digest);
     const credential = ref === null ? null : await this.#deps.cache.get(ref);
     if (credential?.kind !== 'management') return null;

@@ -24,11 +24,15 @@ declare module 'fastify' {
     takesKey?: boolean;
     /** Admitted even when the instance is overloaded. */
     alwaysAdmitted?: boolean;
+    /** Takes its place among the requests at work by itself. */
+    takesOwnPlace?: boolean;
     /** Only a bounded number of its successful calls is logged each second. */
     logSampled?: boolean;
   }
   interface FastifyRequest {
     call: CallContext | null;
+    /** Whose body is read: known before it is. */
+    callerId: string | null;
   }
 }
 
@@ -37,9 +41,12 @@ const CONTAINS_KEY = 'Remove the API key: keys are never stored as text.';
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
 export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.decorateRequest('call', null);
+  app.decorateRequest('callerId', null);
   const authenticate = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;
-    if (permission) request.call = await createCallContext(request, permission, deps);
+    if (!permission) return;
+    request.call = await createCallContext(request, permission, deps);
+    request.callerId = request.call.caller.id;
   };
   const authenticateAgain = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;

@@ -70,7 +70,6 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
     async (request, reply) => {
       const created = await keys.create(getCallContext(request), request.body);
       reply.status(201).header('location', `/v1/keys/${created.body.id}`);
-      reply.header('cache-control', 'no-store');
       return sendResult(reply, created);
     },
   );

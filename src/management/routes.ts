@@ -43,7 +43,6 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
     async (request, reply) => {
       const created = await managementKeys.create(getCallContext(request), request.body);
       reply.status(201).header('location', `/v1/management-keys/${created.body.id}`);
-      reply.header('cache-control', 'no-store');
       return sendResult(reply, created);
     },
   );
@@ -136,7 +135,6 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
     },
     async (request, reply) => {
       const { id } = request.params;
-      reply.header('cache-control', 'no-store');
       return sendResult(
         reply,
         await managementKeys.rotate(getCallContext(request), id, request.body),

@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify';
-import { askerOf, type Identify, requirePermission } from '../call-context.ts';
+import { askerOf, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
+import { type CallerDependencies, requireCallerAtHeaders } from '../http/caller-at-headers.ts';
 import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
@@ -21,35 +22,31 @@ import {
 import type { VerificationCaller, Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
+const BODY_LIMIT_BYTES = 32_768;
 /** Answers are built as text, so their type must be set. */
-const ANSWER_HEADERS = {
-  'cache-control': 'no-store',
-  'content-type': 'application/json; charset=utf-8',
-};
+const ANSWER_TYPE = 'application/json; charset=utf-8';
 
-export interface VerifyRouteDependencies {
+export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
-  identify: Identify;
 }
 
-export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDependencies): void {
+export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
+  const { verifier, identify } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
 
-  /** Callers are authenticated before their input is judged: outsiders learn nothing of it. */
-  const errorHandler = async (error: Error, { headers }: FastifyRequest) => {
-    requirePermission((await identify(headers.authorization)).caller, 'keys:verify');
-    throw error;
-  };
+  /** Before the body; the verdict is of after it, so its handler identifies the caller again. */
+  const onRequest = requireCallerAtHeaders(deps, 'keys:verify');
   const verify = (request: VerifyRequest, identified: Promise<IdentifiedCaller>) =>
     verifier.verify(request, asking(identified, request.workspaceId));
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
     '/v1/verify',
     {
-      errorHandler,
+      onRequest,
       config: { logSampled: true },
+      bodyLimit: BODY_LIMIT_BYTES,
       schema: {
         operationId: 'verifyKey',
         tags: ['Verification'],
@@ -69,7 +66,7 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
     },
     async ({ body, headers, id }, reply) => {
       refuseScheme(body.key, '/body/key');
-      reply.headers(ANSWER_HEADERS);
+      reply.header('content-type', ANSWER_TYPE);
       return verificationJson(await verify(body, identify(headers.authorization)), id);
     },
   );
@@ -93,7 +90,7 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
   app.post<{ Body: { requests: unknown[] }; Reply: string }>(
     '/v1/verify/batch',
     {
-      errorHandler,
+      onRequest,
       config: { logSampled: true },
       bodyLimit: BATCH_BODY_LIMIT_BYTES,
       validatorCompiler: envelopeCompiler(VerifyBatch, 'requests'),
@@ -112,7 +109,7 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
     },
     async (request, reply) => {
       const { body, headers, id } = request;
-      reply.headers(ANSWER_HEADERS);
+      reply.header('content-type', ANSWER_TYPE);
       const identified = countedOnce(identify(headers.authorization));
       requirePermission((await identified).caller, 'keys:verify');
       const items = await mapInTurns(body.requests, parseItem);

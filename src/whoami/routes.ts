@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../http/rate-limit-headers.ts';
@@ -11,10 +12,15 @@ const security = [{ presentedKey: [] }];
 
 export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.addSchema(WhoAmI);
+  /** Before a body is read, and before the request takes a place: anyone may call. */
+  const onRequest = async (request: FastifyRequest) => {
+    request.callerId = await whoami.authenticate(request.headers.authorization);
+  };
 
   app.get(
     '/v1/whoami',
     {
+      onRequest,
       schema: {
         operationId: 'whoAmI',
         tags,
@@ -29,7 +35,6 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
       },
     },
     async ({ headers }, reply) => {
-      reply.header('cache-control', 'no-store');
       const presented = await whoami.identify(headers.authorization);
       reply.headers(rateLimitHeaders(limitsOf(presented), whoami.now()));
       return presentPresentedKey(presented);
@@ -39,6 +44,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.post(
     '/v1/whoami/revoke',
     {
+      onRequest,
       schema: {
         operationId: 'revokeOwnKey',
         tags,

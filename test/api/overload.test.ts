@@ -37,7 +37,7 @@ describe('an instance at its bound', () => {
   });
 
   const requestsAtWork = async () => {
-    const { text } = await instance.call('GET', '/metrics', { as: null });
+    const { text } = await instance.call('GET', '/metrics');
     return Number(/^keyward_bound_used\{bound="requests"\} (.*)$/m.exec(text)?.[1]);
   };
 

@@ -22,8 +22,8 @@ const launched = (settings: Partial<Config> = {}) => launchForTest(database.url,
 
 it('each bound has the limit that its setting says, or its own', async () => {
   const memory = memoryBudget(256 * MIB, 16);
-  const settings = { memory, poolSize: 7, maxInFlight: 77 };
-  const { text } = await (await launched(settings)).call('GET', '/metrics', { as: null });
+  const settings = { memory, poolSize: 7, maxInFlight: 77, maxConnectionsPerAddress: 55 };
+  const { text } = await (await launched(settings)).call('GET', '/metrics');
   const limits = text.matchAll(/^keyward_bound_limit{bound="(\w+)"} (\d+)$/gm);
   expect(Object.fromEntries([...limits].map(([, bound, limit]) => [bound, Number(limit)]))).toEqual(
     {
@@ -32,11 +32,16 @@ it('each bound has the limit that its setting says, or its own', async () => {
       argon2_low_waiting: 32,
       argon2_management_waiting: 512,
       argon2_verification_waiting: 512,
+      body_bytes: 16 * MIB,
+      body_bytes_of_one_caller: 4 * MIB,
+      connections: 10_000,
+      connections_of_one_address: 55,
       counters: 20_971,
       credentials: 12 * MIB,
       denials: 4096,
       loads_waiting: 8192,
       management_connections: 7,
+      open_requests: 100,
       proofs: 4 * MIB,
       quota_requests_locked: 10_000,
       quota_requests_waiting: 8192,

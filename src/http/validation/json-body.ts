@@ -2,26 +2,59 @@ import type { FastifyRequest } from 'fastify';
 import { invalidField, KeywardError } from '../../errors.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
+import type { BodyBudget } from '../body-budget.ts';
+import { type BodySize, readBody } from '../body-reader.ts';
 import { FaultyItem } from './list-items.ts';
 import { cutLists, MAX_ITEM_LENGTH } from './list-text.ts';
 
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
-/** Bodies are JSON in UTF-8, and nothing else: guessing an encoding would store other text. */
-export function registerJsonBodies(app: App): void {
+/**
+ * Bodies are JSON in UTF-8, and nothing else: guessing an encoding would store other text. Read when
+ * their caller is known, within the limit of their call and the budget of all bodies.
+ */
+export function registerJsonBodies(app: App, budget: BodyBudget): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<Buffer>(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) => {
-      refuseOtherEncodings(request);
-      if (body.length === 0) {
-        throw new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
-      }
-      const text = decode(body);
-      return requireSome(text.length > MAX_ITEM_LENGTH ? await parseLong(text) : parse(text));
-    },
-  );
+  app.addContentTypeParser('application/json', (request, payload, done) => {
+    refuseOtherEncodings(request);
+    const size = sizeOf(request);
+    const caller = request.callerId ?? '';
+    const taken = budget.take(caller, size.declared ?? size.limit);
+    readBody(payload, size, (error, body) => {
+      budget.giveBack(caller, taken);
+      if (error || !body) done(error);
+      else settle(body, done);
+    });
+  });
+}
+
+type Done = (error: Error | null, body?: unknown) => void;
+
+/** A short body at once, as most are; a long one over several turns of the event loop. */
+function settle(body: Buffer, done: Done): void {
+  const parsed = attempt(() => {
+    const text = decode(body);
+    return text.length > MAX_ITEM_LENGTH ? parseLong(text) : requireSome(parse(text));
+  });
+  if (parsed instanceof Error) done(parsed);
+  else if (parsed instanceof Promise) {
+    parsed.then(requireSome).then((value) => done(null, value), done);
+  } else done(null, parsed);
+}
+
+function attempt(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
+  const { bodyLimit: limit } = routeOptions;
+  const declared = headers['content-length'];
+  if (Number(declared ?? 0) > limit) throw new KeywardError('BODY_TOO_LARGE');
+  return { limit, declared: declared === undefined ? null : Number(declared) };
 }
 
 function refuseOtherEncodings({ headers }: FastifyRequest): void {
@@ -36,6 +69,9 @@ function refuseOtherEncodings({ headers }: FastifyRequest): void {
 }
 
 function decode(body: Buffer): string {
+  if (body.length === 0) {
+    throw new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
+  }
   try {
     return DECODER.decode(body);
   } catch {

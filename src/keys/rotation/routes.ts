@@ -37,7 +37,6 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
     async (request, reply) => {
       const name = { ...request.params, workspaceId: request.body.workspaceId };
       const rotated = await rotation.rotate(getCallContext(request), name, request.body);
-      reply.header('cache-control', 'no-store');
       return sendResult(reply, rotated);
     },
   );

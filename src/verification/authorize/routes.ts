@@ -3,7 +3,9 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { askerOf, type Identify, requirePermission } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
+import type { Admission } from '../../http/admission.ts';
 import type { App } from '../../http/app-type.ts';
+import type { CallerDependencies } from '../../http/caller-at-headers.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
 import type { VerificationCaller, Verifier } from '../verifier.ts';
@@ -17,9 +19,9 @@ import {
 } from './gateway-header.ts';
 import { authorizeSchema, type GatewayQuestion } from './schemas.ts';
 
-export interface AuthorizeDependencies {
+export interface AuthorizeDependencies extends CallerDependencies {
   verifier: Verifier;
-  identify: Identify;
+  admission: Admission;
   /** A header of the operator's choice that may hold the customer's key. */
   keyHeader: string | undefined;
   now: () => number;
@@ -38,7 +40,7 @@ export function authorizeRoutes(app: App, deps: AuthorizeDependencies): void {
     // Answered before the body is read: it is the client's, of any size and type.
     onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(deps, request, reply),
     errorHandler: nameProblem,
-    config: { logSampled: true },
+    config: { logSampled: true, takesOwnPlace: true },
     onSend: settleStatus,
     validatorCompiler: () => () => true,
     exposeHeadRoute: false,
@@ -55,7 +57,7 @@ export function withoutGatewayPath(url: string): string {
 }
 
 async function authorize(
-  { verifier, identify, keyHeader, now }: AuthorizeDependencies,
+  { verifier, admission, identify, recognize, keyHeader, now }: AuthorizeDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -64,7 +66,14 @@ async function authorize(
   if (!gateway || others.length > 0) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
+  // Strangers take no place: a gateway that memory knows takes one at once, others when identified.
+  const isKnown = recognize(gateway.authorization)?.permissions.has('keys:verify') ?? false;
+  if (isKnown) admission.takePlace(reply.raw);
   const asking = gatewayCaller(identify, gateway.authorization, requested);
+  if (!isKnown) {
+    await asking;
+    admission.takePlace(reply.raw);
+  }
   const presented = presentedKey(request, keyHeader);
   // The gateway is authenticated before its question is judged: outsiders learn nothing of it.
   if (question instanceof KeywardError || presented.key === null) await (await asking).countUse();
@@ -135,7 +144,6 @@ function nameProblem(error: FastifyError, request: FastifyRequest, reply: Fastif
 
 /** To nginx, 401 and 403 are its client's fault: what is not the client's fault becomes 503. */
 async function settleStatus(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  reply.header('cache-control', 'no-store');
   const isForClient = [200, 401, 403].includes(reply.statusCode);
   if (isForClient && !GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'))) return;
   if (!gatewayHeaders(request).some(isForNginx)) return;

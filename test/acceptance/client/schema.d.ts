@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * Metrics of the instance
-         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces.
+         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is away.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -3110,6 +3110,15 @@ export interface operations {
                 content: {
                     /** @example keyward_bound_used{bound="requests"} 3 */
                     "text/plain": string;
+                };
+            };
+            /** @description Neither the token for metrics nor the root key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
