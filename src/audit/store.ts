@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
 import { auditCheckpoints, auditEvents, auditHeads } from '../db/schema.ts';
 import { type ChainRow, FIRST_HEAD, type Head } from './chain.ts';
 
@@ -25,7 +26,7 @@ export async function lockHeads(
 }
 
 export async function insertEvents(tx: Transaction, rows: ChainRow[]): Promise<void> {
-  await tx.insert(auditEvents).values(rows);
+  await tx.execute(insertRows(auditEvents, rows));
 }
 
 export async function moveHeads(tx: Transaction, heads: ReadonlyMap<string, Head>): Promise<void> {

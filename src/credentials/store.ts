@@ -1,9 +1,15 @@
-import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, eq, gt, sql } from 'drizzle-orm';
+import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
 import { importedAlgorithms, secretProofs, secrets } from '../db/schema.ts';
 import type { ImportAlgorithm } from '../domain/imported-key.ts';
 import { newId } from '../domain/key-string.ts';
+import { partsOf } from '../lib/turns.ts';
 import type { IssuedSecret, StoredProof } from './issuer.ts';
+
+/** Composing a statement of them takes a few milliseconds. */
+const STATEMENT_ROWS = 250;
 
 export interface SecretOwner {
   keyId: string;
@@ -75,10 +81,7 @@ export async function findKnownRefs(
   refs: readonly string[],
 ): Promise<Set<string>> {
   if (refs.length === 0) return new Set();
-  const found = await tx
-    .select({ ref: secrets.ref })
-    .from(secrets)
-    .where(inArray(secrets.ref, [...refs]));
+  const found = await tx.select({ ref: secrets.ref }).from(secrets).where(anyOf(secrets.ref, refs));
   return new Set(found.map(({ ref }) => ref));
 }
 
@@ -94,13 +97,21 @@ export async function insertImportedSecrets(
   if (imported.length === 0) return new Set();
   const rows = imported
     .toSorted((a, b) => (a.ref < b.ref ? -1 : 1))
-    .map((secret) => ({ ...secret, id: newId('sec'), hash: secret.ref, createdAt }));
-  const inserted = await tx
-    .insert(secrets)
-    .values(rows.map((row) => ({ ...row, status: 'current' as const })))
-    .onConflictDoNothing()
-    .returning({ ref: secrets.ref });
-  return new Set(inserted.map(({ ref }) => ref));
+    .map((secret) => ({
+      ...secret,
+      id: newId('sec'),
+      hash: secret.ref,
+      status: 'current' as const,
+      createdAt,
+    }));
+  const refs = new Set<string>();
+  for (const part of partsOf(rows, STATEMENT_ROWS)) {
+    const { rows: inserted } = await tx.execute<{ ref: string }>(
+      sql`${insertRows(secrets, part)} on conflict do nothing returning ref`,
+    );
+    for (const { ref } of inserted) refs.add(ref);
+  }
+  return refs;
 }
 
 /** From now on, on every instance, strings that are not native keys are looked up by these. */

@@ -7,6 +7,7 @@ import {
 } from '../../credentials/store.ts';
 import type { CallResult } from '../../http/reply.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
+import { turnKeeper } from '../../lib/turns.ts';
 import { ensureQuotaRow } from '../../quotas/consumption-store.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from '../audit.ts';
@@ -82,7 +83,9 @@ async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Pr
   const rows = fresh.map(({ row }) => row);
   const keys = await insertKeys(write.tx, rows);
   const byId = new Map(keys.map((key) => [key.id, key]));
+  const turn = turnKeeper();
   for (const { item, row } of fresh) {
+    await turn();
     const key = byId.get(row.id);
     if (!key) throw new Error('an insert returns its rows');
     await ensureQuotaRow(write, key, item.credits);
