@@ -1,11 +1,8 @@
 import type { Actor } from '../domain/caller.ts';
-import { partsOf } from '../lib/turns.ts';
+import { turnKeeper } from '../lib/turns.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from './audit.ts';
 import { type KeyChanges, type KeyRow, lockKey, updateKeys } from './store.ts';
-
-/** Reading and comparing them takes a few milliseconds. */
-const STATEMENT_ROWS = 100;
 
 export interface Revocation {
   by: Actor;
@@ -61,11 +58,11 @@ async function endKeys(
   changes: KeyChanges,
 ): Promise<KeyRow[]> {
   const before = new Map(keys.map((key) => [key.id, key]));
-  const ended: KeyRow[] = [];
-  for (const ids of partsOf([...before.keys()], STATEMENT_ROWS)) {
-    const rows = await updateKeys(write.tx, ids, { ...changes, updatedAt: write.at });
-    for (const key of rows) auditKeyChange(write, action, before.get(key.id) ?? null, key);
-    ended.push(...rows);
+  const ended = await updateKeys(write.tx, [...before.keys()], { ...changes, updatedAt: write.at });
+  const turn = turnKeeper();
+  for (const key of ended) {
+    await turn();
+    auditKeyChange(write, action, before.get(key.id) ?? null, key);
   }
   return ended;
 }

@@ -12,9 +12,10 @@ export function worstBodies({ id, body }: Operation): Inputs {
   if (body === null) return {};
   const limit = LIST_BODY_LIMITS[id] ?? BODY_LIMIT;
   const lists = Object.entries(body.properties ?? {}).filter(([, field]) => isList(field));
+  const [first] = limit > BODY_LIMIT ? lists : [];
   return {
-    largest: largestWithin(body, limit),
-    'ten times too many': largestWithin(body, limit, 10),
+    largest: first ? listWithin(first, limit, 0.9) : largestWithin(body, limit),
+    'ten times too many': first ? listWithin(first, limit, 0.001) : largestWithin(body, limit, 10),
     'unknown names': filled('{', (i) => `"x${i.toString(36)}":0`, '}', limit),
     nested: `{"name":${'['.repeat(limit / 2 - 8)}${']'.repeat(limit / 2 - 8)}}`,
     'one long text': `{"name":"${'\\u0009'.repeat((limit - 12) / 6)}"}`,
@@ -50,9 +51,15 @@ export function filled(
   }
 }
 
+/** A list of as many items of a size as fit. */
+function listWithin([name, { items = {} }]: [string, Schema], limit: number, scale: number) {
+  const item = (index: number) => JSON.stringify(largest(items, { scale, times: 1, index }));
+  return filled(`{"${name}":[`, item, ']}', limit);
+}
+
 /** The largest value of a schema whose JSON fits a limit: its lists and texts shrink until it does. */
 export function largestWithin(schema: Schema, limit: number, times = 1): string {
-  for (let scale = 1; scale > 0.001; scale *= 0.9) {
+  for (let scale = 1; scale > 0.001; scale *= 0.8) {
     const json = JSON.stringify(largest(schema, { scale, times, index: 0 }));
     if (Buffer.byteLength(json) <= limit) return json;
   }

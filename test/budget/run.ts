@@ -42,6 +42,9 @@ async function main(): Promise<number> {
   const sender = new Sender(target.url, 1);
   try {
     return report(await measureAll(target, sender, await allowedMs(target)));
+  } catch (error) {
+    process.stderr.write(`${String(error)}\n${target.output().slice(-3000)}\n`);
+    return 1;
   } finally {
     sender.close();
     await target.stop();
