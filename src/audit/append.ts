@@ -1,8 +1,12 @@
 import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { partsOf } from '../lib/turns.ts';
 import { type AuditEntry, type AuditOrigin, linkEntries } from './chain.ts';
 import { findNewestPepperId, insertEvents, lockHeads, moveHeads } from './store.ts';
+
+/** Linking them and composing their statement takes a few milliseconds. */
+const STATEMENT_ENTRIES = 100;
 
 /**
  * Appends entries to the logs of their workspaces. Meant as the last statements of a transaction:
@@ -17,7 +21,9 @@ export async function appendAudit(
 ): Promise<void> {
   if (entries.length === 0) return;
   const heads = await lockHeads(tx, new Set(entries.map(({ workspaceId }) => workspaceId)));
-  await insertEvents(tx, linkEntries(entries, origin, at, heads, pepper));
+  for (const part of partsOf(entries, STATEMENT_ENTRIES)) {
+    await insertEvents(tx, linkEntries(part, origin, at, heads, pepper));
+  }
   await moveHeads(tx, heads);
 }
 

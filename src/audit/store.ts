@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
 import { auditCheckpoints, auditEvents, auditHeads } from '../db/schema.ts';
 import { type ChainRow, FIRST_HEAD, type Head } from './chain.ts';
 
@@ -24,13 +25,8 @@ export async function lockHeads(
   return new Map(heads.map(({ workspaceId, ...head }) => [workspaceId, head]));
 }
 
-/** Postgres takes 65,535 values in one statement. */
-const ROWS_OF_STATEMENT = 1000;
-
 export async function insertEvents(tx: Transaction, rows: ChainRow[]): Promise<void> {
-  for (let start = 0; start < rows.length; start += ROWS_OF_STATEMENT) {
-    await tx.insert(auditEvents).values(rows.slice(start, start + ROWS_OF_STATEMENT));
-  }
+  await tx.execute(insertRows(auditEvents, rows));
 }
 
 export async function moveHeads(tx: Transaction, heads: ReadonlyMap<string, Head>): Promise<void> {

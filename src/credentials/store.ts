@@ -1,11 +1,16 @@
 import { hash } from 'node:crypto';
 import { and, eq, gt, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
 import { importedAlgorithms, secretProofs, secrets } from '../db/schema.ts';
 import type { ImportAlgorithm } from '../domain/imported-key.ts';
 import { newId } from '../domain/key-string.ts';
+import { partsOf } from '../lib/turns.ts';
 import type { IssuedSecret, StoredProof } from './issuer.ts';
 import type { StoredSecret } from './secret-verifier.ts';
+
+/** Composing a statement of them takes a few milliseconds. */
+const STATEMENT_ROWS = 250;
 
 export interface SecretOwner {
   keyId: string;
@@ -111,13 +116,20 @@ export async function insertImportedSecrets(
   if (imported.length === 0) return new Set();
   const rows = imported
     .toSorted((a, b) => (a.ref < b.ref ? -1 : 1))
-    .map((secret) => ({ ...secret, id: newId('sec'), createdAt }));
-  const inserted = await tx
-    .insert(secrets)
-    .values(rows.map((row) => ({ ...row, status: 'current' as const })))
-    .onConflictDoNothing()
-    .returning({ keyId: secrets.keyId });
-  return new Set(inserted.map(({ keyId }) => keyId));
+    .map((secret) => ({
+      ...secret,
+      id: newId('sec'),
+      status: 'current' as const,
+      createdAt,
+    }));
+  const keyIds = new Set<string>();
+  for (const part of partsOf(rows, STATEMENT_ROWS)) {
+    const { rows: inserted } = await tx.execute<{ keyId: string }>(
+      sql`${insertRows(secrets, part)} on conflict do nothing returning key_id as "keyId"`,
+    );
+    for (const { keyId } of inserted) keyIds.add(keyId);
+  }
+  return keyIds;
 }
 
 /** From now on, on every instance, strings that are not native keys are looked up by these. */

@@ -1,7 +1,10 @@
-import { and, count, eq, exists, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
+import { and, count, eq, exists, gt, isNotNull, isNull, or, sql } from 'drizzle-orm';
+import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
 import { keys, workspaces } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
+import { partsOf } from '../lib/turns.ts';
 
 export type KeyRow = typeof keys.$inferSelect;
 export type NewKeyRow = typeof keys.$inferInsert;
@@ -27,8 +30,7 @@ export function lockKeys(
   filter: { ids: readonly string[] } | { ownerId: string },
   limit: number,
 ): Promise<KeyRow[]> {
-  const chosen =
-    'ids' in filter ? inArray(keys.id, [...filter.ids]) : eq(keys.ownerId, filter.ownerId);
+  const chosen = 'ids' in filter ? anyOf(keys.id, filter.ids) : eq(keys.ownerId, filter.ownerId);
   return tx
     .select()
     .from(keys)
@@ -52,16 +54,21 @@ export async function countActiveKeys(db: Reader, workspaceId: string, at: Date)
   return row?.active ?? 0;
 }
 
+/** Writing or reading them takes a few milliseconds. */
+const STATEMENT_ROWS = 50;
+
 export async function insertKeys(tx: Transaction, rows: readonly NewKeyRow[]): Promise<KeyRow[]> {
-  if (rows.length === 0) return [];
-  return tx
-    .insert(keys)
-    .values([...rows])
-    .returning();
+  const inserted: KeyRow[] = [];
+  for (const part of partsOf(rows, STATEMENT_ROWS)) {
+    await tx.execute(insertRows(keys, part));
+    const ids = part.map(({ id }) => id);
+    inserted.push(...(await tx.select().from(keys).where(anyOf(keys.id, ids))));
+  }
+  return inserted;
 }
 
 export async function insertKey(tx: Transaction, row: NewKeyRow): Promise<KeyRow> {
-  const [inserted] = await insertKeys(tx, [row]);
+  const [inserted] = await tx.insert(keys).values(row).returning();
   if (!inserted) throw new Error('an insert returns its row');
   return inserted;
 }
@@ -76,7 +83,7 @@ export async function updateKeys(
   return tx
     .update(keys)
     .set({ ...changes, revision: NEXT_REVISION })
-    .where(inArray(keys.id, [...ids]))
+    .where(anyOf(keys.id, ids))
     .returning();
 }
 

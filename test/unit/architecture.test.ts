@@ -164,6 +164,7 @@ function codeOf(file: string): string {
 
 const WRITES = [
   /\.(?:insert|update|delete)\((\w+)\)/g,
+  /\binsertRows\((\w+),/g,
   /\b(?:insert\s+into|update|delete\s+from)\s+([a-z_]+)\b(?=\s*(?:\(|set\b|where\b|as\b|`))/gi,
 ];
 

@@ -79,6 +79,9 @@ function decode(body: Buffer): string {
   }
 }
 
+/** More than any list may have, so that the rest does not matter. */
+const TOO_MANY_ITEMS = 10_000;
+
 /** Only calls with a list take such bodies. Parsed at once, one could hold the event loop for long. */
 async function parseLong(text: string): Promise<unknown> {
   const { rest, groups } = cutLists(text);
@@ -87,7 +90,10 @@ async function parseLong(text: string): Promise<unknown> {
   for (const list of Object.values(Object(body))) {
     if (!Array.isArray(list)) continue;
     const indexes: number[] = list.splice(0);
-    for (const index of indexes) for (const item of items[index] ?? []) list.push(item);
+    for (const index of indexes) {
+      list.push(...(items[index] ?? []));
+      if (list.length > TOO_MANY_ITEMS) break;
+    }
   }
   return body;
 }

@@ -9,6 +9,7 @@ import {
 import { nextRef } from '../../domain/imported-key.ts';
 import type { CallResult } from '../../http/reply.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
+import { turnKeeper } from '../../lib/turns.ts';
 import { ensureQuotaRow } from '../../quotas/consumption-store.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from '../audit.ts';
@@ -87,7 +88,9 @@ async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Pr
   const rows = fresh.map(({ row }) => row);
   const keys = await insertKeys(write.tx, rows);
   const byId = new Map(keys.map((key) => [key.id, key]));
+  const turn = turnKeeper();
   for (const { item, row } of fresh) {
+    await turn();
     const key = byId.get(row.id);
     if (!key) throw new Error('an insert returns its rows');
     await ensureQuotaRow(write, key, item.credits);

@@ -370,7 +370,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. An item that is not valid keeps no other out. Requires the permission `keys:write`.
+         * @description Imports up to 1000 keys, in a body of at most 1 MiB, by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. An item that is not valid keeps no other out. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
