@@ -1,5 +1,7 @@
 import { type AppDependencies, buildApp } from '../src/app.ts';
+import { FairQueue } from '../src/lib/fair-queue.ts';
 import { createLogger } from '../src/lib/logger.ts';
+import { heapLimit, memoryBudget } from '../src/lib/memory-budget.ts';
 
 /** The OpenAPI document as the routes describe themselves. Needs no database: nothing is called. */
 export async function openapiDocument(): Promise<object> {
@@ -17,6 +19,11 @@ function standIns(): AppDependencies {
     readiness: {},
     keys: {},
     maxInFlight: 1,
+    management: {
+      places: 1,
+      queue: new FairQueue({ places: 1, maxWaitingEach: 0, maxWaiting: 0 }),
+    },
+    memory: memoryBudget(heapLimit()),
     resourceLimits: [],
     operationCounters: [],
   };

@@ -11,6 +11,11 @@ import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/e
 import { frontPageRoute } from './http/front-page.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
+import {
+  type ManagementQueue,
+  type PlacesBudget,
+  registerPlaces,
+} from './http/management-places.ts';
 import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
 import { registerRequestId, requestIdGenerator } from './http/request-id.ts';
@@ -40,6 +45,8 @@ import type { WorkspaceService } from './workspaces/service.ts';
 export interface AppDependencies {
   log: FastifyBaseLogger;
   maxInFlight: number;
+  management: ManagementQueue;
+  memory: PlacesBudget;
   logVerifyPerSecond: number;
   authenticate: Authenticate;
   identify: Identify;
@@ -76,10 +83,11 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
   registerAuth(app, deps);
+  const places = registerPlaces(app, deps.management, deps.memory);
   await registerOpenApi(app);
   frontPageRoute(app);
   healthRoutes(app, deps.readiness);
-  metricsRoutes(app, [requests, ...deps.resourceLimits], deps.operationCounters);
+  metricsRoutes(app, [requests, ...places, ...deps.resourceLimits], deps.operationCounters);
   registerFeatures(app, deps);
   return app;
 }

@@ -15,6 +15,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.get(
     '/v1/whoami',
     {
+      config: { takesPlace: true },
       schema: {
         operationId: 'whoAmI',
         tags,
@@ -39,6 +40,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.post(
     '/v1/whoami/revoke',
     {
+      config: { takesPlace: true, urgent: true },
       schema: {
         operationId: 'revokeOwnKey',
         tags,

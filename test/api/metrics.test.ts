@@ -31,8 +31,10 @@ describe('metrics', () => {
       'counters',
       'credentials',
       'denials',
+      'held_bodies',
       'loads_waiting',
       'management_connections',
+      'management_waiting',
       'proofs',
       'quota_requests_waiting',
       'requests',
@@ -40,6 +42,7 @@ describe('metrics', () => {
       'shared_scopes',
       'suspect_refs',
       'unknown_refs',
+      'unsent_answers',
       'verification_connections',
       'wrong_keys',
     ]);
