@@ -28,6 +28,7 @@ import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import type { ManagementQueue } from './http/management-places.ts';
+import { UnsentAnswers } from './http/unsent-answers.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
 import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
@@ -44,6 +45,7 @@ import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
+import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
@@ -61,6 +63,9 @@ import { WorkspaceService } from './workspaces/service.ts';
 
 const HOUSEKEEPING_MS = 60_000;
 const URGENT_PLACES = 2;
+const MAX_BATCH = 200;
+/** How many of the items of batches at work may be of one caller. */
+const CALLER_SHARE = 0.75;
 const MANAGEMENT_BOUNDS = { sparePlaces: 1, maxWaitingEach: 128, maxWaiting: 1024 };
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
@@ -116,6 +121,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
   await kernel.fence.waitUntilFresh();
+  const batchItems = newBatchItems(config);
   const app = await buildApp({
     log,
     maxInFlight: config.maxInFlight,
@@ -124,6 +130,8 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     logVerifyPerSecond: config.logVerifyPerSecond,
     keyDetector: new KeyDetector(kernel.checksumKey, config.rootKey),
     readiness: createReadinessChecks(kernel),
+    batchItems,
+    unsent: new UnsentAnswers(config.memory.unsentBytes),
     ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
     ...createControlPlane(kernel, credentials),
     ...createMetrics(kernel, credentials, usage.counters, quotas),
@@ -174,6 +182,11 @@ function managementQueue({ poolSize }: Config): ManagementQueue {
   const urgentPlaces = Math.min(URGENT_PLACES, poolSize - 1);
   const places = poolSize - urgentPlaces;
   return { places, queue: new FairQueue({ places, urgentPlaces, ...MANAGEMENT_BOUNDS }) };
+}
+
+/** Fewer than may wait for the database, so that single verifications always find room there. */
+function newBatchItems({ memory: { waiting }, maxInFlight }: Config): SharedBound {
+  return new SharedBound(Math.max(MAX_BATCH, waiting - maxInFlight), CALLER_SHARE);
 }
 
 /** Issues secrets, and resolves presented strings to what they are credentials of. */

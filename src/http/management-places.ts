@@ -5,6 +5,7 @@ import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -19,10 +20,6 @@ declare module 'fastify' {
 const ROW_BYTES = 320 * 1024;
 /** A body, parsed, and what is made of it. */
 const BODY_FACTOR = 8;
-/** Smaller answers are gone at once, however slowly a client reads. */
-const LARGE_ANSWER_BYTES = 65_536;
-/** A client that reads nothing of its answer for so long is cut off. */
-const STALLED_MS = 30_000;
 const WAITING_BYTES = 1024;
 
 export interface ManagementQueue {
@@ -30,7 +27,7 @@ export interface ManagementQueue {
   places: number;
 }
 
-export type PlacesBudget = Pick<MemoryBudget, 'heldBodyBytes' | 'managementBytes' | 'unsentBytes'>;
+export type PlacesBudget = Pick<MemoryBudget, 'heldBodyBytes' | 'managementBytes'>;
 
 /**
  * Management calls take one of a bounded number of places once their body is complete, and give it
@@ -40,10 +37,10 @@ export type PlacesBudget = Pick<MemoryBudget, 'heldBodyBytes' | 'managementBytes
 export function registerPlaces(
   app: App,
   { queue, places }: ManagementQueue,
+  unsent: UnsentAnswers,
   budget: PlacesBudget,
 ): ResourceLimit[] {
   const bodies = new SharedBound(budget.heldBodyBytes);
-  const unsent = new SharedBound(budget.unsentBytes);
   const run = (request: FastifyRequest, work: () => Promise<unknown>) => {
     const { urgent = false } = request.routeOptions.config;
     const group = groupOf(request);
@@ -57,9 +54,7 @@ export function registerPlaces(
     return queue.run({ group, urgent, weight: Math.max(1, weight) }, work).finally(release);
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
-    const bytes = typeof payload === 'string' ? payload.length : 0;
-    if (bytes < LARGE_ANSWER_BYTES) return payload;
-    reply.raw.once('close', unsent.take(groupOf(request), bytes)).setTimeout(STALLED_MS);
+    if (typeof payload === 'string') unsent.watch(reply, groupOf(request), payload.length);
     return payload;
   };
   app.addHook('onRoute', (route) => {
@@ -70,7 +65,7 @@ export function registerPlaces(
   return [
     queue.resourceLimit('management_waiting', WAITING_BYTES),
     bodies.resourceLimit('held_bodies', 2),
-    unsent.resourceLimit('unsent_answers', 1),
+    unsent.resourceLimit,
   ];
 }
 

@@ -7,8 +7,11 @@ import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
+import type { UnsentAnswers } from '../http/unsent-answers.ts';
 import { envelopeCompiler } from '../http/validation/list-items.ts';
 import { parserOf } from '../http/validation/parsers.ts';
+import { OverloadError } from '../lib/overload-error.ts';
+import type { SharedBound } from '../lib/shared-bound.ts';
 import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import {
   VerifyAnswer,
@@ -29,9 +32,15 @@ const ANSWER_HEADERS = {
 export interface VerifyRouteDependencies {
   verifier: Verifier;
   identify: Identify;
+  /** Items of batches at work, shared between callers: all of them may wait for the database. */
+  batchItems: SharedBound;
+  unsent: UnsentAnswers;
 }
 
-export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDependencies): void {
+export function verifyRoutes(
+  app: App,
+  { verifier, identify, batchItems, unsent }: VerifyRouteDependencies,
+): void {
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
@@ -75,6 +84,13 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
 
   const parseItem = parserOf(VerifyRequest);
 
+  const takeItems = (group: string, count: number) => {
+    if (batchItems.hasRoom(group, count) && !unsent.isFull(group)) {
+      return batchItems.take(group, count);
+    }
+    throw new OverloadError('this caller has too many batches under way');
+  };
+
   /** An item of a batch stands alone: what is wrong with it is its own result. */
   const verifyItem = async (
     item: unknown,
@@ -114,11 +130,16 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
       const { body, headers, id } = request;
       reply.headers(ANSWER_HEADERS);
       const identified = countedOnce(identify(headers.authorization));
-      requirePermission((await identified).caller, 'keys:verify');
+      const { caller } = await identified;
+      requirePermission(caller, 'keys:verify');
+      const group = caller.workspaceId ?? ` ${caller.id}`;
+      const release = takeItems(group, body.requests.length);
       const results = await Promise.allSettled(
         body.requests.map((item) => verifyItem(item, identified, id)),
-      );
-      return `{"results":[${settleEach(results, request).join()}]}`;
+      ).finally(release);
+      const answer = `{"results":[${settleEach(results, request).join()}]}`;
+      unsent.watch(reply, group, answer.length);
+      return answer;
     },
   );
 }

@@ -28,6 +28,7 @@ describe('metrics', () => {
       'argon2_management_waiting',
       'argon2_rehashing_waiting',
       'argon2_verification_waiting',
+      'batch_items',
       'counters',
       'credentials',
       'denials',

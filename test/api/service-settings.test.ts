@@ -32,6 +32,7 @@ it('each bound has the limit that its setting says, or its own', async () => {
       argon2_low_waiting: 32,
       argon2_management_waiting: 512,
       argon2_verification_waiting: 512,
+      batch_items: 8192 - 77,
       counters: 20_971,
       credentials: 12 * MIB,
       denials: 4096,
