@@ -17,7 +17,7 @@ declare module 'fastify' {
 }
 
 /** What a row of a list takes at most while it is read, presented and serialised. */
-const ROW_BYTES = 320 * 1024;
+const ROW_BYTES = 224 * 1024;
 /** A body, parsed, and what is made of it. */
 const BODY_FACTOR = 8;
 const WAITING_BYTES = 1024;
@@ -41,6 +41,7 @@ export function registerPlaces(
   budget: PlacesBudget,
 ): ResourceLimit[] {
   const bodies = new SharedBound(budget.heldBodyBytes);
+  const calls = new SharedBound(budget.managementBytes);
   const run = (request: FastifyRequest, work: () => Promise<unknown>) => {
     const { urgent = false } = request.routeOptions.config;
     const group = groupOf(request);
@@ -51,7 +52,8 @@ export function registerPlaces(
     if (isRefused && !urgent) throw new OverloadError('this caller has too much under way');
     const release = bodies.take(group, bytes);
     const weight = Math.ceil((places * estimate) / budget.managementBytes);
-    return queue.run({ group, urgent, weight: Math.max(1, weight) }, work).finally(release);
+    const ticket = { group, urgent, weight: Math.max(1, weight) };
+    return queue.run(ticket, () => calls.during(group, estimate, work)).finally(release);
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
     if (typeof payload === 'string') unsent.watch(reply, groupOf(request), payload.length);
@@ -64,6 +66,7 @@ export function registerPlaces(
   });
   return [
     queue.resourceLimit('management_waiting', WAITING_BYTES),
+    calls.resourceLimit('management_calls', 1),
     bodies.resourceLimit('held_bodies', 2),
     unsent.resourceLimit,
   ];

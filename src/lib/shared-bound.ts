@@ -32,6 +32,15 @@ export class SharedBound {
     return () => this.#add(group, -amount);
   }
 
+  async during<T>(group: string, amount: number, work: () => Promise<T>): Promise<T> {
+    const release = this.take(group, amount);
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }
+
   #add(group: string, amount: number): void {
     this.#total += amount;
     const used = (this.#used.get(group) ?? 0) + amount;

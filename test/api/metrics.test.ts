@@ -34,6 +34,7 @@ describe('metrics', () => {
       'denials',
       'held_bodies',
       'loads_waiting',
+      'management_calls',
       'management_connections',
       'management_waiting',
       'proofs',
