@@ -13,6 +13,11 @@ import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/e
 import { frontPageRoute } from './http/front-page.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
+import {
+  type ManagementQueue,
+  type PlacesBudget,
+  registerPlaces,
+} from './http/management-places.ts';
 import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
 import { requestIdGenerator } from './http/request-id.ts';
@@ -20,9 +25,12 @@ import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
 import { buildSerializers } from './http/serialization.ts';
 import { registerSingleHeaders } from './http/single-headers.ts';
+import type { UnsentAnswers } from './http/unsent-answers.ts';
 import { registerValidation } from './http/validation/register.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
+import { WAITING_BYTES } from './lib/memory-budget.ts';
 import type { ResourceLimit } from './lib/resource-limit.ts';
+import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
 import { usageRoutes } from './usage/routes.ts';
@@ -44,6 +52,9 @@ export interface AppDependencies {
   maxConnectionsPerAddress: number;
   maxInFlight: number;
   bodyBytes: number;
+  management: ManagementQueue;
+  unsent: UnsentAnswers;
+  memory: PlacesBudget;
   logVerifyPerSecond: number;
   authenticate: Authenticate;
   identify: Identify;
@@ -52,6 +63,7 @@ export interface AppDependencies {
   mayReadMetrics: (authorization: string | undefined) => boolean;
   keyDetector: KeyDetector;
   verifier: Verifier;
+  batchItems: SharedBound;
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
   whoami: WhoamiService;
   keys: KeyServices;
@@ -82,11 +94,14 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
   registerAuth(app, deps);
+  const places = registerPlaces(app, deps.management, deps.unsent, deps.memory);
   await registerOpenApi(app);
   frontPageRoute(app);
   healthRoutes(app, deps.readiness, () => deps.gateway.now());
+  const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);
   const own = [connections, admission].flatMap(({ resourceLimits }) => resourceLimits);
-  metricsRoutes(app, { ...deps, resourceLimits: [...own, ...deps.resourceLimits] });
+  const resourceLimits = [...own, ...places, items, ...deps.resourceLimits];
+  metricsRoutes(app, { ...deps, resourceLimits });
   registerFeatures(app, deps, admission);
   return app;
 }

@@ -17,7 +17,7 @@ import { RootKey } from './credentials/root-key.ts';
 import { SecretVerifier, type StoredSecret } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
-import { Database } from './db/database.ts';
+import { Database, type Orm } from './db/database.ts';
 import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
 import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
@@ -29,6 +29,8 @@ import type { App } from './http/app-type.ts';
 import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
+import type { ManagementQueue } from './http/management-places.ts';
+import { UnsentAnswers } from './http/unsent-answers.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
 import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
@@ -41,9 +43,11 @@ import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
 import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
+import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
+import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
@@ -60,6 +64,12 @@ import { WhoamiService } from './whoami/service.ts';
 import { WorkspaceService } from './workspaces/service.ts';
 
 const HOUSEKEEPING_MS = 60_000;
+const URGENT_PLACES = 2;
+const MAX_BATCH = 200;
+/** How many of the items of batches at work may be of one caller. */
+const CALLER_SHARE = 0.75;
+const MANAGEMENT_BOUNDS = { sparePlaces: 1, maxWaitingEach: 128, maxWaiting: 1024 };
+const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
 /** How much of the time of a stop each phase may take; the rest is the embedded database's. */
@@ -114,14 +124,19 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
   await kernel.fence.waitUntilFresh();
+  const batchItems = newBatchItems(config);
   const app = await buildApp({
     log,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
     bodyBytes: config.memory.bodyBytes,
+    management: kernel.management,
+    memory: config.memory,
     logVerifyPerSecond: config.logVerifyPerSecond,
     keyDetector: new KeyDetector(kernel.checksumKey, config.rootKey),
     readiness: createReadinessChecks(kernel),
+    batchItems,
+    unsent: new UnsentAnswers(config.memory.unsentBytes),
     ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
     ...createControlPlane(kernel, credentials),
     ...createMetrics(kernel, credentials, usage.counters, quotas),
@@ -163,7 +178,20 @@ async function createKernel(
   return {
     ...{ config, log, clockOffset },
     ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
+    management: managementQueue(config),
   };
+}
+
+/** Fewer places than connections, so that urgent calls find one; background jobs take places too. */
+function managementQueue({ poolSize }: Config): ManagementQueue {
+  const urgentPlaces = Math.min(URGENT_PLACES, poolSize - 1);
+  const places = poolSize - urgentPlaces;
+  return { places, queue: new FairQueue({ places, urgentPlaces, ...MANAGEMENT_BOUNDS }) };
+}
+
+/** Fewer than may wait for the database, so that single verifications always find room there. */
+function newBatchItems({ memory: { waiting }, maxInFlight }: Config): SharedBound {
+  return new SharedBound(Math.max(MAX_BATCH, waiting - maxInFlight), CALLER_SHARE);
 }
 
 /** Issues secrets, and resolves presented strings to what they are credentials of. */
@@ -330,7 +358,8 @@ function createMetrics(
 function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const housekeeping = new PeriodicTask(() => keepUp(kernel), HOUSEKEEPING_MS);
-  const deleted = new DeletedWorkspaces(orm, unitOfWork, log);
+  const inTurn = <T>(step: () => Promise<T>) => kernel.management.queue.run(BACKGROUND, step);
+  const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
@@ -355,8 +384,15 @@ function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
 }
 
 /** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
-async function keepUp({ orm, pepper, log }: Kernel): Promise<void> {
-  const jobs = [pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)];
-  if (pepper) jobs.push(recordSecretUse(orm, pepper.id).then(() => {}));
-  await Promise.all(jobs).catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+async function keepUp({ orm, pepper, log, management }: Kernel): Promise<void> {
+  const jobs: ((orm: Orm) => Promise<unknown>)[] = [
+    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
+    ...(pepper ? [() => recordSecretUse(orm, pepper.id)] : []),
+  ];
+  // One after another, so that they never hold more than one connection. Each has its own fate.
+  for (const job of jobs) {
+    await management.queue
+      .run(BACKGROUND, () => job(orm))
+      .catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+  }
 }

@@ -77,7 +77,16 @@ function registerLimits(registry: Registry, limits: readonly ResourceLimit[]): v
     labelNames,
     registers,
   });
-  for (const { name, max } of limits) limit.set({ bound: name }, max);
+  const bytes = new Gauge({
+    name: 'keyward_bound_bytes',
+    help: 'The memory that the bound allows at most, in bytes.',
+    labelNames,
+    registers,
+  });
+  for (const { name, max, bytesEach } of limits) {
+    limit.set({ bound: name }, max);
+    bytes.set({ bound: name }, max * bytesEach);
+  }
   new Gauge({
     name: 'keyward_bound_used',
     help: 'How much of the limit is used now.',

@@ -126,7 +126,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
   app.delete(
     '/v1/keys/:id',
     {
-      config: { permission: 'keys:revoke' },
+      config: { permission: 'keys:revoke', urgent: true },
       schema: {
         operationId: 'deleteKey',
         tags,
@@ -151,7 +151,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
   app.post(
     '/v1/keys/:id/revoke',
     {
-      config: { permission: 'keys:revoke' },
+      config: { permission: 'keys:revoke', urgent: true },
       schema: {
         operationId: 'revokeKey',
         tags,

@@ -6,6 +6,8 @@ export interface FairQueueBounds {
   places: number;
   /** Places beside those that urgent tasks alone may take. */
   urgentPlaces?: number;
+  /** Places that a group with half of them cannot take, so that the next one finds one at once. */
+  sparePlaces?: number;
   /** Tasks that may wait, of one group and of all. One more is refused. */
   maxWaitingEach: number;
   maxWaiting: number;
@@ -100,7 +102,7 @@ export class FairQueue {
 
   #enter(group: string, urgent: boolean, weight: number): Promise<void> | null {
     const waiting = urgent ? this.#urgent : this.#normal;
-    if (this.#waiting === 0 && this.#fits(weight, urgent)) {
+    if (this.#waiting === 0 && this.#fits(group, weight, urgent)) {
       this.#occupy(group, weight);
       return null;
     }
@@ -115,9 +117,10 @@ export class FairQueue {
     return promise;
   }
 
-  #fits(weight: number, urgent: boolean): boolean {
-    const { places, urgentPlaces = 0 } = this.#bounds;
-    return this.#used + weight <= places + (urgent ? urgentPlaces : 0);
+  #fits(group: string, weight: number, urgent: boolean): boolean {
+    const { places, urgentPlaces = 0, sparePlaces = 0 } = this.#bounds;
+    const kept = this.#hasShare(group) ? 0 : sparePlaces;
+    return this.#used + weight <= places + (urgent ? urgentPlaces : 0) - kept;
   }
 
   #occupy(group: string, weight: number): void {
@@ -139,7 +142,7 @@ export class FairQueue {
       const waiting = urgent ? this.#urgent : this.#normal;
       for (let next = this.#nextOf(waiting); next; next = this.#nextOf(waiting)) {
         const { group, weight } = next;
-        if (!this.#fits(weight, urgent)) return;
+        if (!this.#fits(group, weight, urgent)) return;
         this.#occupy(group, weight);
         this.#waiting--;
         waiting.take(group)?.start();

@@ -16,8 +16,8 @@ export interface MemoryBudget {
   heldBodyBytes: number;
   /** Large answers that their clients have not read yet. */
   unsentBytes: number;
-  /** Management calls with large bodies or answers at work at once. */
-  largeCalls: number;
+  /** Management calls at work, by what their bodies and answers may take. */
+  managementBytes: number;
   /** Rows in one statement that loads credentials. */
   loadedRows: number;
   /** Verifications that wait for a load, or to consume. */
@@ -45,8 +45,8 @@ export function memoryBudget(heap: number, cacheMib?: number): MemoryBudget {
     bodyBytes: most(64 * MIB, 16),
     heldBodyBytes: most(64 * MIB, 32),
     unsentBytes: most(256 * MIB, 8),
-    largeCalls: most(64, 4, LARGE_CALL_BYTES),
-    loadedRows: most(500, 32, LOADED_ROW_BYTES),
+    managementBytes: most(1024 * MIB, 16 / 3),
+    loadedRows: most(500, 64, LOADED_ROW_BYTES),
     waiting: most(20_000, 64, WAITING_BYTES),
     counters: most(200_000, 32, COUNTER_BYTES),
     denials: most(50_000, 64, DENIAL_BYTES),
@@ -55,8 +55,7 @@ export function memoryBudget(heap: number, cacheMib?: number): MemoryBudget {
 }
 
 /** What one of each takes at most. */
-export const LARGE_CALL_BYTES = 64 * MIB;
-/** Two statements are in flight: raw and parsed, with the scopes of its workspace. */
+/** Raw and parsed, with the scopes of its workspace. */
 export const LOADED_ROW_BYTES = 512 * 1024;
 export const WAITING_BYTES = 512;
 export const COUNTER_BYTES = 400;

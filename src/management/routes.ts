@@ -18,6 +18,7 @@ import type { ManagementService } from './service.ts';
 
 const read = { permission: 'management:read' } as const;
 const config = { permission: 'management:write' } as const;
+const urgent = { ...config, urgent: true } as const;
 const tags = ['Management keys'];
 const params = ManagementKeyPath;
 
@@ -112,7 +113,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
   app.post(
     '/v1/management-keys/:id/rotate',
     {
-      config,
+      config: urgent,
       schema: {
         operationId: 'rotateManagementKey',
         tags,
@@ -145,7 +146,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
   app.post(
     '/v1/management-keys/:id/revoke',
     {
-      config,
+      config: urgent,
       schema: {
         operationId: 'revokeManagementKey',
         tags,

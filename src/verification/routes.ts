@@ -8,8 +8,11 @@ import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
+import type { UnsentAnswers } from '../http/unsent-answers.ts';
 import { envelopeCompiler } from '../http/validation/list-items.ts';
 import { type Parsed, parserOf } from '../http/validation/parsers.ts';
+import { OverloadError } from '../lib/overload-error.ts';
+import type { SharedBound } from '../lib/shared-bound.ts';
 import { mapInTurns } from '../lib/turns.ts';
 import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import {
@@ -28,10 +31,13 @@ const ANSWER_TYPE = 'application/json; charset=utf-8';
 
 export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
+  /** Items of batches at work, shared between callers: all of them may wait for the database. */
+  batchItems: SharedBound;
+  unsent: UnsentAnswers;
 }
 
 export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
-  const { verifier, identify } = deps;
+  const { verifier, identify, batchItems, unsent } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
@@ -73,6 +79,13 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
 
   const parseItem = parserOf(VerifyRequest);
 
+  const takeItems = (group: string, count: number) => {
+    if (batchItems.hasRoom(group, count) && !unsent.isFull(group)) {
+      return batchItems.take(group, count);
+    }
+    throw new OverloadError('this caller has too many batches under way');
+  };
+
   /** An item of a batch stands alone: what is wrong with it is its own result. */
   const verifyItem = async (
     parsed: Parsed<VerifyRequest>,
@@ -111,12 +124,17 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const { body, headers, id } = request;
       reply.header('content-type', ANSWER_TYPE);
       const identified = countedOnce(identify(headers.authorization));
-      requirePermission((await identified).caller, 'keys:verify');
-      const items = await mapInTurns(body.requests, parseItem);
-      const results = await Promise.allSettled(
-        items.map((item) => verifyItem(item, identified, id)),
+      const { caller } = await identified;
+      requirePermission(caller, 'keys:verify');
+      const group = caller.workspaceId ?? ` ${caller.id}`;
+      const release = takeItems(group, body.requests.length);
+      const answered = mapInTurns(body.requests, parseItem).then((items) =>
+        Promise.allSettled(items.map((item) => verifyItem(item, identified, id))),
       );
-      return `{"results":[${settleEach(results, request).join()}]}`;
+      const results = await answered.finally(release);
+      const answer = `{"results":[${settleEach(results, request).join()}]}`;
+      unsent.watch(reply, group, answer.length);
+      return answer;
     },
   );
 }

@@ -21,6 +21,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
     '/v1/whoami',
     {
       onRequest,
+      config: { takesPlace: true },
       schema: {
         operationId: 'whoAmI',
         tags,
@@ -45,6 +46,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
     '/v1/whoami/revoke',
     {
       onRequest,
+      config: { takesPlace: true, urgent: true },
       schema: {
         operationId: 'revokeOwnKey',
         tags,

@@ -14,6 +14,7 @@ import type { WorkspaceService } from './service.ts';
 
 const read = { config: { permission: 'workspaces:read' } } as const;
 const write = { config: { permission: 'workspaces:write' } } as const;
+const urgent = { config: { ...write.config, urgent: true } } as const;
 const tags = ['Workspaces'];
 const params = WorkspacePath;
 
@@ -108,7 +109,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
   app.post(
     '/v1/workspaces/:id/suspend',
     {
-      ...write,
+      ...urgent,
       schema: {
         operationId: 'suspendWorkspace',
         tags,
@@ -150,7 +151,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
   app.delete(
     '/v1/workspaces/:id',
     {
-      ...write,
+      ...urgent,
       schema: {
         operationId: 'deleteWorkspace',
         tags,

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { heapLimit, memoryBudget } from '../../src/lib/memory-budget.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { createManagementKey } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 
 const BOUND = 20;
+const BATCH = 100;
 
 describe('an instance at its bound', () => {
   let database: TestDatabase;
@@ -70,5 +73,26 @@ describe('an instance at its bound', () => {
     }
     expect(await requestsAtWork()).toBe(0);
     expect(await verdict(instance, 'x')).toBe('NOT_FOUND');
+  });
+
+  it('one caller with too many items in batches is refused with 503, and another one is answered', async () => {
+    const memory = { ...memoryBudget(heapLimit()), waiting: BOUND + 4 * BATCH };
+    const small = await launch(database.url, { maxInFlight: BOUND, memory });
+    onTestFinished(small.stop);
+    const { key: other } = await createManagementKey(small, { permissions: ['keys:verify'] });
+    const requests = Array.from({ length: BATCH }, () => ({ key: 'unknown' }));
+    const ask = (as?: string) =>
+      small.call('POST', '/v1/verify/batch', { body: { requests }, ...(as && { as }) });
+    await ask(other);
+    const restore = interceptQuery(small.service.internals.database, 'fence', async (send) => {
+      await gate.promise;
+      return send();
+    });
+    const gate = Promise.withResolvers<void>();
+    const answers = [...Array.from({ length: 5 }, () => ask()), ask(other)];
+    restore();
+    gate.resolve();
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses).toEqual([200, 200, 200, 503, 503, 200]);
   });
 });

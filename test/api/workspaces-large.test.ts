@@ -20,7 +20,7 @@ describe('a deleted workspace with thousands of keys', () => {
   const jobOf = ({ service }: Instance) => {
     const { orm } = service.internals.database;
     const unitOfWork = new UnitOfWork(orm, new Clock(() => 0), null);
-    return new DeletedWorkspaces(orm, unitOfWork, createLogger('silent'));
+    return new DeletedWorkspaces(orm, unitOfWork, createLogger('silent'), (step) => step());
   };
   const left = async (id: string) => {
     const { rows } = await client.query<{ left: number }>(

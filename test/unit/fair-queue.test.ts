@@ -124,6 +124,17 @@ it('a task of a fair queue that takes more places than there are runs alone', as
   expect(await Promise.all(results)).toEqual(['a0', 'b0']);
 });
 
+it('a fair queue with a spare place keeps it for others from a group that has half of the places', async () => {
+  const { begun, run, end, endAll } = heldQueue({ places: 4, sparePlaces: 1 });
+  const results = ['a0', 'a1', 'a2', 'a3', 'b0'].map((name) => run(name));
+  await settle();
+  expect(begun).toEqual(['a0', 'a1', 'a2', 'b0']);
+  await end('b0');
+  expect(begun).toHaveLength(4);
+  await endAll();
+  expect(await Promise.all(results)).toHaveLength(5);
+});
+
 it('a place of a fair queue is free again after a task that fails or throws', async () => {
   const queue = new FairQueue({ places: 1, maxWaitingEach: 1, maxWaiting: 1 });
   const ticket = { group: 'a' };

@@ -14,7 +14,7 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
   app.post<{ Body: Omit<BulkRevoke, 'ids'> & { ids?: unknown[] } }>(
     '/v1/keys/bulk-revoke',
     {
-      config: { permission: 'keys:revoke', list: 'ids' },
+      config: { permission: 'keys:revoke', list: 'ids', urgent: true },
       validatorCompiler: envelopeCompiler(BulkRevoke, 'ids'),
       schema: {
         operationId: 'bulkRevokeKeys',

@@ -13,7 +13,7 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
   app.post(
     '/v1/keys/:id/rotate',
     {
-      config: { permission: 'keys:write' },
+      config: { permission: 'keys:write', urgent: true },
       schema: {
         operationId: 'rotateKey',
         tags,
@@ -44,7 +44,7 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
   app.delete(
     '/v1/keys/:id/retiring-secret',
     {
-      config: { permission: 'keys:write' },
+      config: { permission: 'keys:write', urgent: true },
       schema: {
         operationId: 'endGrace',
         tags,
