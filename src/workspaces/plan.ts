@@ -5,7 +5,10 @@ import type { WorkspaceInput } from './schemas.ts';
 import type { WorkspaceRow } from './store.ts';
 
 /** What the operator grants a tenant: set by callers that are bound to no workspace. */
-const PLAN_FIELDS = ['apiAccess', 'maxActiveKeys'] as const satisfies (keyof WorkspaceInput)[];
+export const PLAN_FIELDS = [
+  'apiAccess',
+  'maxActiveKeys',
+] as const satisfies (keyof WorkspaceInput)[];
 
 /** The plan as it is, which stays where a bound caller replaces its workspace. */
 export function planOf(workspace: WorkspaceRow): WorkspaceInput {
