@@ -39,6 +39,13 @@ export function requirePermission(caller: Caller, permission: Permission): void 
   throw new KeywardError('FORBIDDEN', `This call needs the permission ${permission}.`);
 }
 
+/** The permission for a call, which changes something unless that is one to read. */
+export function requireAllowed(caller: Caller, permission: Permission): void {
+  requirePermission(caller, permission);
+  if (!caller.suspended || permission.endsWith(':read')) return;
+  throw new KeywardError('WORKSPACE_SUSPENDED');
+}
+
 /** The workspace of a call. To a caller that is bound to one, other workspaces do not exist. */
 export function authorizedWorkspaceId(
   { caller }: CallContext,

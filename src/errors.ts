@@ -13,6 +13,8 @@ export const ERRORS = {
   GATEWAY_UNAUTHENTICATED:
     'The gateway must send `X-Keyward-Authorization: Bearer <management key>`.',
   FORBIDDEN: 'The management key lacks the permission for this call.',
+  WORKSPACE_SUSPENDED:
+    'The workspace is suspended; its management keys can only read and verify until it is resumed.',
   UPGRADE_REQUIRED: 'The workspace has no API access; its existing keys keep working.',
   NOT_FOUND: 'Not found, or not in this workspace.',
   ROUTE_NOT_FOUND: 'Route not found.',

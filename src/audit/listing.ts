@@ -1,6 +1,6 @@
-import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
-import { auditEvents, workspaces } from '../db/schema.ts';
+import { auditEvents, managementKeys, workspaces } from '../db/schema.ts';
 
 export interface AuditFilter {
   action?: string;
@@ -45,12 +45,14 @@ export interface LogRange {
   workspaceId: string;
   from: number;
   below: number | null;
+  /** Whether only what happened to things of the workspace: `default` has entries on others too. */
+  ownOnly: boolean;
 }
 
 /** One log, newest first. */
 export function listAuditEvents(
   orm: Orm,
-  { workspaceId, from, below }: LogRange,
+  { workspaceId, from, below, ownOnly }: LogRange,
   filter: AuditFilter,
   limit: number,
 ) {
@@ -62,10 +64,19 @@ export function listAuditEvents(
         ...conditionsOf(filter),
         gte(sequence, from),
         below === null ? undefined : lt(sequence, below),
+        ownOnly ? isOfItsWorkspace() : undefined,
       ),
     )
     .orderBy(desc(sequence))
     .limit(limit);
+}
+
+/** Management keys for every workspace are on record in `default`, which is one tenant of many. */
+function isOfItsWorkspace(): SQL {
+  return sql`not exists (
+    select from ${managementKeys}
+     where ${managementKeys.id} = ${auditEvents.targetId}
+       and ${managementKeys.workspaceId} is distinct from ${auditEvents.workspaceId})`;
 }
 
 /** An event of any log. */

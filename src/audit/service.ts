@@ -33,14 +33,14 @@ export class AuditService {
     return { data, nextCursor };
   }
 
-  /** `currentOnly`: not what happened to a former workspace with this id. */
-  async #listLog(workspaceId: string, currentOnly: boolean, query: ListAuditEvents) {
+  /** `isBound`: only what happened to the workspace of the present tenant. */
+  async #listLog(workspaceId: string, isBound: boolean, query: ListAuditEvents) {
     await this.#requireLog(workspaceId);
-    const from = currentOnly ? await findFirstSequence(this.#orm, workspaceId) : 0;
+    const from = isBound ? await findFirstSequence(this.#orm, workspaceId) : 0;
     return readPage(query, {
       name: 'audit-events',
       read: (after, count) => {
-        const range = { workspaceId, from, below: sequenceOf(after) };
+        const range = { workspaceId, from, below: sequenceOf(after), ownOnly: isBound };
         return listAuditEvents(this.#orm, range, filterOf(query), count);
       },
       positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),

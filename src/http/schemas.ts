@@ -1,5 +1,9 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
-import { PERMISSIONS, WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
+import {
+  PERMISSIONS,
+  type Permission as PermissionName,
+  WORKSPACE_ID_PATTERN,
+} from '../domain/caller.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 
 export const nullable = <Schema extends TSchema>(schema: Schema, options: TSchemaOptions = {}) =>
@@ -138,6 +142,13 @@ export const ERROR_CODES = Symbol('error codes');
  */
 export function answers<Own extends Record<number, TSchema>>(own: Own, ...codes: ErrorCode[]): Own {
   return Object.assign(own, { [ERROR_CODES]: codes });
+}
+
+/** The other answer of a change, to a caller that lacks the permission to read what it changes. */
+export function unshown(permission: PermissionName) {
+  return Type.Null({
+    description: `The change is made, for a caller without the permission \`${permission}\`.`,
+  });
 }
 
 export const Cursor = Type.String({

@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendDone, sendResult } from '../http/reply.ts';
-import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
+import { sendChanged, sendDone, sendResult } from '../http/reply.ts';
+import { answers, KeyPath, ref, unshown, WorkspaceQuery } from '../http/schemas.ts';
 import { bulkRevokeRoutes } from './bulk-revoke/routes.ts';
 import type { BulkRevokeService } from './bulk-revoke/service.ts';
 import { creditsRoutes } from './credits/routes.ts';
@@ -108,7 +108,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         querystring: WorkspaceQuery,
         body: PatchKey,
         response: answers(
-          { 200: ref(Key) },
+          { 200: ref(Key), 204: unshown('keys:read') },
           'NOT_FOUND',
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
@@ -119,7 +119,9 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body ?? {}));
+      const call = getCallContext(request);
+      const patched = await keys.patch(call, name, request.body ?? {});
+      return sendChanged(reply, call, 'keys:read', patched);
     },
   );
 
@@ -161,13 +163,18 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
           'instance, finds the key valid. Idempotent.',
         params: KeyPath,
         body: RevokeKey,
-        response: answers({ 200: ref(Key) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers(
+          { 200: ref(Key), 204: unshown('keys:read') },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+        ),
       },
     },
     async (request, reply) => {
       const body = request.body ?? {};
       const name = { ...request.params, workspaceId: body.workspaceId };
-      return sendResult(reply, await keys.revoke(getCallContext(request), name, body));
+      const call = getCallContext(request);
+      return sendChanged(reply, call, 'keys:read', await keys.revoke(call, name, body));
     },
   );
 }

@@ -1,7 +1,7 @@
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendResult } from '../http/reply.ts';
-import { answers, ref } from '../http/schemas.ts';
+import { sendChanged, sendResult } from '../http/reply.ts';
+import { answers, ref, unshown } from '../http/schemas.ts';
 import {
   CreateManagementKey,
   IssuedManagementKey,
@@ -94,7 +94,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         params,
         body: PatchManagementKey,
         response: answers(
-          { 200: ref(ManagementKey) },
+          { 200: ref(ManagementKey), 204: unshown('management:read') },
           'NOT_FOUND',
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
@@ -103,10 +103,9 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
     },
     async (request, reply) => {
       const { id } = request.params;
-      return sendResult(
-        reply,
-        await managementKeys.patch(getCallContext(request), id, request.body ?? {}),
-      );
+      const call = getCallContext(request);
+      const patched = await managementKeys.patch(call, id, request.body ?? {});
+      return sendChanged(reply, call, 'management:read', patched);
     },
   );
 
@@ -156,13 +155,18 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
           '`includeCreated` is false. Idempotent.',
         params,
         body: RevokeManagementKey,
-        response: answers({ 200: ref(RevokedManagementKey) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers(
+          { 200: ref(RevokedManagementKey), 204: unshown('management:read') },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+        ),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const revoked = await managementKeys.revoke(getCallContext(request), id, request.body ?? {});
-      return sendResult(reply, revoked);
+      const call = getCallContext(request);
+      const revoked = await managementKeys.revoke(call, id, request.body ?? {});
+      return sendChanged(reply, call, 'management:read', revoked);
     },
   );
 }

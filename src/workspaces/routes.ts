@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendDone, sendResult } from '../http/reply.ts';
-import { answers, Reason, ref } from '../http/schemas.ts';
+import { sendChanged, sendDone, sendResult } from '../http/reply.ts';
+import { answers, Reason, ref, unshown } from '../http/schemas.ts';
 import {
   ListWorkspaces,
   Workspace,
@@ -17,6 +17,8 @@ const write = { config: { permission: 'workspaces:write' } } as const;
 const urgent = { config: { ...write.config, urgent: true } } as const;
 const tags = ['Workspaces'];
 const params = WorkspacePath;
+const SHOWN = 'workspaces:read';
+const changed = { 200: ref(Workspace), 204: unshown(SHOWN) };
 
 export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
   app.addSchema(Workspace);
@@ -62,13 +64,14 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Create or replace a workspace',
         description:
-          'Provisioning that can be repeated: fields that are left out get their defaults. The id is ' +
+          'Provisioning that can be repeated: fields that are left out get their defaults; the plan ' +
+          '(`apiAccess`, `maxActiveKeys`) is kept where the caller is bound to the workspace. The id is ' +
           'your own. A deleted workspace can be made again, with nothing of what it had, once all its ' +
           'keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before).',
         params,
         body: WorkspaceInput,
         response: answers(
-          { 200: ref(Workspace), 201: ref(Workspace) },
+          { ...changed, 201: ref(Workspace) },
           'NOT_FOUND',
           'WORKSPACE_DELETION_UNDER_WAY',
           'PRECONDITION_FAILED',
@@ -77,9 +80,10 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const result = await workspaces.put(getCallContext(request), id, request.body ?? {});
+      const call = getCallContext(request);
+      const result = await workspaces.put(call, id, request.body ?? {});
       reply.status(result.created ? 201 : 200);
-      return sendResult(reply, result);
+      return sendChanged(reply, call, SHOWN, result);
     },
   );
 
@@ -94,15 +98,14 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description: 'A merge patch: fields that are left out stay, null clears, lists replace.',
         params,
         body: WorkspaceInput,
-        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers({ ...changed }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      return sendResult(
-        reply,
-        await workspaces.patch(getCallContext(request), id, request.body ?? {}),
-      );
+      const call = getCallContext(request);
+      const patched = await workspaces.patch(call, id, request.body ?? {});
+      return sendChanged(reply, call, SHOWN, patched);
     },
   );
 
@@ -115,16 +118,18 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Suspend a workspace',
         description:
-          'None of its keys is valid until it is resumed. In force everywhere once answered.',
+          'None of its keys is valid, and its management keys only read and verify, until it is resumed. ' +
+          'In force everywhere once answered.',
         params,
         body: Reason,
-        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers({ ...changed }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const changed = await workspaces.suspend(getCallContext(request), id, request.body ?? {});
-      return sendResult(reply, changed);
+      const call = getCallContext(request);
+      const suspended = await workspaces.suspend(call, id, request.body ?? {});
+      return sendChanged(reply, call, SHOWN, suspended);
     },
   );
 
@@ -136,15 +141,17 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         operationId: 'resumeWorkspace',
         tags,
         summary: 'Resume a workspace',
+        description: 'For callers that are bound to no workspace.',
         params,
         body: Reason,
-        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers({ ...changed }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const changed = await workspaces.resume(getCallContext(request), id, request.body ?? {});
-      return sendResult(reply, changed);
+      const call = getCallContext(request);
+      const resumed = await workspaces.resume(call, id, request.body ?? {});
+      return sendChanged(reply, call, SHOWN, resumed);
     },
   );
 

@@ -26,7 +26,11 @@ const OF_BODIES: readonly ErrorCode[] = [
   'UNSUPPORTED_MEDIA_TYPE',
 ];
 const OF_MANAGEMENT: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'CONTAINS_KEY'];
-const OF_CHANGES: readonly ErrorCode[] = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_MISMATCH'];
+const OF_CHANGES: readonly ErrorCode[] = [
+  'WORKSPACE_SUSPENDED',
+  'IDEMPOTENCY_IN_FLIGHT',
+  'IDEMPOTENCY_MISMATCH',
+];
 const OF_LISTS: readonly ErrorCode[] = ['INVALID_CURSOR'];
 
 /**

@@ -20,7 +20,9 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
         operationId: 'bulkRevokeKeys',
         tags: ['Keys'],
         summary: 'Revoke many keys',
-        description: 'Revokes keys by id or by owner, all or nothing, at most 10,000 at once.',
+        description:
+          'Revokes keys by id or by owner, all or nothing, at most 10,000 at once. ' +
+          'A dry run requires `keys:read` as well.',
         body: BulkRevoke,
         response: answers({ 200: ref(BulkRevocation) }, 'NOT_FOUND', 'TOO_MANY_KEYS'),
       },
@@ -28,7 +30,10 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
     async (request, reply) => {
       const { ids, ...input } = request.body ?? {};
       const parsed = { ...input, ...(ids && { ids: await mapInTurns(ids, parseId) }) };
-      return sendResult(reply, await bulkRevoke.revoke(getCallContext(request), parsed));
+      const call = getCallContext(request);
+      const report = sendResult(reply, await bulkRevoke.revoke(call, parsed));
+      const isShown = ids !== undefined || call.caller.permissions.has('keys:read');
+      return isShown ? report : { ...report, keyIds: [] };
     },
   );
 }

@@ -1,4 +1,9 @@
-import { authorizedWorkspaceId, type CallContext, workspaceScope } from '../../call-context.ts';
+import {
+  authorizedWorkspaceId,
+  type CallContext,
+  requirePermission,
+  workspaceScope,
+} from '../../call-context.ts';
 import { type FieldError, invalidField, KeywardError } from '../../errors.ts';
 import type { CallResult } from '../../http/reply.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
@@ -22,6 +27,7 @@ export class BulkRevokeService {
   }
 
   revoke(call: CallContext, input: BulkRevokeInput): Promise<CallResult<BulkRevocation>> {
+    if (input.dryRun) requirePermission(call.caller, 'keys:read');
     const scope = scopeOf(call, input);
     const filter = filterOf(input);
     return this.#unitOfWork.run(call, async (write) => {

@@ -390,7 +390,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke many keys
-         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. Requires the permission `keys:revoke`.
+         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. A dry run requires `keys:read` as well. Requires the permission `keys:revoke`.
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
@@ -433,7 +433,7 @@ export interface paths {
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults; the plan (`apiAccess`, `maxActiveKeys`) is kept where the caller is bound to the workspace. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
@@ -462,7 +462,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a workspace
-         * @description None of its keys is valid until it is resumed. In force everywhere once answered. Requires the permission `workspaces:write`.
+         * @description None of its keys is valid, and its management keys only read and verify, until it is resumed. In force everywhere once answered. Requires the permission `workspaces:write`.
          */
         post: operations["suspendWorkspace"];
         delete?: never;
@@ -482,7 +482,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a workspace
-         * @description Requires the permission `workspaces:write`.
+         * @description For callers that are bound to no workspace. Requires the permission `workspaces:write`.
          */
         post: operations["resumeWorkspace"];
         delete?: never;
@@ -608,7 +608,7 @@ export interface paths {
         };
         /**
          * List audit events
-         * @description Every change, with who made it, newest first; of every workspace by time, and of one in the order of its log. Requires the permission `audit:read`.
+         * @description Every change, with who made it, newest first; of every workspace by time, and of one in the order of its log. Management keys for all workspaces are in the log of `default`; a caller that is bound to it sees those of its own workspace alone. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -678,7 +678,7 @@ export interface components {
              */
             workspaceId: string;
             /**
-             * @description Position in the log, from 1 without gaps.
+             * @description Position in the log, from 1 without gaps, of which bound callers see those of their own things.
              * @example 17
              */
             sequence: number;
@@ -833,7 +833,7 @@ export interface components {
              */
             revoked: number;
             /**
-             * @description Ids of the keys that this call revoked; empty on a dry run.
+             * @description Ids of the keys that this call revoked; empty on a dry run, and if a caller without `keys:read` named an owner.
              * @example [
              *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
              *     ]
@@ -1106,7 +1106,7 @@ export interface components {
             nextAt?: unknown;
         };
         /** @enum {string} */
-        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
         ExplainKeyRequest: {
             /**
              * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
@@ -3564,7 +3564,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED`, `UPGRADE_REQUIRED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3667,7 +3667,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3736,11 +3736,21 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `keys:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3804,11 +3814,21 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `keys:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3875,7 +3895,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED`, `UPGRADE_REQUIRED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3933,7 +3953,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3997,11 +4017,21 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `keys:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4165,7 +4195,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED`, `UPGRADE_REQUIRED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4222,7 +4252,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4378,11 +4408,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4437,7 +4477,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4501,11 +4541,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4569,11 +4619,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4637,11 +4697,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4746,7 +4816,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4851,11 +4921,21 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `management:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4922,7 +5002,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4986,11 +5066,21 @@ export interface operations {
                     "application/json": components["schemas"]["RevokedManagementKey"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `management:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
