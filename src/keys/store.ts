@@ -1,5 +1,6 @@
 import { and, count, eq, exists, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { nextRevision } from '../db/revision.ts';
 import { keys, workspaces } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 
@@ -12,7 +13,7 @@ export type Scope = string | null;
 
 type Reader = Orm | Transaction;
 
-const NEXT_REVISION = sql`${keys.revision} + 1`;
+const NEXT_REVISION = nextRevision(keys.revision);
 
 /** The key's row, locked until the transaction ends. */
 export async function lockKey(tx: Transaction, scope: Scope, id: string) {
