@@ -253,7 +253,7 @@ function createControlPlane(
       explain: new ExplainService({ orm, clock }),
       finding: new FindService({ orm, resolver, clock }),
       imports: new ImportService(unitOfWork, (ref) => rootKey.hasImportedRef(ref)),
-      bulkRevoke: new BulkRevokeService(unitOfWork),
+      bulkRevoke: new BulkRevokeService(orm, unitOfWork),
     },
     workspaces: new WorkspaceService({
       orm,

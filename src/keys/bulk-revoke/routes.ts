@@ -19,7 +19,9 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
         operationId: 'bulkRevokeKeys',
         tags: ['Keys'],
         summary: 'Revoke many keys',
-        description: 'Revokes keys by id or by owner, all or nothing, at most 10,000 at once.',
+        description:
+          'Revokes keys by id or by owner, at most 10,000 at once, in steps of 500 keys. After an error the ' +
+          'keys of the steps before it are revoked, and a repetition of the call revokes the rest.',
         body: BulkRevoke,
         response: answers({ 200: ref(BulkRevocation) }, 'NOT_FOUND', 'TOO_MANY_KEYS'),
       },

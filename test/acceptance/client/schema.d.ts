@@ -390,7 +390,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke many keys
-         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. Requires the permission `keys:revoke`.
+         * @description Revokes keys by id or by owner, at most 10,000 at once, in steps of 500 keys. After an error the keys of the steps before it are revoked, and a repetition of the call revokes the rest. Requires the permission `keys:revoke`.
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
