@@ -160,3 +160,135 @@ BEGIN
   RETURN answered;
 END
 $$;
+--> statement-breakpoint
+
+-- Where audit logs end, for a transaction that appends to them: their heads are locked, by code points, until the
+-- transaction ends. A log goes on behind its newest entry, or behind what retention dropped, whatever
+-- its head says; that is answered too, so that a head which does not fit is noticed. Nothing above 2^52
+-- was ever numbered by Keyward: such an entry is passed over, so that the log has somewhere to go on.
+CREATE FUNCTION lock_audit_logs(logs text[])
+RETURNS TABLE (log text, end_sequence bigint, end_hash text, head_sequence text, head_hash text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO public.audit_heads (workspace_id, sequence, hash)
+  SELECT id, 0, repeat('0', 64) FROM unnest(logs) AS id ORDER BY id COLLATE "C"
+  ON CONFLICT DO NOTHING;
+
+  PERFORM FROM public.audit_heads WHERE workspace_id = ANY (logs)
+   ORDER BY workspace_id COLLATE "C" FOR UPDATE;
+
+  RETURN QUERY
+  SELECT h.workspace_id,
+         coalesce(e.sequence, c.sequence, 0),
+         left(coalesce(e.hash, c.hash, repeat('0', 64)), 64),
+         h.sequence::text, left(h.hash, 64)
+    FROM public.audit_heads h
+    LEFT JOIN public.audit_checkpoints c ON c.workspace_id = h.workspace_id
+    LEFT JOIN LATERAL (
+      SELECT newest.sequence, newest.hash FROM public.audit_events newest
+       WHERE newest.workspace_id = h.workspace_id AND newest.sequence < 4503599627370496
+       ORDER BY newest.sequence DESC LIMIT 1) e ON true
+   WHERE h.workspace_id = ANY (logs);
+END
+$$;
+--> statement-breakpoint
+REVOKE EXECUTE ON FUNCTION lock_audit_logs(text[]) FROM PUBLIC;
+--> statement-breakpoint
+
+-- Entries are added at the end of their log and nowhere else, and the head moves with them: someone
+-- with the rights of the service can add a forged entry, which a check of the chain reports, and
+-- which the service continues behind.
+CREATE FUNCTION append_audit_events() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (
+    SELECT FROM (
+      SELECT workspace_id, min(sequence) AS first, max(sequence) AS last, count(*) AS entries,
+             bool_and(hash ~ '^[0-9a-f]{64}$' AND num_nonnulls(id, action, actor_id, time) = 4) AS whole
+        FROM added GROUP BY workspace_id) AS batch
+     WHERE NOT batch.whole
+        OR batch.last - batch.first + 1 <> batch.entries
+        OR batch.first <> 1 + coalesce(
+             (SELECT max(e.sequence) FROM public.audit_events e
+               WHERE e.workspace_id = batch.workspace_id AND e.sequence < 4503599627370496
+                 AND e.sequence NOT BETWEEN batch.first AND batch.last),
+             (SELECT c.sequence FROM public.audit_checkpoints c
+               WHERE c.workspace_id = batch.workspace_id),
+             0)
+  ) THEN
+    RAISE EXCEPTION 'audit_events is append-only: entries follow the last one of their log'
+      USING ERRCODE = 'insufficient_privilege';
+  END IF;
+
+  INSERT INTO public.audit_heads (workspace_id, sequence, hash)
+  SELECT DISTINCT ON (workspace_id COLLATE "C") workspace_id, sequence, hash
+    FROM added ORDER BY workspace_id COLLATE "C", sequence DESC
+  ON CONFLICT (workspace_id) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash;
+  RETURN NULL;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER audit_append AFTER INSERT ON audit_events REFERENCING NEW TABLE AS added
+FOR EACH STATEMENT EXECUTE FUNCTION append_audit_events();
+--> statement-breakpoint
+ALTER TABLE audit_events ENABLE ALWAYS TRIGGER audit_append;
+--> statement-breakpoint
+
+-- Heads follow their entries. The version before still writes them itself, in the same transaction and
+-- with the values that they have by then, which changes nothing; anything else is for the owner.
+CREATE FUNCTION refuse_unless_owner() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT pg_has_role(current_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
+    RAISE EXCEPTION '%: %', TG_TABLE_NAME, TG_ARGV[0] USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN NEW;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER audit_head_kept AFTER UPDATE ON audit_heads FOR EACH ROW
+WHEN (OLD IS DISTINCT FROM NEW) EXECUTE FUNCTION refuse_unless_owner('a head follows its entries');
+--> statement-breakpoint
+CREATE TRIGGER audit_head_new AFTER INSERT ON audit_heads FOR EACH ROW
+WHEN (NEW.sequence <> 0 OR NEW.hash <> repeat('0', 64)) EXECUTE FUNCTION refuse_unless_owner('a head follows its entries');
+--> statement-breakpoint
+ALTER TABLE audit_heads ENABLE ALWAYS TRIGGER audit_head_kept;
+--> statement-breakpoint
+ALTER TABLE audit_heads ENABLE ALWAYS TRIGGER audit_head_new;
+--> statement-breakpoint
+
+-- What the service never does is refused to the role that it runs as, so that a thief of that role
+-- cannot either: to undo a revocation or a deletion, to bring an ended string back, to extend one
+-- that retires, or to change what a string is checked against. Owners may, as they could anyway.
+CREATE TRIGGER revocation_is_final BEFORE UPDATE ON keys FOR EACH ROW
+WHEN (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at
+      OR OLD.deleted_at IS NOT NULL AND NEW.deleted_at IS DISTINCT FROM OLD.deleted_at)
+EXECUTE FUNCTION refuse_unless_owner('a revocation is final');
+--> statement-breakpoint
+CREATE TRIGGER revocation_is_final BEFORE UPDATE ON management_keys FOR EACH ROW
+WHEN (OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at)
+EXECUTE FUNCTION refuse_unless_owner('a revocation is final');
+--> statement-breakpoint
+CREATE TRIGGER secret_end_is_final BEFORE UPDATE ON secrets FOR EACH ROW
+WHEN (OLD.status <> 'current' AND NEW.valid_until IS DISTINCT FROM OLD.valid_until
+      OR NEW.status <> OLD.status AND OLD.status <> 'current' AND NEW.status <> 'retired'
+      OR NEW.status <> OLD.status AND OLD.status = 'retired')
+EXECUTE FUNCTION refuse_unless_owner('a string that ends does not come back');
+--> statement-breakpoint
+-- An imported digest is replaced with argon2id at its first use; nothing else replaces a hash.
+CREATE TRIGGER secret_hash_is_kept BEFORE UPDATE ON secrets FOR EACH ROW
+WHEN (NEW.hash <> OLD.hash AND (OLD.hash LIKE '$argon2%' OR NEW.hash NOT LIKE '$argon2id$%'))
+EXECUTE FUNCTION refuse_unless_owner('the hash of a secret is kept');
+--> statement-breakpoint
+DO $$
+DECLARE
+  guarded text[];
+BEGIN
+  FOREACH guarded SLICE 1 IN ARRAY ARRAY[['keys', 'revocation_is_final'],
+    ['management_keys', 'revocation_is_final'], ['secrets', 'secret_end_is_final'],
+    ['secrets', 'secret_hash_is_kept']]
+  LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER %I', guarded[1], guarded[2]);
+  END LOOP;
+END
+$$;

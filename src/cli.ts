@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { auditPruneCommand } from './audit/prune-command.ts';
+import { auditRepairCommand } from './audit/repair-command.ts';
 import { auditVerifyCommand } from './audit/verify-command.ts';
 import { readConfig } from './config.ts';
 import { migrateCommand } from './db/commands.ts';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   grantsCommand,
   auditVerifyCommand,
   auditPruneCommand,
+  auditRepairCommand,
   createManagementKeyCommand,
   importCommand,
 ];

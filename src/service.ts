@@ -298,7 +298,7 @@ function createControlPlane(
       explain: new ExplainService({ orm, clock }),
       finding: new FindService({ orm, resolver, clock }),
       imports: new ImportService(unitOfWork, (digest) => rootKey.hasImportedDigest(digest)),
-      bulkRevoke: new BulkRevokeService(unitOfWork),
+      bulkRevoke: new BulkRevokeService(orm, unitOfWork),
     },
     workspaces: new WorkspaceService({
       orm,

@@ -2,6 +2,7 @@ import { and, count, eq, exists, gt, isNotNull, isNull, or, sql } from 'drizzle-
 import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { insertRows } from '../db/insert-rows.ts';
+import { nextRevision } from '../db/revision.ts';
 import { keys, workspaces } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 import { partsOf } from '../lib/turns.ts';
@@ -15,7 +16,7 @@ export type Scope = string | null;
 
 type Reader = Orm | Transaction;
 
-const NEXT_REVISION = sql`${keys.revision} + 1`;
+const NEXT_REVISION = nextRevision(keys.revision);
 
 /** The key's row, locked until the transaction ends. */
 export async function lockKey(tx: Transaction, scope: Scope, id: string) {
@@ -23,21 +24,43 @@ export async function lockKey(tx: Transaction, scope: Scope, id: string) {
   return row ?? null;
 }
 
+/** Which keys are meant; by both, those of the ids that are the owner's. */
+export interface KeyFilter {
+  ids?: readonly string[];
+  ownerId?: string;
+}
+
 /** Locks keys by id, in id order, as every transaction does that locks several. */
 export function lockKeys(
   tx: Transaction,
   scope: Scope,
-  filter: { ids: readonly string[] } | { ownerId: string },
+  filter: KeyFilter,
   limit: number,
 ): Promise<KeyRow[]> {
-  const chosen = 'ids' in filter ? anyOf(keys.id, filter.ids) : eq(keys.ownerId, filter.ownerId);
   return tx
     .select()
     .from(keys)
-    .where(and(inExistingWorkspace(scope), chosen))
+    .where(and(inExistingWorkspace(scope), chosenBy(filter)))
     .orderBy(keys.id)
     .limit(limit)
     .for('update');
+}
+
+/** Which keys a filter chooses at the moment, in id order. */
+export function findChosenKeys(db: Reader, scope: Scope, filter: KeyFilter, limit: number) {
+  return db
+    .select({ id: keys.id, revokedAt: keys.revokedAt })
+    .from(keys)
+    .where(and(inExistingWorkspace(scope), chosenBy(filter)))
+    .orderBy(keys.id)
+    .limit(limit);
+}
+
+function chosenBy({ ids, ownerId }: KeyFilter) {
+  return and(
+    ids && anyOf(keys.id, ids),
+    ownerId === undefined ? undefined : eq(keys.ownerId, ownerId),
+  );
 }
 
 export function isExpired({ expiresAt }: Pick<KeyRow, 'expiresAt'>, at: Date): boolean {
@@ -94,10 +117,10 @@ export async function updateKey(tx: Transaction, id: string, changes: KeyChanges
 }
 
 /** How many keys of a workspace one transaction ends. */
-const STEP = 1000;
+const STEP = 500;
 
 /**
- * Ends up to a thousand keys of a deleted workspace, whichever nobody else has locked; who revoked
+ * Ends up to 500 keys of a deleted workspace, whichever nobody else has locked; who revoked
  * one before stays. Returns how many.
  */
 export async function endKeysOfWorkspace(

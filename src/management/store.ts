@@ -1,6 +1,7 @@
 import { and, asc, desc, eq, getTableColumns, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
+import { nextRevision } from '../db/revision.ts';
 import { keyUsage, managementKeys, secrets } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { CursorPosition } from '../http/cursor.ts';
@@ -20,7 +21,7 @@ export interface ManagementRecord {
  */
 export type Scope = { workspaceId: string; currentOnly: boolean } | null;
 
-const NEXT_REVISION = sql`${managementKeys.revision} + 1`;
+const NEXT_REVISION = nextRevision(managementKeys.revision);
 
 export async function findManagementKey(
   db: Orm | Transaction,
@@ -183,17 +184,17 @@ function scopedTo(scope: Scope) {
 
 function selectRecords(db: Orm | Transaction) {
   const retiringUntil = sql<Date | null>`(
-    select valid_until from secrets
+    select max(valid_until) from secrets
      where key_id = ${managementKeys.id} and status = 'retiring')`.mapWith(secrets.validUntil);
   return db
     .select({
       key: getTableColumns(managementKeys),
-      start: secrets.start,
+      start: sql<string>`coalesce(${secrets.start}, '')`,
       lastUsedAt: keyUsage.lastUsedAt,
       retiringUntil,
     })
     .from(managementKeys)
-    .innerJoin(secrets, and(eq(secrets.keyId, managementKeys.id), eq(secrets.status, 'current')))
+    .leftJoin(secrets, and(eq(secrets.keyId, managementKeys.id), eq(secrets.status, 'current')))
     .leftJoin(keyUsage, eq(keyUsage.keyId, managementKeys.id))
     .$dynamic();
 }

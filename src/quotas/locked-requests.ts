@@ -15,7 +15,7 @@ const PATIENCE_MS = 1000;
 
 interface Waiting {
   request: QuotaRequest;
-  giveUpAt: number;
+  lateAt: number;
   resolve: (decision: QuotaDecision | null) => void;
   reject: (error: unknown) => void;
 }
@@ -52,7 +52,7 @@ export class LockedRequests {
       return Promise.reject(new OverloadError('too many requests wait for a locked key'));
     }
     const { promise, ...settle } = Promise.withResolvers<QuotaDecision | null>();
-    queue.push({ request, giveUpAt: performance.now() + PATIENCE_MS, ...settle });
+    queue.push({ request, lateAt: performance.now() + PATIENCE_MS, ...settle });
     this.#byKey.set(request.keyId, queue);
     this.#size++;
     void this.#run();
@@ -93,7 +93,7 @@ export class LockedRequests {
 
   #settle(waiting: Waiting, answer: QuotaAnswer): void {
     if (answer !== LOCKED) this.#remove(waiting).resolve(answer);
-    else if (performance.now() >= waiting.giveUpAt) {
+    else if (performance.now() >= waiting.lateAt) {
       this.#remove(waiting).reject(new KeywardError('TIMED_OUT'));
     }
   }

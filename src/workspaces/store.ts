@@ -1,5 +1,6 @@
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { nextRevision } from '../db/revision.ts';
 import { workspaces } from '../db/schema.ts';
 
 export type WorkspaceRow = typeof workspaces.$inferSelect;
@@ -79,7 +80,7 @@ export async function updateWorkspace(
 ): Promise<WorkspaceRow> {
   const [updated] = await tx
     .update(workspaces)
-    .set({ ...changes, revision: sql`${workspaces.revision} + 1` })
+    .set({ ...changes, revision: nextRevision(workspaces.revision) })
     .where(eq(workspaces.id, id))
     .returning();
   if (!updated) throw new Error('a locked row can be updated');

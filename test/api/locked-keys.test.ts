@@ -70,7 +70,7 @@ describe('keys whose rows others have locked', () => {
     }
   });
 
-  it('a verification that is not in memory waits for no row, whoever has locked all of them', async () => {
+  it('a verification that is not in memory waits for no row, even if all of them are locked', async () => {
     const { key } = await createKey(pair.first);
     const sql = await connect(pair.databaseUrl);
     await sql.query('begin');

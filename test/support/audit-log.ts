@@ -38,6 +38,7 @@ export async function tamper(client: pg.Client, text: string, values: unknown[] 
   await client.query(text, values);
   await client.query('alter table audit_events enable always trigger audit_append_only');
   await client.query('alter table audit_events enable always trigger audit_no_truncate');
+  await client.query('alter table audit_events enable always trigger audit_append');
 }
 
 /**

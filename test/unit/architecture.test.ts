@@ -53,7 +53,6 @@ const TABLE_OWNERS: Record<string, string> = {
   keyConsumption: 'quotas/consumption-store.ts',
   idempotencyKeys: 'unit-of-work/idempotency-store.ts',
   auditEvents: 'audit/store.ts',
-  auditHeads: 'audit/store.ts',
   auditCheckpoints: 'audit/store.ts',
   batchSequences: 'db/batch-sequences.ts',
   // SQL alone, without a Drizzle table.

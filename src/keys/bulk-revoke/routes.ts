@@ -21,7 +21,8 @@ export function bulkRevokeRoutes(app: App, bulkRevoke: BulkRevokeService): void 
         tags: ['Keys'],
         summary: 'Revoke many keys',
         description:
-          'Revokes keys by id or by owner, all or nothing, at most 10,000 at once. ' +
+          'Revokes keys by id or by owner, at most 10,000 at once, in steps of 500 keys. After an error the ' +
+          'keys of the steps before it are revoked, and a repetition of the call revokes the rest. ' +
           'A dry run requires `keys:read` as well.',
         body: BulkRevoke,
         response: answers({ 200: ref(BulkRevocation) }, 'NOT_FOUND', 'TOO_MANY_KEYS'),

@@ -350,7 +350,7 @@ export interface paths {
         put?: never;
         /**
          * Find the key of a string
-         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace. Requires the permission `keys:read`.
+         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace, and of an imported string that several have, the one that was imported first, unless `workspaceId` names another. Requires the permission `keys:read`.
          */
         post: operations["findKey"];
         delete?: never;
@@ -390,7 +390,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke many keys
-         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. A dry run requires `keys:read` as well. Requires the permission `keys:revoke`.
+         * @description Revokes keys by id or by owner, at most 10,000 at once, in steps of 500 keys. After an error the keys of the steps before it are revoked, and a repetition of the call revokes the rest. A dry run requires `keys:read` as well. Requires the permission `keys:revoke`.
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
@@ -664,7 +664,7 @@ export interface components {
         /** @enum {string} */
         ActorType: "root" | "management_key" | "key" | "system";
         /** @enum {string} */
-        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description One change, in the audit log. */
         AuditEvent: {
             /**
@@ -862,7 +862,7 @@ export interface components {
         };
         BulkRevokeRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -896,7 +896,7 @@ export interface components {
         };
         ChangeCreditsRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -910,7 +910,7 @@ export interface components {
         };
         CreateKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -1109,7 +1109,7 @@ export interface components {
         ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
         ExplainKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -1189,6 +1189,11 @@ export interface components {
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string;
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
+             * @example default
+             */
+            workspaceId?: string;
         };
         /** @description The key that a string belongs or belonged to. */
         FoundKey: {
@@ -1386,7 +1391,7 @@ export interface components {
         };
         ImportKeysRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2096,7 +2101,7 @@ export interface components {
         RefillInterval: "daily" | "monthly";
         RevokeKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2207,7 +2212,7 @@ export interface components {
         };
         RotateKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2631,7 +2636,7 @@ export interface components {
              */
             key: string;
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -3585,7 +3590,7 @@ export interface operations {
     getKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3632,7 +3637,7 @@ export interface operations {
     deleteKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3690,7 +3695,7 @@ export interface operations {
     updateKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3918,7 +3923,7 @@ export interface operations {
     endGrace: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -4139,6 +4144,8 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN` */
             403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
             /** @description `BODY_TOO_LARGE` */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
@@ -5103,7 +5110,7 @@ export interface operations {
     getKeyUsage: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
                 /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339. */
                 from?: string;
@@ -5154,7 +5161,7 @@ export interface operations {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */
@@ -5203,7 +5210,7 @@ export interface operations {
     getAuditHead: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: never;
