@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
+import { type Pepper, pepperFrom } from './domain/pepper.ts';
+import { RootKey } from './domain/root-key.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
 /** Sensitive settings may also be read from a file, whose path is in `NAME_FILE`. */
 const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
+
+/** Nothing needs these once they are read. */
+const SECRETS = FROM_FILE.filter((name) => name !== 'DATABASE_URL');
 
 const int = (min: number, max: number) =>
   makeValidator<number>((input) => {
@@ -162,8 +167,9 @@ export type Config = Readonly<{
   port: number;
   logLevel: string;
   dataDirectory: string;
-  rootKey: string | undefined;
-  secret: string | undefined;
+  /** Of both secrets, nothing is kept that reveals them. */
+  rootKey: RootKey | null;
+  pepper: Pepper | null;
   /** In lower case. */
   keyHeader: string | undefined;
   usageFlushMs: number;
@@ -196,7 +202,10 @@ export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 
-/** Reads and checks all settings. A ConfigError names everything that is not valid. */
+/**
+ * Reads and checks all settings. A ConfigError names everything that is not valid. Secrets are
+ * taken out of the environment, so that neither memory nor child processes have them.
+ */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems = unknownSettings(environment).map((name) => `${name}: is not a setting`);
   const settings = cleanEnv(withFiles(environment, problems), SETTINGS, {
@@ -206,6 +215,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       }
     },
   });
+  for (const name of SECRETS) delete environment[name];
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   return Object.freeze({
     databaseUrl: settings.DATABASE_URL,
@@ -213,8 +223,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     port: settings.PORT,
     logLevel: settings.LOG_LEVEL,
     dataDirectory: settings.KEYWARD_DATA_DIR,
-    rootKey: settings.KEYWARD_ROOT_KEY,
-    secret: settings.KEYWARD_SECRET,
+    rootKey:
+      settings.KEYWARD_ROOT_KEY === undefined ? null : new RootKey(settings.KEYWARD_ROOT_KEY),
+    pepper: pepperFrom(settings.KEYWARD_SECRET),
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
     staleIfErrorMs: settings.KEYWARD_STALE_IF_ERROR_MS,

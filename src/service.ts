@@ -11,8 +11,6 @@ import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
 import { LookupBudget } from './credentials/lookup-budget.ts';
-import { pepperFrom } from './credentials/pepper.ts';
-import { RootKey } from './credentials/root-key.ts';
 import { SecretVerifier, type StoredSecret } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
@@ -154,7 +152,7 @@ async function createKernel(
   await deleteFutureRows(orm);
   const clock = new Clock(clockOffset);
   const fence = new Fence(database, clock);
-  const pepper = pepperFrom(config.secret);
+  const { pepper } = config;
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   // Names this process in the numbers of its batches.
   const instance = randomUUID();
@@ -177,7 +175,7 @@ function createCredentials(kernel: Kernel) {
   });
   const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
   const imported = new ImportedAlgorithms(database, fence);
-  const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
+  const { rootKey } = config;
   const lookups = new LookupBudget(() => clock.now());
   const resolver = new CredentialResolver({
     ...{ cache, imported, lookups, secrets, rootKey, checksumKey },
@@ -260,7 +258,7 @@ function createControlPlane(
       credits: new CreditsService(unitOfWork),
       explain: new ExplainService({ orm, clock }),
       finding: new FindService({ orm, resolver, clock }),
-      imports: new ImportService(unitOfWork, (digest) => rootKey.hasImportedDigest(digest)),
+      imports: new ImportService(unitOfWork, rootKey),
       bulkRevoke: new BulkRevokeService(unitOfWork),
     },
     workspaces: new WorkspaceService({

@@ -1,5 +1,5 @@
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { type AuditEntry, type AuditOrigin, linkEntries } from './chain.ts';
 import { findNewestPepperId, insertEvents, lockHeads, moveHeads } from './store.ts';

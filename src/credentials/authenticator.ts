@@ -1,15 +1,15 @@
 import { bearerToken } from '../domain/bearer-token.ts';
 import { type Caller, type IdentifiedCaller, ROOT_CALLER } from '../domain/caller.ts';
+import type { RootKey } from '../domain/root-key.ts';
 import type { VerdictCounter } from '../domain/verdict.ts';
 import { KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isActive } from './credential.ts';
 import type { CredentialResolver } from './credential-resolver.ts';
-import type { RootKey } from './root-key.ts';
 
 export interface AuthenticatorDependencies {
   resolver: CredentialResolver;
-  rootKey: RootKey;
+  rootKey: RootKey | null;
   usage: VerdictCounter;
   clock: Clock;
 }
@@ -44,6 +44,6 @@ export class Authenticator {
   }
 
   isRootKey(presented: string): boolean {
-    return this.#deps.rootKey.isPresented(presented);
+    return this.#deps.rootKey?.isPresented(presented) ?? false;
   }
 }

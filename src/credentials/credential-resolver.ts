@@ -7,12 +7,13 @@ import {
   parseKey,
   refOf,
 } from '../domain/key-string.ts';
+import { processDigest } from '../domain/process-digest.ts';
+import type { RootKey } from '../domain/root-key.ts';
 import type { VerifyQueue } from './argon2-hasher.ts';
 import type { Credential, KeyCredential, ManagementCredential } from './credential.ts';
 import type { CredentialCache } from './credential-cache.ts';
 import type { ImportedAlgorithms } from './imported-algorithms.ts';
 import type { LookupBudget } from './lookup-budget.ts';
-import type { RootKey } from './root-key.ts';
 import type { SecretVerifier } from './secret-verifier.ts';
 
 /** The longest string that is looked up; imported keys have no format of their own. */
@@ -28,7 +29,7 @@ export interface CredentialResolverDependencies {
   imported: ImportedAlgorithms;
   lookups: LookupBudget;
   secrets: SecretVerifier;
-  rootKey: RootKey;
+  rootKey: RootKey | null;
   checksumKey: ChecksumKey;
 }
 
@@ -56,7 +57,7 @@ export class CredentialResolver {
     asking: Promise<Asker>,
     queue?: VerifyQueue,
   ): Promise<KeyCredential | null> {
-    const digest = this.#deps.secrets.digestOf(presented);
+    const digest = processDigest(presented);
     const [{ workspaceId }, credential] = await Promise.all([
       asking,
       this.#find(presented, digest, asking),
@@ -69,7 +70,7 @@ export class CredentialResolver {
   /** A management key. Customer keys have another prefix, and so have imported ones. */
   async resolveManagementKey(presented: string): Promise<ManagementCredential | null> {
     if (!presented.startsWith(`${MANAGEMENT_PREFIX}_`)) return null;
-    const digest = this.#deps.secrets.digestOf(presented);
+    const digest = processDigest(presented);
     const ref = this.#nativeRef(presented, digest);
     const credential = ref === null ? null : await this.#deps.cache.get(ref);
     if (credential?.kind !== 'management') return null;
@@ -78,7 +79,7 @@ export class CredentialResolver {
 
   /** A key of either kind, for the one who presents it: what that costs never delays a verification. */
   async resolveAny(presented: string): Promise<Credential | null> {
-    const digest = this.#deps.secrets.digestOf(presented);
+    const digest = processDigest(presented);
     const credential = await this.#find(presented, digest, HOLDER);
     if (!credential) return null;
     return (await this.#matches(credential, presented, digest, 'low')) ? credential : null;
@@ -89,7 +90,7 @@ export class CredentialResolver {
    * even if someone has imported its digest.
    */
   #find(presented: string, digest: string, asking: Promise<Asker>): Promise<Credential | null> {
-    if (!canBeKey(presented) || this.#deps.rootKey.hasDigest(digest)) return Promise.resolve(null);
+    if (!canBeKey(presented) || this.#deps.rootKey?.hasDigest(digest)) return Promise.resolve(null);
     const ref = this.#nativeRef(presented, digest);
     return ref === null ? this.#findImported(presented, asking) : this.#deps.cache.get(ref);
   }

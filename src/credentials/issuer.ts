@@ -1,6 +1,6 @@
 import { type ChecksumKey, generateKey } from '../domain/key-string.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import type { Argon2Hasher, HashQueue } from './argon2-hasher.ts';
-import type { Pepper } from './pepper.ts';
 
 export interface StoredProof {
   pepperId: string;

@@ -1,10 +1,10 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { importedDigests, isImportedDigest } from '../domain/imported-key.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { Argon2Hasher, VerifyQueue } from './argon2-hasher.ts';
 import type { StoredProof } from './issuer.ts';
-import type { Pepper } from './pepper.ts';
 
 /** What is stored of a secret. */
 export interface StoredSecret {
@@ -36,8 +36,6 @@ const ARGON2ID = '$argon2id$';
  */
 export class SecretVerifier {
   readonly #deps: SecretVerifierDependencies;
-  /** Random for each process, so that a digest is of no use anywhere else. */
-  readonly #digestKey = randomBytes(32).toString('base64url');
   readonly #cached: LRUCache<string, { digest: string; hash: string }>;
   /** The hash that a digest does not match. */
   readonly #wrongKeys = new LRUCache<string, string>({ max: MAX_WRONG_KEYS });
@@ -54,11 +52,6 @@ export class SecretVerifier {
       { name: 'proofs', max: this.#cached.max, used: () => this.#cached.size },
       { name: 'wrong_keys', max: this.#wrongKeys.max, used: () => this.#wrongKeys.size },
     ];
-  }
-
-  /** Keyed, so that comparing two digests reveals nothing about the strings. */
-  digestOf(presented: string): string {
-    return hash('sha256', this.#digestKey + presented, 'base64url');
   }
 
   /** Answers synchronously if the result is cached; `digest` is that of the presented string. */

@@ -3,6 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { Pepper } from '../domain/pepper.ts';
+import { RootKey } from '../domain/root-key.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { untilStopped } from '../lib/stop.ts';
@@ -12,8 +14,8 @@ import { whenReady } from './wait.ts';
 /** A migrated database with the secrets that belong to it. */
 export interface OpenDatabase {
   url: string;
-  secret: string | undefined;
-  rootKey: string | undefined;
+  pepper: Pepper | null;
+  rootKey: RootKey | null;
   /** Where the embedded database is; null if there is none. */
   dataDirectory: string | null;
   /** Contains the generated root key; null if none was generated. */
@@ -50,11 +52,11 @@ export async function openEmbedded(config: Config, stop: AbortSignal): Promise<O
   };
   try {
     await untilStopped(stop, migrate(postgres.url));
-    const rootKeyFile = config.rootKey === undefined ? join(dataDirectory, 'root-key') : null;
+    const rootKeyFile = config.rootKey === null ? join(dataDirectory, 'root-key') : null;
     return {
       url: postgres.url,
-      secret: config.secret ?? (await generated(join(dataDirectory, 'secret'))),
-      rootKey: rootKeyFile ? await generated(rootKeyFile) : config.rootKey,
+      pepper: config.pepper ?? new Pepper(await generated(join(dataDirectory, 'secret'))),
+      rootKey: rootKeyFile ? new RootKey(await generated(rootKeyFile)) : config.rootKey,
       dataDirectory,
       rootKeyFile,
       lost: postgres.exited.then(() => (stopping ? new Promise<void>(() => {}) : undefined)),
@@ -75,7 +77,7 @@ async function openExternal(
   await whenReady(() => migrate(url), log, stop);
   return {
     url,
-    secret: config.secret,
+    pepper: config.pepper,
     rootKey: config.rootKey,
     dataDirectory: null,
     rootKeyFile: null,

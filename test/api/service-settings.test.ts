@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, inject, it } from 'vitest';
-import { type Config, readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { launch, launchForTest } from '../support/instance.ts';
+import { launch, launchForTest, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 let database: TestDatabase;
@@ -16,7 +16,7 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-const launched = (settings: Partial<Config> = {}) => launchForTest(database.url, settings);
+const launched = (settings: TestSettings = {}) => launchForTest(database.url, settings);
 
 it('each bound has the limit that its setting says, or its own', async () => {
   const settings = { cachedKeys: 321, poolSize: 7, maxInFlight: 77 };

@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/caller.ts';
 import { lookupRef, parseDigest } from '../../domain/imported-key.ts';
+import type { RootKey } from '../../domain/root-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
 import { newKeyRow } from '../new-key.ts';
@@ -28,13 +29,13 @@ export interface ImportRules {
   by: Actor;
   policies: WorkspacePolicies;
   at: Date;
-  isRootKey: (digest: string) => boolean;
+  rootKey: RootKey | null;
 }
 
 /** Sorts out the items that are no keys of this workspace, or name the same key twice. */
 export function sortItems(
   items: readonly Parsed<ImportItem>[],
-  { by, policies, at, isRootKey }: ImportRules,
+  { by, policies, at, rootKey }: ImportRules,
 ): SortedItems {
   const candidates = new Map<string, Candidate>();
   const refused: ImportResult[] = [];
@@ -46,7 +47,7 @@ export function sortItems(
     const item = parsed.value;
     try {
       const digest = digestOf(item);
-      if (isRootKey(digest)) throw wrong(ROOT_KEY);
+      if (rootKey?.hasImportedDigest(digest)) throw wrong(ROOT_KEY);
       if (candidates.has(digest)) refused.push(duplicate(index));
       else {
         const lookup = lookupRef(digest, policies.id);
