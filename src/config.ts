@@ -34,7 +34,8 @@ const keyHeader = matching(
   'must be the name of a header that nothing else uses, such as X-Acme-Key',
 );
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
-const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
+/** Spaces around it count, but not towards the least length. */
+const secret = matching(/^(?=\s*\S.{30,}\S\s*$).{32,1024}$/s, 'must be 32 to 1024 characters');
 
 /** No error quotes the value, which may contain a password. */
 const databaseUrl = makeValidator<string>((input) => {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
@@ -97,9 +98,32 @@ async function generated(path: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
-  const secret = (await readFile(path, 'utf8')).trim();
+  const secret = (await readOwnFile(path)).trim();
   if (USABLE_SECRET.test(secret)) return secret;
   throw new OperatorError(
     `${path} must hold 32 to 256 characters of A-Za-z0-9_-; restore it from a backup, or delete it to have a new one made.`,
   );
+}
+
+/** Neither a link nor readable by others: what is there may be known to them. */
+async function readOwnFile(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(refuseFile(path));
+  try {
+    const status = await file.stat();
+    if (!status.isFile()) return refuseFile(path)();
+    // Windows has no such bits.
+    if (process.platform === 'win32' || (status.mode & 0o077) === 0)
+      return await file.readFile('utf8');
+    throw new OperatorError(
+      `${path} can be read by other users; replace it if they may have, else run chmod 600 on it.`,
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+function refuseFile(path: string) {
+  return (): never => {
+    throw new OperatorError(`${path} must be a file that Keyward can read, and no link.`);
+  };
 }

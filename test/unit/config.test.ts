@@ -153,6 +153,18 @@ describe('a sensitive setting from a file', () => {
     }
   });
 
+  it('a secret of spaces alone, or of few characters among spaces, is refused', () => {
+    for (const text of [
+      ' '.repeat(40),
+      `${' '.repeat(20)}short${' '.repeat(20)}`,
+      '\t'.repeat(32),
+    ]) {
+      expect(problemsOf({ KEYWARD_SECRET_FILE: file(text) })).toEqual([
+        'KEYWARD_SECRET: must be 32 to 1024 characters',
+      ]);
+    }
+  });
+
   it('the secrets that are read are taken out of the environment', () => {
     const environment = { KEYWARD_ROOT_KEY: KEY, KEYWARD_SECRET: KEY, KEYWARD_POOL_SIZE: '3' };
     readConfig(environment);

@@ -350,7 +350,7 @@ export interface paths {
         put?: never;
         /**
          * Find the key of a string
-         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace. Requires the permission `keys:read`.
+         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace, and of an imported string that several have, the one that was imported first, unless `workspaceId` names another. Requires the permission `keys:read`.
          */
         post: operations["findKey"];
         delete?: never;
@@ -862,7 +862,7 @@ export interface components {
         };
         BulkRevokeRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -896,7 +896,7 @@ export interface components {
         };
         ChangeCreditsRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -910,7 +910,7 @@ export interface components {
         };
         CreateKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -1109,7 +1109,7 @@ export interface components {
         ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
         ExplainKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -1189,6 +1189,11 @@ export interface components {
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string;
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
+             * @example default
+             */
+            workspaceId?: string;
         };
         /** @description The key that a string belongs or belonged to. */
         FoundKey: {
@@ -1386,7 +1391,7 @@ export interface components {
         };
         ImportKeysRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2086,7 +2091,7 @@ export interface components {
         RefillInterval: "daily" | "monthly";
         RevokeKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2103,7 +2108,7 @@ export interface components {
         };
         RotateKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2527,7 +2532,7 @@ export interface components {
              */
             key: string;
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -3472,7 +3477,7 @@ export interface operations {
     getKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3519,7 +3524,7 @@ export interface operations {
     deleteKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3577,7 +3582,7 @@ export interface operations {
     updateKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3785,7 +3790,7 @@ export interface operations {
     endGrace: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3996,6 +4001,8 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN` */
             403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
             /** @description `BODY_TOO_LARGE` */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
@@ -4898,7 +4905,7 @@ export interface operations {
     getKeyUsage: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
                 /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339. */
                 from?: string;
@@ -4998,7 +5005,7 @@ export interface operations {
     getAuditHead: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: never;
