@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
+import { type Pepper, pepperFrom } from './domain/pepper.ts';
+import { RootKey } from './domain/root-key.ts';
 import { heapLimit, type MemoryBudget, memoryBudget } from './lib/memory-budget.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
@@ -11,6 +13,9 @@ const FROM_FILE = [
   'KEYWARD_ROOT_KEY',
   'KEYWARD_SECRET',
 ] as const;
+
+/** Nothing needs these once they are read. */
+const SECRETS = FROM_FILE.filter((name) => name !== 'DATABASE_URL');
 
 const int = (min: number, max: number) =>
   makeValidator<number>((input) => {
@@ -37,7 +42,8 @@ const keyHeader = matching(
 );
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
 const metricsToken = matching(/^[!-~]{32,256}$/, 'must be 32 to 256 visible ASCII characters');
-const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
+/** Spaces around it count, but not towards the least length. */
+const secret = matching(/^(?=\s*\S.{30,}\S\s*$).{32,1024}$/s, 'must be 32 to 1024 characters');
 
 /** No error quotes the value, which may contain a password. */
 const databaseUrl = makeValidator<string>((input) => {
@@ -184,8 +190,9 @@ export type Config = Readonly<{
   port: number;
   logLevel: string;
   dataDirectory: string;
-  rootKey: string | undefined;
-  secret: string | undefined;
+  /** Of both secrets, nothing is kept that reveals them. */
+  rootKey: RootKey | null;
+  pepper: Pepper | null;
   /** In lower case. */
   keyHeader: string | undefined;
   /** SHA-256, in base64url. */
@@ -221,7 +228,10 @@ export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 
-/** Reads and checks all settings. A ConfigError names everything that is not valid. */
+/**
+ * Reads and checks all settings. A ConfigError names everything that is not valid. Secrets are
+ * taken out of the environment, so that neither memory nor child processes have them.
+ */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems = unknownSettings(environment).map((name) => `${name}: is not a setting`);
   const settings = cleanEnv(withFiles(environment, problems), SETTINGS, {
@@ -231,6 +241,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       }
     },
   });
+  for (const name of SECRETS) delete environment[name];
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   const memory = memoryBudget(heapLimit(), settings.KEYWARD_CACHE_MIB);
   return Object.freeze({
@@ -239,8 +250,9 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     port: settings.PORT,
     logLevel: settings.LOG_LEVEL,
     dataDirectory: settings.KEYWARD_DATA_DIR,
-    rootKey: settings.KEYWARD_ROOT_KEY,
-    secret: settings.KEYWARD_SECRET,
+    rootKey:
+      settings.KEYWARD_ROOT_KEY === undefined ? null : new RootKey(settings.KEYWARD_ROOT_KEY),
+    pepper: pepperFrom(settings.KEYWARD_SECRET),
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     metricsTokenDigest: digestOf(settings.KEYWARD_METRICS_TOKEN),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,

@@ -12,8 +12,6 @@ import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
 import { LookupBudget } from './credentials/lookup-budget.ts';
 import { metricsReaders } from './credentials/metrics-readers.ts';
-import { pepperFrom } from './credentials/pepper.ts';
-import { RootKey } from './credentials/root-key.ts';
 import { SecretVerifier, type StoredSecret } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
@@ -171,7 +169,7 @@ async function createKernel(
   await deleteFutureRows(orm);
   const clock = new Clock(clockOffset);
   const fence = new Fence(database, clock);
-  const pepper = pepperFrom(config.secret);
+  const { pepper } = config;
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   // Names this process in the numbers of its batches.
   const instance = randomUUID();
@@ -210,7 +208,7 @@ function createCredentials(kernel: Kernel) {
   const loads = { rows, waiting };
   const cache = new CredentialCache(database, fence, { bytes, loads, staleIfErrorMs });
   const imported = new ImportedAlgorithms(database, fence);
-  const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
+  const { rootKey } = config;
   const lookups = new LookupBudget(() => clock.now());
   const resolver = new CredentialResolver({
     ...{ cache, imported, lookups, secrets, rootKey, checksumKey },
@@ -297,7 +295,7 @@ function createControlPlane(
       credits: new CreditsService(unitOfWork),
       explain: new ExplainService({ orm, clock }),
       finding: new FindService({ orm, resolver, clock }),
-      imports: new ImportService(unitOfWork, (digest) => rootKey.hasImportedDigest(digest)),
+      imports: new ImportService(unitOfWork, rootKey),
       bulkRevoke: new BulkRevokeService(orm, unitOfWork),
     },
     workspaces: new WorkspaceService({

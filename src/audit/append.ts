@@ -1,6 +1,6 @@
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import type { Actor } from '../domain/caller.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { partsOf } from '../lib/turns.ts';
 import { type AuditEntry, type AuditOrigin, linkEntries } from './chain.ts';

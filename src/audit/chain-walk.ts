@@ -1,4 +1,4 @@
-import type { Pepper } from '../credentials/pepper.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { type ChainRow, chainHash, FIRST_HEAD, type Head } from './chain.ts';
 
 export interface ChainCheckOptions {

@@ -1,4 +1,3 @@
-import { pepperFrom } from '../credentials/pepper.ts';
 import { type CommandContext, withDatabase } from '../db/open-for-command.ts';
 import { defineCommand } from '../lib/command.ts';
 import { requireKeyedAsBefore } from './append.ts';
@@ -13,8 +12,7 @@ export const auditRepairCommand = defineCommand({
     workspace: { type: 'string', value: 'ID', description: 'only the log of this workspace' },
   },
   run: async ({ options }, context: CommandContext) => {
-    await withDatabase(context, async ({ orm, secret }) => {
-      const pepper = pepperFrom(secret);
+    await withDatabase(context, async ({ orm, pepper }) => {
       const origin = operatorOrigin();
       for (const log of await logsFor(orm, options.workspace)) {
         await requireKeyedAsBefore(orm, log, pepper);

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm } from '../db/database.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { appendAudit } from './append.ts';
 import type { AuditOrigin, Head } from './chain.ts';
 import { hasOpenBreak, lockLogs } from './store.ts';

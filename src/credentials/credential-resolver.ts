@@ -7,12 +7,13 @@ import {
   parseKey,
   refOf,
 } from '../domain/key-string.ts';
+import { processDigest } from '../domain/process-digest.ts';
+import type { RootKey } from '../domain/root-key.ts';
 import type { VerifyQueue } from './argon2-hasher.ts';
 import type { Credential, KeyCredential, ManagementCredential } from './credential.ts';
 import type { CredentialCache } from './credential-cache.ts';
 import type { ImportedAlgorithms } from './imported-algorithms.ts';
 import type { LookupBudget } from './lookup-budget.ts';
-import type { RootKey } from './root-key.ts';
 import type { SecretVerifier } from './secret-verifier.ts';
 
 /** The longest string that is looked up; imported keys have no format of their own. */
@@ -32,7 +33,7 @@ export interface CredentialResolverDependencies {
   imported: ImportedAlgorithms;
   lookups: LookupBudget;
   secrets: SecretVerifier;
-  rootKey: RootKey;
+  rootKey: RootKey | null;
   checksumKey: ChecksumKey;
 }
 
@@ -60,7 +61,7 @@ export class CredentialResolver {
     asking: Promise<Asker>,
     queue?: VerifyQueue,
   ): Promise<KeyCredential | null> {
-    const digest = this.#deps.secrets.digestOf(presented);
+    const digest = processDigest(presented);
     const [{ workspaceId }, credential] = await Promise.all([
       asking,
       this.#find(presented, digest, asking),
@@ -68,10 +69,6 @@ export class CredentialResolver {
     if (credential?.kind !== 'key') return null;
     if (workspaceId !== null && credential.workspaceId !== workspaceId) return null;
     return (await this.#matches(credential, presented, digest, queue)) ? credential : null;
-  }
-
-  digestOf(presented: string): string {
-    return this.#deps.secrets.digestOf(presented);
   }
 
   /** What memory knows of a management key, without asking the database whether it still holds. */
@@ -95,7 +92,7 @@ export class CredentialResolver {
 
   /** A key of either kind, for the one who presents it: what that costs never delays a verification. */
   async resolveAny(presented: string): Promise<Credential | null> {
-    const digest = this.#deps.secrets.digestOf(presented);
+    const digest = processDigest(presented);
     const credential = await this.#find(presented, digest, HOLDER);
     if (!credential) return null;
     return (await this.#matches(credential, presented, digest, 'low')) ? credential : null;
@@ -106,7 +103,7 @@ export class CredentialResolver {
    * even if someone has imported its digest.
    */
   #find(presented: string, digest: string, asking: Promise<Asker>): Promise<Credential | null> {
-    if (!canBeKey(presented) || this.#deps.rootKey.hasDigest(digest)) return Promise.resolve(null);
+    if (!canBeKey(presented) || this.#deps.rootKey?.hasDigest(digest)) return Promise.resolve(null);
     const ref = this.#nativeRef(presented, digest);
     return ref === null ? this.#findImported(presented, asking) : this.#deps.cache.get(ref);
   }

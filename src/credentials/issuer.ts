@@ -1,7 +1,7 @@
 import { type ChecksumKey, generateKey } from '../domain/key-string.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import type { Ticket } from '../lib/fair-queue.ts';
 import type { Argon2Hasher, HashQueue } from './argon2-hasher.ts';
-import type { Pepper } from './pepper.ts';
 
 export interface StoredProof {
   pepperId: string;

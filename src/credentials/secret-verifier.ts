@@ -1,10 +1,10 @@
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { importedDigests, isImportedDigest } from '../domain/imported-key.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { Argon2Hasher, VerifyQueue } from './argon2-hasher.ts';
 import type { StoredProof } from './issuer.ts';
-import type { Pepper } from './pepper.ts';
 import { SuspectRefs } from './suspect-refs.ts';
 
 /** What is stored of a secret. */
@@ -42,8 +42,6 @@ const DIGEST_BYTES = 320;
  */
 export class SecretVerifier {
   readonly #deps: SecretVerifierDependencies;
-  /** Random for each process, so that a digest is of no use anywhere else. */
-  readonly #digestKey = randomBytes(32).toString('base64url');
   readonly #cached: LRUCache<string, { digest: string; hash: string }>;
   /** The hash that a digest does not match. */
   readonly #wrongKeys = new LRUCache<string, string>({ max: MAX_WRONG_KEYS });
@@ -75,11 +73,6 @@ export class SecretVerifier {
       },
       this.#suspects.resourceLimit,
     ];
-  }
-
-  /** Keyed, so that comparing two digests reveals nothing about the strings. */
-  digestOf(presented: string): string {
-    return hash('sha256', this.#digestKey + presented, 'base64url');
   }
 
   /** Answers synchronously if the result is cached; `digest` is that of the presented string. */

@@ -1,28 +1,19 @@
-import { hash, randomBytes } from 'node:crypto';
 import {
   type ChecksumKey,
   containsKey,
   newSearchBudget,
   type SearchBudget,
 } from '../domain/key-string.ts';
-import { RollingHash } from '../domain/rolling-hash.ts';
-
-/** What is known of the root key, which itself is not held. Differs in each process. */
-interface RootKeyMark {
-  rolling: RollingHash;
-  rollingHash: number;
-  digest: string;
-}
+import type { RootKey } from '../domain/root-key.ts';
 
 /** Finds native keys and the root key in texts that would be stored or logged. */
 export class KeyDetector {
   readonly #checksumKey: ChecksumKey;
-  readonly #digestKey = randomBytes(32).toString('base64url');
-  readonly #rootKey: RootKeyMark | null;
+  readonly #rootKey: RootKey | null;
 
-  constructor(checksumKey: ChecksumKey, rootKey: string | undefined) {
+  constructor(checksumKey: ChecksumKey, rootKey: RootKey | null) {
     this.#checksumKey = checksumKey;
-    this.#rootKey = rootKey === undefined ? null : this.#markOf(rootKey);
+    this.#rootKey = rootKey;
   }
 
   /**
@@ -42,24 +33,6 @@ export class KeyDetector {
   }
 
   #isInText(text: string, budget: SearchBudget): boolean {
-    return this.#containsRootKey(text) || containsKey(text, this.#checksumKey, budget);
-  }
-
-  /** Its length is known, so every window of it is compared: by a cheap hash, then by the digest. */
-  #containsRootKey(text: string): boolean {
-    if (this.#rootKey === null) return false;
-    const { rolling, rollingHash, digest } = this.#rootKey;
-    return rolling
-      .matches(text, rollingHash)
-      .some((at) => this.#digestOf(text.slice(at, at + rolling.length)) === digest);
-  }
-
-  #markOf(rootKey: string): RootKeyMark {
-    const rolling = new RollingHash(rootKey.length, randomBytes(4).readUInt32BE());
-    return { rolling, rollingHash: rolling.of(rootKey), digest: this.#digestOf(rootKey) };
-  }
-
-  #digestOf(text: string): string {
-    return hash('sha256', this.#digestKey + text, 'base64url');
+    return this.#rootKey?.isContainedIn(text) || containsKey(text, this.#checksumKey, budget);
   }
 }

@@ -2,10 +2,10 @@ import { sql } from 'drizzle-orm';
 import { appendAudit } from '../audit/append.ts';
 import type { AuditEntry, AuditOrigin } from '../audit/chain.ts';
 import type { Idempotency } from '../call-context.ts';
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { isRetryable } from '../db/errors.ts';
 import type { Caller } from '../domain/caller.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import type { Clock } from '../lib/clock.ts';
 import { requireInForce } from './caller-in-force.ts';
 import {

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, inject, it } from 'vitest';
-import { type Config, readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
 import { memoryBudget } from '../../src/lib/memory-budget.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { launch, launchForTest } from '../support/instance.ts';
+import { launch, launchForTest, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 const MIB = 1024 * 1024;
@@ -18,7 +18,7 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-const launched = (settings: Partial<Config> = {}) => launchForTest(database.url, settings);
+const launched = (settings: TestSettings = {}) => launchForTest(database.url, settings);
 
 it('each bound has the limit that its setting says, or its own', async () => {
   const memory = memoryBudget(256 * MIB, 16);

@@ -4,7 +4,6 @@ import { Argon2Hasher } from '../../src/credentials/argon2-hasher.ts';
 import { CredentialResolver } from '../../src/credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
 import { LookupBudget } from '../../src/credentials/lookup-budget.ts';
-import { RootKey } from '../../src/credentials/root-key.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
 import { Clock } from '../../src/lib/clock.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
@@ -32,7 +31,7 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   const imported = new ImportedAlgorithms(database, fence);
   const checksumKey = createSecretKey(randomBytes(32));
   const lookups = new LookupBudget(() => Date.now());
-  const rootKey = new RootKey(undefined, (text) => secrets.digestOf(text));
+  const rootKey = null;
   const quotaStore = new QuotaStore(database, randomUUID(), () => 0, 100);
   return new Verifier({
     resolver: new CredentialResolver({ cache, imported, lookups, secrets, rootKey, checksumKey }),

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
 import { type AuditCheckOptions, checkLog } from '../../src/audit/check.ts';
-import { Pepper } from '../../src/credentials/pepper.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import { ormOf } from './database.ts';
 import type { Instance } from './instance.ts';
 

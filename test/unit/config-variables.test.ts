@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
+import { RootKey } from '../../src/domain/root-key.ts';
 import { heapLimit, memoryBudget } from '../../src/lib/memory-budget.ts';
 
 /** Each variable, a value that is not its default, and the settings that it alone changes. */
@@ -9,8 +11,8 @@ const VARIABLES: [string, string, Partial<Config>][] = [
   ['PORT', '0', { port: 0 }],
   ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ['KEYWARD_DATA_DIR', '/var/keyward', { dataDirectory: '/var/keyward' }],
-  ['KEYWARD_ROOT_KEY', 'r'.repeat(32), { rootKey: 'r'.repeat(32) }],
-  ['KEYWARD_SECRET', 's'.repeat(32), { secret: 's'.repeat(32) }],
+  ['KEYWARD_ROOT_KEY', 'r'.repeat(32), { rootKey: expect.any(RootKey) }],
+  ['KEYWARD_SECRET', 's'.repeat(32), { pepper: expect.any(Pepper) }],
   ['KEYWARD_KEY_HEADER', 'X-ACME-Key', { keyHeader: 'x-acme-key' }],
   ['KEYWARD_USAGE_FLUSH_MS', '0', { usageFlushMs: 0 }],
   ['KEYWARD_STALE_IF_ERROR_MS', '5000', { staleIfErrorMs: 5000 }],
@@ -36,8 +38,8 @@ it('a setting that is not given has its default', () => {
     port: 8080,
     logLevel: 'info',
     dataDirectory: './.keyward',
-    rootKey: undefined,
-    secret: undefined,
+    rootKey: null,
+    pepper: null,
     keyHeader: undefined,
     usageFlushMs: 1000,
     staleIfErrorMs: 0,

@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { generateKey } from '../../src/domain/key-string.ts';
 import { RollingHash } from '../../src/domain/rolling-hash.ts';
+import { RootKey } from '../../src/domain/root-key.ts';
 import { KeyDetector } from '../../src/http/key-detector.ts';
 
 const ROOT_KEY = 'root-key-of-the-tests-0123456789abcdef';
 const checksumKey = new Uint8Array(32).fill(7);
-const detector = new KeyDetector(checksumKey, ROOT_KEY);
+const detector = new KeyDetector(checksumKey, new RootKey(ROOT_KEY));
 const native = generateKey('ak_live', checksumKey).key;
 
 describe('the search for keys', () => {
@@ -43,7 +44,7 @@ describe('the search for keys', () => {
   });
 
   it('without a root key only native keys are looked for', () => {
-    const other = new KeyDetector(checksumKey, undefined);
+    const other = new KeyDetector(checksumKey, null);
     expect(other.isContainedIn([ROOT_KEY])).toBe(false);
     expect(other.isContainedIn([native])).toBe(true);
   });

@@ -1,5 +1,6 @@
 import type { Actor } from '../../domain/caller.ts';
 import { lookupRef, parseDigest } from '../../domain/imported-key.ts';
+import type { RootKey } from '../../domain/root-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
 import { mapInTurns } from '../../lib/turns.ts';
@@ -29,7 +30,7 @@ export interface ImportRules {
   by: Actor;
   policies: WorkspacePolicies;
   at: Date;
-  isRootKey: (digest: string) => boolean;
+  rootKey: RootKey | null;
 }
 
 /**
@@ -38,7 +39,7 @@ export interface ImportRules {
  */
 export async function sortItems(
   items: readonly Parsed<ImportItem>[],
-  { by, policies, at, isRootKey }: ImportRules,
+  { by, policies, at, rootKey }: ImportRules,
 ): Promise<SortedItems> {
   const candidates = new Map<string, Candidate>();
   const refused: ImportResult[] = [];
@@ -51,7 +52,7 @@ export async function sortItems(
     const item = parsed.value;
     try {
       const digest = digestOf(item);
-      if (isRootKey(digest)) throw wrong(ROOT_KEY);
+      if (rootKey?.hasImportedDigest(digest)) throw wrong(ROOT_KEY);
       if (candidates.has(digest)) refused.push(duplicate(index));
       else {
         const lookup = lookupRef(digest, policies.id);

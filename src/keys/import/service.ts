@@ -7,6 +7,7 @@ import {
   insertImportedSecrets,
 } from '../../credentials/store.ts';
 import { nextRef } from '../../domain/imported-key.ts';
+import type { RootKey } from '../../domain/root-key.ts';
 import type { CallResult } from '../../http/reply.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
 import { turnKeeper } from '../../lib/turns.ts';
@@ -29,12 +30,11 @@ export interface ImportInput {
 /** Imports keys of another system by the digests of their strings. */
 export class ImportService {
   readonly #unitOfWork: UnitOfWork;
-  readonly #isRootKey: (digest: string) => boolean;
+  readonly #rootKey: RootKey | null;
 
-  /** @param isRootKey whether a digest is that of the root key, which is never a key */
-  constructor(unitOfWork: UnitOfWork, isRootKey: (digest: string) => boolean) {
+  constructor(unitOfWork: UnitOfWork, rootKey: RootKey | null) {
     this.#unitOfWork = unitOfWork;
-    this.#isRootKey = isRootKey;
+    this.#rootKey = rootKey;
   }
 
   /**
@@ -50,7 +50,7 @@ export class ImportService {
         by: call.actor,
         policies,
         at: write.at,
-        isRootKey: this.#isRootKey,
+        rootKey: this.#rootKey,
       });
       const keyIds = await insertCandidates(write, policies, candidates);
       const accepted = candidates.map(({ index, digest }) => {

@@ -1,4 +1,5 @@
 import { type SampledKey, seedKeys } from '../../../bench/seed.ts';
+import { Pepper } from '../../../src/domain/pepper.ts';
 import type { AttackEnv } from './env.ts';
 import { SECRET } from './service.ts';
 
@@ -25,7 +26,7 @@ export async function makeVictimKeys(env: AttackEnv, revocations: number): Promi
   const { workspaceId, managementKey } = await env.makeWorkspace('victim');
   const wanted = HOT + WITH_QUOTA + ROTATING + SPARE + revocations;
   const keys = Math.ceil(wanted / SHARE_ACTIVE) + 10;
-  const seed = { keys, secret: SECRET, workspaceId, sampleEvery: 1 };
+  const seed = { keys, pepper: new Pepper(SECRET), workspaceId, sampleEvery: 1 };
   const made = await seedKeys(env.databaseUrl, seed);
   if (made.length < wanted) throw new Error('too few of the seeded keys are active');
   const [spare] = made.splice(0, SPARE);

@@ -1,4 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
+import { Pepper } from '../../../src/domain/pepper.ts';
 import type { AttackEnv } from '../harness/env.ts';
 import { SECRET } from '../harness/service.ts';
 import type { Site } from '../scenario.ts';
@@ -58,7 +59,12 @@ export async function seedAttackerKeys(env: AttackEnv, site: Site, count: number
   // Loaded only here, in the suite itself: attackers start sooner without it.
   const { seedKeys } = await import('../../../bench/seed.ts');
   const { workspaceId } = site;
-  const seed = { keys: Math.ceil(count / 0.9), secret: SECRET, workspaceId, sampleEvery: 1 };
+  const seed = {
+    keys: Math.ceil(count / 0.9),
+    pepper: new Pepper(SECRET),
+    workspaceId,
+    sampleEvery: 1,
+  };
   return seedKeys(env.databaseUrl, seed);
 }
 
