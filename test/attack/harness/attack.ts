@@ -10,7 +10,9 @@ import { add } from './samples.ts';
 const MAX_CONNECTIONS = 200;
 const MAX_SOCKETS = 2050;
 const MAX_REQUESTS = 50_000;
-const REOPEN_PAUSE_MS = 20;
+/** Where a scenario names no pace of its own: answers that come at once must not become a flood. */
+const MAX_PER_SECOND = 500;
+const REOPENED_PER_SECOND = 200;
 
 export interface AttackRequest {
   method?: string;
@@ -25,7 +27,7 @@ export interface AttackRequest {
 interface Pace {
   /** Calls under way at once. */
   connections: number;
-  /** Over all of them; as soon as there is an answer by default. */
+  /** Over all of them. */
   perSecond?: number;
 }
 
@@ -60,7 +62,7 @@ export class Attack {
   }
 
   async repeat(
-    { connections, perSecond }: Pace,
+    { connections, perSecond = MAX_PER_SECOND }: Pace,
     step: (count: number) => Promise<unknown>,
   ): Promise<void> {
     const started = performance.now();
@@ -69,8 +71,7 @@ export class Attack {
     const work = async () => {
       while (!this.signal.aborted && this.#requests < MAX_REQUESTS) {
         const turn = count++;
-        const due = perSecond === undefined ? 0 : started + (turn * 1000) / perSecond;
-        await this.pause(due - performance.now());
+        await this.pause(started + (turn * 1000) / perSecond - performance.now());
         if (!this.signal.aborted) await step(turn);
       }
     };
@@ -105,7 +106,7 @@ export class Attack {
         await this.pause(place / 5);
         while (!this.signal.aborted) {
           await this.#holdOne(opened, `127.0.1.${1 + (place % addresses)}`);
-          await this.pause(REOPEN_PAUSE_MS * 5);
+          await this.pause((places.length * 1000) / REOPENED_PER_SECOND);
         }
       }),
     );
