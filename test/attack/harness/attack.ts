@@ -37,7 +37,7 @@ export class Attack {
   readonly signal: AbortSignal;
   /** Answers by status and code, and what came in place of one. */
   readonly tally = new Map<string, number>();
-  /** Resolves when it has begun in full: every socket is open, or the first request is sent. */
+  /** Resolves when it has begun in full: its requests repeat, or every socket is open. */
   readonly underWay: Promise<void>;
   readonly begin: () => void;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
@@ -68,6 +68,7 @@ export class Attack {
     const started = performance.now();
     const places = Math.min(connections, MAX_CONNECTIONS);
     let count = 0;
+    this.begin();
     const work = async () => {
       while (!this.signal.aborted && this.#requests < MAX_REQUESTS) {
         const turn = count++;
@@ -81,7 +82,6 @@ export class Attack {
   /** The status and the text of the answer; never rejects. */
   async send(options: AttackRequest): Promise<{ status: number; text: string }> {
     this.#requests++;
-    this.begin();
     const answer = await this.#exchange(options).catch((error: NodeJS.ErrnoException) => ({
       status: 0,
       text: error.code ?? 'no answer',
