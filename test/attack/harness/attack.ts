@@ -10,7 +10,9 @@ import { add } from './samples.ts';
 const MAX_CONNECTIONS = 200;
 const MAX_SOCKETS = 2050;
 const MAX_REQUESTS = 50_000;
-const REOPEN_PAUSE_MS = 20;
+/** Where a scenario names no pace of its own: answers that come at once must not become a flood. */
+const MAX_PER_SECOND = 500;
+const REOPENED_PER_SECOND = 200;
 
 export interface AttackRequest {
   method?: string;
@@ -25,7 +27,7 @@ export interface AttackRequest {
 interface Pace {
   /** Calls under way at once. */
   connections: number;
-  /** Over all of them; as soon as there is an answer by default. */
+  /** Over all of them. */
   perSecond?: number;
 }
 
@@ -35,7 +37,7 @@ export class Attack {
   readonly signal: AbortSignal;
   /** Answers by status and code, and what came in place of one. */
   readonly tally = new Map<string, number>();
-  /** Resolves when it has begun in full: every socket is open, or the first request is sent. */
+  /** Resolves when it has begun in full: its requests repeat, or every socket is open. */
   readonly underWay: Promise<void>;
   readonly begin: () => void;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
@@ -60,17 +62,17 @@ export class Attack {
   }
 
   async repeat(
-    { connections, perSecond }: Pace,
+    { connections, perSecond = MAX_PER_SECOND }: Pace,
     step: (count: number) => Promise<unknown>,
   ): Promise<void> {
     const started = performance.now();
     const places = Math.min(connections, MAX_CONNECTIONS);
     let count = 0;
+    this.begin();
     const work = async () => {
       while (!this.signal.aborted && this.#requests < MAX_REQUESTS) {
         const turn = count++;
-        const due = perSecond === undefined ? 0 : started + (turn * 1000) / perSecond;
-        await this.pause(due - performance.now());
+        await this.pause(started + (turn * 1000) / perSecond - performance.now());
         if (!this.signal.aborted) await step(turn);
       }
     };
@@ -80,7 +82,6 @@ export class Attack {
   /** The status and the text of the answer; never rejects. */
   async send(options: AttackRequest): Promise<{ status: number; text: string }> {
     this.#requests++;
-    this.begin();
     const answer = await this.#exchange(options).catch((error: NodeJS.ErrnoException) => ({
       status: 0,
       text: error.code ?? 'no answer',
@@ -105,7 +106,7 @@ export class Attack {
         await this.pause(place / 5);
         while (!this.signal.aborted) {
           await this.#holdOne(opened, `127.0.1.${1 + (place % addresses)}`);
-          await this.pause(REOPEN_PAUSE_MS * 5);
+          await this.pause((places.length * 1000) / REOPENED_PER_SECOND);
         }
       }),
     );

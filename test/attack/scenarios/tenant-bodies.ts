@@ -25,7 +25,7 @@ const hints = [
     name: 'unknown-scopes/import',
     does: 'imports of 1000 items with unknown scopes in a workspace of 300 long ones',
     attack: (attack) =>
-      attack.hammer({ connections: 4 }, () => {
+      attack.hammer({ connections: 4, perSecond: 10 }, () => {
         const scopes = longScopes(20, randomBytes(3).toString('hex'));
         const made = importable(1000, (name) => ({ name, scopes }));
         return { path: '/v1/keys/import', body: { keys: made.map(({ item }) => item) } };
@@ -43,6 +43,7 @@ const hints = [
 ];
 
 const zeros = (bytes: number) => `[${'0,'.repeat(bytes / 2)}0]`;
+const BYTES_PER_SECOND = 40_000_000;
 const OVERSIZED: [variant: string, path: string, make: () => string][] = [
   ['import', '/v1/keys/import', () => `{"keys":${zeros(4_000_000)}}`],
   ['batch', '/v1/verify/batch', () => `{"requests":${zeros(1_000_000)}}`],
@@ -58,7 +59,8 @@ const oversized = OVERSIZED.map(([variant, path, make]) =>
     does: `bodies far over the bounds of ${path}, as large as they may be in bytes`,
     attack: (attack) => {
       const body = make();
-      return attack.hammer({ connections: 4 }, () => ({ path, body }));
+      const perSecond = Math.min(100, BYTES_PER_SECOND / body.length);
+      return attack.hammer({ connections: 4, perSecond }, () => ({ path, body }));
     },
   }),
 );
@@ -100,7 +102,7 @@ const fillCache = [
     name: 'fill-memory/imported',
     does: 'imports keys as large as they may be, and verifies them, without an end',
     attack: (attack) =>
-      attack.repeat({ connections: 4 }, async () => {
+      attack.repeat({ connections: 4, perSecond: 5 }, async () => {
         const made = importable(MAXIMAL_AT_ONCE, maximalKey);
         const body = { keys: made.map(({ item }) => item) };
         await attack.send({ path: '/v1/keys/import', body });

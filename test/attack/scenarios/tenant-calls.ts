@@ -198,7 +198,7 @@ const endings = [
     name: 'endings/import-and-revoke',
     does: 'imports 1000 keys and revokes them at once, in a loop',
     attack: (attack) =>
-      attack.repeat({ connections: 2 }, async () => {
+      attack.repeat({ connections: 2, perSecond: 4 }, async () => {
         const keys = importable(1000, (name) => ({ name, ownerId: 'somebody' }));
         const body = { keys: keys.map(({ item }) => item) };
         const { text } = await attack.send({ path: '/v1/keys/import', body });
