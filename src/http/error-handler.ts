@@ -85,8 +85,6 @@ function frameworkProblem(error: FastifyError): KeywardError {
       return new KeywardError('BODY_TOO_LARGE');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new KeywardError('UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.');
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
     default:
       return error.statusCode === 400
         ? new KeywardError('MALFORMED_JSON')

@@ -33,7 +33,7 @@ const left = async (id: string) => {
   return rows[0]?.left;
 };
 
-/** Deletes a workspace of so many keys, of which the deletion ends a thousand. */
+/** Deletes a workspace of that number of keys, of which the deletion ends a thousand. */
 async function deleteWorkspaceOf(id: string, count: number): Promise<void> {
   await putWorkspace(instance, id);
   await client.query(

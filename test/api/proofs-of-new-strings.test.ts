@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { connect } from '../support/database.ts';
+import { storeRehash } from '../../src/credentials/store.ts';
+import { connect, ormOf } from '../support/database.ts';
 import { createManagementKey, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
@@ -49,4 +50,17 @@ it('an imported key carries its proof once it is rehashed', async () => {
   await expect.poll(rehashed).toBe(1);
   const use = async () => expect(await verdict(second(), 'an old key')).toBe('VALID');
   expect(await runsOf(use)).toBe(0);
+});
+
+it('an imported digest is replaced once: what another instance has stored meanwhile stays', async () => {
+  const value = createHash('sha256').update('another old key').digest('hex');
+  const keys = [{ name: 'imported', hash: { algorithm: 'sha256', value } }];
+  await first().call('POST', '/v1/keys/import', { body: { keys } });
+  const client = await connect(pair.databaseUrl);
+  const ref = `sha256:${value}`;
+  for (const hash of ['$argon2id$first', '$argon2id$second']) {
+    await storeRehash(ormOf(client), ref, { hash, proof: null });
+  }
+  const { rows } = await client.query('select hash from secrets where ref = $1', [ref]);
+  expect(rows).toEqual([{ hash: '$argon2id$first' }]);
 });

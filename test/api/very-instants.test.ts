@@ -28,8 +28,11 @@ describe('the very instant of an end', () => {
     await createKey(pair.first, { expiresAt: END.toISOString() });
     const revoked = await createKey(pair.first);
     await pair.first.call('POST', `/v1/keys/${revoked.id}/revoke`);
-    const counts = [BEFORE, END, AFTER].map((at) => countActiveKeys(ormOf(client), 'default', at));
-    expect(await Promise.all(counts)).toEqual([1, 0, 0]);
+    const counts: number[] = [];
+    for (const at of [BEFORE, END, AFTER]) {
+      counts.push(await countActiveKeys(ormOf(client), 'default', at));
+    }
+    expect(counts).toEqual([1, 0, 0]);
     expect([BEFORE, END].map((at) => isExpired({ expiresAt: END }, at))).toEqual([false, true]);
     expect(isExpired({ expiresAt: null }, AFTER)).toBe(false);
   });
