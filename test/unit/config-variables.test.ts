@@ -42,6 +42,8 @@ it('a setting that is not given has its default', () => {
     staleIfErrorMs: 0,
     maxInFlight: 2000,
     logVerifyPerSecond: 100,
+    maxConnectionsPerAddress: 1000,
+    metricsTokenDigest: undefined,
     argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
     cachedKeys: 100_000,
     poolSize: 10,
