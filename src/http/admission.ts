@@ -12,7 +12,7 @@ const MAX_OPEN_REQUESTS = 100;
 /**
  * Bounds the requests at work. One more is refused at once, with Retry-After, instead of joining a
  * queue that would make every answer late. A place is taken by callers alone, when their request is
- * complete: whoever sends slowly, or is refused at the headers, keeps nobody out.
+ * complete: a sender that is slow, or refused at its headers, keeps nobody out.
  */
 export class Admission {
   readonly bodies: BodyBudget;

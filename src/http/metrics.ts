@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { KeywardError } from '../errors.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
+import { answers } from './schemas.ts';
 
 const UNAUTHENTICATED =
   'Send the token of KEYWARD_METRICS_TOKEN, or the root key: `Authorization: Bearer <token>`.';
@@ -49,16 +50,15 @@ export function metricsRoutes(app: App, deps: MetricsDependencies): void {
           'the root key; answered also while the database is away.',
         security: [{ metricsToken: [] }, { managementKey: [] }],
         produces: ['text/plain'],
-        response: {
-          401: {
-            description: 'Neither the token for metrics nor the root key.',
-            content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+        response: answers(
+          {
+            200: Type.String({
+              description: 'Metrics in the Prometheus text format 0.0.4.',
+              examples: ['keyward_bound_used{bound="requests"} 3'],
+            }),
           },
-          200: Type.String({
-            description: 'Metrics in the Prometheus text format 0.0.4.',
-            examples: ['keyward_bound_used{bound="requests"} 3'],
-          }),
-        },
+          'UNAUTHENTICATED',
+        ),
       },
     },
     async (_request, reply) => {

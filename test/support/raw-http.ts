@@ -1,12 +1,17 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import type { App } from '../../src/http/app-type.ts';
 import type { Instance } from './instance.ts';
 
 /** Listens on a free port of the loopback address. */
-export async function listen({ service }: Instance): Promise<number> {
-  await service.app.listen({ host: '127.0.0.1', port: 0 });
-  const address = service.app.server.address();
+export async function listen({ service: { app } }: Instance): Promise<number> {
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return portOf(app);
+}
+
+export function portOf({ server }: App): number {
+  const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('no port');
   return address.port;
 }
@@ -82,5 +87,5 @@ export function head(call: string, headers: Record<string, string | number> = {}
 
 /** The statuses of the answers in what was received. */
 export function statuses(received: string): number[] {
-  return [...received.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
+  return [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }

@@ -45,6 +45,8 @@ it('a setting that is not given has its default', () => {
     staleIfErrorMs: 0,
     maxInFlight: memoryBudget(heapLimit()).requests,
     logVerifyPerSecond: 100,
+    maxConnectionsPerAddress: 1000,
+    metricsTokenDigest: undefined,
     argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
     memory: memoryBudget(heapLimit()),
     poolSize: 10,
