@@ -71,6 +71,13 @@ export function listAuditEvents(
     .limit(limit);
 }
 
+/** The bytes of the same events. */
+export function sizesOfAuditEvents(
+  ...asked: Parameters<typeof listAuditEvents>
+): Promise<number[]> {
+  return sizesIn(asked[0], listAuditEvents(...asked));
+}
+
 /** Management keys for every workspace are on record in `default`, which is one tenant of many. */
 function isOfItsWorkspace(): SQL {
   return sql`not exists (
@@ -101,6 +108,20 @@ export function listAllAuditEvents(
     .where(and(...conditionsOf(filter), isAfter ?? undefined))
     .orderBy(desc(time), desc(workspaceId), desc(sequence))
     .limit(limit);
+}
+
+/** The bytes of the same events. */
+export function sizesOfAllAuditEvents(
+  ...asked: Parameters<typeof listAllAuditEvents>
+): Promise<number[]> {
+  return sizesIn(asked[0], listAllAuditEvents(...asked));
+}
+
+/** A scan of a sorted page keeps its order. */
+async function sizesIn(orm: Orm, events: ReturnType<typeof selectEvents>): Promise<number[]> {
+  const page = events.as('page');
+  const rows = await orm.select({ bytes: sql<number>`octet_length(${page.payload})` }).from(page);
+  return rows.map(({ bytes }) => bytes);
 }
 
 function selectEvents(orm: Orm) {

@@ -11,6 +11,8 @@ import {
   hasLog,
   listAllAuditEvents,
   listAuditEvents,
+  sizesOfAllAuditEvents,
+  sizesOfAuditEvents,
 } from './listing.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
 import { readHead } from './store.ts';
@@ -43,6 +45,10 @@ export class AuditService {
         const range = { workspaceId, from, below: sequenceOf(after), ownOnly: isBound };
         return listAuditEvents(this.#orm, range, filterOf(query), count);
       },
+      measure: (after, count) => {
+        const range = { workspaceId, from, below: sequenceOf(after) };
+        return sizesOfAuditEvents(this.#orm, range, filterOf(query), count);
+      },
       positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),
     });
   }
@@ -51,6 +57,8 @@ export class AuditService {
     return readPage(query, {
       name: 'audit-events-of-all',
       read: (after, count) => listAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
+      measure: (after, count) =>
+        sizesOfAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
       positionOf: ({ time, workspaceId, sequence }) => {
         return { value: time, id: `${workspaceId}:${sequence}` };
       },

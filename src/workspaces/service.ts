@@ -19,6 +19,7 @@ import {
   insertWorkspace,
   listWorkspaces,
   lockWorkspace,
+  sizesOfWorkspaces,
   updateWorkspace,
   type WorkspaceChanges,
   type WorkspaceLock,
@@ -72,6 +73,8 @@ export class WorkspaceService {
       name: 'workspaces',
       read: (after, limit) =>
         listWorkspaces(this.#deps.orm, { only, after: after?.id ?? null, limit }),
+      measure: (after, limit) =>
+        sizesOfWorkspaces(this.#deps.orm, { only, after: after?.id ?? null, limit }),
       positionOf: ({ id }) => ({ value: null, id }),
     });
     return { data: rows.map(presentWorkspace), nextCursor };

@@ -57,10 +57,10 @@ it('an imported digest is replaced once: what another instance has stored meanwh
   const keys = [{ name: 'imported', hash: { algorithm: 'sha256', value } }];
   await first().call('POST', '/v1/keys/import', { body: { keys } });
   const client = await connect(pair.databaseUrl);
-  const ref = `sha256:${value}`;
+  const imported = { ref: `sha256:${value}@default`, hash: `sha256:${value}` };
   for (const hash of ['$argon2id$first', '$argon2id$second']) {
-    await storeRehash(ormOf(client), ref, { hash, proof: null });
+    await storeRehash(ormOf(client), imported, { hash, proof: null });
   }
-  const { rows } = await client.query('select hash from secrets where ref = $1', [ref]);
+  const { rows } = await client.query('select hash from secrets where ref = $1', [imported.ref]);
   expect(rows).toEqual([{ hash: '$argon2id$first' }]);
 });

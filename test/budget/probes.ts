@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { Operation } from '../fuzz/document.ts';
 import { filled, worstBodies } from './inputs.ts';
 import { type BudgetWorld, presented } from './world.ts';
@@ -69,9 +69,9 @@ function batchOf(fields: (index: number) => object): string {
 export function probesOf(operation: Operation, world: BudgetWorld): Probe[] {
   const { id: call, method } = operation;
   const path = pathOf(operation, world);
-  const probe = (input: string, at: string, body: string | null, headers = {}): Probe => {
+  const probe = (input: string, at: string, body: string | null): Probe => {
     const type = body === null ? {} : { 'content-type': 'application/json' };
-    return { call, input, method, path: at, body, headers: { ...type, ...headers } };
+    return { call, input, method, path: at, body, headers: type };
   };
   const bodies = { ...worstBodies(operation), ...OWN[call]?.(world) };
   return [
@@ -79,16 +79,15 @@ export function probesOf(operation: Operation, world: BudgetWorld): Probe[] {
     ...(QUERIES[call] ?? []).map((query) => probe(`?${query}`, `${path}?${query}`, null)),
     probe('many unknown parameters', `${path}?${'a&'.repeat(QUERY_LENGTH / 2)}`, null),
     probe('a long cursor', `${path}?cursor=${'c'.repeat(QUERY_LENGTH)}`, null),
-    ...Object.entries(bodies).map(([input, body]) =>
-      probe(input, path, body, IDEMPOTENT.has(method) ? idempotent(body) : {}),
-    ),
+    ...Object.entries(bodies).map(([input, body]) => probe(input, path, body)),
   ];
 }
 
-const IDEMPOTENT = new Set(['POST', 'PATCH', 'PUT']);
-
-function idempotent(body: string): Record<string, string> {
-  return { 'idempotency-key': createHash('sha256').update(body).digest('hex').slice(0, 40) };
+/** The same input with other digests and another Idempotency-Key, so that it is all done again. */
+export function anotherTime(body: string | null) {
+  if (body === null) return { body, headers: {} };
+  const fresh = body.replace(/"[0-9a-f]{64}"/g, () => `"${randomBytes(32).toString('hex')}"`);
+  return { body: fresh, headers: { 'idempotency-key': randomUUID() } };
 }
 
 function pathOf({ path }: Operation, { keyId, managementKeyId }: BudgetWorld): string {

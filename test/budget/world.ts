@@ -7,7 +7,7 @@ import { largestWithin } from './inputs.ts';
 
 export type Call = (method: string, path: string, body?: string) => Promise<HttpAnswer>;
 
-export const KEYS = 1000;
+const KEYS = 1000;
 const WORKSPACES = 300;
 const MAX_STORED = 57_000;
 
