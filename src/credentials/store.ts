@@ -1,5 +1,6 @@
 import { and, eq, gt, inArray, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { withLockTimeout } from '../db/lock-timeout.ts';
 import { importedAlgorithms, secretProofs, secrets } from '../db/schema.ts';
 import type { ImportAlgorithm } from '../domain/imported-key.ts';
 import { newId } from '../domain/key-string.ts';
@@ -119,8 +120,12 @@ export async function addImportedAlgorithms(
 }
 
 /** Stores a proof that argon2 has confirmed. */
-export async function storeProof(orm: Orm, ref: string, proof: StoredProof): Promise<void> {
-  await orm
+export function storeProof(orm: Orm, ref: string, proof: StoredProof): Promise<void> {
+  return withLockTimeout(orm, (tx) => writeProof(tx, ref, proof));
+}
+
+async function writeProof(tx: Transaction, ref: string, proof: StoredProof): Promise<void> {
+  await tx
     .insert(secretProofs)
     .values({ ref, ...proof })
     .onConflictDoUpdate({
@@ -130,14 +135,16 @@ export async function storeProof(orm: Orm, ref: string, proof: StoredProof): Pro
 }
 
 /** Replaces an imported digest with argon2id, once. */
-export async function storeRehash(
+export function storeRehash(
   orm: Orm,
   ref: string,
   { hash, proof }: Pick<IssuedSecret, 'hash' | 'proof'>,
 ): Promise<void> {
-  if (proof) await storeProof(orm, ref, proof);
-  await orm
-    .update(secrets)
-    .set({ hash })
-    .where(and(eq(secrets.ref, ref), eq(secrets.hash, ref)));
+  return withLockTimeout(orm, async (tx) => {
+    await tx
+      .update(secrets)
+      .set({ hash })
+      .where(and(eq(secrets.ref, ref), eq(secrets.hash, ref)));
+    if (proof) await writeProof(tx, ref, proof);
+  });
 }
