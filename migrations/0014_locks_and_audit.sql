@@ -292,3 +292,9 @@ BEGIN
   END LOOP;
 END
 $$;
+--> statement-breakpoint
+
+-- Shorter than the client's time-out: the server ends the wait for a lock, and the connection is kept.
+ALTER FUNCTION write_usage(
+  uuid, text, bigint, text[], text[], text[], bigint[], bigint[], float8[], text[], bigint[], bigint[]
+) SET lock_timeout = '1s';

@@ -39,16 +39,14 @@ export class AuditService {
   async #listLog(workspaceId: string, isBound: boolean, query: ListAuditEvents) {
     await this.#requireLog(workspaceId);
     const from = isBound ? await findFirstSequence(this.#orm, workspaceId) : 0;
+    const rangeBelow = (after: CursorPosition | null) => {
+      return { workspaceId, from, below: sequenceOf(after), ownOnly: isBound };
+    };
     return readPage(query, {
       name: 'audit-events',
-      read: (after, count) => {
-        const range = { workspaceId, from, below: sequenceOf(after), ownOnly: isBound };
-        return listAuditEvents(this.#orm, range, filterOf(query), count);
-      },
-      measure: (after, count) => {
-        const range = { workspaceId, from, below: sequenceOf(after) };
-        return sizesOfAuditEvents(this.#orm, range, filterOf(query), count);
-      },
+      read: (after, count) => listAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
+      measure: (after, count) =>
+        sizesOfAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
       positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),
     });
   }

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { and, eq, gt, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { insertRows } from '../db/insert-rows.ts';
+import { withLockTimeout } from '../db/lock-timeout.ts';
 import { importedAlgorithms, secretProofs, secrets } from '../db/schema.ts';
 import type { ImportAlgorithm } from '../domain/imported-key.ts';
 import { newId } from '../domain/key-string.ts';
@@ -148,12 +149,20 @@ export async function addImportedAlgorithms(
 }
 
 /** Stores a proof that argon2 has confirmed for a hash. */
-export async function storeProof(
+export function storeProof(
   orm: Orm,
+  secret: Pick<StoredSecret, 'ref' | 'hash'>,
+  proof: StoredProof,
+): Promise<void> {
+  return withLockTimeout(orm, (tx) => writeProof(tx, secret, proof));
+}
+
+async function writeProof(
+  tx: Transaction,
   { ref, hash }: Pick<StoredSecret, 'ref' | 'hash'>,
   proof: StoredProof,
 ): Promise<void> {
-  await orm
+  await tx
     .insert(secretProofs)
     .values({ ref, ...proof, hashDigest: digestOfHash(hash) })
     .onConflictDoUpdate({
@@ -167,16 +176,18 @@ export async function storeProof(
 }
 
 /** Replaces an imported digest with argon2id, once. */
-export async function storeRehash(
+export function storeRehash(
   orm: Orm,
   { ref, hash: digest }: Pick<StoredSecret, 'ref' | 'hash'>,
   { hash, proof }: Pick<IssuedSecret, 'hash' | 'proof'>,
 ): Promise<void> {
-  if (proof) await storeProof(orm, { ref, hash }, proof);
-  await orm
-    .update(secrets)
-    .set({ hash })
-    .where(and(eq(secrets.ref, ref), eq(secrets.hash, digest)));
+  return withLockTimeout(orm, async (tx) => {
+    await tx
+      .update(secrets)
+      .set({ hash })
+      .where(and(eq(secrets.ref, ref), eq(secrets.hash, digest)));
+    if (proof) await writeProof(tx, { ref, hash }, proof);
+  });
 }
 
 /** As the statement that loads credentials compares it. */

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNull } from 'drizzle-orm';
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { nextRevision } from '../db/revision.ts';
 import { workspaces } from '../db/schema.ts';

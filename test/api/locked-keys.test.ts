@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { storeProof } from '../../src/credentials/store.ts';
+import { isTimeout } from '../../src/db/errors.ts';
 import { connect } from '../support/database.ts';
 import type { Instance } from '../support/instance.ts';
 import { holdRows, untilWaiting } from '../support/locks.ts';
@@ -79,5 +81,38 @@ describe('keys whose rows others have locked', () => {
     }
     expect(await code(pair.second, key)).toBe('VALID');
     await sql.query('rollback');
+  });
+
+  it('a flush of counters and a proof that meet a locked row are ended by the server, keep their connection and every cache, and succeed later', async () => {
+    const { id, key } = await createKey(pair.first);
+    await warmKey(key, pair.first);
+    await pair.first.flush();
+    await warmKey(key, pair.first);
+    const { database } = pair.first.service.internals;
+    let losses = 0;
+    database.onConnectionLoss(() => losses++);
+    const { rows } = await (await connect(pair.databaseUrl)).query(
+      'select ref from secrets where key_id = $1',
+      [id],
+    );
+    const ref = rows[0].ref;
+    const release = await holdRows(
+      pair.databaseUrl,
+      'select from key_usage u join secrets s using (key_id) join secret_proofs p using (ref) where key_id = $1',
+      [id],
+    );
+    const proof = { pepperId: 'another', proof: Buffer.alloc(32) };
+    const outcomes = await Promise.allSettled([
+      pair.first.flush(),
+      storeProof(database.dataOrm, ref, proof),
+    ]);
+    expect(outcomes.map((it) => it.status === 'rejected' && isTimeout(it.reason))).toEqual([
+      true,
+      true,
+    ]);
+    expect(losses).toBe(0);
+    await release();
+    await pair.first.flush();
+    await storeProof(database.dataOrm, ref, proof);
   });
 });
