@@ -3,7 +3,7 @@ import { OverloadError } from '../lib/overload-error.ts';
 const LOOKUPS_PER_SECOND = 5000;
 
 /**
- * Bounds how many strings that are neither native keys nor known are looked up in a second. Whoever
+ * Bounds how many strings that are neither native keys nor known are looked up in a second. A caller that
  * has asked in this second or the last has an equal share: strangers of one take nothing from others.
  */
 export class LookupBudget {

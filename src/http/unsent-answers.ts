@@ -29,6 +29,6 @@ export class UnsentAnswers {
   watch({ raw }: FastifyReply, group: string, bytes: number): void {
     if (bytes < LARGE_ANSWER_BYTES) return;
     raw.once('close', this.#bytes.take(group, bytes));
-    raw.setTimeout(STALLED_MS);
+    raw.setTimeout(STALLED_MS, () => raw.destroy());
   }
 }

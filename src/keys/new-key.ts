@@ -50,7 +50,16 @@ export function newKeyRow(
 }
 
 const INITIAL = variant(plainFields, 'initial');
-const NO_QUOTAS = { limitNames: [], creditsLimited: false };
+/** Every column, so that rows of one import have the same. */
+const NO_QUOTAS = {
+  limitNames: [],
+  limitUnits: [],
+  limitWindows: [],
+  creditsLimited: false,
+  refillInterval: null,
+  refillAmount: null,
+  refillDay: null,
+};
 
 /** The requested prefix, or the workspace's. */
 function prefixOf({ prefix }: NewKeyInput, { defaultPrefix }: WorkspacePolicies): string {

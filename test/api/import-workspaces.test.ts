@@ -63,7 +63,7 @@ describe('the same key in several workspaces', () => {
     expect(await statusIn(acme, key)).toBe('duplicate');
   });
 
-  it('the key that was imported first answers a caller that names no workspace, whoever imports its digest later', async () => {
+  it('the key that was imported first answers a caller that names no workspace, no matter who imports its digest later', async () => {
     const [acme, rival] = await newWorkspaces();
     const key = `first ${acme}`;
     await expectEverywhere(key, undefined, notFound);

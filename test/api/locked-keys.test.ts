@@ -92,10 +92,10 @@ describe('keys whose rows others have locked', () => {
     let losses = 0;
     database.onConnectionLoss(() => losses++);
     const { rows } = await (await connect(pair.databaseUrl)).query(
-      'select ref from secrets where key_id = $1',
+      'select ref, hash from secrets where key_id = $1',
       [id],
     );
-    const ref = rows[0].ref;
+    const [secret] = rows;
     const release = await holdRows(
       pair.databaseUrl,
       'select from key_usage u join secrets s using (key_id) join secret_proofs p using (ref) where key_id = $1',
@@ -104,7 +104,7 @@ describe('keys whose rows others have locked', () => {
     const proof = { pepperId: 'another', proof: Buffer.alloc(32) };
     const outcomes = await Promise.allSettled([
       pair.first.flush(),
-      storeProof(database.dataOrm, ref, proof),
+      storeProof(database.dataOrm, secret, proof),
     ]);
     expect(outcomes.map((it) => it.status === 'rejected' && isTimeout(it.reason))).toEqual([
       true,
@@ -113,6 +113,6 @@ describe('keys whose rows others have locked', () => {
     expect(losses).toBe(0);
     await release();
     await pair.first.flush();
-    await storeProof(database.dataOrm, ref, proof);
+    await storeProof(database.dataOrm, secret, proof);
   });
 });

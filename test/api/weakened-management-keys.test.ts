@@ -7,7 +7,7 @@ const LATER = '2999-01-01T00:00:00Z';
 
 it('a caller may extend a management key that did more than itself if it takes away the rest at the same time', async () => {
   const caller = await createManagementKey(pair.first, {
-    permissions: ['management:write', 'keys:read'],
+    permissions: ['management:read', 'management:write', 'keys:read'],
   });
   const { id } = await createManagementKey(pair.first, {
     permissions: ['keys:read', 'keys:write'],

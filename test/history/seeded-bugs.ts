@@ -25,8 +25,9 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-cache.ts',
-        find: 'if (this.#has(ref)) await fresh;',
-        replace: 'if (this.#has(ref)) void fresh.catch(() => {});',
+        find: 'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;',
+        replace:
+          'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) void fresh.catch(() => {});',
       },
     ],
   },
@@ -35,7 +36,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-loader.ts',
-        find: 'if (isWhole && load.isCurrent(ref, credential)) this.#cache(loaded);',
+        find: 'if (isWhole && load.isCurrent(loaded)) this.#cache(loaded);',
         replace: 'if (isWhole) this.#cache(loaded);',
       },
     ],

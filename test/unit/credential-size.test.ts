@@ -28,6 +28,7 @@ function rawRow(n: number, fields: Record<string, unknown>): RawCredentialRow {
     is_proof: false,
     available_scopes: null,
     ...{ s_ref: String(n).padStart(16, 'r'), s_key_id: keyId, s_hash: HASH, s_status: 'current' },
+    s_created_at: '2026-01-01T00:00:00Z',
     ...{ w_id: 'default', w_status: 'active', w_require_resource: false },
     ...{ k_workspace_id: 'default', k_name: 'a key', k_enabled: true, k_metadata: {} },
     ...{ k_scopes: ['sources:read'], k_min_policy_version: 1, k_credits_limited: false },

@@ -1,18 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkScopes } from '../../src/keys/policy-checks.ts';
-
-const counted = vi.hoisted(() => ({ distances: 0 }));
-vi.mock('fastest-levenshtein', async (original) => {
-  const real = await original<typeof import('fastest-levenshtein')>();
-  return {
-    ...real,
-    distance: (a: string, b: string) => {
-      counted.distances++;
-      return real.distance(a, b);
-    },
-  };
-});
 
 const policiesWith = (scopes: readonly string[]) => ({
   availableScopes: scopes.map((scope) => ({ scope, title: scope, description: scope })),
@@ -45,15 +33,23 @@ describe('the scopes that a workspace makes available', () => {
   it('a suggestion costs one distance to each available scope, and an import none at all', () => {
     const available = Array.from({ length: 500 }, (_, i) => `resource-${i}:read`);
     const wanted = Array.from({ length: 100 }, (_, i) => `resource${i}:read`);
+    let reads = 0;
+    const counting = policiesWith(available).availableScopes.map(({ scope: one, ...rest }) => ({
+      ...rest,
+      get scope() {
+        reads++;
+        return one;
+      },
+    }));
     const refuse = (suggest: boolean) => () =>
-      checkScopes(policiesWith(available), wanted, { suggest });
-    counted.distances = 0;
+      checkScopes({ availableScopes: counting }, wanted, { suggest });
+    expect(refuse(false)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }));
+    const withoutSuggestion = reads;
     expect(refuse(true)).toThrow(
       expect.objectContaining({ detail: expect.stringContaining('did you mean resource-0:read?') }),
     );
-    expect(counted.distances).toBe(500);
-    counted.distances = 0;
-    expect(refuse(false)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }));
-    expect(counted.distances).toBe(0);
+    // The index of a policies row is made once, so what is read now is read to compare.
+    expect(reads - withoutSuggestion).toBe(500);
+    expect(withoutSuggestion).toBeLessThanOrEqual(500);
   });
 });
