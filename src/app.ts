@@ -22,6 +22,7 @@ import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
 import { requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
+import { RequestRates } from './http/request-rates.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
 import { buildSerializers } from './http/serialization.ts';
 import { registerSingleHeaders } from './http/single-headers.ts';
@@ -81,6 +82,7 @@ const MAX_PATH_PARAMETER_LENGTH = 128;
 /** The HTTP application: hooks and routes. Does no I/O itself. */
 export async function buildApp(deps: AppDependencies): Promise<App> {
   const admission = new Admission(deps.maxInFlight, deps.bodyBytes);
+  const rates = new RequestRates(() => deps.gateway.now());
   const connections = new Connections(deps.maxConnectionsPerAddress);
   const app = createApp(deps, connections);
   app.addSchema(ProblemSchema);
@@ -93,16 +95,16 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerRequestLog(app, deps.logVerifyPerSecond);
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
-  registerAuth(app, deps);
+  registerAuth(app, { ...deps, rates });
   const places = registerPlaces(app, deps.management, deps.unsent, deps.memory);
   await registerOpenApi(app);
   frontPageRoute(app);
   healthRoutes(app, deps.readiness, () => deps.gateway.now());
   const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);
-  const own = [connections, admission].flatMap(({ resourceLimits }) => resourceLimits);
+  const own = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
   const resourceLimits = [...own, ...places, items, ...deps.resourceLimits];
   metricsRoutes(app, { ...deps, resourceLimits });
-  registerFeatures(app, deps, admission);
+  registerFeatures(app, { ...deps, admission, rates });
   return app;
 }
 
@@ -119,10 +121,12 @@ function createApp({ log, keyDetector }: AppDependencies, connections: Connectio
   }).withTypeProvider<TypeBoxTypeProvider>();
 }
 
-function registerFeatures(app: App, deps: AppDependencies, admission: Admission): void {
+type Features = AppDependencies & { admission: Admission; rates: RequestRates };
+
+function registerFeatures(app: App, deps: Features): void {
   verifyRoutes(app, deps);
-  authorizeRoutes(app, { ...deps.gateway, ...deps, admission });
-  whoamiRoutes(app, deps.whoami);
+  authorizeRoutes(app, { ...deps.gateway, ...deps });
+  whoamiRoutes(app, deps.whoami, deps.rates);
   keyRoutes(app, deps.keys);
   workspaceRoutes(app, deps.workspaces);
   managementRoutes(app, deps.managementKeys);

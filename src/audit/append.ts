@@ -4,6 +4,7 @@ import type { Pepper } from '../domain/pepper.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { partsOf } from '../lib/turns.ts';
 import { type AuditEntry, type AuditOrigin, linkEntries } from './chain.ts';
+import { requireRoom } from './growth.ts';
 import { findNewestPepperId, insertEvents, type LogEnd, lockLogs } from './store.ts';
 
 /** Who finds that a log does not end where its head says. */
@@ -26,6 +27,7 @@ export async function appendAudit(
 ): Promise<void> {
   if (entries.length === 0) return;
   const logs = await lockLogs(tx, new Set(entries.map(({ workspaceId }) => workspaceId)));
+  requireRoom(entries, logs);
   const ends = new Map([...logs].map(([workspaceId, { end }]) => [workspaceId, end]));
   const append = (linked: readonly AuditEntry[], by: AuditOrigin) =>
     insertEvents(tx, linkEntries(linked, by, at, ends, pepper));

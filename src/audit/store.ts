@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
-import { auditCheckpoints, auditEvents, auditHeads } from '../db/schema.ts';
+import { auditCheckpoints, auditEvents, auditHeads, workspaces } from '../db/schema.ts';
 import type { AuditAction } from './actions.ts';
 import { type ChainRow, FIRST_HEAD, type Head } from './chain.ts';
 
@@ -11,6 +11,10 @@ export interface LogEnd {
   end: Head;
   /** What `audit_heads` says, if that is not the end. */
   strayHead: { sequence: number | string; hash: string } | null;
+  /** The last entry that retention dropped; 0 if it dropped none. */
+  keptAfter: number;
+  /** How many entries behind that one the workspace may have; null: any number. */
+  maxEvents: number | null;
 }
 
 /** Locks logs by id, so that changes of several workspaces never wait for each other in a circle. */
@@ -19,7 +23,10 @@ export async function lockLogs(
   workspaceIds: ReadonlySet<string>,
 ): Promise<Map<string, LogEnd>> {
   const { rows } = await tx.execute<LockedLogRow>(sql`
-    select * from lock_audit_logs(${sql.param([...workspaceIds])}::text[])`);
+    select locked.*, cut.sequence as kept_after, w.max_audit_events as max_events
+      from lock_audit_logs(${sql.param([...workspaceIds])}::text[]) locked
+      left join ${auditCheckpoints} cut on cut.workspace_id = locked.log
+      left join ${workspaces} w on w.id = locked.log`);
   return new Map(rows.map((row) => [row.log, toLogEnd(row)]));
 }
 
@@ -29,17 +36,20 @@ interface LockedLogRow extends Record<string, unknown> {
   end_hash: string;
   head_sequence: string;
   head_hash: string;
+  kept_after: string | null;
+  max_events: number | null;
 }
 
 function toLogEnd(row: LockedLogRow): LogEnd {
   const end = { sequence: Number(row.end_sequence), hash: row.end_hash };
+  const bounds = { keptAfter: Number(row.kept_after), maxEvents: row.max_events };
   if (row.head_sequence === row.end_sequence && row.head_hash === row.end_hash) {
-    return { end, strayHead: null };
+    return { end, strayHead: null, ...bounds };
   }
   const sequence = Number(row.head_sequence);
   // Anyone can have written it: a number that JavaScript cannot hold stays a text.
   const shown = Number.isSafeInteger(sequence) ? sequence : row.head_sequence;
-  return { end, strayHead: { sequence: shown, hash: row.head_hash } };
+  return { end, strayHead: { sequence: shown, hash: row.head_hash }, ...bounds };
 }
 
 /** A trigger moves the heads. Arrays, because a statement with thousands of values is slow to read. */

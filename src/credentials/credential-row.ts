@@ -36,8 +36,15 @@ const MANAGEMENT_KEY = columnSet(managementKeys, 'm', [
   'permissions',
   'expiresAt',
   'revokedAt',
+  'maxRequestsPerSecond',
 ]);
-const WORKSPACE = columnSet(workspaces, 'w', ['id', 'status', 'requireResource', 'deletedAt']);
+const WORKSPACE = columnSet(workspaces, 'w', [
+  'id',
+  'status',
+  'requireResource',
+  'deletedAt',
+  'maxRequestsPerSecond',
+]);
 const SECRET = columnSet(secrets, 's', [
   'ref',
   'keyId',

@@ -1,4 +1,4 @@
-import type { Caller } from '../domain/caller.ts';
+import type { Caller, RequestMaximums } from '../domain/caller.ts';
 import { decide, type KeyPolicy } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -153,13 +153,14 @@ export function toKeyPolicy(
 function toManagementFields(
   key: ManagementKeyColumns,
   id: string,
-  workspace: Pick<WorkspaceColumns, 'status'> | null,
+  workspace: Pick<WorkspaceColumns, 'status' | 'maxRequestsPerSecond'> | null,
 ) {
   const { workspaceId, name } = key;
   const permissions = new Set(key.permissions);
   const expiresAt = key.expiresAt?.getTime() ?? null;
   const suspended = workspace?.status === 'suspended';
-  const bounds = { permissions, workspaceId, expiresAt, suspended };
+  const maxRequestsPerSecond = maximumsOf(key, workspace);
+  const bounds = { permissions, workspaceId, expiresAt, suspended, maxRequestsPerSecond };
   const caller: Caller = { type: 'management_key', id, ...bounds };
   return {
     kind: 'management' as const,
@@ -169,4 +170,14 @@ function toManagementFields(
     revoked: key.revokedAt !== null,
     expiresAt,
   };
+}
+
+interface Limited {
+  maxRequestsPerSecond: number | null;
+}
+
+function maximumsOf(key: Limited, bound: Limited | null): RequestMaximums | null {
+  const own = key.maxRequestsPerSecond;
+  const workspace = bound?.maxRequestsPerSecond ?? null;
+  return own === null && workspace === null ? null : { own, workspace };
 }

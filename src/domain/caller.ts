@@ -31,6 +31,14 @@ export interface Caller {
   expiresAt: number | null;
   /** Whether the workspace that it is bound to is suspended: then it only reads. */
   suspended: boolean;
+  /** Its calls a second on each instance; null: neither it nor its workspace has a maximum. */
+  maxRequestsPerSecond: RequestMaximums | null;
+}
+
+/** Calls a second of a management key, and of all that are bound to its workspace; null: no maximum. */
+export interface RequestMaximums {
+  own: number | null;
+  workspace: number | null;
 }
 
 /** A caller whose management key was used, and what counts that use. */
@@ -55,6 +63,7 @@ export const ROOT_CALLER: Caller = {
   workspaceId: null,
   expiresAt: null,
   suspended: false,
+  maxRequestsPerSecond: null,
 };
 
 /** An id is a step of a path, so `.` and `..` could never be reached. */

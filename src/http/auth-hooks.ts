@@ -11,6 +11,7 @@ import {
 } from './call-contexts.ts';
 import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import type { RequestRates } from './request-rates.ts';
 import { findStructureFault } from './validation/json-structure.ts';
 import { setItemsAside } from './validation/list-items.ts';
 
@@ -39,13 +40,17 @@ declare module 'fastify' {
 const CONTAINS_KEY = 'Remove the API key: keys are never stored as text.';
 
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
-export function registerAuth(app: App, deps: CallContextDependencies): void {
+export function registerAuth(
+  app: App,
+  deps: CallContextDependencies & { rates: RequestRates },
+): void {
   app.decorateRequest('call', null);
   app.decorateRequest('callerId', null);
   const authenticate = async (request: FastifyRequest) => {
-    const { permission } = request.routeOptions.config;
+    const { permission, urgent } = request.routeOptions.config;
     if (!permission) return;
     request.call = await createCallContext(request, permission, deps);
+    if (!urgent) deps.rates.take(request.call.caller);
     request.callerId = request.call.caller.id;
   };
   const authenticateAgain = async (request: FastifyRequest) => {
@@ -61,7 +66,8 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     if (!request.call) return;
     if (request.routeOptions.config.takesKey) return;
     const { body = null, params, query, method } = request;
-    const { list } = request.routeOptions.config;
+    const { list, urgent } = request.routeOptions.config;
+    if (list && !urgent) deps.rates.takeItems(request.call.caller, itemsIn(body, list));
     const budget = newSearchBudget();
     if (list) await setItemsAside(body, list, faultOfItem(budget));
     const envelope = list ? { ...Object(body), [list]: null } : body;
@@ -80,6 +86,11 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [authenticateAgain, inspectBody, ...[route.preHandler ?? []].flat()];
   });
+}
+
+function itemsIn(body: unknown, list: string): number {
+  const items: unknown = Reflect.get(Object(body), list);
+  return Array.isArray(items) ? items.length : 0;
 }
 
 export function getCallContext(request: FastifyRequest): CallContext {

@@ -34,7 +34,8 @@ function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: Keyw
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="keyward"');
   // What is refused before its body has arrived does not wait for it.
   if (awaitsBody(request)) reply.header('connection', 'close');
-  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  if (status === 503 || problem.code === 'TOO_MANY_REQUESTS')
+    reply.header('retry-after', RETRY_AFTER_SECONDS);
   return reply
     .status(status)
     .header('content-type', 'application/problem+json; charset=utf-8')

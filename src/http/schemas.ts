@@ -216,6 +216,9 @@ export const PageLimit = Type.Integer({
   examples: [50],
 });
 
+/** Of a management key, or of a workspace. */
+export const RequestsPerSecond = Type.Integer({ minimum: 1, maximum: 1_000_000 });
+
 export const ExpiresInSeconds = Type.Integer({
   minimum: 1,
   maximum: 315_360_000,

@@ -149,8 +149,8 @@ export async function endKeysOfWorkspace(
 }
 
 /** Keys of a workspace that are not deleted, whatever their status. */
-export async function countKeys(tx: Transaction, workspaceId: string): Promise<number> {
-  const [row] = await tx.select({ keys: count() }).from(keys).where(inWorkspace(workspaceId));
+export async function countKeys(db: Reader, workspaceId: string): Promise<number> {
+  const [row] = await db.select({ keys: count() }).from(keys).where(inWorkspace(workspaceId));
   return row?.keys ?? 0;
 }
 

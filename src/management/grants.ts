@@ -14,15 +14,22 @@ export function bindingOf(caller: Caller, requested: string | null | undefined):
   return null;
 }
 
-/** What a caller can hand out: neither more permissions than its own, nor for longer. */
+/** What a caller can hand out: neither more permissions than its own, nor for longer, nor faster. */
 export interface Authority {
   permissions: Iterable<string>;
   /** Null: never. */
   expiresAt: Date | null;
+  /** Null: no maximum. */
+  maxRequestsPerSecond: number | null;
 }
 
-export function authorityOf({ permissions, expiresAt }: Caller): Authority {
-  return { permissions, expiresAt: expiresAt === null ? null : new Date(expiresAt) };
+export function authorityOf(caller: Caller): Authority {
+  const { permissions, expiresAt } = caller;
+  return {
+    permissions,
+    expiresAt: expiresAt === null ? null : new Date(expiresAt),
+    maxRequestsPerSecond: caller.maxRequestsPerSecond?.own ?? null,
+  };
 }
 
 /**
@@ -62,4 +69,16 @@ export function requireExpiryWithin(
   const pointer = expiresAt === null ? '/body/expiresAt' : `/body/${field}`;
   const detail = `must not be later than ${toIso(bound)}, when the management key behind it expires`;
   throw invalidField(pointer, detail);
+}
+
+/** Null: no maximum, which is more than any. */
+export function isFaster(one: number | null, other: number | null): boolean {
+  return other !== null && (one === null || one > other);
+}
+
+/** Refuses a maximum of calls above one that bounds it. */
+export function requireRateWithin(bound: number | null, requested: number | null): void {
+  if (!isFaster(requested, bound)) return;
+  const detail = `must not be more than ${bound}, the maximum of the management key behind it`;
+  throw invalidField('/body/maxRequestsPerSecond', detail);
 }

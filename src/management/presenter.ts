@@ -15,6 +15,7 @@ export function presentManagementKey(record: ManagementRecord, now: Date): Manag
     permissions,
     status: statusOf(key, now),
     expiresAt: toIso(key.expiresAt),
+    maxRequestsPerSecond: key.maxRequestsPerSecond,
     lastUsedAt: toIso(lastUsedAt),
     retiringUntil: isRetiring(record, now) ? toIso(endWithin(retiringUntil, key.expiresAt)) : null,
     createdAt: toIso(key.createdAt),

@@ -38,7 +38,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         summary: 'Create a management key',
         description: 'The answer holds the key string, for the only time.',
         body: CreateManagementKey,
-        response: answers({ 201: ref(IssuedManagementKey) }, 'NOT_FOUND'),
+        response: answers({ 201: ref(IssuedManagementKey) }, 'NOT_FOUND', 'AUDIT_LIMIT_REACHED'),
       },
     },
     async (request, reply) => {
@@ -88,7 +88,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         tags,
         summary: 'Change a management key',
         description:
-          'Its name, its expiry, or fewer permissions; an expired key can be extended. The management ' +
+          'Its name, its expiry, its maximum of calls, or fewer permissions; an expired key can be extended. The management ' +
           'keys that it made lose what it loses. In force everywhere once answered. More ' +
           'permissions need another key.',
         params,
@@ -98,6 +98,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
           'NOT_FOUND',
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
@@ -130,6 +131,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
           'KEY_REVOKED',
           'KEY_EXPIRED',
           'ROTATION_UNDER_WAY',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },

@@ -14,6 +14,7 @@ import {
   open,
   PageLimit,
   Permission,
+  RequestsPerSecond,
   RotationGrace,
   reasonFields,
   ref,
@@ -51,6 +52,15 @@ export const CreateManagementKey = Type.Object(
       ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    maxRequestsPerSecond: Type.Optional(
+      nullable(RequestsPerSecond, {
+        description:
+          'Maximum number of calls a second with the key, on each instance of Keyward; each item of ' +
+          'a batch or an import counts. Not more than that of the management key that creates it. ' +
+          'Default: that maximum.',
+        examples: [null],
+      }),
+    ),
   },
   {
     'x-name': 'CreateManagementKeyRequest',
@@ -73,6 +83,15 @@ export const PatchManagementKey = Type.Object(
       ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    maxRequestsPerSecond: Type.Optional(
+      nullable(RequestsPerSecond, {
+        description:
+          'Maximum number of calls a second with the key, on each instance of Keyward; null: none. ' +
+          'Not more than that of the management key that changes it, nor of those that created or ' +
+          'rotated it.',
+        examples: [null],
+      }),
+    ),
   },
   {
     'x-name': 'UpdateManagementKeyRequest',
@@ -132,6 +151,10 @@ const fields = {
     examples: ['active'],
   }),
   expiresAt: maybeTime('When the key expires; null: never.'),
+  maxRequestsPerSecond: nullable(RequestsPerSecond, {
+    description: 'Maximum number of calls a second, on each instance of Keyward; null: none.',
+    examples: [null],
+  }),
   lastUsedAt: maybeTime(
     'When the key last authenticated a call, up to the last flush of the counters.',
   ),

@@ -24,9 +24,11 @@ import {
   type Authority,
   authorityOf,
   bindingOf,
+  isFaster,
   lockAuthority,
   requireExpiryWithin,
   requireGrantable,
+  requireRateWithin,
 } from './grants.ts';
 import { isExpired, isRetiring, presentManagementKey, presentVersioned } from './presenter.ts';
 import { revokeManagementKey } from './revocation.ts';
@@ -84,11 +86,13 @@ export class ManagementService {
       const authority = await lockAuthority(tx, call.caller, at);
       requireGrantable(authority, permissions);
       const expiresAt = expiryOf(input, authority, at);
-      const row = { id: newId('mk'), workspaceId, name, permissions, expiresAt };
+      const maxRequestsPerSecond = rateOf(input, authority);
+      const granted = { permissions, expiresAt, maxRequestsPerSecond };
+      const row = { id: newId('mk'), workspaceId, name, ...granted };
       const made = { createdAt: at, createdBy: call.actor, updatedAt: at };
       await insertManagementKey(tx, { ...row, ...made });
       await insertSecret(tx, { keyId: row.id, workspaceId }, issued, at);
-      const after = { name, permissions, workspaceId, expiresAt: toIso(expiresAt) };
+      const after = { name, workspaceId, ...granted, expiresAt: toIso(expiresAt) };
       auditManagementKey(write, 'created', row, { after });
       return issuedResult(await readBack(write, row.id), issued);
     });
@@ -103,6 +107,7 @@ export class ManagementService {
     const { orm, clock, issuer } = this.#deps;
     if (workspaceId !== null) requireWorkspace(workspaceId, await findWorkspace(orm, workspaceId));
     expiryOf(input, authorityOf(caller), clock.date());
+    rateOf(input, authorityOf(caller));
     return issuer.issue(MANAGEMENT_PREFIX, { group: workspaceId ?? '' });
   }
 
@@ -241,11 +246,14 @@ function issuedResult({ body, etag }: Versioned<ManagementKey>, { key }: IssuedS
   return { body: { ...body, key }, etag };
 }
 
-/** A rotation hands the key to its caller, who must not have it for longer than the caller is there. */
+/** A rotation hands the key to its caller, who must not have more by it. */
 function requireRotatable(authority: Authority, key: ManagementRow, at: Date): void {
   requireGrantable(authority, key.permissions);
   if (isLater(key.expiresAt, authority.expiresAt)) {
     throw new KeywardError('FORBIDDEN', 'The management key expires later than your own.');
+  }
+  if (isFaster(key.maxRequestsPerSecond, authority.maxRequestsPerSecond)) {
+    throw new KeywardError('FORBIDDEN', 'The management key may make more calls than your own.');
   }
   if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
   if (isExpired(key, at)) throw new KeywardError('KEY_EXPIRED');
@@ -266,4 +274,11 @@ function expiryOf(input: CreateManagementKey, maker: Authority, at: Date): Date 
   if (expiresAt === null) return maker.expiresAt;
   requireExpiryWithin(maker.expiresAt, expiresAt, input);
   return expiresAt;
+}
+
+/** As requested, but no more than its maker's; without one, its maker's. */
+function rateOf({ maxRequestsPerSecond }: CreateManagementKey, maker: Authority): number | null {
+  const requested = maxRequestsPerSecond ?? maker.maxRequestsPerSecond;
+  requireRateWithin(maker.maxRequestsPerSecond, requested);
+  return requested;
 }

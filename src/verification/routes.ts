@@ -37,7 +37,7 @@ export interface VerifyRouteDependencies extends CallerDependencies {
 }
 
 export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
-  const { verifier, identify, batchItems, unsent } = deps;
+  const { verifier, identify, batchItems, unsent, rates } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
@@ -67,6 +67,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
           'FORBIDDEN',
           'NOT_FOUND',
           'KEY_WITH_SCHEME',
+          'TOO_MANY_REQUESTS',
         ),
       },
     },
@@ -117,7 +118,12 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
           'be decided has the code `UNAVAILABLE`: ask for it again. If no item can be decided, the ' +
           'answer is 503. Requires the permission `keys:verify`.',
         body: VerifyBatch,
-        response: answers({ 200: ref(VerifyAnswers) }, 'UNAUTHENTICATED', 'FORBIDDEN'),
+        response: answers(
+          { 200: ref(VerifyAnswers) },
+          'UNAUTHENTICATED',
+          'FORBIDDEN',
+          'TOO_MANY_REQUESTS',
+        ),
       },
     },
     async (request, reply) => {
@@ -126,6 +132,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const identified = countedOnce(identify(headers.authorization));
       const { caller } = await identified;
       requirePermission(caller, 'keys:verify');
+      rates.takeItems(caller, body.requests.length);
       const group = caller.workspaceId ?? ` ${caller.id}`;
       const release = takeItems(group, body.requests.length);
       const answered = mapInTurns(body.requests, parseItem).then((items) =>

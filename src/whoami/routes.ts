@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../http/rate-limit-headers.ts';
+import type { RequestRates } from '../http/request-rates.ts';
 import { answers, ref } from '../http/schemas.ts';
 import { limitsOf, presentPresentedKey } from './presenter.ts';
 import { WhoAmI } from './schemas.ts';
@@ -10,17 +11,27 @@ import type { WhoamiService } from './service.ts';
 const tags = ['Verification'];
 const security = [{ presentedKey: [] }];
 
-export function whoamiRoutes(app: App, whoami: WhoamiService): void {
+export function whoamiRoutes(app: App, whoami: WhoamiService, rates: RequestRates): void {
   app.addSchema(WhoAmI);
   /** Before a body is read, and before the request takes a place: anyone may call. */
-  const onRequest = async (request: FastifyRequest) => {
-    request.callerId = await whoami.authenticate(request.headers.authorization);
+  const authenticate = async (request: FastifyRequest) => {
+    const presented = await whoami.authenticate(request.headers.authorization);
+    request.callerId = presented === 'root' ? presented : presented.keyId;
+    return presented;
+  };
+  /** To ask with a management key is a call of its caller; to end it is never refused. */
+  const authenticateToAsk = async (request: FastifyRequest) => {
+    const presented = await authenticate(request);
+    if (presented !== 'root' && presented.kind === 'management') rates.take(presented.caller);
+  };
+  const authenticateToEnd = async (request: FastifyRequest) => {
+    await authenticate(request);
   };
 
   app.get(
     '/v1/whoami',
     {
-      onRequest,
+      onRequest: authenticateToAsk,
       config: { takesPlace: true },
       schema: {
         operationId: 'whoAmI',
@@ -32,7 +43,11 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
           "customer's or a management key, is and may do, and how its limits stand, also as " +
           '`RateLimit` headers. Neither counted nor consumed. Every string that is not valid gets ' +
           'the same 401.',
-        response: answers({ 200: ref(WhoAmI, { headers: RATE_LIMIT_HEADERS }) }, 'UNAUTHENTICATED'),
+        response: answers(
+          { 200: ref(WhoAmI, { headers: RATE_LIMIT_HEADERS }) },
+          'UNAUTHENTICATED',
+          'TOO_MANY_REQUESTS',
+        ),
       },
     },
     async ({ headers }, reply) => {
@@ -45,7 +60,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.post(
     '/v1/whoami/revoke',
     {
-      onRequest,
+      onRequest: authenticateToEnd,
       config: { takesPlace: true, urgent: true },
       schema: {
         operationId: 'revokeOwnKey',

@@ -57,12 +57,11 @@ export class WhoamiService {
     return { credential, start: parsed && startOf(parsed), quota };
   }
 
-  /** The id of the key that is presented. Reads nothing else of it. */
-  async authenticate(authorization: string | undefined): Promise<string> {
+  /** The key that is presented, as it is cached. */
+  async authenticate(authorization: string | undefined): Promise<Credential | 'root'> {
     const presented = bearerToken(authorization);
     if (presented === null) throw unauthenticated();
-    const credential = await this.#resolve(presented);
-    return credential === 'root' ? credential : credential.keyId;
+    return this.#resolve(presented);
   }
 
   async #resolve(presented: string): Promise<Credential | 'root'> {

@@ -8,6 +8,9 @@ import type { WorkspaceRow } from './store.ts';
 export const PLAN_FIELDS = [
   'apiAccess',
   'maxActiveKeys',
+  'maxKeys',
+  'maxAuditEvents',
+  'maxRequestsPerSecond',
 ] as const satisfies (keyof WorkspaceInput)[];
 
 /** The plan as it is, which stays where a bound caller replaces its workspace. */

@@ -3,6 +3,7 @@ import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
 import { sendChanged, sendDone, sendResult } from '../http/reply.ts';
 import { answers, Reason, ref, unshown } from '../http/schemas.ts';
+import { PLAN_FIELDS } from './plan.ts';
 import {
   ListWorkspaces,
   Workspace,
@@ -65,7 +66,8 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         summary: 'Create or replace a workspace',
         description:
           'Provisioning that can be repeated: fields that are left out get their defaults; the plan ' +
-          '(`apiAccess`, `maxActiveKeys`) is kept where the caller is bound to the workspace. The id is ' +
+          `(${PLAN_FIELDS.map((name) => `\`${name}\``).join(', ')}) ` +
+          'is kept where the caller is bound to the workspace. The id is ' +
           'your own. A deleted workspace can be made again, with nothing of what it had, once all its ' +
           'keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before).',
         params,
@@ -75,6 +77,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
           'NOT_FOUND',
           'WORKSPACE_DELETION_UNDER_WAY',
           'PRECONDITION_FAILED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
@@ -98,7 +101,12 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description: 'A merge patch: fields that are left out stay, null clears, lists replace.',
         params,
         body: WorkspaceInput,
-        response: answers({ ...changed }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers(
+          { ...changed },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'AUDIT_LIMIT_REACHED',
+        ),
       },
     },
     async (request, reply) => {

@@ -22,8 +22,15 @@ function secret({ status = 'current', validUntil = null, deletedAt = null }: End
       permissions: [],
       expiresAt: null,
       revokedAt: null,
+      maxRequestsPerSecond: null,
     },
-    workspace: { id: 'gone', status: 'active', requireResource: false, deletedAt },
+    workspace: {
+      id: 'gone',
+      status: 'active',
+      requireResource: false,
+      deletedAt,
+      maxRequestsPerSecond: null,
+    },
   });
 }
 

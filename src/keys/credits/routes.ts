@@ -25,6 +25,7 @@ export function creditsRoutes(app: App, credits: CreditsService): void {
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
           'CREDITS_UNLIMITED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },

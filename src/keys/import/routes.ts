@@ -31,6 +31,7 @@ export function importRoutes(app: App, imports: ImportService): void {
           'NOT_FOUND',
           'UPGRADE_REQUIRED',
           'KEY_LIMIT_REACHED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },

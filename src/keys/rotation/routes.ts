@@ -31,6 +31,7 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
           'KEY_REVOKED',
           'KEY_EXPIRED',
           'ROTATION_UNDER_WAY',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },

@@ -8,6 +8,7 @@ import type { App } from '../../http/app-type.ts';
 import type { CallerDependencies } from '../../http/caller-at-headers.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
+import type { RequestRates } from '../../http/request-rates.ts';
 import type { VerificationCaller, Verifier } from '../verifier.ts';
 import { sendMissingKey, sendVerification } from './answers.ts';
 import {
@@ -57,7 +58,7 @@ export function withoutGatewayPath(url: string): string {
 }
 
 async function authorize(
-  { verifier, admission, identify, recognize, keyHeader, now }: AuthorizeDependencies,
+  { verifier, admission, identify, recognize, rates, keyHeader, now }: AuthorizeDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -67,9 +68,11 @@ async function authorize(
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
   // Strangers take no place: a gateway that memory knows takes one at once, others when identified.
-  const isKnown = recognize(gateway.authorization)?.permissions.has('keys:verify') ?? false;
+  const known = recognize(gateway.authorization);
+  const isKnown = known?.permissions.has('keys:verify') && rates.admits(known);
   if (isKnown) admission.takePlace(reply.raw);
-  const asking = gatewayCaller(identify, gateway.authorization, requested);
+  const uncounted = isKnown ? null : rates;
+  const asking = gatewayCaller(identify, gateway.authorization, requested, uncounted);
   if (!isKnown) {
     await asking;
     admission.takePlace(reply.raw);
@@ -101,9 +104,11 @@ async function gatewayCaller(
   identify: Identify,
   authorization: string,
   requested: string | undefined,
+  rates: RequestRates | null,
 ): Promise<VerificationCaller> {
   const { caller, countUse } = await identify(authorization).catch(refuseGateway);
   requirePermission(caller, 'keys:verify');
+  rates?.take(caller);
   return { ...askerOf(caller, requested), countUse };
 }
 

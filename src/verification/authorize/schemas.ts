@@ -122,5 +122,6 @@ export const authorizeSchema = {
     'GATEWAY_UNAUTHENTICATED',
     'FORBIDDEN',
     'NOT_FOUND',
+    'TOO_MANY_REQUESTS',
   ),
 };

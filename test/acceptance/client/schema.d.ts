@@ -433,7 +433,7 @@ export interface paths {
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: fields that are left out get their defaults; the plan (`apiAccess`, `maxActiveKeys`) is kept where the caller is bound to the workspace. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults; the plan (`apiAccess`, `maxActiveKeys`, `maxKeys`, `maxAuditEvents`, `maxRequestsPerSecond`) is kept where the caller is bound to the workspace. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
@@ -534,7 +534,7 @@ export interface paths {
         head?: never;
         /**
          * Change a management key
-         * @description Its name, its expiry, or fewer permissions; an expired key can be extended. The management keys that it made lose what it loses. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
+         * @description Its name, its expiry, its maximum of calls, or fewer permissions; an expired key can be extended. The management keys that it made lose what it loses. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
          */
         patch: operations["updateManagementKey"];
         trace?: never;
@@ -1032,6 +1032,11 @@ export interface components {
              * @example 2592000
              */
             expiresInSeconds?: number;
+            /**
+             * @description Maximum number of calls a second with the key, on each instance of Keyward; each item of a batch or an import counts. Not more than that of the management key that creates it. Default: that maximum.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
         };
         Credits: {
             /**
@@ -1106,7 +1111,7 @@ export interface components {
             nextAt?: unknown;
         };
         /** @enum {string} */
-        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "AUDIT_LIMIT_REACHED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
         ExplainKeyRequest: {
             /**
              * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
@@ -1620,6 +1625,11 @@ export interface components {
              */
             expiresAt: string | null;
             /**
+             * @description Maximum number of calls a second, on each instance of Keyward; null: none.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
+            /**
              * @description When the key last authenticated a call, up to the last flush of the counters.
              * @example null
              */
@@ -1934,6 +1944,11 @@ export interface components {
              */
             expiresAt: string | null;
             /**
+             * @description Maximum number of calls a second, on each instance of Keyward; null: none.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
+            /**
              * @description When the key last authenticated a call, up to the last flush of the counters.
              * @example null
              */
@@ -2173,6 +2188,11 @@ export interface components {
              */
             expiresAt: string | null;
             /**
+             * @description Maximum number of calls a second, on each instance of Keyward; null: none.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
+            /**
              * @description When the key last authenticated a call, up to the last flush of the counters.
              * @example null
              */
@@ -2370,6 +2390,11 @@ export interface components {
              * @example 2592000
              */
             expiresInSeconds?: number;
+            /**
+             * @description Maximum number of calls a second with the key, on each instance of Keyward; null: none. Not more than that of the management key that changes it, nor of those that created or rotated it.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
         };
         /** @description Usage in one hour or day. */
         UsageBucket: {
@@ -2787,6 +2812,21 @@ export interface components {
              */
             maxActiveKeys: number | null;
             /**
+             * @description Maximum number of keys that are not deleted, whatever their status. Default: null, no limit.
+             * @example null
+             */
+            maxKeys: number | null;
+            /**
+             * @description Maximum number of entries in its audit log, without those that retention has dropped. Beyond it changes are refused, but never a revocation, a deletion, the end of a grace period, a key that is disabled, or a suspension. Default: null, no limit.
+             * @example null
+             */
+            maxAuditEvents: number | null;
+            /**
+             * @description Maximum number of calls a second by the management keys that are bound to it, together, on each instance of Keyward; each item of a batch or an import counts. Calls that end or stop something pass. Default: null, no limit.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
+            /**
              * @description Whether every new key must expire. Default: false.
              * @example false
              */
@@ -2845,6 +2885,21 @@ export interface components {
              * @example 100
              */
             maxActiveKeys?: number | null;
+            /**
+             * @description Maximum number of keys that are not deleted, whatever their status. Default: null, no limit.
+             * @example null
+             */
+            maxKeys?: number | null;
+            /**
+             * @description Maximum number of entries in its audit log, without those that retention has dropped. Beyond it changes are refused, but never a revocation, a deletion, the end of a grace period, a key that is disabled, or a suspension. Default: null, no limit.
+             * @example null
+             */
+            maxAuditEvents?: number | null;
+            /**
+             * @description Maximum number of calls a second by the management keys that are bound to it, together, on each instance of Keyward; each item of a batch or an import counts. Calls that end or stop something pass. Default: null, no limit.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
             /**
              * @description Whether every new key must expire. Default: false.
              * @example false
@@ -2972,6 +3027,17 @@ export interface components {
         UnsupportedMediaType: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too Many Requests; `code` says why. */
+        TooManyRequests: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
             content: {
@@ -3171,6 +3237,8 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3219,6 +3287,8 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3416,6 +3486,8 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3519,6 +3591,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             /** @description `QUERY_TOO_BROAD` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3581,6 +3655,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3628,6 +3704,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3769,6 +3847,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3914,6 +3994,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4050,6 +4132,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4104,6 +4188,8 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4150,6 +4236,8 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4214,6 +4302,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4307,6 +4397,8 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN` */
             403: components["responses"]["Forbidden"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4351,6 +4443,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4443,6 +4537,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4576,6 +4672,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4732,6 +4830,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4774,6 +4874,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4835,6 +4937,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4879,6 +4983,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4956,6 +5062,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -5023,6 +5131,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -5149,6 +5259,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -5201,6 +5313,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -5237,6 +5351,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
