@@ -96,9 +96,10 @@ export const LOAD_CREDENTIALS: Statement = {
            s.ref is not null as is_secret, k.id is not null as is_key,
            m.id is not null as is_management_key, w.id is not null as is_workspace,
            p.ref is not null as is_proof,
-           case when k.scopes::text like '%*%'
-             then (select array_agg(available ->> 'scope')
-                     from jsonb_array_elements(w.available_scopes) as available) end
+           case when k.scopes::text not like '%*%' or w.available_scopes is null then null
+                when jsonb_typeof(w.available_scopes) <> 'array' then '{}'
+                else (select array_agg(available ->> 'scope')
+                        from jsonb_array_elements(w.available_scopes) as available) end
              as available_scopes,
            ${COLUMN_SETS.map(({ select }) => select).join(', ')}
       from unnest($1::text[]) as requested (ref)

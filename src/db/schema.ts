@@ -10,19 +10,16 @@ import {
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { Actor, Permission } from '../domain/caller.ts';
-import type { JsonObject } from '../domain/json.ts';
-import type { AvailableScope } from '../domain/scopes.ts';
+import type { Permission } from '../domain/caller.ts';
+import { actor, availableScopes, instant, metadata, texts } from './stored-types.ts';
 
 /**
  * The tables that the application reads and writes. Those of the fence (`change_feed`,
  * `feed_horizons`, `feed_pruned`, `incarnation`) and the triggers are SQL alone: see migrations/.
  */
-const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const count = (name: string) => bigint(name, { mode: 'number' });
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
@@ -55,12 +52,12 @@ export const workspaces = pgTable(
     requireExpiry: boolean('require_expiry').notNull().default(false),
     maxLifetimeSeconds: integer('max_lifetime_seconds'),
     requireResource: boolean('require_resource').notNull().default(false),
-    availableScopes: jsonb('available_scopes').$type<AvailableScope[]>(),
+    availableScopes: availableScopes('available_scopes'),
     immutableKeys: boolean('immutable_keys').notNull().default(false),
     /** The number of changes, which is the ETag. */
     revision: integer('revision').notNull().default(1),
-    createdAt: instant('created_at').notNull().defaultNow(),
-    updatedAt: instant('updated_at').notNull().defaultNow(),
+    createdAt: instant('created_at').notNull().default(sql`now()`),
+    updatedAt: instant('updated_at').notNull().default(sql`now()`),
     deletedAt: instant('deleted_at'),
   },
   (table) => [check('workspaces_status', sql`${table.status} in ('active', 'suspended')`)],
@@ -74,17 +71,17 @@ export const managementKeys = pgTable(
     /** Null: every workspace. */
     workspaceId: text('workspace_id').references(() => workspaces.id),
     name: text('name').notNull(),
-    permissions: text('permissions').array().$type<Permission[]>().notNull(),
+    permissions: texts('permissions').$type<Permission[]>().notNull(),
     expiresAt: instant('expires_at'),
     maxRequestsPerSecond: integer('max_requests_per_second'),
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull(),
-    createdBy: jsonb('created_by').$type<Actor>().notNull(),
+    createdBy: actor('created_by').notNull(),
     updatedAt: instant('updated_at').notNull(),
     revokedAt: instant('revoked_at'),
-    revokedBy: jsonb('revoked_by').$type<Actor>(),
+    revokedBy: actor('revoked_by'),
     /** The management keys that were handed it by a rotation: it ends with each of them. */
-    rotatedBy: text('rotated_by').array().notNull().default([]),
+    rotatedBy: texts('rotated_by').notNull().default([]),
   },
   (table) => [
     index('management_keys_by_created').on(table.createdAt, table.id),
@@ -124,10 +121,10 @@ export const keys = pgTable(
     description: text('description'),
     prefix: text('prefix').notNull(),
     ownerId: text('owner_id'),
-    scopes: text('scopes').array().notNull(),
-    resources: text('resources').array(),
-    allowedIps: text('allowed_ips').array(),
-    metadata: jsonb('metadata').$type<JsonObject>().notNull(),
+    scopes: texts('scopes').notNull(),
+    resources: texts('resources'),
+    allowedIps: texts('allowed_ips'),
+    metadata: metadata('metadata').notNull(),
     enabled: boolean('enabled').notNull(),
     notBefore: instant('not_before'),
     expiresAt: instant('expires_at'),
@@ -145,10 +142,10 @@ export const keys = pgTable(
     /** The lowest policy version that an instance must know to evaluate this key. */
     minPolicyVersion: integer('min_policy_version').notNull().default(1),
     createdAt: instant('created_at').notNull(),
-    createdBy: jsonb('created_by').$type<Actor>().notNull(),
+    createdBy: actor('created_by').notNull(),
     updatedAt: instant('updated_at').notNull(),
     revokedAt: instant('revoked_at'),
-    revokedBy: jsonb('revoked_by').$type<Actor>(),
+    revokedBy: actor('revoked_by'),
     revokeReason: text('revoke_reason'),
     revokeNote: text('revoke_note'),
     deletedAt: instant('deleted_at'),
@@ -299,7 +296,7 @@ export const batchSequences = pgTable(
     sequence: count('sequence').notNull(),
     /** The answer of the batch, for a caller whose connection was lost before it arrived. */
     answer: text('answer'),
-    updatedAt: instant('updated_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().default(sql`now()`),
   },
   (table) => [primaryKey({ columns: [table.instance, table.stream] })],
 );
