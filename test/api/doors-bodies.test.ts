@@ -108,8 +108,8 @@ it('bodies under way are bounded for each caller, by what they declare, and free
   const { key } = await createManagementKey(instance, { permissions: ['keys:write'] });
   const chunked = { ...JSON_TYPE, 'Transfer-Encoding': 'chunked', ...as(key) };
   const begun = [];
-  for (let i = 0; i < 4; i++) begun.push(await sent(head('POST /v1/keys/import', chunked)));
-  await untilUnderWay(4 * 4_194_304);
+  for (let i = 0; i < 16; i++) begun.push(await sent(head('POST /v1/keys/import', chunked)));
+  await untilUnderWay(16 * 1_048_576);
   const refused = await sent(
     head('POST /v1/keys', { ...JSON_TYPE, 'Content-Length': 2, ...as(key) }),
   );
@@ -127,7 +127,7 @@ it('bodies under way are bounded together', async () => {
   for (let caller = 0; caller < 4; caller++) {
     const { key } = await createManagementKey(instance, { permissions: ['keys:write'] });
     const chunked = { ...JSON_TYPE, 'Transfer-Encoding': 'chunked', ...as(key) };
-    for (let i = 0; i < 4; i++) begun.push(await sent(head('POST /v1/keys/import', chunked)));
+    for (let i = 0; i < 16; i++) begun.push(await sent(head('POST /v1/keys/import', chunked)));
   }
   await untilUnderWay(67_108_864);
   const refused = await sent(
@@ -221,7 +221,7 @@ it.each([
   ['PUT /v1/workspaces/acme', 65_536],
   ['POST /v1/keys/bulk-revoke', 65_536],
   ['POST /v1/verify/batch', 1_048_576],
-  ['POST /v1/keys/import', 4_194_304],
+  ['POST /v1/keys/import', 1_048_576],
 ])('%s takes a body of at most %i bytes, by its headers', async (call, limit) => {
   const headers = { ...JSON_TYPE, ...as(ROOT_KEY) };
   const beyond = await sent(head(call, { ...headers, 'Content-Length': limit + 1 }));
