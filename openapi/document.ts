@@ -22,7 +22,6 @@ function standIns(): AppDependencies {
     keys: {},
     maxInFlight: 1,
     maxConnectionsPerAddress: 1,
-    bodyBytes: 1,
     management: {
       places: 1,
       queue: new FairQueue({ places: 1, maxWaitingEach: 0, maxWaiting: 0 }),

@@ -29,7 +29,7 @@ import { registerSingleHeaders } from './http/single-headers.ts';
 import type { UnsentAnswers } from './http/unsent-answers.ts';
 import { registerValidation } from './http/validation/register.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
-import { WAITING_BYTES } from './lib/memory-budget.ts';
+import { type MemoryBudget, WAITING_BYTES } from './lib/memory-budget.ts';
 import type { ResourceLimit } from './lib/resource-limit.ts';
 import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
@@ -52,10 +52,9 @@ export interface AppDependencies {
   log: FastifyBaseLogger;
   maxConnectionsPerAddress: number;
   maxInFlight: number;
-  bodyBytes: number;
   management: ManagementQueue;
   unsent: UnsentAnswers;
-  memory: PlacesBudget;
+  memory: PlacesBudget & Pick<MemoryBudget, 'bodyBytes' | 'connections'>;
   logVerifyPerSecond: number;
   authenticate: Authenticate;
   identify: Identify;
@@ -81,9 +80,12 @@ const MAX_PATH_PARAMETER_LENGTH = 128;
 
 /** The HTTP application: hooks and routes. Does no I/O itself. */
 export async function buildApp(deps: AppDependencies): Promise<App> {
-  const admission = new Admission(deps.maxInFlight, deps.bodyBytes);
+  const admission = new Admission(deps.maxInFlight, deps.memory.bodyBytes);
   const rates = new RequestRates(() => deps.gateway.now());
-  const connections = new Connections(deps.maxConnectionsPerAddress);
+  const connections = new Connections({
+    max: deps.memory.connections,
+    maxPerAddress: deps.maxConnectionsPerAddress,
+  });
   const app = createApp(deps, connections);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);

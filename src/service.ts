@@ -127,7 +127,6 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     log,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
-    bodyBytes: config.memory.bodyBytes,
     management: kernel.management,
     memory: config.memory,
     logVerifyPerSecond: config.logVerifyPerSecond,

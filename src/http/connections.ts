@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { canonicalIpRanges } from '../domain/ip.ts';
+import { CONNECTION_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { refuseMalformedRequest, refuseOnSocket, refuseRequest } from './client-error.ts';
 
@@ -13,9 +14,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** In which nothing is read or written while a request is under way. */
 const IDLE_TIMEOUT_MS = 60_000;
 const MAX_HEADER_BYTES = 16_384;
-const MAX_CONNECTIONS = 10_000;
-/** A socket and its parser, without a request. */
-const CONNECTION_BYTES = 4096;
 /** Requests that wait on one connection behind one that is not yet answered. */
 const MAX_PIPELINED = 16;
 
@@ -27,15 +25,20 @@ export const serverOptions = (connections: Connections) => ({
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
+export interface ConnectionBounds {
+  max: number;
+  maxPerAddress: number;
+}
+
 /** Makes the servers of an app, which share these bounds, however many addresses it listens on. */
 export class Connections {
-  readonly #maxPerAddress: number;
+  readonly #bounds: ConnectionBounds;
   readonly #byAddress = new Map<string, number>();
   readonly #pipelined = new WeakMap<Socket, number>();
   #open = 0;
 
-  constructor(maxPerAddress: number) {
-    this.#maxPerAddress = maxPerAddress;
+  constructor(bounds: ConnectionBounds) {
+    this.#bounds = bounds;
   }
 
   get resourceLimits(): ResourceLimit[] {
@@ -43,12 +46,12 @@ export class Connections {
       {
         name: 'connections',
         bytesEach: CONNECTION_BYTES,
-        max: MAX_CONNECTIONS,
+        max: this.#bounds.max,
         used: () => this.#open,
       },
       {
         name: 'connections_of_one_address',
-        max: this.#maxPerAddress,
+        max: this.#bounds.maxPerAddress,
         // Part of `connections`.
         bytesEach: 0,
         used: () => Math.max(0, ...this.#byAddress.values()),
@@ -77,7 +80,7 @@ export class Connections {
       },
       onRequest,
     );
-    server.maxConnections = MAX_CONNECTIONS;
+    server.maxConnections = this.#bounds.max;
     // Node drops further headers silently; their bytes are bounded.
     server.maxHeadersCount = 0;
     server.setTimeout(IDLE_TIMEOUT_MS);
@@ -98,7 +101,7 @@ export class Connections {
   #count(socket: Socket): void {
     const address = networkOf(socket.remoteAddress ?? '');
     const open = this.#byAddress.get(address) ?? 0;
-    if (open >= this.#maxPerAddress) return void socket.destroy();
+    if (open >= this.#bounds.maxPerAddress) return void socket.destroy();
     this.#byAddress.set(address, open + 1);
     this.#open++;
     socket.once('close', () => {

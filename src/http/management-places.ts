@@ -5,6 +5,7 @@ import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
+import { MAX_PAGE_BYTES } from './page.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
 declare module 'fastify' {
@@ -18,6 +19,8 @@ declare module 'fastify' {
 
 /** What a row of a list takes at most while it is read, presented and serialised. */
 const ROW_BYTES = 224 * 1024;
+/** However many its rows are, a page ends when they are large: four times what is stored, as above. */
+const PAGE_BYTES = 4 * MAX_PAGE_BYTES + ROW_BYTES;
 /** A body, parsed, and what is made of it. */
 const BODY_FACTOR = 8;
 const WAITING_BYTES = 1024;
@@ -47,7 +50,7 @@ export function registerPlaces(
     const group = groupOf(request);
     const bytes = bodyBytes(request);
     const rows = rowsOf(request);
-    const estimate = bytes * BODY_FACTOR + rows * ROW_BYTES;
+    const estimate = bytes * BODY_FACTOR + Math.min(rows * ROW_BYTES, PAGE_BYTES);
     const isRefused = (rows > 0 && unsent.isFull(group)) || !bodies.hasRoom(group, bytes);
     if (isRefused && !urgent) throw new OverloadError('this caller has too much under way');
     const release = bodies.take(group, bytes);

@@ -21,7 +21,7 @@ export interface Page<Row> {
 }
 
 /** Of what the rows of a page say. A page of more would hold the event loop, and fill the memory. */
-const MAX_PAGE_BYTES = 1_048_576;
+export const MAX_PAGE_BYTES = 1_048_576;
 
 /** Reads one row more than it returns, which tells whether another page follows. */
 export async function readPage<Row>(

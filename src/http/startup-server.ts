@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify from 'fastify';
 import { KeywardError } from '../errors.ts';
+import type { MemoryBudget } from '../lib/memory-budget.ts';
 import { registerAnswerHeaders } from './answer-headers.ts';
 import type { App } from './app-type.ts';
 import { Connections, serverOptions } from './connections.ts';
@@ -11,17 +12,19 @@ import { healthRoutes } from './health.ts';
 export async function startStartupServer({
   host,
   port,
-  maxConnectionsPerAddress,
+  maxConnectionsPerAddress: maxPerAddress,
+  memory: { connections: max },
 }: {
   host: string;
   port: number;
   maxConnectionsPerAddress: number;
+  memory: Pick<MemoryBudget, 'connections'>;
 }): Promise<App> {
   const options = {
     // The wait for the database has lines of its own.
     logger: false,
     forceCloseConnections: true,
-    ...serverOptions(new Connections(maxConnectionsPerAddress)),
+    ...serverOptions(new Connections({ max, maxPerAddress })),
   };
   const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>();
   registerErrorHandler(app);

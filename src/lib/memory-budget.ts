@@ -10,7 +10,7 @@ export interface MemoryBudget {
   credentialBytes: number;
   /** Digests of strings that were verified, by their size. */
   digestBytes: number;
-  /** Bodies of requests under way, as they arrive. */
+  /** Bodies of requests that arrive, and long ones until they are answered. */
   bodyBytes: number;
   /** Bodies of management calls at work or waiting, as they arrived. */
   heldBodyBytes: number;
@@ -26,6 +26,7 @@ export interface MemoryBudget {
   denials: number;
   /** Requests in flight. */
   requests: number;
+  connections: number;
 }
 
 /** The heap that what is kept may fill: `--max-old-space-size`, or V8's own choice. */
@@ -42,15 +43,16 @@ export function memoryBudget(heap: number, cacheMib?: number): MemoryBudget {
   return {
     credentialBytes: Math.floor(cache * 0.75),
     digestBytes: Math.floor(cache * 0.25),
-    bodyBytes: most(64 * MIB, 16),
-    heldBodyBytes: most(64 * MIB, 32),
+    bodyBytes: most(64 * MIB, 32),
+    heldBodyBytes: most(64 * MIB, 64),
     unsentBytes: most(256 * MIB, 8),
-    managementBytes: most(1024 * MIB, 16 / 3),
+    managementBytes: most(1024 * MIB, 8),
     loadedRows: most(500, 64, LOADED_ROW_BYTES),
     waiting: most(20_000, 64, WAITING_BYTES),
     counters: most(200_000, 32, COUNTER_BYTES),
     denials: most(50_000, 64, DENIAL_BYTES),
     requests: most(2000, 16, REQUEST_BYTES),
+    connections: most(10_000, 32, CONNECTION_BYTES),
   };
 }
 
@@ -62,3 +64,5 @@ export const COUNTER_BYTES = 400;
 export const DENIAL_BYTES = 1024;
 /** Its headers, at most 16 KiB, and what belongs to it. */
 export const REQUEST_BYTES = 24 * 1024;
+/** A socket and its parser, without a request. */
+export const CONNECTION_BYTES = 4096;

@@ -74,7 +74,10 @@ it('a connection beyond the bound of its address is closed at once, and those be
 });
 
 it('the startup server has the same bounds', async () => {
-  const app = await startStartupServer({ host: '127.0.0.1', port: 0, maxConnectionsPerAddress: 1 });
+  const app = await startStartupServer({
+    ...{ host: '127.0.0.1', port: 0, maxConnectionsPerAddress: 1 },
+    memory: { connections: 10 },
+  });
   const first = await RawConnection.open(portOf(app));
   const second = await RawConnection.open(portOf(app));
   expect(await second.untilEnded()).toBe('');

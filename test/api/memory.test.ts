@@ -13,7 +13,7 @@ const OUTSIDE = new Set(['unsent_answers', 'management_connections', 'verificati
 async function boundsOf(databaseUrl: string, heap: number): Promise<Map<string, number>> {
   const memory = memoryBudget(heap);
   const instance = await launch(databaseUrl, { memory, maxInFlight: memory.requests });
-  const { text } = await instance.call('GET', '/metrics', { as: null });
+  const { text } = await instance.call('GET', '/metrics');
   await instance.stop();
   const found = text.matchAll(/^keyward_bound_bytes{bound="(\w+)"} (\d+)$/gm);
   return new Map([...found].map(([, name = '', bytes]) => [name, Number(bytes)]));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62, forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -35,17 +35,19 @@ async function changes(): Promise<Record<string, number>> {
   return Object.fromEntries(differences.filter(([, difference]) => difference !== 0));
 }
 
-/** Statements of one name do not reach the database until they are let through. */
+/** Statements of one name do not reach the database until they are let through, or the test ends. */
 function hold(name: string) {
   const gate = Promise.withResolvers<void>();
   const undo = interceptQuery(instance.service.internals.database, name, async (send) => {
     await gate.promise;
     return send();
   });
-  return () => {
+  const release = () => {
     undo();
     gate.resolve();
   };
+  onTestFinished(release);
+  return release;
 }
 
 /** Two verifications in a statement each that is held, and a crowd that waits behind them. */
@@ -62,7 +64,7 @@ describe('what is used of each bound', () => {
   it('requests under way count as requests until they are answered', async () => {
     const release = hold('fence');
     const asked = Array.from({ length: CROWD }, () => verdict(instance, 'unknown'));
-    expect((await changes()).requests).toBe(CROWD);
+    await vi.waitUntil(async () => (await changes()).requests === CROWD, SOON);
     release();
     await Promise.all(asked);
     expect((await changes()).requests).toBeUndefined();

@@ -1,4 +1,5 @@
-import type { FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { invalidField, KeywardError } from '../../errors.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
@@ -7,21 +8,36 @@ import { type BodySize, readBody } from '../body-reader.ts';
 import { FaultyItem } from './list-items.ts';
 import { cutLists, MAX_ITEM_LENGTH } from './list-text.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Until it is closed, a body that may be long counts as under way. */
+    bodyHolder: ServerResponse | null;
+  }
+}
+
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Bodies are JSON in UTF-8, and nothing else: guessing an encoding would store other text. Read when
- * their caller is known, within the limit of their call and the budget of all bodies.
+ * their caller is known, within the limit of their call and the budget of all bodies. What may be long
+ * is parsed over several turns, and counts until it is answered; other bodies until they are read.
  */
 export function registerJsonBodies(app: App, budget: BodyBudget): void {
   app.removeAllContentTypeParsers();
+  app.decorateRequest('bodyHolder', null);
+  app.addHook('onRoute', (route: RouteOptions) => {
+    if ((route.bodyLimit ?? 0) <= MAX_ITEM_LENGTH) return;
+    route.preParsing = [holdByResponse, ...[route.preParsing ?? []].flat()];
+  });
   app.addContentTypeParser('application/json', (request, payload, done) => {
     refuseOtherEncodings(request);
     const size = sizeOf(request);
     const caller = request.callerId ?? '';
     const taken = budget.take(caller, size.declared ?? size.limit);
+    const giveBack = () => budget.giveBack(caller, taken);
+    request.bodyHolder?.once('close', giveBack);
     readBody(payload, size, (error, body) => {
-      budget.giveBack(caller, taken);
+      if (!request.bodyHolder) giveBack();
       if (error || !body) done(error);
       else settle(body, done);
     });
@@ -29,6 +45,16 @@ export function registerJsonBodies(app: App, budget: BodyBudget): void {
 }
 
 type Done = (error: Error | null, body?: unknown) => void;
+
+function holdByResponse(
+  request: FastifyRequest,
+  { raw }: FastifyReply,
+  _payload: unknown,
+  done: (error: null) => void,
+): void {
+  request.bodyHolder = raw;
+  done(null);
+}
 
 /** A short body at once, as most are; a long one over several turns of the event loop. */
 function settle(body: Buffer, done: Done): void {
@@ -85,7 +111,13 @@ const TOO_MANY_ITEMS = 10_000;
 /** Only calls with a list take such bodies. Parsed at once, one could hold the event loop for long. */
 async function parseLong(text: string): Promise<unknown> {
   const { rest, groups } = cutLists(text);
-  const items = await mapInTurns(groups, parseGroup);
+  let parsed = 0;
+  const items = await mapInTurns(groups, (group) => {
+    if (parsed > TOO_MANY_ITEMS) return [];
+    const some = parseGroup(group);
+    parsed += some.length;
+    return some;
+  });
   const body = parse(rest);
   for (const list of Object.values(Object(body))) {
     if (!Array.isArray(list)) continue;
