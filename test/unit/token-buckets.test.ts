@@ -40,7 +40,8 @@ it('of several buckets either all give their tokens, or none does', () => {
 
 it('a maximum that is lowered holds at once, and one that is raised fills up with time', () => {
   const { clock, buckets } = bucketsAt(0);
-  const take = (perSecond: number, amount: number) => buckets.take([{ id: 'a', perSecond }], amount);
+  const take = (perSecond: number, amount: number) =>
+    buckets.take([{ id: 'a', perSecond }], amount);
   expect(take(100, 1)).toBe(true);
   expect([take(2, 3), take(2, 2)]).toEqual([false, true]);
   expect(take(100, 1)).toBe(false);
