@@ -44,7 +44,7 @@ export async function runCommand(
   const found = find(words);
   if (!found) return refuse(unknown(words));
   try {
-    return await found.command.run(found.rest, { settings: () => readConfig(env), stop });
+    return await found.command.run(found.rest, { settings: once(() => readConfig(env)), stop });
   } catch (error) {
     if (error instanceof StopRequest) return SIGNALLED + constants.signals[error.signal];
     return refuse(`keyward: ${messageOf(error)}\n`);
@@ -113,4 +113,13 @@ function messageOf(error: unknown): string {
   if (error instanceof KeywardError) return error.detail;
   if (error instanceof OperatorError) return error.message;
   throw error;
+}
+
+/** Reading the settings takes the secrets out of the environment, so it happens once. */
+function once<T>(read: () => T): () => T {
+  let result: { value: T } | null = null;
+  return () => {
+    result ??= { value: read() };
+    return result.value;
+  };
 }

@@ -45,6 +45,7 @@ describe('metrics', () => {
       'proofs',
       'quota_requests_locked',
       'quota_requests_waiting',
+      'request_rates',
       'requests',
       'rows_loading',
       'shared_scopes',
