@@ -19,9 +19,7 @@ export const instant = customType<{ data: Date; driverData: string | number | Da
 function readInstant(value: string | number | Date): Date {
   const time = new Date(value).getTime();
   if (Number.isNaN(time)) return isLongAgo(String(value)) ? FIRST_INSTANT : LAST_INSTANT;
-  return new Date(
-    Math.min(Math.max(time, FIRST_INSTANT.getTime()), LAST_INSTANT.getTime()),
-  );
+  return new Date(Math.min(Math.max(time, FIRST_INSTANT.getTime()), LAST_INSTANT.getTime()));
 }
 
 function isLongAgo(text: string): boolean {

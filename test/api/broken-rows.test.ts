@@ -72,6 +72,50 @@ describe('rows that someone has broken', () => {
     },
   );
 
+  it.each(BROKEN_KEYS)(
+    'a key is shown, listed, explained, used by its holder and deleted without an error of the service after: %s',
+    async (text) => {
+      const one = await createKey(pair.first, quota);
+      await sql.query(text, [one.id]);
+      const path = `/v1/keys/${one.id}`;
+      const answers = [
+        await pair.first.call('GET', path),
+        await pair.first.call('GET', '/v1/keys'),
+        await pair.first.call('GET', '/v1/keys?sort=expiresAt'),
+        await pair.first.call('GET', `${path}/usage`),
+        await pair.first.call('POST', '/v1/keys/find', { body: { key: one.key } }),
+        await pair.first.call('PATCH', path, { body: { name: 'another' } }),
+        await pair.first.call('POST', `${path}/credits`, { body: { add: 1 } }),
+        await pair.first.call('POST', `${path}/rotate`, { body: { graceSeconds: 60 } }),
+        await pair.second.call('GET', '/v1/whoami', { as: one.key }),
+        await pair.second.call('POST', '/v1/verify', { body: { key: one.key } }),
+      ];
+      expect(answers.filter(({ status }) => status === 500)).toEqual([]);
+      const deleted = await pair.second.call('DELETE', path);
+      expect([200, 204]).toContain(deleted.status);
+    },
+  );
+
+  it.each(BROKEN_KEYS)(
+    'a batch answers every other item, of this workspace and of others, after: %s',
+    async (text) => {
+      await putWorkspace(pair.first, 'beside');
+      const broken = await createKey(pair.first, quota);
+      const keys = [
+        await createKey(pair.first, quota),
+        await createKey(pair.first),
+        await createKey(pair.first, { ...quota, workspaceId: 'beside' }),
+      ];
+      await sql.query(text, [broken.id]);
+      const requests = [broken, ...keys].map(({ key }) => ({ key }));
+      for (const instance of [pair.first, pair.second]) {
+        const { body } = await instance.call('POST', '/v1/verify/batch', { body: { requests } });
+        const codes = body.results.map((result: { code: string }) => result.code);
+        expect(codes.slice(1)).toEqual(['VALID', 'VALID', 'VALID']);
+      }
+    },
+  );
+
   it.each(BROKEN_MANAGEMENT_KEYS)(
     'a management key can still be revoked after: %s',
     async (text) => {
