@@ -1,4 +1,5 @@
 import type { CallContext } from '../call-context.ts';
+import { UNKNOWN_ACTOR } from '../db/stored-types.ts';
 import { endWithin, toIso } from '../domain/time.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
@@ -46,7 +47,7 @@ async function requireExtendable(
   if (!isLater(expiresAt, key.expiresAt)) return;
   requireExpiryWithin(authority.expiresAt, expiresAt, patch);
   // Read once the key is locked: what shortens a maker meanwhile waits for the key.
-  for (const id of [key.createdBy.id, ...key.rotatedBy]) {
+  for (const id of [(key.createdBy ?? UNKNOWN_ACTOR).id, ...key.rotatedBy]) {
     const maker = await findManagementKey(tx, id, null);
     requireExpiryWithin(maker?.key.expiresAt ?? null, expiresAt, patch);
   }

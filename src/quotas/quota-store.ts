@@ -75,7 +75,8 @@ export class QuotaStore {
   async consume(request: QuotaRequest): Promise<QuotaDecision> {
     const answer = await this.#batcher.add(request);
     const decision = answer === LOCKED ? await this.#locked.add(request) : answer;
-    if (!decision) throw new UnavailableError('a key with limits has no row to consume from, or a broken one');
+    if (!decision)
+      throw new UnavailableError('a key with limits has no row to consume from, or a broken one');
     return decision;
   }
 
