@@ -37,7 +37,7 @@ export const metadata = customType<{ data: JsonObject; driverData: Json }>({
   fromDriver: (value) => (isJsonObject(value) ? value : {}),
 });
 
-/** Whoever it was, it is no caller that the service knows. */
+/** It is no caller that the service knows. */
 export const UNKNOWN_ACTOR: Actor = { type: 'system', id: 'unknown', onBehalfOf: null };
 
 export const actor = customType<{ data: Actor; driverData: Json }>({

@@ -21,7 +21,7 @@ const BROKEN_KEYS = [
   `update keys set refill_interval = 'hourly', refill_amount = -1, refill_day = 99 where id = $1`,
   `update keys set refill_interval = 'monthly', refill_amount = null, refill_day = null where id = $1`,
   `update keys set refill_interval = 'monthly', refill_amount = 1, refill_day = -2147483648 where id = $1`,
-  `update keys set description = repeat('x', 100000), min_policy_version = 99 where id = $1`,
+  `update keys set description = repeat('x', 10000), min_policy_version = 99 where id = $1`,
   `update keys set owner_id = E'\\x01' || repeat('ü', 1000), description = E'\\n' where id = $1`,
   `update key_consumption set names = '{}', windows = '{}', slices = '{}', counts = '{}' where key_id = $1`,
   `update key_consumption set names = '{a,b,c}', windows = '{NULL}', slices = '{-9}', counts = '{1}' where key_id = $1`,
