@@ -225,7 +225,7 @@ function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Lo
     },
     rehash: (secret: StoredSecret, presented: string) =>
       issuer
-        .hashForStorage(presented, 'rehashing', { group: '' })
+        .hashForStorage(secret.ref, presented, 'rehashing', { group: '' })
         .then((hashed) => storeRehash(dataOrm, secret, hashed))
         .catch((err) => {
           const level = err instanceof OverloadError ? 'debug' : 'warn';

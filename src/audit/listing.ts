@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, isNotNull, lt, type SQL, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
 import { auditEvents, managementKeys, workspaces } from '../db/schema.ts';
 
@@ -104,10 +104,13 @@ export function listAllAuditEvents(
   const isAfter =
     after &&
     sql`(${time}, ${workspaceId}, ${sequence}) < (${after.time}, ${after.workspaceId}, ${after.sequence}::bigint)`;
-  return selectEvents(orm)
-    .where(and(...conditionsOf(filter), isAfter ?? undefined))
-    .orderBy(desc(time), desc(workspaceId), desc(sequence))
-    .limit(limit);
+  return (
+    selectEvents(orm)
+      // A forged entry without a time has no place in this order; the log of its workspace shows it.
+      .where(and(isNotNull(time), ...conditionsOf(filter), isAfter ?? undefined))
+      .orderBy(desc(time), desc(workspaceId), desc(sequence))
+      .limit(limit)
+  );
 }
 
 /** The bytes of the same events. */
@@ -124,8 +127,13 @@ async function sizesIn(orm: Orm, events: ReturnType<typeof selectEvents>): Promi
   return rows.map(({ bytes }) => bytes);
 }
 
+/** No change writes as much: a larger entry is forged, and shown without its content. */
+const MAX_PAYLOAD_BYTES = 8_388_608;
+
 function selectEvents(orm: Orm) {
-  const { workspaceId, sequence, time, payload, hash } = auditEvents;
+  const { workspaceId, sequence, time, hash } = auditEvents;
+  const payload = sql<string>`case when octet_length(${auditEvents.payload}) <= ${MAX_PAYLOAD_BYTES}
+                                then ${auditEvents.payload} else '{}' end`.as('payload');
   return orm.select({ workspaceId, sequence, time, payload, hash }).from(auditEvents).$dynamic();
 }
 

@@ -14,6 +14,7 @@ import {
   sizesOfAllAuditEvents,
   sizesOfAuditEvents,
 } from './listing.ts';
+import { presentEvent } from './presenter.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
 import { readHead } from './store.ts';
 
@@ -31,7 +32,7 @@ export class AuditService {
       workspaceId === null
         ? await this.#listAll(query)
         : await this.#listLog(workspaceId, call.caller.workspaceId !== null, query);
-    const data = rows.map(({ payload, hash }) => ({ ...JSON.parse(payload), hash }));
+    const data = rows.map(presentEvent);
     return { data, nextCursor };
   }
 

@@ -5,6 +5,7 @@ import type { Invalidation } from '../freshness/invalidation.ts';
 import { LOADED_ROW_BYTES } from '../lib/memory-budget.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { UnavailableError } from '../lib/unavailable-error.ts';
 import { type Credential, toCredential } from './credential.ts';
 import { LOAD_CREDENTIALS, type RawCredentialRow, readCredentialRow } from './credential-row.ts';
 
@@ -167,6 +168,6 @@ function parseRow(raw: RawCredentialRow): Credential | Error | null {
     const row = readCredentialRow(raw);
     return row && toCredential(row);
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return new UnavailableError('a stored key cannot be read', { cause: error });
   }
 }

@@ -53,7 +53,7 @@ const SECRET = columnSet(secrets, 's', [
   'validUntil',
   'createdAt',
 ]);
-const PROOF = columnSet(secretProofs, 'p', ['pepperId', 'proof']);
+const PROOF = columnSet(secretProofs, 'p', ['pepperId', 'proof', 'tag']);
 
 export type PolicyColumns = ReturnType<typeof POLICY.read>;
 export type KeyColumns = ReturnType<typeof KEY.read>;

@@ -118,7 +118,7 @@ function toKeyFields(key: KeyColumns) {
     minPolicyVersion: key.minPolicyVersion,
     name: key.name,
     ownerId: key.ownerId,
-    metadata: key.metadata,
+    metadata: key.metadata ?? {},
     limits: toRateLimits(key.limitNames, key.limitUnits, key.limitWindows),
     creditsLimited: key.creditsLimited,
     refill: toRefill(key),

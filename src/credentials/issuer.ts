@@ -6,6 +6,8 @@ import type { Argon2Hasher, HashQueue } from './argon2-hasher.ts';
 export interface StoredProof {
   pepperId: string;
   proof: Buffer;
+  /** Null if the service has not stored it, or an older version has. */
+  tag: Buffer | null;
 }
 
 /** A new secret: the key string, shown once, and what Postgres stores instead of it. */
@@ -32,19 +34,27 @@ export class SecretIssuer {
   /** @param ticket the workspace that it is for; a rotation is urgent */
   async issue(prefix: string, ticket: Ticket): Promise<IssuedSecret> {
     const { key, ref, start } = generateKey(prefix, this.#checksumKey);
-    return { key, ref, start, ...(await this.hashForStorage(key, 'issuance', ticket)) };
+    return { key, ref, start, ...(await this.hashForStorage(ref, key, 'issuance', ticket)) };
   }
 
   /** What Postgres may store of a key. */
   async hashForStorage(
+    ref: string,
     key: string,
     queue: HashQueue,
     ticket: Ticket,
   ): Promise<Pick<IssuedSecret, 'hash' | 'proof'>> {
-    return { hash: await this.#hasher.hash(key, queue, ticket), proof: this.#proof(key) };
+    const hash = await this.#hasher.hash(key, queue, ticket);
+    return { hash, proof: this.#pepper && proofOf(this.#pepper, { ref, hash }, key) };
   }
+}
 
-  #proof(key: string): StoredProof | null {
-    return this.#pepper && { pepperId: this.#pepper.id, proof: this.#pepper.proofOf(key) };
-  }
+/** What is stored so that the string needs no argon2 for this hash. */
+export function proofOf(
+  pepper: Pepper,
+  secret: { ref: string; hash: string },
+  key: string,
+): StoredProof {
+  const proof = pepper.proofOf(key);
+  return { pepperId: pepper.id, proof, tag: pepper.proofTagOf(secret, proof) };
 }

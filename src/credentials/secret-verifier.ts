@@ -4,7 +4,7 @@ import { importedDigests, isImportedDigest } from '../domain/imported-key.ts';
 import type { Pepper } from '../domain/pepper.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { Argon2Hasher, VerifyQueue } from './argon2-hasher.ts';
-import type { StoredProof } from './issuer.ts';
+import { proofOf, type StoredProof } from './issuer.ts';
 import { SuspectRefs } from './suspect-refs.ts';
 
 /** What is stored of a secret. */
@@ -90,10 +90,15 @@ export class SecretVerifier {
     if (this.#wrongKeys.get(digest) === secret.hash) return false;
     if (isImportedDigest(secret)) return this.#matchesImportedDigest(secret, presented);
     if (!secret.hash.startsWith(ARGON2ID)) return false;
-    const byProof = this.#checkStoredProof(secret, presented);
-    return byProof === null
-      ? this.#verifyWithArgon2Once(secret, presented, digest, queue)
-      : this.#cacheResult(secret, digest, byProof);
+    const { pepper } = this.#deps;
+    if (!pepper || secret.proof?.pepperId !== pepper.id)
+      return this.#verifyWithArgon2Once(secret, presented, digest, queue);
+    if (equal(pepper.proofOf(presented), secret.proof.proof))
+      return this.#cacheResult(secret, digest, true);
+    // Anyone who can write the row may have put it there, which must not end a key.
+    return this.#isGenuine(secret, pepper)
+      ? this.#cacheResult(secret, digest, false)
+      : this.#verifyWithArgon2Once(secret, presented, digest, 'low');
   }
 
   /**
@@ -110,11 +115,11 @@ export class SecretVerifier {
     return true;
   }
 
-  /** Null if no proof is stored, or only one made with another KEYWARD_SECRET. */
-  #checkStoredProof(secret: StoredSecret, presented: string): boolean | null {
-    const { pepper } = this.#deps;
-    if (!pepper || secret.proof?.pepperId !== pepper.id) return null;
-    return timingSafeEqual(pepper.proofOf(presented), secret.proof.proof);
+  /** Whether the service itself stored the proof, for this hash of this ref. */
+  #isGenuine(secret: StoredSecret, pepper: Pepper): boolean {
+    const { proof } = secret;
+    if (!proof?.tag) return false;
+    return equal(pepper.proofTagOf(secret, proof.proof), proof.tag);
   }
 
   /** Callers that present the same string at the same time, in one queue, share one computation. */
@@ -142,9 +147,7 @@ export class SecretVerifier {
   ): Promise<boolean> {
     const { pepper, storeProof } = this.#deps;
     const matches = await this.#runArgon2(secret, presented, queue);
-    if (matches && pepper) {
-      storeProof(secret, { pepperId: pepper.id, proof: pepper.proofOf(presented) });
-    }
+    if (matches && pepper) storeProof(secret, proofOf(pepper, secret, presented));
     return this.#cacheResult(secret, digest, matches);
   }
 
@@ -174,4 +177,9 @@ export class SecretVerifier {
     } else this.#wrongKeys.set(digest, secret.hash);
     return matches;
   }
+}
+
+/** What is stored may have any length. */
+function equal(computed: Buffer, stored: Buffer): boolean {
+  return computed.length === stored.length && timingSafeEqual(computed, stored);
 }

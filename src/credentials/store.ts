@@ -171,6 +171,7 @@ async function writeProof(
         pepperId: sql`excluded.pepper_id`,
         proof: sql`excluded.proof`,
         hashDigest: sql`excluded.hash_digest`,
+        tag: sql`excluded.tag`,
       },
     });
 }

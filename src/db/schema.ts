@@ -247,6 +247,8 @@ export const secretProofs = pgTable('secret_proofs', {
   proof: bytea('proof').notNull(),
   /** SHA-256 of the hash that the string was verified against: of no other is it a proof. */
   hashDigest: bytea('hash_digest'),
+  /** Shows that the service stored this proof; null from an older version. */
+  tag: bytea('tag'),
 });
 
 /** Answered verifications by key, secret, hour and verdict. */

@@ -37,8 +37,8 @@ export const metadata = customType<{ data: JsonObject; driverData: Json }>({
   fromDriver: (value) => (isJsonObject(value) ? value : {}),
 });
 
-/** The actor, which is no caller that the service knows. */
-const UNKNOWN_ACTOR: Actor = { type: 'system', id: 'unknown', onBehalfOf: null };
+/** It is no caller that the service knows. */
+export const UNKNOWN_ACTOR: Actor = { type: 'system', id: 'unknown', onBehalfOf: null };
 
 export const actor = customType<{ data: Actor; driverData: Json }>({
   dataType: () => 'jsonb',
@@ -46,7 +46,8 @@ export const actor = customType<{ data: Actor; driverData: Json }>({
   fromDriver: readActor,
 });
 
-function readActor(value: Json): Actor {
+/** Of a row, or of the text of an audit entry. */
+export function readActor(value: Json | undefined): Actor {
   if (!isJsonObject(value) || !isText(value.id) || !isActorType(value.type)) return UNKNOWN_ACTOR;
   const { id, type, onBehalfOf } = value;
   return { type, id, onBehalfOf: isText(onBehalfOf) ? onBehalfOf : null };

@@ -3,8 +3,8 @@ export function endWithin(end: Date | null, limit: Date | null): Date | null {
   return end !== null && limit !== null && limit < end ? limit : end;
 }
 
-/** The first and the last instant that RFC 3339 can write. */
-export const FIRST_INSTANT = new Date('0000-01-01T00:00:00.000Z');
+/** The first and the last instant that RFC 3339, Postgres and Date write alike. */
+export const FIRST_INSTANT = new Date('0001-01-01T00:00:00.000Z');
 export const LAST_INSTANT = new Date('9999-12-31T23:59:59.999Z');
 
 const RFC_3339_LENGTH = 24;

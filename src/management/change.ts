@@ -1,4 +1,5 @@
 import type { CallContext } from '../call-context.ts';
+import { UNKNOWN_ACTOR } from '../db/stored-types.ts';
 import { endWithin, toIso } from '../domain/time.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
@@ -59,7 +60,7 @@ async function requireExtendable(
   if (!isLater(changes.expiresAt, key.expiresAt) && !isRaised(changes, key)) return;
   requireWithin(authority);
   // Read once the key is locked: what shortens a maker meanwhile waits for the key.
-  for (const id of [key.createdBy.id, ...key.rotatedBy]) {
+  for (const id of [(key.createdBy ?? UNKNOWN_ACTOR).id, ...key.rotatedBy]) {
     const maker = await findManagementKey(tx, id, null);
     if (maker) requireWithin(maker.key);
   }

@@ -1,3 +1,4 @@
+import { UNKNOWN_ACTOR } from '../db/stored-types.ts';
 import { endWithin, toIso } from '../domain/time.ts';
 import { etagOf, type Versioned } from '../http/etag.ts';
 import type { ManagementKey } from './schemas.ts';
@@ -19,7 +20,7 @@ export function presentManagementKey(record: ManagementRecord, now: Date): Manag
     lastUsedAt: toIso(lastUsedAt),
     retiringUntil: isRetiring(record, now) ? toIso(endWithin(retiringUntil, key.expiresAt)) : null,
     createdAt: toIso(key.createdAt),
-    createdBy,
+    createdBy: createdBy ?? UNKNOWN_ACTOR,
     rotatedBy,
     revokedAt: toIso(key.revokedAt),
     revokedBy,

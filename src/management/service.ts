@@ -5,7 +5,7 @@ import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
 import type { Caller } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
-import { toIso } from '../domain/time.ts';
+import { FIRST_INSTANT, toIso } from '../domain/time.ts';
 import { KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
@@ -130,7 +130,7 @@ export class ManagementService {
     const { rows, nextCursor } = await readPage(query, {
       name: 'management-keys',
       read: (after, limit) => listManagementKeys(orm, { scope, createdBy }, after, limit),
-      positionOf: ({ key }) => ({ value: toIso(key.createdAt), id: key.id }),
+      positionOf: ({ key }) => ({ value: positionIn(key.createdAt), id: key.id }),
     });
     const now = clock.date();
     return { data: rows.map((record) => presentManagementKey(record, now)), nextCursor };
@@ -281,4 +281,9 @@ function rateOf({ maxRequestsPerSecond }: CreateManagementKey, maker: Authority)
   const requested = maxRequestsPerSecond ?? maker.maxRequestsPerSecond;
   requireRateWithin(maker.maxRequestsPerSecond, requested);
   return requested;
+}
+
+/** What was made before every day that can be shown ends the list, and is not listed again. */
+function positionIn(createdAt: Date): string {
+  return createdAt <= FIRST_INSTANT ? '-infinity' : toIso(createdAt);
 }

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../db/database.ts';
-import { isRetryable, isTimeout, isUnavailable } from '../db/errors.ts';
+import { isDataError, isRetryable, isTimeout, isUnavailable } from '../db/errors.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
@@ -75,7 +75,8 @@ export class QuotaStore {
   async consume(request: QuotaRequest): Promise<QuotaDecision> {
     const answer = await this.#batcher.add(request);
     const decision = answer === LOCKED ? await this.#locked.add(request) : answer;
-    if (!decision) throw new UnavailableError('a key with limits has no row to consume from');
+    if (!decision)
+      throw new UnavailableError('a key with limits has no row to consume from, or a broken one');
     return decision;
   }
 
@@ -92,7 +93,27 @@ export class QuotaStore {
     });
   }
 
+  /** A row that the function cannot work with had the whole batch refused: only its key is, by halves. */
   async #consume(requests: readonly QuotaRequest[]): Promise<QuotaAnswer[]> {
+    try {
+      return await this.#consumeTogether(requests);
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      const [first, second] = halvesByKey(requests);
+      if (second.size === 0) return requests.map(() => null);
+      const answers = new Map<QuotaRequest, QuotaAnswer>();
+      for (const half of [first, second]) {
+        const asked = requests.filter(({ keyId }) => half.has(keyId));
+        for (const [index, answer] of (await this.#consume(asked)).entries()) {
+          const request = asked[index];
+          if (request) answers.set(request, answer);
+        }
+      }
+      return requests.map((request) => answers.get(request) ?? null);
+    }
+  }
+
+  async #consumeTogether(requests: readonly QuotaRequest[]): Promise<QuotaAnswer[]> {
     const stream = this.#idleStreams.pop() ?? { name: `consume-${this.#streams++}`, sequence: 0 };
     stream.sequence++;
     try {
@@ -133,6 +154,13 @@ export class QuotaStore {
     const answer: BatchAnswer = JSON.parse(row.answer);
     return answer;
   }
+}
+
+/** The keys of a batch in two halves, in order. */
+function halvesByKey(requests: readonly QuotaRequest[]): [Set<string>, Set<string>] {
+  const keyIds = [...new Set(requests.map(({ keyId }) => keyId))];
+  const middle = Math.ceil(keyIds.length / 2);
+  return [new Set(keyIds.slice(0, middle)), new Set(keyIds.slice(middle))];
 }
 
 /** Null if the key has no row: that fails its own request, not those in the same batch. */

@@ -124,6 +124,15 @@ export const Workspace = Type.Object(
       examples: ['active'],
     }),
     ...policies,
+    // Answers promise no limits: a row that was written otherwise is shown as it is.
+    maxActiveKeys: nullable(Type.Integer(), {
+      description: 'Maximum number of active keys: neither revoked nor expired. Null: no limit.',
+      examples: [100],
+    }),
+    maxLifetimeSeconds: nullable(Type.Integer(), {
+      description: 'Longest lifetime of a key from now, in seconds. Null: no limit.',
+      examples: [7776000],
+    }),
     availableScopes: nullable(Type.Array(ShownScope), {
       description: 'Scopes that keys may have; others are refused. Null: no restriction.',
       examples: [null],

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
+import { forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { launchForTest } from '../support/instance.ts';
-import { usePair } from '../support/pair.ts';
+import { createManagementKey, usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 /** The same ref, with a secret of its own. */
@@ -12,6 +13,11 @@ function otherKeyOf(key: string): string {
 
 describe('rows that someone else has written', () => {
   const pair = usePair();
+  /** The same ref and a right checksum, with a secret of its own. */
+  const forgedKeyOf = async (key: string) => {
+    const { prefix, ref } = partsOf(key);
+    return forgeKey(prefix, ref, await readChecksumKey(pair.databaseUrl));
+  };
   const refOf = async (id: string) => {
     const client = await connect(pair.databaseUrl);
     const { rows } = await client.query<{ ref: string; hash: string }>(
@@ -64,6 +70,48 @@ describe('rows that someone else has written', () => {
     for (const instance of [pair.first, pair.second, fresh]) {
       expect(await verdict(instance, key)).toBe('NOT_FOUND');
     }
+  });
+
+  it.each([
+    ['another of the same length', Buffer.alloc(32, 7), 'tag'],
+    ['one of another length', Buffer.alloc(3), 'tag'],
+    ['another, with a tag of another length', Buffer.alloc(32, 7), `'\\x00'::bytea`],
+    ['another, without a tag', Buffer.alloc(32, 7), 'null'],
+  ])(
+    'a stored proof that someone replaced by %s refuses no valid key, and is replaced again',
+    async (_, proof, tag) => {
+      const { id, key } = await createKey(pair.first);
+      const { client, ref } = await refOf(id);
+      const { rows } = await client.query('select * from secret_proofs where ref = $1', [ref]);
+      await client.query(`update secret_proofs set proof = $2, tag = ${tag} where ref = $1`, [
+        ref,
+        proof,
+      ]);
+      const fresh = await launchForTest(pair.databaseUrl);
+      expect(await verdict(fresh, await forgedKeyOf(key))).toBe('NOT_FOUND');
+      expect(await verdict(fresh, key)).toBe('VALID');
+      const stored = async () =>
+        (await client.query('select * from secret_proofs where ref = $1', [ref])).rows;
+      await expect.poll(stored).toEqual(rows);
+    },
+  );
+
+  it('a management key whose stored proof someone replaced still revokes keys', async () => {
+    const { id } = await createKey(pair.first);
+    const manager = await createManagementKey(pair.first, { permissions: ['keys:revoke'] });
+    const { client, ref } = await refOf(manager.id);
+    await client.query(`update secret_proofs set proof = '\\x00' where ref = $1`, [ref]);
+    const fresh = await launchForTest(pair.databaseUrl);
+    const options = { as: manager.key, body: {} };
+    expect((await fresh.call('POST', `/v1/keys/${id}/revoke`, options)).status).toBe(204);
+  });
+
+  it('a wrong string costs no argon2 run where the service itself stored the proof', async () => {
+    const { key } = await createKey(pair.first);
+    const fresh = await launchForTest(pair.databaseUrl);
+    expect(await verdict(fresh, await forgedKeyOf(key))).toBe('NOT_FOUND');
+    expect(await verdict(fresh, key)).toBe('VALID');
+    expect(fresh.service.internals.hasher.runs).toBe(0);
   });
 
   it('a proof that names no hash, as an older version stores it, is replaced and not trusted', async () => {

@@ -101,7 +101,7 @@ describe('keys whose rows others have locked', () => {
       'select from key_usage u join secrets s using (key_id) join secret_proofs p using (ref) where key_id = $1',
       [id],
     );
-    const proof = { pepperId: 'another', proof: Buffer.alloc(32) };
+    const proof = { pepperId: 'another', proof: Buffer.alloc(32), tag: null };
     const outcomes = await Promise.allSettled([
       pair.first.flush(),
       storeProof(database.dataOrm, secret, proof),

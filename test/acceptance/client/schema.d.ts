@@ -2808,7 +2808,7 @@ export interface components {
              */
             apiAccess: boolean;
             /**
-             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
+             * @description Maximum number of active keys: neither revoked nor expired. Null: no limit.
              * @example 100
              */
             maxActiveKeys: number | null;
@@ -2833,7 +2833,7 @@ export interface components {
              */
             requireExpiry: boolean;
             /**
-             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
+             * @description Longest lifetime of a key from now, in seconds. Null: no limit.
              * @example 7776000
              */
             maxLifetimeSeconds: number | null;
