@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { CallContext } from '../call-context.ts';
+import { type CallContext, groupOf } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { newSearchBudget, type SearchBudget } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
@@ -31,8 +31,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     call: CallContext | null;
-    /** Whose body is read: known before it is. */
-    callerId: string | null;
+    /** Whose share of bounded resources it uses, by `groupOf`; empty until that is known. */
+    callerGroup: string;
   }
 }
 
@@ -41,12 +41,12 @@ const CONTAINS_KEY = 'Remove the API key: keys are never stored as text.';
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
 export function registerAuth(app: App, deps: CallContextDependencies): void {
   app.decorateRequest('call', null);
-  app.decorateRequest('callerId', null);
+  app.decorateRequest('callerGroup', '');
   const authenticate = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;
     if (!permission) return;
     request.call = await createCallContext(request, permission, deps);
-    request.callerId = request.call.caller.id;
+    request.callerGroup = groupOf(request.call.caller);
   };
   const authenticateAgain = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;

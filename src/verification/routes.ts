@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { askerOf, requirePermission } from '../call-context.ts';
+import { askerOf, groupOf, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
@@ -126,7 +126,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const identified = countedOnce(identify(headers.authorization));
       const { caller } = await identified;
       requirePermission(caller, 'keys:verify');
-      const group = caller.workspaceId ?? ` ${caller.id}`;
+      const group = groupOf(caller);
       const release = takeItems(group, body.requests.length);
       const answered = mapInTurns(body.requests, parseItem).then((items) =>
         Promise.allSettled(items.map((item) => verifyItem(item, identified, id))),

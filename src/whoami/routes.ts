@@ -14,7 +14,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.addSchema(WhoAmI);
   /** Before a body is read, and before the request takes a place: anyone may call. */
   const onRequest = async (request: FastifyRequest) => {
-    request.callerId = await whoami.authenticate(request.headers.authorization);
+    request.callerGroup = await whoami.authenticate(request.headers.authorization);
   };
 
   app.get(

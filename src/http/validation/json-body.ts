@@ -18,10 +18,10 @@ export function registerJsonBodies(app: App, budget: BodyBudget): void {
   app.addContentTypeParser('application/json', (request, payload, done) => {
     refuseOtherEncodings(request);
     const size = sizeOf(request);
-    const caller = request.callerId ?? '';
-    const taken = budget.take(caller, size.declared ?? size.limit);
+    const { callerGroup } = request;
+    const taken = budget.take(callerGroup, size.declared ?? size.limit);
     readBody(payload, size, (error, body) => {
-      budget.giveBack(caller, taken);
+      budget.giveBack(callerGroup, taken);
       if (error || !body) done(error);
       else settle(body, done);
     });
