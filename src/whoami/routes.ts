@@ -1,5 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { groupOf } from '../call-context.ts';
+import type { Credential } from '../credentials/credential.ts';
+import { ROOT_CALLER } from '../domain/caller.ts';
 import type { App } from '../http/app-type.ts';
 import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../http/rate-limit-headers.ts';
 import { answers, ref } from '../http/schemas.ts';
@@ -14,7 +17,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.addSchema(WhoAmI);
   /** Before a body is read, and before the request takes a place: anyone may call. */
   const onRequest = async (request: FastifyRequest) => {
-    request.callerGroup = await whoami.authenticate(request.headers.authorization);
+    request.callerGroup = groupOfHolder(await whoami.authenticate(request.headers.authorization));
   };
 
   app.get(
@@ -68,4 +71,11 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
       return reply.status(204).send(null);
     },
   );
+}
+
+/** The holders of a workspace's keys have a share of their own beside its management keys. */
+function groupOfHolder(presented: Credential | 'root'): string {
+  if (presented === 'root') return groupOf(ROOT_CALLER);
+  if (presented.kind === 'management') return groupOf(presented.caller);
+  return ` holders of ${presented.workspaceId}`;
 }

@@ -1,9 +1,8 @@
-import { groupOf } from '../call-context.ts';
 import type { Authenticator } from '../credentials/authenticator.ts';
 import { type Credential, isActive } from '../credentials/credential.ts';
 import type { CredentialResolver } from '../credentials/credential-resolver.ts';
 import { bearerToken } from '../domain/bearer-token.ts';
-import { type Actor, ROOT_CALLER } from '../domain/caller.ts';
+import type { Actor } from '../domain/caller.ts';
 import { parseKey, startOf } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
 import type { QuotaReader, QuotaState } from '../keys/quota-reader.ts';
@@ -58,11 +57,11 @@ export class WhoamiService {
     return { credential, start: parsed && startOf(parsed), quota };
   }
 
-  /** Whose share the call uses, if the presented key is valid. Reads nothing else of it. */
-  async authenticate(authorization: string | undefined): Promise<string> {
+  /** The key that is presented, as it is cached. */
+  async authenticate(authorization: string | undefined): Promise<Credential | 'root'> {
     const presented = bearerToken(authorization);
     if (presented === null) throw unauthenticated();
-    return holderGroup(await this.#resolve(presented));
+    return this.#resolve(presented);
   }
 
   async #resolve(presented: string): Promise<Credential | 'root'> {
@@ -103,13 +102,6 @@ function revoke(write: WriteContext, credential: Credential, by: Actor): Promise
   return kind === 'key'
     ? revokeOwnKey(write, { workspaceId, id }, by)
     : revokeOwnManagementKey(write, id, by);
-}
-
-/** The holders of a workspace's keys have a share of their own beside its management keys. */
-function holderGroup(credential: Credential | 'root'): string {
-  if (credential === 'root') return groupOf(ROOT_CALLER);
-  if (credential.kind === 'management') return groupOf(credential.caller);
-  return ` holders of ${credential.workspaceId}`;
 }
 
 function holderOf({ kind, keyId: id }: Credential): Actor {

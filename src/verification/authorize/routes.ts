@@ -66,7 +66,7 @@ async function authorize(
   if (!gateway || others.length > 0) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
-  // Strangers take no place: a gateway that memory knows takes one at once, others when identified.
+  // Only gateways take a place: one that memory knows at once, others when identified.
   const isKnown = recognize(gateway.authorization)?.permissions.has('keys:verify') ?? false;
   if (isKnown) admission.takePlace(reply.raw);
   const asking = gatewayCaller(identify, gateway.authorization, requested);
