@@ -11,6 +11,7 @@ import {
 } from './call-contexts.ts';
 import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import type { KeyDetector } from './key-detector.ts';
 import { findStructureFault } from './validation/json-structure.ts';
 import { setItemsAside } from './validation/list-items.ts';
 
@@ -52,27 +53,7 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     const { permission } = request.routeOptions.config;
     if (permission && request.body) await requireCallerStill(request, permission, deps);
   };
-  const faultOfItem = (budget: SearchBudget) => (item: unknown) => {
-    const fault = findStructureFault(item);
-    if (fault || !deps.keyDetector.isContainedIn(item, budget)) return fault;
-    return { pointer: '', detail: CONTAINS_KEY };
-  };
-  const inspectBody = async (request: FastifyRequest) => {
-    if (!request.call) return;
-    if (request.routeOptions.config.takesKey) return;
-    const { body = null, params, query, method } = request;
-    const { list } = request.routeOptions.config;
-    const budget = newSearchBudget();
-    if (list) await setItemsAside(body, list, faultOfItem(budget));
-    const envelope = list ? { ...Object(body), [list]: null } : body;
-    // A change stores or audits what its path and query say too.
-    const stored = method === 'GET' ? envelope : [envelope, params, query];
-    if (deps.keyDetector.isContainedIn(stored)) {
-      throw new KeywardError('CONTAINS_KEY', CONTAINS_KEY);
-    }
-    const idempotency = await readIdempotencyKey(request, deps.keyDetector);
-    request.call = { ...request.call, idempotency };
-  };
+  const inspectBody = bodyInspector(deps.keyDetector);
   // Only on these routes: the verification path runs no hook that has nothing to do.
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
@@ -80,6 +61,27 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [authenticateAgain, inspectBody, ...[route.preHandler ?? []].flat()];
   });
+}
+
+/** Refuses what has a key in what would be stored, then adds the Idempotency-Key to the call. */
+function bodyInspector(keyDetector: KeyDetector) {
+  const faultOfItem = (budget: SearchBudget) => (item: unknown) => {
+    const fault = findStructureFault(item);
+    if (fault || !keyDetector.isContainedIn(item, budget)) return fault;
+    return { pointer: '', detail: CONTAINS_KEY };
+  };
+  return async (request: FastifyRequest): Promise<void> => {
+    const { list, takesKey } = request.routeOptions.config;
+    if (!request.call || takesKey) return;
+    const { body = null, params, query, method } = request;
+    if (list) await setItemsAside(body, list, faultOfItem(newSearchBudget()));
+    const envelope = list ? { ...Object(body), [list]: null } : body;
+    // A change stores or audits what its path and query say too.
+    const stored = method === 'GET' ? envelope : [envelope, params, query];
+    if (keyDetector.isContainedIn(stored)) throw new KeywardError('CONTAINS_KEY', CONTAINS_KEY);
+    const idempotency = await readIdempotencyKey(request, keyDetector);
+    request.call = { ...request.call, idempotency };
+  };
 }
 
 export function getCallContext(request: FastifyRequest): CallContext {
