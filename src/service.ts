@@ -386,7 +386,7 @@ async function keepUp({ orm, pepper, log, management }: Kernel): Promise<void> {
     ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [() => recordSecretUse(orm, pepper.id)] : []),
   ];
-  // One after another, so that they never hold more than one connection. Each has its own fate.
+  // One after another, so that they never hold more than one connection. One that fails stops no other.
   for (const job of jobs) {
     await management.queue
       .run(BACKGROUND, () => job(orm))

@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
 import { auditCheckpoints, auditEvents, auditHeads, workspaces } from '../db/schema.ts';
 import type { AuditAction } from './actions.ts';
 import { type ChainRow, FIRST_HEAD, type Head } from './chain.ts';
@@ -52,15 +53,9 @@ function toLogEnd(row: LockedLogRow): LogEnd {
   return { end, strayHead: { sequence: shown, hash: row.head_hash }, ...bounds };
 }
 
-/** A trigger moves the heads. Arrays, because a statement with thousands of values is slow to read. */
+/** A trigger moves the heads. */
 export async function insertEvents(tx: Transaction, rows: readonly ChainRow[]): Promise<void> {
-  const texts = (value: (row: ChainRow) => string | null) => sql.param(rows.map(value));
-  await tx.execute(sql`
-    insert into ${auditEvents} (workspace_id, sequence, payload, hash, pepper_id)
-    select * from unnest(
-      ${texts(({ workspaceId }) => workspaceId)}::text[], ${texts(({ sequence }) => `${sequence}`)}::bigint[],
-      ${texts(({ payload }) => payload)}::text[], ${texts(({ hash }) => hash)}::text[],
-      ${texts(({ pepperId }) => pepperId)}::text[])`);
+  await tx.execute(insertRows(auditEvents, rows));
 }
 
 /** The newest link of a log and, by the database's clock, when it was read. */

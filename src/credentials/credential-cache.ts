@@ -116,7 +116,7 @@ export class CredentialCache implements InvalidationListener {
 
   async #getFresh(ref: string): Promise<Credential | null> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      // Nor load: a crowd must not ask a database that is away.
+      // Loads fail too, and many callers at once must not ask a database that is away.
       if (this.#fence.isDown) break;
       const fresh = this.#fence.waitUntilFresh();
       let loaded: LoadedCredential | null = null;

@@ -38,7 +38,7 @@ export interface CredentialResolverDependencies {
 }
 
 /** Holders of keys ask about their own, and need not say who they are. */
-const HOLDER: Promise<Asker> = Promise.resolve({ workspaceId: null, share: 'holders' });
+const HOLDER: Promise<Asker> = Promise.resolve({ workspaceId: null, group: ' holders' });
 
 /**
  * Resolves a presented string to the credential that it is proven to be, or to null: malformed,
@@ -118,12 +118,12 @@ export class CredentialResolver {
 
   async #findImported(presented: string, asking: Promise<Asker>): Promise<Credential | null> {
     const { cache, imported, lookups } = this.#deps;
-    const [digests, { workspaceId, share }] = await Promise.all([
+    const [digests, { workspaceId, group }] = await Promise.all([
       imported.digestsOf(presented),
       asking,
     ]);
     const refs = digests.map((digest) => lookupRef(digest, workspaceId));
-    if (!refs.every((ref) => cache.has(ref))) lookups.take(share);
+    if (!refs.every((ref) => cache.has(ref))) lookups.take(group);
     // At once, so that one load serves them all.
     const found = await Promise.all(refs.map((ref) => cache.get(ref)));
     const known = refs.filter((_, index) => found[index]);

@@ -6,8 +6,8 @@ const MAX_REPEATED = 5000;
 const REF_BYTES = 320;
 
 /**
- * Refs that no secret has. Those that were asked for again have a place of their own, out of which
- * no flood of ever new strings pushes them; so has what is absent beside a cached credential.
+ * Refs that no secret has. Those that were asked for again are kept apart, so that new strings,
+ * however many, do not evict them; so is what is absent beside a cached credential.
  */
 export class UnknownRefs {
   readonly #once = new LRUCache<string, true>({ max: MAX_ONCE });

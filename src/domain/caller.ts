@@ -53,7 +53,7 @@ export interface Asker {
   /** The workspace that is asked about; null: every one. */
   workspaceId: string | null;
   /** Whose share of the lookups of unknown strings this takes. */
-  share: string;
+  group: string;
 }
 
 export const ROOT_CALLER: Caller = {

@@ -35,7 +35,7 @@ export function registerBodyLimits(app: App): void {
 }
 
 /** The most bytes that a valid value takes; Infinity if its schema does not bound it. */
-export function largestJson(schema: object): number {
+function largestJson(schema: object): number {
   const bounded: Bounded = { ...schema };
   if (bounded.enum) return Math.max(...bounded.enum.map((value) => JSON.stringify(value).length));
   if (bounded.anyOf) return Math.max(...bounded.anyOf.map(largestJson));

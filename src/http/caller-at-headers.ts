@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { type Identify, type Recognize, requirePermission } from '../call-context.ts';
+import { groupOf, type Identify, type Recognize, requirePermission } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import type { RequestRates } from './request-rates.ts';
 
@@ -24,7 +24,7 @@ export function requireCallerAtHeaders(
     const { caller } = await identify(request.headers.authorization);
     requirePermission(caller, permission);
     rates.take(caller);
-    request.callerId = caller.id;
+    request.callerGroup = groupOf(caller);
   };
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
     const known = recognize(request.headers.authorization);
@@ -32,7 +32,7 @@ export function requireCallerAtHeaders(
       void identifyFirst(request).then(() => done(), done);
       return;
     }
-    request.callerId = known.id;
+    request.callerGroup = groupOf(known);
     done();
   };
 }

@@ -12,7 +12,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Takes something away or replaces it, so it is served before all others. */
     urgent?: boolean;
-    /** Uses the database without a permission: the holders of keys have turns together. */
+    /** Uses the database without a permission: for holders of keys. */
     takesPlace?: boolean;
   }
 }
@@ -34,8 +34,8 @@ export type PlacesBudget = Pick<MemoryBudget, 'heldBodyBytes' | 'managementBytes
 
 /**
  * Management calls take one of a bounded number of places once their body is complete, and give it
- * back with their answer, not when a slow client has read it. Each workspace has its turns, so that
- * none keeps others out; a call that takes much memory takes several places.
+ * back with their answer, not when a slow client has read it. Each group of callers has its turns, so
+ * that none keeps others out; a call that takes much memory takes several places.
  */
 export function registerPlaces(
   app: App,
@@ -47,7 +47,7 @@ export function registerPlaces(
   const calls = new SharedBound(budget.managementBytes);
   const run = (request: FastifyRequest, work: () => Promise<unknown>) => {
     const { urgent = false } = request.routeOptions.config;
-    const group = groupOf(request);
+    const { callerGroup: group } = request;
     const bytes = bodyBytes(request);
     const rows = rowsOf(request);
     const estimate = bytes * BODY_FACTOR + Math.min(rows * ROW_BYTES, PAGE_BYTES);
@@ -59,7 +59,7 @@ export function registerPlaces(
     return queue.run(ticket, () => calls.during(group, estimate, work)).finally(release);
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
-    if (typeof payload === 'string') unsent.watch(reply, groupOf(request), payload.length);
+    if (typeof payload === 'string') unsent.watch(reply, request.callerGroup, payload.length);
     return payload;
   };
   app.addHook('onRoute', (route) => {
@@ -82,12 +82,6 @@ function withPlace(handler: Handler, run: Run): Handler {
   return async function (request, reply) {
     return run(request, async () => handler.call(this, request, reply));
   };
-}
-
-/** A bound caller stands for its workspace, another one for itself. */
-function groupOf({ call }: FastifyRequest): string {
-  if (!call) return 'holders of keys';
-  return call.caller.workspaceId ?? ` ${call.caller.id}`;
 }
 
 function bodyBytes({ headers, body, routeOptions }: FastifyRequest): number {

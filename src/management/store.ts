@@ -1,4 +1,5 @@
-import { and, asc, desc, eq, getTableColumns, inArray, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
+import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
 import { nextRevision } from '../db/revision.ts';
@@ -85,7 +86,7 @@ export function lockManagementKeys(tx: Transaction, which: SQL): Promise<Managem
 }
 
 export function isOneOf(ids: readonly string[]): SQL {
-  return inArray(managementKeys.id, [...ids]);
+  return anyOf(managementKeys.id, ids);
 }
 
 /** The row, which nobody changes until the transaction ends; others may read it so too. */
@@ -129,9 +130,6 @@ export async function updateManagementKey(
     .where(eq(managementKeys.id, id));
 }
 
-/** How many rows one statement names. */
-const STEP = 1000;
-
 /** Revokes locked management keys for good. */
 export async function revokeRows(
   tx: Transaction,
@@ -139,13 +137,11 @@ export async function revokeRows(
   by: Actor,
   at: Date,
 ): Promise<void> {
-  for (let start = 0; start < rows.length; start += STEP) {
-    const ids = rows.slice(start, start + STEP).map(({ id }) => id);
-    await tx
-      .update(managementKeys)
-      .set({ revokedAt: at, revokedBy: by, updatedAt: at, revision: NEXT_REVISION })
-      .where(inArray(managementKeys.id, ids));
-  }
+  if (rows.length === 0) return;
+  await tx
+    .update(managementKeys)
+    .set({ revokedAt: at, revokedBy: by, updatedAt: at, revision: NEXT_REVISION })
+    .where(isOneOf(rows.map(({ id }) => id)));
 }
 
 /** Ends all management keys of a deleted workspace. Returns how many. */

@@ -21,7 +21,7 @@ interface Waiting {
 }
 
 /**
- * Requests for keys whose row another transaction holds: they ask again in a lane of their own, so
+ * Requests for keys whose row another transaction holds: they ask again apart from all others, so
  * that no other key waits for them. One key's requests keep their order. The pause between two
  * attempts is random, and leaves the row to other instances that ask for it.
  */
@@ -105,7 +105,7 @@ export class LockedRequests {
     return waiting;
   }
 
-  /** Behind the other keys; forgotten if nothing of it waits. */
+  /** Behind the other keys, or removed if nothing of it waits. */
   #putLast(keyId: string): void {
     const queue = this.#byKey.get(keyId);
     this.#byKey.delete(keyId);

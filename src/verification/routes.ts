@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { askerOf, requirePermission } from '../call-context.ts';
+import { askerOf, groupOf, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
@@ -133,7 +133,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const { caller } = await identified;
       requirePermission(caller, 'keys:verify');
       rates.takeItems(caller, body.requests.length);
-      const group = caller.workspaceId ?? ` ${caller.id}`;
+      const group = groupOf(caller);
       const release = takeItems(group, body.requests.length);
       const answered = mapInTurns(body.requests, parseItem).then((items) =>
         Promise.allSettled(items.map((item) => verifyItem(item, identified, id))),

@@ -1,5 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { groupOf } from '../call-context.ts';
+import type { Credential } from '../credentials/credential.ts';
+import { ROOT_CALLER } from '../domain/caller.ts';
 import type { App } from '../http/app-type.ts';
 import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../http/rate-limit-headers.ts';
 import type { RequestRates } from '../http/request-rates.ts';
@@ -16,7 +19,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService, rates: RequestRate
   /** Before a body is read, and before the request takes a place: anyone may call. */
   const authenticate = async (request: FastifyRequest) => {
     const presented = await whoami.authenticate(request.headers.authorization);
-    request.callerId = presented === 'root' ? presented : presented.keyId;
+    request.callerGroup = groupOfHolder(presented);
     return presented;
   };
   /** To ask with a management key is a call of its caller; to end it is never refused. */
@@ -83,4 +86,11 @@ export function whoamiRoutes(app: App, whoami: WhoamiService, rates: RequestRate
       return reply.status(204).send(null);
     },
   );
+}
+
+/** The holders of a workspace's keys have a share of their own beside its management keys. */
+function groupOfHolder(presented: Credential | 'root'): string {
+  if (presented === 'root') return groupOf(ROOT_CALLER);
+  if (presented.kind === 'management') return groupOf(presented.caller);
+  return ` holders of ${presented.workspaceId}`;
 }

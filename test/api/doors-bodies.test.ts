@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62, forgeKey, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
-import { createManagementKey } from '../support/pair.ts';
+import { createManagementKey, putWorkspace } from '../support/pair.ts';
 import { head, listen, RawConnection, statuses } from '../support/raw-http.ts';
 import { verdict } from '../support/sql-keys.ts';
 import { recordStatements } from '../support/statements.ts';
@@ -119,6 +119,28 @@ it('bodies under way are bounded for each caller, by what they declare, and free
   expect(answer).toMatch(/retry-after: 1\r\n.*OVERLOADED/s);
   const other = await instance.call('POST', '/v1/keys', { body: { name: 'of another caller' } });
   expect(other.status).toBe(201);
+  for (const { socket } of begun) socket.destroy();
+  await untilUnderWay(0);
+});
+
+it('the management keys of one workspace have one share of the bodies under way together', async () => {
+  await putWorkspace(instance, 'many-callers');
+  const callers: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    const options = { workspaceId: 'many-callers', permissions: ['keys:write'] } as const;
+    callers.push((await createManagementKey(instance, options)).key);
+  }
+  const begun = [];
+  for (const key of callers) {
+    const chunked = { ...JSON_TYPE, 'Transfer-Encoding': 'chunked', ...as(key) };
+    for (let i = 0; i < 4; i++) begun.push(await sent(head('POST /v1/keys/import', chunked)));
+  }
+  await untilUnderWay(16 * 1_048_576);
+  for (const key of callers) {
+    const headers = { ...JSON_TYPE, 'Content-Length': 2, ...as(key) };
+    const refused = await sent(head('POST /v1/keys', headers));
+    expect(statuses(await refused.untilEnded())).toEqual([503]);
+  }
   for (const { socket } of begun) socket.destroy();
   await untilUnderWay(0);
 });

@@ -47,7 +47,7 @@ it('a verification is refused rather than answered uncounted if no counter is fr
   const ask = (workspaceId: string) =>
     verifier.verify(
       { key: 'guess' },
-      Promise.resolve({ workspaceId, share: 'root', countUse: () => {} }),
+      Promise.resolve({ workspaceId, group: ' root', countUse: () => {} }),
     );
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);

@@ -32,9 +32,9 @@ export function registerJsonBodies(app: App, budget: BodyBudget): void {
   app.addContentTypeParser('application/json', (request, payload, done) => {
     refuseOtherEncodings(request);
     const size = sizeOf(request);
-    const caller = request.callerId ?? '';
-    const taken = budget.take(caller, size.declared ?? size.limit);
-    const giveBack = () => budget.giveBack(caller, taken);
+    const { callerGroup } = request;
+    const taken = budget.take(callerGroup, size.declared ?? size.limit);
+    const giveBack = () => budget.giveBack(callerGroup, taken);
     request.bodyHolder?.once('close', giveBack);
     readBody(payload, size, (error, body) => {
       if (!request.bodyHolder) giveBack();

@@ -67,7 +67,7 @@ async function authorize(
   if (!gateway || others.length > 0) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
-  // Strangers take no place: a gateway that memory knows takes one at once, others when identified.
+  // Only gateways take a place: one that memory knows at once, others when identified.
   const known = recognize(gateway.authorization);
   const isKnown = known?.permissions.has('keys:verify') && rates.admits(known);
   if (isKnown) admission.takePlace(reply.raw);
