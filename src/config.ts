@@ -135,7 +135,7 @@ export const SETTINGS = {
     100_000,
   )({
     default: undefined,
-    desc: 'Maximum number of requests in flight; one more is answered 503. Unset: 2000, and fewer where the heap is below 750 MiB.',
+    desc: 'Maximum number of requests in flight; one more is answered 503. Unset: 2000, and fewer where the heap is below 750 MiB. Three quarters of it for one caller.',
   }),
   KEYWARD_MAX_CONNECTIONS_PER_ADDRESS: int(
     1,

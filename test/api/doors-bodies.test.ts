@@ -18,7 +18,10 @@ let port: number;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  instance = await launch(database.url, { maxInFlight: PLACES, memory: memoryBudget(1024 ** 3) });
+  instance = await launch(database.url, {
+    maxInFlight: PLACES,
+    memory: memoryBudget(2 * 1024 ** 3),
+  });
   port = await listen(instance);
 });
 afterAll(async () => {

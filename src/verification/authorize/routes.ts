@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { askerOf, type Identify, requirePermission } from '../../call-context.ts';
+import { askerOf, groupOf, type Identify, requirePermission } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
 import type { Admission } from '../../http/admission.ts';
@@ -69,14 +69,11 @@ async function authorize(
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
   // Only gateways take a place: one that memory knows at once, others when identified.
   const known = recognize(gateway.authorization);
-  const isKnown = known?.permissions.has('keys:verify') && rates.admits(known);
-  if (isKnown) admission.takePlace(reply.raw);
-  const uncounted = isKnown ? null : rates;
+  const admitted = known?.permissions.has('keys:verify') && rates.admits(known) ? known : null;
+  if (admitted) admission.takePlace(groupOf(admitted), reply.raw);
+  const uncounted = admitted ? null : rates;
   const asking = gatewayCaller(identify, gateway.authorization, requested, uncounted);
-  if (!isKnown) {
-    await asking;
-    admission.takePlace(reply.raw);
-  }
+  if (!admitted) admission.takePlace((await asking).group, reply.raw);
   const presented = presentedKey(request, keyHeader);
   // The gateway is authenticated before its question is judged: outsiders learn nothing of it.
   if (question instanceof KeywardError || presented.key === null) await (await asking).countUse();
