@@ -67,7 +67,7 @@ export function requireExpiryWithin(
   if (bound === null || (expiresAt !== null && expiresAt <= bound)) return;
   const field = (input.expiresAt ?? null) === null ? 'expiresInSeconds' : 'expiresAt';
   const pointer = expiresAt === null ? '/body/expiresAt' : `/body/${field}`;
-  const detail = `must not be later than ${toIso(bound)}, when the management key behind it expires`;
+  const detail = `must not be later than ${toIso(bound)}, when a management key that created or rotated it, or that makes this call, expires`;
   throw invalidField(pointer, detail);
 }
 

@@ -250,7 +250,10 @@ function issuedResult({ body, etag }: Versioned<ManagementKey>, { key }: IssuedS
 function requireRotatable(authority: Authority, key: ManagementRow, at: Date): void {
   requireGrantable(authority, key.permissions);
   if (isLater(key.expiresAt, authority.expiresAt)) {
-    throw new KeywardError('FORBIDDEN', 'The management key expires later than your own.');
+    throw new KeywardError(
+      'FORBIDDEN',
+      'The management key expires later than your own; rotate it with one that expires no earlier.',
+    );
   }
   if (isFaster(key.maxRequestsPerSecond, authority.maxRequestsPerSecond)) {
     throw new KeywardError('FORBIDDEN', 'The management key may make more calls than your own.');
