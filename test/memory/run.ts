@@ -11,8 +11,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HEAP_MIB = 256;
-const KEYS = 2000;
-const KEYS_OF_IMPORT = 70;
+/** Enough that their credentials do not fit into the cache together. */
+const KEYS = Number(process.argv[2] ?? 600);
+/** A body of almost 1 MiB. */
+const KEYS_OF_IMPORT = 20;
 const LISTS = 100;
 const BODIES = 40;
 const ROOT_KEY = 'root-key-of-the-memory-check-0123456789abcdef';
@@ -90,19 +92,37 @@ async function send(
 
 async function sendOne(url: string, body: string | null, statuses: Statuses): Promise<number> {
   for (;;) {
-    const answer = await fetch(url, {
-      method: body === null ? 'GET' : 'POST',
-      headers: {
-        authorization: `Bearer ${ROOT_KEY}`,
-        ...(body !== null && { 'content-type': 'application/json' }),
-      },
-      body,
-    });
-    await answer.arrayBuffer();
-    if (answer.status !== 503) return answer.status;
+    const status = await statusOf(url, body);
+    if (status !== 503) return status;
     statuses[503] = (statuses[503] ?? 0) + 1;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+/** A body that is refused before it is read ends its connection, at times before the answer is seen. */
+async function statusOf(url: string, body: string | null): Promise<number> {
+  const init = {
+    method: body === null ? 'GET' : 'POST',
+    headers: {
+      authorization: `Bearer ${ROOT_KEY}`,
+      ...(body !== null && { 'content-type': 'application/json' }),
+    },
+    body,
+  };
+  try {
+    const answer = await fetch(url, init);
+    await answer.arrayBuffer();
+    return answer.status;
+  } catch (error) {
+    if (isCutOff(error)) return 503;
+    throw error;
+  }
+}
+
+function isCutOff(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : null;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : null;
+  return code === 'EPIPE' || code === 'ECONNRESET' || code === 'UND_ERR_SOCKET';
 }
 
 async function residentMib(pid: number | undefined): Promise<number> {
@@ -121,8 +141,8 @@ function round(url: string, name: string): (() => Promise<[string, Statuses]>)[]
   const batches = chunks(100).map((some) =>
     JSON.stringify({ requests: some.map((n) => ({ key: keyOf(n) })) }),
   );
-  const zeros = `{"keys":[${'0,'.repeat(2_000_000)}0]}`;
-  const objects = `{"keys":[${'{},'.repeat(1_300_000)}{}]}`;
+  const zeros = `{"keys":[${'0,'.repeat(520_000)}0]}`;
+  const objects = `{"keys":[${'{},'.repeat(345_000)}{}]}`;
   const step = (what: string, call: Parameters<typeof send>[1]) => async () => {
     const statuses = await send(url, call);
     return [`${name}: ${what}`, statuses] satisfies [string, Statuses];
