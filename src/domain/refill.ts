@@ -34,7 +34,7 @@ export interface StoredBalance {
 export function balanceAt(refill: Refill | null, stored: StoredBalance, now: number): number {
   const isDue = refill !== null && refilledAt(refill, stored, now) > stored.refilledMs;
   const balance = isDue ? refill.amount : (stored.credits ?? 0);
-  return Math.min(Math.max(0, balance), MAX_CREDITS);
+  return Math.min(Math.max(0, balance), Number.MAX_SAFE_INTEGER);
 }
 
 /** When the balance at a time was last set by a refill, in epoch milliseconds. */

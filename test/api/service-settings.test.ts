@@ -49,6 +49,7 @@ it('each bound has the limit that its setting says, or its own', async () => {
       proofs: 4 * MIB,
       quota_requests_locked: 10_000,
       quota_requests_waiting: 8192,
+      request_rates: 4096,
       requests: 77,
       rows_loading: 16,
       shared_scopes: 2 * MIB,
