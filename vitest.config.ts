@@ -6,6 +6,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Only what never comes waits as long: a loaded machine is no reason to fail.
+    expect: { poll: { timeout: 20_000 } },
     maxWorkers: 2,
     // The modules of src stay loaded from one file to the next: loading them costs more than most tests.
     isolate: false,

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { refOf } from '../src/domain/key-string.ts';
+import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
 import { type Measured, measure } from './harness/measure.ts';
@@ -54,7 +55,7 @@ await withBenchEnv(async (env) => {
 
 async function prepare(env: BenchEnv): Promise<Case[]> {
   log(`preparing ${options.keys} keys`);
-  const seed = { keys: Number(options.keys), secret: SECRET, sampleEvery: 1 };
+  const seed = { keys: Number(options.keys), pepper: new Pepper(SECRET), sampleEvery: 1 };
   const strings = (await seedKeys(env.databaseUrl, seed)).map(({ key }) => key);
   const inUse = strings.splice(0, IN_USE);
   const forged = strings.slice(0, BACKGROUND_KEYS).map(forgedFrom);

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
 import { measure } from './harness/measure.ts';
@@ -54,7 +55,7 @@ function install(folder: string): void {
 }
 
 async function keyward(env: BenchEnv): Promise<Contender> {
-  const seed = { keys: KEYS * 2, secret: SECRET, sampleEvery: 1 };
+  const seed = { keys: KEYS * 2, pepper: new Pepper(SECRET), sampleEvery: 1 };
   const sample = (await seedKeys(env.databaseUrl, seed)).slice(0, KEYS);
   const server = await env.keyward();
   const bodies = sample.map(({ key }) => bodyOf(key));

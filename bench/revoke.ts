@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier } from './harness/calls.ts';
 import { Connection } from './harness/connection.ts';
 import { ROOT_KEY, SECRET, withBenchEnv } from './harness/env.ts';
@@ -29,7 +30,11 @@ interface Client {
 await withBenchEnv(async (env) => {
   const wanted = Number(options.revocations);
   log(`preparing ${wanted} keys`);
-  const seed = { keys: Math.ceil(wanted / SHARE_ACTIVE), secret: SECRET, sampleEvery: 1 };
+  const seed = {
+    keys: Math.ceil(wanted / SHARE_ACTIVE),
+    pepper: new Pepper(SECRET),
+    sampleEvery: 1,
+  };
   const keys = (await seedKeys(env.databaseUrl, seed)).slice(0, wanted);
   if (keys.length < wanted) throw new Error('too few of the seeded keys are active');
   const [here, there] = [await env.keyward(), await env.keyward()];

@@ -3,9 +3,9 @@ import { rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { readConfig } from '../src/config.ts';
-import { Pepper } from '../src/credentials/pepper.ts';
 import { withDatabase } from '../src/db/open-for-command.ts';
 import { generateKey, newId } from '../src/domain/key-string.ts';
+import type { Pepper } from '../src/domain/pepper.ts';
 import { insertKeys, type SeededKey } from './seeding/insert.ts';
 import { Random } from './seeding/random.ts';
 import { makeRow } from './seeding/rows.ts';
@@ -15,8 +15,8 @@ const TABLES = 'keys, secrets, secret_proofs, key_usage, secret_usage, usage_hou
 
 export interface SeedOptions {
   keys: number;
-  /** The KEYWARD_SECRET of the stored proofs. */
-  secret: string;
+  /** From the KEYWARD_SECRET of the stored proofs. */
+  pepper: Pepper;
   workspaceId?: string;
   /** The same seed makes the same keys, except their ids and strings. */
   seed?: number;
@@ -64,14 +64,13 @@ async function seedInto(client: pg.Client, options: SeedOptions): Promise<Sample
 }
 
 /** Returns a function that makes one key at a time. */
-async function maker(client: pg.Client, { keys, secret, seed = 1 }: SeedOptions) {
+async function maker(client: pg.Client, { keys, pepper, seed = 1 }: SeedOptions) {
   const { rows } = await client.query<{ key: Buffer; now: Date }>(
     'select checksum_key as key, now() from installation',
   );
   if (!rows[0]) throw new Error('the database has no installation row; run the migrations');
   const checksumKey = createSecretKey(rows[0].key);
   const now = rows[0].now.getTime();
-  const pepper = new Pepper(secret);
   const random = new Random(seed);
   let made = 0;
   return (): SeededKey & { key: string } => {
@@ -99,10 +98,11 @@ async function main(): Promise<void> {
   const started = performance.now();
   const context = { settings: () => config, stop: new AbortController().signal };
   await withDatabase(context, async (database) => {
-    if (database.secret === undefined) throw new Error('set KEYWARD_SECRET as the service has it');
+    const { pepper } = database;
+    if (!pepper) throw new Error('set KEYWARD_SECRET as the service has it');
     const sample = await seedKeys(database.url, {
       keys,
-      secret: database.secret,
+      pepper,
       workspaceId: values.workspace,
       seed: Number(values.seed),
       onProgress: (made) => process.stderr.write(`\r${made} of ${keys} keys`),

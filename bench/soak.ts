@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
 import { limitKeys } from './harness/limited-keys.ts';
@@ -65,7 +66,7 @@ await withBenchEnv(async (env) => {
 
 async function prepare(env: BenchEnv): Promise<string[]> {
   log(`preparing ${KEYS} keys`);
-  const seed = { keys: KEYS, secret: SECRET, sampleEvery: 5 };
+  const seed = { keys: KEYS, pepper: new Pepper(SECRET), sampleEvery: 5 };
   const sample = (await seedKeys(env.databaseUrl, seed)).slice(0, IN_USE);
   const limited = sample.filter((_, place) => place % 10 === 0);
   await limitKeys(

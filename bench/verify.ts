@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier, forgedFrom, send } from './harness/calls.ts';
 import { chart } from './harness/chart.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
@@ -52,7 +53,7 @@ async function prepare(env: BenchEnv): Promise<Case[]> {
   log(`preparing ${options.keys} keys`);
   const sample = await seedKeys(env.databaseUrl, {
     keys: Number(options.keys),
-    secret: SECRET,
+    pepper: new Pepper(SECRET),
     sampleEvery: Math.max(1, Math.floor(Number(options.keys) / (IN_USE + LIMITED) / 1.2)),
   });
   const limited = sample.slice(0, LIMITED);

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
 import { type LoadOptions, measure } from './harness/measure.ts';
@@ -33,7 +34,7 @@ await withBenchEnv(
   async (env) => {
     log(`preparing ${KEYS} keys`);
     await env.query('create extension pg_stat_statements');
-    const seed = { keys: KEYS, secret: SECRET, sampleEvery: 1 };
+    const seed = { keys: KEYS, pepper: new Pepper(SECRET), sampleEvery: 1 };
     const bodies = (await seedKeys(env.databaseUrl, seed)).map(({ key }) => bodyOf(key));
     const first = await env.keyward();
     const instances = [first];

@@ -1,5 +1,9 @@
 import { type AppDependencies, buildApp } from '../src/app.ts';
+import { UnsentAnswers } from '../src/http/unsent-answers.ts';
+import { FairQueue } from '../src/lib/fair-queue.ts';
 import { createLogger } from '../src/lib/logger.ts';
+import { heapLimit, memoryBudget } from '../src/lib/memory-budget.ts';
+import { SharedBound } from '../src/lib/shared-bound.ts';
 
 /** The OpenAPI document as the routes describe themselves. Needs no database: nothing is called. */
 export async function openapiDocument(): Promise<object> {
@@ -17,6 +21,14 @@ function standIns(): AppDependencies {
     readiness: {},
     keys: {},
     maxInFlight: 1,
+    maxConnectionsPerAddress: 1,
+    management: {
+      places: 1,
+      queue: new FairQueue({ places: 1, maxWaitingEach: 0, maxWaiting: 0 }),
+    },
+    memory: memoryBudget(heapLimit()),
+    batchItems: new SharedBound(1),
+    unsent: new UnsentAnswers(1),
     resourceLimits: [],
     operationCounters: [],
   };

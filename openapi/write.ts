@@ -1,16 +1,22 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { openapiDocument } from './document.ts';
+import { permissionTables } from './permissions-page.ts';
 
-/** Writes openapi.json; with `--check` it only says whether the committed one is up to date. */
+/** Writes what is made from the routes; with `--check` it only says whether that is up to date. */
 const FILE = new URL('openapi.json', import.meta.url);
+const PAGE = new URL('../docs/permissions.md', import.meta.url);
+const MARK = '<!-- What follows is made by `npm run openapi`. -->\n';
 
-const current = `${JSON.stringify(await openapiDocument(), null, 2)}\n`;
-if (process.argv.includes('--check')) {
-  const committed = await readFile(FILE, 'utf8').catch(() => '');
-  if (committed !== current) {
-    process.stderr.write('openapi/openapi.json is not what the routes say: npm run openapi\n');
-    process.exitCode = 1;
-  }
-} else {
-  await writeFile(FILE, current);
+const document = await openapiDocument();
+const written = await readFile(PAGE, 'utf8');
+const [introduction = ''] = written.split(MARK);
+await settle(FILE, `${JSON.stringify(document, null, 2)}\n`);
+await settle(PAGE, `${introduction}${MARK}\n${permissionTables({ ...document })}`);
+
+async function settle(file: URL, current: string): Promise<void> {
+  if (!process.argv.includes('--check')) return writeFile(file, current);
+  const committed = await readFile(file, 'utf8').catch(() => '');
+  if (committed === current) return;
+  process.stderr.write(`${file.pathname} is not what the routes say: npm run openapi\n`);
+  process.exitCode = 1;
 }

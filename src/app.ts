@@ -2,25 +2,36 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
-import type { Authenticate, Identify } from './call-context.ts';
-import { registerAdmission } from './http/admission.ts';
+import type { Authenticate, Identify, Recognize } from './call-context.ts';
+import { Admission, registerAdmission } from './http/admission.ts';
+import { registerAnswerHeaders } from './http/answer-headers.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
-import { refuseExpectations, refuseMalformedRequest } from './http/client-error.ts';
+import { registerBodyLimits } from './http/body-limits.ts';
+import { Connections, serverOptions } from './http/connections.ts';
 import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
 import { frontPageRoute } from './http/front-page.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
+import {
+  type ManagementQueue,
+  type PlacesBudget,
+  registerPlaces,
+} from './http/management-places.ts';
 import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
-import { registerRequestId, requestIdGenerator } from './http/request-id.ts';
+import { requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
+import { RequestRates } from './http/request-rates.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
 import { buildSerializers } from './http/serialization.ts';
 import { registerSingleHeaders } from './http/single-headers.ts';
+import type { UnsentAnswers } from './http/unsent-answers.ts';
 import { registerValidation } from './http/validation/register.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
+import { type MemoryBudget, WAITING_BYTES } from './lib/memory-budget.ts';
 import type { ResourceLimit } from './lib/resource-limit.ts';
+import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
 import { usageRoutes } from './usage/routes.ts';
@@ -39,12 +50,20 @@ import type { WorkspaceService } from './workspaces/service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
+  maxConnectionsPerAddress: number;
   maxInFlight: number;
+  management: ManagementQueue;
+  unsent: UnsentAnswers;
+  memory: PlacesBudget & Pick<MemoryBudget, 'bodyBytes' | 'connections'>;
   logVerifyPerSecond: number;
   authenticate: Authenticate;
   identify: Identify;
+  recognize: Recognize;
+  /** Whether an `Authorization` header may read the metrics. */
+  mayReadMetrics: (authorization: string | undefined) => boolean;
   keyDetector: KeyDetector;
   verifier: Verifier;
+  batchItems: SharedBound;
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
   whoami: WhoamiService;
   keys: KeyServices;
@@ -57,41 +76,45 @@ export interface AppDependencies {
   operationCounters: readonly OperationCounter[];
 }
 
-const BODY_LIMIT_BYTES = 65_536;
-const REQUEST_TIMEOUT_MS = 30_000;
-const MAX_HEADER_BYTES = 16_384;
 const MAX_PATH_PARAMETER_LENGTH = 128;
 
 /** The HTTP application: hooks and routes. Does no I/O itself. */
 export async function buildApp(deps: AppDependencies): Promise<App> {
-  const app = createApp(deps);
+  const admission = new Admission(deps.maxInFlight, deps.memory.bodyBytes);
+  const rates = new RequestRates(() => deps.gateway.now());
+  const connections = new Connections({
+    max: deps.memory.connections,
+    maxPerAddress: deps.maxConnectionsPerAddress,
+  });
+  const app = createApp(deps, connections);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
-  registerValidation(app);
+  registerBodyLimits(app);
+  registerValidation(app, admission.bodies);
   registerErrorHandler(app);
-  refuseExpectations(app.server);
-  registerRequestId(app);
-  const requests = registerAdmission(app, deps.maxInFlight);
+  registerAnswerHeaders(app);
+  registerAdmission(app, admission);
   registerRequestLog(app, deps.logVerifyPerSecond);
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
-  registerAuth(app, deps);
+  registerAuth(app, { ...deps, rates });
+  const places = registerPlaces(app, deps.management, deps.unsent, deps.memory);
   await registerOpenApi(app);
   frontPageRoute(app);
-  healthRoutes(app, deps.readiness);
-  metricsRoutes(app, [requests, ...deps.resourceLimits], deps.operationCounters);
-  registerFeatures(app, deps);
+  healthRoutes(app, deps.readiness, () => deps.gateway.now());
+  const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);
+  const own = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
+  const resourceLimits = [...own, ...places, items, ...deps.resourceLimits];
+  metricsRoutes(app, { ...deps, resourceLimits });
+  registerFeatures(app, { ...deps, admission, rates });
   return app;
 }
 
-function createApp({ log, keyDetector }: AppDependencies): App {
+function createApp({ log, keyDetector }: AppDependencies, connections: Connections): App {
   return Fastify({
     ...fastifyLogging(log),
-    bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    ...serverOptions(connections),
     genReqId: requestIdGenerator(keyDetector),
-    clientErrorHandler: refuseMalformedRequest,
     frameworkErrors: rejectUrl,
     rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
     return503OnClosing: true,
@@ -100,10 +123,12 @@ function createApp({ log, keyDetector }: AppDependencies): App {
   }).withTypeProvider<TypeBoxTypeProvider>();
 }
 
-function registerFeatures(app: App, deps: AppDependencies): void {
+type Features = AppDependencies & { admission: Admission; rates: RequestRates };
+
+function registerFeatures(app: App, deps: Features): void {
   verifyRoutes(app, deps);
   authorizeRoutes(app, { ...deps.gateway, ...deps });
-  whoamiRoutes(app, deps.whoami);
+  whoamiRoutes(app, deps.whoami, deps.rates);
   keyRoutes(app, deps.keys);
   workspaceRoutes(app, deps.workspaces);
   managementRoutes(app, deps.managementKeys);

@@ -1,4 +1,4 @@
-import type { Actor, Caller, IdentifiedCaller, Permission } from './domain/caller.ts';
+import type { Actor, Asker, Caller, IdentifiedCaller, Permission } from './domain/caller.ts';
 import { DEFAULT_WORKSPACE } from './domain/caller.ts';
 import { KeywardError } from './errors.ts';
 
@@ -28,9 +28,22 @@ export type Authenticate = (authorization: string | undefined) => Promise<Caller
 /** The same, without counting the use of the management key yet. */
 export type Identify = (authorization: string | undefined) => Promise<IdentifiedCaller>;
 
+/**
+ * The caller whose management key is in memory and was valid when the database was last asked; null:
+ * nobody can tell without asking. Enough to take a request in, never to answer it.
+ */
+export type Recognize = (authorization: string | undefined) => Caller | null;
+
 export function requirePermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;
   throw new KeywardError('FORBIDDEN', `This call needs the permission ${permission}.`);
+}
+
+/** The permission for a call, which changes something unless that is one to read. */
+export function requireAllowed(caller: Caller, permission: Permission): void {
+  requirePermission(caller, permission);
+  if (!caller.suspended || permission.endsWith(':read')) return;
+  throw new KeywardError('WORKSPACE_SUSPENDED');
 }
 
 /** The workspace of a call. To a caller that is bound to one, other workspaces do not exist. */
@@ -42,7 +55,7 @@ export function authorizedWorkspaceId(
 }
 
 /** Names every workspace in the query of a list. */
-const EVERY_WORKSPACE = '*';
+export const EVERY_WORKSPACE = '*';
 
 /** The workspace that a list is of; null: all of them, which only an unbound caller may see. */
 export function listedWorkspaceId(call: CallContext, requested: string | undefined): string | null {
@@ -55,4 +68,16 @@ export function workspaceScope(caller: Caller, requested: string | undefined): s
   if (caller.workspaceId === null) return requested ?? null;
   if (requested === undefined || requested === caller.workspaceId) return caller.workspaceId;
   throw new KeywardError('NOT_FOUND', 'No such workspace, or not one of this management key.');
+}
+
+/**
+ * Whose share of bounded resources a caller uses: a bound caller's is that of its workspace, another
+ * has one of its own. No workspace has an id with a space.
+ */
+export function groupOf(caller: Pick<Caller, 'workspaceId' | 'id'>): string {
+  return caller.workspaceId ?? ` ${caller.id}`;
+}
+
+export function askerOf(caller: Caller, requested: string | undefined): Asker {
+  return { workspaceId: workspaceScope(caller, requested), group: groupOf(caller) };
 }

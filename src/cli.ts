@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { auditPruneCommand } from './audit/prune-command.ts';
+import { auditRepairCommand } from './audit/repair-command.ts';
 import { auditVerifyCommand } from './audit/verify-command.ts';
 import { readConfig } from './config.ts';
 import { migrateCommand } from './db/commands.ts';
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command<CommandContext>[] = [
   grantsCommand,
   auditVerifyCommand,
   auditPruneCommand,
+  auditRepairCommand,
   createManagementKeyCommand,
   importCommand,
 ];
@@ -42,7 +44,7 @@ export async function runCommand(
   const found = find(words);
   if (!found) return refuse(unknown(words));
   try {
-    return await found.command.run(found.rest, { settings: () => readConfig(env), stop });
+    return await found.command.run(found.rest, { settings: once(() => readConfig(env)), stop });
   } catch (error) {
     if (error instanceof StopRequest) return SIGNALLED + constants.signals[error.signal];
     return refuse(`keyward: ${messageOf(error)}\n`);
@@ -111,4 +113,13 @@ function messageOf(error: unknown): string {
   if (error instanceof KeywardError) return error.detail;
   if (error instanceof OperatorError) return error.message;
   throw error;
+}
+
+/** Reading the settings takes the secrets out of the environment, so it happens once. */
+function once<T>(read: () => T): () => T {
+  let result: { value: T } | null = null;
+  return () => {
+    result ??= { value: read() };
+    return result.value;
+  };
 }

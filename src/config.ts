@@ -1,9 +1,21 @@
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
+import { type Pepper, pepperFrom } from './domain/pepper.ts';
+import { RootKey } from './domain/root-key.ts';
+import { heapLimit, type MemoryBudget, memoryBudget } from './lib/memory-budget.ts';
 import { OperatorError } from './lib/operator-error.ts';
 
 /** Sensitive settings may also be read from a file, whose path is in `NAME_FILE`. */
-const FROM_FILE = ['DATABASE_URL', 'KEYWARD_ROOT_KEY', 'KEYWARD_SECRET'] as const;
+const FROM_FILE = [
+  'DATABASE_URL',
+  'KEYWARD_METRICS_TOKEN',
+  'KEYWARD_ROOT_KEY',
+  'KEYWARD_SECRET',
+] as const;
+
+/** Nothing needs these once they are read. */
+const SECRETS = FROM_FILE.filter((name) => name !== 'DATABASE_URL');
 
 const int = (min: number, max: number) =>
   makeValidator<number>((input) => {
@@ -29,7 +41,9 @@ const keyHeader = matching(
   'must be the name of a header that nothing else uses, such as X-Acme-Key',
 );
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
-const secret = matching(/^.{32,1024}$/s, 'must be 32 to 1024 characters');
+const metricsToken = matching(/^[!-~]{32,256}$/, 'must be 32 to 256 visible ASCII characters');
+/** Spaces around it count, but not towards the least length. */
+const secret = matching(/^(?=\s*\S.{30,}\S\s*$).{32,1024}$/s, 'must be 32 to 1024 characters');
 
 /** No error quotes the value, which may contain a password. */
 const databaseUrl = makeValidator<string>((input) => {
@@ -98,6 +112,10 @@ export const SETTINGS = {
     default: undefined,
     desc: 'Header in which gateways pass the key on, besides X-API-Key and Authorization.',
   }),
+  KEYWARD_METRICS_TOKEN: metricsToken({
+    default: undefined,
+    desc: 'Reads `/metrics`, as the root key does. Only its digest is held.',
+  }),
   KEYWARD_USAGE_FLUSH_MS: int(
     0,
     60_000,
@@ -115,7 +133,17 @@ export const SETTINGS = {
   KEYWARD_MAX_IN_FLIGHT: int(
     1,
     100_000,
-  )({ default: 2000, desc: 'Maximum number of requests in flight; one more is answered 503.' }),
+  )({
+    default: undefined,
+    desc: 'Maximum number of requests in flight; one more is answered 503. Unset: 2000, and fewer where the heap is below 750 MiB. Three quarters of it for one caller.',
+  }),
+  KEYWARD_MAX_CONNECTIONS_PER_ADDRESS: int(
+    1,
+    10_000,
+  )({
+    default: 1000,
+    desc: 'Maximum number of connections from one address, such as a proxy; one more is closed at once.',
+  }),
   KEYWARD_LOG_VERIFY_PER_SECOND: int(
     0,
     1_000_000,
@@ -132,12 +160,12 @@ export const SETTINGS = {
     20,
   )({ default: 2, desc: 'Iterations of argon2id (OWASP minimum at 19456 KiB: 2).' }),
   KEYWARD_ARGON2_PARALLELISM: int(1, 16)({ default: 1, desc: 'Parallelism of one argon2id hash.' }),
-  KEYWARD_CACHED_KEYS: int(
-    100,
-    10_000_000,
+  KEYWARD_CACHE_MIB: int(
+    1,
+    1_048_576,
   )({
-    default: 100_000,
-    desc: 'Maximum number of keys that are cached in memory, at about 2 KiB each.',
+    default: undefined,
+    desc: 'Memory for cached keys in MiB, about 2 KiB for each. Unset: a quarter of the heap, at most 256.',
   }),
   KEYWARD_POOL_SIZE: int(
     2,
@@ -162,16 +190,20 @@ export type Config = Readonly<{
   port: number;
   logLevel: string;
   dataDirectory: string;
-  rootKey: string | undefined;
-  secret: string | undefined;
+  /** Of both secrets, nothing is kept that reveals them. */
+  rootKey: RootKey | null;
+  pepper: Pepper | null;
   /** In lower case. */
   keyHeader: string | undefined;
+  /** SHA-256, in base64url. */
+  metricsTokenDigest: string | undefined;
   usageFlushMs: number;
   staleIfErrorMs: number;
   maxInFlight: number;
+  maxConnectionsPerAddress: number;
   logVerifyPerSecond: number;
   argon2: Readonly<{ memoryCost: number; timeCost: number; parallelism: number }>;
-  cachedKeys: number;
+  memory: MemoryBudget;
   poolSize: number;
   preparedStatements: boolean;
   shutdownSeconds: number;
@@ -196,7 +228,10 @@ export class ConfigError extends OperatorError {
   override name = 'ConfigError';
 }
 
-/** Reads and checks all settings. A ConfigError names everything that is not valid. */
+/**
+ * Reads and checks all settings. A ConfigError names everything that is not valid. Secrets are
+ * taken out of the environment, so that neither memory nor child processes have them.
+ */
 export function readConfig(environment: NodeJS.ProcessEnv): Config {
   const problems = unknownSettings(environment).map((name) => `${name}: is not a setting`);
   const settings = cleanEnv(withFiles(environment, problems), SETTINGS, {
@@ -206,30 +241,39 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       }
     },
   });
+  for (const name of SECRETS) delete environment[name];
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  const memory = memoryBudget(heapLimit(), settings.KEYWARD_CACHE_MIB);
   return Object.freeze({
     databaseUrl: settings.DATABASE_URL,
     host: settings.HOST,
     port: settings.PORT,
     logLevel: settings.LOG_LEVEL,
     dataDirectory: settings.KEYWARD_DATA_DIR,
-    rootKey: settings.KEYWARD_ROOT_KEY,
-    secret: settings.KEYWARD_SECRET,
+    rootKey:
+      settings.KEYWARD_ROOT_KEY === undefined ? null : new RootKey(settings.KEYWARD_ROOT_KEY),
+    pepper: pepperFrom(settings.KEYWARD_SECRET),
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
+    metricsTokenDigest: digestOf(settings.KEYWARD_METRICS_TOKEN),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
     staleIfErrorMs: settings.KEYWARD_STALE_IF_ERROR_MS,
-    maxInFlight: settings.KEYWARD_MAX_IN_FLIGHT,
+    maxInFlight: settings.KEYWARD_MAX_IN_FLIGHT ?? memory.requests,
+    maxConnectionsPerAddress: settings.KEYWARD_MAX_CONNECTIONS_PER_ADDRESS,
     logVerifyPerSecond: settings.KEYWARD_LOG_VERIFY_PER_SECOND,
     argon2: Object.freeze({
       memoryCost: settings.KEYWARD_ARGON2_MEMORY_KIB,
       timeCost: settings.KEYWARD_ARGON2_ITERATIONS,
       parallelism: settings.KEYWARD_ARGON2_PARALLELISM,
     }),
-    cachedKeys: settings.KEYWARD_CACHED_KEYS,
+    memory: Object.freeze(memory),
     poolSize: settings.KEYWARD_POOL_SIZE,
     preparedStatements: settings.KEYWARD_PREPARED_STATEMENTS,
     shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,
   });
+}
+
+function digestOf(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : hash('sha256', text, 'base64url');
 }
 
 /** The environment with each `NAME_FILE` read into `NAME`, without the final line end. */

@@ -13,6 +13,8 @@ export const ERRORS = {
   GATEWAY_UNAUTHENTICATED:
     'The gateway must send `X-Keyward-Authorization: Bearer <management key>`.',
   FORBIDDEN: 'The management key lacks the permission for this call.',
+  WORKSPACE_SUSPENDED:
+    'The workspace is suspended; its management keys can only read and verify until it is resumed.',
   UPGRADE_REQUIRED: 'The workspace has no API access; its existing keys keep working.',
   NOT_FOUND: 'Not found, or not in this workspace.',
   ROUTE_NOT_FOUND: 'Route not found.',
@@ -24,7 +26,7 @@ export const ERRORS = {
   KEY_REVOKED: 'The key is revoked, which is final.',
   KEY_EXPIRED: 'The key has expired; extend it first.',
   KEY_IMMUTABLE: "The workspace does not allow this field to change after the key's creation.",
-  KEY_LIMIT_REACHED: 'The workspace has reached its maximum of active keys.',
+  KEY_LIMIT_REACHED: 'The workspace has reached its maximum of keys.',
   CREDITS_UNLIMITED: 'The credits of this key are not limited; set `credits` first.',
   ROTATION_UNDER_WAY: 'A rotation is in progress; end its grace period, or send `supersede: true`.',
   DEFAULT_WORKSPACE: 'The workspace `default` cannot be deleted.',
@@ -37,6 +39,10 @@ export const ERRORS = {
   BODY_TOO_LARGE: 'The body is larger than this call accepts.',
   UNSUPPORTED_MEDIA_TYPE: 'The body is not `application/json`.',
   IDEMPOTENCY_MISMATCH: 'This Idempotency-Key was used for another call or payload.',
+  AUDIT_LIMIT_REACHED:
+    'The audit log of the workspace has reached its maximum of entries; what ends something still passes.',
+  TOO_MANY_REQUESTS:
+    'The management key, or its workspace, has made all requests that it may make in a second.',
   INTERNAL: 'An error in Keyward; its log has the details under this request id.',
   OVERLOADED: 'Keyward is overloaded; try again after a moment.',
   QUERY_TOO_BROAD: 'The database took too long to read this list; narrow its filters.',

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
-import type { Authenticate, Identify } from './call-context.ts';
+import type { Authenticate, Identify, Recognize } from './call-context.ts';
 import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
@@ -10,12 +10,12 @@ import { CredentialCache } from './credentials/credential-cache.ts';
 import { CredentialResolver } from './credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from './credentials/imported-algorithms.ts';
 import { SecretIssuer, type StoredProof } from './credentials/issuer.ts';
-import { pepperFrom } from './credentials/pepper.ts';
-import { RootKey } from './credentials/root-key.ts';
-import { SecretVerifier } from './credentials/secret-verifier.ts';
+import { LookupBudget } from './credentials/lookup-budget.ts';
+import { metricsReaders } from './credentials/metrics-readers.ts';
+import { SecretVerifier, type StoredSecret } from './credentials/secret-verifier.ts';
 import { storeProof, storeRehash } from './credentials/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
-import { Database } from './db/database.ts';
+import { Database, type Orm } from './db/database.ts';
 import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
 import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
@@ -27,6 +27,8 @@ import type { App } from './http/app-type.ts';
 import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
+import type { ManagementQueue } from './http/management-places.ts';
+import { UnsentAnswers } from './http/unsent-answers.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
 import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
@@ -39,9 +41,11 @@ import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
 import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
+import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
 import { OverloadError } from './lib/overload-error.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
+import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
@@ -57,8 +61,13 @@ import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
 import { WorkspaceService } from './workspaces/service.ts';
 
-const MAX_USAGE_COUNTERS = 200_000;
 const HOUSEKEEPING_MS = 60_000;
+const URGENT_PLACES = 2;
+const MAX_BATCH = 200;
+/** How many of the items of batches at work may be of one caller. */
+const CALLER_SHARE = 0.75;
+const MANAGEMENT_BOUNDS = { sparePlaces: 1, maxWaitingEach: 128, maxWaiting: 1024 };
+const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
 /** How much of the time of a stop each phase may take; the rest is the embedded database's. */
@@ -80,6 +89,7 @@ export interface Service {
     flusher: UsageFlusher;
     database: Database;
     quotaStore: QuotaStore;
+    clock: Clock;
   };
 }
 
@@ -112,24 +122,30 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
   await kernel.fence.waitUntilFresh();
+  const batchItems = newBatchItems(config);
   const app = await buildApp({
     log,
+    maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
+    management: kernel.management,
+    memory: config.memory,
     logVerifyPerSecond: config.logVerifyPerSecond,
     keyDetector: new KeyDetector(kernel.checksumKey, config.rootKey),
     readiness: createReadinessChecks(kernel),
+    batchItems,
+    unsent: new UnsentAnswers(config.memory.unsentBytes),
     ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
     ...createControlPlane(kernel, credentials),
     ...createMetrics(kernel, credentials, usage.counters, quotas),
   });
-  const { fence } = kernel;
+  const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher } = usage;
   return {
     app,
     ...createLifecycle(kernel, app, flusher),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store },
+    internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store, clock },
   };
 }
 
@@ -152,43 +168,65 @@ async function createKernel(
   await deleteFutureRows(orm);
   const clock = new Clock(clockOffset);
   const fence = new Fence(database, clock);
-  const pepper = pepperFrom(config.secret);
+  const { pepper } = config;
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   // Names this process in the numbers of its batches.
   const instance = randomUUID();
   return {
     ...{ config, log, clockOffset },
     ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
+    management: managementQueue(config),
   };
 }
 
+/** Fewer places than connections, so that urgent calls find one; background jobs take places too. */
+function managementQueue({ poolSize }: Config): ManagementQueue {
+  const urgentPlaces = Math.min(URGENT_PLACES, poolSize - 1);
+  const places = poolSize - urgentPlaces;
+  return { places, queue: new FairQueue({ places, urgentPlaces, ...MANAGEMENT_BOUNDS }) };
+}
+
+/** Fewer than may wait for the database, so that single verifications always find room there. */
+function newBatchItems({ memory: { waiting }, maxInFlight }: Config): SharedBound {
+  return new SharedBound(Math.max(MAX_BATCH, waiting - maxInFlight), CALLER_SHARE);
+}
+
 /** Issues secrets, and resolves presented strings to what they are credentials of. */
-function createCredentials({ config, log, database, checksumKey, fence, pepper }: Kernel) {
+function createCredentials(kernel: Kernel) {
+  const { config, log, database, checksumKey, clock, fence, pepper } = kernel;
   const hasher = new Argon2Hasher(config.argon2);
   const issuer = new SecretIssuer(hasher, pepper, checksumKey);
   const secrets = new SecretVerifier({
     hasher,
     pepper,
-    capacity: config.cachedKeys,
+    digestBytes: config.memory.digestBytes,
     ...createSecretWrites(database, issuer, log),
   });
-  const cache = new CredentialCache(database, fence, config.cachedKeys, config.staleIfErrorMs);
+  const { credentialBytes: bytes, loadedRows: rows, waiting } = config.memory;
+  const { staleIfErrorMs } = config;
+  const loads = { rows, waiting };
+  const cache = new CredentialCache(database, fence, { bytes, loads, staleIfErrorMs });
   const imported = new ImportedAlgorithms(database, fence);
-  const rootKey = new RootKey(config.rootKey, (text) => secrets.digestOf(text));
-  const resolver = new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey });
+  const { rootKey } = config;
+  const lookups = new LookupBudget(() => clock.now());
+  const resolver = new CredentialResolver({
+    ...{ cache, imported, lookups, secrets, rootKey, checksumKey },
+  });
   return { hasher, issuer, secrets, cache, rootKey, resolver };
 }
 
 /** Writes in the background. A failed one is repeated at the next use of the key. */
 function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
   return {
-    storeProof: (ref: string, proof: StoredProof) => {
-      storeProof(dataOrm, ref, proof).catch((err) => log.warn({ err }, 'a proof was not stored'));
+    storeProof: (secret: StoredSecret, proof: StoredProof) => {
+      storeProof(dataOrm, secret, proof).catch((err) =>
+        log.warn({ err }, 'a proof was not stored'),
+      );
     },
-    rehash: (ref: string, presented: string) =>
+    rehash: (secret: StoredSecret, presented: string) =>
       issuer
-        .hashForStorage(presented, 'rehashing')
-        .then((hashed) => storeRehash(dataOrm, ref, hashed))
+        .hashForStorage(secret.ref, presented, 'rehashing', { group: '' })
+        .then((hashed) => storeRehash(dataOrm, secret, hashed))
         .catch((err) => {
           const level = err instanceof OverloadError ? 'debug' : 'warn';
           log[level]({ err }, 'an imported key was not rehashed yet');
@@ -198,7 +236,7 @@ function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Lo
 
 /** Counts verifications in memory, and writes the counters. */
 function createUsage({ config, log, database, instance }: Kernel) {
-  const counters = new UsageCounters(MAX_USAGE_COUNTERS);
+  const counters = new UsageCounters(config.memory.counters);
   const flusher = new UsageFlusher(
     counters,
     (sequence, batch) =>
@@ -210,9 +248,10 @@ function createUsage({ config, log, database, instance }: Kernel) {
 }
 
 /** Consumes rate limits and credits. */
-function createQuotas({ database, instance, clockOffset, fence }: Kernel) {
-  const store = new QuotaStore(database, instance, clockOffset);
-  const limiter = new QuotaLimiter(store, () => fence.incarnation);
+function createQuotas({ config, database, instance, clockOffset, fence }: Kernel) {
+  const { waiting, denials } = config.memory;
+  const store = new QuotaStore(database, instance, clockOffset, waiting);
+  const limiter = new QuotaLimiter(store, () => fence.incarnation, denials);
   fence.subscribe(limiter);
   return { store, limiter };
 }
@@ -227,9 +266,12 @@ function createDataPlane(
   const authenticator = new Authenticator({ resolver, rootKey, usage, clock });
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
   const identify: Identify = (authorization) => authenticator.identify(authorization);
+  const recognize: Recognize = (authorization) => authenticator.recognize(authorization);
   return {
     authenticate,
     identify,
+    recognize,
+    mayReadMetrics: metricsReaders(config.metricsTokenDigest, rootKey),
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
     whoami: new WhoamiService({
@@ -252,8 +294,8 @@ function createControlPlane(
       credits: new CreditsService(unitOfWork),
       explain: new ExplainService({ orm, clock }),
       finding: new FindService({ orm, resolver, clock }),
-      imports: new ImportService(unitOfWork, (ref) => rootKey.hasImportedRef(ref)),
-      bulkRevoke: new BulkRevokeService(unitOfWork),
+      imports: new ImportService(unitOfWork, rootKey),
+      bulkRevoke: new BulkRevokeService(orm, unitOfWork),
     },
     workspaces: new WorkspaceService({
       orm,
@@ -313,7 +355,8 @@ function createMetrics(
 function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const housekeeping = new PeriodicTask(() => keepUp(kernel), HOUSEKEEPING_MS);
-  const deleted = new DeletedWorkspaces(orm, unitOfWork, log);
+  const inTurn = <T>(step: () => Promise<T>) => kernel.management.queue.run(BACKGROUND, step);
+  const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
@@ -338,8 +381,15 @@ function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
 }
 
 /** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
-async function keepUp({ orm, pepper, log }: Kernel): Promise<void> {
-  const jobs = [pruneFeed(orm), deleteOldBatchSequences(orm), deleteOldAnswers(orm)];
-  if (pepper) jobs.push(recordSecretUse(orm, pepper.id).then(() => {}));
-  await Promise.all(jobs).catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+async function keepUp({ orm, pepper, log, management }: Kernel): Promise<void> {
+  const jobs: ((orm: Orm) => Promise<unknown>)[] = [
+    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
+    ...(pepper ? [() => recordSecretUse(orm, pepper.id)] : []),
+  ];
+  // One after another, so that they never hold more than one connection. One that fails stops no other.
+  for (const job of jobs) {
+    await management.queue
+      .run(BACKGROUND, () => job(orm))
+      .catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+  }
 }

@@ -87,8 +87,8 @@ async function runService(start: Start, database: OpenDatabase): Promise<boolean
   const lost = database.lost.then((): never => {
     throw new StartError('The embedded database ended unexpectedly; its log is server.log.');
   });
-  const { secret, rootKey, url: databaseUrl } = database;
-  const options = { config: { ...config, secret, rootKey }, databaseUrl, log };
+  const { pepper, rootKey, url: databaseUrl } = database;
+  const options = { config: { ...config, pepper, rootKey }, databaseUrl, log };
   const built = whenReady(() => createService(options), log, stop);
   const service = await Promise.race([built, lost]);
   try {
@@ -112,7 +112,7 @@ async function serve(
   database: OpenDatabase,
 ): Promise<void> {
   for (const warning of service.warnings) log.warn(warning);
-  if (database.secret === undefined) log.warn(NO_SECRET);
+  if (!database.pepper) log.warn(NO_SECRET);
   const port = portOf(startup);
   await startup.close();
   await listen(service.app, config.host, port).catch((error) => refusePort(config, error));

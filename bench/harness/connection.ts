@@ -20,10 +20,12 @@ export class Connection {
   #waiting: PromiseWithResolvers<Answer> | null = null;
   #isLost = false;
 
-  constructor(url: string) {
+  /** `from` is the address of this machine that it comes from. */
+  constructor(url: string, from?: string) {
     const { hostname, port, host } = new URL(url);
     this.#host = host;
-    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const own = from === undefined ? {} : { localAddress: from };
+    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true, ...own });
     this.#socket.on('data', (chunk) => this.#receive(chunk));
     const lost = () => {
       this.#isLost = true;
@@ -40,6 +42,10 @@ export class Connection {
         `authorization: ${authorization}\r\ncontent-type: application/json\r\n` +
         `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
   }
 
   send(request: Buffer): Promise<Answer> {

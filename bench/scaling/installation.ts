@@ -4,6 +4,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { readConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import { createService, type Service } from '../../src/service.ts';
 import { ROOT_KEY, SECRET } from '../harness/env.ts';
 import { type SampledKey, seedKeys } from '../seed.ts';
@@ -69,7 +70,7 @@ async function seed(serverUrl: string, url: string, keys: number): Promise<Seede
   const started = performance.now();
   const sample = await seedKeys(url, {
     keys,
-    secret: SECRET,
+    pepper: new Pepper(SECRET),
     sampleEvery: Math.max(1, Math.floor(keys / SAMPLE / 1.2)),
     onProgress: (made) => process.stderr.write(`\r${made} of ${keys} keys`),
   });

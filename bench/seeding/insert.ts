@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type pg from 'pg';
 import type { SeededRow } from './rows.ts';
 
@@ -57,6 +58,7 @@ const PROOF_COLUMNS: Columns<SeededKey> = {
   ref: ['text', (key) => key.ref],
   pepper_id: ['text', (key) => key.pepperId],
   proof: ['bytea', (key) => `\\x${key.proof.toString('hex')}`],
+  hash_digest: ['bytea', () => `\\x${hash('sha256', NO_HASH)}`],
 };
 
 const useColumns = (name: string, of: (key: SeededKey) => string): Columns<SeededKey> => ({

@@ -18,6 +18,8 @@ export const AUDIT_ACTIONS = [
   'management_key.rotated',
   'management_key.revoked',
   'audit.pruned',
+  'audit.break',
+  'audit.repaired',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -1,12 +1,22 @@
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
+import type { Actor } from '../domain/caller.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { OperatorError } from '../lib/operator-error.ts';
+import { partsOf } from '../lib/turns.ts';
 import { type AuditEntry, type AuditOrigin, linkEntries } from './chain.ts';
-import { findNewestPepperId, insertEvents, lockHeads, moveHeads } from './store.ts';
+import { requireRoom } from './growth.ts';
+import { findNewestPepperId, insertEvents, type LogEnd, lockLogs } from './store.ts';
+
+/** Who finds that a log does not end where its head says. */
+const FINDER: Actor = { type: 'system', id: 'audit', onBehalfOf: null };
+
+/** Linking them and composing their statement takes a few milliseconds. */
+const STATEMENT_ENTRIES = 100;
 
 /**
  * Appends entries to the logs of their workspaces. Meant as the last statements of a transaction:
- * the heads are locked from here to the commit, so writers wait for each other only that long.
+ * the logs are locked from here to the commit, so writers wait for each other only that long. A log
+ * that does not end where its head says is continued, so that no change fails for it, and says so.
  */
 export async function appendAudit(
   tx: Transaction,
@@ -16,9 +26,23 @@ export async function appendAudit(
   pepper: Pepper | null,
 ): Promise<void> {
   if (entries.length === 0) return;
-  const heads = await lockHeads(tx, new Set(entries.map(({ workspaceId }) => workspaceId)));
-  await insertEvents(tx, linkEntries(entries, origin, at, heads, pepper));
-  await moveHeads(tx, heads);
+  const logs = await lockLogs(tx, new Set(entries.map(({ workspaceId }) => workspaceId)));
+  requireRoom(entries, logs);
+  const ends = new Map([...logs].map(([workspaceId, { end }]) => [workspaceId, end]));
+  const append = (linked: readonly AuditEntry[], by: AuditOrigin) =>
+    insertEvents(tx, linkEntries(linked, by, at, ends, pepper));
+  const breaks = [...logs].flatMap(([workspaceId, log]) => breakOf(workspaceId, log));
+  if (breaks.length > 0) await append(breaks, { ...origin, actor: FINDER });
+  for (const part of partsOf(entries, STATEMENT_ENTRIES)) await append(part, origin);
+}
+
+/** What the head said, and behind which entry the log went on. */
+function breakOf(workspaceId: string, { end, strayHead }: LogEnd): AuditEntry[] {
+  if (!strayHead) return [];
+  const target = { type: 'workspace' as const, id: workspaceId };
+  return [
+    { workspaceId, action: 'audit.break', target, before: { ...strayHead }, after: { ...end } },
+  ];
 }
 
 /** A keyed log is not continued without the secret: anyone could have written such entries. */

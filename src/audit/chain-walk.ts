@@ -1,4 +1,4 @@
-import type { Pepper } from '../credentials/pepper.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { type ChainRow, chainHash, FIRST_HEAD, type Head } from './chain.ts';
 
 export interface ChainCheckOptions {
@@ -32,6 +32,9 @@ export class ChainWalk {
   #last: Head;
   #lastPepperId: string | null = null;
   #isCutRecorded = false;
+  /** Entries that record a break; the last one, until a repair follows it. */
+  readonly #breaks: number[] = [];
+  #openBreak: number | null = null;
   #entries = 0;
 
   constructor(options: ChainCheckOptions) {
@@ -63,6 +66,7 @@ export class ChainWalk {
     }
     this.#requireExpected(row);
     this.#isCutRecorded ||= recordsCut(claims, this.#options.checkpoint);
+    this.#noteBreak(row.sequence, claims);
     this.#last = { sequence: row.sequence, hash: row.hash };
     this.#lastPepperId = row.pepperId;
     this.#entries++;
@@ -80,7 +84,20 @@ export class ChainWalk {
     if (this.#entries > 0 && this.#lastPepperId === null && peppers.size > 0 && !allowUnkeyed) {
       throw unkeyed(this.#last.sequence);
     }
-    return this.#options.expected.flatMap((expected) => this.#compareOutside(expected));
+    if (this.#openBreak !== null) {
+      throw new BrokenChain(
+        `entry ${this.#openBreak} records that the log did not end where its head said; once you know why, run keyward audit repair`,
+      );
+    }
+    const repaired = this.#breaks.map((sequence) => `entry ${sequence} records a repaired break`);
+    return [...repaired, ...this.#options.expected.flatMap((head) => this.#compareOutside(head))];
+  }
+
+  #noteBreak(sequence: number, { action }: Claims): void {
+    if (action === 'audit.repaired') this.#openBreak = null;
+    if (action !== 'audit.break') return;
+    this.#breaks.push(sequence);
+    this.#openBreak = sequence;
   }
 
   #requireNext(sequence: number): void {

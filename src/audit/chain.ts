@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { Json } from '../domain/json.ts';
 import { newId } from '../domain/key-string.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import type { AuditAction, AuditTargetType } from './actions.ts';
 
 /** One change of one thing. `before` and `after` hold the changed fields, never a secret. */

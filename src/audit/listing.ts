@@ -1,6 +1,6 @@
-import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
+import { and, desc, eq, gte, isNotNull, lt, type SQL, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
-import { auditEvents, workspaces } from '../db/schema.ts';
+import { auditEvents, managementKeys, workspaces } from '../db/schema.ts';
 
 export interface AuditFilter {
   action?: string;
@@ -45,12 +45,14 @@ export interface LogRange {
   workspaceId: string;
   from: number;
   below: number | null;
+  /** Whether only what happened to things of the workspace: `default` has entries on others too. */
+  ownOnly: boolean;
 }
 
 /** One log, newest first. */
 export function listAuditEvents(
   orm: Orm,
-  { workspaceId, from, below }: LogRange,
+  { workspaceId, from, below, ownOnly }: LogRange,
   filter: AuditFilter,
   limit: number,
 ) {
@@ -62,10 +64,26 @@ export function listAuditEvents(
         ...conditionsOf(filter),
         gte(sequence, from),
         below === null ? undefined : lt(sequence, below),
+        ownOnly ? isOfItsWorkspace() : undefined,
       ),
     )
     .orderBy(desc(sequence))
     .limit(limit);
+}
+
+/** The bytes of the same events. */
+export function sizesOfAuditEvents(
+  ...asked: Parameters<typeof listAuditEvents>
+): Promise<number[]> {
+  return sizesIn(asked[0], listAuditEvents(...asked));
+}
+
+/** Management keys for every workspace are on record in `default`, which is one tenant of many. */
+function isOfItsWorkspace(): SQL {
+  return sql`not exists (
+    select from ${managementKeys}
+     where ${managementKeys.id} = ${auditEvents.targetId}
+       and ${managementKeys.workspaceId} is distinct from ${auditEvents.workspaceId})`;
 }
 
 /** An event of any log. */
@@ -86,14 +104,36 @@ export function listAllAuditEvents(
   const isAfter =
     after &&
     sql`(${time}, ${workspaceId}, ${sequence}) < (${after.time}, ${after.workspaceId}, ${after.sequence}::bigint)`;
-  return selectEvents(orm)
-    .where(and(...conditionsOf(filter), isAfter ?? undefined))
-    .orderBy(desc(time), desc(workspaceId), desc(sequence))
-    .limit(limit);
+  return (
+    selectEvents(orm)
+      // A forged entry without a time has no place in this order; the log of its workspace shows it.
+      .where(and(isNotNull(time), ...conditionsOf(filter), isAfter ?? undefined))
+      .orderBy(desc(time), desc(workspaceId), desc(sequence))
+      .limit(limit)
+  );
 }
 
+/** The bytes of the same events. */
+export function sizesOfAllAuditEvents(
+  ...asked: Parameters<typeof listAllAuditEvents>
+): Promise<number[]> {
+  return sizesIn(asked[0], listAllAuditEvents(...asked));
+}
+
+/** A scan of a sorted page keeps its order. */
+async function sizesIn(orm: Orm, events: ReturnType<typeof selectEvents>): Promise<number[]> {
+  const page = events.as('page');
+  const rows = await orm.select({ bytes: sql<number>`octet_length(${page.payload})` }).from(page);
+  return rows.map(({ bytes }) => bytes);
+}
+
+/** No change writes as much: a larger entry is forged, and shown without its content. */
+const MAX_PAYLOAD_BYTES = 8_388_608;
+
 function selectEvents(orm: Orm) {
-  const { workspaceId, sequence, time, payload, hash } = auditEvents;
+  const { workspaceId, sequence, time, hash } = auditEvents;
+  const payload = sql<string>`case when octet_length(${auditEvents.payload}) <= ${MAX_PAYLOAD_BYTES}
+                                then ${auditEvents.payload} else '{}' end`.as('payload');
   return orm.select({ workspaceId, sequence, time, payload, hash }).from(auditEvents).$dynamic();
 }
 

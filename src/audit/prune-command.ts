@@ -1,6 +1,6 @@
-import { type Pepper, pepperFrom } from '../credentials/pepper.ts';
 import type { Orm } from '../db/database.ts';
 import { type CommandContext, withDatabase } from '../db/open-for-command.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import { requireKeyedAsBefore } from './append.ts';
@@ -23,7 +23,7 @@ export const auditPruneCommand = defineCommand({
   options: OPTIONS,
   run: async ({ options }, context: CommandContext) => {
     const request = readPruneOptions(options);
-    await withDatabase(context, ({ orm, secret }) => pruneLogs(orm, pepperFrom(secret), request));
+    await withDatabase(context, ({ orm, pepper }) => pruneLogs(orm, pepper, request));
     return 0;
   },
 });

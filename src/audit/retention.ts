@@ -1,5 +1,5 @@
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm } from '../db/database.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import { appendAudit } from './append.ts';
 import type { AuditOrigin, Head } from './chain.ts';
 import {

@@ -18,7 +18,8 @@ export function auditRoutes(app: App, audit: AuditService): void {
         summary: 'List audit events',
         description:
           'Every change, with who made it, newest first; of every workspace by time, and of one in the order ' +
-          'of its log.',
+          'of its log. Management keys for all workspaces are in the log of `default`; a caller that is ' +
+          'bound to it sees those of its own workspace alone.',
         querystring: ListAuditEvents,
         response: answers({ 200: ref(AuditEventPage) }, 'NOT_FOUND'),
       },

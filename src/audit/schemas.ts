@@ -56,7 +56,8 @@ export const AuditEvent = Type.Object(
       examples: ['default'],
     }),
     sequence: Type.Integer({
-      description: 'Position in the log, from 1 without gaps.',
+      description:
+        'Position in the log, from 1 without gaps, of which bound callers see those of their own things.',
       examples: [17],
     }),
     time: time('Time of the event, RFC 3339 in UTC.'),

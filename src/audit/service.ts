@@ -11,7 +11,10 @@ import {
   hasLog,
   listAllAuditEvents,
   listAuditEvents,
+  sizesOfAllAuditEvents,
+  sizesOfAuditEvents,
 } from './listing.ts';
+import { presentEvent } from './presenter.ts';
 import type { AuditEventPage, AuditHead, ListAuditEvents } from './schemas.ts';
 import { readHead } from './store.ts';
 
@@ -29,20 +32,22 @@ export class AuditService {
       workspaceId === null
         ? await this.#listAll(query)
         : await this.#listLog(workspaceId, call.caller.workspaceId !== null, query);
-    const data = rows.map(({ payload, hash }) => ({ ...JSON.parse(payload), hash }));
+    const data = rows.map(presentEvent);
     return { data, nextCursor };
   }
 
-  /** `currentOnly`: not what happened to a former workspace with this id. */
-  async #listLog(workspaceId: string, currentOnly: boolean, query: ListAuditEvents) {
+  /** `isBound`: only what happened to the workspace of the present tenant. */
+  async #listLog(workspaceId: string, isBound: boolean, query: ListAuditEvents) {
     await this.#requireLog(workspaceId);
-    const from = currentOnly ? await findFirstSequence(this.#orm, workspaceId) : 0;
+    const from = isBound ? await findFirstSequence(this.#orm, workspaceId) : 0;
+    const rangeBelow = (after: CursorPosition | null) => {
+      return { workspaceId, from, below: sequenceOf(after), ownOnly: isBound };
+    };
     return readPage(query, {
       name: 'audit-events',
-      read: (after, count) => {
-        const range = { workspaceId, from, below: sequenceOf(after) };
-        return listAuditEvents(this.#orm, range, filterOf(query), count);
-      },
+      read: (after, count) => listAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
+      measure: (after, count) =>
+        sizesOfAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
       positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),
     });
   }
@@ -51,6 +56,8 @@ export class AuditService {
     return readPage(query, {
       name: 'audit-events-of-all',
       read: (after, count) => listAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
+      measure: (after, count) =>
+        sizesOfAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
       positionOf: ({ time, workspaceId, sequence }) => {
         return { value: time, id: `${workspaceId}:${sequence}` };
       },

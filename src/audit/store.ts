@@ -1,41 +1,61 @@
 import { and, asc, desc, eq, gt, gte, inArray, lt, lte, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
-import { auditCheckpoints, auditEvents, auditHeads } from '../db/schema.ts';
+import { insertRows } from '../db/insert-rows.ts';
+import { auditCheckpoints, auditEvents, auditHeads, workspaces } from '../db/schema.ts';
+import type { AuditAction } from './actions.ts';
 import { type ChainRow, FIRST_HEAD, type Head } from './chain.ts';
 
 const RETENTION_LOCK = 5_396_121;
 
-/** In id order, so that changes of several workspaces never wait for each other in a circle. */
-export async function lockHeads(
+/** Where a log goes on. */
+export interface LogEnd {
+  end: Head;
+  /** What `audit_heads` says, if that is not the end. */
+  strayHead: { sequence: number | string; hash: string } | null;
+  /** The last entry that retention dropped; 0 if it dropped none. */
+  keptAfter: number;
+  /** How many entries behind that one the workspace may have; null: any number. */
+  maxEvents: number | null;
+}
+
+/** Locks logs by id, so that changes of several workspaces never wait for each other in a circle. */
+export async function lockLogs(
   tx: Transaction,
   workspaceIds: ReadonlySet<string>,
-): Promise<Map<string, Head>> {
-  const ids = [...workspaceIds].sort();
-  await tx
-    .insert(auditHeads)
-    .values(ids.map((workspaceId) => ({ workspaceId, ...FIRST_HEAD })))
-    .onConflictDoNothing();
-  const heads = await tx
-    .select()
-    .from(auditHeads)
-    .where(inArray(auditHeads.workspaceId, ids))
-    .orderBy(sql`${auditHeads.workspaceId} collate "C"`)
-    .for('update');
-  return new Map(heads.map(({ workspaceId, ...head }) => [workspaceId, head]));
+): Promise<Map<string, LogEnd>> {
+  const { rows } = await tx.execute<LockedLogRow>(sql`
+    select locked.*, cut.sequence as kept_after, w.max_audit_events as max_events
+      from lock_audit_logs(${sql.param([...workspaceIds])}::text[]) locked
+      left join ${auditCheckpoints} cut on cut.workspace_id = locked.log
+      left join ${workspaces} w on w.id = locked.log`);
+  return new Map(rows.map((row) => [row.log, toLogEnd(row)]));
 }
 
-export async function insertEvents(tx: Transaction, rows: ChainRow[]): Promise<void> {
-  await tx.insert(auditEvents).values(rows);
+interface LockedLogRow extends Record<string, unknown> {
+  log: string;
+  end_sequence: string;
+  end_hash: string;
+  head_sequence: string;
+  head_hash: string;
+  kept_after: string | null;
+  max_events: number | null;
 }
 
-export async function moveHeads(tx: Transaction, heads: ReadonlyMap<string, Head>): Promise<void> {
-  await tx
-    .insert(auditHeads)
-    .values([...heads].map(([workspaceId, head]) => ({ workspaceId, ...head })))
-    .onConflictDoUpdate({
-      target: auditHeads.workspaceId,
-      set: { sequence: sql`excluded.sequence`, hash: sql`excluded.hash` },
-    });
+function toLogEnd(row: LockedLogRow): LogEnd {
+  const end = { sequence: Number(row.end_sequence), hash: row.end_hash };
+  const bounds = { keptAfter: Number(row.kept_after), maxEvents: row.max_events };
+  if (row.head_sequence === row.end_sequence && row.head_hash === row.end_hash) {
+    return { end, strayHead: null, ...bounds };
+  }
+  const sequence = Number(row.head_sequence);
+  // Anyone can have written it: a number that JavaScript cannot hold stays a text.
+  const shown = Number.isSafeInteger(sequence) ? sequence : row.head_sequence;
+  return { end, strayHead: { sequence: shown, hash: row.head_hash }, ...bounds };
+}
+
+/** A trigger moves the heads. */
+export async function insertEvents(tx: Transaction, rows: readonly ChainRow[]): Promise<void> {
+  await tx.execute(insertRows(auditEvents, rows));
 }
 
 /** The newest link of a log and, by the database's clock, when it was read. */
@@ -83,6 +103,22 @@ export async function findNewestPepperId(orm: Orm, workspaceId: string): Promise
     .orderBy(desc(auditEvents.sequence))
     .limit(1);
   return newest?.pepperId ?? null;
+}
+
+/** Whether the newest break that the log records was not answered by a repair. */
+export async function hasOpenBreak(tx: Transaction, workspaceId: string): Promise<boolean> {
+  const [newest] = await tx
+    .select({ action: auditEvents.action })
+    .from(auditEvents)
+    .where(
+      and(
+        eq(auditEvents.workspaceId, workspaceId),
+        inArray(auditEvents.action, ['audit.break', 'audit.repaired'] satisfies AuditAction[]),
+      ),
+    )
+    .orderBy(desc(auditEvents.sequence))
+    .limit(1);
+  return newest?.action === ('audit.break' satisfies AuditAction);
 }
 
 /** All entries of a log in order, page by page. */

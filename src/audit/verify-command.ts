@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { Pepper, pepperFrom } from '../credentials/pepper.ts';
 import type { Orm } from '../db/database.ts';
 import { type CommandContext, withDatabase } from '../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
+import { Pepper } from '../domain/pepper.ts';
 import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import type { Head } from './chain.ts';
@@ -37,8 +37,8 @@ export const auditVerifyCommand = defineCommand({
   options: OPTIONS,
   run: async ({ options }, context: CommandContext) => {
     const request = readVerifyOptions(options);
-    const areIntact = await withDatabase(context, ({ orm, secret }) =>
-      verifyLogs(orm, pepperFrom(secret), request),
+    const areIntact = await withDatabase(context, ({ orm, pepper }) =>
+      verifyLogs(orm, pepper, request),
     );
     return areIntact ? 0 : 1;
   },

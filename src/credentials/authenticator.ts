@@ -1,15 +1,16 @@
 import { bearerToken } from '../domain/bearer-token.ts';
 import { type Caller, type IdentifiedCaller, ROOT_CALLER } from '../domain/caller.ts';
+import { processDigest } from '../domain/process-digest.ts';
+import type { RootKey } from '../domain/root-key.ts';
 import type { VerdictCounter } from '../domain/verdict.ts';
 import { KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { isActive } from './credential.ts';
 import type { CredentialResolver } from './credential-resolver.ts';
-import type { RootKey } from './root-key.ts';
 
 export interface AuthenticatorDependencies {
   resolver: CredentialResolver;
-  rootKey: RootKey;
+  rootKey: RootKey | null;
   usage: VerdictCounter;
   clock: Clock;
 }
@@ -31,11 +32,12 @@ export class Authenticator {
 
   /** The same, where the use of the management key is counted together with something else. */
   async identify(authorization: string | undefined): Promise<IdentifiedCaller> {
-    const { resolver, usage, clock } = this.#deps;
+    const { resolver, rootKey, usage, clock } = this.#deps;
     const presented = bearerToken(authorization);
     if (presented === null) throw new KeywardError('UNAUTHENTICATED');
-    if (this.isRootKey(presented)) return { caller: ROOT_CALLER, countUse: () => {} };
-    const credential = await resolver.resolveManagementKey(presented);
+    const digest = processDigest(presented);
+    if (rootKey?.hasDigest(digest)) return { caller: ROOT_CALLER, countUse: () => {} };
+    const credential = await resolver.resolveManagementKey(presented, digest);
     if (!credential || !isActive(credential, clock.now())) {
       throw new KeywardError('UNAUTHENTICATED');
     }
@@ -43,7 +45,18 @@ export class Authenticator {
     return { caller, countUse: () => usage.count(keyId, ref, 'VALID', clock.now()) };
   }
 
+  /** The caller as memory knows it; null if the database would have to be asked. */
+  recognize(authorization: string | undefined): Caller | null {
+    const { resolver, rootKey, clock } = this.#deps;
+    const presented = bearerToken(authorization);
+    if (presented === null) return null;
+    const digest = processDigest(presented);
+    if (rootKey?.hasDigest(digest)) return ROOT_CALLER;
+    const credential = resolver.recallManagementKey(presented, digest);
+    return credential && isActive(credential, clock.now()) ? credential.caller : null;
+  }
+
   isRootKey(presented: string): boolean {
-    return this.#deps.rootKey.isPresented(presented);
+    return this.#deps.rootKey?.isPresented(presented) ?? false;
   }
 }

@@ -1,14 +1,25 @@
 import { LRUCache } from 'lru-cache';
 import type { Database } from '../db/database.ts';
+import { isForEveryWorkspace, lookupsOf } from '../domain/imported-key.ts';
 import type { Fence } from '../freshness/fence.ts';
 import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Credential } from './credential.ts';
-import { CredentialLoader, type LoadedCredential } from './credential-loader.ts';
+import { CredentialLoader, type LoadBounds, type LoadedCredential } from './credential-loader.ts';
+import { SHARED_SCOPES_LIMIT } from './credential-row.ts';
+import { bytesOf } from './credential-size.ts';
+import { UnknownRefs } from './unknown-refs.ts';
 
-const MAX_UNKNOWN_REFS = 10_000;
 const ATTEMPTS = 3;
+
+export interface CredentialCacheOptions {
+  /** What the cached credentials may take, each counted by its size. */
+  bytes: number;
+  loads: LoadBounds;
+  /** How long memory may answer while the database is away; 0: never. */
+  staleIfErrorMs: number;
+}
 
 /**
  * Credentials in memory, kept fresh by the fence. Unknown refs have a cache of their own, so that
@@ -19,18 +30,22 @@ export class CredentialCache implements InvalidationListener {
   readonly #staleIfErrorMs: number;
   readonly #loader: CredentialLoader;
   readonly #cached: LRUCache<string, Credential>;
-  readonly #unknownRefs = new LRUCache<string, true>({ max: MAX_UNKNOWN_REFS });
+  readonly #unknownRefs = new UnknownRefs();
   readonly #refsOfKey = new Map<string, string[]>();
+  /** Where several keys decide about an answer, all of them. */
+  readonly #keysOfRef = new Map<string, readonly string[]>();
+  /** Refs that a cached string could have too, and has not. */
+  readonly #absentBeside = new Map<string, readonly string[]>();
 
-  /** @param staleIfErrorMs how long memory may answer while the database is away; 0: never. */
-  constructor(database: Database, fence: Fence, capacity: number, staleIfErrorMs = 0) {
+  constructor(database: Database, fence: Fence, options: CredentialCacheOptions) {
     this.#fence = fence;
-    this.#staleIfErrorMs = staleIfErrorMs;
-    this.#loader = new CredentialLoader(database, (loaded) => this.#add(loaded));
+    this.#staleIfErrorMs = options.staleIfErrorMs;
+    this.#loader = new CredentialLoader(database, options.loads, (loaded) => this.#add(loaded));
     this.#cached = new LRUCache({
-      max: capacity,
-      dispose: (credential, ref) => this.#unindex(credential.keyId, ref),
-      noDisposeOnSet: true,
+      // One that is larger than all of it is not cached, only answered.
+      maxSize: options.bytes,
+      sizeCalculation: bytesOf,
+      dispose: (credential, ref) => this.#unindex(credential, ref),
     });
     fence.subscribe(this);
   }
@@ -41,15 +56,33 @@ export class CredentialCache implements InvalidationListener {
 
   get resourceLimits(): ResourceLimit[] {
     return [
-      { name: 'credentials', max: this.#cached.max, used: () => this.#cached.size },
-      { name: 'unknown_refs', max: this.#unknownRefs.max, used: () => this.#unknownRefs.size },
-      this.#loader.resourceLimit,
+      {
+        name: 'credentials',
+        max: this.#cached.maxSize,
+        bytesEach: 1,
+        used: () => this.#cached.calculatedSize,
+      },
+      this.#unknownRefs.resourceLimit,
+      SHARED_SCOPES_LIMIT,
+      ...this.#loader.resourceLimits,
     ];
   }
 
   /** Load statements sent since the start. */
   get loads(): number {
     return this.#loader.count;
+  }
+
+  /** Whether an answer for this ref is cached. */
+  has(ref: string): boolean {
+    return this.#cached.has(ref) || this.#unknownRefs.has(ref);
+  }
+
+  /** Remembers as long as the credential is cached that other refs of its string are unknown. */
+  keepAbsent(ref: string, others: readonly string[]): void {
+    if (!this.#cached.has(ref)) return;
+    const kept = others.filter((other) => this.#unknownRefs.keep(other));
+    if (kept.length > 0) this.#absentBeside.set(ref, kept);
   }
 
   /** The credential with this ref as of now or later; null if there is none. */
@@ -65,7 +98,13 @@ export class CredentialCache implements InvalidationListener {
 
   /** Whether this presented string is known to match the cached credential. */
   hasMatched(ref: string, digest: string): boolean {
-    return this.#cached.peek(ref)?.matchedDigest === digest;
+    return this.recall(ref, digest) !== null;
+  }
+
+  /** The cached credential that this presented string has matched, as of the last fence. */
+  recall(ref: string, digest: string): Credential | null {
+    const cached = this.#cached.peek(ref);
+    return cached?.matchedDigest === digest ? cached : null;
   }
 
   /** What was cached when the database last answered, if the operator allows that. */
@@ -77,11 +116,11 @@ export class CredentialCache implements InvalidationListener {
 
   async #getFresh(ref: string): Promise<Credential | null> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      // Nor load: a crowd must not ask a database that is away.
+      // Loads fail too, and many callers at once must not ask a database that is away.
       if (this.#fence.isDown) break;
       const fresh = this.#fence.waitUntilFresh();
       let loaded: LoadedCredential | null = null;
-      if (this.#has(ref)) await fresh;
+      if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;
       else [loaded] = await Promise.all([this.#loader.load(ref), fresh]);
       const cached = this.#cached.get(ref);
       if (cached) return cached;
@@ -101,26 +140,25 @@ export class CredentialCache implements InvalidationListener {
     this.#clear();
   }
 
-  #has(ref: string): boolean {
-    return this.#cached.has(ref) || this.#unknownRefs.has(ref);
-  }
-
-  #isOfThisIncarnation({ discarded, incarnation }: LoadedCredential): boolean {
-    return !discarded && incarnation !== null && incarnation === this.#fence.incarnation;
+  #isOfThisIncarnation({ load, incarnation }: LoadedCredential): boolean {
+    return !load.discarded && incarnation !== null && incarnation === this.#fence.incarnation;
   }
 
   #add(loaded: LoadedCredential): void {
     if (!this.#isOfThisIncarnation(loaded)) return;
-    if (loaded.credential) this.#addCredential(loaded.credential);
-    else this.#unknownRefs.set(loaded.ref, true);
+    const { ref, credential, keyIds } = loaded;
+    // Another key may have answered until now: what it left is cleared away too.
+    this.#cached.delete(ref);
+    if (!credential) this.#unknownRefs.add(ref);
+    else this.#addCredential(ref, credential, keyIds);
   }
 
-  #addCredential(credential: Credential): void {
-    const { keyId, ref } = credential;
-    if (!this.#cached.has(ref)) {
-      this.#refsOfKey.set(keyId, [...(this.#refsOfKey.get(keyId) ?? []), ref]);
-    }
+  #addCredential(ref: string, credential: Credential, keyIds: readonly string[]): void {
+    this.#unknownRefs.delete(ref);
     this.#cached.set(ref, credential);
+    if (!this.#cached.has(ref)) return;
+    for (const id of keyIds) this.#refsOfKey.set(id, [...(this.#refsOfKey.get(id) ?? []), ref]);
+    if (keyIds.length > 1) this.#keysOfRef.set(ref, keyIds);
   }
 
   #evict({ kind, id }: Invalidation): void {
@@ -136,22 +174,30 @@ export class CredentialCache implements InvalidationListener {
     this.#unknownRefs.clear();
   }
 
-  #evictSecret(ref: string): void {
-    this.#cached.delete(ref);
-    this.#unknownRefs.delete(ref);
+  #evictSecret(id: string): void {
+    for (const ref of lookupsOf(id)) {
+      this.#cached.delete(ref);
+      this.#unknownRefs.delete(ref);
+    }
   }
 
   /** A suspension or a bulk change: rare and wide, so it may look at every entry. */
   #evictWorkspace(id: string): void {
     for (const [ref, credential] of this.#cached.entries()) {
-      if (credential.workspaceId === id) this.#cached.delete(ref);
+      if (credential.workspaceId === id || isForEveryWorkspace(ref)) this.#cached.delete(ref);
     }
     this.#unknownRefs.clear();
   }
 
-  #unindex(keyId: string, ref: string): void {
-    const others = this.#refsOfKey.get(keyId)?.filter((other) => other !== ref) ?? [];
-    if (others.length > 0) this.#refsOfKey.set(keyId, others);
-    else this.#refsOfKey.delete(keyId);
+  /** Whatever was kept for a credential that is no longer cached. */
+  #unindex({ keyId }: Credential, ref: string): void {
+    for (const id of this.#keysOfRef.get(ref) ?? [keyId]) {
+      const others = this.#refsOfKey.get(id)?.filter((other) => other !== ref) ?? [];
+      if (others.length > 0) this.#refsOfKey.set(id, others);
+      else this.#refsOfKey.delete(id);
+    }
+    this.#keysOfRef.delete(ref);
+    for (const absent of this.#absentBeside.get(ref) ?? []) this.#unknownRefs.delete(absent);
+    this.#absentBeside.delete(ref);
   }
 }

@@ -1,66 +1,94 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
+import { isForEveryWorkspace, lookupsOf } from '../domain/imported-key.ts';
 import type { Invalidation } from '../freshness/invalidation.ts';
+import { LOADED_ROW_BYTES } from '../lib/memory-budget.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { UnavailableError } from '../lib/unavailable-error.ts';
 import { type Credential, toCredential } from './credential.ts';
 import { LOAD_CREDENTIALS, type RawCredentialRow, readCredentialRow } from './credential-row.ts';
 
+/** An answer that depends on more keys than this is not cached. */
+const MAX_DECIDING_KEYS = 100;
+
 /** What a load found, in a snapshot that was taken after it was asked for. */
 export interface LoadedCredential {
+  /** What was asked for: the ref of a native secret, or a lookup of imported ones. */
   ref: string;
   credential: Credential | null;
+  /** The keys that decide whether this is the answer. */
+  keyIds: readonly string[];
   incarnation: string | null;
-  /** A reset came while the load was in flight: its answer may come from another run of Postgres. */
-  discarded: boolean;
+  load: Pick<LoadInFlight, 'discarded'>;
 }
+
+export interface LoadBounds {
+  /** Rows in one statement, of which two are in flight. */
+  rows: number;
+  waiting: number;
+}
+
+/** Reading the largest rows takes the event loop no longer than this and one row more. */
+const TURN_MS = 5;
+const MAX_IN_FLIGHT = 2;
 
 /** A load statement in flight, and what the fence has invalidated meanwhile. */
 class LoadInFlight {
   readonly #invalidated = new Set<string>();
   #anyWorkspaceInvalidated = false;
+  /** A reset came while it was in flight: its answer may come from another run of Postgres. */
   discarded = false;
 
   invalidate({ kind, id }: Invalidation): void {
-    this.#invalidated.add(`${kind} ${id}`);
+    if (kind === 'secret') for (const ref of lookupsOf(id)) this.#invalidated.add(`secret ${ref}`);
+    else this.#invalidated.add(`${kind} ${id}`);
     if (kind === 'workspace') this.#anyWorkspaceInvalidated = true;
     if (kind === 'everything') this.discarded = true;
   }
 
   /** Whether nothing that was loaded has been invalidated. */
-  isCurrent(ref: string, credential: Credential | null): boolean {
+  isCurrent({ ref, credential, keyIds }: LoadedCredential): boolean {
     if (this.discarded || this.#invalidated.has(`secret ${ref}`)) return false;
-    if (!credential) return !this.#anyWorkspaceInvalidated;
-    const { keyId, workspaceId } = credential;
-    return (
-      !this.#invalidated.has(`key ${keyId}`) && !this.#invalidated.has(`workspace ${workspaceId}`)
-    );
+    if (keyIds.some((id) => this.#invalidated.has(`key ${id}`))) return false;
+    if (!credential || isForEveryWorkspace(ref)) return !this.#anyWorkspaceInvalidated;
+    return !this.#invalidated.has(`workspace ${credential.workspaceId}`);
   }
 }
 
 /**
  * Loads credentials in batched statements. No caller joins a load that has begun, so each answer
  * comes from a snapshot taken after the call. What no fence has invalidated meanwhile is offered to
- * the cache in the same tick in which it arrives, so that no fence can come between.
+ * the cache in the same tick in which it is found current, so that no fence can come between.
  */
 export class CredentialLoader {
   readonly #database: Database;
   readonly #cache: (loaded: LoadedCredential) => void;
   readonly #loadsInFlight = new Set<LoadInFlight>();
-  readonly #batcher = new RequestBatcher<string, LoadedCredential | Error>({
-    run: (refs) => this.#load(refs),
-    maxInFlight: 2,
-    maxBatch: 500,
-    maxWaiting: 20_000,
-  });
+  readonly #batcher: RequestBatcher<string, LoadedCredential | Error>;
+  readonly #maxRows: number;
+  #rowsInFlight = 0;
   #count = 0;
 
-  constructor(database: Database, cache: (loaded: LoadedCredential) => void) {
+  constructor(database: Database, bounds: LoadBounds, cache: (loaded: LoadedCredential) => void) {
     this.#database = database;
     this.#cache = cache;
+    this.#maxRows = bounds.rows * MAX_IN_FLIGHT;
+    this.#batcher = new RequestBatcher({
+      run: (refs) => this.#load(refs),
+      maxInFlight: MAX_IN_FLIGHT,
+      maxBatch: bounds.rows,
+      maxWaiting: bounds.waiting,
+    });
   }
 
-  get resourceLimit(): ResourceLimit {
-    return this.#batcher.resourceLimit('loads_waiting');
+  get resourceLimits(): ResourceLimit[] {
+    const max = this.#maxRows;
+    const used = () => this.#rowsInFlight;
+    return [
+      this.#batcher.resourceLimit('loads_waiting'),
+      { name: 'rows_loading', max, bytesEach: LOADED_ROW_BYTES, used },
+    ];
   }
 
   /** Load statements sent since the start. */
@@ -89,27 +117,49 @@ export class CredentialLoader {
     const load = new LoadInFlight();
     this.#loadsInFlight.add(load);
     this.#count++;
+    this.#rowsInFlight += refs.length;
     try {
-      const rows = await this.#database.query<RawCredentialRow>(LOAD_CREDENTIALS, [
-        [...new Set(refs)],
-      ]);
-      const answers = new Map(rows.map((row) => [row.ref, this.#receive(row, load)]));
+      const requested = [...new Set(refs)];
+      const rows = await this.#database.query<RawCredentialRow>(LOAD_CREDENTIALS, [requested]);
+      const answers = await this.#receiveAll(rows, load);
       return refs.map((ref) => answers.get(ref) ?? new Error('a load answers each ref'));
     } finally {
+      this.#rowsInFlight -= refs.length;
       this.#loadsInFlight.delete(load);
     }
+  }
+
+  /** Over several turns where rows are large. Fences may come between them: the load is in flight. */
+  async #receiveAll(rows: readonly RawCredentialRow[], load: LoadInFlight) {
+    const answers = new Map<string, LoadedCredential | Error>();
+    let began = performance.now();
+    for (const row of rows) {
+      answers.set(row.ref, this.#receive(row, load));
+      if (performance.now() - began < TURN_MS) continue;
+      await nextTurn();
+      began = performance.now();
+    }
+    return answers;
   }
 
   #receive(row: RawCredentialRow, load: LoadInFlight): LoadedCredential | Error {
     const { ref, incarnation } = row;
     const credential = parseRow(row);
     if (credential instanceof Error) return credential;
-    const loaded = { ref, credential, incarnation, discarded: load.discarded };
+    const keyIds = decidingKeys(credential, row);
+    const loaded = { ref, credential, keyIds, incarnation, load };
     // A secret without its key, which someone is about to write, is not cached as unknown.
-    const isWhole = credential !== null || !row.is_secret;
-    if (isWhole && load.isCurrent(ref, credential)) this.#cache(loaded);
+    const isWhole = (credential !== null || !row.is_secret) && keyIds.length <= MAX_DECIDING_KEYS;
+    if (isWhole && load.isCurrent(loaded)) this.#cache(loaded);
     return loaded;
   }
+}
+
+/** The key of the answer, and deleted ones whose return would make another the answer. */
+function decidingKeys(credential: Credential | null, row: RawCredentialRow): string[] {
+  if (!credential) return [];
+  const { keyId } = credential;
+  return [keyId, ...(row.deleted_keys ?? []).filter((id) => id !== keyId)];
 }
 
 /** A row that cannot be read fails those who asked for it, not those who asked beside them. */
@@ -118,6 +168,6 @@ function parseRow(raw: RawCredentialRow): Credential | Error | null {
     const row = readCredentialRow(raw);
     return row && toCredential(row);
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return new UnavailableError('a stored key cannot be read', { cause: error });
   }
 }

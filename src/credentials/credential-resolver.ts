@@ -1,3 +1,5 @@
+import type { Asker } from '../domain/caller.ts';
+import { lookupRef } from '../domain/imported-key.ts';
 import {
   type ChecksumKey,
   hasValidChecksum,
@@ -5,11 +7,13 @@ import {
   parseKey,
   refOf,
 } from '../domain/key-string.ts';
+import { processDigest } from '../domain/process-digest.ts';
+import type { RootKey } from '../domain/root-key.ts';
 import type { VerifyQueue } from './argon2-hasher.ts';
 import type { Credential, KeyCredential, ManagementCredential } from './credential.ts';
 import type { CredentialCache } from './credential-cache.ts';
 import type { ImportedAlgorithms } from './imported-algorithms.ts';
-import type { RootKey } from './root-key.ts';
+import type { LookupBudget } from './lookup-budget.ts';
 import type { SecretVerifier } from './secret-verifier.ts';
 
 /** The longest string that is looked up; imported keys have no format of their own. */
@@ -20,13 +24,21 @@ function canBeKey(presented: string): boolean {
   return length > 0 && length <= MAX_PRESENTED_LENGTH && presented.isWellFormed();
 }
 
+function isManagementKey(presented: string): boolean {
+  return presented.startsWith(`${MANAGEMENT_PREFIX}_`);
+}
+
 export interface CredentialResolverDependencies {
   cache: CredentialCache;
   imported: ImportedAlgorithms;
+  lookups: LookupBudget;
   secrets: SecretVerifier;
-  rootKey: RootKey;
+  rootKey: RootKey | null;
   checksumKey: ChecksumKey;
 }
+
+/** Holders of keys ask about their own, and need not say who they are. */
+const HOLDER: Promise<Asker> = Promise.resolve({ workspaceId: null, group: ' holders' });
 
 /**
  * Resolves a presented string to the credential that it is proven to be, or to null: malformed,
@@ -41,35 +53,47 @@ export class CredentialResolver {
   }
 
   /**
-   * A customer key. The workspace (null: any) is awaited beside the credential, so that one fence
-   * serves the caller and the key; a key of another workspace is not proven, so it costs no argon2.
+   * A customer key. The asker is awaited beside a native credential, so that one fence serves the
+   * caller and the key; a key of another workspace is not proven, so it costs no argon2.
    */
   async resolveKey(
     presented: string,
-    workspace: Promise<string | null>,
+    asking: Promise<Asker>,
     queue?: VerifyQueue,
   ): Promise<KeyCredential | null> {
-    const digest = this.#deps.secrets.digestOf(presented);
-    const [workspaceId, credential] = await Promise.all([workspace, this.#find(presented, digest)]);
+    const digest = processDigest(presented);
+    const [{ workspaceId }, credential] = await Promise.all([
+      asking,
+      this.#find(presented, digest, asking),
+    ]);
     if (credential?.kind !== 'key') return null;
     if (workspaceId !== null && credential.workspaceId !== workspaceId) return null;
     return (await this.#matches(credential, presented, digest, queue)) ? credential : null;
   }
 
+  /** What memory knows of a management key, without asking the database whether it still holds. */
+  recallManagementKey(presented: string, digest: string): ManagementCredential | null {
+    if (!isManagementKey(presented)) return null;
+    const credential = this.#deps.cache.recall(refOf(presented), digest);
+    return credential?.kind === 'management' ? credential : null;
+  }
+
   /** A management key. Customer keys have another prefix, and so have imported ones. */
-  async resolveManagementKey(presented: string): Promise<ManagementCredential | null> {
-    if (!presented.startsWith(`${MANAGEMENT_PREFIX}_`)) return null;
-    const digest = this.#deps.secrets.digestOf(presented);
+  async resolveManagementKey(
+    presented: string,
+    digest: string,
+  ): Promise<ManagementCredential | null> {
+    if (!isManagementKey(presented)) return null;
     const ref = this.#nativeRef(presented, digest);
     const credential = ref === null ? null : await this.#deps.cache.get(ref);
     if (credential?.kind !== 'management') return null;
-    return (await this.#matches(credential, presented, digest)) ? credential : null;
+    return (await this.#matches(credential, presented, digest, 'management')) ? credential : null;
   }
 
   /** A key of either kind, for the one who presents it: what that costs never delays a verification. */
   async resolveAny(presented: string): Promise<Credential | null> {
-    const digest = this.#deps.secrets.digestOf(presented);
-    const credential = await this.#find(presented, digest);
+    const digest = processDigest(presented);
+    const credential = await this.#find(presented, digest, HOLDER);
     if (!credential) return null;
     return (await this.#matches(credential, presented, digest, 'low')) ? credential : null;
   }
@@ -78,10 +102,10 @@ export class CredentialResolver {
    * Format and checksum stop guesses and typos before any key is read. The root key is no key,
    * even if someone has imported its digest.
    */
-  #find(presented: string, digest: string): Promise<Credential | null> {
-    if (!canBeKey(presented) || this.#deps.rootKey.hasDigest(digest)) return Promise.resolve(null);
+  #find(presented: string, digest: string, asking: Promise<Asker>): Promise<Credential | null> {
+    if (!canBeKey(presented) || this.#deps.rootKey?.hasDigest(digest)) return Promise.resolve(null);
     const ref = this.#nativeRef(presented, digest);
-    return ref === null ? this.#findImported(presented) : this.#deps.cache.get(ref);
+    return ref === null ? this.#findImported(presented, asking) : this.#deps.cache.get(ref);
   }
 
   /** The ref of a native key. A string that has matched before has passed format and checksum. */
@@ -92,16 +116,36 @@ export class CredentialResolver {
     return parseKey(presented) && hasValidChecksum(presented, checksumKey) ? ref : null;
   }
 
-  async #findImported(presented: string): Promise<Credential | null> {
-    const { cache, imported } = this.#deps;
-    for (const ref of await imported.refsOf(presented)) {
-      const credential = await cache.get(ref);
-      if (credential) return credential;
-    }
-    return null;
+  async #findImported(presented: string, asking: Promise<Asker>): Promise<Credential | null> {
+    const { cache, imported, lookups } = this.#deps;
+    const [digests, { workspaceId, group }] = await Promise.all([
+      imported.digestsOf(presented),
+      asking,
+    ]);
+    const refs = digests.map((digest) => lookupRef(digest, workspaceId));
+    if (!refs.every((ref) => cache.has(ref))) lookups.take(group);
+    // At once, so that one load serves them all.
+    const found = await Promise.all(refs.map((ref) => cache.get(ref)));
+    const known = refs.filter((_, index) => found[index]);
+    const [ref] = known;
+    if (ref !== undefined)
+      cache.keepAbsent(
+        ref,
+        refs.filter((other) => !known.includes(other)),
+      );
+    return firstImported(found);
   }
 
   #matches(credential: Credential, presented: string, digest: string, queue?: VerifyQueue) {
     return this.#deps.secrets.matches(credential, presented, digest, queue);
   }
+}
+
+/** The digest of another algorithm takes no string over: what was imported first answers. */
+function firstImported(found: readonly (Credential | null)[]): Credential | null {
+  const credentials = found.filter((credential) => credential !== null);
+  const [first] = credentials.toSorted(
+    (a, b) => Number(a.deleted) - Number(b.deleted) || a.createdAt - b.createdAt,
+  );
+  return first ?? null;
 }

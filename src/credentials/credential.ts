@@ -1,4 +1,4 @@
-import type { Caller } from '../domain/caller.ts';
+import type { Caller, RequestMaximums } from '../domain/caller.ts';
 import { decide, type KeyPolicy } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -21,6 +21,8 @@ const POLICY_VERSION = 2;
 interface SecretFields extends StoredSecret {
   /** `key_…` or `mk_…`. */
   keyId: string;
+  /** When it was issued or imported, in epoch milliseconds. */
+  createdAt: number;
   retired: boolean;
   /** When a retiring secret ends; null for the current one. Epoch milliseconds. */
   validUntil: number | null;
@@ -89,7 +91,7 @@ export function requireKnownPolicy({ minPolicyVersion }: { minPolicyVersion: num
 export function toCredential(row: CredentialRow): Credential {
   return row.kind === 'key'
     ? { ...toSecretFields(row), ...toKeyFields(row.key), ...toKeyPolicy(row.policy, row) }
-    : { ...toSecretFields(row), ...toManagementFields(row.key, row.secret.keyId) };
+    : { ...toSecretFields(row), ...toManagementFields(row.key, row.secret.keyId, row.workspace) };
 }
 
 function toSecretFields({ secret, proof, key, workspace }: CredentialRow): SecretFields {
@@ -97,9 +99,11 @@ function toSecretFields({ secret, proof, key, workspace }: CredentialRow): Secre
   return {
     ref: secret.ref,
     keyId: secret.keyId,
+    workspaceId: key.workspaceId,
     hash: secret.hash,
     proof,
     matchedDigest: null,
+    createdAt: secret.createdAt.getTime(),
     retired: secret.status === 'retired',
     validUntil: secret.validUntil?.getTime() ?? null,
     deleted: keyDeletedAt !== null || (workspace?.deletedAt ?? null) !== null,
@@ -114,7 +118,7 @@ function toKeyFields(key: KeyColumns) {
     minPolicyVersion: key.minPolicyVersion,
     name: key.name,
     ownerId: key.ownerId,
-    metadata: key.metadata,
+    metadata: key.metadata ?? {},
     limits: toRateLimits(key.limitNames, key.limitUnits, key.limitWindows),
     creditsLimited: key.creditsLimited,
     refill: toRefill(key),
@@ -146,16 +150,34 @@ export function toKeyPolicy(
   };
 }
 
-function toManagementFields(key: ManagementKeyColumns, id: string) {
+function toManagementFields(
+  key: ManagementKeyColumns,
+  id: string,
+  workspace: Pick<WorkspaceColumns, 'status' | 'maxRequestsPerSecond'> | null,
+) {
   const { workspaceId, name } = key;
   const permissions = new Set(key.permissions);
-  const caller: Caller = { type: 'management_key', id, permissions, workspaceId };
+  const expiresAt = key.expiresAt?.getTime() ?? null;
+  const suspended = workspace?.status === 'suspended';
+  const maxRequestsPerSecond = maximumsOf(key, workspace);
+  const bounds = { permissions, workspaceId, expiresAt, suspended, maxRequestsPerSecond };
+  const caller: Caller = { type: 'management_key', id, ...bounds };
   return {
     kind: 'management' as const,
     workspaceId,
     name,
     caller,
     revoked: key.revokedAt !== null,
-    expiresAt: key.expiresAt?.getTime() ?? null,
+    expiresAt,
   };
+}
+
+interface Limited {
+  maxRequestsPerSecond: number | null;
+}
+
+function maximumsOf(key: Limited, bound: Limited | null): RequestMaximums | null {
+  const own = key.maxRequestsPerSecond;
+  const workspace = bound?.maxRequestsPerSecond ?? null;
+  return own === null && workspace === null ? null : { own, workspace };
 }

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '../db/database.ts';
-import { type ImportAlgorithm, importedRef } from '../domain/imported-key.ts';
+import { type ImportAlgorithm, importedDigest } from '../domain/imported-key.ts';
 import type { Fence } from '../freshness/fence.ts';
 import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
@@ -29,11 +29,11 @@ export class ImportedAlgorithms implements InvalidationListener {
     fence.subscribe(this);
   }
 
-  /** The refs that the string would have as an imported key. */
-  async refsOf(presented: string): Promise<string[]> {
+  /** The digests by which the string may have been imported. */
+  async digestsOf(presented: string): Promise<string[]> {
     await this.#fence.waitUntilFresh();
     const algorithms = this.#algorithms ?? (await this.#load());
-    return algorithms.map((algorithm) => importedRef(algorithm, presented));
+    return algorithms.map((algorithm) => importedDigest(algorithm, presented));
   }
 
   /** The first import with an algorithm invalidates everything. */

@@ -1,10 +1,13 @@
 import { type ChecksumKey, generateKey } from '../domain/key-string.ts';
+import type { Pepper } from '../domain/pepper.ts';
+import type { Ticket } from '../lib/fair-queue.ts';
 import type { Argon2Hasher, HashQueue } from './argon2-hasher.ts';
-import type { Pepper } from './pepper.ts';
 
 export interface StoredProof {
   pepperId: string;
   proof: Buffer;
+  /** Null if the service has not stored it, or an older version has. */
+  tag: Buffer | null;
 }
 
 /** A new secret: the key string, shown once, and what Postgres stores instead of it. */
@@ -28,20 +31,30 @@ export class SecretIssuer {
     this.#checksumKey = checksumKey;
   }
 
-  async issue(prefix: string): Promise<IssuedSecret> {
+  /** @param ticket the workspace that it is for; a rotation is urgent */
+  async issue(prefix: string, ticket: Ticket): Promise<IssuedSecret> {
     const { key, ref, start } = generateKey(prefix, this.#checksumKey);
-    return { key, ref, start, ...(await this.hashForStorage(key, 'issuance')) };
+    return { key, ref, start, ...(await this.hashForStorage(ref, key, 'issuance', ticket)) };
   }
 
   /** What Postgres may store of a key. */
   async hashForStorage(
+    ref: string,
     key: string,
     queue: HashQueue,
+    ticket: Ticket,
   ): Promise<Pick<IssuedSecret, 'hash' | 'proof'>> {
-    return { hash: await this.#hasher.hash(key, queue), proof: this.#proof(key) };
+    const hash = await this.#hasher.hash(key, queue, ticket);
+    return { hash, proof: this.#pepper && proofOf(this.#pepper, { ref, hash }, key) };
   }
+}
 
-  #proof(key: string): StoredProof | null {
-    return this.#pepper && { pepperId: this.#pepper.id, proof: this.#pepper.proofOf(key) };
-  }
+/** What is stored so that the string needs no argon2 for this hash. */
+export function proofOf(
+  pepper: Pepper,
+  secret: { ref: string; hash: string },
+  key: string,
+): StoredProof {
+  const proof = pepper.proofOf(key);
+  return { pepperId: pepper.id, proof, tag: pepper.proofTagOf(secret, proof) };
 }

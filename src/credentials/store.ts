@@ -1,9 +1,17 @@
-import { and, eq, gt, inArray, sql } from 'drizzle-orm';
+import { hash } from 'node:crypto';
+import { and, eq, gt, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
+import { withLockTimeout } from '../db/lock-timeout.ts';
 import { importedAlgorithms, secretProofs, secrets } from '../db/schema.ts';
 import type { ImportAlgorithm } from '../domain/imported-key.ts';
 import { newId } from '../domain/key-string.ts';
+import { partsOf } from '../lib/turns.ts';
 import type { IssuedSecret, StoredProof } from './issuer.ts';
+import type { StoredSecret } from './secret-verifier.ts';
+
+/** Composing a statement of them takes a few milliseconds. */
+const STATEMENT_ROWS = 250;
 
 export interface SecretOwner {
   keyId: string;
@@ -21,7 +29,9 @@ export async function insertSecret(
   await tx
     .insert(secrets)
     .values({ ref, id: newId('sec'), ...owner, start, hash, status: 'current', createdAt });
-  if (proof) await tx.insert(secretProofs).values({ ref, ...proof });
+  if (proof) {
+    await tx.insert(secretProofs).values({ ref, ...proof, hashDigest: digestOfHash(hash) });
+  }
 }
 
 /** The current secret becomes the retiring one until `validUntil`, or (null) ends at once. */
@@ -61,29 +71,42 @@ export async function hasRetiringSecret(
   return retiring.length > 0;
 }
 
-/** A secret of another system: its ref is the digest of the whole key string. */
+/** A secret of another system: its ref and its hash have the digest of the whole key string. */
 export interface ImportedSecret {
   ref: string;
+  hash: string;
   keyId: string;
   workspaceId: string;
   start: string;
 }
 
-/** Which of these refs have a secret already. */
-export async function findKnownRefs(
+/** The newest secret of an imported digest in a workspace, which holds the digest. */
+export type DigestHolder = {
+  ref: string;
+  /** Its key is deleted, so the digest can be imported again. */
+  isFree: boolean;
+};
+
+/** The holders of imported digests by what they are looked up by. */
+export async function findHolders(
   tx: Transaction,
-  refs: readonly string[],
-): Promise<Set<string>> {
-  if (refs.length === 0) return new Set();
-  const found = await tx
-    .select({ ref: secrets.ref })
-    .from(secrets)
-    .where(inArray(secrets.ref, [...refs]));
-  return new Set(found.map(({ ref }) => ref));
+  lookups: readonly string[],
+): Promise<Map<string, DigestHolder>> {
+  if (lookups.length === 0) return new Map();
+  const digests = lookups.map((lookup) => lookup.split('@')[0]);
+  const { rows } = await tx.execute<DigestHolder & { lookup: string }>(sql`
+    select distinct on (lookup) split_part(s.ref, '#', 1) as lookup, s.ref,
+           k.deleted_at is not null as "isFree"
+      from secrets s left join keys k on k.id = s.key_id
+     where split_part(s.ref, '@', 1) = any(${sql.param(digests)})
+       and position('@' in s.ref) > 0
+       and split_part(s.ref, '#', 1) = any(${sql.param(lookups)})
+     order by lookup, char_length(s.ref) desc, s.ref desc`);
+  return new Map(rows.map(({ lookup, ref, isFree }) => [lookup, { ref, isFree }]));
 }
 
 /**
- * Stores digests as current secrets and returns the refs that were new. In the order of the refs:
+ * Stores digests as current secrets and returns the keys whose digests were not taken meanwhile. In the order of the refs:
  * two imports of the same keys wait for each other, never in a circle.
  */
 export async function insertImportedSecrets(
@@ -94,13 +117,20 @@ export async function insertImportedSecrets(
   if (imported.length === 0) return new Set();
   const rows = imported
     .toSorted((a, b) => (a.ref < b.ref ? -1 : 1))
-    .map((secret) => ({ ...secret, id: newId('sec'), hash: secret.ref, createdAt }));
-  const inserted = await tx
-    .insert(secrets)
-    .values(rows.map((row) => ({ ...row, status: 'current' as const })))
-    .onConflictDoNothing()
-    .returning({ ref: secrets.ref });
-  return new Set(inserted.map(({ ref }) => ref));
+    .map((secret) => ({
+      ...secret,
+      id: newId('sec'),
+      status: 'current' as const,
+      createdAt,
+    }));
+  const keyIds = new Set<string>();
+  for (const part of partsOf(rows, STATEMENT_ROWS)) {
+    const { rows: inserted } = await tx.execute<{ keyId: string }>(
+      sql`${insertRows(secrets, part)} on conflict do nothing returning key_id as "keyId"`,
+    );
+    for (const { keyId } of inserted) keyIds.add(keyId);
+  }
+  return keyIds;
 }
 
 /** From now on, on every instance, strings that are not native keys are looked up by these. */
@@ -118,26 +148,50 @@ export async function addImportedAlgorithms(
     .onConflictDoNothing();
 }
 
-/** Stores a proof that argon2 has confirmed. */
-export async function storeProof(orm: Orm, ref: string, proof: StoredProof): Promise<void> {
-  await orm
+/** Stores a proof that argon2 has confirmed for a hash. */
+export function storeProof(
+  orm: Orm,
+  secret: Pick<StoredSecret, 'ref' | 'hash'>,
+  proof: StoredProof,
+): Promise<void> {
+  return withLockTimeout(orm, (tx) => writeProof(tx, secret, proof));
+}
+
+async function writeProof(
+  tx: Transaction,
+  { ref, hash }: Pick<StoredSecret, 'ref' | 'hash'>,
+  proof: StoredProof,
+): Promise<void> {
+  await tx
     .insert(secretProofs)
-    .values({ ref, ...proof })
+    .values({ ref, ...proof, hashDigest: digestOfHash(hash) })
     .onConflictDoUpdate({
       target: secretProofs.ref,
-      set: { pepperId: sql`excluded.pepper_id`, proof: sql`excluded.proof` },
+      set: {
+        pepperId: sql`excluded.pepper_id`,
+        proof: sql`excluded.proof`,
+        hashDigest: sql`excluded.hash_digest`,
+        tag: sql`excluded.tag`,
+      },
     });
 }
 
 /** Replaces an imported digest with argon2id, once. */
-export async function storeRehash(
+export function storeRehash(
   orm: Orm,
-  ref: string,
+  { ref, hash: digest }: Pick<StoredSecret, 'ref' | 'hash'>,
   { hash, proof }: Pick<IssuedSecret, 'hash' | 'proof'>,
 ): Promise<void> {
-  if (proof) await storeProof(orm, ref, proof);
-  await orm
-    .update(secrets)
-    .set({ hash })
-    .where(and(eq(secrets.ref, ref), eq(secrets.hash, ref)));
+  return withLockTimeout(orm, async (tx) => {
+    await tx
+      .update(secrets)
+      .set({ hash })
+      .where(and(eq(secrets.ref, ref), eq(secrets.hash, digest)));
+    if (proof) await writeProof(tx, { ref, hash }, proof);
+  });
+}
+
+/** As the statement that loads credentials compares it. */
+function digestOfHash(text: string): Buffer {
+  return hash('sha256', text, 'buffer');
 }

@@ -14,6 +14,8 @@ export type Transaction = PgTransaction<
   ExtractTablesWithRelations<Schema>
 >;
 
+/** Its buffer and the statements that it has prepared; what it reads is counted where it is used. */
+const CONNECTION_BYTES = 128 * 1024;
 const CONNECT_TIMEOUT_MS = 2000;
 const DATA_QUERY_TIMEOUT_MS = 2000;
 const CONTROL_QUERY_TIMEOUT_MS = 15_000;
@@ -59,11 +61,13 @@ export class Database {
   /** Connections in use. */
   get resourceLimits(): ResourceLimit[] {
     const [control, data] = this.#pools;
-    const busy = (pool: pg.Pool) => () => pool.totalCount - pool.idleCount;
-    return [
-      { name: 'management_connections', max: control.options.max, used: busy(control) },
-      { name: 'verification_connections', max: data.options.max, used: busy(data) },
-    ];
+    const limitOf = (name: string, pool: pg.Pool) => ({
+      name,
+      max: pool.options.max,
+      bytesEach: CONNECTION_BYTES,
+      used: () => pool.totalCount - pool.idleCount,
+    });
+    return [limitOf('management_connections', control), limitOf('verification_connections', data)];
   }
 
   /** Runs one statement of the verification path. */

@@ -21,6 +21,12 @@ export function isTimeout(error: unknown): boolean {
   return TIMEOUTS.has(sqlState(error) ?? '');
 }
 
+/** Out of range, divided by zero, a null where none may be: what only a broken row leads to. */
+export function isDataError(error: unknown): boolean {
+  const code = sqlState(error) ?? '';
+  return code.startsWith('22') || code.startsWith('23');
+}
+
 const SERVER_CLASSES = new Set(['08', '53', '57', '58', 'XX']);
 const SOCKET_CODES = /^E(CONN|PIPE|TIMEDOUT|AI_AGAIN|NOTFOUND|HOSTUNREACH|NETUNREACH)/;
 const DRIVER_MESSAGES =

@@ -1,52 +1,74 @@
-import { sql } from 'drizzle-orm';
+import { getTableColumns, getTableName, sql } from 'drizzle-orm';
+import type { PgTable } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import { OperatorError } from '../lib/operator-error.ts';
 import type { Orm } from './database.ts';
+import * as schema from './schema.ts';
+
+/** Rows that are changed, without the columns that stay as they were inserted. */
+function changing(table: PgTable, ...fixed: string[]): string {
+  const names = Object.values(getTableColumns(table)).map(({ name }) => name);
+  const columns = names.filter((name) => !fixed.includes(name));
+  return `SELECT, INSERT, UPDATE (${columns.join(', ')}) ON ${getTableName(table)}`;
+}
 
 /** What the service does with each table, and nothing more. Every table has SELECT, for dumps too. */
 const GRANTS = [
   {
     why: 'Read: which migrations ran, the key of the checksums, where retention cut the audit log.',
-    privileges: 'SELECT',
-    on: ['drizzle.__drizzle_migrations', 'installation', 'audit_checkpoints'],
+    rights: ['SELECT ON drizzle.__drizzle_migrations, installation, audit_checkpoints'],
   },
   {
     why: 'Read by dumps alone.',
-    privileges: 'SELECT',
-    on: ['SEQUENCE drizzle.__drizzle_migrations_id_seq'],
+    rights: ['SELECT ON SEQUENCE drizzle.__drizzle_migrations_id_seq'],
   },
   {
-    why: 'Added to: the audit log, the mark of this run of Postgres, which algorithms were imported.',
-    privileges: 'SELECT, INSERT',
-    on: ['audit_events', 'incarnation', 'imported_algorithms'],
+    why: 'Added to: the audit log at its end, the mark of this run of Postgres, which algorithms were imported.',
+    rights: ['SELECT, INSERT ON audit_events, incarnation, imported_algorithms'],
   },
   {
-    why: 'Changed, never deleted: a deleted key or workspace is marked, its history stays.',
-    privileges: 'SELECT, INSERT, UPDATE',
-    on: [
-      ...['workspaces', 'management_keys', 'keys', 'secrets', 'secret_proofs', 'key_consumption'],
-      ...['key_usage', 'secret_usage', 'usage_hourly', 'usage_unmatched', 'audit_heads'],
-      'known_secrets',
+    why: 'Changed, never deleted: a deleted key or workspace is marked, its history stays. Triggers refuse to undo a revocation and to replace a hash.',
+    rights: [
+      changing(schema.workspaces, 'id'),
+      changing(schema.managementKeys, 'id', 'workspace_id', 'created_at', 'created_by'),
+      changing(schema.keys, 'id', 'workspace_id', 'prefix', 'created_at', 'created_by'),
+      changing(schema.secrets, 'ref', 'id', 'key_id', 'workspace_id', 'start', 'created_at'),
+      changing(schema.secretProofs, 'ref'),
     ],
   },
-  { why: 'Moved on.', privileges: 'SELECT, UPDATE', on: ['feed_pruned'] },
+  {
+    why: 'Counted and spent.',
+    rights: [
+      changing(schema.keyConsumption, 'key_id'),
+      changing(schema.keyUsage, 'key_id'),
+      changing(schema.secretUsage, 'secret_ref'),
+      changing(schema.usageHourly, 'key_id', 'hour', 'secret_ref', 'code'),
+      changing(schema.usageUnmatched, 'workspace_id', 'hour'),
+    ],
+  },
+  {
+    why: 'Written by the version before alone; a trigger refuses what does not follow from the entries.',
+    rights: [changing(schema.auditHeads, 'workspace_id')],
+  },
+  {
+    why: 'Moved on.',
+    rights: ['SELECT, UPDATE (below) ON feed_pruned', changing(schema.knownSecrets, 'id')],
+  },
   {
     why: 'Cleared away when old.',
-    privileges: 'SELECT, INSERT, DELETE',
-    on: ['change_feed', 'feed_horizons', 'idempotency_keys'],
+    rights: [
+      'SELECT, INSERT, DELETE ON change_feed, feed_horizons, idempotency_keys',
+      changing(schema.batchSequences, 'instance', 'lane'),
+      'DELETE ON batch_sequences',
+    ],
   },
-  {
-    why: 'Moved on, and cleared away when old.',
-    privileges: 'SELECT, INSERT, UPDATE, DELETE',
-    on: ['batch_sequences'],
-  },
-] as const;
+];
 
 /** The statements that give a role what the service needs, and take away what else it has. */
 export function grantStatements(role: string): string {
   const to = pg.escapeIdentifier(role);
-  const grants = GRANTS.map(
-    ({ why, privileges, on }) => `-- ${why}\nGRANT ${privileges} ON ${on.join(', ')} TO ${to};`,
+  const grants = GRANTS.map(({ why, rights }) =>
+    [`-- ${why}`, ...rights.map((right) => `GRANT ${right} TO ${to};`)].join('\n'),
   );
   return [
     `REVOKE ALL ON ALL TABLES IN SCHEMA public, drizzle FROM ${to};`,

@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
 import type { Config } from '../config.ts';
+import type { Pepper } from '../domain/pepper.ts';
+import type { RootKey } from '../domain/root-key.ts';
 import { DirectoryInUseError } from '../embedded-postgres/errors.ts';
 import { untilStopped } from '../lib/stop.ts';
 import type { Orm } from './database.ts';
@@ -26,10 +28,10 @@ export interface CommandDatabase {
   url: string;
   /** On one connection, without a time limit on statements. */
   orm: Orm;
-  /** KEYWARD_SECRET, or the one that was generated for the embedded database. */
-  secret: string | undefined;
-  /** KEYWARD_ROOT_KEY, or likewise the generated one: nothing that is stored may contain it. */
-  rootKey: string | undefined;
+  /** From KEYWARD_SECRET, or the one that was generated for the embedded database. */
+  pepper: Pepper | null;
+  /** From KEYWARD_ROOT_KEY, or likewise the generated one: nothing that is stored may contain it. */
+  rootKey: RootKey | null;
 }
 
 /** Runs work on a database that exists and is up to date; nothing is created or migrated. */
@@ -51,7 +53,7 @@ export async function withDatabase<T>(
 
 async function onUrl<T>(
   url: string,
-  { secret, rootKey }: Pick<CommandDatabase, 'secret' | 'rootKey'>,
+  { pepper, rootKey }: Pick<CommandDatabase, 'pepper' | 'rootKey'>,
   work: (database: CommandDatabase) => Promise<T>,
 ): Promise<T> {
   const pool = new pg.Pool({
@@ -64,7 +66,7 @@ async function onUrl<T>(
   try {
     const orm = drizzle(pool, { schema });
     await requireMigrated(orm);
-    return await work({ url, orm, secret, rootKey });
+    return await work({ url, orm, pepper, rootKey });
   } catch (error) {
     throw explainDatabase(error);
   } finally {

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
+import { Pepper } from '../domain/pepper.ts';
+import { RootKey } from '../domain/root-key.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { untilStopped } from '../lib/stop.ts';
@@ -12,8 +15,8 @@ import { whenReady } from './wait.ts';
 /** A migrated database with the secrets that belong to it. */
 export interface OpenDatabase {
   url: string;
-  secret: string | undefined;
-  rootKey: string | undefined;
+  pepper: Pepper | null;
+  rootKey: RootKey | null;
   /** Where the embedded database is; null if there is none. */
   dataDirectory: string | null;
   /** Contains the generated root key; null if none was generated. */
@@ -50,11 +53,11 @@ export async function openEmbedded(config: Config, stop: AbortSignal): Promise<O
   };
   try {
     await untilStopped(stop, migrate(postgres.url));
-    const rootKeyFile = config.rootKey === undefined ? join(dataDirectory, 'root-key') : null;
+    const rootKeyFile = config.rootKey === null ? join(dataDirectory, 'root-key') : null;
     return {
       url: postgres.url,
-      secret: config.secret ?? (await generated(join(dataDirectory, 'secret'))),
-      rootKey: rootKeyFile ? await generated(rootKeyFile) : config.rootKey,
+      pepper: config.pepper ?? new Pepper(await generated(join(dataDirectory, 'secret'))),
+      rootKey: rootKeyFile ? new RootKey(await generated(rootKeyFile)) : config.rootKey,
       dataDirectory,
       rootKeyFile,
       lost: postgres.exited.then(() => (stopping ? new Promise<void>(() => {}) : undefined)),
@@ -75,7 +78,7 @@ async function openExternal(
   await whenReady(() => migrate(url), log, stop);
   return {
     url,
-    secret: config.secret,
+    pepper: config.pepper,
     rootKey: config.rootKey,
     dataDirectory: null,
     rootKeyFile: null,
@@ -95,9 +98,32 @@ async function generated(path: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
-  const secret = (await readFile(path, 'utf8')).trim();
+  const secret = (await readOwnFile(path)).trim();
   if (USABLE_SECRET.test(secret)) return secret;
   throw new OperatorError(
     `${path} must hold 32 to 256 characters of A-Za-z0-9_-; restore it from a backup, or delete it to have a new one made.`,
   );
+}
+
+/** Neither a link nor readable by others: what is there may be known to them. */
+async function readOwnFile(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(refuseFile(path));
+  try {
+    const status = await file.stat();
+    if (!status.isFile()) return refuseFile(path)();
+    // Windows has no such bits.
+    if (process.platform === 'win32' || (status.mode & 0o077) === 0)
+      return await file.readFile('utf8');
+    throw new OperatorError(
+      `${path} can be read by other users; replace it if they may have, else run chmod 600 on it.`,
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+function refuseFile(path: string) {
+  return (): never => {
+    throw new OperatorError(`${path} must be a file that Keyward can read, and no link.`);
+  };
 }

@@ -10,19 +10,16 @@ import {
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core';
-import type { Actor, Permission } from '../domain/caller.ts';
-import type { JsonObject } from '../domain/json.ts';
-import type { AvailableScope } from '../domain/scopes.ts';
+import type { Permission } from '../domain/caller.ts';
+import { actor, availableScopes, instant, metadata, texts } from './stored-types.ts';
 
 /**
  * The tables that the application reads and writes. Those of the fence (`change_feed`,
  * `feed_horizons`, `feed_pruned`, `incarnation`) and the triggers are SQL alone: see migrations/.
  */
-const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
 const count = (name: string) => bigint(name, { mode: 'number' });
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
@@ -49,15 +46,18 @@ export const workspaces = pgTable(
     defaultPrefix: text('default_prefix').notNull().default('ak_live'),
     apiAccess: boolean('api_access').notNull().default(true),
     maxActiveKeys: integer('max_active_keys'),
+    maxKeys: integer('max_keys'),
+    maxAuditEvents: integer('max_audit_events'),
+    maxRequestsPerSecond: integer('max_requests_per_second'),
     requireExpiry: boolean('require_expiry').notNull().default(false),
     maxLifetimeSeconds: integer('max_lifetime_seconds'),
     requireResource: boolean('require_resource').notNull().default(false),
-    availableScopes: jsonb('available_scopes').$type<AvailableScope[]>(),
+    availableScopes: availableScopes('available_scopes'),
     immutableKeys: boolean('immutable_keys').notNull().default(false),
     /** The number of changes, which is the ETag. */
     revision: integer('revision').notNull().default(1),
-    createdAt: instant('created_at').notNull().defaultNow(),
-    updatedAt: instant('updated_at').notNull().defaultNow(),
+    createdAt: instant('created_at').notNull().default(sql`now()`),
+    updatedAt: instant('updated_at').notNull().default(sql`now()`),
     deletedAt: instant('deleted_at'),
   },
   (table) => [check('workspaces_status', sql`${table.status} in ('active', 'suspended')`)],
@@ -71,16 +71,23 @@ export const managementKeys = pgTable(
     /** Null: every workspace. */
     workspaceId: text('workspace_id').references(() => workspaces.id),
     name: text('name').notNull(),
-    permissions: text('permissions').array().$type<Permission[]>().notNull(),
+    permissions: texts('permissions').$type<Permission[]>().notNull(),
     expiresAt: instant('expires_at'),
+    maxRequestsPerSecond: integer('max_requests_per_second'),
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull(),
-    createdBy: jsonb('created_by').$type<Actor>().notNull(),
+    createdBy: actor('created_by').notNull(),
     updatedAt: instant('updated_at').notNull(),
     revokedAt: instant('revoked_at'),
-    revokedBy: jsonb('revoked_by').$type<Actor>(),
+    revokedBy: actor('revoked_by'),
+    /** The management keys that were handed it by a rotation: it ends with each of them. */
+    rotatedBy: texts('rotated_by').notNull().default([]),
   },
-  (table) => [index('management_keys_by_created').on(table.createdAt, table.id)],
+  (table) => [
+    index('management_keys_by_created').on(table.createdAt, table.id),
+    index('management_keys_by_maker').on(sql`(${table.createdBy} ->> 'id')`),
+    index('management_keys_by_rotator').using('gin', table.rotatedBy),
+  ],
 );
 
 /** What a POST with an Idempotency-Key answered, so that a repetition of it changes nothing. */
@@ -114,10 +121,10 @@ export const keys = pgTable(
     description: text('description'),
     prefix: text('prefix').notNull(),
     ownerId: text('owner_id'),
-    scopes: text('scopes').array().notNull(),
-    resources: text('resources').array(),
-    allowedIps: text('allowed_ips').array(),
-    metadata: jsonb('metadata').$type<JsonObject>().notNull(),
+    scopes: texts('scopes').notNull(),
+    resources: texts('resources'),
+    allowedIps: texts('allowed_ips'),
+    metadata: metadata('metadata').notNull(),
     enabled: boolean('enabled').notNull(),
     notBefore: instant('not_before'),
     expiresAt: instant('expires_at'),
@@ -135,10 +142,10 @@ export const keys = pgTable(
     /** The lowest policy version that an instance must know to evaluate this key. */
     minPolicyVersion: integer('min_policy_version').notNull().default(1),
     createdAt: instant('created_at').notNull(),
-    createdBy: jsonb('created_by').$type<Actor>().notNull(),
+    createdBy: actor('created_by').notNull(),
     updatedAt: instant('updated_at').notNull(),
     revokedAt: instant('revoked_at'),
-    revokedBy: jsonb('revoked_by').$type<Actor>(),
+    revokedBy: actor('revoked_by'),
     revokeReason: text('revoke_reason'),
     revokeNote: text('revoke_note'),
     deletedAt: instant('deleted_at'),
@@ -181,6 +188,7 @@ export const keys = pgTable(
 export const secrets = pgTable(
   'secrets',
   {
+    /** Public; of imported secrets their digest and workspace: see domain/imported-key.ts. */
     ref: text('ref').primaryKey(),
     id: text('id').notNull().unique(),
     keyId: text('key_id').notNull(),
@@ -195,14 +203,22 @@ export const secrets = pgTable(
   (table) => [
     index('secrets_by_key').on(table.keyId),
     index('secrets_by_start').on(table.start),
+    index('secrets_by_digest')
+      .on(sql`split_part(${table.ref}, '@', 1)`)
+      .where(sql`position('@' in ${table.ref}) > 0`),
     uniqueIndex('secrets_one_current').on(table.keyId).where(sql`${table.status} = 'current'`),
     check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
+    // An older version would import for no workspace in particular.
+    check(
+      'secrets_imported_ref',
+      sql`position(':' in ${table.ref}) = 0 or position('@' in ${table.ref}) > 0`,
+    ),
   ],
 );
 
 /**
  * What a key has consumed. Its credits and all its windows are in one row, so that a verification
- * consumes all or nothing. Written by the function `consume_limits`; times are epoch milliseconds.
+ * consumes all or nothing. Written by the function `try_consume_limits`; times are epoch milliseconds.
  */
 export const keyConsumption = pgTable('key_consumption', {
   keyId: text('key_id').primaryKey(),
@@ -229,6 +245,10 @@ export const secretProofs = pgTable('secret_proofs', {
   /** Names the KEYWARD_SECRET that the proof was made with. */
   pepperId: text('pepper_id').notNull(),
   proof: bytea('proof').notNull(),
+  /** SHA-256 of the hash that the string was verified against: of no other is it a proof. */
+  hashDigest: bytea('hash_digest'),
+  /** Shows that the service stored this proof; null from an older version. */
+  tag: bytea('tag'),
 });
 
 /** Answered verifications by key, secret, hour and verdict. */
@@ -278,7 +298,7 @@ export const batchSequences = pgTable(
     sequence: count('sequence').notNull(),
     /** The answer of the batch, for a caller whose connection was lost before it arrived. */
     answer: text('answer'),
-    updatedAt: instant('updated_at').notNull().defaultNow(),
+    updatedAt: instant('updated_at').notNull().default(sql`now()`),
   },
   (table) => [primaryKey({ columns: [table.instance, table.stream] })],
 );

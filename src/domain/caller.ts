@@ -27,6 +27,18 @@ export interface Caller {
   permissions: ReadonlySet<Permission>;
   /** Null: every workspace. */
   workspaceId: string | null;
+  /** When its management key expires, in epoch milliseconds; null: never. */
+  expiresAt: number | null;
+  /** Whether the workspace that it is bound to is suspended: then it only reads. */
+  suspended: boolean;
+  /** Its calls a second on each instance; null: neither it nor its workspace has a maximum. */
+  maxRequestsPerSecond: RequestMaximums | null;
+}
+
+/** Calls a second of a management key, and of all that are bound to its workspace; null: no maximum. */
+export interface RequestMaximums {
+  own: number | null;
+  workspace: number | null;
 }
 
 /** A caller whose management key was used, and what counts that use. */
@@ -36,11 +48,22 @@ export interface IdentifiedCaller {
   countUse: () => Promise<void> | void;
 }
 
+/** Who asks about a presented key. */
+export interface Asker {
+  /** The workspace that is asked about; null: every one. */
+  workspaceId: string | null;
+  /** Whose share of the lookups of unknown strings this takes. */
+  group: string;
+}
+
 export const ROOT_CALLER: Caller = {
   type: 'root',
   id: 'root',
   permissions: new Set(PERMISSIONS),
   workspaceId: null,
+  expiresAt: null,
+  suspended: false,
+  maxRequestsPerSecond: null,
 };
 
 /** An id is a step of a path, so `.` and `..` could never be reached. */

@@ -69,8 +69,8 @@ export interface SearchBudget {
   checksums: number;
 }
 
-/** About 10 ms of checksums: far more than honest texts have candidates. */
-export const newSearchBudget = (): SearchBudget => ({ checksums: 2000 });
+/** A few milliseconds of checksums: far more than honest texts have candidates. */
+export const newSearchBudget = (): SearchBudget => ({ checksums: 1000 });
 
 /**
  * Whether a text contains a key of this installation anywhere. A text with more candidates than the
@@ -81,9 +81,12 @@ export function containsKey(
   checksumKey: ChecksumKey,
   budget: SearchBudget = newSearchBudget(),
 ): boolean {
-  for (const end of tailEnds(text)) {
-    const candidate = KEY_AT_END.exec(text.slice(Math.max(0, end - KEY_MAX_LENGTH), end))?.[0];
-    if (candidate && anyPrefixPasses(candidate, checksumKey, budget)) return true;
+  for (const { index } of text.matchAll(UNDERSCORE_OF_KEY)) {
+    const end = index + 1 + TAIL_LENGTH;
+    for (const start of prefixStarts(text, index)) {
+      if (budget.checksums-- <= 0) return true;
+      if (hasValidChecksum(text.slice(start, end), checksumKey)) return true;
+    }
   }
   return false;
 }
@@ -93,26 +96,19 @@ export function startOf({ prefix, ref }: ParsedKey): string {
   return `${prefix}_${ref.slice(0, 6)}…`;
 }
 
-const KEY_AT_END = /[a-z][a-z0-9_]*_[0-9A-Za-z]{65}$/;
+/** Between a prefix and the 65 characters of base62 after it. */
+const UNDERSCORE_OF_KEY = /_(?=[0-9A-Za-z]{65})/g;
 
-/** Every place where an underscore and 65 base62 characters end. */
-function* tailEnds(text: string): Generator<number> {
-  const underscore = /_(?=[0-9A-Za-z]{65})/g;
-  for (const match of text.matchAll(underscore)) yield match.index + 1 + TAIL_LENGTH;
-}
-
-/** Text before a key may look like more of its prefix, so every possible beginning is tried. */
-function anyPrefixPasses(
-  candidate: string,
-  checksumKey: ChecksumKey,
-  budget: SearchBudget,
-): boolean {
-  for (let from = 0; from < candidate.length - TAIL_LENGTH - 1; from++) {
-    const key = candidate.slice(from);
-    if (!parseKey(key)) continue;
-    if (budget.checksums-- <= 0 || hasValidChecksum(key, checksumKey)) return true;
+/**
+ * Where the prefix that ends at an underscore can begin, the shortest first: text before a key may
+ * look like more of its prefix.
+ */
+function* prefixStarts(text: string, underscore: number): Generator<number> {
+  for (let at = underscore - 1; at >= underscore - PREFIX_MAX_LENGTH; at--) {
+    const character = text.charAt(at);
+    if (/[a-z]/.test(character)) yield at;
+    else if (character === '_' ? text[at + 1] === '_' : !/[0-9]/.test(character)) return;
   }
-  return false;
 }
 
 function checksum(body: string, checksumKey: ChecksumKey): string {

@@ -7,12 +7,12 @@ export interface RateLimit {
 
 /** The limits of a key from the arrays in which they are stored. */
 export function toRateLimits(
-  names: readonly string[],
+  names: readonly (string | null)[],
   units: readonly number[],
   windows: readonly number[],
 ): RateLimit[] {
   return names.map((name, index) => ({
-    name,
+    name: name ?? '',
     limit: units[index] ?? 0,
     windowSeconds: windows[index] ?? 1,
   }));
@@ -50,17 +50,18 @@ export function rateLimitStatus(
   const oldest = live.find(({ count }) => count > 0);
   return {
     ...limit,
-    remaining: Math.max(0, limit.limit - spent),
+    remaining: Math.min(Math.max(0, limit.limit - spent), Math.max(0, limit.limit)),
     resetAt: oldest ? (oldest.number + SLICES) * sliceMs(limit) : null,
   };
 }
 
+/** The ages of the slices of a ring, oldest first: numbers that JavaScript rounds do not count up. */
+const AGES = Array.from({ length: SLICES }, (_, index) => SLICES - 1 - index);
+
 /** The slices of the ring that still overlap the window, oldest first. */
 function liveSlices({ newestSlice, counts }: StoredWindow, current: number) {
-  const newest = Math.max(newestSlice, current);
-  const slices = [];
-  for (let number = newest - SLICES + 1; number <= newestSlice; number++) {
-    if (number > newestSlice - SLICES) slices.push({ number, count: counts[number % SLICES] ?? 0 });
-  }
-  return slices;
+  const oldest = Math.max(newestSlice, current) - SLICES + 1;
+  return AGES.map((age) => newestSlice - age)
+    .filter((number) => number >= oldest)
+    .map((number) => ({ number, count: counts[number % SLICES] ?? 0 }));
 }

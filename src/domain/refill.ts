@@ -1,3 +1,5 @@
+import { LAST_INSTANT } from './time.ts';
+
 /** The largest balance of credits, however it comes about. */
 export const MAX_CREDITS = 1_000_000_000_000;
 
@@ -31,7 +33,8 @@ export interface StoredBalance {
 /** The balance at a time, refills included. */
 export function balanceAt(refill: Refill | null, stored: StoredBalance, now: number): number {
   const isDue = refill !== null && refilledAt(refill, stored, now) > stored.refilledMs;
-  return isDue ? refill.amount : (stored.credits ?? 0);
+  const balance = isDue ? refill.amount : (stored.credits ?? 0);
+  return Math.min(Math.max(0, balance), Number.MAX_SAFE_INTEGER);
 }
 
 /** When the balance at a time was last set by a refill, in epoch milliseconds. */
@@ -40,7 +43,8 @@ export function refilledAt(
   { refilledMs }: StoredBalance,
   now: number,
 ): number {
-  return refill ? Math.max(refilledMs, lastRefill(refill, Math.floor(now))) : refilledMs;
+  const last = refill ? Math.max(refilledMs, lastRefill(refill, Math.floor(now))) : refilledMs;
+  return Math.min(last, LAST_INSTANT.getTime());
 }
 
 const DAY_MS = 86_400_000;
@@ -60,8 +64,8 @@ export function nextRefill(refill: Refill, now: number): number {
 }
 
 function dueInMonth({ dayOfMonth }: Refill, now: number, offset: number): number {
-  const date = new Date(now);
+  const date = new Date(Math.min(now, LAST_INSTANT.getTime()));
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth() + offset];
   const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate();
-  return Date.UTC(year, month, Math.min(dayOfMonth ?? 1, lastDay));
+  return Date.UTC(year, month, Math.min(Math.max(1, dayOfMonth ?? 1), lastDay));
 }

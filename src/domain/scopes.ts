@@ -26,13 +26,61 @@ export function missingScopes(granted: Grants, required: readonly string[]): str
 }
 
 export function isGranted({ scopes, availableScopes }: Grants, scope: string): boolean {
-  if (scopes.includes(scope)) return true;
-  const isAvailable = availableScopes?.some((available) => covers(available, scope)) ?? true;
-  return isAvailable && scopes.some((grant) => covers(grant, scope));
+  const granted = scopeIndex(scopes);
+  if (granted.has(scope)) return true;
+  const isAvailable = availableScopes === null || scopeIndex(availableScopes).covers(scope);
+  return isAvailable && granted.covers(scope);
 }
 
-/** Whether a scope that may end in a wildcard includes another one. */
-export function covers(grant: string, scope: string): boolean {
-  if (grant === scope || grant === '*') return true;
-  return grant.endsWith(':*') && scope.startsWith(grant.slice(0, -1));
+/**
+ * A list of scopes prepared for questions, so that each takes as many steps as a scope has segments,
+ * however long the list is.
+ */
+export class ScopeIndex {
+  readonly #scopes: ReadonlySet<string>;
+  /** What stands before a `*` that some scope of the list is within; made when it is asked for. */
+  #beginnings: ReadonlySet<string> | null = null;
+
+  constructor(scopes: readonly string[]) {
+    this.#scopes = new Set(scopes);
+  }
+
+  has(scope: string): boolean {
+    return this.#scopes.has(scope);
+  }
+
+  /** Whether a scope of the list, which may end in a wildcard, includes another one. */
+  covers(scope: string): boolean {
+    if (this.has(scope) || this.has('*')) return true;
+    return beginningsOf(scope).some((beginning) => this.has(`${beginning}*`));
+  }
+
+  /** Whether a scope that may end in a wildcard includes any of the list. */
+  hasWithin(grant: string): boolean {
+    if (this.has(grant)) return true;
+    if (grant === '*') return this.#scopes.size > 0;
+    if (!grant.endsWith(':*')) return false;
+    this.#beginnings ??= new Set([...this.#scopes].flatMap(beginningsOf));
+    return this.#beginnings.has(grant.slice(0, -1));
+  }
+}
+
+const indexes = new WeakMap<readonly string[], ScopeIndex>();
+
+/** The index of a list, made once for as long as the list is in use. */
+function scopeIndex(scopes: readonly string[]): ScopeIndex {
+  const known = indexes.get(scopes);
+  if (known) return known;
+  const index = new ScopeIndex(scopes);
+  indexes.set(scopes, index);
+  return index;
+}
+
+/** `a:` and `a:b:` of `a:b:c`. */
+function beginningsOf(scope: string): string[] {
+  const beginnings: string[] = [];
+  for (let at = scope.indexOf(':'); at !== -1; at = scope.indexOf(':', at + 1)) {
+    beginnings.push(scope.slice(0, at + 1));
+  }
+  return beginnings;
 }

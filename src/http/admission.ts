@@ -1,22 +1,75 @@
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { KeywardError } from '../errors.ts';
+import { REQUEST_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
+import { BodyBudget } from './body-budget.ts';
+
+/** Requests at once for what anyone may read, which has places of its own. */
+const MAX_OPEN_REQUESTS = 100;
+/** Of the places, for one group of callers. */
+const GROUP_SHARE = 0.75;
 
 /**
- * Bounds the requests in flight. One more is refused at once, with Retry-After, instead of joining
- * a queue that would make every answer late. Health checks are always admitted.
+ * Bounds the requests at work. One more is refused at once, with Retry-After, instead of joining a
+ * queue that would make every answer late. A place is taken by callers alone, when their request is
+ * complete: a sender that is slow, or refused at its headers, keeps nobody out. A quarter of
+ * the places is always left to other groups.
  */
-export function registerAdmission(app: App, max: number): ResourceLimit {
-  let inFlight = 0;
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.alwaysAdmitted) return done();
-    if (inFlight >= max) return done(new KeywardError('OVERLOADED'));
-    inFlight++;
-    // `close` is emitted exactly once, also if the client has hung up.
-    reply.raw.once('close', () => {
-      inFlight--;
-    });
+export class Admission {
+  readonly bodies: BodyBudget;
+  readonly #atWork: SharedBound;
+  readonly #open = new SharedBound(MAX_OPEN_REQUESTS, 1);
+
+  /** @param bodyBytes what the bodies under way may take together */
+  constructor(maxInFlight: number, bodyBytes: number) {
+    this.bodies = new BodyBudget(bodyBytes);
+    this.#atWork = new SharedBound(maxInFlight, GROUP_SHARE);
+  }
+
+  get resourceLimits(): ResourceLimit[] {
+    return [
+      this.#atWork.resourceLimit('requests', REQUEST_BYTES),
+      this.#open.resourceLimit('open_requests', REQUEST_BYTES),
+      ...this.bodies.resourceLimits,
+    ];
+  }
+
+  /** Throws OVERLOADED if there is no place; it is free again when the response is closed. */
+  takePlace(group: string, response: ServerResponse): void {
+    occupy(this.#atWork, group, response);
+  }
+
+  takeOpenPlace(response: ServerResponse): void {
+    occupy(this.#open, '', response);
+  }
+}
+
+function occupy(places: SharedBound, group: string, response: ServerResponse): void {
+  if (places.isFull(group)) throw new KeywardError('OVERLOADED');
+  // `close` is emitted exactly once, also if the client has hung up.
+  response.once('close', places.take(group, 1));
+}
+
+type Done = (error?: Error) => void;
+
+/** Each route takes its place by what it is; one that is always admitted, or takes its own, none. */
+export function registerAdmission(app: App, admission: Admission): void {
+  const takePlace = ({ callerGroup }: FastifyRequest, reply: FastifyReply, done: Done) => {
+    admission.takePlace(callerGroup, reply.raw);
     done();
+  };
+  const takeOpenPlace = (_request: FastifyRequest, reply: FastifyReply, done: Done) => {
+    admission.takeOpenPlace(reply.raw);
+    done();
+  };
+  app.addHook('onRoute', (route: RouteOptions) => {
+    const { alwaysAdmitted, takesOwnPlace } = route.config ?? {};
+    if (alwaysAdmitted || takesOwnPlace) return;
+    if (route.url.startsWith('/v1/')) {
+      route.preValidation = [takePlace, ...[route.preValidation ?? []].flat()];
+    } else route.onRequest = [takeOpenPlace, ...[route.onRequest ?? []].flat()];
   });
-  return { name: 'requests', max, used: () => inFlight };
 }

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { CallContext } from '../call-context.ts';
+import { type CallContext, groupOf } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { newSearchBudget, type SearchBudget } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
@@ -11,6 +11,9 @@ import {
 } from './call-contexts.ts';
 import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
+import type { KeyDetector } from './key-detector.ts';
+import type { RequestRates } from './request-rates.ts';
+import { findStructureFault } from './validation/json-structure.ts';
 import { setItemsAside } from './validation/list-items.ts';
 
 declare module 'fastify' {
@@ -23,45 +26,39 @@ declare module 'fastify' {
     takesKey?: boolean;
     /** Admitted even when the instance is overloaded. */
     alwaysAdmitted?: boolean;
+    /** Takes its place among the requests at work by itself. */
+    takesOwnPlace?: boolean;
     /** Only a bounded number of its successful calls is logged each second. */
     logSampled?: boolean;
   }
   interface FastifyRequest {
     call: CallContext | null;
+    /** Whose share of bounded resources it uses, by `groupOf`; empty until that is known. */
+    callerGroup: string;
   }
 }
 
 const CONTAINS_KEY = 'Remove the API key: keys are never stored as text.';
 
 /** Authenticates every route that names a permission, and keeps keys out of what is stored. */
-export function registerAuth(app: App, deps: CallContextDependencies): void {
+export function registerAuth(
+  app: App,
+  deps: CallContextDependencies & { rates: RequestRates },
+): void {
   app.decorateRequest('call', null);
+  app.decorateRequest('callerGroup', '');
   const authenticate = async (request: FastifyRequest) => {
-    const { permission } = request.routeOptions.config;
-    if (permission) request.call = await createCallContext(request, permission, deps);
+    const { permission, urgent } = request.routeOptions.config;
+    if (!permission) return;
+    request.call = await createCallContext(request, permission, deps);
+    if (!urgent) deps.rates.take(request.call.caller);
+    request.callerGroup = groupOf(request.call.caller);
   };
   const authenticateAgain = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;
     if (permission && request.body) await requireCallerStill(request, permission, deps);
   };
-  const faultOfItem = (budget: SearchBudget) => (item: unknown) =>
-    deps.keyDetector.isContainedIn(JSON.stringify(item), budget)
-      ? { pointer: '', detail: CONTAINS_KEY }
-      : null;
-  const inspectBody = async (request: FastifyRequest) => {
-    if (!request.call) return;
-    if (request.routeOptions.config.takesKey) return;
-    const { body = null, params, method } = request;
-    const { list } = request.routeOptions.config;
-    if (list) setItemsAside(body, list, faultOfItem(newSearchBudget()));
-    // A change stores or audits the ids in its path too.
-    const stored = JSON.stringify(method === 'GET' ? body : [body, params]);
-    if (deps.keyDetector.isContainedIn(stored)) {
-      throw new KeywardError('CONTAINS_KEY', CONTAINS_KEY);
-    }
-    const idempotency = readIdempotencyKey(request, deps.keyDetector);
-    request.call = { ...request.call, idempotency };
-  };
+  const inspectBody = bodyInspector(deps);
   // Only on these routes: the verification path runs no hook that has nothing to do.
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
@@ -69,6 +66,33 @@ export function registerAuth(app: App, deps: CallContextDependencies): void {
     if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [authenticateAgain, inspectBody, ...[route.preHandler ?? []].flat()];
   });
+}
+
+function itemsIn(body: unknown, list: string): number {
+  const items: unknown = Reflect.get(Object(body), list);
+  return Array.isArray(items) ? items.length : 0;
+}
+
+/** Refuses what has a key in what would be stored, then adds the Idempotency-Key to the call. */
+function bodyInspector({ keyDetector, rates }: { keyDetector: KeyDetector; rates: RequestRates }) {
+  const faultOfItem = (budget: SearchBudget) => (item: unknown) => {
+    const fault = findStructureFault(item);
+    if (fault || !keyDetector.isContainedIn(item, budget)) return fault;
+    return { pointer: '', detail: CONTAINS_KEY };
+  };
+  return async (request: FastifyRequest): Promise<void> => {
+    const { list, takesKey, urgent } = request.routeOptions.config;
+    if (!request.call || takesKey) return;
+    const { body = null, params, query, method } = request;
+    if (list && !urgent) rates.takeItems(request.call.caller, itemsIn(body, list));
+    if (list) await setItemsAside(body, list, faultOfItem(newSearchBudget()));
+    const envelope = list ? { ...Object(body), [list]: null } : body;
+    // A change stores or audits what its path and query say too.
+    const stored = method === 'GET' ? envelope : [envelope, params, query];
+    if (keyDetector.isContainedIn(stored)) throw new KeywardError('CONTAINS_KEY', CONTAINS_KEY);
+    const idempotency = await readIdempotencyKey(request, keyDetector);
+    request.call = { ...request.call, idempotency };
+  };
 }
 
 export function getCallContext(request: FastifyRequest): CallContext {

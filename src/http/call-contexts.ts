@@ -3,7 +3,7 @@ import {
   type Authenticate,
   type CallContext,
   type Identify,
-  requirePermission,
+  requireAllowed,
 } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { invalidField, KeywardError } from '../errors.ts';
@@ -29,7 +29,7 @@ export async function createCallContext(
 ): Promise<CallContext> {
   const { id: requestId, ip, headers } = request;
   const caller = await authenticate(headers.authorization);
-  requirePermission(caller, permission);
+  requireAllowed(caller, permission);
   const onBehalfOf = readActor(headers['keyward-actor'], keyDetector);
   const actor = { type: caller.type, id: caller.id, onBehalfOf };
   const ifMatch = parseEntityTags(headers['if-match']);
@@ -47,7 +47,7 @@ export async function requireCallerStill(
   { identify }: CallContextDependencies,
 ): Promise<void> {
   const { caller } = await identify(headers.authorization);
-  requirePermission(caller, permission);
+  requireAllowed(caller, permission);
 }
 
 /** `Keyward-Actor` is stored with every change, so it is bounded and must not contain a key. */

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type ErrorCode, KeywardError } from '../errors.ts';
 import { problemBody, statusOf } from './problem.ts';
-
-const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 
 const CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
@@ -12,33 +11,39 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 };
 
 /** Answers what Node's parser refuses. It is not logged, since it can hold anything. */
-export function refuseMalformedRequest(
-  error: Error & { code?: string },
-  socket: NodeJS.WritableStream,
-): void {
-  if (!socket.writable) return;
-  const { status, id, body } = problemOf(CODES[error.code ?? ''] ?? 'MALFORMED_HTTP');
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    'connection: close',
-    `content-type: ${PROBLEM_TYPE}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    `x-request-id: ${id}`,
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+export function refuseMalformedRequest(error: Error & { code?: string }, socket: Duplex): void {
+  refuseOnSocket(socket, CODES[error.code ?? ''] ?? 'MALFORMED_HTTP');
 }
 
-/** Node answers an `Expect` header that it does not know by itself, without a body. */
-export function refuseExpectations(server: Server): void {
-  server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-    const { status, id, body } = problemOf('EXPECTATION_FAILED');
-    const headers = { connection: 'close', 'content-type': PROBLEM_TYPE, 'x-request-id': id };
-    response.writeHead(status, headers).end(body);
-  });
+/** How long a refused client may take to read why, which closing at once could cut off. */
+const LINGER_MS = 1000;
+
+/** Refuses where there is no response to write to. */
+export function refuseOnSocket(socket: Duplex, code: ErrorCode): void {
+  if (!socket.writable) return;
+  const { status, headers, body } = problemOf(code);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('\r\n')}\r\n\r\n${body}`);
+  socket.resume();
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+/** Refuses what Node would refuse without a body. */
+export function refuseRequest(response: ServerResponse, code: ErrorCode): void {
+  const { status, headers, body } = problemOf(code);
+  response.writeHead(status, headers).end(body);
 }
 
 function problemOf(code: ErrorCode) {
   const problem = new KeywardError(code);
   const id = `req_${randomUUID()}`;
-  return { status: statusOf(problem), id, body: JSON.stringify(problemBody(problem, id)) };
+  const body = JSON.stringify(problemBody(problem, id));
+  const headers = {
+    connection: 'close',
+    'cache-control': 'no-store',
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': id,
+  };
+  return { status: statusOf(problem), headers, body };
 }

@@ -4,6 +4,7 @@ import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
+import { setAnswerHeaders } from './answer-headers.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
 import { problemBody, statusOf } from './problem.ts';
@@ -31,11 +32,20 @@ export function registerUnknownRoutes(app: App): void {
 function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: KeywardError) {
   const status = statusOf(problem);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="keyward"');
-  if (status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
+  // What is refused before its body has arrived does not wait for it.
+  if (awaitsBody(request)) reply.header('connection', 'close');
+  if (status === 503 || problem.code === 'TOO_MANY_REQUESTS')
+    reply.header('retry-after', RETRY_AFTER_SECONDS);
   return reply
     .status(status)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .send(withoutKeys(JSON.stringify(problemBody(problem, request.id))));
+}
+
+function awaitsBody({ raw }: FastifyRequest): boolean {
+  if (raw.complete) return false;
+  const { 'transfer-encoding': chunked, 'content-length': length } = raw.headers;
+  return chunked !== undefined || Number(length ?? 0) > 0;
 }
 
 const KEYS = new RegExp(KEY_SCAN_PATTERN, 'g');
@@ -66,7 +76,7 @@ const UNREADABLE_VALUES = new Set(['22003', '22007', '22008', '22009', '22023', 
 
 function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolean {
   if (typeof query !== 'object' || query === null || !('cursor' in query)) return false;
-  return query.cursor !== undefined && UNREADABLE_VALUES.has(sqlState(error) ?? '');
+  return UNREADABLE_VALUES.has(sqlState(error) ?? '');
 }
 
 /** Fastify's own errors. Their messages can quote the body, so they are not passed on. */
@@ -76,8 +86,6 @@ function frameworkProblem(error: FastifyError): KeywardError {
       return new KeywardError('BODY_TOO_LARGE');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new KeywardError('UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.');
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
     default:
       return error.statusCode === 400
         ? new KeywardError('MALFORMED_JSON')
@@ -89,7 +97,7 @@ function frameworkProblem(error: FastifyError): KeywardError {
 export function rejectUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const isUnreadable =
     error.code === 'FST_ERR_BAD_URL' || error.code === 'FST_ERR_MAX_PARAM_LENGTH';
-  reply.header('x-request-id', request.id);
+  setAnswerHeaders(request, reply);
   const problem = isUnreadable
     ? invalidField('/path', 'must be a valid URL path with identifiers of at most 128 characters')
     : frameworkProblem(error);

@@ -21,7 +21,12 @@ const Health = Type.Object(
 /** By name. A check returns a word or throws; anything but `ok` makes the instance not ready. */
 export type ReadinessChecks = Record<string, () => Promise<string>>;
 
-export function healthRoutes(app: App, checks: ReadinessChecks): void {
+/** How long a result is answered again, so that many who ask cost no more than one. */
+const READINESS_KEPT_MS = 1000;
+
+/** @param now milliseconds, of any clock that does not step back */
+export function healthRoutes(app: App, checks: ReadinessChecks, now: () => number): void {
+  const readiness = keepForAMoment(() => runChecks(checks), now);
   app.addSchema(Health);
   const answer = { $ref: 'Health#' };
   const schema = (operationId: string, summary: string, response: object) => ({
@@ -50,12 +55,27 @@ export function healthRoutes(app: App, checks: ReadinessChecks): void {
       }),
     },
     async (_request, reply) => {
-      const results = await runChecks(checks);
+      const results = await readiness();
       const ready = Object.values(results).every((result) => result === 'ok');
       reply.status(ready ? 200 : 503);
       return { status: ready ? 'ok' : 'not ready', checks: results };
     },
   );
+}
+
+/** One run at a time, whose result stands for a moment after it was asked for. */
+function keepForAMoment<T>(run: () => Promise<T>, now: () => number): () => Promise<T> {
+  let last: { result: Promise<T>; until: number } | null = null;
+  let isRunning = false;
+  return () => {
+    if (last && (isRunning || now() < last.until)) return last.result;
+    isRunning = true;
+    const result = run().finally(() => {
+      isRunning = false;
+    });
+    last = { result, until: now() + READINESS_KEPT_MS };
+    return result;
+  };
 }
 
 async function runChecks(checks: ReadinessChecks): Promise<Record<string, string>> {

@@ -1,32 +1,38 @@
-import { hash, randomBytes } from 'node:crypto';
-import { type ChecksumKey, containsKey, type SearchBudget } from '../domain/key-string.ts';
-
-const ROOT_KEY_LIKE = /[A-Za-z0-9_-]{32,256}/g;
+import {
+  type ChecksumKey,
+  containsKey,
+  newSearchBudget,
+  type SearchBudget,
+} from '../domain/key-string.ts';
+import type { RootKey } from '../domain/root-key.ts';
 
 /** Finds native keys and the root key in texts that would be stored or logged. */
 export class KeyDetector {
   readonly #checksumKey: ChecksumKey;
-  /** Differs in each process. Of the root key only a digest is held. */
-  readonly #digestKey = randomBytes(32).toString('base64url');
-  readonly #rootDigest: string | null;
+  readonly #rootKey: RootKey | null;
 
-  constructor(checksumKey: ChecksumKey, rootKey: string | undefined) {
+  constructor(checksumKey: ChecksumKey, rootKey: RootKey | null) {
     this.#checksumKey = checksumKey;
-    this.#rootDigest = rootKey === undefined ? null : this.#digestOf(rootKey);
+    this.#rootKey = rootKey;
   }
 
-  /** Texts of one request share a budget, which bounds the time that they take together. */
-  isContainedIn(text: string, budget?: SearchBudget): boolean {
-    return this.#containsRootKey(text) || containsKey(text, this.#checksumKey, budget);
+  /**
+   * Whether a text, or any text or name within a value, contains a key, whatever stands before and
+   * after it. Values of one request share a budget, which bounds the time that they take together.
+   */
+  isContainedIn(value: unknown, budget: SearchBudget = newSearchBudget()): boolean {
+    const pending = [value];
+    while (pending.length > 0) {
+      const next = pending.pop();
+      if (typeof next === 'string' && this.#isInText(next, budget)) return true;
+      if (typeof next !== 'object' || next === null) continue;
+      for (const child of Object.values(next)) pending.push(child);
+      if (!Array.isArray(next)) pending.push(...Object.keys(next));
+    }
+    return false;
   }
 
-  #containsRootKey(text: string): boolean {
-    if (this.#rootDigest === null) return false;
-    const candidates = text.match(ROOT_KEY_LIKE) ?? [];
-    return candidates.some((candidate) => this.#digestOf(candidate) === this.#rootDigest);
-  }
-
-  #digestOf(text: string): string {
-    return hash('sha256', this.#digestKey + text, 'base64url');
+  #isInText(text: string, budget: SearchBudget): boolean {
+    return this.#rootKey?.isContainedIn(text) || containsKey(text, this.#checksumKey, budget);
   }
 }

@@ -1,7 +1,12 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import { Type } from 'typebox';
+import { KeywardError } from '../errors.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import type { App } from './app-type.ts';
+import { answers } from './schemas.ts';
+
+const UNAUTHENTICATED =
+  'Send the token of KEYWARD_METRICS_TOKEN, or the root key: `Authorization: Bearer <token>`.';
 
 /** How often the instance has done something expensive since its start. */
 export interface OperationCounter {
@@ -11,19 +16,29 @@ export interface OperationCounter {
   count: () => number;
 }
 
-/** How much of each bound is used and how often expensive operations ran, for Prometheus. */
-export function metricsRoutes(
-  app: App,
-  limits: readonly ResourceLimit[],
-  counters: readonly OperationCounter[],
-): void {
+export interface MetricsDependencies {
+  resourceLimits: readonly ResourceLimit[];
+  operationCounters: readonly OperationCounter[];
+  mayReadMetrics: (authorization: string | undefined) => boolean;
+}
+
+/**
+ * How much of each bound is used and how often expensive operations ran, for Prometheus. Not for
+ * everyone: who can watch the counters while presenting strings learns what became of each string.
+ */
+export function metricsRoutes(app: App, deps: MetricsDependencies): void {
   const registry = new Registry();
-  registerLimits(registry, limits);
-  for (const counter of counters) registerCounter(registry, counter);
+  registerLimits(registry, deps.resourceLimits);
+  for (const counter of deps.operationCounters) registerCounter(registry, counter);
   app.get(
     '/metrics',
     {
       config: { alwaysAdmitted: true },
+      onRequest: async ({ headers }) => {
+        if (!deps.mayReadMetrics(headers.authorization)) {
+          throw new KeywardError('UNAUTHENTICATED', UNAUTHENTICATED);
+        }
+      },
       schema: {
         operationId: 'getMetrics',
         tags: ['Health'],
@@ -31,15 +46,19 @@ export function metricsRoutes(
         description:
           'How much of each resource limit is used and how often expensive operations ran since the ' +
           'start, in the text format of Prometheus. Only numbers, and only of this instance: nothing ' +
-          'about keys, owners or workspaces.',
-        security: [],
+          'about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or ' +
+          'the root key; answered also while the database is away.',
+        security: [{ metricsToken: [] }, { managementKey: [] }],
         produces: ['text/plain'],
-        response: {
-          200: Type.String({
-            description: 'Metrics in the Prometheus text format 0.0.4.',
-            examples: ['keyward_bound_used{bound="requests"} 3'],
-          }),
-        },
+        response: answers(
+          {
+            200: Type.String({
+              description: 'Metrics in the Prometheus text format 0.0.4.',
+              examples: ['keyward_bound_used{bound="requests"} 3'],
+            }),
+          },
+          'UNAUTHENTICATED',
+        ),
       },
     },
     async (_request, reply) => {
@@ -58,7 +77,16 @@ function registerLimits(registry: Registry, limits: readonly ResourceLimit[]): v
     labelNames,
     registers,
   });
-  for (const { name, max } of limits) limit.set({ bound: name }, max);
+  const bytes = new Gauge({
+    name: 'keyward_bound_bytes',
+    help: 'The memory that the bound allows at most, in bytes.',
+    labelNames,
+    registers,
+  });
+  for (const { name, max, bytesEach } of limits) {
+    limit.set({ bound: name }, max);
+    bytes.set({ bound: name }, max * bytesEach);
+  }
   new Gauge({
     name: 'keyward_bound_used',
     help: 'How much of the limit is used now.',

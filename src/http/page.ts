@@ -5,6 +5,8 @@ export interface KeysetList<Row> {
   /** A cursor of one list is refused by every other. */
   name: string;
   read: (after: CursorPosition | null, limit: number) => Promise<Row[]>;
+  /** The bytes of the same rows, if they can be large. */
+  measure?: (after: CursorPosition | null, limit: number) => Promise<number[]>;
   positionOf: (row: Row) => CursorPosition;
 }
 
@@ -18,14 +20,30 @@ export interface Page<Row> {
   nextCursor: string | null;
 }
 
+/** Of what the rows of a page say. A page of more would hold the event loop, and fill the memory. */
+export const MAX_PAGE_BYTES = 1_048_576;
+
 /** Reads one row more than it returns, which tells whether another page follows. */
 export async function readPage<Row>(
   { limit, cursor }: PageQuery,
-  { name, read, positionOf }: KeysetList<Row>,
+  { name, read, measure, positionOf }: KeysetList<Row>,
 ): Promise<Page<Row>> {
   const after = cursor === undefined ? null : decodeCursor(name, cursor);
-  const found = await read(after, limit + 1);
-  const rows = found.slice(0, limit);
-  const last = found.length > limit ? rows.at(-1) : undefined;
+  const sizes = (await measure?.(after, limit + 1)) ?? [];
+  const fitting = Math.min(limit, measure ? countFitting(sizes) : limit);
+  const found = await read(after, fitting + 1);
+  const rows = found.slice(0, fitting);
+  const goesOn = found.length > fitting;
+  const last = goesOn ? rows.at(-1) : undefined;
   return { rows, nextCursor: last === undefined ? null : encodeCursor(name, positionOf(last)) };
+}
+
+/** How many rows fit a page, and one in any case. */
+function countFitting(sizes: readonly number[]): number {
+  let bytes = 0;
+  const beyond = sizes.findIndex((size) => {
+    bytes += size;
+    return bytes > MAX_PAGE_BYTES;
+  });
+  return beyond === -1 ? sizes.length : Math.max(1, beyond);
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { App } from './app-type.ts';
 import type { KeyDetector } from './key-detector.ts';
 import { REQUEST_ID_PATTERN } from './schemas.ts';
 
@@ -16,12 +15,4 @@ export function requestIdGenerator(keyDetector: KeyDetector) {
     if (typeof requested === 'string' && isSafeToLog(requested)) return requested;
     return `req_${process}-${(count++).toString(36)}`;
   };
-}
-
-/** Every answer has its request id. */
-export function registerRequestId(app: App): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
-    done();
-  });
 }

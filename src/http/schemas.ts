@@ -1,5 +1,9 @@
 import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox';
-import { PERMISSIONS, WORKSPACE_ID_PATTERN } from '../domain/caller.ts';
+import {
+  PERMISSIONS,
+  type Permission as PermissionName,
+  WORKSPACE_ID_PATTERN,
+} from '../domain/caller.ts';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 
 export const nullable = <Schema extends TSchema>(schema: Schema, options: TSchemaOptions = {}) =>
@@ -140,6 +144,13 @@ export function answers<Own extends Record<number, TSchema>>(own: Own, ...codes:
   return Object.assign(own, { [ERROR_CODES]: codes });
 }
 
+/** The other answer of a change, to a caller that lacks the permission to read what it changes. */
+export function unshown(permission: PermissionName) {
+  return Type.Null({
+    description: `The change is made, for a caller without the permission \`${permission}\`.`,
+  });
+}
+
 export const Cursor = Type.String({
   description: 'Cursor: `nextCursor` of the previous page, with the same filters and sort order.',
   examples: ['eyJhZnRlciI6Ii4uLiJ9'],
@@ -164,7 +175,7 @@ export const WorkspaceId = Type.String({
   pattern: WORKSPACE_ID_PATTERN,
   description:
     'Workspace id. A management key that is bound to a workspace implies it; for others the default ' +
-    'is `default`, or every workspace when they verify.',
+    'is `default`, or every workspace when they verify or find.',
   examples: ['default'],
 });
 
@@ -204,6 +215,9 @@ export const PageLimit = Type.Integer({
   description: 'Maximum number of entries on the page.',
   examples: [50],
 });
+
+/** Of a management key, or of a workspace. */
+export const RequestsPerSecond = Type.Integer({ minimum: 1, maximum: 1_000_000 });
 
 export const ExpiresInSeconds = Type.Integer({
   minimum: 1,

@@ -1,8 +1,11 @@
 import { invalidField } from '../errors.ts';
 import type { App } from './app-type.ts';
 
-/** Headers that name one caller, actor or call. Node keeps the first of some and joins others. */
-const SINGLE = new Set(['authorization', 'keyward-actor', 'idempotency-key']);
+/** Headers that have one meaning. Node keeps the first of some and joins others. */
+const SINGLE = new Set([
+  ...['authorization', 'keyward-actor', 'idempotency-key'],
+  ...['host', 'content-type', 'content-encoding'],
+]);
 /** Ignores these headers of its client, or answers by its own rules. */
 export const GATEWAY_ROUTE = '/v1/authorize';
 

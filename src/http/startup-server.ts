@@ -1,8 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify from 'fastify';
 import { KeywardError } from '../errors.ts';
+import type { MemoryBudget } from '../lib/memory-budget.ts';
+import { registerAnswerHeaders } from './answer-headers.ts';
 import type { App } from './app-type.ts';
-import { refuseExpectations, refuseMalformedRequest } from './client-error.ts';
+import { Connections, serverOptions } from './connections.ts';
 import { registerErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
 
@@ -10,20 +12,24 @@ import { healthRoutes } from './health.ts';
 export async function startStartupServer({
   host,
   port,
+  maxConnectionsPerAddress: maxPerAddress,
+  memory: { connections: max },
 }: {
   host: string;
   port: number;
+  maxConnectionsPerAddress: number;
+  memory: Pick<MemoryBudget, 'connections'>;
 }): Promise<App> {
   const options = {
     // The wait for the database has lines of its own.
     logger: false,
     forceCloseConnections: true,
-    clientErrorHandler: refuseMalformedRequest,
+    ...serverOptions(new Connections({ max, maxPerAddress })),
   };
   const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>();
   registerErrorHandler(app);
-  refuseExpectations(app.server);
-  healthRoutes(app, { database: () => Promise.resolve('waiting') });
+  registerAnswerHeaders(app);
+  healthRoutes(app, { database: () => Promise.resolve('waiting') }, () => performance.now());
   app.all('/*', () => {
     throw new KeywardError('UNAVAILABLE', 'Keyward is starting and waits for its database.');
   });

@@ -7,6 +7,8 @@ import { endKeysOfWorkspace, findWorkspaceToEmpty, type WorkspaceToEmpty } from 
 
 const ACTOR: Actor = { type: 'system', id: 'workspace-deletion', onBehalfOf: null };
 
+type InTurn = <T>(step: () => Promise<T>) => Promise<T>;
+
 /**
  * Ends the keys of deleted workspaces, many of which a deletion leaves to be ended later. That their
  * workspace is deleted has made them invalid already. Each step is a transaction of its own, so an
@@ -16,13 +18,16 @@ export class DeletedWorkspaces {
   readonly #orm: Orm;
   readonly #unitOfWork: UnitOfWork;
   readonly #log: Logger;
+  readonly #inTurn: InTurn;
   #isRunning = false;
   #isStopped = false;
 
-  constructor(orm: Orm, unitOfWork: UnitOfWork, log: Logger) {
+  /** @param inTurn runs a step when it may take a connection */
+  constructor(orm: Orm, unitOfWork: UnitOfWork, log: Logger, inTurn: InTurn) {
     this.#orm = orm;
     this.#unitOfWork = unitOfWork;
     this.#log = log;
+    this.#inTurn = inTurn;
   }
 
   /** Runs until no key is left. Never rejects. */
@@ -30,7 +35,8 @@ export class DeletedWorkspaces {
     if (this.#isRunning) return;
     this.#isRunning = true;
     try {
-      for (let more = true; more && !this.#isStopped; ) more = await this.#step();
+      for (let more = true; more && !this.#isStopped; )
+        more = await this.#inTurn(() => this.#step());
     } catch (err) {
       this.#log.warn({ err }, 'keys of a deleted workspace were not ended yet, will retry');
     } finally {

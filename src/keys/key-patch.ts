@@ -14,7 +14,7 @@ import { policyVersionOf } from './policy-version.ts';
 import { toQuotaColumns } from './quota-columns.ts';
 import type { PatchKey } from './schemas/requests.ts';
 import { isExpired, type KeyChanges, type KeyRow, updateKey } from './store.ts';
-import { enforceKeyQuota, readPolicies, type WorkspacePolicies } from './workspace-policies.ts';
+import { enforceActiveKeys, readPolicies, type WorkspacePolicies } from './workspace-policies.ts';
 
 /**
  * Applies a merge patch to a locked key, as its workspace's policies allow. `locked` are the policies
@@ -52,10 +52,10 @@ async function allowedChanges(
   const { tx, at } = write;
   const changes = changedColumns(key, patch, at);
   checkMutability(policies, changedFields(key, patch, changes));
-  checkScopes(policies, patch.scopes ?? [], key.scopes);
+  checkScopes(policies, patch.scopes ?? [], { held: key.scopes, suggest: true });
   if (!differs(key, { expiresAt: changes.expiresAt })) return changes;
   checkLifetime(policies, { ...key, ...changes }, at);
-  if (isExpired(key, at)) await enforceKeyQuota(tx, policies, at);
+  if (isExpired(key, at)) await enforceActiveKeys(tx, policies, at);
   return changes;
 }
 

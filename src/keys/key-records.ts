@@ -1,4 +1,5 @@
-import { and, desc, eq, getTableColumns, inArray, ne, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, ne, type SQL, sql } from 'drizzle-orm';
+import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { keyConsumption, keys, keyUsage, secrets, secretUsage } from '../db/schema.ts';
 import type { ConsumptionRow } from '../quotas/consumption-store.ts';
@@ -74,6 +75,6 @@ async function readSecrets(db: Reader, keyIds: string[]): Promise<SecretRow[]> {
     .select({ keyId, id, start, status, createdAt, validUntil, lastUsedAt })
     .from(secrets)
     .leftJoin(secretUsage, eq(secretUsage.secretRef, secrets.ref))
-    .where(and(inArray(secrets.keyId, keyIds), ne(secrets.status, 'retired')))
+    .where(and(anyOf(secrets.keyId, keyIds), ne(secrets.status, 'retired')))
     .orderBy(secrets.status, desc(secrets.createdAt));
 }

@@ -5,7 +5,7 @@ import { invalidField } from '../errors.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { checkSize } from './key-size.ts';
 import { checkMetadata, mergeMetadata } from './metadata.ts';
-import { checkLifetime, checkScopes } from './policy-checks.ts';
+import { checkLifetime, checkScopes, type ScopeCheck } from './policy-checks.ts';
 import { policyVersionOf } from './policy-version.ts';
 import { toQuotaColumns } from './quota-columns.ts';
 import { pickPlain, plainFields } from './schemas/fields.ts';
@@ -23,12 +23,13 @@ export function newKeyRow(
   input: NewKeyInput,
   policies: WorkspacePolicies,
   at: Date,
+  { suggest }: Pick<ScopeCheck, 'suggest'> = { suggest: true },
 ): NewKeyRow {
   const metadata = mergeMetadata({}, input.metadata ?? null);
   checkMetadata(metadata);
   const plain = pickPlain({ ...INITIAL, ...input });
   checkSize({ ...plain, metadata });
-  checkScopes(policies, plain.scopes);
+  checkScopes(policies, plain.scopes, { suggest });
   const valid = lifetime({ notBefore: null, expiresAt: null }, input, at);
   checkLifetime(policies, valid, at);
   const quotas = { ...NO_QUOTAS, ...toQuotaColumns(input, NO_QUOTAS) };
@@ -49,7 +50,16 @@ export function newKeyRow(
 }
 
 const INITIAL = variant(plainFields, 'initial');
-const NO_QUOTAS = { limitNames: [], creditsLimited: false };
+/** Every column, so that rows of one import have the same. */
+const NO_QUOTAS = {
+  limitNames: [],
+  limitUnits: [],
+  limitWindows: [],
+  creditsLimited: false,
+  refillInterval: null,
+  refillAmount: null,
+  refillDay: null,
+};
 
 /** The requested prefix, or the workspace's. */
 function prefixOf({ prefix }: NewKeyInput, { defaultPrefix }: WorkspacePolicies): string {

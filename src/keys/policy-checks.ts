@@ -1,5 +1,5 @@
 import { distance } from 'fastest-levenshtein';
-import { covers } from '../domain/scopes.ts';
+import { type AvailableScope, ScopeIndex } from '../domain/scopes.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import type { Lifetime } from '../http/lifetime.ts';
 import type { WorkspacePolicies } from './workspace-policies.ts';
@@ -21,24 +21,39 @@ export function checkLifetime(policies: WorkspacePolicies, requested: Lifetime, 
   }
 }
 
-/**
- * Refuses scopes that the workspace does not know, and suggests the nearest known one. Those that the
- * key has already may stay: they grant nothing that is not available.
- */
+export interface ScopeCheck {
+  /** Scopes that the key has already may stay: they grant nothing that is not available. */
+  held?: readonly string[];
+  /** Whether to suggest the nearest scope, which takes a distance to each that is available. */
+  suggest: boolean;
+}
+
+/** Refuses scopes that the workspace does not know. */
 export function checkScopes(
-  { availableScopes }: WorkspacePolicies,
+  { availableScopes }: Pick<WorkspacePolicies, 'availableScopes'>,
   scopes: readonly string[],
-  held: readonly string[] = [],
-) {
+  { held = [], suggest }: ScopeCheck,
+): void {
   if (availableScopes === null) return;
-  const known = availableScopes.map(({ scope }) => scope);
+  const known = indexOf(availableScopes);
+  const own = new Set(held);
   scopes.forEach((scope, index) => {
-    if (held.includes(scope)) return;
-    if (known.some((one) => one === scope || covers(scope, one) || covers(one, scope))) return;
-    const nearest = nearestTo(scope, known);
+    if (own.has(scope) || known.covers(scope) || known.hasWithin(scope)) return;
+    const nearest = suggest ? nearestTo(scope, availableScopes) : null;
     const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
     throw invalidField(`/body/scopes/${index}`, `is not a scope of this workspace${hint}`);
   });
+}
+
+const indexes = new WeakMap<readonly AvailableScope[], ScopeIndex>();
+
+/** Made once for all the items of an import. */
+function indexOf(availableScopes: readonly AvailableScope[]): ScopeIndex {
+  const known = indexes.get(availableScopes);
+  if (known) return known;
+  const index = new ScopeIndex(availableScopes.map(({ scope }) => scope));
+  indexes.set(availableScopes, index);
+  return index;
 }
 
 const ALWAYS_MUTABLE = new Set(['name', 'description', 'enabled']);
@@ -54,7 +69,11 @@ export function checkMutability(
   throw new KeywardError('KEY_IMMUTABLE', detail, [{ pointer: `/body/${fixed}`, detail }]);
 }
 
-function nearestTo(scope: string, known: readonly string[]): string | null {
-  const [nearest] = known.toSorted((a, b) => distance(scope, a) - distance(scope, b));
-  return nearest ?? null;
+function nearestTo(wanted: string, known: readonly AvailableScope[]): string | null {
+  let nearest: { scope: string | null; distance: number } = { scope: null, distance: Infinity };
+  for (const { scope } of known) {
+    const apart = distance(wanted, scope);
+    if (apart < nearest.distance) nearest = { scope, distance: apart };
+  }
+  return nearest.scope;
 }

@@ -1,3 +1,4 @@
+import { UNKNOWN_ACTOR } from '../db/stored-types.ts';
 import { toRateLimits } from '../domain/limits.ts';
 import { toRefill } from '../domain/refill.ts';
 import { keyStatus } from '../domain/status.ts';
@@ -19,7 +20,8 @@ export function presentKey({ key, use, secrets, consumption }: KeyRecord, now: n
     start: valid[0]?.start ?? '',
     rateLimits: presentLimits(key, consumption, now),
     credits: presentCredits(key, consumption, now),
-    createdBy: key.createdBy,
+    // Drizzle leaves the null of JSON as it is, which no column of its own type may be.
+    createdBy: key.createdBy ?? UNKNOWN_ACTOR,
     revokedBy: key.revokedBy,
     secrets: valid.map((secret) => presentSecret(secret, key.expiresAt)),
     usage: presentUse(use),
@@ -55,7 +57,7 @@ function presentFields(key: KeyRow) {
     prefix: key.prefix,
     notBefore: toIso(key.notBefore),
     expiresAt: toIso(key.expiresAt),
-    metadata: key.metadata,
+    metadata: key.metadata ?? {},
     createdAt: toIso(key.createdAt),
     updatedAt: toIso(key.updatedAt),
     revokedAt: toIso(key.revokedAt),

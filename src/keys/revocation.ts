@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/caller.ts';
+import { turnKeeper } from '../lib/turns.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from './audit.ts';
 import { type KeyChanges, type KeyRow, lockKey, updateKeys } from './store.ts';
@@ -58,6 +59,10 @@ async function endKeys(
 ): Promise<KeyRow[]> {
   const before = new Map(keys.map((key) => [key.id, key]));
   const ended = await updateKeys(write.tx, [...before.keys()], { ...changes, updatedAt: write.at });
-  for (const key of ended) auditKeyChange(write, action, before.get(key.id) ?? null, key);
+  const turn = turnKeeper();
+  for (const key of ended) {
+    await turn();
+    auditKeyChange(write, action, before.get(key.id) ?? null, key);
+  }
   return ended;
 }

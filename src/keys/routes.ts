@@ -1,8 +1,8 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendDone, sendResult } from '../http/reply.ts';
-import { answers, KeyPath, ref, WorkspaceQuery } from '../http/schemas.ts';
+import { sendChanged, sendDone, sendResult } from '../http/reply.ts';
+import { answers, KeyPath, ref, unshown, WorkspaceQuery } from '../http/schemas.ts';
 import { bulkRevokeRoutes } from './bulk-revoke/routes.ts';
 import type { BulkRevokeService } from './bulk-revoke/service.ts';
 import { creditsRoutes } from './credits/routes.ts';
@@ -64,13 +64,13 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
           'NOT_FOUND',
           'UPGRADE_REQUIRED',
           'KEY_LIMIT_REACHED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
     async (request, reply) => {
       const created = await keys.create(getCallContext(request), request.body);
       reply.status(201).header('location', `/v1/keys/${created.body.id}`);
-      reply.header('cache-control', 'no-store');
       return sendResult(reply, created);
     },
   );
@@ -109,25 +109,28 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
         querystring: WorkspaceQuery,
         body: PatchKey,
         response: answers(
-          { 200: ref(Key) },
+          { 200: ref(Key), 204: unshown('keys:read') },
           'NOT_FOUND',
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
           'KEY_IMMUTABLE',
           'KEY_LIMIT_REACHED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
     async (request, reply) => {
       const name = { ...request.params, ...request.query };
-      return sendResult(reply, await keys.patch(getCallContext(request), name, request.body ?? {}));
+      const call = getCallContext(request);
+      const patched = await keys.patch(call, name, request.body ?? {});
+      return sendChanged(reply, call, 'keys:read', patched);
     },
   );
 
   app.delete(
     '/v1/keys/:id',
     {
-      config: { permission: 'keys:revoke' },
+      config: { permission: 'keys:revoke', urgent: true },
       schema: {
         operationId: 'deleteKey',
         tags,
@@ -152,7 +155,7 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
   app.post(
     '/v1/keys/:id/revoke',
     {
-      config: { permission: 'keys:revoke' },
+      config: { permission: 'keys:revoke', urgent: true },
       schema: {
         operationId: 'revokeKey',
         tags,
@@ -162,13 +165,18 @@ function lifecycleRoutes(app: App, keys: KeyService): void {
           'instance, finds the key valid. Idempotent.',
         params: KeyPath,
         body: RevokeKey,
-        response: answers({ 200: ref(Key) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers(
+          { 200: ref(Key), 204: unshown('keys:read') },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+        ),
       },
     },
     async (request, reply) => {
       const body = request.body ?? {};
       const name = { ...request.params, workspaceId: body.workspaceId };
-      return sendResult(reply, await keys.revoke(getCallContext(request), name, body));
+      const call = getCallContext(request);
+      return sendChanged(reply, call, 'keys:read', await keys.revoke(call, name, body));
     },
   );
 }

@@ -69,7 +69,11 @@ export class KeyService {
     const policies = await readPolicies(orm, workspaceId);
     const { prefix } = allowedKey(call, input, policies, clock.date());
     await enforceKeyQuota(orm, policies, clock.date());
-    return { prefix, issued: await issuer.issue(prefix), lock: policyLock(policies) };
+    return {
+      prefix,
+      issued: await issuer.issue(prefix, { group: workspaceId }),
+      lock: policyLock(policies),
+    };
   }
 
   async get(call: CallContext, name: KeyName): Promise<Versioned<Key>> {

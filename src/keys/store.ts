@@ -1,7 +1,11 @@
-import { and, count, eq, exists, gt, inArray, isNotNull, isNull, or, sql } from 'drizzle-orm';
+import { and, count, eq, exists, gt, isNotNull, isNull, or, sql } from 'drizzle-orm';
+import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
+import { insertRows } from '../db/insert-rows.ts';
+import { nextRevision } from '../db/revision.ts';
 import { keys, workspaces } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
+import { partsOf } from '../lib/turns.ts';
 
 export type KeyRow = typeof keys.$inferSelect;
 export type NewKeyRow = typeof keys.$inferInsert;
@@ -12,7 +16,7 @@ export type Scope = string | null;
 
 type Reader = Orm | Transaction;
 
-const NEXT_REVISION = sql`${keys.revision} + 1`;
+const NEXT_REVISION = nextRevision(keys.revision);
 
 /** The key's row, locked until the transaction ends. */
 export async function lockKey(tx: Transaction, scope: Scope, id: string) {
@@ -20,22 +24,43 @@ export async function lockKey(tx: Transaction, scope: Scope, id: string) {
   return row ?? null;
 }
 
+/** Which keys are meant; by both, those of the ids that are the owner's. */
+export interface KeyFilter {
+  ids?: readonly string[];
+  ownerId?: string;
+}
+
 /** Locks keys by id, in id order, as every transaction does that locks several. */
 export function lockKeys(
   tx: Transaction,
   scope: Scope,
-  filter: { ids: readonly string[] } | { ownerId: string },
+  filter: KeyFilter,
   limit: number,
 ): Promise<KeyRow[]> {
-  const chosen =
-    'ids' in filter ? inArray(keys.id, [...filter.ids]) : eq(keys.ownerId, filter.ownerId);
   return tx
     .select()
     .from(keys)
-    .where(and(inExistingWorkspace(scope), chosen))
+    .where(and(inExistingWorkspace(scope), chosenBy(filter)))
     .orderBy(keys.id)
     .limit(limit)
     .for('update');
+}
+
+/** Which keys a filter chooses at the moment, in id order. */
+export function findChosenKeys(db: Reader, scope: Scope, filter: KeyFilter, limit: number) {
+  return db
+    .select({ id: keys.id, revokedAt: keys.revokedAt })
+    .from(keys)
+    .where(and(inExistingWorkspace(scope), chosenBy(filter)))
+    .orderBy(keys.id)
+    .limit(limit);
+}
+
+function chosenBy({ ids, ownerId }: KeyFilter) {
+  return and(
+    ids && anyOf(keys.id, ids),
+    ownerId === undefined ? undefined : eq(keys.ownerId, ownerId),
+  );
 }
 
 export function isExpired({ expiresAt }: Pick<KeyRow, 'expiresAt'>, at: Date): boolean {
@@ -52,16 +77,21 @@ export async function countActiveKeys(db: Reader, workspaceId: string, at: Date)
   return row?.active ?? 0;
 }
 
+/** Writing or reading them takes a few milliseconds. */
+const STATEMENT_ROWS = 50;
+
 export async function insertKeys(tx: Transaction, rows: readonly NewKeyRow[]): Promise<KeyRow[]> {
-  if (rows.length === 0) return [];
-  return tx
-    .insert(keys)
-    .values([...rows])
-    .returning();
+  const inserted: KeyRow[] = [];
+  for (const part of partsOf(rows, STATEMENT_ROWS)) {
+    await tx.execute(insertRows(keys, part));
+    const ids = part.map(({ id }) => id);
+    inserted.push(...(await tx.select().from(keys).where(anyOf(keys.id, ids))));
+  }
+  return inserted;
 }
 
 export async function insertKey(tx: Transaction, row: NewKeyRow): Promise<KeyRow> {
-  const [inserted] = await insertKeys(tx, [row]);
+  const [inserted] = await tx.insert(keys).values(row).returning();
   if (!inserted) throw new Error('an insert returns its row');
   return inserted;
 }
@@ -76,7 +106,7 @@ export async function updateKeys(
   return tx
     .update(keys)
     .set({ ...changes, revision: NEXT_REVISION })
-    .where(inArray(keys.id, [...ids]))
+    .where(anyOf(keys.id, ids))
     .returning();
 }
 
@@ -87,10 +117,10 @@ export async function updateKey(tx: Transaction, id: string, changes: KeyChanges
 }
 
 /** How many keys of a workspace one transaction ends. */
-const STEP = 1000;
+const STEP = 500;
 
 /**
- * Ends up to a thousand keys of a deleted workspace, whichever nobody else has locked; who revoked
+ * Ends up to 500 keys of a deleted workspace, whichever nobody else has locked; who revoked
  * one before stays. Returns how many.
  */
 export async function endKeysOfWorkspace(
@@ -119,8 +149,8 @@ export async function endKeysOfWorkspace(
 }
 
 /** Keys of a workspace that are not deleted, whatever their status. */
-export async function countKeys(tx: Transaction, workspaceId: string): Promise<number> {
-  const [row] = await tx.select({ keys: count() }).from(keys).where(inWorkspace(workspaceId));
+export async function countKeys(db: Reader, workspaceId: string): Promise<number> {
+  const [row] = await db.select({ keys: count() }).from(keys).where(inWorkspace(workspaceId));
   return row?.keys ?? 0;
 }
 

@@ -6,7 +6,7 @@ import {
   type WorkspaceLock,
   type WorkspaceRow,
 } from '../workspaces/store.ts';
-import { countActiveKeys } from './store.ts';
+import { countActiveKeys, countKeys } from './store.ts';
 
 /** What a workspace demands of its keys when they are created or changed. */
 export type WorkspacePolicies = WorkspaceRow;
@@ -21,9 +21,9 @@ export async function lockPolicies(tx: Transaction, id: string): Promise<Workspa
 }
 
 /**
- * Locks the policies that were read earlier, until the transaction ends. Without `maxActiveKeys` a
- * shared lock does, under which no suspension waits for an import; with it, keys are counted one
- * change after the other. Where the limit appeared since, two upgrades of the lock can deadlock;
+ * Locks the policies that were read earlier, until the transaction ends. Without a maximum of
+ * keys a shared lock does, under which no suspension waits for an import; with one, keys are counted
+ * one change after the other. Where the limit appeared since, two upgrades of the lock can deadlock;
  * what is remembered lets their retries begin with the stronger one.
  */
 export function policyLock(known: WorkspacePolicies) {
@@ -37,8 +37,24 @@ export function policyLock(known: WorkspacePolicies) {
   };
 }
 
-/** Refuses more active keys than the workspace may have: exactly, if its policies are locked. */
+/** Refuses more keys than the workspace may have: exactly, if its policies are locked. */
 export async function enforceKeyQuota(
+  db: Orm | Transaction,
+  policies: WorkspacePolicies,
+  at: Date,
+  added = 1,
+): Promise<void> {
+  await enforceActiveKeys(db, policies, at, added);
+  const { id, maxKeys } = policies;
+  if (maxKeys === null || (await countKeys(db, id)) + added <= maxKeys) return;
+  throw new KeywardError(
+    'KEY_LIMIT_REACHED',
+    `The workspace may have ${maxKeys} keys that are not deleted.`,
+  );
+}
+
+/** The same for keys that are neither revoked nor expired. */
+export async function enforceActiveKeys(
   db: Orm | Transaction,
   { id, maxActiveKeys }: WorkspacePolicies,
   at: Date,
@@ -52,8 +68,8 @@ export async function enforceKeyQuota(
   );
 }
 
-function lockFor({ maxActiveKeys }: WorkspacePolicies): WorkspaceLock {
-  return maxActiveKeys === null ? 'key share' : 'update';
+function lockFor({ maxActiveKeys, maxKeys }: WorkspacePolicies): WorkspaceLock {
+  return maxActiveKeys === null && maxKeys === null ? 'key share' : 'update';
 }
 
 async function lockRow(tx: Transaction, id: string, lock: WorkspaceLock) {

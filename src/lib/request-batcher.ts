@@ -1,3 +1,4 @@
+import { WAITING_BYTES } from './memory-budget.ts';
 import { OverloadError } from './overload-error.ts';
 import type { ResourceLimit } from './resource-limit.ts';
 
@@ -35,7 +36,8 @@ export class RequestBatcher<Item, Result> {
   }
 
   resourceLimit(name: string): ResourceLimit {
-    return { name, max: this.#options.maxWaiting, used: () => this.waiting };
+    const { maxWaiting: max } = this.#options;
+    return { name, max, bytesEach: WAITING_BYTES, used: () => this.waiting };
   }
 
   add(item: Item): Promise<Result> {

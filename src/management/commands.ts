@@ -2,7 +2,6 @@ import { requireKeyedAsBefore } from '../audit/append.ts';
 import { operatorOrigin } from '../audit/operator.ts';
 import { Argon2Hasher } from '../credentials/argon2-hasher.ts';
 import { SecretIssuer } from '../credentials/issuer.ts';
-import { pepperFrom } from '../credentials/pepper.ts';
 import { readInstallation } from '../db/installation.ts';
 import { type CommandContext, type CommandDatabase, withDatabase } from '../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, PERMISSIONS, type Permission, ROOT_CALLER } from '../domain/caller.ts';
@@ -88,11 +87,10 @@ function readPermissions(text: string): Permission[] {
 }
 
 async function createManagementKey(
-  { orm, secret, rootKey }: CommandDatabase,
+  { orm, pepper, rootKey }: CommandDatabase,
   hasher: Argon2Hasher,
   request: CreateManagementKey,
 ) {
-  const pepper = pepperFrom(secret);
   await requireKeyedAsBefore(orm, request.workspaceId ?? DEFAULT_WORKSPACE, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
   if (new KeyDetector(checksumKey, rootKey).isContainedIn(request.name)) {

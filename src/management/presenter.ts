@@ -1,3 +1,4 @@
+import { UNKNOWN_ACTOR } from '../db/stored-types.ts';
 import { endWithin, toIso } from '../domain/time.ts';
 import { etagOf, type Versioned } from '../http/etag.ts';
 import type { ManagementKey } from './schemas.ts';
@@ -6,7 +7,7 @@ import type { ManagementRecord, ManagementRow } from './store.ts';
 /** A management key as answers show it. */
 export function presentManagementKey(record: ManagementRecord, now: Date): ManagementKey {
   const { key, start, lastUsedAt, retiringUntil } = record;
-  const { id, workspaceId, name, permissions, createdBy, revokedBy } = key;
+  const { id, workspaceId, name, permissions, createdBy, revokedBy, rotatedBy } = key;
   return {
     id,
     workspaceId,
@@ -15,10 +16,12 @@ export function presentManagementKey(record: ManagementRecord, now: Date): Manag
     permissions,
     status: statusOf(key, now),
     expiresAt: toIso(key.expiresAt),
+    maxRequestsPerSecond: key.maxRequestsPerSecond,
     lastUsedAt: toIso(lastUsedAt),
     retiringUntil: isRetiring(record, now) ? toIso(endWithin(retiringUntil, key.expiresAt)) : null,
     createdAt: toIso(key.createdAt),
-    createdBy,
+    createdBy: createdBy ?? UNKNOWN_ACTOR,
+    rotatedBy,
     revokedAt: toIso(key.revokedAt),
     revokedBy,
   };

@@ -3,32 +3,43 @@ import { toIso } from '../domain/time.ts';
 import type { Reason } from '../http/schemas.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditManagementKey } from './audit.ts';
-import { lockManagementKey, type ManagementRow, updateManagementKey } from './store.ts';
+import { lockMade, lockManagementKey, type ManagementRow, revokeRows } from './store.ts';
 
-/** Revokes a locked management key for good. False if it is revoked already. */
+export interface Revocation extends Reason {
+  by: Actor;
+  /** Whether the keys that it created, directly or not, are revoked with it. */
+  includeCreated: boolean;
+}
+
+/**
+ * Revokes a locked management key for good. Returns the ids of the keys that were revoked with it,
+ * also if it was revoked without them before.
+ */
 export async function revokeManagementKey(
   write: WriteContext,
   key: ManagementRow,
-  by: Actor,
-  { reason, note }: Reason = {},
-): Promise<boolean> {
-  if (key.revokedAt) return false;
-  const { tx, at } = write;
-  await updateManagementKey(tx, key.id, { revokedAt: at, revokedBy: by, updatedAt: at });
-  const difference = {
-    before: { revokedAt: null },
-    after: { revokedAt: toIso(at), reason: reason ?? null, note: note ?? null },
-  };
-  auditManagementKey(write, 'revoked', key, difference);
-  return true;
+  { by, includeCreated, reason, note }: Revocation,
+): Promise<string[]> {
+  const created = includeCreated ? await lockMade(write.tx, key.id) : [];
+  const active = [key, ...created].filter(({ revokedAt }) => !revokedAt);
+  await revokeRows(write.tx, active, by, write.at);
+  const end = { revokedAt: toIso(write.at), reason: reason ?? null, note: note ?? null };
+  for (const one of active) {
+    const revokedWith = one.id === key.id ? {} : { revokedWith: key.id };
+    const difference = { before: { revokedAt: null }, after: { ...end, ...revokedWith } };
+    auditManagementKey(write, 'revoked', one, difference);
+  }
+  return active.map(({ id }) => id).filter((id) => id !== key.id);
 }
 
-/** Revokes a management key on behalf of its holder. False if it was revoked meanwhile. */
+/** Revokes a management key, and what it created, on behalf of its holder. False if it was revoked meanwhile. */
 export async function revokeOwnManagementKey(
   write: WriteContext,
   id: string,
   by: Actor,
 ): Promise<boolean> {
   const key = await lockManagementKey(write.tx, id, null);
-  return key !== null && revokeManagementKey(write, key, by);
+  if (!key || key.revokedAt) return false;
+  await revokeManagementKey(write, key, { by, includeCreated: true });
+  return true;
 }

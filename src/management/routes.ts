@@ -1,7 +1,7 @@
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendResult } from '../http/reply.ts';
-import { answers, Reason, ref } from '../http/schemas.ts';
+import { sendChanged, sendResult } from '../http/reply.ts';
+import { answers, ref, unshown } from '../http/schemas.ts';
 import {
   CreateManagementKey,
   IssuedManagementKey,
@@ -10,18 +10,22 @@ import {
   ManagementKeyPage,
   ManagementKeyPath,
   PatchManagementKey,
+  RevokedManagementKey,
+  RevokeManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import type { ManagementService } from './service.ts';
 
 const read = { permission: 'management:read' } as const;
 const config = { permission: 'management:write' } as const;
+const urgent = { ...config, urgent: true } as const;
 const tags = ['Management keys'];
 const params = ManagementKeyPath;
 
 export function managementRoutes(app: App, managementKeys: ManagementService): void {
   app.addSchema(ManagementKey);
   app.addSchema(IssuedManagementKey);
+  app.addSchema(RevokedManagementKey);
   app.addSchema(ManagementKeyPage);
 
   app.post(
@@ -34,13 +38,12 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         summary: 'Create a management key',
         description: 'The answer holds the key string, for the only time.',
         body: CreateManagementKey,
-        response: answers({ 201: ref(IssuedManagementKey) }, 'NOT_FOUND'),
+        response: answers({ 201: ref(IssuedManagementKey) }, 'NOT_FOUND', 'AUDIT_LIMIT_REACHED'),
       },
     },
     async (request, reply) => {
       const created = await managementKeys.create(getCallContext(request), request.body);
       reply.status(201).header('location', `/v1/management-keys/${created.body.id}`);
-      reply.header('cache-control', 'no-store');
       return sendResult(reply, created);
     },
   );
@@ -85,36 +88,40 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         tags,
         summary: 'Change a management key',
         description:
-          'Its name, its expiry, or fewer permissions; an expired key can be extended. In force ' +
-          'everywhere once answered. More permissions need another key.',
+          'Its name, its expiry, its maximum of calls, or fewer permissions; an expired key can be extended. The management ' +
+          'keys that it made lose what it loses. In force everywhere once answered. More ' +
+          'permissions need another key.',
         params,
         body: PatchManagementKey,
         response: answers(
-          { 200: ref(ManagementKey) },
+          { 200: ref(ManagementKey), 204: unshown('management:read') },
           'NOT_FOUND',
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      return sendResult(
-        reply,
-        await managementKeys.patch(getCallContext(request), id, request.body ?? {}),
-      );
+      const call = getCallContext(request);
+      const patched = await managementKeys.patch(call, id, request.body ?? {});
+      return sendChanged(reply, call, 'management:read', patched);
     },
   );
 
   app.post(
     '/v1/management-keys/:id/rotate',
     {
-      config,
+      config: urgent,
       schema: {
         operationId: 'rotateManagementKey',
         tags,
         summary: 'Rotate a management key',
-        description: 'Gives the key a new string; the old one stays valid until the grace ends.',
+        description:
+          'Gives the key a new string; the old one stays valid until the grace ends. The ' +
+          'caller is handed the key: it has all permissions of the key, expires no earlier, and the key ' +
+          'ends with the caller.',
         params,
         body: RotateManagementKey,
         response: answers(
@@ -124,12 +131,12 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
           'KEY_REVOKED',
           'KEY_EXPIRED',
           'ROTATION_UNDER_WAY',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      reply.header('cache-control', 'no-store');
       return sendResult(
         reply,
         await managementKeys.rotate(getCallContext(request), id, request.body),
@@ -140,21 +147,28 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
   app.post(
     '/v1/management-keys/:id/revoke',
     {
-      config,
+      config: urgent,
       schema: {
         operationId: 'revokeManagementKey',
         tags,
         summary: 'Revoke a management key',
-        description: 'For good, and everywhere once answered. Idempotent.',
+        description:
+          'For good, and everywhere once answered, with the management keys that it made unless ' +
+          '`includeCreated` is false. Idempotent.',
         params,
-        body: Reason,
-        response: answers({ 200: ref(ManagementKey) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        body: RevokeManagementKey,
+        response: answers(
+          { 200: ref(RevokedManagementKey), 204: unshown('management:read') },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+        ),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const revoked = await managementKeys.revoke(getCallContext(request), id, request.body ?? {});
-      return sendResult(reply, revoked);
+      const call = getCallContext(request);
+      const revoked = await managementKeys.revoke(call, id, request.body ?? {});
+      return sendChanged(reply, call, 'management:read', revoked);
     },
   );
 }

@@ -14,11 +14,15 @@ import {
   open,
   PageLimit,
   Permission,
+  RequestsPerSecond,
   RotationGrace,
+  reasonFields,
   ref,
   time,
   WorkspaceId,
 } from '../http/schemas.ts';
+
+const MANAGEMENT_KEY_ID = '^mk_[0-9A-Za-z]{22}$';
 
 const Permissions = Type.Array(Permission, {
   minItems: 1,
@@ -42,11 +46,21 @@ export const CreateManagementKey = Type.Object(
     expiresAt: Type.Optional(
       nullable(
         instant(
-          'Expiry of the key: it is valid until just before this time, which must be in the future.',
+          'Expiry of the key: it is valid until just before this time, which must be in the future, and ' +
+            'not later than that of the management key that creates it. Default: that expiry.',
         ),
       ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    maxRequestsPerSecond: Type.Optional(
+      nullable(RequestsPerSecond, {
+        description:
+          'Maximum number of calls a second with the key, on each instance of Keyward; each item of ' +
+          'a batch or an import counts. Not more than that of the management key that creates it. ' +
+          'Default: that maximum.',
+        examples: [null],
+      }),
+    ),
   },
   {
     'x-name': 'CreateManagementKeyRequest',
@@ -61,9 +75,23 @@ export const PatchManagementKey = Type.Object(
     name: Type.Optional(line(100, 'Management key name, for people.', 'API gateway')),
     permissions: Type.Optional(Permissions),
     expiresAt: Type.Optional(
-      nullable(instant('Expiry of the key, which must be in the future; null: never.')),
+      nullable(
+        instant(
+          'Expiry of the key, which must be in the future; null: never. Not later than that of the ' +
+            'management key that changes it, nor of those that created or rotated it.',
+        ),
+      ),
     ),
     expiresInSeconds: Type.Optional(ExpiresInSeconds),
+    maxRequestsPerSecond: Type.Optional(
+      nullable(RequestsPerSecond, {
+        description:
+          'Maximum number of calls a second with the key, on each instance of Keyward; null: none. ' +
+          'Not more than that of the management key that changes it, nor of those that created or ' +
+          'rotated it.',
+        examples: [null],
+      }),
+    ),
   },
   {
     'x-name': 'UpdateManagementKeyRequest',
@@ -79,6 +107,26 @@ export const RotateManagementKey = Type.Object(RotationGrace.properties, {
   examples: [{ graceSeconds: 86400 }],
 });
 export type RotateManagementKey = Static<typeof RotateManagementKey>;
+
+export const RevokeManagementKey = Type.Object(
+  {
+    includeCreated: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether the management keys that it created or rotated, and those that these did, are ' +
+          'revoked with it: the list with `createdBy` shows them. Default: true.',
+        examples: [true],
+      }),
+    ),
+    ...reasonFields,
+  },
+  {
+    'x-name': 'RevokeManagementKeyRequest',
+    additionalProperties: false,
+    examples: [{ reason: 'leaked', note: 'Found in a public repository.' }],
+  },
+);
+export type RevokeManagementKey = Static<typeof RevokeManagementKey>;
 
 const fields = {
   id: Type.String({
@@ -103,12 +151,22 @@ const fields = {
     examples: ['active'],
   }),
   expiresAt: maybeTime('When the key expires; null: never.'),
+  maxRequestsPerSecond: nullable(RequestsPerSecond, {
+    description: 'Maximum number of calls a second, on each instance of Keyward; null: none.',
+    examples: [null],
+  }),
   lastUsedAt: maybeTime(
     'When the key last authenticated a call, up to the last flush of the counters.',
   ),
   retiringUntil: maybeTime('When the string before the last rotation ends; null: it has ended.'),
   createdAt: time('When the key was created, RFC 3339 in UTC.'),
   createdBy: ref(ActorSchema),
+  rotatedBy: Type.Array(Type.String(), {
+    description:
+      'Ids of the other management keys that rotated it, and so were handed its string, since the ' +
+      'root key last did without grace. They count as its makers: it ends with each of them.',
+    examples: [[]],
+  }),
   revokedAt: maybeTime('When the key was revoked; null: it is not.'),
   revokedBy: nullable(ref(ActorSchema), {
     description: 'Who revoked the key; null: it is not revoked.',
@@ -139,9 +197,21 @@ export const IssuedManagementKey = Type.Object(
 );
 export type IssuedManagementKey = Static<typeof IssuedManagementKey>;
 
+export const RevokedManagementKey = Type.Object(
+  {
+    ...fields,
+    alsoRevoked: Type.Array(Type.String(), {
+      description: 'Ids of the management keys that it made and that this call revoked with it.',
+      examples: [[]],
+    }),
+  },
+  { $id: 'RevokedManagementKey', description: 'A revoked management key.' },
+);
+export type RevokedManagementKey = Static<typeof RevokedManagementKey>;
+
 export const ManagementKeyPath = Type.Object({
   id: Type.String({
-    pattern: '^mk_[0-9A-Za-z]{22}$',
+    pattern: MANAGEMENT_KEY_ID,
     description: 'Management key id.',
     examples: ['mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
   }),
@@ -150,6 +220,15 @@ export const ManagementKeyPath = Type.Object({
 export const ListManagementKeys = Type.Object(
   {
     workspaceId: Type.Optional(ListedWorkspaceId),
+    createdBy: Type.Optional(
+      Type.String({
+        pattern: MANAGEMENT_KEY_ID,
+        description:
+          'Management key id: lists what it created or rotated, and what those did: what its ' +
+          'revocation takes along. In every workspace unless `workspaceId` names one.',
+        examples: ['mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+      }),
+    ),
     limit: PageLimit,
     cursor: Type.Optional(Cursor),
   },

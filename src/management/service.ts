@@ -1,16 +1,15 @@
-import { type CallContext, listedWorkspaceId } from '../call-context.ts';
+import { type CallContext, EVERY_WORKSPACE, listedWorkspaceId } from '../call-context.ts';
 import type { IssuedSecret, SecretIssuer } from '../credentials/issuer.ts';
 import { rotateSecret } from '../credentials/rotation.ts';
 import { insertSecret } from '../credentials/store.ts';
 import type { Orm } from '../db/database.ts';
 import type { Caller } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
-import { toIso } from '../domain/time.ts';
+import { FIRST_INSTANT, toIso } from '../domain/time.ts';
 import { KeywardError } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { readPage } from '../http/page.ts';
-import type { Reason } from '../http/schemas.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import {
@@ -20,8 +19,17 @@ import {
   workspaceExisted,
 } from '../workspaces/store.ts';
 import { auditManagementKey } from './audit.ts';
-import { patchManagementKey } from './change.ts';
-import { bindingOf, requireGrantable } from './grants.ts';
+import { isLater, patchManagementKey } from './change.ts';
+import {
+  type Authority,
+  authorityOf,
+  bindingOf,
+  isFaster,
+  lockAuthority,
+  requireExpiryWithin,
+  requireGrantable,
+  requireRateWithin,
+} from './grants.ts';
 import { isExpired, isRetiring, presentManagementKey, presentVersioned } from './presenter.ts';
 import { revokeManagementKey } from './revocation.ts';
 import type {
@@ -31,13 +39,17 @@ import type {
   ManagementKey,
   ManagementKeyPage,
   PatchManagementKey,
+  RevokedManagementKey,
+  RevokeManagementKey,
   RotateManagementKey,
 } from './schemas.ts';
 import {
   findManagementKey,
   insertManagementKey,
+  isOneOf,
   listManagementKeys,
   lockManagementKey,
+  lockManagementKeys,
   type ManagementRow,
   type Scope,
   updateManagementKey,
@@ -63,31 +75,40 @@ export class ManagementService {
     input: CreateManagementKey,
   ): Promise<Versioned<IssuedManagementKey>> {
     const workspaceId = bindingOf(call.caller, input.workspaceId);
-    requireGrantable(call.caller, input.permissions);
-    const prepare = () => this.#issueFor(workspaceId, input);
+    requireGrantable(authorityOf(call.caller), input.permissions);
+    const prepare = () => this.#issueFor(call.caller, workspaceId, input);
     return this.#deps.unitOfWork.runPrepared(call, prepare, async (write, issued) => {
       const { tx, at } = write;
       if (workspaceId !== null) {
         requireWorkspace(workspaceId, await lockWorkspace(tx, workspaceId, 'key share'));
       }
       const { name, permissions } = input;
-      const { expiresAt } = lifetimeOf(input, at);
-      const row = { id: newId('mk'), workspaceId, name, permissions, expiresAt };
+      const authority = await lockAuthority(tx, call.caller, at);
+      requireGrantable(authority, permissions);
+      const expiresAt = expiryOf(input, authority, at);
+      const maxRequestsPerSecond = rateOf(input, authority);
+      const granted = { permissions, expiresAt, maxRequestsPerSecond };
+      const row = { id: newId('mk'), workspaceId, name, ...granted };
       const made = { createdAt: at, createdBy: call.actor, updatedAt: at };
       await insertManagementKey(tx, { ...row, ...made });
       await insertSecret(tx, { keyId: row.id, workspaceId }, issued, at);
-      const after = { name, permissions, workspaceId, expiresAt: toIso(expiresAt) };
+      const after = { name, workspaceId, ...granted, expiresAt: toIso(expiresAt) };
       auditManagementKey(write, 'created', row, { after });
       return issuedResult(await readBack(write, row.id), issued);
     });
   }
 
   /** What can be refused is refused before the costly hash, and checked again in the transaction. */
-  async #issueFor(workspaceId: string | null, input: CreateManagementKey): Promise<IssuedSecret> {
+  async #issueFor(
+    caller: Caller,
+    workspaceId: string | null,
+    input: CreateManagementKey,
+  ): Promise<IssuedSecret> {
     const { orm, clock, issuer } = this.#deps;
     if (workspaceId !== null) requireWorkspace(workspaceId, await findWorkspace(orm, workspaceId));
-    lifetimeOf(input, clock.date());
-    return issuer.issue(MANAGEMENT_PREFIX);
+    expiryOf(input, authorityOf(caller), clock.date());
+    rateOf(input, authorityOf(caller));
+    return issuer.issue(MANAGEMENT_PREFIX, { group: workspaceId ?? '' });
   }
 
   async get(call: CallContext, id: string): Promise<Versioned<ManagementKey>> {
@@ -99,7 +120,8 @@ export class ManagementService {
 
   async list(call: CallContext, query: ListManagementKeys): Promise<ManagementKeyPage> {
     const { orm, clock } = this.#deps;
-    const workspaceId = listedWorkspaceId(call, query.workspaceId);
+    const { createdBy } = query;
+    const workspaceId = listedWorkspaceId(call, query.workspaceId ?? everywhereOf(call, createdBy));
     if (workspaceId !== null && !(await workspaceExisted(orm, workspaceId))) {
       throw noWorkspace(workspaceId);
     }
@@ -107,8 +129,8 @@ export class ManagementService {
     const scope = workspaceId === null ? null : { workspaceId, currentOnly };
     const { rows, nextCursor } = await readPage(query, {
       name: 'management-keys',
-      read: (after, limit) => listManagementKeys(orm, scope, after, limit),
-      positionOf: ({ key }) => ({ value: toIso(key.createdAt), id: key.id }),
+      read: (after, limit) => listManagementKeys(orm, { scope, createdBy }, after, limit),
+      positionOf: ({ key }) => ({ value: positionIn(key.createdAt), id: key.id }),
     });
     const now = clock.date();
     return { data: rows.map((record) => presentManagementKey(record, now)), nextCursor };
@@ -123,10 +145,13 @@ export class ManagementService {
     const prepare = () => this.#reissue(call, id, options);
     return this.#deps.unitOfWork.runPrepared(call, prepare, async (write, issued) => {
       const { tx, at } = write;
+      await lockManagementKeys(tx, isOneOf([call.caller.id, id]));
+      const authority = await lockAuthority(tx, call.caller, at);
       const key = await lockNamedKey(write, call, id);
-      requireRotatable(call, key, at);
+      requireRotatable(authority, key, at);
       await rotateSecret(tx, { keyId: id, workspaceId: key.workspaceId }, issued, options, at);
-      await updateManagementKey(tx, id, { updatedAt: at });
+      const rotatedBy = rotatorsOf(key, call, options);
+      await updateManagementKey(tx, id, { rotatedBy, updatedAt: at });
       const { graceSeconds } = options;
       auditManagementKey(write, 'rotated', key, { after: { graceSeconds } });
       return issuedResult(await readBack(write, id), issued);
@@ -143,11 +168,12 @@ export class ManagementService {
     const record = await findManagementKey(orm, id, scopeOf(call.caller));
     if (!record) throw new KeywardError('NOT_FOUND');
     requireMatch(call, etagOf(record.key));
-    requireRotatable(call, record.key, clock.date());
+    requireRotatable(authorityOf(call.caller), record.key, clock.date());
     if (!supersede && isRetiring(record, clock.date())) {
       throw new KeywardError('ROTATION_UNDER_WAY');
     }
-    return issuer.issue(MANAGEMENT_PREFIX);
+    const group = record.key.workspaceId ?? '';
+    return issuer.issue(MANAGEMENT_PREFIX, { group, urgent: true });
   }
 
   patch(
@@ -155,26 +181,31 @@ export class ManagementService {
     id: string,
     patch: PatchManagementKey,
   ): Promise<Versioned<ManagementKey>> {
-    return this.#change(call, id, (write, key) => patchManagementKey(write, call, key, patch));
-  }
-
-  /** Final, and idempotent. */
-  revoke(call: CallContext, id: string, reason: Reason): Promise<Versioned<ManagementKey>> {
-    return this.#change(call, id, (write, key) =>
-      revokeManagementKey(write, key, call.actor, reason),
-    );
-  }
-
-  #change(
-    call: CallContext,
-    id: string,
-    change: (write: WriteContext, key: ManagementRow) => Promise<unknown>,
-  ): Promise<Versioned<ManagementKey>> {
     return this.#deps.unitOfWork.run(call, async (write) => {
-      await change(write, await lockNamedKey(write, call, id));
+      await patchManagementKey(write, call, await lockNamedKey(write, call, id), patch);
       return readBack(write, id);
     });
   }
+
+  /** Final, and idempotent. With the keys that it created, unless they are to stay. */
+  revoke(
+    call: CallContext,
+    id: string,
+    { includeCreated = true, ...reason }: RevokeManagementKey,
+  ): Promise<Versioned<RevokedManagementKey>> {
+    return this.#deps.unitOfWork.run(call, async (write) => {
+      const revocation = { by: call.actor, includeCreated, ...reason };
+      const key = await lockNamedKey(write, call, id);
+      const alsoRevoked = await revokeManagementKey(write, key, revocation);
+      const { body, etag } = await readBack(write, id);
+      return { body: { ...body, alsoRevoked }, etag };
+    });
+  }
+}
+
+/** What a key created may be in every workspace that the caller rules. */
+function everywhereOf({ caller }: CallContext, createdBy: string | undefined): string | undefined {
+  return createdBy !== undefined && caller.workspaceId === null ? EVERY_WORKSPACE : undefined;
 }
 
 /** The management keys that a caller can name: all, or those of its workspace's present tenant. */
@@ -201,12 +232,32 @@ async function readBack({ tx, at }: WriteContext, id: string): Promise<Versioned
   return presentVersioned(record, at);
 }
 
+/** Only once no string is left that one of them was handed, none of them has it. */
+function rotatorsOf(
+  { id, rotatedBy }: ManagementRow,
+  { caller }: CallContext,
+  { graceSeconds }: RotateManagementKey,
+): string[] {
+  if (caller.type === 'root') return graceSeconds === 0 ? [] : rotatedBy;
+  return caller.id === id || rotatedBy.includes(caller.id) ? rotatedBy : [...rotatedBy, caller.id];
+}
+
 function issuedResult({ body, etag }: Versioned<ManagementKey>, { key }: IssuedSecret) {
   return { body: { ...body, key }, etag };
 }
 
-function requireRotatable({ caller }: CallContext, key: ManagementRow, at: Date): void {
-  requireGrantable(caller, key.permissions);
+/** A rotation hands the key to its caller, who must not have more by it. */
+function requireRotatable(authority: Authority, key: ManagementRow, at: Date): void {
+  requireGrantable(authority, key.permissions);
+  if (isLater(key.expiresAt, authority.expiresAt)) {
+    throw new KeywardError(
+      'FORBIDDEN',
+      'The management key expires later than your own; rotate it with one that expires no earlier.',
+    );
+  }
+  if (isFaster(key.maxRequestsPerSecond, authority.maxRequestsPerSecond)) {
+    throw new KeywardError('FORBIDDEN', 'The management key may make more calls than your own.');
+  }
   if (key.revokedAt) throw new KeywardError('KEY_REVOKED');
   if (isExpired(key, at)) throw new KeywardError('KEY_EXPIRED');
 }
@@ -220,6 +271,22 @@ function noWorkspace(id: string): KeywardError {
   return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
-function lifetimeOf(input: CreateManagementKey, at: Date) {
-  return lifetime({ notBefore: null, expiresAt: null }, input, at);
+/** As requested, but no later than its maker's; without one, its maker's. */
+function expiryOf(input: CreateManagementKey, maker: Authority, at: Date): Date | null {
+  const { expiresAt } = lifetime({ notBefore: null, expiresAt: null }, input, at);
+  if (expiresAt === null) return maker.expiresAt;
+  requireExpiryWithin(maker.expiresAt, expiresAt, input);
+  return expiresAt;
+}
+
+/** As requested, but no more than its maker's; without one, its maker's. */
+function rateOf({ maxRequestsPerSecond }: CreateManagementKey, maker: Authority): number | null {
+  const requested = maxRequestsPerSecond ?? maker.maxRequestsPerSecond;
+  requireRateWithin(maker.maxRequestsPerSecond, requested);
+  return requested;
+}
+
+/** What was made before every day that can be shown ends the list, and is not listed again. */
+function positionIn(createdAt: Date): string {
+  return createdAt <= FIRST_INSTANT ? '-infinity' : toIso(createdAt);
 }

@@ -2,6 +2,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/database.ts';
 import { keyConsumption, type keys } from '../db/schema.ts';
 import { balanceAt, refilledAt, toRefill } from '../domain/refill.ts';
+import { LAST_INSTANT } from '../domain/time.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 
 export type ConsumptionRow = typeof keyConsumption.$inferSelect;
@@ -50,7 +51,7 @@ async function startBalance(
   const row = await lockQuotaRow(tx, keyId);
   const now = latestTime(row, at.getTime());
   const current = previous ? balanceAt(toRefill(previous), row, now) : 0;
-  await setBalance(tx, keyId, remaining ?? current, Math.max(now, row.refilledMs));
+  await setBalance(tx, keyId, remaining ?? current, Math.max(now, refilledAt(null, row, now)));
   return !previous?.creditsLimited || (remaining ?? current) !== current;
 }
 
@@ -71,7 +72,7 @@ export async function changeBalance(
 
 /** For one key, time never runs backwards. */
 export function latestTime(row: ConsumptionRow | null, now: number): number {
-  return Math.max(now, row?.lastMs ?? 0);
+  return Math.max(now, Math.min(row?.lastMs ?? 0, LAST_INSTANT.getTime()));
 }
 
 async function lockQuotaRow(tx: Transaction, keyId: string): Promise<ConsumptionRow> {

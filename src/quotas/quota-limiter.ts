@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache';
 import type { RateLimit, RateLimitStatus } from '../domain/limits.ts';
 import { nextRefill, type Refill } from '../domain/refill.ts';
 import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
+import { DENIAL_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
-import type { QuotaCode, QuotaDecision, QuotaStore } from './quota-store.ts';
-
-const MAX_CACHED_DENIALS = 50_000;
+import type { QuotaCode, QuotaDecision } from './decision.ts';
+import type { QuotaStore } from './quota-store.ts';
 
 /** What a key may consume. */
 export interface Quota {
@@ -39,17 +39,19 @@ interface Denial {
 export class QuotaLimiter implements InvalidationListener {
   readonly #store: QuotaStore;
   readonly #incarnation: () => string | null;
-  readonly #denials = new LRUCache<string, Denial>({ max: MAX_CACHED_DENIALS });
+  readonly #denials: LRUCache<string, Denial>;
   /** Counts invalidations: a denial that was in flight during one is not cached. */
   #generation = 0;
 
-  constructor(store: QuotaStore, incarnation: () => string | null) {
+  constructor(store: QuotaStore, incarnation: () => string | null, maxDenials: number) {
     this.#store = store;
     this.#incarnation = incarnation;
+    this.#denials = new LRUCache({ max: maxDenials });
   }
 
   get resourceLimits(): ResourceLimit[] {
-    return [{ name: 'denials', max: this.#denials.max, used: () => this.#denials.size }];
+    const { max } = this.#denials;
+    return [{ name: 'denials', max, bytesEach: DENIAL_BYTES, used: () => this.#denials.size }];
   }
 
   /** All or nothing: a denied request consumes nothing. `now` is in epoch milliseconds. */

@@ -1,32 +1,21 @@
 import type { Database, Statement } from '../db/database.ts';
-import { isRetryable, isTimeout, isUnavailable } from '../db/errors.ts';
+import { isDataError, isRetryable, isTimeout, isUnavailable } from '../db/errors.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
+import {
+  LOCKED,
+  type QuotaAnswer,
+  type QuotaCode,
+  type QuotaDecision,
+  type QuotaRequest,
+} from './decision.ts';
+import { LockedRequests } from './locked-requests.ts';
 
 const CONSUME: Statement = {
   name: 'consume_limits',
-  text: 'select consume_limits($1, $2, $3, $4, $5, $6) as answer',
+  text: 'select try_consume_limits($1, $2, $3, $4, $5, $6) as answer',
 };
-
-/** What one verification is to consume of its key's rate limits and credits. */
-export interface QuotaRequest {
-  keyId: string;
-  cost: number;
-}
-
-export type QuotaCode = 'VALID' | 'RATE_LIMITED' | 'CREDITS_EXHAUSTED';
-
-/** What the database decided; units and resets in the order of the key's rate limits. */
-export interface QuotaDecision {
-  code: QuotaCode;
-  /** When it was decided, in epoch milliseconds of the database. */
-  at: number;
-  credits: number | null;
-  units: readonly (number | null)[];
-  resets: readonly (number | null)[];
-  incarnation: string | null;
-}
 
 interface BatchAnswer {
   incarnation: string | null;
@@ -46,30 +35,36 @@ interface BatchStream {
 const MAX_STREAMS = 2;
 const MAX_RATE_LIMITS = 5;
 const CODES: readonly QuotaCode[] = ['VALID', 'RATE_LIMITED', 'CREDITS_EXHAUSTED'];
+const LOCKED_CODE = 3;
 
-/** Consumes credits and units by batched calls of the database function that decides. */
+/**
+ * Consumes credits and units by batched calls of the database function that decides. It passes over
+ * rows that others have locked, so that a batch waits for none of them.
+ */
 export class QuotaStore {
   readonly #database: Database;
   readonly #instance: string;
   readonly #clockOffset: () => number;
-  readonly #batcher = new RequestBatcher<QuotaRequest, QuotaDecision | null>({
-    run: (requests) => this.#consume(requests),
-    maxInFlight: MAX_STREAMS,
-    maxBatch: 500,
-    maxWaiting: 20_000,
-  });
+  readonly #locked = new LockedRequests((requests) => this.#consume(requests));
+  readonly #batcher: RequestBatcher<QuotaRequest, QuotaAnswer>;
   readonly #idleStreams: BatchStream[] = [];
   #streams = 0;
   #count = 0;
 
-  constructor(database: Database, instance: string, clockOffset: () => number) {
+  constructor(database: Database, instance: string, clockOffset: () => number, maxWaiting: number) {
     this.#database = database;
     this.#instance = instance;
     this.#clockOffset = clockOffset;
+    this.#batcher = new RequestBatcher({
+      run: (requests) => this.#consumeUnlocked(requests),
+      maxInFlight: MAX_STREAMS,
+      maxBatch: 500,
+      maxWaiting,
+    });
   }
 
   get resourceLimits(): ResourceLimit[] {
-    return [this.#batcher.resourceLimit('quota_requests_waiting')];
+    return [this.#batcher.resourceLimit('quota_requests_waiting'), this.#locked.resourceLimit];
   }
 
   /** Statements sent since the start. */
@@ -78,12 +73,47 @@ export class QuotaStore {
   }
 
   async consume(request: QuotaRequest): Promise<QuotaDecision> {
-    const decision = await this.#batcher.add(request);
-    if (!decision) throw new UnavailableError('a key with limits has no row to consume from');
+    const answer = await this.#batcher.add(request);
+    const decision = answer === LOCKED ? await this.#locked.add(request) : answer;
+    if (!decision)
+      throw new UnavailableError('a key with limits has no row to consume from, or a broken one');
     return decision;
   }
 
-  async #consume(requests: readonly QuotaRequest[]): Promise<(QuotaDecision | null)[]> {
+  /** Requests of a key of which others wait for its row follow those. */
+  async #consumeUnlocked(requests: readonly QuotaRequest[]): Promise<QuotaAnswer[]> {
+    const sent = requests.filter(({ keyId }) => !this.#locked.has(keyId));
+    if (sent.length === requests.length) return this.#consume(requests);
+    const answers = sent.length > 0 ? await this.#consume(sent) : [];
+    const answerOf = new Map<QuotaRequest, QuotaAnswer>();
+    for (const [index, request] of sent.entries()) answerOf.set(request, answers[index] ?? null);
+    return requests.map((request): QuotaAnswer => {
+      const answer = answerOf.get(request);
+      return answer === undefined ? LOCKED : answer;
+    });
+  }
+
+  /** A row that the function cannot work with had the whole batch refused: only its key is, by halves. */
+  async #consume(requests: readonly QuotaRequest[]): Promise<QuotaAnswer[]> {
+    try {
+      return await this.#consumeTogether(requests);
+    } catch (error) {
+      if (!isDataError(error)) throw error;
+      const [first, second] = halvesByKey(requests);
+      if (second.size === 0) return requests.map(() => null);
+      const answers = new Map<QuotaRequest, QuotaAnswer>();
+      for (const half of [first, second]) {
+        const asked = requests.filter(({ keyId }) => half.has(keyId));
+        for (const [index, answer] of (await this.#consume(asked)).entries()) {
+          const request = asked[index];
+          if (request) answers.set(request, answer);
+        }
+      }
+      return requests.map((request) => answers.get(request) ?? null);
+    }
+  }
+
+  async #consumeTogether(requests: readonly QuotaRequest[]): Promise<QuotaAnswer[]> {
     const stream = this.#idleStreams.pop() ?? { name: `consume-${this.#streams++}`, sequence: 0 };
     stream.sequence++;
     try {
@@ -126,8 +156,16 @@ export class QuotaStore {
   }
 }
 
+/** The keys of a batch in two halves, in order. */
+function halvesByKey(requests: readonly QuotaRequest[]): [Set<string>, Set<string>] {
+  const keyIds = [...new Set(requests.map(({ keyId }) => keyId))];
+  const middle = Math.ceil(keyIds.length / 2);
+  return [new Set(keyIds.slice(0, middle)), new Set(keyIds.slice(middle))];
+}
+
 /** Null if the key has no row: that fails its own request, not those in the same batch. */
-function decisionAt(answer: BatchAnswer, index: number): QuotaDecision | null {
+function decisionAt(answer: BatchAnswer, index: number): QuotaAnswer {
+  if (answer.codes[index] === LOCKED_CODE) return LOCKED;
   const code = CODES[answer.codes[index] ?? -1];
   const at = answer.times[index] ?? null;
   if (!code || at === null) return null;

@@ -2,18 +2,18 @@ import { sql } from 'drizzle-orm';
 import { appendAudit } from '../audit/append.ts';
 import type { AuditEntry, AuditOrigin } from '../audit/chain.ts';
 import type { Idempotency } from '../call-context.ts';
-import type { Pepper } from '../credentials/pepper.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { isRetryable } from '../db/errors.ts';
 import type { Caller } from '../domain/caller.ts';
+import type { Pepper } from '../domain/pepper.ts';
 import type { Clock } from '../lib/clock.ts';
+import { requireInForce } from './caller-in-force.ts';
 import {
   claimIdempotencyKey,
   findAnswer,
   storeAnswer,
   type WriteResult,
 } from './idempotency-store.ts';
-import { requireUnrevoked } from './unrevoked-caller.ts';
 
 const ATTEMPTS = 3;
 const STATEMENT_TIMEOUT_MS = 10_000;
@@ -91,9 +91,9 @@ export class UnitOfWork {
       const at = this.#clock.date();
       const entries: AuditEntry[] = [];
       const result = await work({ tx, at, audit: (entry) => entries.push(entry) });
-      await requireUnrevoked(tx, caller.id);
       if (idempotency) await storeAnswer(tx, caller.id, idempotency, result, at);
       await appendAudit(tx, entries, call, at, this.#pepper);
+      await requireInForce(tx, caller.id);
       return { ...result, replayed: false };
     });
   }

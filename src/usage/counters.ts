@@ -1,4 +1,5 @@
 import type { VerdictCode } from '../domain/verdict.ts';
+import { COUNTER_BYTES } from '../lib/memory-budget.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 
@@ -49,7 +50,8 @@ export class UsageCounters {
   }
 
   get resourceLimits(): ResourceLimit[] {
-    return [{ name: 'counters', max: this.#capacity, used: () => this.size }];
+    const max = this.#capacity;
+    return [{ name: 'counters', max, bytesEach: COUNTER_BYTES, used: () => this.size }];
   }
 
   /** Room for the counters of a verification and of its caller, until it is given back. */

@@ -1,14 +1,19 @@
 import type { FastifyRequest } from 'fastify';
-import { type Identify, requirePermission, workspaceScope } from '../call-context.ts';
+import { askerOf, groupOf, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
+import { type CallerDependencies, requireCallerAtHeaders } from '../http/caller-at-headers.ts';
 import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
 import { answers, ref } from '../http/schemas.ts';
+import type { UnsentAnswers } from '../http/unsent-answers.ts';
 import { envelopeCompiler } from '../http/validation/list-items.ts';
-import { parserOf } from '../http/validation/parsers.ts';
+import { type Parsed, parserOf } from '../http/validation/parsers.ts';
+import { OverloadError } from '../lib/overload-error.ts';
+import type { SharedBound } from '../lib/shared-bound.ts';
+import { mapInTurns } from '../lib/turns.ts';
 import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import {
   VerifyAnswer,
@@ -20,35 +25,34 @@ import {
 import type { VerificationCaller, Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
+const BODY_LIMIT_BYTES = 32_768;
 /** Answers are built as text, so their type must be set. */
-const ANSWER_HEADERS = {
-  'cache-control': 'no-store',
-  'content-type': 'application/json; charset=utf-8',
-};
+const ANSWER_TYPE = 'application/json; charset=utf-8';
 
-export interface VerifyRouteDependencies {
+export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
-  identify: Identify;
+  /** Items of batches at work, shared between callers: all of them may wait for the database. */
+  batchItems: SharedBound;
+  unsent: UnsentAnswers;
 }
 
-export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDependencies): void {
+export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
+  const { verifier, identify, batchItems, unsent, rates } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
 
-  /** Callers are authenticated before their input is judged: outsiders learn nothing of it. */
-  const errorHandler = async (error: Error, { headers }: FastifyRequest) => {
-    requirePermission((await identify(headers.authorization)).caller, 'keys:verify');
-    throw error;
-  };
+  /** Before the body; the verdict is of after it, so its handler identifies the caller again. */
+  const onRequest = requireCallerAtHeaders(deps, 'keys:verify');
   const verify = (request: VerifyRequest, identified: Promise<IdentifiedCaller>) =>
     verifier.verify(request, asking(identified, request.workspaceId));
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
     '/v1/verify',
     {
-      errorHandler,
+      onRequest,
       config: { logSampled: true },
+      bodyLimit: BODY_LIMIT_BYTES,
       schema: {
         operationId: 'verifyKey',
         tags: ['Verification'],
@@ -63,25 +67,32 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
           'FORBIDDEN',
           'NOT_FOUND',
           'KEY_WITH_SCHEME',
+          'TOO_MANY_REQUESTS',
         ),
       },
     },
     async ({ body, headers, id }, reply) => {
       refuseScheme(body.key, '/body/key');
-      reply.headers(ANSWER_HEADERS);
+      reply.header('content-type', ANSWER_TYPE);
       return verificationJson(await verify(body, identify(headers.authorization)), id);
     },
   );
 
   const parseItem = parserOf(VerifyRequest);
 
+  const takeItems = (group: string, count: number) => {
+    if (batchItems.hasRoom(group, count) && !unsent.isFull(group)) {
+      return batchItems.take(group, count);
+    }
+    throw new OverloadError('this caller has too many batches under way');
+  };
+
   /** An item of a batch stands alone: what is wrong with it is its own result. */
   const verifyItem = async (
-    item: unknown,
+    parsed: Parsed<VerifyRequest>,
     identified: Promise<IdentifiedCaller>,
     requestId: string,
   ) => {
-    const parsed = parseItem(item);
     if ('errors' in parsed) {
       await identified;
       return failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
@@ -93,7 +104,7 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
   app.post<{ Body: { requests: unknown[] }; Reply: string }>(
     '/v1/verify/batch',
     {
-      errorHandler,
+      onRequest,
       config: { logSampled: true },
       bodyLimit: BATCH_BODY_LIMIT_BYTES,
       validatorCompiler: envelopeCompiler(VerifyBatch, 'requests'),
@@ -107,18 +118,30 @@ export function verifyRoutes(app: App, { verifier, identify }: VerifyRouteDepend
           'be decided has the code `UNAVAILABLE`: ask for it again. If no item can be decided, the ' +
           'answer is 503. Requires the permission `keys:verify`.',
         body: VerifyBatch,
-        response: answers({ 200: ref(VerifyAnswers) }, 'UNAUTHENTICATED', 'FORBIDDEN'),
+        response: answers(
+          { 200: ref(VerifyAnswers) },
+          'UNAUTHENTICATED',
+          'FORBIDDEN',
+          'TOO_MANY_REQUESTS',
+        ),
       },
     },
     async (request, reply) => {
       const { body, headers, id } = request;
-      reply.headers(ANSWER_HEADERS);
+      reply.header('content-type', ANSWER_TYPE);
       const identified = countedOnce(identify(headers.authorization));
-      requirePermission((await identified).caller, 'keys:verify');
-      const results = await Promise.allSettled(
-        body.requests.map((item) => verifyItem(item, identified, id)),
+      const { caller } = await identified;
+      requirePermission(caller, 'keys:verify');
+      rates.takeItems(caller, body.requests.length);
+      const group = groupOf(caller);
+      const release = takeItems(group, body.requests.length);
+      const answered = mapInTurns(body.requests, parseItem).then((items) =>
+        Promise.allSettled(items.map((item) => verifyItem(item, identified, id))),
       );
-      return `{"results":[${settleEach(results, request).join()}]}`;
+      const results = await answered.finally(release);
+      const answer = `{"results":[${settleEach(results, request).join()}]}`;
+      unsent.watch(reply, group, answer.length);
+      return answer;
     },
   );
 }
@@ -173,5 +196,5 @@ async function asking(
 ): Promise<VerificationCaller> {
   const { caller, countUse } = await identified;
   requirePermission(caller, 'keys:verify');
-  return { workspaceId: workspaceScope(caller, requested), countUse };
+  return { ...askerOf(caller, requested), countUse };
 }

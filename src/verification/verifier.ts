@@ -1,5 +1,6 @@
 import { isInactive, type KeyCredential, requireKnownPolicy } from '../credentials/credential.ts';
 import type { CredentialResolver } from '../credentials/credential-resolver.ts';
+import type { Asker } from '../domain/caller.ts';
 import { type AccessRequest, type Decision, decide } from '../domain/decide.ts';
 import type { VerdictCode, VerdictCounter } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -33,9 +34,8 @@ const NOT_FOUND: Verification = {
   credential: null,
   quota: null,
 };
-/** Who asks for a verification, about which workspace (null: every one). */
-export interface VerificationCaller {
-  workspaceId: string | null;
+/** Who asks for a verification. */
+export interface VerificationCaller extends Asker {
   countUse: () => Promise<void> | void;
 }
 
@@ -55,8 +55,7 @@ export class Verifier {
     asking: Promise<VerificationCaller>,
   ): Promise<Verification> {
     const { resolver, usage, clock } = this.#deps;
-    const workspace = asking.then(({ workspaceId }) => workspaceId);
-    const credential = await resolver.resolveKey(request.key, workspace);
+    const credential = await resolver.resolveKey(request.key, asking);
     const caller = await asking;
     if (!credential) {
       const counted = usage.countUnmatched(caller.workspaceId ?? ANY_WORKSPACE, clock.now());

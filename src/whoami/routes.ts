@@ -1,6 +1,11 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { groupOf } from '../call-context.ts';
+import type { Credential } from '../credentials/credential.ts';
+import { ROOT_CALLER } from '../domain/caller.ts';
 import type { App } from '../http/app-type.ts';
 import { RATE_LIMIT_HEADERS, rateLimitHeaders } from '../http/rate-limit-headers.ts';
+import type { RequestRates } from '../http/request-rates.ts';
 import { answers, ref } from '../http/schemas.ts';
 import { limitsOf, presentPresentedKey } from './presenter.ts';
 import { WhoAmI } from './schemas.ts';
@@ -9,12 +14,28 @@ import type { WhoamiService } from './service.ts';
 const tags = ['Verification'];
 const security = [{ presentedKey: [] }];
 
-export function whoamiRoutes(app: App, whoami: WhoamiService): void {
+export function whoamiRoutes(app: App, whoami: WhoamiService, rates: RequestRates): void {
   app.addSchema(WhoAmI);
+  /** Before a body is read, and before the request takes a place: anyone may call. */
+  const authenticate = async (request: FastifyRequest) => {
+    const presented = await whoami.authenticate(request.headers.authorization);
+    request.callerGroup = groupOfHolder(presented);
+    return presented;
+  };
+  /** To ask with a management key is a call of its caller; to end it is never refused. */
+  const authenticateToAsk = async (request: FastifyRequest) => {
+    const presented = await authenticate(request);
+    if (presented !== 'root' && presented.kind === 'management') rates.take(presented.caller);
+  };
+  const authenticateToEnd = async (request: FastifyRequest) => {
+    await authenticate(request);
+  };
 
   app.get(
     '/v1/whoami',
     {
+      onRequest: authenticateToAsk,
+      config: { takesPlace: true },
       schema: {
         operationId: 'whoAmI',
         tags,
@@ -25,11 +46,14 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
           "customer's or a management key, is and may do, and how its limits stand, also as " +
           '`RateLimit` headers. Neither counted nor consumed. Every string that is not valid gets ' +
           'the same 401.',
-        response: answers({ 200: ref(WhoAmI, { headers: RATE_LIMIT_HEADERS }) }, 'UNAUTHENTICATED'),
+        response: answers(
+          { 200: ref(WhoAmI, { headers: RATE_LIMIT_HEADERS }) },
+          'UNAUTHENTICATED',
+          'TOO_MANY_REQUESTS',
+        ),
       },
     },
     async ({ headers }, reply) => {
-      reply.header('cache-control', 'no-store');
       const presented = await whoami.identify(headers.authorization);
       reply.headers(rateLimitHeaders(limitsOf(presented), whoami.now()));
       return presentPresentedKey(presented);
@@ -39,6 +63,8 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
   app.post(
     '/v1/whoami/revoke',
     {
+      onRequest: authenticateToEnd,
+      config: { takesPlace: true, urgent: true },
       schema: {
         operationId: 'revokeOwnKey',
         tags,
@@ -60,4 +86,11 @@ export function whoamiRoutes(app: App, whoami: WhoamiService): void {
       return reply.status(204).send(null);
     },
   );
+}
+
+/** The holders of a workspace's keys have a share of their own beside its management keys. */
+function groupOfHolder(presented: Credential | 'root'): string {
+  if (presented === 'root') return groupOf(ROOT_CALLER);
+  if (presented.kind === 'management') return groupOf(presented.caller);
+  return ` holders of ${presented.workspaceId}`;
 }

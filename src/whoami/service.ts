@@ -48,15 +48,28 @@ export class WhoamiService {
 
   /** What the presented string is; the same UNAUTHENTICATED whatever is wrong with it. */
   async identify(authorization: string | undefined): Promise<PresentedKey> {
-    const { resolver, authenticator, clock } = this.#deps;
     const presented = bearerToken(authorization);
     if (presented === null) throw unauthenticated();
-    if (authenticator.isRootKey(presented)) return 'root';
-    const credential = await resolver.resolveAny(presented);
-    if (!credential || !isActive(credential, clock.now())) throw unauthenticated();
+    const credential = await this.#resolve(presented);
+    if (credential === 'root') return credential;
     const parsed = parseKey(presented);
     const quota = await this.#quotaOf(credential);
     return { credential, start: parsed && startOf(parsed), quota };
+  }
+
+  /** The key that is presented, as it is cached. */
+  async authenticate(authorization: string | undefined): Promise<Credential | 'root'> {
+    const presented = bearerToken(authorization);
+    if (presented === null) throw unauthenticated();
+    return this.#resolve(presented);
+  }
+
+  async #resolve(presented: string): Promise<Credential | 'root'> {
+    const { resolver, authenticator, clock } = this.#deps;
+    if (authenticator.isRootKey(presented)) return 'root';
+    const credential = await resolver.resolveAny(presented);
+    if (!credential || !isActive(credential, clock.now())) throw unauthenticated();
+    return credential;
   }
 
   /** Read only if there is something to read. */

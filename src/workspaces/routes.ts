@@ -1,8 +1,9 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
-import { sendDone, sendResult } from '../http/reply.ts';
-import { answers, Reason, ref } from '../http/schemas.ts';
+import { sendChanged, sendDone, sendResult } from '../http/reply.ts';
+import { answers, Reason, ref, unshown } from '../http/schemas.ts';
+import { PLAN_FIELDS } from './plan.ts';
 import {
   ListWorkspaces,
   Workspace,
@@ -14,8 +15,11 @@ import type { WorkspaceService } from './service.ts';
 
 const read = { config: { permission: 'workspaces:read' } } as const;
 const write = { config: { permission: 'workspaces:write' } } as const;
+const urgent = { config: { ...write.config, urgent: true } } as const;
 const tags = ['Workspaces'];
 const params = WorkspacePath;
+const SHOWN = 'workspaces:read';
+const changed = { 200: ref(Workspace), 204: unshown(SHOWN) };
 
 export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
   app.addSchema(Workspace);
@@ -61,24 +65,28 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Create or replace a workspace',
         description:
-          'Provisioning that can be repeated: fields that are left out get their defaults. The id is ' +
+          'Provisioning that can be repeated: fields that are left out get their defaults; the plan ' +
+          `(${PLAN_FIELDS.map((name) => `\`${name}\``).join(', ')}) ` +
+          'is kept where the caller is bound to the workspace. The id is ' +
           'your own. A deleted workspace can be made again, with nothing of what it had, once all its ' +
           'keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before).',
         params,
         body: WorkspaceInput,
         response: answers(
-          { 200: ref(Workspace), 201: ref(Workspace) },
+          { ...changed, 201: ref(Workspace) },
           'NOT_FOUND',
           'WORKSPACE_DELETION_UNDER_WAY',
           'PRECONDITION_FAILED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const result = await workspaces.put(getCallContext(request), id, request.body ?? {});
+      const call = getCallContext(request);
+      const result = await workspaces.put(call, id, request.body ?? {});
       reply.status(result.created ? 201 : 200);
-      return sendResult(reply, result);
+      return sendChanged(reply, call, SHOWN, result);
     },
   );
 
@@ -93,37 +101,43 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         description: 'A merge patch: fields that are left out stay, null clears, lists replace.',
         params,
         body: WorkspaceInput,
-        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers(
+          { ...changed },
+          'NOT_FOUND',
+          'PRECONDITION_FAILED',
+          'AUDIT_LIMIT_REACHED',
+        ),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      return sendResult(
-        reply,
-        await workspaces.patch(getCallContext(request), id, request.body ?? {}),
-      );
+      const call = getCallContext(request);
+      const patched = await workspaces.patch(call, id, request.body ?? {});
+      return sendChanged(reply, call, SHOWN, patched);
     },
   );
 
   app.post(
     '/v1/workspaces/:id/suspend',
     {
-      ...write,
+      ...urgent,
       schema: {
         operationId: 'suspendWorkspace',
         tags,
         summary: 'Suspend a workspace',
         description:
-          'None of its keys is valid until it is resumed. In force everywhere once answered.',
+          'None of its keys is valid, and its management keys only read and verify, until it is resumed. ' +
+          'In force everywhere once answered.',
         params,
         body: Reason,
-        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers({ ...changed }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const changed = await workspaces.suspend(getCallContext(request), id, request.body ?? {});
-      return sendResult(reply, changed);
+      const call = getCallContext(request);
+      const suspended = await workspaces.suspend(call, id, request.body ?? {});
+      return sendChanged(reply, call, SHOWN, suspended);
     },
   );
 
@@ -135,22 +149,24 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         operationId: 'resumeWorkspace',
         tags,
         summary: 'Resume a workspace',
+        description: 'For callers that are bound to no workspace.',
         params,
         body: Reason,
-        response: answers({ 200: ref(Workspace) }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
+        response: answers({ ...changed }, 'NOT_FOUND', 'PRECONDITION_FAILED'),
       },
     },
     async (request, reply) => {
       const { id } = request.params;
-      const changed = await workspaces.resume(getCallContext(request), id, request.body ?? {});
-      return sendResult(reply, changed);
+      const call = getCallContext(request);
+      const resumed = await workspaces.resume(call, id, request.body ?? {});
+      return sendChanged(reply, call, SHOWN, resumed);
     },
   );
 
   app.delete(
     '/v1/workspaces/:id',
     {
-      ...write,
+      ...urgent,
       schema: {
         operationId: 'deleteWorkspace',
         tags,

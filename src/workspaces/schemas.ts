@@ -10,6 +10,7 @@ import {
   oneOf,
   open,
   PageLimit,
+  RequestsPerSecond,
   ref,
   text,
   time,
@@ -40,6 +41,25 @@ const policies = {
     description:
       'Maximum number of active keys: neither revoked nor expired. Default: null, no limit.',
     examples: [100],
+  }),
+  maxKeys: nullable(Type.Integer({ minimum: 0, maximum: 100_000_000 }), {
+    description:
+      'Maximum number of keys that are not deleted, whatever their status. Default: null, no limit.',
+    examples: [null],
+  }),
+  maxAuditEvents: nullable(Type.Integer({ minimum: 0, maximum: 1_000_000_000 }), {
+    description:
+      'Maximum number of entries in its audit log, without those that retention has dropped. Beyond ' +
+      'it changes are refused, but never a revocation, a deletion, the end of a grace period, a key ' +
+      'that is disabled, or a suspension. Default: null, no limit.',
+    examples: [null],
+  }),
+  maxRequestsPerSecond: nullable(RequestsPerSecond, {
+    description:
+      'Maximum number of calls a second by the management keys that are bound to it, together, on ' +
+      'each instance of Keyward; each item of a batch or an import counts. Calls that end or stop ' +
+      'something pass. Default: null, no limit.',
+    examples: [null],
   }),
   requireExpiry: Type.Boolean({
     description: 'Whether every new key must expire. Default: false.',
@@ -104,6 +124,15 @@ export const Workspace = Type.Object(
       examples: ['active'],
     }),
     ...policies,
+    // Answers promise no limits: a row that was written otherwise is shown as it is.
+    maxActiveKeys: nullable(Type.Integer(), {
+      description: 'Maximum number of active keys: neither revoked nor expired. Null: no limit.',
+      examples: [100],
+    }),
+    maxLifetimeSeconds: nullable(Type.Integer(), {
+      description: 'Longest lifetime of a key from now, in seconds. Null: no limit.',
+      examples: [7776000],
+    }),
     availableScopes: nullable(Type.Array(ShownScope), {
       description: 'Scopes that keys may have; others are refused. Null: no restriction.',
       examples: [null],

@@ -11,6 +11,7 @@ import type { Reason } from '../http/schemas.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditWorkspace, auditWorkspaceChange, type WorkspaceAction } from './audit.ts';
+import { planOf, requireNotSuspended, requireSamePlan, requireUnbound } from './plan.ts';
 import { presentWorkspace } from './presenter.ts';
 import type { ListWorkspaces, Workspace, WorkspaceInput, WorkspacePage } from './schemas.ts';
 import {
@@ -18,6 +19,7 @@ import {
   insertWorkspace,
   listWorkspaces,
   lockWorkspace,
+  sizesOfWorkspaces,
   updateWorkspace,
   type WorkspaceChanges,
   type WorkspaceLock,
@@ -30,6 +32,9 @@ const DEFAULTS = {
   defaultPrefix: 'ak_live',
   apiAccess: true,
   maxActiveKeys: null,
+  maxKeys: null,
+  maxAuditEvents: null,
+  maxRequestsPerSecond: null,
   requireExpiry: false,
   maxLifetimeSeconds: null,
   requireResource: false,
@@ -71,6 +76,8 @@ export class WorkspaceService {
       name: 'workspaces',
       read: (after, limit) =>
         listWorkspaces(this.#deps.orm, { only, after: after?.id ?? null, limit }),
+      measure: (after, limit) =>
+        sizesOfWorkspaces(this.#deps.orm, { only, after: after?.id ?? null, limit }),
       positionOf: ({ id }) => ({ value: null, id }),
     });
     return { data: rows.map(presentWorkspace), nextCursor };
@@ -90,10 +97,14 @@ export class WorkspaceService {
       if (current && !current.deletedAt) {
         if (call.mustBeNew) throw new KeywardError('PRECONDITION_FAILED');
         requireMatch(call, etagOf(current));
-        const updated = await updateIfChanged(write, 'updated', current, fields);
+        requireNotSuspended(call.caller, current);
+        requireSamePlan(call.caller, current, input);
+        const kept = call.caller.workspaceId === null ? {} : planOf(current);
+        const updated = await updateIfChanged(write, 'updated', current, { ...fields, ...kept });
         return { ...versioned(updated), created: false };
       }
       if (call.ifMatch !== null || !current) throw new KeywardError('PRECONDITION_FAILED');
+      requireUnbound(call.caller);
       return createdResult(write, await this.#createAgain(write, current, row));
     });
   }
@@ -112,6 +123,7 @@ export class WorkspaceService {
     refuseReservedPrefix(input);
     return this.#change(call, id, 'update', (write, row) => {
       refuseTooLarge({ ...row, ...input });
+      requireSamePlan(call.caller, row, input);
       return updateIfChanged(write, 'updated', row, input);
     });
   }
@@ -124,9 +136,10 @@ export class WorkspaceService {
   }
 
   resume(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
-    return this.#change(call, id, 'no key update', (write, row) =>
-      updateIfChanged(write, 'resumed', row, { status: 'active' }, reason),
-    );
+    return this.#change(call, id, 'no key update', async (write, row) => {
+      requireUnbound(call.caller);
+      return updateIfChanged(write, 'resumed', row, { status: 'active' }, reason);
+    });
   }
 
   /**
@@ -156,6 +169,7 @@ export class WorkspaceService {
       const row = await lockWorkspace(write.tx, authorizedWorkspaceId(call, id), lock);
       if (!row || row.deletedAt) throw new KeywardError('NOT_FOUND');
       requireMatch(call, etagOf(row));
+      requireNotSuspended(call.caller, row);
       return versioned(await change(write, row));
     });
   }

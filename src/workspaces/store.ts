@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
+import { nextRevision } from '../db/revision.ts';
 import { workspaces } from '../db/schema.ts';
 
 export type WorkspaceRow = typeof workspaces.$inferSelect;
@@ -43,23 +44,40 @@ export async function lockWorkspace(
   return row ?? null;
 }
 
-/** By id; `only` is the workspace of a bound caller. */
-export function listWorkspaces(
-  orm: Orm,
-  { only, after, limit }: { only: string | null; after: string | null; limit: number },
-): Promise<WorkspaceRow[]> {
+/** `only` is the workspace of a bound caller. */
+export interface WorkspaceRange {
+  only: string | null;
+  after: string | null;
+  limit: number;
+}
+
+/** By id. */
+export function listWorkspaces(orm: Orm, range: WorkspaceRange): Promise<WorkspaceRow[]> {
   return orm
     .select()
     .from(workspaces)
-    .where(
-      and(
-        isNull(workspaces.deletedAt),
-        only === null ? undefined : eq(workspaces.id, only),
-        after === null ? undefined : gt(workspaces.id, after),
-      ),
-    )
+    .where(within(range))
     .orderBy(asc(workspaces.id))
-    .limit(limit);
+    .limit(range.limit);
+}
+
+/** The bytes of the same rows. */
+export async function sizesOfWorkspaces(orm: Orm, range: WorkspaceRange): Promise<number[]> {
+  const rows = await orm
+    .select({ bytes: sql<number>`octet_length(${workspaces}::text)` })
+    .from(workspaces)
+    .where(within(range))
+    .orderBy(asc(workspaces.id))
+    .limit(range.limit);
+  return rows.map(({ bytes }) => bytes);
+}
+
+function within({ only, after }: WorkspaceRange) {
+  return and(
+    isNull(workspaces.deletedAt),
+    only === null ? undefined : eq(workspaces.id, only),
+    after === null ? undefined : gt(workspaces.id, after),
+  );
 }
 
 /** False if there is a workspace with this id, be it deleted. */
@@ -79,7 +97,7 @@ export async function updateWorkspace(
 ): Promise<WorkspaceRow> {
   const [updated] = await tx
     .update(workspaces)
-    .set({ ...changes, revision: sql`${workspaces.revision} + 1` })
+    .set({ ...changes, revision: nextRevision(workspaces.revision) })
     .where(eq(workspaces.id, id))
     .returning();
   if (!updated) throw new Error('a locked row can be updated');

@@ -110,8 +110,7 @@ describe('health, call by call', () => {
   });
 
   it('getMetrics tells Prometheus how much of each bound is used', async () => {
-    const client = clientOf(program.url, 'none');
-    const { data, response } = await client.GET('/metrics', { parseAs: 'text' });
+    const { data, response } = await program.root.GET('/metrics', { parseAs: 'text' });
     expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4');
     expect(data).toMatch(/^keyward_bound_used\{bound="requests"\} \d+$/m);
   });

@@ -7,7 +7,7 @@ import { retryOn503, tally } from '../support/pair.ts';
 
 /** More than may wait in any lane but that of verification. */
 const CROWD = 40;
-const QUEUES = ['verification', 'low', 'issuance', 'rehashing'] as const;
+const QUEUES = ['verification', 'management', 'low', 'issuance', 'rehashing'] as const;
 
 /** Without KEYWARD_SECRET no proof is stored: the first use of each string costs argon2. */
 describe('argon2', () => {

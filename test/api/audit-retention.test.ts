@@ -2,8 +2,8 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { pruneLog } from '../../src/audit/retention.ts';
-import { Pepper } from '../../src/credentials/pepper.ts';
 import * as schema from '../../src/db/schema.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import { checkAuditLog, tamper, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -130,18 +130,19 @@ describe('what retention does to the audit log', () => {
   it('retention commits as a whole or not at all', async () => {
     await writeOldAndNew();
     const before = await timeOf(4);
-    await sql.query(
-      `insert into audit_events (workspace_id, sequence, payload, hash)
-                     values ($1, 6, '{}', 'in the way')`,
-      [workspace],
-    );
+    await sql.query(`
+      create function refuse_entry() returns trigger language plpgsql as
+        $$ begin raise exception 'refused'; end $$;
+      create trigger refuse_entry before insert on audit_events
+        for each row execute function refuse_entry()`);
     await expect(prune(before)).rejects.toThrow();
+    await sql.query('drop trigger refuse_entry on audit_events');
     const { rows } = await sql.query(
       `select (select count(*)::int from audit_events where workspace_id = $1) as entries,
               (select count(*)::int from audit_checkpoints where workspace_id = $1) as cuts`,
       [workspace],
     );
-    expect(rows).toEqual([{ entries: 6, cuts: 0 }]);
+    expect(rows).toEqual([{ entries: 5, cuts: 0 }]);
   });
 
   it('the service can write to the log while retention works', async () => {

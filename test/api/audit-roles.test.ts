@@ -160,10 +160,72 @@ describe('the roles that docs/database-roles.md makes', () => {
     'update installation set id = 2',
     'delete from keys',
     'delete from audit_heads',
+    `update audit_heads set sequence = 1`,
+    `update audit_heads set hash = 'x'`,
+    `insert into audit_heads values ('elsewhere', 7, 'x')`,
+    `insert into audit_events (workspace_id, sequence, payload, hash)
+     values ('default', 999999, '{}', repeat('f', 64))`,
+    `insert into audit_events (workspace_id, sequence, payload, hash)
+     values ('elsewhere', 1, '{}', 'no hash')`,
+    `update keys set workspace_id = 'default'`,
+    `update keys set id = id`,
+    `update secrets set key_id = key_id`,
+    `update secrets set ref = ref`,
+    `update management_keys set workspace_id = null`,
     'alter table keys disable trigger user',
   ])('a stolen connection of the runtime role cannot: %s', async (statement) => {
     await runtime.query(`select set_config('keyward.audit_retention', 'on', false)`);
     await expect(runtime.query(statement)).rejects.toMatchObject({ code: '42501' });
+  });
+
+  it('a stolen connection of the runtime role cannot undo a revocation or a deletion, revive or extend an ended string, or replace a hash', async () => {
+    const { id, key } = await call('POST', '/v1/keys', { name: 'ended' });
+    await call('POST', `/v1/keys/${id}/rotate`, { graceSeconds: 60 });
+    const manager = { name: 'm', permissions: ['keys:read'] };
+    const { id: managerId } = await call('POST', '/v1/management-keys', manager);
+    await call('POST', `/v1/management-keys/${managerId}/revoke`);
+    const refuse = async (statement: string, ...values: string[]) =>
+      expect(runtime.query(statement, values)).rejects.toMatchObject({ code: '42501' });
+    const ofKey = `where key_id = $1 and status = 'retiring'`;
+    await refuse(`update secrets set valid_until = now() + interval '1 day' ${ofKey}`, id);
+    await refuse(`update secrets set hash = ref ${ofKey}`, id);
+    await refuse(`update secrets set hash = '$argon2id$v=19$x' ${ofKey}`, id);
+    await call('DELETE', `/v1/keys/${id}/retiring-secret`);
+    await runtime.query(`update secrets set status = 'retired' where key_id = $1`, [id]);
+    for (const status of ['current', 'retiring']) {
+      await refuse(`update secrets set status = $2 where key_id = $1`, id, status);
+    }
+    await call('DELETE', `/v1/keys/${id}`);
+    for (const [table, column, ended] of [
+      ['keys', 'revoked_at', id],
+      ['keys', 'deleted_at', id],
+      ['management_keys', 'revoked_at', managerId],
+    ]) {
+      await refuse(`update ${table} set ${column} = null where id = $1`, String(ended));
+      await refuse(`update ${table} set ${column} = now() where id = $1`, String(ended));
+    }
+    expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
+  });
+
+  it('the version before can write audit entries as it did, also with the rights that this version grants', async () => {
+    const zero = '0'.repeat(64);
+    const upsert = (rest: string) => `insert into audit_heads values ('upgraded', $1, $2) ${rest}`;
+    for (const sequence of [1, 2, 3]) {
+      const hash = String(sequence).repeat(64);
+      const payload = { id: 'evt_1', action: 'key.updated', time: 'now', actor: { id: 'me' } };
+      await runtime.query('begin');
+      await runtime.query(upsert('on conflict do nothing'), [0, zero]);
+      const select = `select sequence::int from audit_heads where workspace_id = 'upgraded' for update`;
+      expect((await runtime.query(select)).rows).toEqual([{ sequence: sequence - 1 }]);
+      await runtime.query(
+        `insert into audit_events (workspace_id, sequence, payload, hash)
+         values ('upgraded', $1, $2, $3)`,
+        [sequence, JSON.stringify(payload), hash],
+      );
+      const set = 'set sequence = excluded.sequence, hash = excluded.hash';
+      await runtime.query(upsert(`on conflict (workspace_id) do update ${set}`), [sequence, hash]);
+      await runtime.query('commit');
+    }
   });
 
   it('the audit log is intact after everything the roles did', async () => {

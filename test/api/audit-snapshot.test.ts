@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { appendAudit } from '../../src/audit/append.ts';
-import { Pepper } from '../../src/credentials/pepper.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import { checkAuditLog, writeLog } from '../support/audit-log.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';

@@ -108,15 +108,13 @@ describe('those who write to the audit log', () => {
 
   it('a change is rolled back if its audit entry cannot be written', async () => {
     const { id, key } = (await createKey(first, {})).body;
-    const { rows } = await sql.query(
-      `select sequence::int from audit_heads where workspace_id = 'default'`,
-    );
-    await sql.query(
-      `insert into audit_events (workspace_id, sequence, payload, hash)
-       values ('default', $1, '{}', 'in the way')`,
-      [rows[0].sequence + 1],
-    );
+    await sql.query(`
+      create function refuse_entry() returns trigger language plpgsql as
+        $$ begin raise exception 'refused'; end $$;
+      create trigger refuse_entry before insert on audit_events
+        for each row execute function refuse_entry()`);
     const refused = await first.call('POST', `/v1/keys/${id}/revoke`, { body: {} });
+    await sql.query('drop trigger refuse_entry on audit_events');
     expect(refused.status).toBe(500);
     const answer = await second.call('POST', '/v1/verify', { body: { key } });
     expect(answer.body.code).toBe('VALID');

@@ -97,7 +97,7 @@ describe('input that does not fit is refused with a pointer to it, and writes no
     ['the prefix of management keys', { defaultPrefix: 'kw' }, '/body/defaultPrefix'],
     ['availableScopes a text', { availableScopes: 'read' }, '/body/availableScopes'],
     ['an available scope without name', { availableScopes: [{}] }, '/body/availableScopes/0/scope'],
-    ['an unknown field', { maxKeys: 1 }, '/body/maxKeys'],
+    ['an unknown field', { maxkeys: 1 }, '/body/maxkeys'],
     ['status, which is not set this way', { status: 'suspended' }, '/body/status'],
   ])(
     'a workspace with a wrong field is refused, points to it, and writes nothing: %s',

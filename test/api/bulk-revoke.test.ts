@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { copyRow } from '../support/sql-copies.ts';
-import { createKey, insertKey, verdict } from '../support/sql-keys.ts';
+import { createKey, verdict } from '../support/sql-keys.ts';
 import { warmKey } from '../support/warm.ts';
 
 const UNKNOWN = `key_${'0'.repeat(22)}`;
@@ -130,15 +130,13 @@ describe('bulk revocation', () => {
   it('thousands of keys are revoked at once, each with its entry in one intact chain', async () => {
     const KEYS = 2500;
     await putWorkspace(pair.first, 'large');
-    const { key } = await createKey(pair.first, { workspaceId: 'large', ownerId: 'whale' });
+    const whale = { workspaceId: 'large', ownerId: 'whale' };
+    const { id, key } = await createKey(pair.first, whale);
     const sql = await connect(pair.databaseUrl);
-    await sql.query('begin');
-    for (let i = 0; i < KEYS; i++) {
-      const id = String(i).padStart(22, '0');
-      await insertKey(sql, { id: `key_${id}`, ref: id, workspaceId: 'large' });
-    }
-    await sql.query(`update keys set owner_id = 'whale' where workspace_id = 'large'`);
-    await sql.query('commit');
+    const copies = Array.from({ length: KEYS }, (_, i) => ({
+      id: `key_${String(i).padStart(22, '0')}`,
+    }));
+    await copyRow(sql, 'keys', { id }, copies);
     await warmKey(key, pair.second);
     const { body } = await bulk({ workspaceId: 'large', ownerId: 'whale' });
     expect(body.revoked).toBe(KEYS + 1);
@@ -148,6 +146,45 @@ describe('bulk revocation', () => {
          from audit_events where workspace_id = 'large' and action = 'key.revoked'`,
     );
     expect(rows).toEqual([{ targets: KEYS + 1, min: 3, max: KEYS + 3 }]);
+  });
+
+  it('a bulk revocation that fails midway leaves whole steps revoked, each with its entries, and a repetition revokes the rest', async () => {
+    const body = { workspaceId: 'stepped', ownerId: 'many' };
+    await putWorkspace(pair.first, 'stepped');
+    const { id } = await createKey(pair.first, body);
+    const sql = await connect(pair.databaseUrl);
+    const copies = Array.from({ length: 1200 }, (_, i) => ({
+      id: `key_${String(i).padStart(22, 'y')}`,
+    }));
+    await copyRow(sql, 'keys', { id }, copies);
+    const counts = async () => {
+      const { rows } = await sql.query(
+        `select (select count(*)::int from keys
+                  where workspace_id = 'stepped' and revoked_at is not null) as revoked,
+                (select count(*)::int from audit_events
+                  where workspace_id = 'stepped' and action = 'key.revoked') as entries`,
+      );
+      return rows[0];
+    };
+    const headers = { 'idempotency-key': 'in-steps' };
+    const send = (more = {}) =>
+      pair.first.call('POST', '/v1/keys/bulk-revoke', { body: { ...body, ...more }, headers });
+    await sql.query(`
+      create function refuse_some() returns trigger language plpgsql as
+        $$ begin raise exception 'refused'; end $$;
+      create trigger refuse_some before update on keys for each row
+        when (new.id = 'key_' || lpad('700', 22, 'y')) execute function refuse_some()`);
+    expect((await send()).status).toBe(500);
+    await sql.query('drop trigger refuse_some on keys');
+    const midway = await counts();
+    expect(midway.revoked % 500).toBe(0);
+    expect(midway).toEqual({ revoked: midway.revoked, entries: midway.revoked });
+    expect(midway.revoked).toBeGreaterThan(0);
+    const whole = { matched: 1201, alreadyRevoked: midway.revoked, revoked: 1201 - midway.revoked };
+    expect((await send()).body).toMatchObject(whole);
+    expect(await counts()).toEqual({ revoked: 1201, entries: 1201 });
+    expect((await send()).body).toMatchObject(whole);
+    expect((await send({ reason: 'other' })).status).toBe(422);
   });
 
   it('a bulk revocation of 10,001 keys is refused as a whole, one of 10,000 is not', async () => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { Pepper } from '../../src/credentials/pepper.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';

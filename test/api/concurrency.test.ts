@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { describe, expect, it } from 'vitest';
 import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
-import { Pepper } from '../../src/credentials/pepper.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import { connect } from '../support/database.ts';
 import { TEST_SECRET } from '../support/instance.ts';
 import {

@@ -108,7 +108,7 @@ it.for(['its workspace', 'no workspace'])(
     const checksumKey = await readChecksumKey(pair.databaseUrl);
     const key = forgeKey('ak_live', base62(16), checksumKey);
     await warmUnknown(key, pair.first, pair.second);
-    const hash = await pair.first.service.internals.hasher.hash(key, 'issuance');
+    const hash = await pair.first.service.internals.hasher.hash(key, 'issuance', { group: '' });
     const insert = `
     insert into secrets (ref, id, key_id, workspace_id, start, hash, status, created_at)
     select case n when 1 then $1 else $1 || n end, $1 || n, $2, $3, 'x', $4, 'retiring', now()

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { bytesOf } from '../../src/credentials/credential-size.ts';
 import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { insertKey } from '../support/sql-keys.ts';
@@ -22,8 +23,8 @@ beforeEach(async () => {
 
 const newRef = () => randomBytes(8).toString('hex');
 
-async function start(capacity?: number): Promise<CacheFixture> {
-  const fixture = await startCacheFixture(database.url, capacity);
+async function start(bytes?: number): Promise<CacheFixture> {
+  const fixture = await startCacheFixture(database.url, bytes);
   onTestFinished(() => fixture.database.close());
   return fixture;
 }
@@ -50,6 +51,13 @@ const revoke = (id: string) =>
 
 const isRevoked = async ({ cache }: CacheFixture, ref: string) => (await cache.get(ref))?.revoked;
 
+/** What the cache counts a string as. */
+async function sizeOf(ref = ''): Promise<number> {
+  const credential = await (await start()).cache.get(ref);
+  if (!credential) throw new Error('no such string');
+  return bytesOf(credential);
+}
+
 async function warm(fixture: CacheFixture, ref: string): Promise<void> {
   expect(await warmAnswer(fixture.cache, () => isRevoked(fixture, ref))).toBe(false);
 }
@@ -63,8 +71,8 @@ it('a change of a key evicts all of its cached strings', async () => {
 });
 
 it('the other strings of a key are still evicted after one of them has left the cache', async () => {
-  const fixture = await start(2);
   const { id, refs } = await insertKeyWith(2);
+  const fixture = await start(2.5 * (await sizeOf(refs[0])));
   const other = await insertKeyWith(1);
   for (const ref of [...refs, ...other.refs]) await warm(fixture, ref);
   const [, kept = ''] = refs;
@@ -149,4 +157,23 @@ it('a reset clears the cached unknown refs', async () => {
   expect(await fixture.cache.get(ref)).toBeNull();
   await client.query('update incarnation set id = gen_random_uuid()');
   expect(await fixture.cache.get(ref)).toMatchObject({ ref });
+});
+
+it('a string whose key is larger than the cache is answered, is not cached, and evicts no other', async () => {
+  const small = await insertKeyWith(1);
+  const large = await insertKeyWith(1);
+  const [[held = ''], [ref = '']] = [small.refs, large.refs];
+  const resources = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(250, 'x'));
+  await client.query('update keys set resources = $2 where id = $1', [large.id, resources]);
+  const fixture = await start(2 * (await sizeOf(held)));
+  await warm(fixture, held);
+  for (let i = 0; i < 3; i++) {
+    const { loads } = fixture.cache;
+    expect(await fixture.cache.get(ref)).toMatchObject({ ref, resources });
+    expect(fixture.cache.loads).toBe(loads + 1);
+  }
+  expect(fixture.cache.size).toBe(1);
+  await revoke(large.id);
+  expect(await isRevoked(fixture, ref)).toBe(true);
+  expect(await isRevoked(fixture, held)).toBe(false);
 });

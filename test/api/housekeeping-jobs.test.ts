@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Config } from '../../src/config.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { type Instance, launch, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 
 const MINUTE_MS = 60_000;
@@ -23,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.useRealTimers());
 
-async function startWith(settings: Partial<Config> = {}): Promise<void> {
+async function startWith(settings: TestSettings = {}): Promise<void> {
   instance = await launch(database.url, settings);
   onTestFinished(instance.stop);
   instance.service.start();

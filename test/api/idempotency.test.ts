@@ -104,7 +104,8 @@ describe('Idempotency-Key', () => {
     const { key: as } = await createManagementKey(pair.first, { permissions: ['keys:write'] });
     expect((await post('/v1/keys', name, { name }, { as })).status).toBe(201);
     await release();
-    expectReplay(await again('/v1/keys', name, body), await first);
+    const answer = await first;
+    expectReplay(await again('/v1/keys', name, body), answer);
   });
 
   it('an Idempotency-Key of a call that was refused is free again', async () => {

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { Answer } from '../support/instance.ts';
 import { usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
+import { nestedJson } from '../support/unacceptable.ts';
 
 const MAX_CREDITS = 1_000_000_000_000;
 const names = (count: number, prefix: string) =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`${prefix}${i}`, 1]));
-const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
 const pointerOf = ({ body }: Answer) => body.errors[0]?.pointer;
 
 describe('bodies', () => {
@@ -17,7 +17,7 @@ describe('bodies', () => {
 
   it('every call with a body refuses one that is nested 5,000 deep with 400 and a pointer', async () => {
     const { id } = await createKey(pair.first);
-    const deep = nested(5000);
+    const deep = nestedJson(5000);
     const calls: [string, string, string][] = [
       ['POST', '/v1/keys', `{"name":"x","metadata":${deep}}`],
       ['POST', '/v1/keys', `{"name":"x","scopes":[${deep},${deep}]}`],

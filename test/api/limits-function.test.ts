@@ -179,35 +179,45 @@ describe('the function that consumes limits and credits', () => {
     expect(answer.codes).toEqual([null]);
   });
 
-  it('the quota function decides by limits that changed while it waited for the lock, and loses nothing consumed', async () => {
+  it('the quota function decides by the limits that a change left which held the row, and loses nothing consumed', async () => {
     client = await connect(database.url);
-    const [holder, late] = [await connect(database.url), await connect(database.url)];
+    const holder = await connect(database.url);
     const id = randomUUID();
     const limit = (name: string) => ({ name, limit: 10, windowSeconds: name === 'a' ? 60 : 600 });
     const rest = { credits: null, refill: null, createdAt: 0 };
     await insertLimitedKey(client, id, { limits: [limit('a')], ...rest });
+    const spend = () => consume(client, [{ key: id, cost: 1 }]);
     await holder.query('begin');
     await holder.query('select 1 from key_consumption where key_id = $1 for update', [id]);
-    const waiting = consume(late, [{ key: id, cost: 1 }]);
-    await untilWaiting(client);
-    await client.query(
+    await holder.query(
       `update keys set limit_names = '{a,b}', limit_units = '{10,10}', limit_windows = '{60,600}'
         where id = $1`,
       [id],
     );
+    expect((await spend()).codes).toEqual([3]);
     await holder.query('commit');
-    expect(entryOf(await waiting, 0, 2).units).toEqual([9, 9]);
-    expect(entryOf(await consume(client, [{ key: id, cost: 1 }]), 0, 2).units).toEqual([8, 8]);
+    expect(entryOf(await spend(), 0, 2).units).toEqual([9, 9]);
+    expect(entryOf(await spend(), 0, 2).units).toEqual([8, 8]);
+  });
+
+  it('the quota function waits for no row: it decides the keys of a batch that are free, and says which are locked and which have none', async () => {
+    client = await connect(database.url);
+    const holder = await connect(database.url);
+    const [free, locked] = [randomUUID(), randomUUID()];
+    const rest = { limits: [], credits: 10, refill: null, createdAt: 0 };
+    for (const id of [free, locked]) await insertLimitedKey(client, id, rest);
+    await holder.query('begin');
+    await holder.query('select 1 from key_consumption where key_id = $1 for update', [locked]);
+    await holder.query('select 1 from keys for update');
+    const keys = [locked, free, randomUUID(), locked, free];
+    const batch = { instance: randomUUID(), sequence: 1 };
+    const entries = keys.map((key) => ({ key, cost: 1 }));
+    const answer = await consume(client, entries, 0, batch);
+    expect(answer.codes).toEqual([3, 0, null, 3, 0]);
+    expect(answer.credits).toEqual([null, 9, null, null, 8]);
+    await holder.query('commit');
+    expect(await consume(client, entries, 0, batch)).toEqual(answer);
+    const { credits } = await consume(client, entries);
+    expect(credits).toEqual([9, 7, null, 8, 6]);
   });
 });
-
-/** Returns once a statement waits for a lock. */
-async function untilWaiting(client: pg.Client): Promise<void> {
-  for (;;) {
-    const { rows } = await client.query(
-      `select 1 from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'`,
-    );
-    if (rows.length > 0) return;
-  }
-}

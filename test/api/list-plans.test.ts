@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seedKeys } from '../../bench/seed.ts';
 import { Database } from '../../src/db/database.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import type { ListKeys } from '../../src/keys/listing/schemas.ts';
 import { pageOfKeys } from '../../src/keys/listing/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -17,7 +18,7 @@ describe('the plan of a list of keys', () => {
 
   beforeAll(async () => {
     test = await createTestDatabase();
-    await seedKeys(test.url, { keys: KEYS, secret: TEST_SECRET });
+    await seedKeys(test.url, { keys: KEYS, pepper: new Pepper(TEST_SECRET) });
     database = new Database({ url: test.url, poolSize: 2, preparedStatements: true });
     client = new pg.Client({ connectionString: test.url });
     await client.connect();

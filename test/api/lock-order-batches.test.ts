@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { consume, insertLimitedKey } from '../support/consume.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { unlockedRows, untilWaiting } from '../support/row-locks.ts';
 
@@ -38,28 +37,6 @@ async function whileHeld<Result>(
   await holder.query('rollback');
   return sent;
 }
-
-it('a batch of spendings locks its keys by code points, whatever order the database and the batch have', async () => {
-  // A dictionary, which many databases go by, has these in the order a, A, b, B.
-  const names = ['A', 'B', 'a', 'b'];
-  await observer.query(
-    'alter table key_consumption alter column key_id type text collate "und-x-icu"',
-  );
-  const shuffled = ['b', 'A', 'a', 'B'];
-  const rest = { limits: [], credits: 10, refill: null, createdAt: 0 };
-  for (const name of shuffled) await insertLimitedKey(observer, name, rest);
-  const entries = [...shuffled, 'a'].map((key) => ({ key, cost: 1 }));
-  const [table, column] = ['key_consumption', 'key_id'];
-  for (const [index, name] of names.entries()) {
-    const answer = await whileHeld(
-      { table, column, name },
-      () => consume(batch, entries),
-      async () =>
-        expect(await unlockedRows(observer, table, column)).toEqual(names.slice(index + 1)),
-    );
-    expect(answer.codes).toEqual(entries.map(() => 0));
-  }
-});
 
 it('a batch of counters locks its tables in one order and the rows of each in the order of their names', async () => {
   const tables = [

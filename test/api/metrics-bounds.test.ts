@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62, forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { usedBounds } from '../support/metrics.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
+import { warmKey } from '../support/warm.ts';
 
 const CROWD = 5;
 const SOON = { timeout: 10_000, interval: 5 };
@@ -34,17 +35,19 @@ async function changes(): Promise<Record<string, number>> {
   return Object.fromEntries(differences.filter(([, difference]) => difference !== 0));
 }
 
-/** Statements of one name do not reach the database until they are let through. */
+/** Statements of one name do not reach the database until they are let through, or the test ends. */
 function hold(name: string) {
   const gate = Promise.withResolvers<void>();
   const undo = interceptQuery(instance.service.internals.database, name, async (send) => {
     await gate.promise;
     return send();
   });
-  return () => {
+  const release = () => {
     undo();
     gate.resolve();
   };
+  onTestFinished(release);
+  return release;
 }
 
 /** Two verifications in a statement each that is held, and a crowd that waits behind them. */
@@ -61,7 +64,7 @@ describe('what is used of each bound', () => {
   it('requests under way count as requests until they are answered', async () => {
     const release = hold('fence');
     const asked = Array.from({ length: CROWD }, () => verdict(instance, 'unknown'));
-    expect((await changes()).requests).toBe(CROWD);
+    await vi.waitUntil(async () => (await changes()).requests === CROWD, SOON);
     release();
     await Promise.all(asked);
     expect((await changes()).requests).toBeUndefined();
@@ -115,13 +118,18 @@ describe('what is used of each bound', () => {
     expect({ wrong_keys, proofs }).toEqual({ wrong_keys: 1, proofs: undefined });
   });
 
-  it('a key that was verified counts as one of the proofs and one of the counters until these are written', async () => {
+  it('a key that was verified counts with its size as a credential and a proof, and as one of the counters until these are written', async () => {
     await instance.service.internals.flusher.flush();
     before = await usedBounds(instance);
     const { key } = await createKey(instance);
     expect((await verify(instance, key)).body.code).toBe('VALID');
-    const { proofs, counters } = await changes();
-    expect({ proofs, counters }).toEqual({ proofs: 1, counters: 1 });
+    await warmKey(key, instance);
+    const { proofs = 0, credentials = 0, counters } = await changes();
+    expect(counters).toBe(1);
+    expect(proofs).toBeGreaterThan(300);
+    expect(proofs).toBeLessThan(600);
+    expect(credentials).toBeGreaterThan(1000);
+    expect(credentials).toBeLessThan(3000);
     await instance.service.internals.flusher.flush();
     expect((await changes()).counters).toBeUndefined();
   });

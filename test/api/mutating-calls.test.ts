@@ -63,7 +63,9 @@ describe('every call that changes something', () => {
     const permissions = PERMISSIONS.filter((one) =>
       [PERMISSION_OF[operation], ...granted].includes(one),
     );
-    const made = await createManagementKey(pair.first, { permissions, workspaceId });
+    // A suspension binds the tenant's own management keys.
+    const binding = operation === 'resumeWorkspace' ? null : workspaceId;
+    const made = await createManagementKey(pair.first, { permissions, workspaceId: binding });
     return { ...made, actor: { type: 'management_key', id: made.id, onBehalfOf: 'user:42' } };
   }
 

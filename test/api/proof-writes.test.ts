@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
-import type { Config } from '../../src/config.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Instance, launchForTest } from '../support/instance.ts';
+import { type Instance, launchForTest, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 let database: TestDatabase;
@@ -17,7 +16,7 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-const launched = (settings: Partial<Config> = {}) => launchForTest(database.url, settings);
+const launched = (settings: TestSettings = {}) => launchForTest(database.url, settings);
 
 /** Writes of a table fail until the test says otherwise. */
 async function refuse(event: string) {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { heapLimit, memoryBudget } from '../../src/lib/memory-budget.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { launch } from '../support/instance.ts';
 import { metric } from '../support/metrics.ts';
@@ -6,6 +7,8 @@ import { createKey, verdict } from '../support/sql-keys.ts';
 import { warmKey } from '../support/warm.ts';
 
 const CACHED_KEYS = 3;
+/** What one of them is counted as, and a bit. */
+const DIGEST_BYTES = 450;
 let database: TestDatabase;
 
 beforeAll(async () => {
@@ -14,7 +17,10 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 it('the proof of a key in use survives any number of other keys, and a reset', async () => {
-  const instance = await launch(database.url, { secret: undefined, cachedKeys: CACHED_KEYS });
+  const instance = await launch(database.url, {
+    secret: undefined,
+    memory: { ...memoryBudget(heapLimit()), digestBytes: CACHED_KEYS * DIGEST_BYTES },
+  });
   const argon2Runs = () => metric(instance, 'keyward_argon2_runs_total');
   const inUse = await createKey(instance);
   expect(await verdict(instance, inUse.key)).toBe('VALID');

@@ -12,6 +12,8 @@ beforeEach(async () => {
 });
 
 async function readiness(instance: Instance) {
+  // A result stands for a second.
+  instance.advance(1000);
   const { status, body } = await instance.call('GET', '/readyz', { as: null });
   return { status, ...body.checks };
 }
@@ -55,12 +57,14 @@ it('an instance whose schema lacks a migration is not ready; one more than it kn
 it('an instance that has as much to do as it may is still asked whether it is ready', async () => {
   const instance = await launchForTest(database.url, { maxInFlight: 1 });
   const gate = Promise.withResolvers<void>();
+  const asking = Promise.withResolvers<void>();
   const release = interceptQuery(instance.service.internals.database, 'fence', async (send) => {
+    asking.resolve();
     await gate.promise;
     return send();
   });
   const verification = instance.call('POST', '/v1/verify', { body: { key: 'unknown' } });
-  await new Promise((resolve) => setImmediate(resolve));
+  await asking.promise;
   expect((await instance.call('GET', '/v1/keys')).body.code).toBe('OVERLOADED');
   release();
   const asked = readiness(instance);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+import { pauseHashing } from '../support/paused-hashing.ts';
 import { createKey } from '../support/sql-keys.ts';
 
 const HOUR_MS = 3_600_000;
@@ -191,7 +192,7 @@ describe('argon2 and what is refused', () => {
 
   it('a key is refused that lost its API access while its string was hashed', async () => {
     await putWorkspace(pair.first, 'meanwhile');
-    const hashing = pauseHashing();
+    const hashing = pauseHashing(pair.first);
     const creation = call(createIn('meanwhile'));
     await hashing.begun;
     await putWorkspace(pair.second, 'meanwhile', { apiAccess: false });
@@ -201,7 +202,7 @@ describe('argon2 and what is refused', () => {
 
   it('a rotation is refused of a key that was revoked while its new string was hashed', async () => {
     const { id } = await createKey(pair.first);
-    const hashing = pauseHashing();
+    const hashing = pauseHashing(pair.first);
     const rotation = call(rotate(id, 'default'));
     await hashing.begun;
     await pair.second.call('POST', `/v1/keys/${id}/revoke`);
@@ -211,7 +212,7 @@ describe('argon2 and what is refused', () => {
 
   it('a limit of active keys that was set while strings were hashed holds for them', async () => {
     await putWorkspace(pair.first, 'limited');
-    const hashing = pauseHashing(3);
+    const hashing = pauseHashing(pair.first, 3);
     const creations = Array.from({ length: 3 }, () => call(createIn('limited')));
     await hashing.begun;
     await putWorkspace(pair.second, 'limited', { maxActiveKeys: 1 });
@@ -219,23 +220,4 @@ describe('argon2 and what is refused', () => {
     const statuses = (await Promise.all(creations)).map(({ status }) => status).sort();
     expect(statuses).toEqual([201, 409, 409]);
   });
-
-  /** Pauses the hashes of the first instance; `begun` resolves when `count` of them wait. */
-  function pauseHashing(count = 1) {
-    const { hasher } = pair.first.service.internals;
-    const hash = hasher.hash.bind(hasher);
-    const begun = Promise.withResolvers<void>();
-    const resumed = Promise.withResolvers<void>();
-    let paused = 0;
-    hasher.hash = async (...parameters) => {
-      if (++paused === count) begun.resolve();
-      await resumed.promise;
-      return hash(...parameters);
-    };
-    const resume = () => {
-      hasher.hash = hash;
-      resumed.resolve();
-    };
-    return { begun: begun.promise, resume };
-  }
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Instance, launch } from '../support/instance.ts';
+import { type Instance, launch, launchForTest, ROOT_KEY } from '../support/instance.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 
@@ -39,6 +39,15 @@ describe('the log of verifications', () => {
   it('the log contains every verification that was refused', async () => {
     await Promise.all(Array.from({ length: 50 }, () => verify('unknown', 'nobody')));
     expect(lines(401)).toBe(50);
+  });
+
+  it('with a bound of 0 the log contains no successful verification, and the refused ones all the same', async () => {
+    const quiet = await launchForTest(database.url, { logVerifyPerSecond: 0 });
+    const verifyAs = (as: string) =>
+      quiet.call('POST', '/v1/verify', { body: { key: 'unknown' }, as });
+    for (const as of [ROOT_KEY, 'nobody', ROOT_KEY]) await verifyAs(as);
+    const verifications = quiet.logLines.filter((line) => line.includes('/v1/verify'));
+    expect(verifications.map((line) => JSON.parse(line).status)).toEqual([401]);
   });
 });
 

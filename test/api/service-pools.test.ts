@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
-import type { Config } from '../../src/config.ts';
 import type { Orm } from '../../src/db/database.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { launchForTest } from '../support/instance.ts';
+import { launchForTest, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
 const MANAGEMENT_CONNECTIONS = 2;
@@ -22,7 +21,7 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-const launched = (settings: Partial<Config> = {}) =>
+const launched = (settings: TestSettings = {}) =>
   launchForTest(database.url, { poolSize: MANAGEMENT_CONNECTIONS, ...settings });
 
 /** Takes connections and gives them back when the test ends. */

@@ -1,10 +1,12 @@
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, inject, it } from 'vitest';
-import { type Config, readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
+import { memoryBudget } from '../../src/lib/memory-budget.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { launch, launchForTest } from '../support/instance.ts';
+import { launch, launchForTest, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 
+const MIB = 1024 * 1024;
 let database: TestDatabase;
 let client: pg.Client;
 
@@ -16,27 +18,44 @@ beforeEach(async () => {
   client = await connect(database.url);
 });
 
-const launched = (settings: Partial<Config> = {}) => launchForTest(database.url, settings);
+const launched = (settings: TestSettings = {}) => launchForTest(database.url, settings);
 
 it('each bound has the limit that its setting says, or its own', async () => {
-  const settings = { cachedKeys: 321, poolSize: 7, maxInFlight: 77 };
-  const { text } = await (await launched(settings)).call('GET', '/metrics', { as: null });
+  const memory = memoryBudget(256 * MIB, 16);
+  const settings = { memory, poolSize: 7, maxInFlight: 77, maxConnectionsPerAddress: 55 };
+  const { text } = await (await launched(settings)).call('GET', '/metrics');
   const limits = text.matchAll(/^keyward_bound_limit{bound="(\w+)"} (\d+)$/gm);
   expect(Object.fromEntries([...limits].map(([, bound, limit]) => [bound, Number(limit)]))).toEqual(
     {
       argon2_rehashing_waiting: 16,
-      argon2_issuance_waiting: 64,
-      argon2_low_waiting: 16,
-      argon2_verification_waiting: 64,
-      counters: 200_000,
-      credentials: 321,
-      denials: 50_000,
-      loads_waiting: 20_000,
+      argon2_issuance_waiting: 512,
+      argon2_low_waiting: 32,
+      argon2_management_waiting: 512,
+      argon2_verification_waiting: 512,
+      body_bytes: 8 * MIB,
+      body_bytes_of_one_caller: 2 * MIB,
+      connections: 2048,
+      connections_of_one_address: 55,
+      batch_items: 8192 - 77,
+      counters: 20_971,
+      credentials: 12 * MIB,
+      denials: 4096,
+      loads_waiting: 8192,
+      held_bodies: 4 * MIB,
+      management_calls: 32 * MIB,
       management_connections: 7,
-      proofs: 321,
-      quota_requests_waiting: 20_000,
+      open_requests: 100,
+      management_waiting: 1024,
+      proofs: 4 * MIB,
+      quota_requests_locked: 10_000,
+      quota_requests_waiting: 8192,
+      request_rates: 4096,
       requests: 77,
+      rows_loading: 16,
+      shared_scopes: 2 * MIB,
+      suspect_refs: 10_000,
       unknown_refs: 10_000,
+      unsent_answers: 32 * MIB,
       verification_connections: 6,
       wrong_keys: 10_000,
     },

@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
 import type pg from 'pg';
 import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
-import type { Config } from '../../src/config.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
+import { type Instance, launch, ROOT_KEY, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 
@@ -24,7 +23,7 @@ beforeEach(async () => {
 });
 
 /** An instance that really listens, since only connections of its server are waited for. */
-async function listening(settings: Partial<Config> = {}) {
+async function listening(settings: TestSettings = {}) {
   const instance = await launch(database.url, settings);
   const url = await instance.service.app.listen({ host: '127.0.0.1', port: 0 });
   return { instance, url };

@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { Argon2Hasher } from '../../src/credentials/argon2-hasher.ts';
 import { CredentialResolver } from '../../src/credentials/credential-resolver.ts';
 import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
-import { RootKey } from '../../src/credentials/root-key.ts';
+import { LookupBudget } from '../../src/credentials/lookup-budget.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
 import { Clock } from '../../src/lib/clock.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
@@ -24,17 +24,18 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   const secrets = new SecretVerifier({
     hasher: new Argon2Hasher({ memoryCost: 8192, timeCost: 1, parallelism: 1 }),
     pepper: null,
-    capacity: 10,
+    digestBytes: 10_000,
     storeProof: () => {},
     rehash: () => Promise.resolve(),
   });
   const imported = new ImportedAlgorithms(database, fence);
   const checksumKey = createSecretKey(randomBytes(32));
-  const rootKey = new RootKey(undefined, (text) => secrets.digestOf(text));
-  const quotaStore = new QuotaStore(database, randomUUID(), () => 0);
+  const lookups = new LookupBudget(() => Date.now());
+  const rootKey = null;
+  const quotaStore = new QuotaStore(database, randomUUID(), () => 0, 100);
   return new Verifier({
-    resolver: new CredentialResolver({ cache, imported, secrets, rootKey, checksumKey }),
-    quotas: new QuotaLimiter(quotaStore, () => fence.incarnation),
+    resolver: new CredentialResolver({ cache, imported, lookups, secrets, rootKey, checksumKey }),
+    quotas: new QuotaLimiter(quotaStore, () => fence.incarnation, 100),
     usage,
     clock: new Clock(),
   });
@@ -44,7 +45,10 @@ it('a verification is refused rather than answered uncounted if no counter is fr
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
   const ask = (workspaceId: string) =>
-    verifier.verify({ key: 'guess' }, Promise.resolve({ workspaceId, countUse: () => {} }));
+    verifier.verify(
+      { key: 'guess' },
+      Promise.resolve({ workspaceId, group: ' root', countUse: () => {} }),
+    );
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);
   expect((await ask('first')).code).toBe('NOT_FOUND');

@@ -101,7 +101,10 @@ describe('how changes of keys use their workspace', () => {
     const { hash } = importItem(key);
     const blocker = await connect(pair.databaseUrl);
     await blocker.query('begin');
-    await insertKey(blocker, { id: `key_${workspaceId}`, ref: `sha256:${hash.value}` });
+    await insertKey(blocker, {
+      id: `key_${workspaceId}`,
+      ref: `sha256:${hash.value}@${workspaceId}`,
+    });
     const body = { workspaceId, keys: [importItem(key)] };
     const answer = pair.first.call('POST', '/v1/keys/import', { body });
     await untilWaiting(1);

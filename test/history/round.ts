@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { readChecksumKey } from '../support/forged-key.ts';
 import { checkHistory } from './check/check.ts';
 import type { ClientContext } from './harness/actions.ts';
+import { runAttackers } from './harness/attackers.ts';
 import { Client } from './harness/client.ts';
 import { readEvidence } from './harness/evidence.ts';
 import { injectFaults, Mutex } from './harness/faults.ts';
@@ -24,6 +25,8 @@ export interface Round {
   seed: number;
   durationMs: number;
   bug: [name: string, bug: SeededBug] | null;
+  /** Whether neighbours attack the service meanwhile. */
+  hasAttackers: boolean;
   /** The folder for the history and the logs. */
   results: string;
   /** Ends the load early, for example on Ctrl-C. */
@@ -38,7 +41,7 @@ export interface Outcome {
   violations: Violation[];
 }
 
-/** Starts everything, runs clients and faults, stops everything, and checks the history. */
+/** Starts everything, runs clients, attackers and faults, stops everything, and checks the history. */
 export async function runRound(round: Round): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'keyward-history-'));
   await mkdir(round.results, { recursive: true });
@@ -100,13 +103,17 @@ async function recordRound(
 }
 
 async function runLoad(round: Round, harness: Parameters<typeof injectFaults>[0]): Promise<void> {
-  const { durationMs, bug, signal, onProgress } = round;
+  const { durationMs, bug, hasAttackers, signal, onProgress } = round;
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal, AbortSignal.timeout(durationMs)]);
   const progress = setInterval(() => onProgress(harness.recorder), 10_000);
-  const work = [runClients(harness.context, stop), injectFaults(harness, stop, bug?.[1].faults)];
+  const work = [
+    runClients(harness.context, stop),
+    injectFaults(harness, stop, bug?.[1].faults),
+    ...(hasAttackers ? [runAttackers(harness, stop)] : []),
+  ];
   for (const part of work) part.catch(() => failure.abort());
-  // If one of them fails, the other ends before anything is cleaned up.
+  // If one of them fails, the others end before anything is cleaned up.
   await Promise.allSettled(work);
   clearInterval(progress);
   await Promise.all(work);

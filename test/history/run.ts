@@ -9,6 +9,7 @@ import { SEEDED_BUGS } from './seeded-bugs.ts';
 /**
  * The history checker. Without options it runs for a minute; `--minutes 10` is the acceptance run.
  * `--bug NAME` seeds a bug first, and succeeds when it is caught; `--bug all` tries each.
+ * Neighbours attack the service in a run without a bug, unless `--no-attackers` is given.
  */
 const { values } = parseArgs({
   options: {
@@ -16,7 +17,9 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     seed: { type: 'string' },
     bug: { type: 'string' },
+    attackers: { type: 'boolean', default: true },
   },
+  allowNegative: true,
 });
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 const BUG_ROUND_MS = 30_000;
@@ -96,11 +99,14 @@ function round(
     seed: own,
     durationMs: ms,
     bug,
+    hasAttackers: bug === null && values.attackers,
     results: join(RESULTS, folder),
     signal: interrupted.signal,
-    onProgress: ({ calls, faults }) => {
+    onProgress: ({ calls, faults, attacks }) => {
       const seconds = Math.round((performance.now() - started) / 1000);
-      log(`${seconds} s: ${Math.round((calls - before) / 10)} calls/s, ${faults} faults so far`);
+      log(
+        `${seconds} s: ${Math.round((calls - before) / 10)} calls/s; ${faults} faults, ${attacks} attacks so far`,
+      );
       before = calls;
     },
   });

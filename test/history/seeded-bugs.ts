@@ -19,17 +19,15 @@ interface Edit {
   replace: string;
 }
 
-const DECIDE_LOCK = `PERFORM FROM key_consumption WHERE key_id = ANY (entry_keys)
-   ORDER BY key_id COLLATE "C" FOR UPDATE;`;
-
 export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
   'fence-skipped': {
     description: 'the credential cache answers without waiting for its fence',
     edits: [
       {
         file: 'src/credentials/credential-cache.ts',
-        find: 'if (this.#has(ref)) await fresh;',
-        replace: 'if (this.#has(ref)) void fresh.catch(() => {});',
+        find: 'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;',
+        replace:
+          'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) void fresh.catch(() => {});',
       },
     ],
   },
@@ -38,7 +36,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-loader.ts',
-        find: 'if (isWhole && load.isCurrent(ref, credential)) this.#cache(loaded);',
+        find: 'if (isWhole && load.isCurrent(loaded)) this.#cache(loaded);',
         replace: 'if (isWhole) this.#cache(loaded);',
       },
     ],
@@ -132,13 +130,19 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
   },
   'spent-unlocked': {
     description: 'limits and credits are checked without locking their row',
-    edits: [{ file: 'migrations/0005_consume_limits.sql', find: DECIDE_LOCK, replace: '' }],
+    edits: [
+      {
+        file: 'migrations/0014_locks_and_audit.sql',
+        find: 'WHERE key_id = ANY (entry_keys) FOR UPDATE SKIP LOCKED',
+        replace: 'WHERE key_id = ANY (entry_keys)',
+      },
+    ],
   },
   'spent-twice': {
     description: 'a quota batch whose answer was lost is consumed a second time',
     edits: [
       {
-        file: 'migrations/0005_consume_limits.sql',
+        file: 'migrations/0014_locks_and_audit.sql',
         find: '  WHERE batch_sequences.sequence < excluded.sequence;\n  IF NOT FOUND THEN',
         replace: '  WHERE true;\n  IF NOT FOUND THEN',
       },

@@ -6,7 +6,10 @@ export interface Area {
   sql?: true;
 }
 
-const FENCE_TESTS = ['test/api/fence-*.test.ts', 'test/api/feed-pruning.test.ts'];
+const FENCE_TESTS = [
+  'test/api/fence-*.test.ts',
+  'test/api/{clock-backwards,feed-pruning,feed-triggers,stale-if-error}.test.ts',
+];
 const VERIFICATION_TESTS = [
   'test/api/authentication.test.ts',
   'test/api/authorize.test.ts',
@@ -19,10 +22,14 @@ const VERIFICATION_TESTS = [
   'test/api/rotation.test.ts',
   'test/api/stale-if-error.test.ts',
   'test/api/whoami.test.ts',
-  'test/api/{argon2-queues,ended-strings,presented-key,proof-writes}.test.ts',
+  'test/api/{argon2-queues,ended-strings,presented-key,presented-strings,proof-writes}.test.ts',
+  'test/api/{not-found,proofs-of-new-strings,records-of-rotations,whoami-quota}.test.ts',
   'test/unit/{pepper,secret-end}.test.ts',
 ];
-const LIMIT_TESTS = ['test/api/{authorize,credits}.test.ts', 'test/api/limits*.test.ts'];
+const LIMIT_TESTS = [
+  'test/api/{authorize,credits,metrics-bounds,refill-instant}.test.ts',
+  'test/api/limits*.test.ts',
+];
 const USAGE_TESTS = ['test/api/count-before-answering.test.ts', 'test/api/usage-*.test.ts'];
 const CHANGE_TESTS = [
   'test/api/audit-{list,writers}.test.ts',
@@ -38,12 +45,16 @@ const CHANGE_TESTS = [
   'test/api/{durability,etags,lock-order,plain-fields,refused-before-argon2}.test.ts',
   'test/api/{retried-changes,revocation-history,tenants,workspace-locks}.test.ts',
   'test/api/{kinds-bounds,kinds-lists,kinds-round-trip,conditions-and-replays}.test.ts',
+  'test/api/{policies-of-old-keys,records-of-*,very-instants,waiting-changes}.test.ts',
 ];
 
 export const AREAS: Readonly<Record<string, Area>> = {
   domain: {
     sources: ['src/domain/*.ts'],
-    tests: ['test/unit/{decide,imported-key,ip,key-string,limits,refill,scopes,status}.test.ts'],
+    tests: [
+      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-string,limits}.test.ts',
+      'test/unit/{refill,scopes,status,stored-quotas,stored-size,time}.test.ts',
+    ],
   },
   fence: {
     sources: ['src/freshness/*.ts', 'src/lib/clock.ts'],
@@ -88,31 +99,54 @@ export const AREAS: Readonly<Record<string, Area>> = {
     ],
     tests: CHANGE_TESTS,
   },
+  management: {
+    sources: ['src/management/{change,grants,presenter,revocation,service,store}.ts'],
+    tests: [
+      'test/api/{management-*,weakened-management-keys,very-instants}.test.ts',
+      'test/api/{etags,if-match,refused-before-argon2,tenants}.test.ts',
+      'test/api/{workspaces-deletion,workspaces-generations,revocation-history}.test.ts',
+    ],
+  },
+  workspaces: {
+    sources: ['src/workspaces/{service,store}.ts', 'src/keys/deleted-workspaces.ts'],
+    tests: [
+      'test/api/{workspace*,recreated-workspaces,jobs-of-an-instance}.test.ts',
+      'test/api/{conditions-and-replays,if-match,lock-order,mutating-calls}.test.ts',
+      'test/api/{kinds-bounds,pagination,tenants,waiting-changes}.test.ts',
+    ],
+  },
+  lists: {
+    sources: ['src/keys/listing/{filters,store}.ts', 'src/audit/{listing,store}.ts'],
+    tests: ['test/api/{list-*,pagination,kinds-lists,tenants}.test.ts', 'test/api/audit-*.test.ts'],
+  },
   database: {
     sources: ['src/db/{database,errors}.ts'],
     tests: [
       'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
       'test/api/{overload,database-errors,database-timeouts,database-pools}.test.ts',
+      'test/api/{database-transactions,database-wait,service-pools,service-stop}.test.ts',
       'test/unit/database-errors.test.ts',
     ],
   },
   errors: {
     sources: ['src/http/{error-handler,problem}.ts'],
     tests: [
-      'test/api/{bad-input*,kinds-refusals}.test.ts',
+      'test/api/{bad-input*,database-errors,error-answers,kinds-refusals}.test.ts',
       'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
-      'test/unit/problem.test.ts',
+      'test/unit/{documents,problem}.test.ts',
     ],
   },
   wiring: {
-    sources: ['src/service.ts'],
+    sources: ['src/{app,service}.ts'],
     tests: [
       ...VERIFICATION_TESTS,
       ...LIMIT_TESTS,
       ...USAGE_TESTS,
       'test/api/{audit-retention,feed-pruning,metrics,request-log,service-stop}.test.ts',
       'test/api/{housekeeping,housekeeping-jobs,fence-service,service-pools}.test.ts',
-      'test/api/{service-settings,metrics-bounds,proof-writes,readiness}.test.ts',
+      'test/api/{service-settings,metrics-bounds,metrics-operations,readiness}.test.ts',
+      'test/api/{failed-starts,jobs-of-an-instance,request-time,root-key-in-text}.test.ts',
+      'test/api/{import*,workspaces-*,audit-verification,limits-*}.test.ts',
     ],
   },
   queries: {

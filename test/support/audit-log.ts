@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { chainHash, FIRST_HEAD } from '../../src/audit/chain.ts';
 import { type AuditCheckOptions, checkLog } from '../../src/audit/check.ts';
-import { Pepper } from '../../src/credentials/pepper.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 import { ormOf } from './database.ts';
 import type { Instance } from './instance.ts';
 
@@ -38,6 +38,7 @@ export async function tamper(client: pg.Client, text: string, values: unknown[] 
   await client.query(text, values);
   await client.query('alter table audit_events enable always trigger audit_append_only');
   await client.query('alter table audit_events enable always trigger audit_no_truncate');
+  await client.query('alter table audit_events enable always trigger audit_append');
 }
 
 /**

@@ -13,10 +13,17 @@ export interface CacheFixture {
 }
 
 /** Returns after the first fence. */
-export async function startCacheFixture(url: string, capacity = 1000): Promise<CacheFixture> {
+export async function startCacheFixture(
+  url: string,
+  bytes = 16 * 1024 * 1024,
+): Promise<CacheFixture> {
   const database = GatedDatabase.open(url);
   const fence = new Fence(database, new Clock());
-  const cache = new CredentialCache(database, fence, capacity);
+  const cache = new CredentialCache(database, fence, {
+    bytes,
+    loads: { rows: 500, waiting: 20_000 },
+    staleIfErrorMs: 0,
+  });
   const feed = new FeedRecorder();
   fence.subscribe(feed);
   await fence.waitUntilFresh();

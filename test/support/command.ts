@@ -15,7 +15,7 @@ export async function runInProcess(
   const stdout = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   try {
-    const code = await runCommand(args, settings, new AbortController().signal);
+    const code = await runCommand(args, { ...settings }, new AbortController().signal);
     return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
   } finally {
     stdout.mockRestore();

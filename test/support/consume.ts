@@ -65,14 +65,17 @@ export async function consume(
   clockOffsetMs = 0,
   { instance = randomUUID(), lane = 'a', sequence = 1 }: BatchName = {},
 ): Promise<ConsumeAnswer> {
-  const { rows } = await client.query('select consume_limits($1, $2, $3, $4, $5, $6) as answer', [
-    instance,
-    lane,
-    sequence,
-    entries.map(({ key }) => key),
-    entries.map(({ cost }) => cost),
-    Math.round(clockOffsetMs),
-  ]);
+  const { rows } = await client.query(
+    'select try_consume_limits($1, $2, $3, $4, $5, $6) as answer',
+    [
+      instance,
+      lane,
+      sequence,
+      entries.map(({ key }) => key),
+      entries.map(({ cost }) => cost),
+      Math.round(clockOffsetMs),
+    ],
+  );
   return JSON.parse(rows[0].answer);
 }
 

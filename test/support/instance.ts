@@ -2,6 +2,8 @@ import { Writable } from 'node:stream';
 import type { LightMyRequestResponse } from 'fastify';
 import { inject, onTestFinished } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
+import { pepperFrom } from '../../src/domain/pepper.ts';
+import { RootKey } from '../../src/domain/root-key.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { createService, type Service } from '../../src/service.ts';
 import { requireDocumented } from './documented.ts';
@@ -39,10 +41,13 @@ export interface Instance {
   stop: () => Promise<void>;
 }
 
-export async function launch(
-  databaseUrl: string,
-  settings: Partial<Config> = {},
-): Promise<Instance> {
+/** Settings of a test; secrets as they are configured. */
+export interface TestSettings extends Partial<Omit<Config, 'rootKey' | 'pepper'>> {
+  rootKey?: string | undefined;
+  secret?: string | undefined;
+}
+
+export async function launch(databaseUrl: string, settings: TestSettings = {}): Promise<Instance> {
   const logLines: string[] = [];
   const sink = new Writable({
     write: (chunk, _encoding, done) => {
@@ -53,7 +58,7 @@ export async function launch(
   let offset = 0;
   const connection = databaseSettings(databaseUrl);
   const service = await createService({
-    config: { ...testConfig(databaseUrl), ...connection, ...settings },
+    config: { ...testConfig(databaseUrl), ...connection, ...toConfig(settings) },
     databaseUrl: connection.databaseUrl,
     log: createLogger('trace', sink),
     clockOffset: () => offset,
@@ -76,7 +81,7 @@ export async function launch(
 /** Launches an instance that stops when the test ends. */
 export async function launchForTest(
   databaseUrl: string,
-  settings: Partial<Config> = {},
+  settings: TestSettings = {},
 ): Promise<Instance> {
   const instance = await launch(databaseUrl, settings);
   onTestFinished(instance.stop);
@@ -87,6 +92,16 @@ export async function launchForTest(
 export function databaseSettings(databaseUrl: string) {
   const pooledUrl = throughPgBouncer(databaseUrl, inject('pgbouncer'));
   return { databaseUrl: pooledUrl ?? databaseUrl, preparedStatements: !pooledUrl };
+}
+
+/** A secret that is given as undefined is not configured. */
+function toConfig(settings: TestSettings): Partial<Config> {
+  const { rootKey, secret, ...others } = settings;
+  return {
+    ...others,
+    ...('rootKey' in settings ? { rootKey: rootKey ? new RootKey(rootKey) : null } : {}),
+    ...('secret' in settings ? { pepper: pepperFrom(secret) } : {}),
+  };
 }
 
 /** Argon2 is at its lowest cost; counters are flushed only when a test does so. */

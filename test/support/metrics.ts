@@ -12,7 +12,7 @@ export async function metric(instance: Instance, name: string): Promise<number> 
 
 /** Every metric of an instance by its name and labels. */
 export async function metrics(instance: Instance): Promise<Map<string, number>> {
-  const { status, text } = await instance.call('GET', '/metrics', { as: null });
+  const { status, text } = await instance.call('GET', '/metrics');
   if (status !== 200) throw new Error(`no metrics: ${status}`);
   const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(
@@ -27,7 +27,7 @@ const USED = /^keyward_bound_used\{bound="(\w+)"\} (\d+)$/gm;
 
 /** How much of each bound is used, as `/metrics` says it. */
 export async function usedBounds(instance: Instance): Promise<Map<string, number>> {
-  const { text } = await instance.call('GET', '/metrics', { as: null });
+  const { text } = await instance.call('GET', '/metrics');
   return new Map([...text.matchAll(USED)].map(([, name = '', used]) => [name, Number(used)]));
 }
 

@@ -60,6 +60,7 @@ export interface ManagementKeyOptions {
   permissions: readonly Permission[];
   workspaceId?: string | null;
   expiresInSeconds?: number;
+  maxRequestsPerSecond?: number | null;
 }
 
 /** Creates a management key with the root key. */

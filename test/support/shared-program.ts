@@ -26,9 +26,11 @@ export async function startSharedProgram(): Promise<SharedProgram> {
 }
 
 /** The data of a call that must succeed. */
-export async function ok<Data>(call: Promise<{ data?: Data; error?: unknown }>): Promise<Data> {
+export async function ok<Data>(
+  call: Promise<{ data?: Data; error?: unknown }>,
+): Promise<NonNullable<Data>> {
   const { data, error } = await call;
-  if (data === undefined) throw new Error(`refused: ${JSON.stringify(error)}`);
+  if (data === undefined || data === null) throw new Error(`refused: ${JSON.stringify(error)}`);
   return data;
 }
 

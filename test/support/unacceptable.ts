@@ -1,8 +1,8 @@
 import type { FieldSchema } from './described-calls.ts';
 
-/** JSON that is nested as deep. */
+/** JSON that is nested as deep, in as few bytes as that takes. */
 export function nestedJson(levels: number): string {
-  return `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+  return `{"a":${'['.repeat(levels - 1)}1${']'.repeat(levels - 1)}}`;
 }
 
 /** Texts in JSON that no text field stores. */

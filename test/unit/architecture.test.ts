@@ -53,7 +53,6 @@ const TABLE_OWNERS: Record<string, string> = {
   keyConsumption: 'quotas/consumption-store.ts',
   idempotencyKeys: 'unit-of-work/idempotency-store.ts',
   auditEvents: 'audit/store.ts',
-  auditHeads: 'audit/store.ts',
   auditCheckpoints: 'audit/store.ts',
   batchSequences: 'db/batch-sequences.ts',
   // SQL alone, without a Drizzle table.
@@ -164,6 +163,7 @@ function codeOf(file: string): string {
 
 const WRITES = [
   /\.(?:insert|update|delete)\((\w+)\)/g,
+  /\binsertRows\((\w+),/g,
   /\b(?:insert\s+into|update|delete\s+from)\s+([a-z_]+)\b(?=\s*(?:\(|set\b|where\b|as\b|`))/gi,
 ];
 

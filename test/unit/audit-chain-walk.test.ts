@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ChainRow, chainHash, FIRST_HEAD, type Head } from '../../src/audit/chain.ts';
 import { type ChainCheckOptions, ChainWalk } from '../../src/audit/chain-walk.ts';
-import { Pepper } from '../../src/credentials/pepper.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 
 const PEPPER = new Pepper('the secret of these tests, 0123456789');
 const OTHER = new Pepper('another secret of these tests, 012345');

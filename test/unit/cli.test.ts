@@ -54,9 +54,9 @@ describe('the command line', () => {
   });
 
   it.each([
-    ['audit', 'audit; known: audit verify, audit prune'],
-    ['audit forget', 'audit forget; known: audit verify, audit prune'],
-    ['audit forget --help', 'audit forget; known: audit verify, audit prune'],
+    ['audit', 'audit; known: audit verify, audit prune, audit repair'],
+    ['audit forget', 'audit forget; known: audit verify, audit prune, audit repair'],
+    ['audit forget --help', 'audit forget; known: audit verify, audit prune, audit repair'],
     ['constructor', 'constructor; `keyward help` lists them'],
     ['help nothing', 'nothing; `keyward help` lists them'],
     ['nothing --help', 'nothing; `keyward help` lists them'],

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
+import { RootKey } from '../../src/domain/root-key.ts';
+import { heapLimit, memoryBudget } from '../../src/lib/memory-budget.ts';
 
 /** Each variable, a value that is not its default, and the settings that it alone changes. */
 const VARIABLES: [string, string, Partial<Config>][] = [
@@ -8,8 +11,8 @@ const VARIABLES: [string, string, Partial<Config>][] = [
   ['PORT', '0', { port: 0 }],
   ['LOG_LEVEL', 'silent', { logLevel: 'silent' }],
   ['KEYWARD_DATA_DIR', '/var/keyward', { dataDirectory: '/var/keyward' }],
-  ['KEYWARD_ROOT_KEY', 'r'.repeat(32), { rootKey: 'r'.repeat(32) }],
-  ['KEYWARD_SECRET', 's'.repeat(32), { secret: 's'.repeat(32) }],
+  ['KEYWARD_ROOT_KEY', 'r'.repeat(32), { rootKey: expect.any(RootKey) }],
+  ['KEYWARD_SECRET', 's'.repeat(32), { pepper: expect.any(Pepper) }],
   ['KEYWARD_KEY_HEADER', 'X-ACME-Key', { keyHeader: 'x-acme-key' }],
   ['KEYWARD_USAGE_FLUSH_MS', '0', { usageFlushMs: 0 }],
   ['KEYWARD_STALE_IF_ERROR_MS', '5000', { staleIfErrorMs: 5000 }],
@@ -18,7 +21,7 @@ const VARIABLES: [string, string, Partial<Config>][] = [
   ['KEYWARD_ARGON2_MEMORY_KIB', '8192', { argon2: { ...defaults().argon2, memoryCost: 8192 } }],
   ['KEYWARD_ARGON2_ITERATIONS', '7', { argon2: { ...defaults().argon2, timeCost: 7 } }],
   ['KEYWARD_ARGON2_PARALLELISM', '4', { argon2: { ...defaults().argon2, parallelism: 4 } }],
-  ['KEYWARD_CACHED_KEYS', '321', { cachedKeys: 321 }],
+  ['KEYWARD_CACHE_MIB', '321', { memory: memoryBudget(heapLimit(), 321) }],
   ['KEYWARD_POOL_SIZE', '7', { poolSize: 7 }],
   ['KEYWARD_PREPARED_STATEMENTS', 'off', { preparedStatements: false }],
   ['KEYWARD_SHUTDOWN_SECONDS', '3', { shutdownSeconds: 3 }],
@@ -35,15 +38,17 @@ it('a setting that is not given has its default', () => {
     port: 8080,
     logLevel: 'info',
     dataDirectory: './.keyward',
-    rootKey: undefined,
-    secret: undefined,
+    rootKey: null,
+    pepper: null,
     keyHeader: undefined,
     usageFlushMs: 1000,
     staleIfErrorMs: 0,
-    maxInFlight: 2000,
+    maxInFlight: memoryBudget(heapLimit()).requests,
     logVerifyPerSecond: 100,
+    maxConnectionsPerAddress: 1000,
+    metricsTokenDigest: undefined,
     argon2: { memoryCost: 19_456, timeCost: 2, parallelism: 1 },
-    cachedKeys: 100_000,
+    memory: memoryBudget(heapLimit()),
     poolSize: 10,
     preparedStatements: true,
     shutdownSeconds: 20,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigError, readConfig } from '../../src/config.ts';
+import { Pepper } from '../../src/domain/pepper.ts';
 
 const KEY = 'k'.repeat(32);
 
@@ -81,7 +82,7 @@ describe('the settings', () => {
     ['KEYWARD_ARGON2_MEMORY_KIB', 8192, 1_048_576],
     ['KEYWARD_ARGON2_ITERATIONS', 1, 20],
     ['KEYWARD_ARGON2_PARALLELISM', 1, 16],
-    ['KEYWARD_CACHED_KEYS', 100, 10_000_000],
+    ['KEYWARD_CACHE_MIB', 1, 1_048_576],
     ['KEYWARD_POOL_SIZE', 2, 200],
     ['KEYWARD_SHUTDOWN_SECONDS', 1, 3600],
     ['KEYWARD_STALE_IF_ERROR_MS', 0, 3_600_000],
@@ -140,13 +141,34 @@ describe('a sensitive setting from a file', () => {
   };
 
   it.each([
-    ['DATABASE_URL', 'databaseUrl', 'postgres://localhost/keyward'],
-    ['KEYWARD_ROOT_KEY', 'rootKey', KEY],
-    ['KEYWARD_SECRET', 'secret', `${KEY} with spaces `],
-  ] as const)('%s_FILE sets %s, without the line end that editors add', (name, field, value) => {
+    ['DATABASE_URL', 'postgres://localhost/keyward'],
+    ['KEYWARD_ROOT_KEY', KEY],
+    ['KEYWARD_SECRET', `${KEY} with spaces `],
+  ])('%s_FILE sets its setting, without the line end that editors add', (name, value) => {
     for (const end of ['', '\n', '\r\n']) {
-      expect(readConfig({ [`${name}_FILE`]: file(value + end) })[field]).toBe(value);
+      const { databaseUrl, rootKey, pepper } = readConfig({ [`${name}_FILE`]: file(value + end) });
+      const isRootKey = rootKey?.isPresented(value) && value;
+      const isSecret = pepper?.id === new Pepper(value).id && value;
+      expect(databaseUrl ?? (isRootKey || isSecret)).toBe(value);
     }
+  });
+
+  it('a secret of spaces alone, or of few characters among spaces, is refused', () => {
+    for (const text of [
+      ' '.repeat(40),
+      `${' '.repeat(20)}short${' '.repeat(20)}`,
+      '\t'.repeat(32),
+    ]) {
+      expect(problemsOf({ KEYWARD_SECRET_FILE: file(text) })).toEqual([
+        'KEYWARD_SECRET: must be 32 to 1024 characters',
+      ]);
+    }
+  });
+
+  it('the secrets that are read are taken out of the environment', () => {
+    const environment = { KEYWARD_ROOT_KEY: KEY, KEYWARD_SECRET: KEY, KEYWARD_POOL_SIZE: '3' };
+    readConfig(environment);
+    expect(environment).toEqual({ KEYWARD_POOL_SIZE: '3' });
   });
 
   it('a setting from a file is checked like any other, and reported beside the rest', () => {

@@ -6,6 +6,7 @@ import {
   hasValidChecksum,
   KEY_MAX_LENGTH,
   KEY_SCAN_PATTERN,
+  MANAGEMENT_PREFIX,
   newId,
   PREFIX_MAX_LENGTH,
   PREFIX_PATTERN,
@@ -192,12 +193,24 @@ describe('text that is no key', () => {
 
   it('a search computes no more checksums than its budget, and what is left over counts as a key', () => {
     const crafted = `${'a'.repeat(23)}_${'A'.repeat(65)} `;
-    expect(containsKey(crafted.repeat(80), checksumKey)).toBe(false);
+    expect(containsKey(crafted.repeat(40), checksumKey)).toBe(false);
     expect(containsKey(crafted.repeat(50_000), checksumKey)).toBe(true);
     const budget = { checksums: 50 };
     expect(containsKey(crafted, checksumKey, budget)).toBe(false);
     expect(containsKey(crafted, checksumKey, budget)).toBe(false);
     expect(containsKey(crafted, checksumKey, budget)).toBe(true);
+  });
+
+  it('a look-alike whose prefix no key can have costs no checksum', () => {
+    const budget = { checksums: 0 };
+    const unlike = `a${'_'.repeat(21)}${'A'.repeat(65)} `;
+    expect(containsKey(unlike, checksumKey, budget)).toBe(false);
+    expect(budget.checksums).toBe(0);
+  });
+
+  it('the prefix of management keys is kw', () => {
+    expect(MANAGEMENT_PREFIX).toBe('kw');
+    expect(generateKey(MANAGEMENT_PREFIX, checksumKey).key).toMatch(/^kw_[0-9A-Za-z]{65}$/);
   });
 });
 

@@ -36,6 +36,21 @@ describe('pages of a list', () => {
     );
   });
 
+  it('a page ends before its rows are more than 1 MiB, has at least one, and is followed by the rest', async () => {
+    const sized = (sizes: readonly number[]): KeysetList<number> => ({
+      ...numbersBelow(sizes.length),
+      measure: async (after, limit) => {
+        const from = after === null ? 0 : Number(after.id) + 1;
+        return sizes.slice(from, from + limit);
+      },
+    });
+    const half = 524_288;
+    const list = sized([half, half, 1, 1, 5 * half, 1]);
+    expect(await pagesOf(list, 10)).toEqual([[0, 1], [2, 3], [4], [5]]);
+    expect(await pagesOf(list, 1)).toEqual([[0], [1], [2], [3], [4], [5]]);
+    expect(await pagesOf(sized([]), 10)).toEqual([[]]);
+  });
+
   it('a cursor of another list is refused', async () => {
     const { nextCursor } = await readPage({ limit: 1 }, numbersBelow(2));
     const other = { ...numbersBelow(2), name: 'others' };

@@ -14,7 +14,7 @@ interface End {
 function secret({ status = 'current', validUntil = null, deletedAt = null }: End) {
   return toCredential({
     kind: 'management',
-    secret: { ref: 'ref', keyId: 'mk_1', hash: 'hash', status, validUntil },
+    secret: { ref: 'ref', keyId: 'mk_1', hash: 'hash', status, validUntil, createdAt: new Date(0) },
     proof: null,
     key: {
       workspaceId: 'gone',
@@ -22,8 +22,15 @@ function secret({ status = 'current', validUntil = null, deletedAt = null }: End
       permissions: [],
       expiresAt: null,
       revokedAt: null,
+      maxRequestsPerSecond: null,
     },
-    workspace: { id: 'gone', status: 'active', requireResource: false, deletedAt },
+    workspace: {
+      id: 'gone',
+      status: 'active',
+      requireResource: false,
+      deletedAt,
+      maxRequestsPerSecond: null,
+    },
   });
 }
 

@@ -7,7 +7,7 @@ import { type HeaderName, headerRefs } from './headers.ts';
 /** What of a route decides which errors it can answer with. */
 export interface DescribedRoute {
   method: string | readonly string[];
-  config?: { permission?: string } | undefined;
+  config?: { permission?: string; urgent?: boolean } | undefined;
   schema?: { response?: unknown; querystring?: unknown } | undefined;
 }
 
@@ -26,7 +26,12 @@ const OF_BODIES: readonly ErrorCode[] = [
   'UNSUPPORTED_MEDIA_TYPE',
 ];
 const OF_MANAGEMENT: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'CONTAINS_KEY'];
-const OF_CHANGES: readonly ErrorCode[] = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_MISMATCH'];
+const OF_WAITING: readonly ErrorCode[] = ['TOO_MANY_REQUESTS'];
+const OF_CHANGES: readonly ErrorCode[] = [
+  'WORKSPACE_SUSPENDED',
+  'IDEMPOTENCY_IN_FLIGHT',
+  'IDEMPOTENCY_MISMATCH',
+];
 const OF_LISTS: readonly ErrorCode[] = ['INVALID_CURSOR'];
 
 /**
@@ -37,13 +42,14 @@ const OF_LISTS: readonly ErrorCode[] = ['INVALID_CURSOR'];
 export function errorCodesOf(route: DescribedRoute): ErrorCode[] | null {
   const own = listedCodes(route.schema?.response);
   if (own === null) return null;
-  const { permission } = route.config ?? {};
+  const { permission, urgent = false } = route.config ?? {};
   const reads = route.method === 'GET';
   const codes = new Set<ErrorCode>([
     ...own,
     ...OF_EVERY_CALL,
     ...(reads ? [] : OF_BODIES),
     ...(permission ? OF_MANAGEMENT : []),
+    ...(permission && !urgent ? OF_WAITING : []),
     ...(permission && !permission.endsWith(':read') && !reads ? OF_CHANGES : []),
     ...(hasCursor(route.schema?.querystring) ? OF_LISTS : []),
   ]);
@@ -78,6 +84,7 @@ export function errorResponses(codes: readonly ErrorCode[]): Record<string, obje
 
 const HEADERS: Record<number, readonly HeaderName[]> = {
   401: ['WWW-Authenticate'],
+  429: ['Retry-After'],
   503: ['Retry-After'],
 };
 

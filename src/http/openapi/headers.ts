@@ -59,7 +59,7 @@ export const PARAMETERS = {
 type ParameterName = keyof typeof PARAMETERS;
 
 /** The answers that show the state of one resource, and so have an entity tag. */
-const VERSIONED = /"#\/components\/schemas\/(Issued)?(Key|ManagementKey|Workspace)"/;
+const VERSIONED = /"#\/components\/schemas\/(Issued|Revoked)?(Key|ManagementKey|Workspace)"/;
 
 interface Call {
   method: string;

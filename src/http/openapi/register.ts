@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { packageVersion } from '../../lib/package-version.ts';
 import type { App } from '../app-type.ts';
 import { completeDocument } from './document.ts';
@@ -13,6 +14,14 @@ call. What is not HTTP, too large, too late or of no known route is refused befo
 MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, REQUEST_TIMEOUT, ROUTE_NOT_FOUND,
 METHOD_NOT_ALLOWED. Every call takes an \`X-Request-Id\` and gives it back. Lists of known values may
 grow: treat an unknown verdict as not valid.`;
+
+function once(make: () => string): () => string {
+  let made: string | null = null;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
 
 /** The OpenAPI document, made from the route schemas: served, browsable at /docs, and committed. */
 export async function registerOpenApi(app: App): Promise<void> {
@@ -51,6 +60,11 @@ export async function registerOpenApi(app: App): Promise<void> {
             name: 'X-Keyward-Authorization',
             description: 'Management key of a gateway: `Bearer <management key>`.',
           },
+          metricsToken: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'The token that `KEYWARD_METRICS_TOKEN` sets.',
+          },
           presentedKey: {
             type: 'http',
             scheme: 'bearer',
@@ -79,6 +93,17 @@ export async function registerOpenApi(app: App): Promise<void> {
       return document.openapiObject;
     },
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  const document = once(() => JSON.stringify(app.swagger()));
+  const yaml = once(() => app.swagger({ yaml: true }));
+  // The plugin would serialise the document for each request.
+  const prepared = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    const { url } = request.routeOptions;
+    if (url === '/docs/json') reply.type('application/json; charset=utf-8').send(document());
+    else if (url === '/docs/yaml') reply.type('application/x-yaml').send(yaml());
+    else done();
+  };
+  await app.register(swaggerUi, { routePrefix: '/docs', uiHooks: { preHandler: prepared } });
+  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(document()),
+  );
 }

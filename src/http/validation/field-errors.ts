@@ -3,7 +3,8 @@ import type { FastifySchemaValidationError } from 'fastify';
 import { type FieldError, KeywardError, pointerStep } from '../../errors.ts';
 import { FORMATS } from './formats.ts';
 
-const MAX_ERRORS = 20;
+/** Of a value that is wrong all over. */
+const MAX_ERRORS = 10;
 
 /** What a validator says is wrong. */
 export type Failure = FastifySchemaValidationError | ErrorObject;
@@ -27,10 +28,16 @@ export function validationProblem(
   return new KeywardError('INVALID_REQUEST', detail, fields);
 }
 
-/** The fields that are wrong, each once. Their pointers begin with the part. */
+/** The first fields that are wrong, each once. Their pointers begin with the part. */
 export function toFieldErrors(failures: readonly Failure[], part: string): FieldError[] {
-  const errors = failures.filter(isSpecific).map((failure) => toFieldError(failure, part));
-  return distinct(errors).slice(0, MAX_ERRORS);
+  const errors = new Map<string, FieldError>();
+  for (const failure of failures) {
+    if (errors.size === MAX_ERRORS) break;
+    if (!isSpecific(failure)) continue;
+    const error = toFieldError(failure, part);
+    errors.set(`${error.pointer} ${error.detail}`, error);
+  }
+  return [...errors.values()];
 }
 
 /** What failed inside an alternative says more than that the alternative failed. */
@@ -64,9 +71,4 @@ function explain({ keyword, params, message = 'is not valid' }: Failure): string
     default:
       return message;
   }
-}
-
-function distinct(errors: readonly FieldError[]): FieldError[] {
-  const byText = new Map(errors.map((error) => [`${error.pointer} ${error.detail}`, error]));
-  return [...byText.values()];
 }

@@ -1,23 +1,86 @@
-import type { FastifyRequest } from 'fastify';
+import type { ServerResponse } from 'node:http';
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { invalidField, KeywardError } from '../../errors.ts';
+import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
+import type { BodyBudget } from '../body-budget.ts';
+import { type BodySize, readBody } from '../body-reader.ts';
+import { FaultyItem } from './list-items.ts';
+import { cutLists, MAX_ITEM_LENGTH } from './list-text.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Until it is closed, a body that may be long counts as under way. */
+    bodyHolder: ServerResponse | null;
+  }
+}
 
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
-/** Bodies are JSON in UTF-8, and nothing else: guessing an encoding would store other text. */
-export function registerJsonBodies(app: App): void {
+/**
+ * Bodies are JSON in UTF-8, and nothing else: guessing an encoding would store other text. Read when
+ * their caller is known, within the limit of their call and the budget of all bodies. What may be long
+ * is parsed over several turns, and counts until it is answered; other bodies until they are read.
+ */
+export function registerJsonBodies(app: App, budget: BodyBudget): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<Buffer>(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (request: FastifyRequest, body: Buffer) => {
-      refuseOtherEncodings(request);
-      if (body.length === 0) {
-        throw new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
-      }
-      return parse(decode(body));
-    },
-  );
+  app.decorateRequest('bodyHolder', null);
+  app.addHook('onRoute', (route: RouteOptions) => {
+    if ((route.bodyLimit ?? 0) <= MAX_ITEM_LENGTH) return;
+    route.preParsing = [holdByResponse, ...[route.preParsing ?? []].flat()];
+  });
+  app.addContentTypeParser('application/json', (request, payload, done) => {
+    refuseOtherEncodings(request);
+    const size = sizeOf(request);
+    const { callerGroup } = request;
+    const taken = budget.take(callerGroup, size.declared ?? size.limit);
+    const giveBack = () => budget.giveBack(callerGroup, taken);
+    request.bodyHolder?.once('close', giveBack);
+    readBody(payload, size, (error, body) => {
+      if (!request.bodyHolder) giveBack();
+      if (error || !body) done(error);
+      else settle(body, done);
+    });
+  });
+}
+
+type Done = (error: Error | null, body?: unknown) => void;
+
+function holdByResponse(
+  request: FastifyRequest,
+  { raw }: FastifyReply,
+  _payload: unknown,
+  done: (error: null) => void,
+): void {
+  request.bodyHolder = raw;
+  done(null);
+}
+
+/** A short body at once, as most are; a long one over several turns of the event loop. */
+function settle(body: Buffer, done: Done): void {
+  const parsed = attempt(() => {
+    const text = decode(body);
+    return text.length > MAX_ITEM_LENGTH ? parseLong(text) : requireSome(parse(text));
+  });
+  if (parsed instanceof Error) done(parsed);
+  else if (parsed instanceof Promise) {
+    parsed.then(requireSome).then((value) => done(null, value), done);
+  } else done(null, parsed);
+}
+
+function attempt(work: () => unknown): unknown {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
+  const { bodyLimit: limit } = routeOptions;
+  const declared = headers['content-length'];
+  if (Number(declared ?? 0) > limit) throw new KeywardError('BODY_TOO_LARGE');
+  return { limit, declared: declared === undefined ? null : Number(declared) };
 }
 
 function refuseOtherEncodings({ headers }: FastifyRequest): void {
@@ -32,6 +95,9 @@ function refuseOtherEncodings({ headers }: FastifyRequest): void {
 }
 
 function decode(body: Buffer): string {
+  if (body.length === 0) {
+    throw new KeywardError('MALFORMED_JSON', 'The body is empty; send a JSON object.');
+  }
   try {
     return DECODER.decode(body);
   } catch {
@@ -39,14 +105,52 @@ function decode(body: Buffer): string {
   }
 }
 
+/** More than any list may have, so that the rest does not matter. */
+const TOO_MANY_ITEMS = 10_000;
+
+/** Only calls with a list take such bodies. Parsed at once, one could hold the event loop for long. */
+async function parseLong(text: string): Promise<unknown> {
+  const { rest, groups } = cutLists(text);
+  let parsed = 0;
+  const items = await mapInTurns(groups, (group) => {
+    if (parsed > TOO_MANY_ITEMS) return [];
+    const some = parseGroup(group);
+    parsed += some.length;
+    return some;
+  });
+  const body = parse(rest);
+  for (const list of Object.values(Object(body))) {
+    if (!Array.isArray(list)) continue;
+    const indexes: number[] = list.splice(0);
+    for (const index of indexes) {
+      list.push(...(items[index] ?? []));
+      if (list.length > TOO_MANY_ITEMS) break;
+    }
+  }
+  return body;
+}
+
+function parseGroup(text: string): unknown[] {
+  if (text.length > MAX_ITEM_LENGTH) {
+    const detail = `is longer than ${MAX_ITEM_LENGTH} characters`;
+    return [new FaultyItem({ pointer: '', detail })];
+  }
+  const items = parse(`[${text}]`);
+  // Nothing between two commas, or after the last.
+  if (!Array.isArray(items) || items.length === 0) throw new KeywardError('MALFORMED_JSON');
+  return items;
+}
+
 function parse(text: string): unknown {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
     throw new KeywardError('MALFORMED_JSON');
   }
-  // A missing body is null, too, and counts as an empty object.
+}
+
+/** A missing body is null, too, and counts as an empty object. */
+function requireSome(value: unknown): unknown {
   if (value === null) throw invalidField('/body', 'must be object');
   return value;
 }

@@ -24,9 +24,13 @@ export function parserOf<Schema extends TSchema>(
   schema: Schema,
 ): (value: unknown) => Parsed<Static<Schema>> {
   const errorsOf = validatorOf(schema);
-  const isValid = guardOf(schema);
   return (value) => {
     if (value instanceof FaultyItem) return { errors: value.errors };
-    return isValid(value) ? { value } : { errors: errorsOf(value) };
+    let errors: FieldError[] = [];
+    const isValid = (it: unknown): it is Static<Schema> => {
+      errors = errorsOf(it);
+      return errors.length === 0;
+    };
+    return isValid(value) ? { value } : { errors };
   };
 }

@@ -22,20 +22,31 @@ function createAjv(options: { coerceTypes: boolean | 'array' }): Ajv {
 const EXACT = createAjv({ coerceTypes: false });
 const TEXTUAL = createAjv({ coerceTypes: 'array' });
 
-/** Validates a value as it is, its structure first: the schema's own checks recurse. */
-export function valueValidator(schema: object): (value: unknown) => readonly Failure[] {
+/**
+ * Validates a value as it is, its structure first: the schema's own checks recurse, and look at every
+ * value before they report. `list` names a field whose items nothing looks at yet.
+ */
+export function valueValidator(
+  schema: object,
+  list?: string,
+): (value: unknown) => readonly Failure[] {
   const validate = EXACT.compile(schema);
   return (value) => {
-    const fault = findStructureFault(value);
+    const fault = findStructureFault(list === undefined ? value : without(value, list));
     if (fault) return [failure(fault.pointer, fault.detail)];
     return validate(value) ? [] : (validate.errors ?? []);
   };
 }
 
 /** A missing body counts as an empty object, so that a call with optional fields needs none. */
-export function bodyValidator(schema: object) {
-  const failuresOf = valueValidator(schema);
+export function bodyValidator(schema: object, list?: string) {
+  const failuresOf = valueValidator(schema, list);
   return (body: unknown) => outcome(failuresOf(body ?? {}));
+}
+
+function without(value: unknown, list: string): unknown {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject ? { ...value, [list]: null } : value;
 }
 
 const PLAIN_INTEGER = /^(0|-?[1-9]\d*)$/;

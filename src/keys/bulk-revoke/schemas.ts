@@ -48,7 +48,9 @@ export const BulkRevocation = Type.Object(
       examples: [2],
     }),
     keyIds: Type.Array(Type.String(), {
-      description: 'Ids of the keys that this call revoked; empty on a dry run.',
+      description:
+        'Ids of the keys that this call revoked; empty on a dry run, and if a caller without ' +
+        '`keys:read` named an owner.',
       examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
     }),
     wouldRevoke: nullable(Type.Integer(), {

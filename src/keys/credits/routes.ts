@@ -1,7 +1,7 @@
 import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
-import { sendResult } from '../../http/reply.ts';
-import { answers, KeyPath, ref } from '../../http/schemas.ts';
+import { sendChanged } from '../../http/reply.ts';
+import { answers, KeyPath, ref, unshown } from '../../http/schemas.ts';
 import { Key } from '../schemas/key.ts';
 import { ChangeCredits } from './schemas.ts';
 import type { CreditsService } from './service.ts';
@@ -20,17 +20,20 @@ export function creditsRoutes(app: App, credits: CreditsService): void {
         params: KeyPath,
         body: ChangeCredits,
         response: answers(
-          { 200: ref(Key) },
+          { 200: ref(Key), 204: unshown('keys:read') },
           'NOT_FOUND',
           'PRECONDITION_FAILED',
           'KEY_REVOKED',
           'CREDITS_UNLIMITED',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
     async (request, reply) => {
       const name = { ...request.params, workspaceId: request.body.workspaceId };
-      return sendResult(reply, await credits.change(getCallContext(request), name, request.body));
+      const call = getCallContext(request);
+      const changed = await credits.change(call, name, request.body);
+      return sendChanged(reply, call, 'keys:read', changed);
     },
   );
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { maybeTime, nullable, oneOf, open, ref, time } from '../../http/schemas.ts';
+import { maybeTime, nullable, oneOf, open, ref, time, WorkspaceId } from '../../http/schemas.ts';
 import { Key } from '../schemas/key.ts';
 
 export const FindKey = Type.Object(
@@ -9,6 +9,7 @@ export const FindKey = Type.Object(
         'Key string to find, without an authorization scheme. It is neither logged nor stored.',
       examples: ['ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
     }),
+    workspaceId: Type.Optional(WorkspaceId),
   },
   {
     'x-name': 'FindKeyRequest',
@@ -18,6 +19,8 @@ export const FindKey = Type.Object(
     ],
   },
 );
+
+export type FindKey = Static<typeof FindKey>;
 
 const FoundSecret = Type.Object(
   {

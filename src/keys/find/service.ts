@@ -1,4 +1,4 @@
-import type { CallContext } from '../../call-context.ts';
+import { askerOf, type CallContext } from '../../call-context.ts';
 import type { CredentialResolver } from '../../credentials/credential-resolver.ts';
 import type { Orm } from '../../db/database.ts';
 import { isImportedRef } from '../../domain/imported-key.ts';
@@ -6,7 +6,7 @@ import { endWithin, toIso } from '../../domain/time.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { presentKey } from '../presenter.ts';
 import { endedBy } from './ending.ts';
-import type { FoundKey } from './schemas.ts';
+import type { FindKey, FoundKey } from './schemas.ts';
 import { type FoundSecret, findSecret } from './store.ts';
 
 export interface FindDependencies {
@@ -26,10 +26,10 @@ export class FindService {
   }
 
   /** The string is proven as in a verification, without delaying any; nothing of it is counted. */
-  async find({ caller }: CallContext, presented: string): Promise<FoundKey> {
+  async find({ caller }: CallContext, { key: presented, workspaceId }: FindKey): Promise<FoundKey> {
     const { orm, resolver, clock } = this.#deps;
-    const workspace = Promise.resolve(caller.workspaceId);
-    const credential = await resolver.resolveKey(presented, workspace, 'low');
+    const asking = Promise.resolve(askerOf(caller, workspaceId));
+    const credential = await resolver.resolveKey(presented, asking, 'low');
     if (!credential) return NOT_FOUND;
     const isBound = caller.workspaceId !== null;
     const found = await findSecret(orm, credential.ref, isBound);

@@ -1,7 +1,9 @@
 import type { Actor } from '../../domain/caller.ts';
-import { refOfDigest } from '../../domain/imported-key.ts';
+import { lookupRef, parseDigest } from '../../domain/imported-key.ts';
+import type { RootKey } from '../../domain/root-key.ts';
 import { type FieldError, KeywardError } from '../../errors.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
+import { mapInTurns } from '../../lib/turns.ts';
 import { newKeyRow } from '../new-key.ts';
 import type { NewKeyRow } from '../store.ts';
 import type { WorkspacePolicies } from '../workspace-policies.ts';
@@ -11,7 +13,10 @@ import type { ImportItem, ImportResult } from './schemas.ts';
 /** An item that can become a key. */
 export interface Candidate {
   index: number;
-  ref: string;
+  /** The digest, as `sha256:<hex>`. */
+  digest: string;
+  /** What the digest is looked up by in this workspace. */
+  lookup: string;
   item: ImportItem;
   row: NewKeyRow;
 }
@@ -25,27 +30,34 @@ export interface ImportRules {
   by: Actor;
   policies: WorkspacePolicies;
   at: Date;
-  isRootKey: (ref: string) => boolean;
+  rootKey: RootKey | null;
 }
 
-/** Sorts out the items that are no keys of this workspace, or name the same key twice. */
-export function sortItems(
+/**
+ * Sorts out the items that are no keys of this workspace, or name the same key twice. Without the
+ * suggestions that a single key gets: there can be a hundred thousand unknown scopes.
+ */
+export async function sortItems(
   items: readonly Parsed<ImportItem>[],
-  { by, policies, at, isRootKey }: ImportRules,
-): SortedItems {
+  { by, policies, at, rootKey }: ImportRules,
+): Promise<SortedItems> {
   const candidates = new Map<string, Candidate>();
   const refused: ImportResult[] = [];
-  items.forEach((parsed, index) => {
+  const rowOf = (item: ImportItem) => newKeyRow(by, item, policies, at, { suggest: false });
+  await mapInTurns(items, (parsed, index) => {
     if ('errors' in parsed) {
       refused.push(invalid(index, parsed.errors));
       return;
     }
     const item = parsed.value;
     try {
-      const ref = refOf(item);
-      if (isRootKey(ref)) throw wrong(ROOT_KEY);
-      if (candidates.has(ref)) refused.push(duplicate(index));
-      else candidates.set(ref, { index, ref, item, row: newKeyRow(by, item, policies, at) });
+      const digest = digestOf(item);
+      if (rootKey?.hasImportedDigest(digest)) throw wrong(ROOT_KEY);
+      if (candidates.has(digest)) refused.push(duplicate(index));
+      else {
+        const lookup = lookupRef(digest, policies.id);
+        candidates.set(digest, { index, digest, lookup, item, row: rowOf(item) });
+      }
     } catch (error) {
       if (!(error instanceof KeywardError)) throw error;
       refused.push(invalid(index, error.errors));
@@ -64,10 +76,10 @@ const ROOT_KEY: FieldError = {
   detail: 'is the digest of a key that cannot be imported',
 };
 
-function refOf({ hash: { algorithm, value } }: ImportItem): string {
-  const ref = refOfDigest(algorithm, value);
-  if (ref === null) throw wrong(WRONG_DIGEST);
-  return ref;
+function digestOf({ hash: { algorithm, value } }: ImportItem): string {
+  const digest = parseDigest(algorithm, value);
+  if (digest === null) throw wrong(WRONG_DIGEST);
+  return digest;
 }
 
 function wrong(error: FieldError): KeywardError {

@@ -3,7 +3,7 @@ import type { KeyDetector } from '../../http/key-detector.ts';
 import { guardOf, validatorOf } from '../../http/validation/parsers.ts';
 import type { FileRecord } from './records.ts';
 import type { RefusedLine } from './report.ts';
-import { ImportItem } from './schemas.ts';
+import { IMPORT_LIMIT_BYTES, ImportItem } from './schemas.ts';
 
 /** The items of one import call, and the refused lines between them. */
 export interface Chunk {
@@ -13,9 +13,7 @@ export interface Chunk {
   through: number;
 }
 
-/** The limits of an API call. */
 const MAX_ITEMS = 1000;
-const MAX_LENGTH = 4_194_304;
 
 /** The item of a record, or what is wrong with it. */
 export type CheckItem = (record: FileRecord) => Checked;
@@ -30,8 +28,8 @@ export function itemChecker(keyDetector: KeyDetector): CheckItem {
     if (!isItem(value)) return { errors: errorsOf(value) };
     const text = JSON.stringify(value);
     if (text.includes('\uFFFD')) return refusal('is not UTF-8');
-    if (keyDetector.isContainedIn(text)) return refusal('contains an API key of this Keyward');
-    return { item: value, length: text.length };
+    if (keyDetector.isContainedIn(value)) return refusal('contains an API key of this Keyward');
+    return { item: value, length: Buffer.byteLength(text) };
   };
 }
 
@@ -68,5 +66,5 @@ function empty(): Chunk {
 }
 
 function isFull({ items, refused }: Chunk, length: number): boolean {
-  return items.length === MAX_ITEMS || refused.length === MAX_ITEMS || length > MAX_LENGTH;
+  return items.length === MAX_ITEMS || refused.length === MAX_ITEMS || length > IMPORT_LIMIT_BYTES;
 }

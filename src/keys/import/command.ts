@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { requireKeyedAsBefore } from '../../audit/append.ts';
 import { operatorOrigin } from '../../audit/operator.ts';
 import type { CallContext } from '../../call-context.ts';
-import { pepperFrom } from '../../credentials/pepper.ts';
 import { readInstallation } from '../../db/installation.ts';
 import {
   type CommandContext,
@@ -13,7 +12,6 @@ import {
   withDatabase,
 } from '../../db/open-for-command.ts';
 import { DEFAULT_WORKSPACE, ROOT_CALLER, WORKSPACE_ID_PATTERN } from '../../domain/caller.ts';
-import { importedRefs } from '../../domain/imported-key.ts';
 import { KeywardError } from '../../errors.ts';
 import { KeyDetector } from '../../http/key-detector.ts';
 import { defineCommand } from '../../lib/command.ts';
@@ -71,10 +69,9 @@ function readImportOptions({
 
 /** Imports a file chunk by chunk. Returns whether every line of it was valid. */
 async function importFile(
-  { orm, secret, rootKey }: CommandDatabase,
+  { orm, pepper, rootKey }: CommandDatabase,
   { path, workspaceId, reportPath }: ImportRequest,
 ): Promise<boolean> {
-  const pepper = pepperFrom(secret);
   const sha256 = await hashFile(path);
   await requireKeyedAsBefore(orm, workspaceId, pepper);
   const { checksumKey, clock } = await readInstallation(orm);
@@ -85,7 +82,7 @@ async function importFile(
     idempotency: null,
     ...operatorOrigin(),
   };
-  const imports = new ImportService(new UnitOfWork(orm, clock, pepper), isDigestOf(rootKey));
+  const imports = new ImportService(new UnitOfWork(orm, clock, pepper), rootKey);
   const target = { imports, call, workspaceId };
   const report = reportPath ? await ReportFile.open(reportPath, { sha256, workspaceId }) : null;
   const progress = new Progress(report?.position ?? START);
@@ -103,11 +100,6 @@ async function importFile(
     progress.end();
   }
   return progress.position.invalid === 0;
-}
-
-function isDigestOf(rootKey: string | undefined): (ref: string) => boolean {
-  const refs = rootKey === undefined ? [] : importedRefs(rootKey);
-  return (ref) => refs.includes(ref);
 }
 
 /** The file's SHA-256. A file that cannot be read to its end is refused before anything is imported. */

@@ -2,6 +2,9 @@ import { type Static, Type } from 'typebox';
 import { FieldErrorSchema, line, nullable, oneOf, open, WorkspaceId } from '../../http/schemas.ts';
 import { newKeyFields } from '../schemas/fields.ts';
 
+/** Of the items of one import together, as JSON. */
+export const IMPORT_LIMIT_BYTES = 1_048_576;
+
 export const ImportItem = Type.Object(
   {
     ...newKeyFields,

@@ -1,12 +1,16 @@
 import { authorizedWorkspaceId, type CallContext } from '../../call-context.ts';
 import {
   addImportedAlgorithms,
-  findKnownRefs,
+  type DigestHolder,
+  findHolders,
   type ImportedSecret,
   insertImportedSecrets,
 } from '../../credentials/store.ts';
+import { nextRef } from '../../domain/imported-key.ts';
+import type { RootKey } from '../../domain/root-key.ts';
 import type { CallResult } from '../../http/reply.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
+import { turnKeeper } from '../../lib/turns.ts';
 import { ensureQuotaRow } from '../../quotas/consumption-store.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { auditKeyChange } from '../audit.ts';
@@ -26,12 +30,11 @@ export interface ImportInput {
 /** Imports keys of another system by the digests of their strings. */
 export class ImportService {
   readonly #unitOfWork: UnitOfWork;
-  readonly #isRootKey: (ref: string) => boolean;
+  readonly #rootKey: RootKey | null;
 
-  /** @param isRootKey whether a ref is the digest of the root key, which is never a key */
-  constructor(unitOfWork: UnitOfWork, isRootKey: (ref: string) => boolean) {
+  constructor(unitOfWork: UnitOfWork, rootKey: RootKey | null) {
     this.#unitOfWork = unitOfWork;
-    this.#isRootKey = isRootKey;
+    this.#rootKey = rootKey;
   }
 
   /**
@@ -43,15 +46,15 @@ export class ImportService {
     return this.#unitOfWork.run(call, async (write) => {
       const policies = await lockPolicies(write.tx, workspaceId);
       requireApiAccess(policies);
-      const { candidates, refused } = sortItems(input.keys, {
+      const { candidates, refused } = await sortItems(input.keys, {
         by: call.actor,
         policies,
         at: write.at,
-        isRootKey: this.#isRootKey,
+        rootKey: this.#rootKey,
       });
       const keyIds = await insertCandidates(write, policies, candidates);
-      const accepted = candidates.map(({ index, ref }) => {
-        const keyId = keyIds.get(ref);
+      const accepted = candidates.map(({ index, digest }) => {
+        const keyId = keyIds.get(digest);
         return keyId === undefined ? duplicate(index) : created(index, keyId);
       });
       return { body: reportOf([...accepted, ...refused]) };
@@ -59,22 +62,25 @@ export class ImportService {
   }
 }
 
-/** Secrets first: an item whose digest is known gets no key. Returns the new key ids by ref. */
+/** Secrets first: an item whose digest is taken gets no key. Returns the new key ids by digest. */
 async function insertCandidates(
   write: WriteContext,
   policies: WorkspacePolicies,
   candidates: readonly Candidate[],
 ): Promise<Map<string, string>> {
   const { tx, at } = write;
-  const refs = candidates.map(({ ref }) => ref);
-  const known = await findKnownRefs(tx, refs);
-  const unknown = candidates.filter(({ ref }) => !known.has(ref));
-  if (unknown.length === 0) return new Map();
-  await enforceKeyQuota(tx, policies, at, unknown.length);
-  const inserted = await insertImportedSecrets(tx, unknown.map(toSecret), at);
-  const fresh = unknown.filter(({ ref }) => inserted.has(ref));
+  const holders = await findHolders(
+    tx,
+    candidates.map(({ lookup }) => lookup),
+  );
+  const free = candidates.filter(({ lookup }) => holders.get(lookup)?.isFree ?? true);
+  if (free.length === 0) return new Map();
+  await enforceKeyQuota(tx, policies, at, free.length);
+  const secrets = free.map((candidate) => toSecret(candidate, holders.get(candidate.lookup)));
+  const inserted = await insertImportedSecrets(tx, secrets, at);
+  const fresh = free.filter(({ row }) => inserted.has(row.id));
   await insertFresh(write, fresh);
-  return new Map(fresh.map(({ ref, row }) => [ref, row.id]));
+  return new Map(fresh.map(({ digest, row }) => [digest, row.id]));
 }
 
 async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Promise<void> {
@@ -82,7 +88,9 @@ async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Pr
   const rows = fresh.map(({ row }) => row);
   const keys = await insertKeys(write.tx, rows);
   const byId = new Map(keys.map((key) => [key.id, key]));
+  const turn = turnKeeper();
   for (const { item, row } of fresh) {
+    await turn();
     const key = byId.get(row.id);
     if (!key) throw new Error('an insert returns its rows');
     await ensureQuotaRow(write, key, item.credits);
@@ -91,8 +99,9 @@ async function insertFresh(write: WriteContext, fresh: readonly Candidate[]): Pr
   await addImportedAlgorithms(write.tx, new Set(fresh.map(({ item }) => item.hash.algorithm)));
 }
 
-function toSecret({ ref, item, row }: Candidate): ImportedSecret {
+function toSecret({ digest, lookup, item, row }: Candidate, holder?: DigestHolder): ImportedSecret {
   // As lists show it, with or without the ellipsis at its end.
   const start = `${item.start?.replace(/…$/, '') ?? ''}…`;
-  return { ref, keyId: row.id, workspaceId: row.workspaceId, start };
+  const ref = holder ? nextRef(holder.ref) : lookup;
+  return { ref, hash: digest, keyId: row.id, workspaceId: row.workspaceId, start };
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import { presentKey } from '../presenter.ts';
 import { readPolicies } from '../workspace-policies.ts';
 import type { KeyPage, ListKeys } from './schemas.ts';
-import { listKeys, listName } from './store.ts';
+import { listKeys, listName, sizesOfKeys } from './store.ts';
 
 export interface ListingDependencies {
   orm: Orm;
@@ -28,6 +28,7 @@ export class ListingService {
     const { rows, nextCursor } = await readPage(query, {
       name: listName(query),
       read: (after, limit) => listKeys(orm, scope, query, { after, now, limit }),
+      measure: (after, limit) => sizesOfKeys(orm, scope, query, { after, now, limit }),
       positionOf: ({ sortValue, key }) => ({ value: sortValue, id: key.id }),
     });
     return { data: rows.map((record) => presentKey(record, now.getTime())), nextCursor };

@@ -47,14 +47,29 @@ export async function listKeys(
   query: ListKeys,
   page: PageRequest,
 ): Promise<ListedKey[]> {
-  const rows = await orm.transaction(async (tx) => {
+  const rows = await inTime(orm, (tx) => pageOfKeys(tx, scope, query, page));
+  const records = await withSecrets(orm, rows);
+  return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
+}
+
+/** The bytes of the same keys. */
+export async function sizesOfKeys(
+  orm: Orm,
+  scope: Scope,
+  query: ListKeys,
+  page: PageRequest,
+): Promise<number[]> {
+  const rows = await inTime(orm, (tx) => idsOfPage(tx, scope, query, page));
+  return rows.map(({ bytes }) => bytes);
+}
+
+async function inTime<Row>(orm: Orm, read: (tx: Transaction) => PromiseLike<Row[]>) {
+  return orm.transaction(async (tx) => {
     await tx.execute(
       sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`,
     );
-    return pageOfKeys(tx, scope, query, page).catch(refuseIfTimedOut);
+    return Promise.resolve(read(tx)).catch(refuseIfTimedOut);
   });
-  const records = await withSecrets(orm, rows);
-  return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
 }
 
 /** Finds the page's keys first and joins the rest to them, so that their order can follow an index. */
@@ -62,23 +77,36 @@ export function pageOfKeys(
   db: Orm | Transaction,
   scope: Scope,
   query: ListKeys,
+  request: PageRequest,
+) {
+  const { by } = SORTS[query.sort];
+  const page = idsOfPage(db, scope, query, request).as('page');
+  return selectKeys(db, sql<string>`(${by})::text`)
+    .innerJoin(page, eq(page.id, keys.id))
+    .orderBy(...orderOf(query));
+}
+
+function orderOf(query: ListKeys) {
+  const { by, way } = SORTS[query.sort];
+  return [sql`${by} ${way}`, sql`${keys.id} ${way}`];
+}
+
+function idsOfPage(
+  db: Orm | Transaction,
+  scope: Scope,
+  query: ListKeys,
   { after, now, limit }: PageRequest,
 ) {
-  const { by, type, way, next } = SORTS[query.sort];
-  const order = [sql`${by} ${way}`, sql`${keys.id} ${way}`];
+  const { by, type, next } = SORTS[query.sort];
   const beyond = after && sql`(${by}, ${keys.id}) ${next} (${after.value}::${type}, ${after.id})`;
   // One workspace is known to exist; a list of all of them leaves out the deleted ones.
   const listed = scope === null ? inExistingWorkspace(scope) : inWorkspace(scope);
-  const page = db
-    .select({ id: keys.id })
+  return db
+    .select({ id: keys.id, bytes: sql<number>`octet_length(${keys}::text)`.as('bytes') })
     .from(keys)
     .where(and(listed, ...conditions(db, query, now), beyond ?? undefined))
-    .orderBy(...order)
-    .limit(limit)
-    .as('page');
-  return selectKeys(db, sql<string>`(${by})::text`)
-    .innerJoin(page, eq(page.id, keys.id))
-    .orderBy(...order);
+    .orderBy(...orderOf(query))
+    .limit(limit);
 }
 
 /** Names a list by its sort and filters: a cursor of one list is refused by another. */

@@ -13,7 +13,7 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
   app.post(
     '/v1/keys/:id/rotate',
     {
-      config: { permission: 'keys:write' },
+      config: { permission: 'keys:write', urgent: true },
       schema: {
         operationId: 'rotateKey',
         tags,
@@ -31,13 +31,13 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
           'KEY_REVOKED',
           'KEY_EXPIRED',
           'ROTATION_UNDER_WAY',
+          'AUDIT_LIMIT_REACHED',
         ),
       },
     },
     async (request, reply) => {
       const name = { ...request.params, workspaceId: request.body.workspaceId };
       const rotated = await rotation.rotate(getCallContext(request), name, request.body);
-      reply.header('cache-control', 'no-store');
       return sendResult(reply, rotated);
     },
   );
@@ -45,7 +45,7 @@ export function rotationRoutes(app: App, rotation: RotationService): void {
   app.delete(
     '/v1/keys/:id/retiring-secret',
     {
-      config: { permission: 'keys:write' },
+      config: { permission: 'keys:write', urgent: true },
       schema: {
         operationId: 'endGrace',
         tags,

@@ -58,7 +58,7 @@ export class RotationService {
     if (!supersede && secrets.some(isRetiring(clock.date()))) {
       throw new KeywardError('ROTATION_UNDER_WAY');
     }
-    return issuer.issue(key.prefix);
+    return issuer.issue(key.prefix, { group: key.workspaceId, urgent: true });
   }
 
   /** Ends the retiring string at once. Nothing to end is not an error. */

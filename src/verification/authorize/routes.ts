@@ -1,11 +1,14 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { type Identify, requirePermission, workspaceScope } from '../../call-context.ts';
+import { askerOf, groupOf, type Identify, requirePermission } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
 import { KeywardError } from '../../errors.ts';
+import type { Admission } from '../../http/admission.ts';
 import type { App } from '../../http/app-type.ts';
+import type { CallerDependencies } from '../../http/caller-at-headers.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
+import type { RequestRates } from '../../http/request-rates.ts';
 import type { VerificationCaller, Verifier } from '../verifier.ts';
 import { sendMissingKey, sendVerification } from './answers.ts';
 import {
@@ -17,9 +20,9 @@ import {
 } from './gateway-header.ts';
 import { authorizeSchema, type GatewayQuestion } from './schemas.ts';
 
-export interface AuthorizeDependencies {
+export interface AuthorizeDependencies extends CallerDependencies {
   verifier: Verifier;
-  identify: Identify;
+  admission: Admission;
   /** A header of the operator's choice that may hold the customer's key. */
   keyHeader: string | undefined;
   now: () => number;
@@ -38,7 +41,7 @@ export function authorizeRoutes(app: App, deps: AuthorizeDependencies): void {
     // Answered before the body is read: it is the client's, of any size and type.
     onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(deps, request, reply),
     errorHandler: nameProblem,
-    config: { logSampled: true },
+    config: { logSampled: true, takesOwnPlace: true },
     onSend: settleStatus,
     validatorCompiler: () => () => true,
     exposeHeadRoute: false,
@@ -55,7 +58,7 @@ export function withoutGatewayPath(url: string): string {
 }
 
 async function authorize(
-  { verifier, identify, keyHeader, now }: AuthorizeDependencies,
+  { verifier, admission, identify, recognize, rates, keyHeader, now }: AuthorizeDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -64,7 +67,13 @@ async function authorize(
   if (!gateway || others.length > 0) throw new KeywardError('GATEWAY_UNAUTHENTICATED');
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
-  const asking = gatewayCaller(identify, gateway.authorization, requested);
+  // Only gateways take a place: one that memory knows at once, others when identified.
+  const known = recognize(gateway.authorization);
+  const admitted = known?.permissions.has('keys:verify') && rates.admits(known) ? known : null;
+  if (admitted) admission.takePlace(groupOf(admitted), reply.raw);
+  const uncounted = admitted ? null : rates;
+  const asking = gatewayCaller(identify, gateway.authorization, requested, uncounted);
+  if (!admitted) admission.takePlace((await asking).group, reply.raw);
   const presented = presentedKey(request, keyHeader);
   // The gateway is authenticated before its question is judged: outsiders learn nothing of it.
   if (question instanceof KeywardError || presented.key === null) await (await asking).countUse();
@@ -92,10 +101,12 @@ async function gatewayCaller(
   identify: Identify,
   authorization: string,
   requested: string | undefined,
+  rates: RequestRates | null,
 ): Promise<VerificationCaller> {
   const { caller, countUse } = await identify(authorization).catch(refuseGateway);
   requirePermission(caller, 'keys:verify');
-  return { workspaceId: workspaceScope(caller, requested), countUse };
+  rates?.take(caller);
+  return { ...askerOf(caller, requested), countUse };
 }
 
 /** Told apart from a client's own 401, so that operators see whose credential is wrong. */
@@ -135,7 +146,6 @@ function nameProblem(error: FastifyError, request: FastifyRequest, reply: Fastif
 
 /** To nginx, 401 and 403 are its client's fault: what is not the client's fault becomes 503. */
 async function settleStatus(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  reply.header('cache-control', 'no-store');
   const isForClient = [200, 401, 403].includes(reply.statusCode);
   if (isForClient && !GATEWAY_FAULTS.has(reply.getHeader('x-keyward-code'))) return;
   if (!gatewayHeaders(request).some(isForNginx)) return;

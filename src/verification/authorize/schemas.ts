@@ -42,7 +42,8 @@ permission \`keys:verify\`, and after it what it asks:
 
 A parameter that is unknown, repeated, empty or not valid is refused with 400. 401 with the code
 GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong, or that the header came with
-more than one value. The client's key is taken from the header that \`KEYWARD_KEY_HEADER\` names, else
+more than one value; TOO_MANY_REQUESTS (429), that the gateway made more requests in a second than its
+management key may. The client's key is taken from the header that \`KEYWARD_KEY_HEADER\` names, else
 \`X-API-Key\`, else \`Authorization: Bearer\`; different keys in one of them are KEY_AMBIGUOUS.
 
 200: VALID. 401: KEY_MISSING, KEY_AMBIGUOUS, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED.
@@ -122,5 +123,6 @@ export const authorizeSchema = {
     'GATEWAY_UNAUTHENTICATED',
     'FORBIDDEN',
     'NOT_FOUND',
+    'TOO_MANY_REQUESTS',
   ),
 };

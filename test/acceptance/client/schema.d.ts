@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * Metrics of the instance
-         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces.
+         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is away.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -130,7 +130,8 @@ export interface paths {
          *
          *     A parameter that is unknown, repeated, empty or not valid is refused with 400. 401 with the code
          *     GATEWAY_UNAUTHENTICATED means that the gateway's credential is wrong, or that the header came with
-         *     more than one value. The client's key is taken from the header that `KEYWARD_KEY_HEADER` names, else
+         *     more than one value; TOO_MANY_REQUESTS (429), that the gateway made more requests in a second than its
+         *     management key may. The client's key is taken from the header that `KEYWARD_KEY_HEADER` names, else
          *     `X-API-Key`, else `Authorization: Bearer`; different keys in one of them are KEY_AMBIGUOUS.
          *
          *     200: VALID. 401: KEY_MISSING, KEY_AMBIGUOUS, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED.
@@ -350,7 +351,7 @@ export interface paths {
         put?: never;
         /**
          * Find the key of a string
-         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace. Requires the permission `keys:read`.
+         * @description For support and leaks: which customer's key a string belongs or belonged to, and what became of it, long after it ended. The whole string must be right. Nothing is counted. A management key that is bound to a workspace finds the keys of that workspace alone; others find those of every workspace, and of an imported string that several have, the one that was imported first, unless `workspaceId` names another. Requires the permission `keys:read`.
          */
         post: operations["findKey"];
         delete?: never;
@@ -370,7 +371,7 @@ export interface paths {
         put?: never;
         /**
          * Import keys of another system
-         * @description Imports up to 1000 keys by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. An item that is not valid keeps no other out. Requires the permission `keys:write`.
+         * @description Imports up to 1000 keys, in a body of at most 1 MiB, by the SHA-256 or SHA-512 digest of the whole key string. Holders go on presenting their strings; the first use of each moves it to argon2id. An item that is not valid keeps no other out. Requires the permission `keys:write`.
          */
         post: operations["importKeys"];
         delete?: never;
@@ -390,7 +391,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke many keys
-         * @description Revokes keys by id or by owner, all or nothing, at most 10,000 at once. Requires the permission `keys:revoke`.
+         * @description Revokes keys by id or by owner, at most 10,000 at once, in steps of 500 keys. After an error the keys of the steps before it are revoked, and a repetition of the call revokes the rest. A dry run requires `keys:read` as well. Requires the permission `keys:revoke`.
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
@@ -433,7 +434,7 @@ export interface paths {
         get: operations["getWorkspace"];
         /**
          * Create or replace a workspace
-         * @description Provisioning that can be repeated: fields that are left out get their defaults. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
+         * @description Provisioning that can be repeated: fields that are left out get their defaults; the plan (`apiAccess`, `maxActiveKeys`, `maxKeys`, `maxAuditEvents`, `maxRequestsPerSecond`) is kept where the caller is bound to the workspace. The id is your own. A deleted workspace can be made again, with nothing of what it had, once all its keys have ended (409 WORKSPACE_DELETION_UNDER_WAY before). Requires the permission `workspaces:write`.
          */
         put: operations["putWorkspace"];
         post?: never;
@@ -462,7 +463,7 @@ export interface paths {
         put?: never;
         /**
          * Suspend a workspace
-         * @description None of its keys is valid until it is resumed. In force everywhere once answered. Requires the permission `workspaces:write`.
+         * @description None of its keys is valid, and its management keys only read and verify, until it is resumed. In force everywhere once answered. Requires the permission `workspaces:write`.
          */
         post: operations["suspendWorkspace"];
         delete?: never;
@@ -482,7 +483,7 @@ export interface paths {
         put?: never;
         /**
          * Resume a workspace
-         * @description Requires the permission `workspaces:write`.
+         * @description For callers that are bound to no workspace. Requires the permission `workspaces:write`.
          */
         post: operations["resumeWorkspace"];
         delete?: never;
@@ -534,7 +535,7 @@ export interface paths {
         head?: never;
         /**
          * Change a management key
-         * @description Its name, its expiry, or fewer permissions; an expired key can be extended. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
+         * @description Its name, its expiry, its maximum of calls, or fewer permissions; an expired key can be extended. The management keys that it made lose what it loses. In force everywhere once answered. More permissions need another key. Requires the permission `management:write`.
          */
         patch: operations["updateManagementKey"];
         trace?: never;
@@ -550,7 +551,7 @@ export interface paths {
         put?: never;
         /**
          * Rotate a management key
-         * @description Gives the key a new string; the old one stays valid until the grace ends. Requires the permission `management:write`.
+         * @description Gives the key a new string; the old one stays valid until the grace ends. The caller is handed the key: it has all permissions of the key, expires no earlier, and the key ends with the caller. Requires the permission `management:write`.
          */
         post: operations["rotateManagementKey"];
         delete?: never;
@@ -570,7 +571,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and everywhere once answered. Idempotent. Requires the permission `management:write`.
+         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -608,7 +609,7 @@ export interface paths {
         };
         /**
          * List audit events
-         * @description Every change, with who made it, newest first; of every workspace by time, and of one in the order of its log. Requires the permission `audit:read`.
+         * @description Every change, with who made it, newest first; of every workspace by time, and of one in the order of its log. Management keys for all workspaces are in the log of `default`; a caller that is bound to it sees those of its own workspace alone. Requires the permission `audit:read`.
          */
         get: operations["listAuditEvents"];
         put?: never;
@@ -664,7 +665,7 @@ export interface components {
         /** @enum {string} */
         ActorType: "root" | "management_key" | "key" | "system";
         /** @enum {string} */
-        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description One change, in the audit log. */
         AuditEvent: {
             /**
@@ -678,7 +679,7 @@ export interface components {
              */
             workspaceId: string;
             /**
-             * @description Position in the log, from 1 without gaps.
+             * @description Position in the log, from 1 without gaps, of which bound callers see those of their own things.
              * @example 17
              */
             sequence: number;
@@ -833,7 +834,7 @@ export interface components {
              */
             revoked: number;
             /**
-             * @description Ids of the keys that this call revoked; empty on a dry run.
+             * @description Ids of the keys that this call revoked; empty on a dry run, and if a caller without `keys:read` named an owner.
              * @example [
              *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
              *     ]
@@ -862,7 +863,7 @@ export interface components {
         };
         BulkRevokeRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -896,7 +897,7 @@ export interface components {
         };
         ChangeCreditsRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -910,7 +911,7 @@ export interface components {
         };
         CreateKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -1023,7 +1024,7 @@ export interface components {
              */
             workspaceId?: string | null;
             /**
-             * @description Expiry of the key: it is valid until just before this time, which must be in the future. RFC 3339.
+             * @description Expiry of the key: it is valid until just before this time, which must be in the future, and not later than that of the management key that creates it. Default: that expiry. RFC 3339.
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt?: string | null;
@@ -1032,6 +1033,11 @@ export interface components {
              * @example 2592000
              */
             expiresInSeconds?: number;
+            /**
+             * @description Maximum number of calls a second with the key, on each instance of Keyward; each item of a batch or an import counts. Not more than that of the management key that creates it. Default: that maximum.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
         };
         Credits: {
             /**
@@ -1106,10 +1112,10 @@ export interface components {
             nextAt?: unknown;
         };
         /** @enum {string} */
-        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "AUDIT_LIMIT_REACHED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
         ExplainKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -1189,6 +1195,11 @@ export interface components {
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string;
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
+             * @example default
+             */
+            workspaceId?: string;
         };
         /** @description The key that a string belongs or belonged to. */
         FoundKey: {
@@ -1386,7 +1397,7 @@ export interface components {
         };
         ImportKeysRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -1615,6 +1626,11 @@ export interface components {
              */
             expiresAt: string | null;
             /**
+             * @description Maximum number of calls a second, on each instance of Keyward; null: none.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
+            /**
              * @description When the key last authenticated a call, up to the last flush of the counters.
              * @example null
              */
@@ -1631,6 +1647,11 @@ export interface components {
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
+            /**
+             * @description Ids of the other management keys that rotated it, and so were handed its string, since the root key last did without grace. They count as its makers: it ends with each of them.
+             * @example []
+             */
+            rotatedBy: string[];
             /**
              * @description When the key was revoked; null: it is not.
              * @example null
@@ -1924,6 +1945,11 @@ export interface components {
              */
             expiresAt: string | null;
             /**
+             * @description Maximum number of calls a second, on each instance of Keyward; null: none.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
+            /**
              * @description When the key last authenticated a call, up to the last flush of the counters.
              * @example null
              */
@@ -1940,6 +1966,11 @@ export interface components {
              */
             createdAt: string;
             createdBy: components["schemas"]["Actor"];
+            /**
+             * @description Ids of the other management keys that rotated it, and so were handed its string, since the root key last did without grace. They count as its makers: it ends with each of them.
+             * @example []
+             */
+            rotatedBy: string[];
             /**
              * @description When the key was revoked; null: it is not.
              * @example null
@@ -2086,7 +2117,7 @@ export interface components {
         RefillInterval: "daily" | "monthly";
         RevokeKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2101,9 +2132,108 @@ export interface components {
              */
             note?: string;
         };
+        RevokeManagementKeyRequest: {
+            /**
+             * @description Whether the management keys that it created or rotated, and those that these did, are revoked with it: the list with `createdBy` shows them. Default: true.
+             * @example true
+             */
+            includeCreated?: boolean;
+            /**
+             * @description Reason, a word that programs can filter by.
+             * @example leaked
+             */
+            reason?: string;
+            /**
+             * @description Note, for people.
+             * @example Found in a public repository.
+             */
+            note?: string;
+        };
+        /** @description A revoked management key. */
+        RevokedManagementKey: {
+            /**
+             * @description Management key id, stable over rotations.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace that the key is for; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name: string;
+            /**
+             * @description Start of the key string.
+             * @example kw_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Permissions of the key.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions: (components["schemas"]["Permission"] | string)[];
+            /**
+             * @description Management key status.
+             * @example active
+             */
+            status: components["schemas"]["ManagementKeyStatus"] | string;
+            /**
+             * @description When the key expires; null: never.
+             * @example null
+             */
+            expiresAt: string | null;
+            /**
+             * @description Maximum number of calls a second, on each instance of Keyward; null: none.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
+            /**
+             * @description When the key last authenticated a call, up to the last flush of the counters.
+             * @example null
+             */
+            lastUsedAt: string | null;
+            /**
+             * @description When the string before the last rotation ends; null: it has ended.
+             * @example null
+             */
+            retiringUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description Ids of the other management keys that rotated it, and so were handed its string, since the root key last did without grace. They count as its makers: it ends with each of them.
+             * @example []
+             */
+            rotatedBy: string[];
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Ids of the management keys that it made and that this call revoked with it.
+             * @example []
+             */
+            alsoRevoked: string[];
+        };
         RotateKeyRequest: {
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2252,7 +2382,7 @@ export interface components {
              */
             permissions?: components["schemas"]["Permission"][];
             /**
-             * @description Expiry of the key, which must be in the future; null: never. RFC 3339.
+             * @description Expiry of the key, which must be in the future; null: never. Not later than that of the management key that changes it, nor of those that created or rotated it. RFC 3339.
              * @example 2030-01-31T12:00:00.000Z
              */
             expiresAt?: string | null;
@@ -2261,6 +2391,11 @@ export interface components {
              * @example 2592000
              */
             expiresInSeconds?: number;
+            /**
+             * @description Maximum number of calls a second with the key, on each instance of Keyward; null: none. Not more than that of the management key that changes it, nor of those that created or rotated it.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
         };
         /** @description Usage in one hour or day. */
         UsageBucket: {
@@ -2527,7 +2662,7 @@ export interface components {
              */
             key: string;
             /**
-             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify.
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
              * @example default
              */
             workspaceId?: string;
@@ -2673,17 +2808,32 @@ export interface components {
              */
             apiAccess: boolean;
             /**
-             * @description Maximum number of active keys: neither revoked nor expired. Default: null, no limit.
+             * @description Maximum number of active keys: neither revoked nor expired. Null: no limit.
              * @example 100
              */
             maxActiveKeys: number | null;
+            /**
+             * @description Maximum number of keys that are not deleted, whatever their status. Default: null, no limit.
+             * @example null
+             */
+            maxKeys: number | null;
+            /**
+             * @description Maximum number of entries in its audit log, without those that retention has dropped. Beyond it changes are refused, but never a revocation, a deletion, the end of a grace period, a key that is disabled, or a suspension. Default: null, no limit.
+             * @example null
+             */
+            maxAuditEvents: number | null;
+            /**
+             * @description Maximum number of calls a second by the management keys that are bound to it, together, on each instance of Keyward; each item of a batch or an import counts. Calls that end or stop something pass. Default: null, no limit.
+             * @example null
+             */
+            maxRequestsPerSecond: number | null;
             /**
              * @description Whether every new key must expire. Default: false.
              * @example false
              */
             requireExpiry: boolean;
             /**
-             * @description Longest lifetime of a key from now, in seconds. Default: null, no limit.
+             * @description Longest lifetime of a key from now, in seconds. Null: no limit.
              * @example 7776000
              */
             maxLifetimeSeconds: number | null;
@@ -2736,6 +2886,21 @@ export interface components {
              * @example 100
              */
             maxActiveKeys?: number | null;
+            /**
+             * @description Maximum number of keys that are not deleted, whatever their status. Default: null, no limit.
+             * @example null
+             */
+            maxKeys?: number | null;
+            /**
+             * @description Maximum number of entries in its audit log, without those that retention has dropped. Beyond it changes are refused, but never a revocation, a deletion, the end of a grace period, a key that is disabled, or a suspension. Default: null, no limit.
+             * @example null
+             */
+            maxAuditEvents?: number | null;
+            /**
+             * @description Maximum number of calls a second by the management keys that are bound to it, together, on each instance of Keyward; each item of a batch or an import counts. Calls that end or stop something pass. Default: null, no limit.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
             /**
              * @description Whether every new key must expire. Default: false.
              * @example false
@@ -2808,6 +2973,27 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description Internal Server Error; `code` says why. */
+        InternalServerError: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Service Unavailable; `code` says why. */
+        ServiceUnavailable: {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Forbidden; `code` says why. */
         Forbidden: {
             headers: {
@@ -2848,18 +3034,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Internal Server Error; `code` says why. */
-        InternalServerError: {
-            headers: {
-                "X-Request-Id": components["headers"]["X-Request-Id"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description Service Unavailable; `code` says why. */
-        ServiceUnavailable: {
+        /** @description Too Many Requests; `code` says why. */
+        TooManyRequests: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
                 "Retry-After": components["headers"]["Retry-After"];
@@ -3001,6 +3177,7 @@ export interface operations {
             /** @description Metrics in the Prometheus text format 0.0.4. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3008,6 +3185,14 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description `INVALID_REQUEST` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     verifyKey: {
@@ -3053,6 +3238,8 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3101,6 +3288,8 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3298,6 +3487,8 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3401,6 +3592,8 @@ export interface operations {
             404: components["responses"]["NotFound"];
             /** @description `QUERY_TOO_BROAD` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3451,7 +3644,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED`, `UPGRADE_REQUIRED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3463,6 +3656,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3472,7 +3667,7 @@ export interface operations {
     getKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3510,6 +3705,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3519,7 +3716,7 @@ export interface operations {
     deleteKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3554,7 +3751,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3577,7 +3774,7 @@ export interface operations {
     updateKey: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3623,11 +3820,21 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `keys:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3641,6 +3848,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3691,11 +3900,21 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `keys:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3762,7 +3981,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED`, `UPGRADE_REQUIRED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3776,6 +3995,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3785,7 +4006,7 @@ export interface operations {
     endGrace: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: {
@@ -3820,7 +4041,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3884,11 +4105,21 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `keys:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -3902,6 +4133,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3956,6 +4189,8 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -3996,10 +4231,14 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN` */
             403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
             /** @description `BODY_TOO_LARGE` */
             413: components["responses"]["PayloadTooLarge"];
             /** @description `UNSUPPORTED_MEDIA_TYPE` */
             415: components["responses"]["UnsupportedMediaType"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4052,7 +4291,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN`, `UPGRADE_REQUIRED` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED`, `UPGRADE_REQUIRED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4064,6 +4303,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4109,7 +4350,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4157,6 +4398,8 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `FORBIDDEN` */
             403: components["responses"]["Forbidden"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4201,6 +4444,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4265,11 +4510,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4283,6 +4538,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4324,7 +4581,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4388,11 +4645,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4406,6 +4673,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4456,11 +4725,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4524,11 +4803,21 @@ export interface operations {
                     "application/json": components["schemas"]["Workspace"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `workspaces:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4542,6 +4831,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4553,6 +4844,8 @@ export interface operations {
             query?: {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
+                /** @description Management key id: lists what it created or rotated, and what those did: what its revocation takes along. In every workspace unless `workspaceId` names one. */
+                createdBy?: string;
                 /** @description Maximum number of entries on the page. */
                 limit?: number;
                 /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
@@ -4582,6 +4875,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4631,7 +4926,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4643,6 +4938,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4687,6 +4984,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4736,11 +5035,21 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
+            /** @description The change is made, for a caller without the permission `management:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4754,6 +5063,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4807,7 +5118,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4821,6 +5132,8 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4855,11 +5168,11 @@ export interface operations {
                  *       "note": "Found in a public repository."
                  *     }
                  */
-                "application/json": components["schemas"]["Reason"];
+                "application/json": components["schemas"]["RevokeManagementKeyRequest"];
             };
         };
         responses: {
-            /** @description A management key, which callers authenticate to Keyward with, without its string. */
+            /** @description A revoked management key. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4868,14 +5181,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ManagementKey"];
+                    "application/json": components["schemas"]["RevokedManagementKey"];
                 };
+            };
+            /** @description The change is made, for a caller without the permission `management:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
             401: components["responses"]["Unauthorized"];
-            /** @description `FORBIDDEN` */
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
@@ -4898,7 +5221,7 @@ export interface operations {
     getKeyUsage: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
                 /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339. */
                 from?: string;
@@ -4937,6 +5260,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4949,7 +5274,7 @@ export interface operations {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned";
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */
@@ -4989,6 +5314,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4998,7 +5325,7 @@ export interface operations {
     getAuditHead: {
         parameters: {
             query?: {
-                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify. */
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
             header?: never;
@@ -5025,6 +5352,8 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */

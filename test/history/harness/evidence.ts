@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import type { Evidence } from '../history.ts';
+import { REQUEST_ID_PREFIX, WORKSPACE_PREFIX } from './attackers.ts';
 import { SECRET } from './instance.ts';
 import type { Postgres } from './server.ts';
 
@@ -13,9 +14,13 @@ export async function readEvidence(postgres: Postgres, main: string): Promise<Ev
   return [...audit, ...counts, ...balances, verifyChain(postgres.url, main)];
 }
 
+/** Without the changes of the attackers, whose calls are not in the history. */
 async function readAudit(postgres: Postgres): Promise<Evidence[]> {
   const rows = await postgres.query<{ payload: string; sequence: string }>(
-    'select payload, sequence from audit_events order by workspace_id, sequence',
+    `select payload, sequence from audit_events
+      where not starts_with(payload::jsonb ->> 'requestId', $1)
+        and not starts_with(workspace_id, $2) order by workspace_id, sequence`,
+    [REQUEST_ID_PREFIX, WORKSPACE_PREFIX],
   );
   return rows.map(({ payload, sequence }) => {
     const entry: Payload = JSON.parse(payload);

@@ -29,7 +29,7 @@ interface InstanceOptions {
 export class Instance {
   readonly number: number;
   readonly #options: InstanceOptions;
-  readonly #port: number;
+  readonly port: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   #child: ChildProcess | null = null;
   #isShutDown = false;
@@ -41,7 +41,7 @@ export class Instance {
   private constructor(options: InstanceOptions, port: number) {
     this.number = options.number;
     this.#options = options;
-    this.#port = port;
+    this.port = port;
   }
 
   static async make(options: InstanceOptions): Promise<Instance> {
@@ -66,7 +66,7 @@ export class Instance {
     this.born = performance.now();
     const child = spawn(process.execPath, [main], {
       cwd: '/',
-      env: { ...settings(this.#port, databaseUrl), PATH: process.env.PATH },
+      env: { ...settings(this.port, databaseUrl), PATH: process.env.PATH },
       stdio: ['ignore', file, file],
       // Ctrl-C must reach the checker only, which stops its processes in order.
       detached: true,
@@ -121,7 +121,7 @@ export class Instance {
       const outgoing = request(
         {
           host: '127.0.0.1',
-          port: this.#port,
+          port: this.port,
           agent: this.#agent,
           method,
           path,

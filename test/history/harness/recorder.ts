@@ -8,6 +8,8 @@ export class Recorder {
   readonly #file: WriteStream;
   calls = 0;
   faults = 0;
+  /** Made beside the history, which has nothing of them. */
+  attacks = 0;
 
   constructor(path: string) {
     this.#file = createWriteStream(path);

@@ -8,16 +8,24 @@ import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:cryp
 export class Pepper {
   readonly id: string;
   readonly #proofKey: KeyObject;
+  readonly #tagKey: KeyObject;
   readonly #auditKey: KeyObject;
 
   constructor(secret: string) {
     this.id = derive(secret, 'id').export().toString('hex').slice(0, 16);
     this.#proofKey = derive(secret, 'proof');
+    this.#tagKey = derive(secret, 'proof tag');
     this.#auditKey = derive(secret, 'audit');
   }
 
   proofOf(key: string): Buffer {
     return createHmac('sha256', this.#proofKey).update(key).digest();
+  }
+
+  /** Binds a proof to the secret and the hash that it was made for, so that only we can store one. */
+  proofTagOf({ ref, hash }: { ref: string; hash: string }, proof: Buffer): Buffer {
+    const owner = JSON.stringify([ref, hash]);
+    return createHmac('sha256', this.#tagKey).update(owner).update(proof).digest();
   }
 
   auditHash(text: string): string {

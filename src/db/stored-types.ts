@@ -1,0 +1,75 @@
+import { customType } from 'drizzle-orm/pg-core';
+import type { Actor } from '../domain/caller.ts';
+import { isJsonObject, type Json, type JsonObject } from '../domain/json.ts';
+import type { AvailableScope } from '../domain/scopes.ts';
+import { FIRST_INSTANT, LAST_INSTANT } from '../domain/time.ts';
+
+/**
+ * Columns whose types hold more than the service writes. What only SQL can have written is read as
+ * the nearest value that the service knows, and never allows more: no row, however broken, stops a
+ * call from being answered or a key from being revoked.
+ */
+export const instant = customType<{ data: Date; driverData: string | number | Date }>({
+  dataType: () => 'timestamp (3) with time zone',
+  toDriver: (date) => date.toISOString(),
+  fromDriver: readInstant,
+});
+
+/** What is before or after every day that can be shown, such as 'infinity', is the nearest one. */
+function readInstant(value: string | number | Date): Date {
+  const time = new Date(value).getTime();
+  if (Number.isNaN(time)) return isLongAgo(String(value)) ? FIRST_INSTANT : LAST_INSTANT;
+  return new Date(Math.min(Math.max(time, FIRST_INSTANT.getTime()), LAST_INSTANT.getTime()));
+}
+
+function isLongAgo(text: string): boolean {
+  return text.startsWith('-') || text.endsWith('BC');
+}
+
+export const texts = customType<{ data: string[]; driverData: Json }>({
+  dataType: () => 'text[]',
+  fromDriver: (value) => (Array.isArray(value) ? value.flat().filter(isText) : []),
+});
+
+export const metadata = customType<{ data: JsonObject; driverData: Json }>({
+  dataType: () => 'jsonb',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: (value) => (isJsonObject(value) ? value : {}),
+});
+
+/** It is no caller that the service knows. */
+export const UNKNOWN_ACTOR: Actor = { type: 'system', id: 'unknown', onBehalfOf: null };
+
+export const actor = customType<{ data: Actor; driverData: Json }>({
+  dataType: () => 'jsonb',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: readActor,
+});
+
+/** Of a row, or of the text of an audit entry. */
+export function readActor(value: Json | undefined): Actor {
+  if (!isJsonObject(value) || !isText(value.id) || !isActorType(value.type)) return UNKNOWN_ACTOR;
+  const { id, type, onBehalfOf } = value;
+  return { type, id, onBehalfOf: isText(onBehalfOf) ? onBehalfOf : null };
+}
+
+function isActorType(value: Json | undefined): value is Actor['type'] {
+  return value === 'root' || value === 'management_key' || value === 'key' || value === 'system';
+}
+
+export const availableScopes = customType<{ data: AvailableScope[]; driverData: Json }>({
+  dataType: () => 'jsonb',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: (value) => (Array.isArray(value) ? value.flatMap(readAvailableScope) : []),
+});
+
+function readAvailableScope(value: Json): AvailableScope[] {
+  if (!isJsonObject(value) || !isText(value.scope)) return [];
+  const { scope, title, description } = value;
+  const text = (field: Json | undefined) => (isText(field) ? field : '');
+  return [{ scope, title: text(title), description: text(description) }];
+}
+
+function isText(value: Json | undefined): value is string {
+  return typeof value === 'string';
+}

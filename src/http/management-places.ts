@@ -1,0 +1,96 @@
+import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
+import type { FairQueue } from '../lib/fair-queue.ts';
+import type { MemoryBudget } from '../lib/memory-budget.ts';
+import { OverloadError } from '../lib/overload-error.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { SharedBound } from '../lib/shared-bound.ts';
+import type { App } from './app-type.ts';
+import { MAX_PAGE_BYTES } from './page.ts';
+import type { UnsentAnswers } from './unsent-answers.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Takes something away or replaces it, so it is served before all others. */
+    urgent?: boolean;
+    /** Uses the database without a permission: for holders of keys. */
+    takesPlace?: boolean;
+  }
+}
+
+/** What a row of a list takes at most while it is read, presented and serialised. */
+const ROW_BYTES = 224 * 1024;
+/** However many its rows are, a page ends when they are large: four times what is stored, as above. */
+const PAGE_BYTES = 4 * MAX_PAGE_BYTES + ROW_BYTES;
+/** A body, parsed, and what is made of it. */
+const BODY_FACTOR = 8;
+const WAITING_BYTES = 1024;
+
+export interface ManagementQueue {
+  queue: FairQueue;
+  places: number;
+}
+
+export type PlacesBudget = Pick<MemoryBudget, 'heldBodyBytes' | 'managementBytes'>;
+
+/**
+ * Management calls take one of a bounded number of places once their body is complete, and give it
+ * back with their answer, not when a slow client has read it. Each group of callers has its turns, so
+ * that none keeps others out; a call that takes much memory takes several places.
+ */
+export function registerPlaces(
+  app: App,
+  { queue, places }: ManagementQueue,
+  unsent: UnsentAnswers,
+  budget: PlacesBudget,
+): ResourceLimit[] {
+  const bodies = new SharedBound(budget.heldBodyBytes);
+  const calls = new SharedBound(budget.managementBytes);
+  const run = (request: FastifyRequest, work: () => Promise<unknown>) => {
+    const { urgent = false } = request.routeOptions.config;
+    const { callerGroup: group } = request;
+    const bytes = bodyBytes(request);
+    const rows = rowsOf(request);
+    const estimate = bytes * BODY_FACTOR + Math.min(rows * ROW_BYTES, PAGE_BYTES);
+    const isRefused = (rows > 0 && unsent.isFull(group)) || !bodies.hasRoom(group, bytes);
+    if (isRefused && !urgent) throw new OverloadError('this caller has too much under way');
+    const release = bodies.take(group, bytes);
+    const weight = Math.ceil((places * estimate) / budget.managementBytes);
+    const ticket = { group, urgent, weight: Math.max(1, weight) };
+    return queue.run(ticket, () => calls.during(group, estimate, work)).finally(release);
+  };
+  const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
+    if (typeof payload === 'string') unsent.watch(reply, request.callerGroup, payload.length);
+    return payload;
+  };
+  app.addHook('onRoute', (route) => {
+    if (!route.config?.permission && !route.config?.takesPlace) return;
+    route.handler = withPlace(route.handler, run);
+    route.onSend = [...[route.onSend ?? []].flat(), watchAnswer];
+  });
+  return [
+    queue.resourceLimit('management_waiting', WAITING_BYTES),
+    calls.resourceLimit('management_calls', 1),
+    bodies.resourceLimit('held_bodies', 2),
+    unsent.resourceLimit,
+  ];
+}
+
+type Handler = RouteOptions['handler'];
+type Run = (request: FastifyRequest, work: () => Promise<unknown>) => Promise<unknown>;
+
+function withPlace(handler: Handler, run: Run): Handler {
+  return async function (request, reply) {
+    return run(request, async () => handler.call(this, request, reply));
+  };
+}
+
+function bodyBytes({ headers, body, routeOptions }: FastifyRequest): number {
+  if (!body) return 0;
+  const length = Number(headers['content-length']);
+  return Number.isFinite(length) ? length : (routeOptions.bodyLimit ?? 0);
+}
+
+function rowsOf({ query }: FastifyRequest): number {
+  const { limit } = Object(query);
+  return typeof limit === 'number' ? limit : 0;
+}

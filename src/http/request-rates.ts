@@ -1,0 +1,51 @@
+import type { Caller } from '../domain/caller.ts';
+import { KeywardError } from '../errors.ts';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { type Rate, TokenBuckets } from '../lib/token-buckets.ts';
+
+/**
+ * The calls a second that callers may make on this instance: each counts for its management key and
+ * for the workspace that it is bound to. Callers without a maximum cost one look at a field.
+ */
+export class RequestRates {
+  readonly #buckets: TokenBuckets;
+
+  constructor(now: () => number) {
+    this.#buckets = new TokenBuckets(now);
+  }
+
+  get resourceLimits(): ResourceLimit[] {
+    return [this.#buckets.resourceLimit('request_rates')];
+  }
+
+  /** Whether a caller may make a call now, which then counts. */
+  admits(caller: Caller): boolean {
+    return caller.maxRequestsPerSecond === null || this.#buckets.take(ratesOf(caller), 1);
+  }
+
+  /** Throws TOO_MANY_REQUESTS beyond the maximum. */
+  take(caller: Caller): void {
+    if (!this.admits(caller)) throw new KeywardError('TOO_MANY_REQUESTS');
+  }
+
+  /** Counts the items of a call beyond the first one, which counted as the call. */
+  takeItems(caller: Caller, items: number): void {
+    if (caller.maxRequestsPerSecond === null || items <= 1) return;
+    const rates = ratesOf(caller);
+    if (this.#buckets.take(rates, items - 1)) return;
+    const max = Math.min(...rates.map(({ perSecond }) => perSecond));
+    throw new KeywardError(
+      'TOO_MANY_REQUESTS',
+      `Each of the ${items} items counts as a request, of which ${max} a second are allowed.`,
+    );
+  }
+}
+
+function ratesOf({ id, workspaceId, maxRequestsPerSecond }: Caller): Rate[] {
+  const { own = null, workspace = null } = maxRequestsPerSecond ?? {};
+  // No id begins with a space, so that a workspace never shares the bucket of a management key.
+  return [
+    ...(own === null ? [] : [{ id, perSecond: own }]),
+    ...(workspace === null ? [] : [{ id: ` ${workspaceId}`, perSecond: workspace }]),
+  ];
+}

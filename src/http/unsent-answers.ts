@@ -1,0 +1,34 @@
+import type { FastifyReply } from 'fastify';
+import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { SharedBound } from '../lib/shared-bound.ts';
+
+/** Smaller answers are gone at once, however slowly a client reads. */
+const LARGE_ANSWER_BYTES = 65_536;
+/** A client that reads nothing of a large answer for so long is cut off. */
+const STALLED_MS = 30_000;
+
+/**
+ * Large answers that their clients have not read yet. A caller that has too many of them gets no
+ * further ones, and leaves half of the memory to others.
+ */
+export class UnsentAnswers {
+  readonly #bytes: SharedBound;
+
+  constructor(maxBytes: number) {
+    this.#bytes = new SharedBound(maxBytes);
+  }
+
+  get resourceLimit(): ResourceLimit {
+    return this.#bytes.resourceLimit('unsent_answers', 1);
+  }
+
+  isFull(group: string): boolean {
+    return this.#bytes.isFull(group);
+  }
+
+  watch({ raw }: FastifyReply, group: string, bytes: number): void {
+    if (bytes < LARGE_ANSWER_BYTES) return;
+    raw.once('close', this.#bytes.take(group, bytes));
+    raw.setTimeout(STALLED_MS, () => raw.destroy());
+  }
+}

@@ -1,0 +1,165 @@
+import { OverloadError } from './overload-error.ts';
+import type { ResourceLimit } from './resource-limit.ts';
+
+export interface FairQueueBounds {
+  /** Tasks at work at once. */
+  places: number;
+  /** Places beside those that urgent tasks alone may take. */
+  urgentPlaces?: number;
+  /** Places that a group with half of them cannot take, so that the next one finds one at once. */
+  sparePlaces?: number;
+  /** Tasks that may wait, of one group and of all. One more is refused. */
+  maxWaitingEach: number;
+  maxWaiting: number;
+}
+
+/** Whom a task is for, and how it is served. */
+export interface Ticket {
+  group: string;
+  /** Served before all others. */
+  urgent?: boolean;
+  /** How many places it takes: a task that takes more memory leaves fewer to others. */
+  weight?: number;
+}
+
+interface Waiting {
+  start: () => void;
+  weight: number;
+}
+
+/** What waits, each group in the order of arrival, and the groups in turns. */
+class WaitingGroups {
+  readonly #groups = new Map<string, Waiting[]>();
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  count(group: string): number {
+    return this.#groups.get(group)?.length ?? 0;
+  }
+
+  add(group: string, waiting: Waiting): void {
+    const others = this.#groups.get(group);
+    if (others) others.push(waiting);
+    else this.#groups.set(group, [waiting]);
+  }
+
+  /** The first of the first group whose turn it is and that may have one now. */
+  next(isAllowed: (group: string) => boolean): { group: string; weight: number } | null {
+    for (const [group, [first]] of this.#groups) {
+      if (first && isAllowed(group)) return { group, weight: first.weight };
+    }
+    return null;
+  }
+
+  /** Takes the first of a group, whose next turn comes after those of all others. */
+  take(group: string): Waiting | undefined {
+    const waiting = this.#groups.get(group);
+    const first = waiting?.shift();
+    this.#groups.delete(group);
+    if (waiting && waiting.length > 0) this.#groups.set(group, waiting);
+    return first;
+  }
+}
+
+/**
+ * Runs a bounded number of tasks at once. What waits is served group by group in turns, urgent tasks
+ * first, and no group has more than half of the places while another one waits. A group over its
+ * bound of waiting tasks is refused, and no other.
+ */
+export class FairQueue {
+  readonly #bounds: FairQueueBounds;
+  readonly #urgent = new WaitingGroups();
+  readonly #normal = new WaitingGroups();
+  readonly #running = new Map<string, number>();
+  #used = 0;
+  #waiting = 0;
+
+  constructor(bounds: FairQueueBounds) {
+    this.#bounds = bounds;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  resourceLimit(name: string, bytesEach: number): ResourceLimit {
+    return { name, max: this.#bounds.maxWaiting, bytesEach, used: () => this.#waiting };
+  }
+
+  async run<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {
+    const { group, urgent = false } = ticket;
+    const weight = Math.min(ticket.weight ?? 1, this.#bounds.places);
+    const entered = this.#enter(group, urgent, weight);
+    if (entered) await entered;
+    try {
+      return await work();
+    } finally {
+      this.#leave(group, weight);
+    }
+  }
+
+  #enter(group: string, urgent: boolean, weight: number): Promise<void> | null {
+    const waiting = urgent ? this.#urgent : this.#normal;
+    if (this.#waiting === 0 && this.#fits(group, weight, urgent)) {
+      this.#occupy(group, weight);
+      return null;
+    }
+    const { maxWaiting, maxWaitingEach } = this.#bounds;
+    if (this.#waiting >= maxWaiting || waiting.count(group) >= maxWaitingEach) {
+      throw new OverloadError('too many tasks are waiting');
+    }
+    this.#waiting++;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiting.add(group, { weight, start: resolve });
+    this.#startNext();
+    return promise;
+  }
+
+  #fits(group: string, weight: number, urgent: boolean): boolean {
+    const { places, urgentPlaces = 0, sparePlaces = 0 } = this.#bounds;
+    const kept = this.#hasShare(group) ? 0 : sparePlaces;
+    return this.#used + weight <= places + (urgent ? urgentPlaces : 0) - kept;
+  }
+
+  #occupy(group: string, weight: number): void {
+    this.#used += weight;
+    this.#running.set(group, (this.#running.get(group) ?? 0) + weight);
+  }
+
+  #leave(group: string, weight: number): void {
+    const left = (this.#running.get(group) ?? 0) - weight;
+    if (left > 0) this.#running.set(group, left);
+    else this.#running.delete(group);
+    this.#used -= weight;
+    this.#startNext();
+  }
+
+  /** What does not fit yet is waited for, so that what takes many places is not passed by for ever. */
+  #startNext(): void {
+    for (const urgent of [true, false]) {
+      const waiting = urgent ? this.#urgent : this.#normal;
+      for (let next = this.#nextOf(waiting); next; next = this.#nextOf(waiting)) {
+        const { group, weight } = next;
+        if (!this.#fits(group, weight, urgent)) return;
+        this.#occupy(group, weight);
+        this.#waiting--;
+        waiting.take(group)?.start();
+      }
+    }
+  }
+
+  #nextOf(waiting: WaitingGroups) {
+    return waiting.next((group) => this.#hasShare(group) || this.#isAlone(group));
+  }
+
+  #hasShare(group: string): boolean {
+    return (this.#running.get(group) ?? 0) < Math.ceil(this.#bounds.places / 2);
+  }
+
+  #isAlone(group: string): boolean {
+    const others = (waiting: WaitingGroups) => waiting.size - Math.min(1, waiting.count(group));
+    return others(this.#urgent) + others(this.#normal) === 0;
+  }
+}

@@ -1,0 +1,47 @@
+import { setImmediate as nextImmediate } from 'node:timers/promises';
+
+/** How long work on a list holds the event loop before everything else gets its turn. */
+const TURN_MS = 5;
+
+/** The last of those who wait for their turn: one is let in each time around the loop. */
+let last: Promise<void> = Promise.resolve();
+
+function nextTurn(): Promise<void> {
+  last = last.then(() => nextImmediate());
+  return last;
+}
+
+/** Asked between two steps of long work: waits for another turn of the loop once this one is used up. */
+export function turnKeeper(): () => Promise<void> | undefined {
+  let endsAt = performance.now() + TURN_MS;
+  return () => {
+    if (performance.now() < endsAt) return undefined;
+    return nextTurn().then(() => {
+      endsAt = performance.now() + TURN_MS;
+    });
+  };
+}
+
+/** Maps a list of any length without holding the event loop for longer than a turn and one item. */
+export async function mapInTurns<Item, Result>(
+  items: readonly Item[],
+  map: (item: Item, index: number) => Result,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  const turn = turnKeeper();
+  for (const [index, item] of items.entries()) {
+    const used = turn();
+    if (used) await used;
+    results.push(map(item, index));
+  }
+  return results;
+}
+
+/** A list cut into parts of a bounded length, for work that takes a whole part at once. */
+export function partsOf<Item>(items: readonly Item[], length: number): Item[][] {
+  const parts: Item[][] = [];
+  for (let from = 0; from < items.length; from += length) {
+    parts.push(items.slice(from, from + length));
+  }
+  return parts;
+}

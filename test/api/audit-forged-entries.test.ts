@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { tamper } from '../support/audit-log.ts';
+import { connect } from '../support/database.ts';
+import { putWorkspace, usePair } from '../support/pair.ts';
+import { createKey } from '../support/sql-keys.ts';
+
+/** What the column of an entry can hold: any JSON. */
+const PAYLOADS = [
+  '{}',
+  '[]',
+  'null',
+  '5',
+  '"text"',
+  '{"id": 1, "workspaceId": null, "time": {}, "action": [], "target": 2, "ip": {}, "requestId": 3}',
+  '{"id": "evt_x", "action": "key.updated", "time": "now", "actor": {"id": "me"}, "target": null}',
+  `{"id": "evt_x", "time": "zzz", "actor": null, "before": "${'x'.repeat(9_000_000)}"}`,
+];
+
+describe('an audit log that holds entries that someone else has written', () => {
+  const pair = usePair();
+
+  it('is listed and its head is read, whatever they hold', async () => {
+    const sql = await connect(pair.databaseUrl);
+    await putWorkspace(pair.first, 'forged');
+    const { id } = await createKey(pair.first, { workspaceId: 'forged' });
+    for (const payload of PAYLOADS) {
+      await tamper(
+        sql,
+        `insert into audit_events (workspace_id, sequence, payload, hash)
+         select 'forged', max(sequence) + 1, $1, 'f' from audit_events where workspace_id = 'forged'`,
+        [payload],
+      );
+    }
+    const log = await pair.first.call('GET', '/v1/audit-events?workspaceId=forged&limit=100');
+    expect(log.status).toBe(200);
+    const page = await pair.first.call('GET', '/v1/audit-events?workspaceId=forged&limit=2');
+    expect(page.body.data).toHaveLength(2);
+    const actions = log.body.data.map((event: { action: string }) => event.action);
+    expect(actions.slice(0, PAYLOADS.length)).toEqual(
+      PAYLOADS.map((_, index) => (index === 1 ? 'key.updated' : 'unreadable')),
+    );
+    expect(actions).toContain('key.created');
+    const all = await pair.second.call('GET', '/v1/audit-events?workspaceId=*&limit=100');
+    expect(all.body.data.map((event: { target: { id: string } }) => event.target.id)).toContain(id);
+    const head = await pair.second.call('GET', '/v1/audit-events/head?workspaceId=forged');
+    expect(head.status).toBe(200);
+  });
+});
