@@ -30,5 +30,7 @@ cp -r migrations "$folder/previous/migrations"
 echo "upgrade-test: $(git log -1 --format='%h %s' "$previous")"
 echo "upgrade-test: with migrations up to $(ls migrations/*.sql | tail -1)"
 cd "$folder/previous"
+# What old instances refuse on this schema rather than write what new ones do not find (CHANGELOG.md).
+refused='importKeys imports keys of another system by their digests'
 # The timeouts of old tests may be too short for a busy machine.
-vitest run --testTimeout 180000 test/api/life-of-a-key.test.ts test/acceptance
+vitest run --testTimeout 180000 -t "^(?!.*$refused)" test/api/life-of-a-key.test.ts test/acceptance

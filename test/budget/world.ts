@@ -61,8 +61,9 @@ async function copyKeys(client: pg.Client, original: string): Promise<void> {
   const keys = copies.map((i) => ({ id: id(i), workspace_id: 'worst' }));
   await copyRow(client, 'keys', { id: original }, keys);
   const secrets = copies.map((i) => {
-    const ref = `sha256:${digestOf(presented(i))}`;
-    return { id: `sec_${i}`, key_id: id(i), workspace_id: 'worst', ref, hash: ref };
+    const hash = `sha256:${digestOf(presented(i))}`;
+    const ref = `${hash}@worst`;
+    return { id: `sec_${i}`, key_id: id(i), workspace_id: 'worst', ref, hash };
   });
   await copyRow(client, 'secrets', { key_id: original }, secrets);
 }

@@ -21,6 +21,7 @@ export const connect: Connect = (url, managementKey) => {
     etag: async (id) => (await api.getKey(id)).headers.get('etag'),
     rename: async (id, name, ifMatch) => {
       const answer = await api.updateKey(id, { name }, { ifMatch });
+      if (answer.status === 204) return unseen();
       return answer.status === 200 ? answer.data.name : refuse(answer.data);
     },
     rotate: async (id) => {
@@ -29,6 +30,7 @@ export const connect: Connect = (url, managementKey) => {
     },
     revoke: async (id) => {
       const answer = await api.revokeKey(id, { reason: 'test' });
+      if (answer.status === 204) return unseen();
       return answer.status === 200 ? answer.data.status : refuse(answer.data);
     },
     problemOf: async (id) => {
@@ -37,6 +39,11 @@ export const connect: Connect = (url, managementKey) => {
     },
   };
 };
+
+/** Only a caller without `keys:read` is answered without a body. */
+function unseen(): never {
+  throw new Error('the change is not shown');
+}
 
 function refuse(problem: api.Problem): never {
   throw new Error(problem.code);

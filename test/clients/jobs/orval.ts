@@ -25,6 +25,7 @@ export const connect: Connect = (url, managementKey) => {
     rename: async (id, name, ifMatch) => {
       const headers = { 'If-Match': ifMatch };
       const answer = await api.updateKey(id, { name }, {}, headers, options);
+      if (answer.status === 204) return unseen();
       return answer.status === 200 ? answer.data.name : refuse(answer.data);
     },
     rotate: async (id) => {
@@ -33,6 +34,7 @@ export const connect: Connect = (url, managementKey) => {
     },
     revoke: async (id) => {
       const answer = await api.revokeKey(id, { reason: 'test' }, {}, options);
+      if (answer.status === 204) return unseen();
       return answer.status === 200 ? answer.data.status : refuse(answer.data);
     },
     problemOf: async (id) => {
@@ -41,6 +43,11 @@ export const connect: Connect = (url, managementKey) => {
     },
   };
 };
+
+/** Only a caller without `keys:read` is answered without a body. */
+function unseen(): never {
+  throw new Error('the change is not shown');
+}
 
 function refuse(problem: api.Problem): never {
   throw new Error(problem.code);
