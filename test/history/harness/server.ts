@@ -73,7 +73,7 @@ export class Postgres {
     if (!backend) return;
     const witness = await this.connect();
     const crashed = new Promise<void>((resolve) => witness.once('end', resolve));
-    process.kill(backend.pid, 'SIGKILL');
+    if (!killIfRunning(backend.pid)) return witness.end();
     await crashed;
     await this.waitUntilReady();
   }
@@ -110,4 +110,14 @@ export class Postgres {
 function launch(folder: string): Promise<EmbeddedPostgres> {
   const directory = join(folder, 'postgres');
   return startEmbeddedPostgres({ directory, durable: true, settings: SETTINGS });
+}
+
+/** False if the process has ended by itself since it was found. */
+function killIfRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    throw error;
+  }
 }
