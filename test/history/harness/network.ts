@@ -130,19 +130,28 @@ export class Network {
   }
 
   #pipe(line: ProxiedConnection, from: Socket, to: Socket, see: (data: Buffer) => void): void {
-    let due = 0;
+    const delayed: { data: Buffer; due: number }[] = [];
+    const pass = (data: Buffer) => {
+      if (!to.writable || this.#isSilent) return;
+      see(data);
+      if (!line.dropResponse || to === line.server) to.write(data);
+      else destroy(line);
+    };
+    // Timers of different lengths can end in another order, so each looks at the first that waits.
+    const passDue = () => {
+      for (let next = delayed[0]; next && next.due <= performance.now(); next = delayed[0]) {
+        delayed.shift();
+        pass(next.data);
+      }
+      const [next] = delayed;
+      if (next) setTimeout(passDue, next.due - performance.now());
+    };
     from.on('data', (data) => {
       if (this.#isSilent) return;
       const delayMs = line.isLoad && to === line.client ? this.#loadDelayMs : this.#delayMs;
-      due = Math.max(due, performance.now() + this.#random.next() * delayMs);
-      const pass = () => {
-        if (!to.writable || this.#isSilent) return;
-        see(data);
-        if (!line.dropResponse || to === line.server) to.write(data);
-        else destroy(line);
-      };
-      if (due <= performance.now()) pass();
-      else setTimeout(pass, due - performance.now());
+      const isFirst = delayed.length === 0;
+      delayed.push({ data, due: performance.now() + this.#random.next() * delayMs });
+      if (isFirst) passDue();
     });
   }
 
