@@ -5,12 +5,13 @@ import { REQUEST_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
-import { BodyBudget } from './body-budget.ts';
 
 /** Requests at once for what anyone may read, which has places of its own. */
 const MAX_OPEN_REQUESTS = 100;
 /** Of the places, for one group of callers. */
 const GROUP_SHARE = 0.75;
+/** Of the bytes of bodies. */
+const BODY_SHARE = 0.25;
 
 /**
  * Bounds the requests at work. One more is refused at once, with Retry-After, instead of joining a
@@ -19,13 +20,14 @@ const GROUP_SHARE = 0.75;
  * the places is always left to other groups.
  */
 export class Admission {
-  readonly bodies: BodyBudget;
+  /** Bytes of bodies under way. */
+  readonly bodies: SharedBound;
   readonly #atWork: SharedBound;
   readonly #open = new SharedBound(MAX_OPEN_REQUESTS, 1);
 
   /** @param bodyBytes what the bodies under way may take together */
   constructor(maxInFlight: number, bodyBytes: number) {
-    this.bodies = new BodyBudget(bodyBytes);
+    this.bodies = new SharedBound(bodyBytes, BODY_SHARE);
     this.#atWork = new SharedBound(maxInFlight, GROUP_SHARE);
   }
 
@@ -33,7 +35,7 @@ export class Admission {
     return [
       this.#atWork.resourceLimit('requests', REQUEST_BYTES),
       this.#open.resourceLimit('open_requests', REQUEST_BYTES),
-      ...this.bodies.resourceLimits,
+      this.bodies.resourceLimit('body_bytes', 1),
     ];
   }
 

@@ -30,7 +30,6 @@ describe('metrics', () => {
       'argon2_verification_waiting',
       'batch_items',
       'body_bytes',
-      'body_bytes_of_one_caller',
       'connections',
       'connections_of_one_address',
       'counters',

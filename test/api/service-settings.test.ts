@@ -33,7 +33,6 @@ it('each bound has the limit that its setting says, or its own', async () => {
       argon2_management_waiting: 512,
       argon2_verification_waiting: 512,
       body_bytes: 8 * MIB,
-      body_bytes_of_one_caller: 2 * MIB,
       connections: 2048,
       connections_of_one_address: 55,
       batch_items: 8192 - 77,

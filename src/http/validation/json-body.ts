@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { invalidField, KeywardError } from '../../errors.ts';
+import type { SharedBound } from '../../lib/shared-bound.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
-import type { BodyBudget } from '../body-budget.ts';
 import { type BodySize, readBody } from '../body-reader.ts';
 import { FaultyItem } from './list-items.ts';
 import { cutLists, MAX_ITEM_LENGTH } from './list-text.ts';
+
+/** What a body counts at least: its request takes memory too. */
+const MIN_BODY_BYTES = 16_384;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -22,7 +25,7 @@ const DECODER = new TextDecoder('utf-8', { fatal: true });
  * their caller is known, within the limit of their call and the budget of all bodies. What may be long
  * is parsed over several turns, and counts until it is answered; other bodies until they are read.
  */
-export function registerJsonBodies(app: App, budget: BodyBudget): void {
+export function registerJsonBodies(app: App, bodies: SharedBound): void {
   app.removeAllContentTypeParsers();
   app.decorateRequest('bodyHolder', null);
   app.addHook('onRoute', (route: RouteOptions) => {
@@ -33,8 +36,9 @@ export function registerJsonBodies(app: App, budget: BodyBudget): void {
     refuseOtherEncodings(request);
     const size = sizeOf(request);
     const { callerGroup } = request;
-    const taken = budget.take(callerGroup, size.declared ?? size.limit);
-    const giveBack = () => budget.giveBack(callerGroup, taken);
+    const bytes = Math.max(MIN_BODY_BYTES, size.declared ?? size.limit);
+    if (!bodies.hasRoom(callerGroup, bytes)) throw new KeywardError('OVERLOADED');
+    const giveBack = bodies.take(callerGroup, bytes);
     request.bodyHolder?.once('close', giveBack);
     readBody(payload, size, (error, body) => {
       if (!request.bodyHolder) giveBack();

@@ -1,15 +1,15 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { invalidField } from '../../errors.ts';
+import type { SharedBound } from '../../lib/shared-bound.ts';
 import type { App } from '../app-type.ts';
-import type { BodyBudget } from '../body-budget.ts';
 import { GATEWAY_ROUTE } from '../single-headers.ts';
 import { validationProblem } from './field-errors.ts';
 import { registerJsonBodies } from './json-body.ts';
 import { bodyValidator, textValidator, valueValidator } from './validators.ts';
 
 /** Bodies are taken as they are; path, query and headers are text, which is read as numbers. */
-export function registerValidation(app: App, bodies: BodyBudget): void {
+export function registerValidation(app: App, bodies: SharedBound): void {
   registerJsonBodies(app, bodies);
   app.setValidatorCompiler(({ schema, httpPart }) =>
     httpPart === 'body' ? bodyValidator(schema) : textValidator(schema),
