@@ -89,6 +89,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   const app = createApp(deps, connections);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
+  // Each adds to every later route, in this order: hooks in front of those before, then its place.
   registerBodyLimits(app);
   registerValidation(app, admission.bodies);
   registerErrorHandler(app);

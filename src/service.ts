@@ -354,7 +354,7 @@ function createMetrics(
 
 function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
   const { config, log, orm, database, unitOfWork } = kernel;
-  const housekeeping = new PeriodicTask(() => keepUp(kernel), HOUSEKEEPING_MS);
+  const housekeeping = new PeriodicTask(() => runHousekeeping(kernel), HOUSEKEEPING_MS);
   const inTurn = <T>(step: () => Promise<T>) => kernel.management.queue.run(BACKGROUND, step);
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
@@ -381,7 +381,7 @@ function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
 }
 
 /** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
-async function keepUp({ orm, pepper, log, management }: Kernel): Promise<void> {
+async function runHousekeeping({ orm, pepper, log, management }: Kernel): Promise<void> {
   const jobs: ((orm: Orm) => Promise<unknown>)[] = [
     ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [() => recordSecretUse(orm, pepper.id)] : []),

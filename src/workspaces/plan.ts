@@ -26,12 +26,13 @@ export function requireSamePlan(
 ): void {
   if (caller.workspaceId === null) return;
   const changed = PLAN_FIELDS.filter((name) => differs(workspace, { [name]: input[name] }));
-  if (changed.length > 0) throw operatorOnly(changed);
+  if (changed.length > 0) throw planIsFixed(changed);
 }
 
-/** Refuses a bound caller what is for the operator alone. */
-export function requireUnbound({ workspaceId }: Caller): void {
-  if (workspaceId !== null) throw operatorOnly([]);
+/** Refuses a bound caller what ends a suspension or a deletion, which the operator decides. */
+export function requireUnbound({ workspaceId }: Caller, action: string): void {
+  if (workspaceId === null) return;
+  throw new KeywardError('FORBIDDEN', `Only a management key for all workspaces can ${action}.`);
 }
 
 /** Whether its own workspace is suspended, as the row that a change has locked says. */
@@ -40,7 +41,7 @@ export function requireNotSuspended({ workspaceId }: Caller, { status }: Workspa
   throw new KeywardError('WORKSPACE_SUSPENDED');
 }
 
-function operatorOnly(fields: readonly string[]): KeywardError {
+function planIsFixed(fields: readonly string[]): KeywardError {
   const detail = 'only a management key for all workspaces can change this';
   const errors = fields.map((name): FieldError => ({ pointer: `/body/${name}`, detail }));
   return new KeywardError(

@@ -104,7 +104,7 @@ export class WorkspaceService {
         return { ...versioned(updated), created: false };
       }
       if (call.ifMatch !== null || !current) throw new KeywardError('PRECONDITION_FAILED');
-      requireUnbound(call.caller);
+      requireUnbound(call.caller, 'create a workspace again');
       return createdResult(write, await this.#createAgain(write, current, row));
     });
   }
@@ -137,7 +137,7 @@ export class WorkspaceService {
 
   resume(call: CallContext, id: string, reason: Reason): Promise<Versioned<Workspace>> {
     return this.#change(call, id, 'no key update', async (write, row) => {
-      requireUnbound(call.caller);
+      requireUnbound(call.caller, 'resume a workspace');
       return updateIfChanged(write, 'resumed', row, { status: 'active' }, reason);
     });
   }
