@@ -144,7 +144,7 @@ export class Network {
         pass(next.data);
       }
       const [next] = delayed;
-      if (next) setTimeout(passDue, next.due - performance.now());
+      if (next) setTimeout(passDue, Math.max(0, next.due - performance.now()));
     };
     from.on('data', (data) => {
       if (this.#isSilent) return;
