@@ -109,6 +109,9 @@ describe('keyward in the image', () => {
   });
 });
 
+/** The last line comes once the database is gone. */
+const COUNTED_AND_STOPPED = /"counters".*"stopped".*"database".*"stopped"/s;
+
 describe('a signal to npm', { timeout: 120_000 }, () => {
   it.each(['npm start', 'npx keyward'])(
     'a SIGTERM to %s alone stops Keyward and its database, and writes the counters first',
@@ -116,7 +119,7 @@ describe('a signal to npm', { timeout: 120_000 }, () => {
       const terminal = await runInTerminal(`exec ${line}`, await checkout());
       terminal.child.kill('SIGTERM');
       await endOf(terminal);
-      expect(terminal.output()).toMatch(/"counters".*"stopped".*"database".*"stopped"/s);
+      await expect.poll(terminal.output).toMatch(COUNTED_AND_STOPPED);
     },
   );
 
@@ -127,7 +130,7 @@ describe('a signal to npm', { timeout: 120_000 }, () => {
       const terminal = await runInTerminal('npm start', await checkout(), settings);
       interrupt(terminal.child);
       await endOf(terminal);
-      expect(terminal.output()).toMatch(/"counters".*"stopped".*"database".*"stopped"/s);
+      await expect.poll(terminal.output).toMatch(COUNTED_AND_STOPPED);
     },
   );
 });
