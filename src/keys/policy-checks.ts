@@ -69,9 +69,15 @@ export function checkMutability(
   throw new KeywardError('KEY_IMMUTABLE', detail, [{ pointer: `/body/${fixed}`, detail }]);
 }
 
+/** Compared for one hint: what people type is short, and a comparison takes time by its length. */
+const MAX_COMPARED_CHARACTERS = 16_384;
+
 function nearestTo(wanted: string, known: readonly AvailableScope[]): string | null {
   let nearest: { scope: string | null; distance: number } = { scope: null, distance: Infinity };
+  let compared = 0;
   for (const { scope } of known) {
+    compared += scope.length;
+    if (compared > MAX_COMPARED_CHARACTERS) break;
     const apart = distance(wanted, scope);
     if (apart < nearest.distance) nearest = { scope, distance: apart };
   }

@@ -52,4 +52,22 @@ describe('the scopes that a workspace makes available', () => {
     expect(reads - withoutSuggestion).toBe(500);
     expect(withoutSuggestion).toBeLessThanOrEqual(500);
   });
+
+  it('a suggestion compares at most 16,384 characters, however long the available scopes are', () => {
+    const available = Array.from({ length: 300 }, (_, i) => `${i}`.padEnd(128, 'x'));
+    let reads = 0;
+    const counting = policiesWith(available).availableScopes.map(({ scope: one, ...rest }) => ({
+      ...rest,
+      get scope() {
+        reads++;
+        return one;
+      },
+    }));
+    const refuse = (suggest: boolean) => () =>
+      checkScopes({ availableScopes: counting }, ['y'.repeat(128)], { suggest });
+    expect(refuse(false)).toThrow();
+    const withoutSuggestion = reads;
+    expect(refuse(true)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }));
+    expect(reads - withoutSuggestion).toBeLessThanOrEqual(16_384 / 128 + 1);
+  });
 });

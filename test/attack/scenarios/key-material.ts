@@ -43,8 +43,8 @@ export function importable(count: number, make: (name: string) => object): Impor
   });
 }
 
-/** As many as fit into one body. */
-const MAXIMAL_AT_ONCE = 60;
+/** As many as fit into one body of an import. */
+export const MAXIMAL_AT_ONCE = 19;
 
 export async function importMaximalKeys(env: AttackEnv, site: Site, count: number): Promise<void> {
   const items = importable(count, maximalKey).map(({ item }) => item);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Scenario } from '../scenario.ts';
-import { importable, longScopes, maximalKey } from './key-material.ts';
+import { importable, longScopes, MAXIMAL_AT_ONCE, maximalKey } from './key-material.ts';
 import { stalled } from './strangers.ts';
 
 /** Attacks of one tenant by what its bodies contain. */
@@ -23,11 +23,11 @@ const unknownScopes = (parts: Parts): Scenario =>
 const hints = [
   unknownScopes({
     name: 'unknown-scopes/import',
-    does: 'imports of 1000 items with unknown scopes in a workspace of 300 long ones',
+    does: 'imports of 300 items with unknown scopes in a workspace of 300 long ones',
     attack: (attack) =>
       attack.hammer({ connections: 4, perSecond: 10 }, () => {
         const scopes = longScopes(20, randomBytes(3).toString('hex'));
-        const made = importable(1000, (name) => ({ name, scopes }));
+        const made = importable(300, (name) => ({ name, scopes }));
         return { path: '/v1/keys/import', body: { keys: made.map(({ item }) => item) } };
       }),
   }),
@@ -45,7 +45,7 @@ const hints = [
 const zeros = (bytes: number) => `[${'0,'.repeat(bytes / 2)}0]`;
 const BYTES_PER_SECOND = 40_000_000;
 const OVERSIZED: [variant: string, path: string, make: () => string][] = [
-  ['import', '/v1/keys/import', () => `{"keys":${zeros(4_000_000)}}`],
+  ['import', '/v1/keys/import', () => `{"keys":${zeros(1_000_000)}}`],
   ['batch', '/v1/verify/batch', () => `{"requests":${zeros(1_000_000)}}`],
   ['bulk-revoke', '/v1/keys/bulk-revoke', () => `{"ids":${zeros(64_000)}}`],
   ['scopes', '/v1/keys', () => `{"name":"x","scopes":${zeros(64_000)}}`],
@@ -94,8 +94,6 @@ const stalledBodies = STALLED.map(([variant, count, path]) =>
     attack: (attack) => attack.hold(count, stalled(path, attack.target.managementKey)),
   }),
 );
-
-const MAXIMAL_AT_ONCE = 60;
 
 const fillCache = [
   tenant({
