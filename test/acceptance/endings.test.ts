@@ -108,16 +108,19 @@ describe('how the program ends', { timeout: 90_000 }, () => {
 
   it('a second signal ends the program at once, whatever it is still waiting for', async () => {
     const directory = await dataFolder();
-    const program = await startProgram({ KEYWARD_DATA_DIR: directory, KEYWARD_ROOT_KEY: ROOT_KEY });
+    const program = await startProgram({
+      KEYWARD_DATA_DIR: directory,
+      KEYWARD_ROOT_KEY: ROOT_KEY,
+      // The first signal alone would end it long after the limit of this test.
+      KEYWARD_SHUTDOWN_SECONDS: '3600',
+    });
     await openUnfinishedRequest(program.url);
     const stopped = program.end('SIGTERM');
     await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
-    const before = performance.now();
     // What follows the first signal within half a second counts as the same one.
     const impatient = setInterval(() => program.child.kill('SIGTERM'), 50);
     expect(await stopped).toEqual({ code: 1, signal: null });
     clearInterval(impatient);
-    expect(performance.now() - before).toBeLessThan(3000);
   });
 });
 
