@@ -1,4 +1,7 @@
 import { defineConfig } from 'vitest/config';
+import { keepTemporaryFoldersInMemory } from './test/support/temporary-folders.ts';
+
+keepTemporaryFoldersInMemory();
 
 export default defineConfig({
   test: {

@@ -47,17 +47,6 @@ describe.skipIf(process.platform !== 'linux')(
       expect((await names('postgres')).filter((name) => /^(initdb|owner)-/.test(name))).toEqual([]);
     });
 
-    it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
-      'a %s while the embedded database starts is a clean stop that leaves no process',
-      async (signal) => {
-        const { directory } = await emptyDatabaseFolder();
-        const program = launchProgram({ KEYWARD_DATA_DIR: directory });
-        const spawned = async () => expect(await postgresPid(directory)).toBeGreaterThan(0);
-        await vi.waitFor(spawned, PATIENT);
-        await endsCleanly(program, directory, signal);
-      },
-    );
-
     it.each(['src/cli.ts', 'src/db/schema.ts', 'src/start.ts'])(
       'a SIGTERM while %s is loaded is a clean stop, and nothing was started',
       async (file) => {
@@ -109,17 +98,6 @@ describe.skipIf(process.platform !== 'linux')(
       const program = await startProgram({ KEYWARD_DATA_DIR: directory });
       program.child.kill('SIGINT');
       await endsCleanly(program, directory, 'SIGINT');
-    });
-
-    it('a command that is interrupted ends with the code of its signal and leaves no process', async () => {
-      const directory = await dataFolder();
-      const settings = { KEYWARD_DATA_DIR: directory };
-      await (await startProgram(settings)).end('SIGTERM');
-      const command = launchProgram(settings, { args: ['audit', 'verify'] });
-      const spawned = async () => expect(await postgresPid(directory)).toBeGreaterThan(0);
-      await vi.waitFor(spawned, PATIENT);
-      expect(await command.end('SIGINT')).toEqual({ code: 130, signal: null });
-      expect(await processesOn(directory)).toEqual([]);
     });
 
     it('a program whose embedded database is killed stops once and says why in one sentence', async () => {

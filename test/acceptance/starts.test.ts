@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { clientOf, createKey, rootClient, verdictOf } from '../support/client.ts';
+import { clientOf, createKey, verdictOf } from '../support/client.ts';
 import { runInProcess } from '../support/command.ts';
 import { dataFolder, emptyDataFolder } from '../support/data-folder.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
@@ -35,15 +35,6 @@ const refusal = (...sentences: RegExp[]) => ({
 });
 
 describe('how the program starts', { timeout: 60_000 }, () => {
-  it('a program that is started again finds the keys of its last run', async () => {
-    const directory = await dataFolder();
-    const first = await startProgram({ KEYWARD_DATA_DIR: directory });
-    const { key } = await createKey(await rootClient(first, directory), 'kept');
-    await first.end('SIGTERM');
-    const second = await startProgram({ KEYWARD_DATA_DIR: directory });
-    expect(await verdictOf(await rootClient(second, directory), key)).toBe('VALID');
-  });
-
   it('a data directory in use by one program is refused to another, and the first is not disturbed', async () => {
     const directory = await dataFolder();
     const first = await startProgram({ KEYWARD_DATA_DIR: directory });
@@ -58,7 +49,8 @@ describe('how the program starts', { timeout: 60_000 }, () => {
     await once(other, 'listening');
     const address = other.address();
     const port = typeof address === 'object' && address ? String(address.port) : '';
-    const outcome = await runProgram({ KEYWARD_DATA_DIR: await emptyDataFolder(), PORT: port });
+    const settings = { KEYWARD_DATA_DIR: await emptyDataFolder(), PORT: port };
+    const outcome = await runInProcess(['start'], settings);
     other.close();
     expect(outcome).toMatchObject(refusal(new RegExp(`^keyward: Port ${port} is taken .*PORT`)));
   });

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
+import { runInProcess } from '../support/command.ts';
 import { runProgram, startProgram } from '../support/program.ts';
 import { startTlsPostgres } from '../support/tls-postgres.ts';
 
@@ -11,7 +12,7 @@ it.skipIf(!hasOpenssl)(
   async () => {
     const postgres = await startTlsPostgres();
     const migrate = (parameters: Record<string, string>, change = (url: string) => url) =>
-      runProgram({ DATABASE_URL: change(postgres.url(parameters)) }, { args: ['migrate'] });
+      runInProcess(['migrate'], { DATABASE_URL: change(postgres.url(parameters)) });
     const done = { code: 0, stderr: '' };
     const refused = (sentence: RegExp) => ({ code: 1, stderr: expect.stringMatching(sentence) });
 

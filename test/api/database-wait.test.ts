@@ -34,7 +34,7 @@ it('a database that becomes a replica after its migrations is waited for and ref
     attempts++;
     return createService({ config, databaseUrl: database.url, log });
   };
-  await expect(whenReady(build, log, never, 50)).rejects.toThrow(READ_ONLY);
+  await expect(whenReady(build, log, never, 1000)).rejects.toThrow(READ_ONLY);
   expect(attempts).toBeGreaterThan(1);
   const sql = await connect(database.url);
   const open = `select from pg_stat_activity

@@ -12,6 +12,9 @@ import { verify } from '../support/sql-keys.ts';
 /** KEYWARD_TEST_IMPORTS sets more: 100,000 take minutes. */
 const KEYS = Number(process.env.KEYWARD_TEST_IMPORTS ?? 4000);
 
+/** The number of an advisory lock. */
+const GATE = 4711;
+
 const sha256 = (key: string) => createHash('sha256').update(key).digest('hex');
 const hash = (key: string) => ({ algorithm: 'sha256', value: sha256(key) });
 const lines = (values: readonly unknown[]) =>
@@ -53,6 +56,26 @@ describe('keyward import', { timeout: 600_000 }, () => {
          from keys join secrets on key_id = keys.id`,
     );
     return rows[0];
+  };
+
+  /** The insertion of the key of this name waits until the gate is opened. */
+  const closeGateBefore = async (name: string) => {
+    const sql = await connect(url);
+    await sql.query(`
+      create function wait_at_gate() returns trigger language plpgsql as
+        $$ begin perform pg_advisory_xact_lock(${GATE}); return new; end $$;
+      create trigger wait_at_gate before insert on keys for each row
+        when (new.name = '${name}') execute function wait_at_gate();
+      select pg_advisory_lock(${GATE})`);
+    const waiting = `select from pg_locks where not granted and locktype = 'advisory'
+                      and database = (select oid from pg_database where datname = current_database())`;
+    const reached = () => expect.poll(async () => (await sql.query(waiting)).rowCount).toBe(1);
+    const open = async () => {
+      await sql.query(`select pg_advisory_unlock(${GATE})`);
+      // Waits for the transaction that a killed import has left.
+      await sql.query('drop function wait_at_gate cascade');
+    };
+    return { reached, open };
   };
 
   it('keyward import imports JSON lines and reports for each refused line which field is wrong', async () => {
@@ -175,12 +198,12 @@ describe('keyward import', { timeout: 600_000 }, () => {
     const path = await fileOf('many.jsonl', lines(all));
     const report = join(folder, 'report.jsonl');
     const args = ['import', path, '--report', report];
-    const positions = async () =>
-      (await entriesOf(report)).filter(({ type }) => type === 'position').length;
-    for (const half of [1, Math.floor(KEYS / 2000)]) {
+    for (const thousands of [1, Math.floor(KEYS / 2000)]) {
+      const gate = await closeGateBefore(`k${thousands * 1000 + 500}`);
       const program = launchProgram(settings(), { args });
-      while ((await positions()) < half);
+      await gate.reached();
       expect(await program.end('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
+      await gate.open();
     }
     expect((await count()).keys).toBeLessThan(KEYS);
     const outcome = await keyward(path, '--report', report);

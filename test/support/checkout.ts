@@ -4,6 +4,7 @@ import { cp, symlink } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, vi } from 'vitest';
+import { fillDataFolder } from './data-folder.ts';
 import { temporaryFolder } from './folder.ts';
 import { freePort, isRunning, postgresPid } from './program.ts';
 
@@ -37,12 +38,13 @@ export interface Terminal {
   ended: Promise<unknown>;
 }
 
-/** Runs a line in a checkout as a terminal does until the service is ready. Ended by Ctrl-C. */
+/** Runs a line in a checkout, as a terminal does, until the service is ready. Ended by Ctrl-C. */
 export async function runInTerminal(
   line: string,
   cwd: string,
   settings: Record<string, string> = {},
 ): Promise<Terminal> {
+  await fillDataFolder(join(cwd, '.keyward'));
   const port = await freePort();
   const env = { ...shellEnvironment(), PORT: String(port), ...settings };
   const child = spawn('bash', ['-c', line], { cwd, env, detached: true });

@@ -14,11 +14,15 @@ export function emptyDataFolder(): Promise<string> {
 
 /** A folder whose embedded database has been started before, which saves half of a first start. */
 export async function dataFolder(): Promise<string> {
-  template ??= prepare();
   const folder = await emptyDataFolder();
+  await fillDataFolder(folder);
+  return folder;
+}
+
+export async function fillDataFolder(folder: string): Promise<void> {
+  template ??= prepare();
   // Keeps owners and modes, which Postgres checks.
   await promisify(execFile)('cp', ['-a', `${await template}/.`, folder]);
-  return folder;
 }
 
 /** Made once by each worker. */

@@ -1,9 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject, onTestFinished } from 'vitest';
-import { migrate } from '../../src/db/migrate.ts';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
+import { dataFolder } from './data-folder.ts';
 import { putPgBouncerBefore } from './pgbouncer.ts';
 
 /** A Postgres for one test, which can be crashed, stopped and started. */
@@ -20,18 +19,13 @@ export interface PrivatePostgres {
 export async function startPrivatePostgres(
   settings: Record<string, string> = {},
 ): Promise<PrivatePostgres> {
-  const folder = await mkdtemp(join(tmpdir(), 'keyward-private-'));
-  const directory = join(folder, 'postgres');
+  const directory = join(await dataFolder(), 'postgres');
   const launch = () => startEmbeddedPostgres({ directory, durable: false, settings });
   let server = await launch();
-  onTestFinished(async () => {
-    await server.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+  onTestFinished(() => server.stop());
   const start = async () => {
     server = await launch();
   };
-  await migrate(server.url);
   if (inject('pgbouncer')) onTestFinished(await putPgBouncerBefore(server.url));
   return {
     url: server.url,

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const QUICK_IMPORTS = ['--import', new URL('./preload/quick-imports.ts', import.meta.url).href];
 const STARTED = /Server listening at (http:[^\s"]+)/;
 
 type Settings = Record<string, string>;
@@ -49,7 +50,13 @@ export function launchProgram(
   settings: Settings,
   { args = [], prefix = [], command, uid, onCleanup = onTestFinished }: LaunchOptions = {},
 ): Program {
-  const [program = '', ...words] = command ?? [...prefix, process.execPath, MAIN, ...args];
+  const [program = '', ...words] = command ?? [
+    ...prefix,
+    process.execPath,
+    ...QUICK_IMPORTS,
+    MAIN,
+    ...args,
+  ];
   const child = spawn(program, words, {
     cwd: '/',
     env: { PATH: process.env.PATH, ...DEFAULTS, ...settings },
