@@ -19,7 +19,7 @@ import {
   workspaceExisted,
 } from '../workspaces/store.ts';
 import { auditManagementKey } from './audit.ts';
-import { isLater, patchManagementKey } from './change.ts';
+import { isLater, mayExtend, patchManagementKey } from './change.ts';
 import {
   type Authority,
   authorityOf,
@@ -182,6 +182,7 @@ export class ManagementService {
     patch: PatchManagementKey,
   ): Promise<Versioned<ManagementKey>> {
     return this.#deps.unitOfWork.run(call, async (write) => {
+      if (mayExtend(patch)) await lockManagementKeys(write.tx, isOneOf([call.caller.id, id]));
       await patchManagementKey(write, call, await lockNamedKey(write, call, id), patch);
       return readBack(write, id);
     });
