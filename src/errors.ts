@@ -90,6 +90,10 @@ export function invalidField(pointer: string, detail: string): KeywardError {
   return refusedFields('INVALID_REQUEST', [{ pointer, detail }]);
 }
 
+export function noWorkspace(id: string): KeywardError {
+  return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+}
+
 export function bodyTooLarge(limit: number): KeywardError {
   return new KeywardError('BODY_TOO_LARGE', `The body is larger than ${limit} bytes.`);
 }

@@ -6,7 +6,7 @@ import type { Orm } from '../db/database.ts';
 import type { Caller } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { FIRST_INSTANT, toIso } from '../domain/time.ts';
-import { KeywardError } from '../errors.ts';
+import { KeywardError, noWorkspace } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { readPage } from '../http/page.ts';
@@ -266,10 +266,6 @@ function requireRotatable(authority: Authority, key: ManagementRow, at: Date): v
 function requireWorkspace(id: string, row: WorkspaceRow | null): void {
   if (row && !row.deletedAt) return;
   throw noWorkspace(id);
-}
-
-function noWorkspace(id: string): KeywardError {
-  return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
 /** As requested, but no later than its maker's; without one, its maker's. */
