@@ -106,7 +106,11 @@ export const SETTINGS = {
   }),
   KEYWARD_SECRET: secret({
     default: undefined,
-    desc: 'Keys the stored proofs, so that restarts need no argon2, and the audit chain.',
+    desc: 'Keys the stored proofs, so that restarts need no argon2, and the audit chain. `start` needs it with `DATABASE_URL`.',
+  }),
+  KEYWARD_ALLOW_NO_SECRET: onOff({
+    default: false,
+    desc: 'on: `start` accepts a `DATABASE_URL` without a `KEYWARD_SECRET`.',
   }),
   KEYWARD_KEY_HEADER: keyHeader({
     default: undefined,
@@ -193,6 +197,8 @@ export type Config = Readonly<{
   /** Of both secrets, nothing is kept that reveals them. */
   rootKey: RootKey | null;
   pepper: Pepper | null;
+  /** Whether to start without a pepper on a database of the operator. */
+  allowNoSecret: boolean;
   /** In lower case. */
   keyHeader: string | undefined;
   /** SHA-256, in base64url. */
@@ -253,6 +259,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     rootKey:
       settings.KEYWARD_ROOT_KEY === undefined ? null : new RootKey(settings.KEYWARD_ROOT_KEY),
     pepper: pepperFrom(settings.KEYWARD_SECRET),
+    allowNoSecret: settings.KEYWARD_ALLOW_NO_SECRET,
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     metricsTokenDigest: digestOf(settings.KEYWARD_METRICS_TOKEN),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,

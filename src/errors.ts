@@ -79,7 +79,21 @@ export function pointerStep(name: string): string {
   return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
+/** An error of fields. Its detail names the first, so that it can be read alone. */
+export function refusedFields(code: ErrorCode, errors: readonly FieldError[]): KeywardError {
+  const [first] = errors;
+  return new KeywardError(code, first && `${first.pointer}: ${first.detail}`, errors);
+}
+
 /** An INVALID_REQUEST that names one field. */
 export function invalidField(pointer: string, detail: string): KeywardError {
-  return new KeywardError('INVALID_REQUEST', detail, [{ pointer, detail }]);
+  return refusedFields('INVALID_REQUEST', [{ pointer, detail }]);
+}
+
+export function noWorkspace(id: string): KeywardError {
+  return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+}
+
+export function bodyTooLarge(limit: number): KeywardError {
+  return new KeywardError('BODY_TOO_LARGE', `The body is larger than ${limit} bytes.`);
 }

@@ -17,7 +17,11 @@ const DATABASE_STOP_SHARE = 0.9;
 
 const NO_SECRET =
   'KEYWARD_SECRET is not set: after every start, the first use of each key costs an argon2 ' +
-  'computation again (10,000 keys: about 400 core-seconds). Set it to 32 or more random characters.';
+  'computation again (10,000 keys: about 400 core-seconds), and who can write to the database can ' +
+  'rewrite the audit log unseen.';
+const SET_SECRET =
+  'Set it to 32 or more random characters (openssl rand -hex 32), the same on every instance; or ' +
+  'set KEYWARD_ALLOW_NO_SECRET=on to start without one.';
 
 /** The service cannot start or go on; the message says what to do. */
 class StartError extends OperatorError {
@@ -33,6 +37,7 @@ export const startCommand = defineCommand({
 
 /** Runs the service until a signal ends it, at whatever moment. Resolves to the exit code. */
 async function start(config: Config, stop: AbortSignal): Promise<number> {
+  requireSecret(config);
   const log = createLogger(config.logLevel, standardOutput());
   const stopTimeLeft = limitStop(stop, config.shutdownSeconds * 1000);
   const startup = await startStartupServer(config).catch((error) => refusePort(config, error));
@@ -44,6 +49,12 @@ async function start(config: Config, stop: AbortSignal): Promise<number> {
   } finally {
     await startup.close();
   }
+}
+
+/** The embedded database makes a secret of its own. */
+function requireSecret({ databaseUrl, pepper, allowNoSecret }: Config): void {
+  if (databaseUrl === undefined || pepper || allowNoSecret) return;
+  throw new StartError(`${NO_SECRET} ${SET_SECRET}`);
 }
 
 /** A stop that takes longer ends all the same. Returns how many milliseconds one has left. */

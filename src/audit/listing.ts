@@ -44,7 +44,8 @@ export async function findFirstSequence(orm: Orm, workspaceId: string): Promise<
 export interface LogRange {
   workspaceId: string;
   from: number;
-  below: number | null;
+  /** As text: what only SQL can have written is beyond the numbers that are exact here. */
+  below: string | null;
   /** Whether only what happened to things of the workspace: `default` has entries on others too. */
   ownOnly: boolean;
 }
@@ -63,7 +64,7 @@ export function listAuditEvents(
         eq(auditEvents.workspaceId, workspaceId),
         ...conditionsOf(filter),
         gte(sequence, from),
-        below === null ? undefined : lt(sequence, below),
+        below === null ? undefined : sql`${sequence} < ${below}::bigint`,
         ownOnly ? isOfItsWorkspace() : undefined,
       ),
     )
@@ -90,7 +91,8 @@ function isOfItsWorkspace(): SQL {
 export interface EventPosition {
   time: string;
   workspaceId: string;
-  sequence: number;
+  /** As text, as above. */
+  sequence: string;
 }
 
 /** Every log, by time, newest first; after an event, if one is given. */
@@ -134,7 +136,11 @@ function selectEvents(orm: Orm) {
   const { workspaceId, sequence, time, hash } = auditEvents;
   const payload = sql<string>`case when octet_length(${auditEvents.payload}) <= ${MAX_PAYLOAD_BYTES}
                                 then ${auditEvents.payload} else '{}' end`.as('payload');
-  return orm.select({ workspaceId, sequence, time, payload, hash }).from(auditEvents).$dynamic();
+  const position = sql<string>`${sequence}::text`.as('position');
+  return orm
+    .select({ workspaceId, sequence, position, time, payload, hash })
+    .from(auditEvents)
+    .$dynamic();
 }
 
 function conditionsOf({ action, actorId, onBehalfOf, targetId, after, before }: AuditFilter) {

@@ -48,7 +48,7 @@ export class AuditService {
       read: (after, count) => listAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
       measure: (after, count) =>
         sizesOfAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
-      positionOf: ({ sequence }) => ({ value: null, id: String(sequence) }),
+      positionOf: ({ position }) => ({ value: null, id: position }),
     });
   }
 
@@ -58,8 +58,8 @@ export class AuditService {
       read: (after, count) => listAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
       measure: (after, count) =>
         sizesOfAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
-      positionOf: ({ time, workspaceId, sequence }) => {
-        return { value: time, id: `${workspaceId}:${sequence}` };
+      positionOf: ({ time, workspaceId, position }) => {
+        return { value: time, id: `${workspaceId}:${position}` };
       },
     });
   }
@@ -91,17 +91,18 @@ function toUtc(time: string): string {
   return toIso(Date.parse(time));
 }
 
-function sequenceOf(position: CursorPosition | null): number | null {
-  if (position === null) return null;
-  const sequence = Number(position.id);
-  if (!Number.isSafeInteger(sequence)) throw badCursor();
-  return sequence;
+function sequenceOf(position: CursorPosition | null): string | null {
+  return position && requireSequence(position.id);
+}
+
+function requireSequence(text: string): string {
+  if (/^-?\d{1,19}$/.test(text)) return text;
+  throw badCursor();
 }
 
 function eventOf(position: CursorPosition | null): EventPosition | null {
   if (position === null) return null;
   const [workspaceId = '', id = ''] = position.id.split(':');
-  const sequence = Number(id);
-  if (position.value === null || !Number.isSafeInteger(sequence)) throw badCursor();
-  return { time: position.value, workspaceId, sequence };
+  if (position.value === null) throw badCursor();
+  return { time: position.value, workspaceId, sequence: requireSequence(id) };
 }

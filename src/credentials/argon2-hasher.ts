@@ -18,8 +18,6 @@ export type VerifyQueue = 'verification' | 'management' | 'low';
 /** Imported keys are rehashed in the background, so that new keys never wait for that. */
 export type HashQueue = 'issuance' | 'rehashing';
 
-/** A task that waits, with its strings. */
-const WAITING_BYTES = 1024;
 const MAX_WAITING = 512;
 
 /** Argon2id behind bounded queues, so that neither verifying nor issuing can starve the other. */
@@ -49,7 +47,7 @@ export class Argon2Hasher {
 
   get resourceLimits(): ResourceLimit[] {
     return Object.entries(this.#queues).map(([name, queue]) =>
-      queue.resourceLimit(`argon2_${name}_waiting`, WAITING_BYTES),
+      queue.resourceLimit(`argon2_${name}_waiting`),
     );
   }
 

@@ -1,10 +1,11 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
+import { readRow, type UnreadRow } from '../db/unread-rows.ts';
 import { isForEveryWorkspace, lookupsOf } from '../domain/imported-key.ts';
 import type { Invalidation } from '../freshness/invalidation.ts';
 import { LOADED_ROW_BYTES } from '../lib/memory-budget.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { mapInTurns } from '../lib/turns.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import { type Credential, toCredential } from './credential.ts';
 import { LOAD_CREDENTIALS, type RawCredentialRow, readCredentialRow } from './credential-row.ts';
@@ -29,9 +30,9 @@ export interface LoadBounds {
   waiting: number;
 }
 
-/** Reading the largest rows takes the event loop no longer than this and one row more. */
-const TURN_MS = 5;
 const MAX_IN_FLIGHT = 2;
+
+type Ready = (index: number, answer: LoadedCredential | Error) => void;
 
 /** A load statement in flight, and what the fence has invalidated meanwhile. */
 class LoadInFlight {
@@ -75,7 +76,7 @@ export class CredentialLoader {
     this.#cache = cache;
     this.#maxRows = bounds.rows * MAX_IN_FLIGHT;
     this.#batcher = new RequestBatcher({
-      run: (refs) => this.#load(refs),
+      run: (refs, ready) => this.#load(refs, ready),
       maxInFlight: MAX_IN_FLIGHT,
       maxBatch: bounds.rows,
       maxWaiting: bounds.waiting,
@@ -113,33 +114,27 @@ export class CredentialLoader {
     for (const load of this.#loadsInFlight) load.discarded = true;
   }
 
-  async #load(refs: readonly string[]): Promise<(LoadedCredential | Error)[]> {
+  async #load(refs: readonly string[], ready: Ready): Promise<(LoadedCredential | Error)[]> {
     const load = new LoadInFlight();
     this.#loadsInFlight.add(load);
     this.#count++;
     this.#rowsInFlight += refs.length;
     try {
-      const requested = [...new Set(refs)];
-      const rows = await this.#database.query<RawCredentialRow>(LOAD_CREDENTIALS, [requested]);
-      const answers = await this.#receiveAll(rows, load);
+      const asked = Map.groupBy(refs.entries(), ([, ref]) => ref);
+      const rows = await this.#database.query<UnreadRow>(LOAD_CREDENTIALS, [[...asked.keys()]]);
+      const answers = new Map<string, LoadedCredential | Error>();
+      // In turns where rows are large. Fences may come between them: the load is in flight.
+      await mapInTurns(rows, (unread) => {
+        const row = readRow<RawCredentialRow>(unread);
+        const answer = this.#receive(row, load);
+        answers.set(row.ref, answer);
+        for (const [index] of asked.get(row.ref) ?? []) ready(index, answer);
+      });
       return refs.map((ref) => answers.get(ref) ?? new Error('a load answers each ref'));
     } finally {
       this.#rowsInFlight -= refs.length;
       this.#loadsInFlight.delete(load);
     }
-  }
-
-  /** Over several turns where rows are large. Fences may come between them: the load is in flight. */
-  async #receiveAll(rows: readonly RawCredentialRow[], load: LoadInFlight) {
-    const answers = new Map<string, LoadedCredential | Error>();
-    let began = performance.now();
-    for (const row of rows) {
-      answers.set(row.ref, this.#receive(row, load));
-      if (performance.now() - began < TURN_MS) continue;
-      await nextTurn();
-      began = performance.now();
-    }
-    return answers;
   }
 
   #receive(row: RawCredentialRow, load: LoadInFlight): LoadedCredential | Error {

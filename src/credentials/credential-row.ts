@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { columnSet } from '../db/column-set.ts';
 import type { Statement } from '../db/database.ts';
 import { keys, managementKeys, secretProofs, secrets, workspaces } from '../db/schema.ts';
+import { UNREAD } from '../db/unread-rows.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 
 /** What `decide` judges a key by: the one list of these columns. */
@@ -91,6 +92,7 @@ const IMPORTED = `
  */
 export const LOAD_CREDENTIALS: Statement = {
   name: 'load_credentials',
+  types: UNREAD,
   text: `
     select requested.ref, found.deleted_keys, (select id::text from incarnation) as incarnation,
            s.ref is not null as is_secret, k.id is not null as is_key,
@@ -118,7 +120,7 @@ export const LOAD_CREDENTIALS: Statement = {
         on p.ref = s.ref and p.hash_digest = sha256(convert_to(s.hash, 'UTF8'))`,
 };
 
-/** As the driver gives it. */
+/** As the driver parses it. */
 export interface RawCredentialRow extends Record<string, unknown> {
   ref: string;
   /** The deleted keys among those that an imported secret was chosen from. */

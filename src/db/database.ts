@@ -32,6 +32,8 @@ export interface DatabaseOptions {
 export interface Statement {
   name: string;
   text: string;
+  /** How its columns are parsed, if not as usual. */
+  types?: pg.CustomTypesConfig;
 }
 
 /**
@@ -75,7 +77,8 @@ export class Database {
     statement: Statement,
     values: unknown[],
   ): Promise<Row[]> {
-    const config = this.#named ? { ...statement, values } : { text: statement.text, values };
+    const { name, ...unnamed } = statement;
+    const config = { ...unnamed, ...(this.#named && { name }), values };
     return onConnection(this.#pools[1], async (client) => (await client.query<Row>(config)).rows);
   }
 

@@ -22,6 +22,7 @@ export async function pruneFeed(orm: Orm, keptMinutes = KEPT_MINUTES): Promise<v
       update feed_pruned set below = greatest(below, coalesce(
         (select oldest from feed_horizons
           where recorded_at <= clock_timestamp() - make_interval(mins => ${keptMinutes})
+            and oldest <= pg_snapshot_xmin(pg_current_snapshot())
           order by recorded_at desc limit 1), below))`);
     await tx.execute(sql`delete from change_feed where txid < (select below from feed_pruned)`);
     await tx.execute(sql`
@@ -41,6 +42,6 @@ export async function deleteFutureRows(orm: Orm): Promise<void> {
     await tx.execute(sql`
       delete from feed_horizons where oldest >= pg_snapshot_xmax(pg_current_snapshot())`);
     await tx.execute(sql`
-      update feed_pruned set below = '0' where below >= pg_snapshot_xmax(pg_current_snapshot())`);
+      update feed_pruned set below = '0' where below > pg_snapshot_xmax(pg_current_snapshot())`);
   });
 }

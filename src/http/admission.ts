@@ -6,6 +6,16 @@ import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * `none`: admitted even when the instance is overloaded. `own`: takes its place among the requests
+     * at work by itself. `management`: takes one of the management calls too, as those with a permission.
+     */
+    place?: 'none' | 'own' | 'management';
+  }
+}
+
 /** Requests at once for what anyone may read, which has places of its own. */
 const MAX_OPEN_REQUESTS = 100;
 /** Of the places, for one group of callers. */
@@ -68,8 +78,8 @@ export function registerAdmission(app: App, admission: Admission): void {
     done();
   };
   app.addHook('onRoute', (route: RouteOptions) => {
-    const { alwaysAdmitted, takesOwnPlace } = route.config ?? {};
-    if (alwaysAdmitted || takesOwnPlace) return;
+    const { place } = route.config ?? {};
+    if (place === 'none' || place === 'own') return;
     if (route.url.startsWith('/v1/')) {
       route.preValidation = [takePlace, ...[route.preValidation ?? []].flat()];
     } else route.onRequest = [takeOpenPlace, ...[route.onRequest ?? []].flat()];

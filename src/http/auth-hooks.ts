@@ -24,10 +24,6 @@ declare module 'fastify' {
     list?: string;
     /** Its body has a key, of which nothing is stored. */
     takesKey?: boolean;
-    /** Admitted even when the instance is overloaded. */
-    alwaysAdmitted?: boolean;
-    /** Takes its place among the requests at work by itself. */
-    takesOwnPlace?: boolean;
     /** Only a bounded number of its successful calls is logged each second. */
     logSampled?: boolean;
   }

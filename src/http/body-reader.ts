@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { KeywardError } from '../errors.ts';
+import { bodyTooLarge, KeywardError } from '../errors.ts';
 
 const FIRST_BYTES = 16_384;
 
@@ -24,7 +24,7 @@ export function readBody(payload: Readable, size: BodySize, done: Done): void {
   };
   const fail = () => settle(new KeywardError('MALFORMED_HTTP', 'The body did not arrive whole.'));
   const onData = (chunk: Buffer) => {
-    if (!body.add(chunk)) settle(new KeywardError('BODY_TOO_LARGE'));
+    if (!body.add(chunk)) settle(bodyTooLarge(size.limit));
   };
   const onEnd = () => settle(null);
   payload.on('data', onData).on('end', onEnd).on('error', fail).on('close', fail);

@@ -1,4 +1,4 @@
-import { KeywardError } from '../errors.ts';
+import { type KeywardError, refusedFields } from '../errors.ts';
 
 /** Where a page ended. Its cursor is opaque to callers, and checked like any other input. */
 export interface CursorPosition {
@@ -35,5 +35,5 @@ function isStorable(value: string): boolean {
 /** A cursor that was not returned by this list. */
 export function badCursor(): KeywardError {
   const detail = 'Pass `nextCursor` as it was returned, with the same filters and sort order.';
-  return new KeywardError('INVALID_CURSOR', detail, [{ pointer: '/query/cursor', detail }]);
+  return refusedFields('INVALID_CURSOR', [{ pointer: '/query/cursor', detail }]);
 }

@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isRetryable, isTimeout, isUnavailable, sqlState } from '../db/errors.ts';
 import { KEY_SCAN_PATTERN } from '../domain/key-string.ts';
-import { invalidField, KeywardError } from '../errors.ts';
+import { bodyTooLarge, invalidField, KeywardError } from '../errors.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import { setAnswerHeaders } from './answer-headers.ts';
@@ -63,7 +63,7 @@ export function toProblem(error: FastifyError, request: FastifyRequest): Keyward
   if (error instanceof UnavailableError || isTransient(error))
     return new KeywardError('UNAVAILABLE');
   if (hasForgedCursor(error, request)) return badCursor();
-  return frameworkProblem(error);
+  return frameworkProblem(error, request);
 }
 
 /** Whether the same request may succeed in a moment. */
@@ -80,10 +80,10 @@ function hasForgedCursor(error: FastifyError, { query }: FastifyRequest): boolea
 }
 
 /** Fastify's own errors. Their messages can quote the body, so they are not passed on. */
-function frameworkProblem(error: FastifyError): KeywardError {
+function frameworkProblem(error: FastifyError, request: FastifyRequest): KeywardError {
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new KeywardError('BODY_TOO_LARGE');
+      return bodyTooLarge(request.routeOptions.bodyLimit);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new KeywardError('UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.');
     default:
@@ -100,7 +100,7 @@ export function rejectUrl(error: FastifyError, request: FastifyRequest, reply: F
   setAnswerHeaders(request, reply);
   const problem = isUnreadable
     ? invalidField('/path', 'must be a valid URL path with identifiers of at most 128 characters')
-    : frameworkProblem(error);
+    : frameworkProblem(error, request);
   return sendProblem(reply, request, problem);
 }
 

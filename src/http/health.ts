@@ -37,7 +37,7 @@ export function healthRoutes(app: App, checks: ReadinessChecks, now: () => numbe
     response,
   });
 
-  const config = { alwaysAdmitted: true };
+  const config = { place: 'none' } as const;
 
   app.get(
     '/livez',

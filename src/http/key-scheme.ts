@@ -1,4 +1,4 @@
-import { KeywardError } from '../errors.ts';
+import { refusedFields } from '../errors.ts';
 
 const SCHEME = /^(bearer|apikey|basic|token)\s/i;
 
@@ -6,5 +6,5 @@ const SCHEME = /^(bearer|apikey|basic|token)\s/i;
 export function refuseScheme(key: string, pointer: string): void {
   if (!SCHEME.test(key)) return;
   const detail = 'Pass the key alone: remove the authorization scheme and the space after it.';
-  throw new KeywardError('KEY_WITH_SCHEME', detail, [{ pointer, detail }]);
+  throw refusedFields('KEY_WITH_SCHEME', [{ pointer, detail }]);
 }

@@ -12,8 +12,6 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Takes something away or replaces it, so it is served before all others. */
     urgent?: boolean;
-    /** Uses the database without a permission: for holders of keys. */
-    takesPlace?: boolean;
   }
 }
 
@@ -23,7 +21,6 @@ const ROW_BYTES = 224 * 1024;
 const PAGE_BYTES = 4 * MAX_PAGE_BYTES + ROW_BYTES;
 /** A body, parsed, and what is made of it. */
 const BODY_FACTOR = 8;
-const WAITING_BYTES = 1024;
 
 export interface ManagementQueue {
   queue: FairQueue;
@@ -63,12 +60,12 @@ export function registerPlaces(
     return payload;
   };
   app.addHook('onRoute', (route) => {
-    if (!route.config?.permission && !route.config?.takesPlace) return;
+    if (!route.config?.permission && route.config?.place !== 'management') return;
     route.handler = withPlace(route.handler, run);
     route.onSend = [...[route.onSend ?? []].flat(), watchAnswer];
   });
   return [
-    queue.resourceLimit('management_waiting', WAITING_BYTES),
+    queue.resourceLimit('management_waiting'),
     calls.resourceLimit('management_calls', 1),
     bodies.resourceLimit('held_bodies', 2),
     unsent.resourceLimit,

@@ -33,7 +33,7 @@ export function metricsRoutes(app: App, deps: MetricsDependencies): void {
   app.get(
     '/metrics',
     {
-      config: { alwaysAdmitted: true },
+      config: { place: 'none' },
       onRequest: async ({ headers }) => {
         if (!deps.mayReadMetrics(headers.authorization)) {
           throw new KeywardError('UNAUTHENTICATED', UNAUTHENTICATED);

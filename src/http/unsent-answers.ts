@@ -13,9 +13,11 @@ const STALLED_MS = 30_000;
  */
 export class UnsentAnswers {
   readonly #bytes: SharedBound;
+  readonly #stalledMs: number;
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, stalledMs = STALLED_MS) {
     this.#bytes = new SharedBound(maxBytes);
+    this.#stalledMs = stalledMs;
   }
 
   get resourceLimit(): ResourceLimit {
@@ -26,9 +28,9 @@ export class UnsentAnswers {
     return this.#bytes.isFull(group);
   }
 
-  watch({ raw }: FastifyReply, group: string, bytes: number): void {
+  watch({ raw }: Pick<FastifyReply, 'raw'>, group: string, bytes: number): void {
     if (bytes < LARGE_ANSWER_BYTES) return;
     raw.once('close', this.#bytes.take(group, bytes));
-    raw.setTimeout(STALLED_MS, () => raw.destroy());
+    raw.setTimeout(this.#stalledMs, () => raw.destroy());
   }
 }

@@ -1,6 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { type AvailableScope, ScopeIndex } from '../domain/scopes.ts';
-import { invalidField, KeywardError } from '../errors.ts';
+import { invalidField, KeywardError, refusedFields } from '../errors.ts';
 import type { Lifetime } from '../http/lifetime.ts';
 import type { WorkspacePolicies } from './workspace-policies.ts';
 
@@ -66,7 +66,7 @@ export function checkMutability(
   const fixed = fields.find((field) => !ALWAYS_MUTABLE.has(field));
   if (fixed === undefined) return;
   const detail = 'cannot change: keys of this workspace are immutable; create a new key instead';
-  throw new KeywardError('KEY_IMMUTABLE', detail, [{ pointer: `/body/${fixed}`, detail }]);
+  throw refusedFields('KEY_IMMUTABLE', [{ pointer: `/body/${fixed}`, detail }]);
 }
 
 /** Compared for one hint: what people type is short, and a comparison takes time by its length. */

@@ -1,5 +1,5 @@
 import type { Orm, Transaction } from '../db/database.ts';
-import { KeywardError } from '../errors.ts';
+import { KeywardError, noWorkspace } from '../errors.ts';
 import {
   findWorkspace,
   lockWorkspace,
@@ -12,7 +12,9 @@ import { countActiveKeys, countKeys } from './store.ts';
 export type WorkspacePolicies = WorkspaceRow;
 
 export async function readPolicies(db: Orm | Transaction, id: string): Promise<WorkspacePolicies> {
-  return (await findWorkspace(db, id)) ?? noWorkspace(id);
+  const row = await findWorkspace(db, id);
+  if (row) return row;
+  throw noWorkspace(id);
 }
 
 /** The policies, locked until the transaction ends: a read, and the lock that it asks for. */
@@ -74,9 +76,6 @@ function lockFor({ maxActiveKeys, maxKeys }: WorkspacePolicies): WorkspaceLock {
 
 async function lockRow(tx: Transaction, id: string, lock: WorkspaceLock) {
   const row = await lockWorkspace(tx, id, lock);
-  return row && !row.deletedAt ? row : noWorkspace(id);
-}
-
-function noWorkspace(id: string): never {
-  throw new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
+  if (row && !row.deletedAt) return row;
+  throw noWorkspace(id);
 }

@@ -1,3 +1,4 @@
+import { WAITING_TASK_BYTES } from './memory-budget.ts';
 import { OverloadError } from './overload-error.ts';
 import type { ResourceLimit } from './resource-limit.ts';
 
@@ -84,8 +85,9 @@ export class FairQueue {
     return this.#waiting;
   }
 
-  resourceLimit(name: string, bytesEach: number): ResourceLimit {
-    return { name, max: this.#bounds.maxWaiting, bytesEach, used: () => this.#waiting };
+  resourceLimit(name: string): ResourceLimit {
+    const { maxWaiting: max } = this.#bounds;
+    return { name, max, bytesEach: WAITING_TASK_BYTES, used: () => this.#waiting };
   }
 
   async run<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {

@@ -59,7 +59,10 @@ export function memoryBudget(heap: number, cacheMib?: number): MemoryBudget {
 /** What one of each takes at most. */
 /** Raw and parsed, with the scopes of its workspace. */
 export const LOADED_ROW_BYTES = 512 * 1024;
+/** A request that waits for others of its kind. */
 export const WAITING_BYTES = 512;
+/** Work that waits for a place, with its texts. */
+export const WAITING_TASK_BYTES = 1024;
 export const COUNTER_BYTES = 400;
 export const DENIAL_BYTES = 1024;
 /** Its headers, at most 16 KiB, and what belongs to it. */

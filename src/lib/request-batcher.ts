@@ -2,9 +2,14 @@ import { WAITING_BYTES } from './memory-budget.ts';
 import { OverloadError } from './overload-error.ts';
 import type { ResourceLimit } from './resource-limit.ts';
 
+type Ready<Result> = (index: number, result: Result) => void;
+
 export interface RequestBatcherOptions<Item, Result> {
-  /** Handles one batch; returns the results in the order of the items. */
-  run: (items: readonly Item[]) => Promise<readonly Result[]>;
+  /**
+   * Handles one batch; returns the results in the order of the items. A result that is `ready` before
+   * the others is answered at once: what follows from all of them together may be too long a turn.
+   */
+  run: (items: readonly Item[], ready: Ready<Result>) => Promise<readonly Result[]>;
   maxInFlight: number;
   maxBatch: number;
   /** One more waiting item is refused. */
@@ -67,7 +72,11 @@ export class RequestBatcher<Item, Result> {
     this.#inFlight++;
     if (this.#waiting.length > 0) this.#schedule();
     try {
-      const results = await this.#options.run(batch.map((waiting) => waiting.item));
+      const ready: Ready<Result> = (index, result) => batch[index]?.resolve(result);
+      const results = await this.#options.run(
+        batch.map((waiting) => waiting.item),
+        ready,
+      );
       settle(batch, results);
     } catch (error) {
       for (const waiting of batch) waiting.reject(error);

@@ -5,6 +5,7 @@ export class SharedBound {
   readonly #max: number;
   readonly #maxEach: number;
   readonly #used = new Map<string, number>();
+  /** What a group took beyond its share, unasked or in the last step, is not taken from the others. */
   #total = 0;
 
   /** @param share how much of it one group may use */
@@ -42,8 +43,9 @@ export class SharedBound {
   }
 
   #add(group: string, amount: number): void {
-    this.#total += amount;
-    const used = (this.#used.get(group) ?? 0) + amount;
+    const before = this.#used.get(group) ?? 0;
+    const used = before + amount;
+    this.#total += Math.min(used, this.#maxEach) - Math.min(before, this.#maxEach);
     if (used > 0) this.#used.set(group, used);
     else this.#used.delete(group);
   }

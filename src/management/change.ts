@@ -7,8 +7,8 @@ import { differs, pickChanged } from '../unit-of-work/difference.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditManagementKey } from './audit.ts';
 import {
-  authorityOf,
   isFaster,
+  lockAuthority,
   requireExpiryWithin,
   requireGrantable,
   requireRateWithin,
@@ -40,15 +40,21 @@ export async function patchManagementKey(
   }
 }
 
+/** Whether the caller's own row decides, which is then locked with the key, in the order of all. */
+export function mayExtend(patch: PatchManagementKey): boolean {
+  const { expiresAt, expiresInSeconds, maxRequestsPerSecond } = patch;
+  return [expiresAt, expiresInSeconds, maxRequestsPerSecond].some((it) => it !== undefined);
+}
+
 /** To extend a key is to grant what it may do, within what the caller and the makers have. */
 async function requireExtendable(
-  { tx }: WriteContext,
+  { tx, at }: WriteContext,
   { caller }: CallContext,
   key: ManagementRow,
   changes: Changeable,
   patch: PatchManagementKey,
 ): Promise<void> {
-  const authority = authorityOf(caller);
+  const authority = await lockAuthority(tx, caller, at);
   requireGrantable(authority, changes.permissions);
   const requireWithin = (bound: Bounds) => {
     const { expiresAt, maxRequestsPerSecond } = changes;

@@ -6,7 +6,7 @@ import type { Orm } from '../db/database.ts';
 import type { Caller } from '../domain/caller.ts';
 import { MANAGEMENT_PREFIX, newId } from '../domain/key-string.ts';
 import { FIRST_INSTANT, toIso } from '../domain/time.ts';
-import { KeywardError } from '../errors.ts';
+import { KeywardError, noWorkspace } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { lifetime } from '../http/lifetime.ts';
 import { readPage } from '../http/page.ts';
@@ -19,7 +19,7 @@ import {
   workspaceExisted,
 } from '../workspaces/store.ts';
 import { auditManagementKey } from './audit.ts';
-import { isLater, patchManagementKey } from './change.ts';
+import { isLater, mayExtend, patchManagementKey } from './change.ts';
 import {
   type Authority,
   authorityOf,
@@ -182,6 +182,7 @@ export class ManagementService {
     patch: PatchManagementKey,
   ): Promise<Versioned<ManagementKey>> {
     return this.#deps.unitOfWork.run(call, async (write) => {
+      if (mayExtend(patch)) await lockManagementKeys(write.tx, isOneOf([call.caller.id, id]));
       await patchManagementKey(write, call, await lockNamedKey(write, call, id), patch);
       return readBack(write, id);
     });
@@ -265,10 +266,6 @@ function requireRotatable(authority: Authority, key: ManagementRow, at: Date): v
 function requireWorkspace(id: string, row: WorkspaceRow | null): void {
   if (row && !row.deletedAt) return;
   throw noWorkspace(id);
-}
-
-function noWorkspace(id: string): KeywardError {
-  return new KeywardError('NOT_FOUND', `No workspace ${id}; create it first with PUT.`);
 }
 
 /** As requested, but no later than its maker's; without one, its maker's. */

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KeywardError } from '../errors.ts';
+import { WAITING_BYTES } from '../lib/memory-budget.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { LOCKED, type QuotaAnswer, type QuotaDecision, type QuotaRequest } from './decision.ts';
 
 const MAX_WAITING = 10_000;
-const WAITING_BYTES = 512;
 /** Of one key: half of the requests that an instance works on by default. */
 const MAX_WAITING_OF_KEY = 1000;
 const MAX_BATCH = 500;

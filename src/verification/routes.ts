@@ -87,7 +87,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
     throw new OverloadError('this caller has too many batches under way');
   };
 
-  /** An item of a batch stands alone: what is wrong with it is its own result. */
+  /** An item of a batch stands alone: what is wrong with it is its own result. Resolves to how its text is made, in turns. */
   const verifyItem = async (
     parsed: Parsed<VerifyRequest>,
     identified: Promise<IdentifiedCaller>,
@@ -95,10 +95,11 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
   ) => {
     if ('errors' in parsed) {
       await identified;
-      return failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
+      return () => failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
     }
     refuseScheme(parsed.value.key, '/key');
-    return decidedItemJson(await verify(parsed.value, identified), requestId);
+    const verification = await verify(parsed.value, identified);
+    return () => decidedItemJson(verification, requestId);
   };
 
   app.post<{ Body: { requests: unknown[] }; Reply: string }>(
@@ -139,7 +140,8 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
         Promise.allSettled(items.map((item) => verifyItem(item, identified, id))),
       );
       const results = await answered.finally(release);
-      const answer = `{"results":[${settleEach(results, request).join()}]}`;
+      const texts = await mapInTurns(settleEach(results, request), (text) => text());
+      const answer = `{"results":[${texts.join()}]}`;
       unsent.watch(reply, group, answer.length);
       return answer;
     },
@@ -148,9 +150,9 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
 
 /** An item that fails does so alone: the others may have consumed quota. */
 function settleEach(
-  results: readonly PromiseSettledResult<string>[],
+  results: readonly PromiseSettledResult<() => string>[],
   request: FastifyRequest,
-): string[] {
+): (() => string)[] {
   const problems = results.map((result) =>
     result.status === 'rejected' ? toProblem(result.reason, request) : null,
   );
@@ -164,9 +166,10 @@ function settleEach(
   return results.map((result, index) => {
     if (result.status === 'fulfilled') return result.value;
     const { code, errors } = problems[index] ?? new KeywardError('UNAVAILABLE');
-    return isUndecided(problems[index])
-      ? failedItemJson('UNAVAILABLE', [], request.id)
-      : failedItemJson(code, errors, request.id);
+    const [shown, fields] = isUndecided(problems[index])
+      ? (['UNAVAILABLE', []] as const)
+      : ([code, errors] as const);
+    return () => failedItemJson(shown, fields, request.id);
   });
 }
 

@@ -35,7 +35,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService, rates: RequestRate
     '/v1/whoami',
     {
       onRequest: authenticateToAsk,
-      config: { takesPlace: true },
+      config: { place: 'management' },
       schema: {
         operationId: 'whoAmI',
         tags,
@@ -64,7 +64,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService, rates: RequestRate
     '/v1/whoami/revoke',
     {
       onRequest: authenticateToEnd,
-      config: { takesPlace: true, urgent: true },
+      config: { place: 'management', urgent: true },
       schema: {
         operationId: 'revokeOwnKey',
         tags,

@@ -1,5 +1,5 @@
 import type { Caller } from '../domain/caller.ts';
-import { type FieldError, KeywardError } from '../errors.ts';
+import { type FieldError, KeywardError, refusedFields } from '../errors.ts';
 import { differs } from '../unit-of-work/difference.ts';
 import type { WorkspaceInput } from './schemas.ts';
 import type { WorkspaceRow } from './store.ts';
@@ -44,9 +44,5 @@ export function requireNotSuspended({ workspaceId }: Caller, { status }: Workspa
 function planIsFixed(fields: readonly string[]): KeywardError {
   const detail = 'only a management key for all workspaces can change this';
   const errors = fields.map((name): FieldError => ({ pointer: `/body/${name}`, detail }));
-  return new KeywardError(
-    'FORBIDDEN',
-    'The plan of a workspace is set by management keys for all workspaces.',
-    errors,
-  );
+  return refusedFields('FORBIDDEN', errors);
 }

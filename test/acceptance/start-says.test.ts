@@ -21,7 +21,7 @@ const warnings = (stdout: string) =>
     .filter(([level]) => level !== 'info');
 
 it(
-  'a start without KEYWARD_SECRET on a database whose settings break promises warns of each',
+  'a start that is allowed without KEYWARD_SECRET on a database whose settings break promises warns of each',
   LONG,
   async () => {
     const database = await createTestDatabase();
@@ -41,6 +41,15 @@ it(
     expect(program.stderr()).toBe('');
   },
 );
+
+it('a start on a database of the operator without KEYWARD_SECRET is refused unless a setting confirms it, and the refusal says how to set one', async () => {
+  const away = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+  const { code, stdout, stderr } = await runInProcess(['start'], away);
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(
+    /^keyward: KEYWARD_SECRET is not set: .*openssl rand -hex 32.*KEYWARD_ALLOW_NO_SECRET=on .*\n$/,
+  );
+});
 
 it(
   'a start with the embedded database warns of nothing, shows no secret, and keys its audit log',

@@ -45,4 +45,35 @@ describe('an audit log that holds entries that someone else has written', () => 
     const head = await pair.second.call('GET', '/v1/audit-events/head?workspaceId=forged');
     expect(head.status).toBe(200);
   });
+
+  it('a page of an audit log that ends at a forged sequence beyond the exact numbers is followed by the rest', async () => {
+    const sql = await connect(pair.databaseUrl);
+    await putWorkspace(pair.first, 'far');
+    const forged = ['9007199254740993', '9007199254740994', '9223372036854775807'];
+    for (const sequence of forged) {
+      await tamper(
+        sql,
+        `insert into audit_events (workspace_id, sequence, payload, hash) values ('far', $1, $2, 'f')`,
+        [sequence, JSON.stringify({ id: sequence, time: '2999-01-01T00:00:00.000Z' })],
+      );
+    }
+    const ids = forged.toReversed();
+    expect(await idsByPages('workspaceId=far')).toEqual([...ids, expect.stringMatching(/^evt_/)]);
+    const all = await idsByPages('workspaceId=*');
+    expect(all.filter((id) => forged.includes(id))).toEqual(ids);
+  });
+
+  /** Of every entry of a list that is read one by one. */
+  async function idsByPages(query: string): Promise<string[]> {
+    const ids: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: string = cursor && `&cursor=${cursor}`;
+      const url = `/v1/audit-events?${query}&limit=1${page}`;
+      const { status, body } = await pair.first.call('GET', url);
+      expect(status).toBe(200);
+      ids.push(...body.data.map(({ id }: { id: string }) => id));
+      cursor = body.nextCursor;
+    }
+    return ids;
+  }
 });

@@ -207,6 +207,30 @@ describe('the roles that docs/database-roles.md makes', () => {
     expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
   });
 
+  it('a stolen connection of the runtime role cannot hide a revocation: what the feed loses to it, every instance forgets', async () => {
+    const { id, key } = await call('POST', '/v1/keys', { name: 'hidden' });
+    expect((await call('POST', '/v1/verify', { key })).code).toBe('VALID');
+    await runtime.query('update keys set revoked_at = now() where id = $1', [id]);
+    const refuse = (statement: string) =>
+      expect(runtime.query(statement)).rejects.toMatchObject({ code: '42501' });
+    const raise = 'update feed_pruned set below = pg_snapshot_xmin(pg_current_snapshot())';
+    await refuse('delete from change_feed');
+    await refuse(`update feed_pruned set below = '9000000000000'`);
+    await runtime.query('begin');
+    await runtime.query(raise);
+    await refuse(`update feed_pruned set below = '0'`);
+    await runtime.query('rollback');
+    // Not while any transaction of the server is in progress that began before.
+    const erased = async () => {
+      await runtime.query(raise);
+      await runtime.query('delete from change_feed where txid < (select below from feed_pruned)');
+      const left = 'select from change_feed where id = $1';
+      expect((await runtime.query(left, [id])).rowCount).toBe(0);
+    };
+    await vi.waitFor(erased, { timeout: 20_000 });
+    expect((await call('POST', '/v1/verify', { key })).code).toBe('REVOKED');
+  });
+
   it('the version before can write audit entries as it did, also with the rights that this version grants', async () => {
     const zero = '0'.repeat(64);
     const upsert = (rest: string) => `insert into audit_heads values ('upgraded', $1, $2) ${rest}`;

@@ -50,7 +50,7 @@ it.each(UNREADABLE)(
     const expected = {
       malformed: [400, 'MALFORMED_JSON', 'The body is not valid JSON.'],
       empty: [400, 'MALFORMED_JSON', 'The body is empty; send a JSON object.'],
-      'too large': [413, 'BODY_TOO_LARGE', 'The body is larger than this call accepts.'],
+      'too large': [413, 'BODY_TOO_LARGE', 'The body is larger than 65536 bytes.'],
       'of another type': [415, 'UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.'],
     }[what];
     const { code, detail } = answer.body;

@@ -42,6 +42,9 @@ async function leaveThings(): Promise<void> {
   await client.query(`insert into feed_horizons (oldest, recorded_at)
     values (pg_current_xact_id(), now() - interval '601 seconds')`);
   await client.query(`insert into change_feed (kind, id) values ('key', 'young')`);
+  // As ten minutes later: what was in progress on the server at the horizon has ended.
+  const ended = `select oldest <= pg_snapshot_xmin(pg_current_snapshot()) as is from feed_horizons`;
+  await eventually(async () => (await client.query<{ is: boolean }>(ended)).rows[0]?.is, true);
 }
 
 const LEFT = `

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { connect } from '../support/database.ts';
+import { untilWaiting } from '../support/locks.ts';
 import { auditOf, createManagementKey, usePair } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 
@@ -23,6 +25,36 @@ it('a caller may extend a management key that did more than itself if it takes a
     expiresAt: '2999-01-01T00:00:00.000Z',
   });
 });
+
+it.each([
+  ['shortened', `expires_at = now() + interval '1 hour'`, { expiresAt: LATER }, 400],
+  ['slowed down', 'max_requests_per_second = 5', { maxRequestsPerSecond: 9 }, 400],
+  ['left without its permissions', `permissions = '{management:write}'`, { expiresAt: LATER }, 403],
+  ['revoked', 'revoked_at = now()', { expiresAt: LATER }, 401],
+])(
+  'a caller that is %s during its own change of a management key extends none',
+  async (_what, weakening, body, status) => {
+    const caller = await createManagementKey(pair.first, {
+      permissions: ['management:read', 'management:write', 'keys:read'],
+    });
+    const { id } = await createManagementKey(pair.first, {
+      permissions: ['keys:read'],
+      expiresInSeconds: 60,
+      maxRequestsPerSecond: 3,
+    });
+    const client = await connect(pair.databaseUrl);
+    await client.query('begin');
+    await client.query(`update management_keys set ${weakening} where id = $1`, [caller.id]);
+    const url = `/v1/management-keys/${id}`;
+    const change = pair.first.call('PATCH', url, { body, as: caller.key });
+    await untilWaiting(pair.databaseUrl, 1);
+    await client.query('commit');
+    expect((await change).status).toBe(status);
+    const { body: after } = await pair.second.call('GET', url);
+    expect(after.maxRequestsPerSecond).toBe(3);
+    expect(Date.parse(after.expiresAt)).toBeLessThan(Date.parse(LATER));
+  },
+);
 
 it('a change of a management key to what it is already keeps its ETag and is not on the record', async () => {
   const { id } = await createManagementKey(pair.first, { permissions: ['keys:read'] });

@@ -11,10 +11,13 @@ export interface Probe {
   path: string;
   body: string | null;
   headers: Record<string, string>;
+  /** Whether every cached key is forgotten before it. */
+  isCold: boolean;
 }
 
 const MEBIBYTE = 1_048_576;
 const QUERY_LENGTH = 12_000;
+const COLD = ', none of them cached';
 
 /** What no schema says: inputs that are bad for what a call does with them. */
 const OWN: Record<string, (world: BudgetWorld) => Record<string, string>> = {
@@ -30,6 +33,7 @@ const OWN: Record<string, (world: BudgetWorld) => Record<string, string>> = {
   }),
   verifyKeys: () => ({
     'a hundred of the largest keys': batchOf(() => ({})),
+    [`a hundred of the largest keys${COLD}`]: batchOf(() => ({})),
     'fifty scopes of each': batchOf((i) => ({
       requiredScopes: Array.from(
         { length: 50 },
@@ -71,7 +75,7 @@ export function probesOf(operation: Operation, world: BudgetWorld): Probe[] {
   const path = pathOf(operation, world);
   const probe = (input: string, at: string, body: string | null): Probe => {
     const type = body === null ? {} : { 'content-type': 'application/json' };
-    return { call, input, method, path: at, body, headers: type };
+    return { call, input, method, path: at, body, headers: type, isCold: input.endsWith(COLD) };
   };
   const bodies = { ...worstBodies(operation), ...OWN[call]?.(world) };
   return [

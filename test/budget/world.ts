@@ -46,6 +46,8 @@ async function importLargest(call: Call, operations: readonly Operation[]): Prom
   const create = operations.find(({ id }) => id === 'createKey');
   if (!create?.body) throw new Error('keys can be created');
   const fields = JSON.parse(largestWithin(create.body, MAX_STORED));
+  // A wildcard is judged by the scopes of the workspace, which are loaded with each key.
+  fields.scopes[0] = '*';
   const hash = { algorithm: 'sha256', value: digestOf(presented(0)) };
   const body = { workspaceId: 'open', keys: [{ ...fields, ownerId: 'crowd', hash }] };
   const { body: report } = await must(call('POST', '/v1/keys/import', JSON.stringify(body)));

@@ -136,11 +136,12 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A free port of loopback, argon2 at its lowest cost, and modules that are compiled once. */
+/** A free port of loopback, argon2 at its lowest cost, no secret by default, and modules that are compiled once. */
 const DEFAULTS: Settings = {
   NODE_COMPILE_CACHE: join(tmpdir(), 'keyward-test-compile-cache'),
   PORT: '0',
   LOG_LEVEL: 'info',
+  KEYWARD_ALLOW_NO_SECRET: 'on',
   KEYWARD_ARGON2_MEMORY_KIB: '8192',
   KEYWARD_ARGON2_ITERATIONS: '1',
 };

@@ -62,5 +62,9 @@ export function expectProblem(answer: Answer, { status, code, pointer }: Refusal
   expect(answer.headers['x-request-id']).toBe(requestId);
   const pointers = errors.map((error: { pointer: string }) => error.pointer);
   if (pointer === undefined) expect(pointers).toEqual([]);
-  else expect(pointers).toContain(pointer);
+  else {
+    expect(pointers).toContain(pointer);
+    // The detail can be read alone.
+    expect(detail).toContain(`${errors[0].pointer}: ${errors[0].detail}`);
+  }
 }

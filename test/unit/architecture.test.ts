@@ -203,6 +203,25 @@ describe('the files of the code', () => {
     expect(readers.filter((file) => !file.startsWith('embedded-postgres/'))).toEqual(['main.ts']);
   });
 
+  it('each hook of a route is added in the order that the next ones rely on', () => {
+    const [, buildApp = ''] = (texts.get('app.ts') ?? '').split('export async function buildApp');
+    const added = [...buildApp.matchAll(/\b(register\w+)\(app[,)]/g)].map(([, name]) => name);
+    expect(added).toEqual([
+      'registerBodyLimits', // before bodies, which are held by the limit of their call
+      'registerValidation',
+      'registerErrorHandler',
+      'registerAnswerHeaders', // before all that may refuse
+      'registerAdmission', // its hook comes first of those of the complete request
+      'registerRequestLog',
+      'registerUnknownRoutes',
+      'registerSingleHeaders', // before authentication, which reads one of each header
+      'registerAuth',
+      'registerPlaces', // around the handler, once its caller is known
+      'registerOpenApi', // sees every route that follows
+      'registerFeatures',
+    ]);
+  });
+
   it('only main.ts acts when it is imported', () => {
     const acting = files.filter((file) => /^await /m.test(texts.get(file) ?? ''));
     expect(acting).toEqual([]);

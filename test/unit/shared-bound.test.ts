@@ -18,3 +18,15 @@ it('a shared bound has no room for anyone once all of it is used', () => {
   for (const release of releases) release();
   expect(bound.isFull('c')).toBe(false);
 });
+
+it('what one group takes beyond its share is not taken from the others', () => {
+  const bound = new SharedBound(10);
+  const giveBack = [bound.take('greedy', 4), bound.take('greedy', 30)];
+  expect([bound.isFull('greedy'), bound.hasRoom('other', 5)]).toEqual([true, true]);
+  const other = bound.take('other', 5);
+  expect(bound.isFull('third')).toBe(true);
+  for (const give of giveBack) give();
+  expect(bound.hasRoom('greedy', 5)).toBe(true);
+  other();
+  expect(bound.resourceLimit('all', 1).used()).toBe(0);
+});

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv';
 import type { FastifySchemaValidationError } from 'fastify';
-import { type FieldError, KeywardError, pointerStep } from '../../errors.ts';
+import { type FieldError, type KeywardError, pointerStep, refusedFields } from '../../errors.ts';
 import { FORMATS } from './formats.ts';
 
 /** Of a value that is wrong all over. */
@@ -22,10 +22,7 @@ export function validationProblem(
   context: string | undefined,
 ): KeywardError {
   const part = PARTS[context ?? 'body'] ?? '';
-  const fields = toFieldErrors(failures, part);
-  const first = fields[0];
-  const detail = first ? `${first.pointer}: ${first.detail}` : undefined;
-  return new KeywardError('INVALID_REQUEST', detail, fields);
+  return refusedFields('INVALID_REQUEST', toFieldErrors(failures, part));
 }
 
 /** The first fields that are wrong, each once. Their pointers begin with the part. */

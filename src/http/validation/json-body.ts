@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { invalidField, KeywardError } from '../../errors.ts';
+import { bodyTooLarge, invalidField, KeywardError } from '../../errors.ts';
 import type { SharedBound } from '../../lib/shared-bound.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
@@ -83,7 +83,7 @@ function attempt(work: () => unknown): unknown {
 function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
   const { bodyLimit: limit } = routeOptions;
   const declared = headers['content-length'];
-  if (Number(declared ?? 0) > limit) throw new KeywardError('BODY_TOO_LARGE');
+  if (Number(declared ?? 0) > limit) throw bodyTooLarge(limit);
   return { limit, declared: declared === undefined ? null : Number(declared) };
 }
 

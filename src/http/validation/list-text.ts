@@ -63,7 +63,9 @@ class ListCutter {
 
   #addRest(end: number): void {
     this.#rest += this.#text.slice(this.#restFrom, end);
-    if (this.#rest.length > MAX_ITEM_LENGTH) throw new KeywardError('BODY_TOO_LARGE');
+    if (this.#rest.length <= MAX_ITEM_LENGTH) return;
+    const detail = `The body is larger than ${MAX_ITEM_LENGTH} characters without the items of its list.`;
+    throw new KeywardError('BODY_TOO_LARGE', detail);
   }
 
   #openList(at: number): void {

@@ -1,7 +1,7 @@
 import type { Actor } from '../../domain/caller.ts';
 import { lookupRef, parseDigest } from '../../domain/imported-key.ts';
 import type { RootKey } from '../../domain/root-key.ts';
-import { type FieldError, KeywardError } from '../../errors.ts';
+import { type FieldError, KeywardError, refusedFields } from '../../errors.ts';
 import type { Parsed } from '../../http/validation/parsers.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import { newKeyRow } from '../new-key.ts';
@@ -83,5 +83,5 @@ function digestOf({ hash: { algorithm, value } }: ImportItem): string {
 }
 
 function wrong(error: FieldError): KeywardError {
-  return new KeywardError('INVALID_REQUEST', error.detail, [error]);
+  return refusedFields('INVALID_REQUEST', [error]);
 }

@@ -1,4 +1,4 @@
-import { KeywardError } from '../../errors.ts';
+import { type KeywardError, refusedFields } from '../../errors.ts';
 import { parserOf } from '../../http/validation/parsers.ts';
 import { GatewayQuestion } from './schemas.ts';
 
@@ -84,5 +84,5 @@ function decodeUtf8(latin1: string): string | null {
 
 function invalidParameters(details: readonly string[]): KeywardError {
   const errors = details.map((detail) => ({ pointer: POINTER, detail }));
-  return new KeywardError('INVALID_REQUEST', `${POINTER}: ${details[0]}`, errors);
+  return refusedFields('INVALID_REQUEST', errors);
 }

@@ -41,7 +41,7 @@ export function authorizeRoutes(app: App, deps: AuthorizeDependencies): void {
     // Answered before the body is read: it is the client's, of any size and type.
     onRequest: (request: FastifyRequest, reply: FastifyReply) => authorize(deps, request, reply),
     errorHandler: nameProblem,
-    config: { logSampled: true, takesOwnPlace: true },
+    config: { logSampled: true, place: 'own' as const },
     onSend: settleStatus,
     validatorCompiler: () => () => true,
     exposeHeadRoute: false,
