@@ -52,8 +52,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
   domain: {
     sources: ['src/domain/*.ts'],
     tests: [
-      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-string,limits}.test.ts',
-      'test/unit/{refill,scopes,status,stored-quotas,stored-size,time}.test.ts',
+      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-detector}.test.ts',
+      'test/unit/{key-string,limits,pepper,policy-checks,refill,scopes,status}.test.ts',
+      'test/unit/{stored-quotas,stored-size,time}.test.ts',
+      'test/api/{forged-rows,root-key-in-text,whoami}.test.ts',
     ],
   },
   fence: {
@@ -63,26 +65,38 @@ export const AREAS: Readonly<Record<string, Area>> = {
   cache: {
     sources: [
       'src/credentials/{credential,credential-row,credential-loader,credential-cache}.ts',
+      'src/credentials/{credential-size,unknown-refs}.ts',
       'src/lib/request-batcher.ts',
     ],
-    tests: [...FENCE_TESTS, ...VERIFICATION_TESTS, 'test/unit/request-batcher.test.ts'],
+    tests: [
+      ...FENCE_TESTS,
+      ...VERIFICATION_TESTS,
+      'test/api/{broken-rows,forged-*,global-ids}.test.ts',
+      'test/unit/{credential-size,request-batcher}.test.ts',
+    ],
   },
   verification: {
     sources: [
       'src/credentials/{authenticator,credential-resolver,imported-algorithms}.ts',
+      'src/credentials/lookup-budget.ts',
       'src/verification/{verifier,answer}.ts',
       'src/whoami/service.ts',
-      'src/lib/concurrency-limiter.ts',
     ],
     tests: [
       ...VERIFICATION_TESTS,
-      'test/api/{import-lookups,limits,usage-full}.test.ts',
-      'test/unit/concurrency-limiter.test.ts',
+      'test/api/{forged-*,import-floods,import-lookups,limits,usage-full}.test.ts',
     ],
   },
   secrets: {
-    sources: ['src/credentials/{argon2-hasher,issuer,pepper,rotation,secret-verifier,store}.ts'],
-    tests: [...VERIFICATION_TESTS, 'test/api/no-plaintext.test.ts'],
+    sources: [
+      'src/credentials/{argon2-hasher,issuer,rotation,secret-verifier,store,suspect-refs}.ts',
+      'src/lib/fair-queue.ts',
+    ],
+    tests: [
+      ...VERIFICATION_TESTS,
+      'test/api/{forged-strings,management-places,no-plaintext,refused-before-argon2}.test.ts',
+      'test/unit/fair-queue.test.ts',
+    ],
   },
   quotas: {
     sources: ['src/quotas/*.ts', 'src/keys/{quota-columns,quota-status}.ts'],
@@ -113,6 +127,13 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'test/api/{workspace*,recreated-workspaces,jobs-of-an-instance}.test.ts',
       'test/api/{conditions-and-replays,if-match,lock-order,mutating-calls}.test.ts',
       'test/api/{kinds-bounds,pagination,tenants,waiting-changes}.test.ts',
+    ],
+  },
+  audit: {
+    sources: ['src/audit/{append,chain,chain-walk,check,growth,repair,retention,service}.ts'],
+    tests: [
+      'test/api/{audit-*,housekeeping,records-of-changes,suspended-tenants}.test.ts',
+      'test/unit/audit-*.test.ts',
     ],
   },
   lists: {
