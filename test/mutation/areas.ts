@@ -154,7 +154,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       'test/api/{bad-input*,database-errors,error-answers,kinds-refusals}.test.ts',
       'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
-      'test/unit/{documents,problem}.test.ts',
+      'test/unit/problem.test.ts',
     ],
   },
   wiring: {

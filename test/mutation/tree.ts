@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { applied, type Edit } from './record.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PROGRAM = ['bin', 'src', 'test', 'migrations', 'openapi', 'package.json'];
-/** There are tests about them, too. */
-const DOCUMENTS = ['README.md', 'CONTRIBUTING.md', 'docs', 'deploy'];
+const PARTS = ['bin', 'src', 'test', 'migrations', 'openapi', 'package.json'];
 const CONFIGURATIONS = ['tsconfig.json', 'vitest.config.ts'];
 const LEFT_OUT = /\/(node_modules|results)$/;
 
@@ -15,7 +13,7 @@ export const SOURCES_ONLY = 'tsconfig.sources.json';
 /** A copy of the program and its tests, to be changed at will. */
 export async function copyTree(folder: string): Promise<string> {
   const filter = (path: string) => !LEFT_OUT.test(path);
-  for (const part of [...PROGRAM, ...DOCUMENTS, ...CONFIGURATIONS]) {
+  for (const part of [...PARTS, ...CONFIGURATIONS]) {
     await cp(join(ROOT, part), join(folder, part), { recursive: true, filter });
   }
   const project = { extends: './tsconfig.json', include: ['src'] };
