@@ -24,7 +24,7 @@ const files = new Map<string, TestFile>();
 const ended = { passed: 0, failed: 0 };
 const reporter: Reporter = {
   onTestCaseResult: (test) => {
-    if (test.result().state === 'failed') process.send?.('failing');
+    process.send?.(test.result().state === 'failed' ? 'failing' : 'going on');
   },
   onTestModuleEnd: (module) => {
     const file = files.get(module.moduleId);

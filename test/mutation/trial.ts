@@ -19,8 +19,8 @@ const SCRATCH = 'keyward_scratch';
 /** That something is no longer used is no reason to refuse a mutant. */
 const UNUSED = ['--noUnusedLocals', 'false', '--noUnusedParameters', 'false'];
 const COMPILER = ['tsc', '-p', SOURCES_ONLY, '--incremental', ...UNUSED];
-/** Each test has a time limit of its own: this one ends what keeps the whole process from answering. */
-const TIMEOUT_MS = 180_000;
+/** Tests and hooks have limits of their own: no result for this long comes from an endless loop. */
+const SILENCE_MS = 90_000;
 
 const OUTCOMES = {
   passed: 'survived',
@@ -47,7 +47,7 @@ export class Trial {
 
   /** Without a mutant all tests that have failed have to pass. */
   async confirm(): Promise<void> {
-    const run = await this.#host.runTests('', TIMEOUT_MS);
+    const run = await this.#host.runTests('', SILENCE_MS);
     if (run === 'passed' || this.#options.signal.aborted) return;
     throw new Error(`without a mutant the tests have not passed: ${run}`);
   }
@@ -79,10 +79,10 @@ export class Trial {
   }
 
   async #ofTests(path: string): Promise<Outcome> {
-    const run = await this.#host.runTests(path, TIMEOUT_MS);
+    const run = await this.#host.runTests(path, SILENCE_MS);
     if (run !== 'crashed' || this.#options.signal.aborted) return OUTCOMES[run];
     // That the host itself ends says nothing about the mutant.
-    return OUTCOMES[await this.#host.runTests(path, TIMEOUT_MS)];
+    return OUTCOMES[await this.#host.runTests(path, SILENCE_MS)];
   }
 
   #compiles(): Promise<boolean> {
