@@ -95,7 +95,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       ...VERIFICATION_TESTS,
       'test/api/{forged-strings,management-places,no-plaintext,refused-before-argon2}.test.ts',
-      'test/unit/fair-queue.test.ts',
+      'test/api/{import,metrics}.test.ts',
+      'test/unit/{fair-queue,suspect-refs}.test.ts',
     ],
   },
   quotas: {
@@ -117,7 +118,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     sources: ['src/management/{change,grants,presenter,revocation,service,store}.ts'],
     tests: [
       'test/api/{management-*,weakened-management-keys,very-instants}.test.ts',
-      'test/api/{etags,if-match,refused-before-argon2,tenants}.test.ts',
+      'test/api/{etags,if-match,records-of-rotations,refused-before-argon2,tenants}.test.ts',
       'test/api/{workspaces-deletion,workspaces-generations,revocation-history}.test.ts',
     ],
   },
@@ -145,7 +146,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
       'test/api/{overload,database-errors,database-timeouts,database-pools}.test.ts',
-      'test/api/{database-transactions,database-wait,service-pools,service-stop}.test.ts',
+      'test/api/{database-transactions,database-wait,metrics,retried-changes}.test.ts',
+      'test/api/{service-pools,service-stop}.test.ts',
       'test/unit/database-errors.test.ts',
     ],
   },
@@ -153,7 +155,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
     sources: ['src/http/{error-handler,problem}.ts'],
     tests: [
       'test/api/{bad-input*,database-errors,error-answers,kinds-refusals}.test.ts',
-      'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
+      'test/api/{fence-outage,list-timeout,not-found,pagination}.test.ts',
+      'test/api/{request-quotas,root-key-in-text}.test.ts',
       'test/unit/problem.test.ts',
     ],
   },
@@ -166,7 +169,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'test/api/{audit-retention,feed-pruning,metrics,request-log,service-stop}.test.ts',
       'test/api/{housekeeping,housekeeping-jobs,fence-service,service-pools}.test.ts',
       'test/api/{service-settings,metrics-bounds,metrics-operations,readiness}.test.ts',
-      'test/api/{failed-starts,jobs-of-an-instance,request-time,root-key-in-text}.test.ts',
+      'test/api/{failed-starts,jobs-of-an-instance,repeated-headers}.test.ts',
+      'test/api/{request-time,root-key-in-text}.test.ts',
       'test/api/{import*,workspaces-*,audit-verification,limits-*}.test.ts',
     ],
   },
