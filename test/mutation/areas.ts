@@ -133,7 +133,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
   audit: {
     sources: ['src/audit/{append,chain,chain-walk,check,growth,repair,retention,service}.ts'],
     tests: [
-      'test/api/{audit-*,housekeeping,records-of-changes,suspended-tenants}.test.ts',
+      'test/api/{audit-*,housekeeping,records-of-changes,stored-quotas-of-tenants}.test.ts',
+      'test/api/suspended-tenants.test.ts',
       'test/unit/audit-*.test.ts',
     ],
   },
