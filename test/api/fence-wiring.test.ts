@@ -84,6 +84,14 @@ it('a fence that failed resets with the next one that returns', async () => {
   expect(await resetsAfter(2)).toEqual([2, 2]);
 });
 
+it('the loss of a connection before a fence that fails resets with the next one that returns', async () => {
+  fixture.database.reportLoss();
+  failNextFence();
+  await expect(fixture.fence.waitUntilFresh()).rejects.toMatchObject({ name: 'UnavailableError' });
+  await expect.poll(() => fixture.fence.isDown).toBe(false);
+  expect(await resetsAfter(2)).toEqual([2, 2]);
+});
+
 it.for([
   { sign: 'incarnation', answer: { incarnation: '00000000-0000-4000-8000-000000000000' } },
   { sign: 'start of Postgres', answer: { started: '1999-12-31 23:59:59+00' } },

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
 import { metric } from '../support/metrics.ts';
 import { usePair } from '../support/pair.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
-import { recordStatements } from '../support/statements.ts';
+import { interceptQuery, recordStatements } from '../support/statements.ts';
 import { warmKey } from '../support/warm.ts';
 
 const LOADS = 'keyward_credential_loads_total';
@@ -43,6 +43,20 @@ describe('strings that are not native keys', () => {
     for (const string of strings) expect(await verdict(pair.first, string)).toBe('NOT_FOUND');
     expect(read(statements)).toEqual([]);
     expect(await verdict(pair.first, 'imported')).toBe('VALID');
+  });
+
+  it('algorithms that were read from another run of Postgres than that of the fence answer nobody', async () => {
+    const client = await connect(pair.databaseUrl);
+    await client.query('delete from incarnation');
+    const restore = interceptQuery(
+      pair.first.service.internals.database,
+      'imported_algorithms',
+      async (send) => (await send()).map((row) => ({ ...row, incarnation: randomUUID() })),
+    );
+    const verify = () => pair.first.call('POST', '/v1/verify', { body: { key: 'imported' } });
+    expect(await verify()).toMatchObject({ status: 503, body: { code: 'UNAVAILABLE' } });
+    restore();
+    expect(await verify()).toMatchObject({ status: 200, body: { code: 'VALID' } });
   });
 
   it('a string that was unknown is valid on every instance at once when it is imported', async () => {

@@ -41,6 +41,19 @@ describe('changed limits', () => {
     return created;
   };
 
+  it('two rate limits of one name are refused, of a new key and of one that keeps its limits', async () => {
+    const created = await createKey(pair.first, { rateLimits: [hourly(50)] });
+    const body = { rateLimits: [hourly(1), hourly(2, 'b'), hourly(3)] };
+    for (const answer of [
+      await pair.first.call('POST', '/v1/keys', { body: { name: 'twice', ...body } }),
+      await pair.first.call('PATCH', `/v1/keys/${created.id}`, { body }),
+    ]) {
+      expect(answer.status).toBe(400);
+      expect(answer.body.errors).toMatchObject([{ pointer: '/body/rateLimits/2/name' }]);
+    }
+    expect(await left(created)).toEqual({ a: 50 });
+  });
+
   it('consumed units are kept when a limit goes down, up, and back', async () => {
     const created = await spent([hourly(50)], 30);
     await patch(created, [hourly(20)]);

@@ -140,6 +140,18 @@ describe('the pages of a list', () => {
     expect(await lengthOf('&limit=200')).toBe(200);
   });
 
+  it('a cursor whose instant names a time zone that does not exist is refused as a cursor', async () => {
+    const workspaceId = await newWorkspace();
+    await insert(workspaceId, [0, 1]);
+    const list = `/v1/keys?workspaceId=${workspaceId}&limit=1`;
+    const { nextCursor } = (await keyward.call('GET', list)).body;
+    const [name, , id] = JSON.parse(Buffer.from(nextCursor, 'base64url').toString());
+    const parts = [name, '2027-01-01 00:00:00 Nowhere/Land', id];
+    const forged = Buffer.from(JSON.stringify(parts)).toString('base64url');
+    const answer = await keyward.call('GET', `${list}&cursor=${forged}`);
+    expect(answer).toMatchObject({ status: 400, body: { code: 'INVALID_CURSOR' } });
+  });
+
   it('a cursor continues only with the same filters and sort', async () => {
     const workspaceId = await newWorkspace();
     await insert(workspaceId, [0, 1, 2]);

@@ -52,8 +52,10 @@ export const AREAS: Readonly<Record<string, Area>> = {
   domain: {
     sources: ['src/domain/*.ts'],
     tests: [
-      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-string,limits}.test.ts',
-      'test/unit/{refill,scopes,status,stored-quotas,stored-size,time}.test.ts',
+      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-detector}.test.ts',
+      'test/unit/{key-string,limits,pepper,policy-checks,refill,scopes,status}.test.ts',
+      'test/unit/{stored-quotas,stored-size,time}.test.ts',
+      'test/api/{forged-rows,root-key-in-text,whoami}.test.ts',
     ],
   },
   fence: {
@@ -63,26 +65,39 @@ export const AREAS: Readonly<Record<string, Area>> = {
   cache: {
     sources: [
       'src/credentials/{credential,credential-row,credential-loader,credential-cache}.ts',
+      'src/credentials/{credential-size,unknown-refs}.ts',
       'src/lib/request-batcher.ts',
     ],
-    tests: [...FENCE_TESTS, ...VERIFICATION_TESTS, 'test/unit/request-batcher.test.ts'],
+    tests: [
+      ...FENCE_TESTS,
+      ...VERIFICATION_TESTS,
+      'test/api/{broken-rows,forged-*,global-ids}.test.ts',
+      'test/unit/{credential-size,request-batcher}.test.ts',
+    ],
   },
   verification: {
     sources: [
       'src/credentials/{authenticator,credential-resolver,imported-algorithms}.ts',
+      'src/credentials/lookup-budget.ts',
       'src/verification/{verifier,answer}.ts',
       'src/whoami/service.ts',
-      'src/lib/concurrency-limiter.ts',
     ],
     tests: [
       ...VERIFICATION_TESTS,
-      'test/api/{import-lookups,limits,usage-full}.test.ts',
-      'test/unit/concurrency-limiter.test.ts',
+      'test/api/{forged-*,import-floods,import-lookups,limits,usage-full}.test.ts',
     ],
   },
   secrets: {
-    sources: ['src/credentials/{argon2-hasher,issuer,pepper,rotation,secret-verifier,store}.ts'],
-    tests: [...VERIFICATION_TESTS, 'test/api/no-plaintext.test.ts'],
+    sources: [
+      'src/credentials/{argon2-hasher,issuer,rotation,secret-verifier,store,suspect-refs}.ts',
+      'src/lib/fair-queue.ts',
+    ],
+    tests: [
+      ...VERIFICATION_TESTS,
+      'test/api/{forged-strings,management-places,no-plaintext,refused-before-argon2}.test.ts',
+      'test/api/{import,metrics}.test.ts',
+      'test/unit/{fair-queue,suspect-refs}.test.ts',
+    ],
   },
   quotas: {
     sources: ['src/quotas/*.ts', 'src/keys/{quota-columns,quota-status}.ts'],
@@ -103,7 +118,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     sources: ['src/management/{change,grants,presenter,revocation,service,store}.ts'],
     tests: [
       'test/api/{management-*,weakened-management-keys,very-instants}.test.ts',
-      'test/api/{etags,if-match,refused-before-argon2,tenants}.test.ts',
+      'test/api/{etags,if-match,records-of-rotations,refused-before-argon2,tenants}.test.ts',
       'test/api/{workspaces-deletion,workspaces-generations,revocation-history}.test.ts',
     ],
   },
@@ -115,6 +130,14 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'test/api/{kinds-bounds,pagination,tenants,waiting-changes}.test.ts',
     ],
   },
+  audit: {
+    sources: ['src/audit/{append,chain,chain-walk,check,growth,repair,retention,service}.ts'],
+    tests: [
+      'test/api/{audit-*,housekeeping,records-of-changes,stored-quotas-of-tenants}.test.ts',
+      'test/api/suspended-tenants.test.ts',
+      'test/unit/audit-*.test.ts',
+    ],
+  },
   lists: {
     sources: ['src/keys/listing/{filters,store}.ts', 'src/audit/{listing,store}.ts'],
     tests: ['test/api/{list-*,pagination,kinds-lists,tenants}.test.ts', 'test/api/audit-*.test.ts'],
@@ -124,7 +147,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: [
       'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
       'test/api/{overload,database-errors,database-timeouts,database-pools}.test.ts',
-      'test/api/{database-transactions,database-wait,service-pools,service-stop}.test.ts',
+      'test/api/{database-transactions,database-wait,metrics,retried-changes}.test.ts',
+      'test/api/{service-pools,service-stop}.test.ts',
       'test/unit/database-errors.test.ts',
     ],
   },
@@ -132,8 +156,9 @@ export const AREAS: Readonly<Record<string, Area>> = {
     sources: ['src/http/{error-handler,problem}.ts'],
     tests: [
       'test/api/{bad-input*,database-errors,error-answers,kinds-refusals}.test.ts',
-      'test/api/{fence-outage,list-timeout,not-found,root-key-in-text}.test.ts',
-      'test/unit/{documents,problem}.test.ts',
+      'test/api/{fence-outage,list-timeout,not-found,pagination}.test.ts',
+      'test/api/{request-quotas,root-key-in-text}.test.ts',
+      'test/unit/problem.test.ts',
     ],
   },
   wiring: {
@@ -145,7 +170,8 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'test/api/{audit-retention,feed-pruning,metrics,request-log,service-stop}.test.ts',
       'test/api/{housekeeping,housekeeping-jobs,fence-service,service-pools}.test.ts',
       'test/api/{service-settings,metrics-bounds,metrics-operations,readiness}.test.ts',
-      'test/api/{failed-starts,jobs-of-an-instance,request-time,root-key-in-text}.test.ts',
+      'test/api/{failed-starts,jobs-of-an-instance,repeated-headers}.test.ts',
+      'test/api/{request-time,root-key-in-text}.test.ts',
       'test/api/{import*,workspaces-*,audit-verification,limits-*}.test.ts',
     ],
   },

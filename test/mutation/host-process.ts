@@ -2,8 +2,8 @@ import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** How long a file of tests may go on after one of them has failed: others may hang. */
-const GRACE_MS = 5000;
+/** How long the tests under way may go on after one has failed: they may hang. */
+const GRACE_MS = 15_000;
 const HOST = join(import.meta.dirname, 'host.ts');
 
 interface HostOptions {
@@ -29,15 +29,16 @@ export class HostProcess {
     return this.#child !== null;
   }
 
-  /** Whether the tests pass, now that a file has changed. Without an answer in time it is ended. */
-  runTests(changed: string, timeoutMs: number): Promise<Run> {
+  /** Whether the tests pass, now that a file has changed. One that says nothing for long is ended. */
+  runTests(changed: string, silenceMs: number): Promise<Run> {
     const child = this.#child ?? this.#start();
     let onExit: Run = 'crashed';
     const endAs = (run: Run) => () => {
       onExit = run;
       this.end();
     };
-    let timer = setTimeout(endAs('timed out'), timeoutMs);
+    let timer = setTimeout(endAs('timed out'), silenceMs);
+    let isFailing = false;
     return new Promise((resolve) => {
       const settle = (run: Run) => {
         clearTimeout(timer);
@@ -46,8 +47,12 @@ export class HostProcess {
       };
       child.on('message', (said) => {
         if (said === 'passed' || said === 'failed') return settle(said);
+        if (isFailing) return;
+        isFailing = said === 'failing';
         clearTimeout(timer);
-        timer = setTimeout(endAs('failed'), GRACE_MS);
+        timer = isFailing
+          ? setTimeout(endAs('failed'), GRACE_MS)
+          : setTimeout(endAs('timed out'), silenceMs);
       });
       child.once('exit', () => {
         this.end();

@@ -61,8 +61,7 @@ async function mutate(name: string, tree: string): Promise<Result> {
     folder: join(folder, 'tests'),
     signal,
   });
-  const testsMs = await trial.prepare();
-  say(`without a mutant its tests take ${(testsMs / 1000).toFixed(1)} s`);
+  await trial.prepare();
   const recorder = new Recorder(name, seed, mutants.length);
   for (const edit of chosen) {
     if (signal.aborted) break;

@@ -19,10 +19,8 @@ const SCRATCH = 'keyward_scratch';
 /** That something is no longer used is no reason to refuse a mutant. */
 const UNUSED = ['--noUnusedLocals', 'false', '--noUnusedParameters', 'false'];
 const COMPILER = ['tsc', '-p', SOURCES_ONLY, '--incremental', ...UNUSED];
-/** Where tests take this much longer than the compiler, it is asked first. */
-const SLOW = 5;
-/** A mutant may take this much longer than none. */
-const PATIENCE = { factor: 3, ms: 30_000 };
+/** Tests and hooks have limits of their own: no result for this long comes from an endless loop. */
+const SILENCE_MS = 90_000;
 
 const OUTCOMES = {
   passed: 'survived',
@@ -35,8 +33,6 @@ const OUTCOMES = {
 export class Trial {
   readonly #options: TrialOptions;
   readonly #host: HostProcess;
-  #timeoutMs = 3_600_000;
-  #compilesFirst = false;
 
   constructor(options: TrialOptions) {
     this.#options = options;
@@ -44,19 +40,14 @@ export class Trial {
     options.signal.addEventListener('abort', () => this.end());
   }
 
-  /** Without a mutant all has to be well. How long the tests take then, in milliseconds. */
-  async prepare(): Promise<number> {
-    const compilerMs = await timeOf(async () => {
-      if (!(await this.#compiles())) throw new Error('the copy does not compile without a mutant');
-    });
-    const testsMs = await timeOf(() => this.confirm());
-    this.#timeoutMs = PATIENCE.factor * testsMs + PATIENCE.ms;
-    this.#compilesFirst = testsMs > SLOW * compilerMs;
-    return testsMs;
+  /** What the compiler refuses without a mutant it would refuse with every one. */
+  async prepare(): Promise<void> {
+    if (!(await this.#compiles())) throw new Error('the copy does not compile without a mutant');
   }
 
+  /** Without a mutant all tests that have failed have to pass. */
   async confirm(): Promise<void> {
-    const run = await this.#host.runTests('', this.#timeoutMs);
+    const run = await this.#host.runTests('', SILENCE_MS);
     if (run === 'passed' || this.#options.signal.aborted) return;
     throw new Error(`without a mutant the tests have not passed: ${run}`);
   }
@@ -75,10 +66,7 @@ export class Trial {
 
   /** Types are tests too: what they refuse need not be found by others. */
   async #ofSource(path: string): Promise<Outcome> {
-    if (this.#compilesFirst && !(await this.#compiles())) return 'refused';
-    const outcome = await this.#ofTests(path);
-    if (outcome !== 'survived' || this.#compilesFirst) return outcome;
-    return (await this.#compiles()) ? 'survived' : 'refused';
+    return (await this.#compiles()) ? this.#ofTests(path) : 'refused';
   }
 
   /** A host migrates its database when it starts. */
@@ -91,10 +79,10 @@ export class Trial {
   }
 
   async #ofTests(path: string): Promise<Outcome> {
-    const run = await this.#host.runTests(path, this.#timeoutMs);
+    const run = await this.#host.runTests(path, SILENCE_MS);
     if (run !== 'crashed' || this.#options.signal.aborted) return OUTCOMES[run];
     // That the host itself ends says nothing about the mutant.
-    return OUTCOMES[await this.#host.runTests(path, this.#timeoutMs)];
+    return OUTCOMES[await this.#host.runTests(path, SILENCE_MS)];
   }
 
   #compiles(): Promise<boolean> {
@@ -112,10 +100,4 @@ export class Trial {
     await client.end();
     return succeeds(['node', 'src/main.ts', 'migrate'], tree, { DATABASE_URL: url.href });
   }
-}
-
-async function timeOf(act: () => Promise<void>): Promise<number> {
-  const begun = performance.now();
-  await act();
-  return performance.now() - begun;
 }

@@ -49,6 +49,14 @@ const plain = (count: number) => Array.from({ length: count }, () => null);
 const keyed = (count: number) => Array.from({ length: count }, () => PEPPER);
 const atLeastTwo = fc.integer({ min: 2, max: 30 });
 
+/** An entry after those of a log. */
+function next(rows: readonly ChainRow[], content: { action: string; after: object }): ChainRow {
+  const { sequence, hash } = last(rows);
+  const payload = JSON.stringify({ workspaceId: 'w', sequence: sequence + 1, ...content });
+  const own = { payload, hash: chainHash(hash, payload, PEPPER), pepperId: PEPPER.id };
+  return { workspaceId: 'w', sequence: sequence + 1, ...own };
+}
+
 describe('a walk along an audit log', () => {
   it('a walk accepts every audit log that is as it was written, keyed or not', () => {
     fc.assert(
@@ -140,6 +148,22 @@ describe('a walk along an audit log', () => {
     expect(() => walk(rows, last(rows))).toThrow(`whose id is ${OTHER.id}`);
     const peppers = new Map([PEPPER, OTHER].map((pepper) => [pepper.id, pepper]));
     expect(walk(rows, last(rows), { peppers })).toEqual([]);
+  });
+
+  it('a cut at the front is recorded only by an entry of a pruning that names its sequence and hash', () => {
+    const rows = logOf(keyed(4));
+    const checkpoint = rows[1];
+    if (!checkpoint) throw new Error('there are four');
+    const { sequence, hash } = checkpoint;
+    for (const content of [
+      { action: 'a', after: { sequence, hash } },
+      { action: 'audit.pruned', after: { sequence: 1, hash } },
+      { action: 'audit.pruned', after: { sequence, hash: FIRST_HEAD.hash } },
+    ]) {
+      const record = next(rows, content);
+      const kept = [...rows.slice(2), record];
+      expect(() => walk(kept, record, { checkpoint })).toThrow('no entry records');
+    }
   });
 
   it('a walk accepts a log that was cut at the front only if a later entry records the cut', () => {

@@ -1,6 +1,6 @@
 import { DrizzleQueryError } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
-import { isRetryable, isUnavailable, sqlState } from '../../src/db/errors.ts';
+import { isDataError, isRetryable, isUnavailable, sqlState } from '../../src/db/errors.ts';
 
 const withCode = (code: string, more: object = {}) =>
   Object.assign(new Error('x'), { code, ...more });
@@ -68,5 +68,13 @@ describe('the SQLSTATE of an error', () => {
     expect(isRetryable(wrapped(withCode('57P01')))).toBe(false);
     expect(sqlState(wrapped(withCode('23505')))).toBe('23505');
     expect(isUnavailable(wrapped(withCode('23505')))).toBe(false);
+  });
+
+  it('a broken row is told by the classes 22 and 23 of its error, and by no class that ends like them', () => {
+    for (const code of ['22003', '22012', '23502', '23514']) {
+      expect(isDataError(withCode(code))).toBe(true);
+      expect(isDataError(wrapped(withCode(code)))).toBe(true);
+    }
+    for (const code of ['40001', '57022', '57023']) expect(isDataError(withCode(code))).toBe(false);
   });
 });
