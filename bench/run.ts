@@ -46,7 +46,7 @@ const { values: options } = parseArgs({
     profile: { type: 'boolean', default: false },
   },
 });
-const KEYS = 100_000;
+const KEYS = options.quick ? 20_000 : 100_000;
 const IN_USE = 10_000;
 const LIMITED = 1000;
 const ONCE = options.quick || options.profile;
