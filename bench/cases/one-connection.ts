@@ -23,7 +23,7 @@ export const oneConnectionCase: Case = {
         'p50 ms': p50Ms,
         'p99 ms': p99Ms,
         'p99.9 ms': p999Ms,
-        ...(place > 0 && { 'to without the bound': requestsPerSecond / unbounded }),
+        ...(place > 1 && { 'to without the bound': requestsPerSecond / unbounded }),
       },
     }));
   },

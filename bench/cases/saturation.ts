@@ -13,8 +13,6 @@ import {
   warmUp,
 } from './case.ts';
 
-const HOT = 'key in use';
-
 /** A kind of verification: the settings of its Keyward, and the strings to present. */
 interface Kind {
   name: string;
@@ -22,7 +20,7 @@ interface Kind {
   keys?: (world: World) => readonly string[];
 }
 
-const hot: Kind = { name: HOT };
+const hot: Kind = { name: 'key in use' };
 const countedFirst: Kind = {
   name: 'counted before it is answered',
   settings: { KEYWARD_USAGE_FLUSH_MS: '0' },
@@ -74,9 +72,8 @@ export async function targetOf(world: World, kind: Kind = hot): Promise<Target> 
 }
 
 function compare(targets: readonly Target[], measured: readonly Measurement[]): Row[] {
-  const [noop] = measured;
-  if (!noop) throw new Error('the baseline is the first target');
-  const hotKey = measured[targets.findIndex(({ name }) => name === HOT)];
+  const [noop, hotKey] = measured;
+  if (!noop || !hotKey) throw new Error('the baseline is the first target');
   return measured.map((one, place) => ({
     name: targets[place]?.name ?? '',
     figures: {
@@ -85,11 +82,16 @@ function compare(targets: readonly Target[], measured: readonly Measurement[]): 
       'p99 ms': one.p99Ms,
       'p99.9 ms': one.p999Ms,
       'µs of processor': one.cpuMicroseconds,
-      'throughput ratio': one.requestsPerSecond / noop.requestsPerSecond,
-      'processor ratio': noop.cpuMicroseconds / one.cpuMicroseconds,
-      'p99 ratio': one.p99Ms / noop.p99Ms,
-      ...(hotKey &&
-        place > 0 && { 'to key in use': one.requestsPerSecond / hotKey.requestsPerSecond }),
+      ...(one !== noop && ratiosOf(one, noop)),
+      ...(place > 1 && { 'to key in use': one.requestsPerSecond / hotKey.requestsPerSecond }),
     },
   }));
+}
+
+function ratiosOf(one: Measurement, noop: Measurement) {
+  return {
+    'throughput ratio': one.requestsPerSecond / noop.requestsPerSecond,
+    'processor ratio': noop.cpuMicroseconds / one.cpuMicroseconds,
+    'p99 ratio': one.p99Ms / noop.p99Ms,
+  };
 }
