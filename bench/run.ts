@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -54,6 +54,8 @@ const PROCESSES = Number(options.processes ?? (ONCE ? 1 : 10));
 const SECONDS = Number(options.seconds ?? (options.quick ? 1 : 4));
 const DOCUMENT = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 const PROFILE = 'hot.cpuprofile';
+/** Of the machine without the benchmark: above a tenth or two, something else is measured too. */
+const [LOAD = 0] = loadavg();
 
 const chosen = chooseCases(options.profile ? ['hot'] : options.case);
 const tables = new Map<string, Row[]>(chosen.map(({ table }) => [table, []]));
@@ -127,7 +129,8 @@ function text(): string {
 async function report(): Promise<void> {
   const [cpu] = cpus();
   const postgres = options['isolate-postgres'] ? ', PostgreSQL on a core of its own' : '';
-  const note = `${PROCESSES} × ${SECONDS} s on ${cpus().length} × ${cpu?.model.trim()}, Node ${process.version}${postgres}`;
+  const machine = `${cpus().length} × ${cpu?.model.trim()}, load ${LOAD.toFixed(1)} before`;
+  const note = `${PROCESSES} × ${SECONDS} s on ${machine}, Node ${process.version}${postgres}`;
   process.stdout.write(`\n${text()}\n\n${note}\n`);
   await writeResult('bench.json', JSON.stringify({ note, ...Object.fromEntries(tables) }, null, 2));
   if (!options.document) return;
