@@ -30,7 +30,7 @@ export const betterAuthCase: Case = {
       await targetOf({ ...world, keys: world.keys.slice(0, KEYS) }),
       await start(world),
     ];
-    await warmUp(targets);
+    await warmUp(world, targets);
     const rows = [];
     for (const connections of [1, 32]) {
       const measured = await measureInTurns(world, targets, { connections });

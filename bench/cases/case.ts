@@ -49,11 +49,12 @@ export interface Measurement extends Measured {
   cpuMicroseconds: number;
 }
 
-/** Until each key was asked for twice: caches are full, and the code is compiled. */
-export async function warmUp(targets: readonly Target[]): Promise<void> {
+/** Until each key was asked for: caches are full, and the code is compiled. */
+export async function warmUp(world: World, targets: readonly Target[]): Promise<void> {
+  const seconds = Math.min(1, world.seconds / 2);
   for (const { server, name: _, ...target } of targets) {
-    const load = { ...target, url: server.url, connections: CONNECTIONS, seconds: 1 };
-    for (let left = 2 * target.bodies.length; left > 0; ) left -= (await measure(load)).requests;
+    const load = { ...target, url: server.url, connections: CONNECTIONS, seconds };
+    for (let left = target.bodies.length; left > 0; ) left -= (await measure(load)).requests;
   }
 }
 

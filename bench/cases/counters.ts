@@ -47,7 +47,7 @@ async function costOf(world: World, flushMs: string): Promise<Cost> {
   const server = await env.keyward({ KEYWARD_USAGE_FLUSH_MS: flushMs });
   const target = { name: 'batches', server, path: '/v1/verify/batch', authorization };
   const targets = [{ ...target, bodies: batchesOf(world.keys) }];
-  await warmUp(targets);
+  await warmUp(world, targets);
   await rest(world);
   const [wal, cpu] = [await walBytes(env), postgresCpuSeconds(env.postgresPid)];
   const load = { connections: 4, perSecond: BATCHES_PER_SECOND, seconds: SECONDS_EACH * seconds };

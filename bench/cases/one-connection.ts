@@ -12,7 +12,7 @@ export const oneConnectionCase: Case = {
     const nodeOptions = [...world.nodeOptions, `--import=${UNBOUNDED}`];
     const free = { ...(await targetOf({ ...world, nodeOptions })), name: 'without the bound' };
     const targets = [await noopTarget(world), free, await targetOf(world)];
-    await warmUp(targets);
+    await warmUp(world, targets);
     const measured = await measureInTurns(world, targets, { connections: 1 });
     await stopAll(targets);
     const unbounded = measured[1]?.requestsPerSecond ?? Number.NaN;

@@ -23,7 +23,7 @@ export const pacedCase: Case = {
   table: 'paced',
   run: async (world) => {
     const targets = [await noopTarget(world), await targetOf(world)];
-    await warmUp(targets);
+    await warmUp(world, targets);
     const rows: Row[] = [];
     for (const { name, perSecond } of await ratesOf(world, targets)) {
       const measured = await measureInTurns(world, targets, { perSecond });

@@ -51,7 +51,7 @@ function saturated(name: string, kinds: readonly Kind[]): Case {
     run: async (world) => {
       const targets = [await noopTarget(world)];
       for (const kind of kinds) targets.push(await targetOf(world, kind));
-      await warmUp(targets);
+      await warmUp(world, targets);
       const measured = await measureInTurns(world, targets);
       await stopAll(targets);
       return compare(targets, measured);
