@@ -82,6 +82,7 @@ function rowOf(window: number, server: Server, measured: Awaited<ReturnType<type
     perSecond: Math.round(measured.requestsPerSecond),
     p50Ms: rounded(measured.p50Ms),
     p99Ms: rounded(measured.p99Ms),
+    p999Ms: rounded(measured.p999Ms),
     residentMiB: Math.round(server.memory() / 1_048_576),
   };
 }

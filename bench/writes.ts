@@ -1,12 +1,13 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
 import { type LoadOptions, measure } from './harness/measure.ts';
-import { cpuSecondsOf, type Server } from './harness/program.ts';
+import { postgresCpuSeconds } from './harness/postgres-cpu.ts';
+import type { Server } from './harness/program.ts';
 import { log, publish } from './harness/results.ts';
 import { rounded } from './harness/statistics.ts';
+import { walBytes } from './harness/wal.ts';
 import { seedKeys } from './seed.ts';
 
 /**
@@ -26,7 +27,6 @@ type Load = Pick<LoadOptions, 'authorization' | 'bodies'>;
 
 interface Statements {
   fences: number;
-  flushes: number;
   others: number;
 }
 
@@ -57,23 +57,24 @@ await withBenchEnv(
     }
     await publish('writes-by-instances', byInstances);
   },
-  { shared_preload_libraries: 'pg_stat_statements', max_connections: '200' },
+  { settings: { shared_preload_libraries: 'pg_stat_statements', max_connections: '200' } },
 );
 
 /** A first run warms caches and plans, and writes the full-page images that follow a checkpoint. */
 async function cost(env: BenchEnv, instances: readonly Server[], load: Load) {
   await run(instances, load, 2);
   await env.query('select pg_stat_statements_reset()');
-  const [walBefore, cpuBefore] = [await walBytes(env), cpuOf(env)];
+  const [walBefore, cpuBefore] = [await walBytes(env), postgresCpuSeconds(env.postgresPid)];
   const requests = await run(instances, load, SECONDS);
-  const { fences, flushes, others } = await statements(env);
+  const { fences, others } = await statements(env);
   return {
     verifications: requests,
     walKiB: Math.round(((await walBytes(env)) - walBefore) / 1024),
     fencesPerSecond: rounded(fences / SECONDS),
-    flushes,
     otherStatements: others,
-    postgresCpuPercent: rounded(((cpuOf(env) - cpuBefore) / SECONDS) * 100),
+    postgresCpuPercent: rounded(
+      ((postgresCpuSeconds(env.postgresPid) - cpuBefore) / SECONDS) * 100,
+    ),
   };
 }
 
@@ -93,40 +94,12 @@ async function run(instances: readonly Server[], load: Load, seconds: number) {
   return measured.reduce((sum, { requests }) => sum + requests, 0);
 }
 
-async function walBytes(env: BenchEnv): Promise<number> {
-  const [row] = await env.query<{ bytes: string }>(
-    `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0') as bytes`,
-  );
-  return Number(row?.bytes);
-}
-
 async function statements(env: BenchEnv): Promise<Statements> {
   const [row] = await env.query<Record<keyof Statements, string>>(
     `select coalesce(sum(calls) filter (where query ~ 'pg_current_snapshot'), 0) as fences,
-            coalesce(sum(calls) filter (where query ~ 'write_usage'), 0) as flushes,
-            coalesce(sum(calls) filter (where query !~ 'pg_current_snapshot|write_usage|pg_stat_st'), 0)
+            coalesce(sum(calls) filter (where query !~ 'pg_current_snapshot|pg_stat_st'), 0)
               as others
        from pg_stat_statements`,
   );
-  return {
-    fences: Number(row?.fences),
-    flushes: Number(row?.flushes),
-    others: Number(row?.others),
-  };
-}
-
-/** Processor time of the server and all of its running child processes. */
-function cpuOf({ postgresPid }: BenchEnv): number {
-  const running = readdirSync('/proc').map(Number).filter(Number.isInteger);
-  const children = running.filter((pid) => parentOf(pid) === postgresPid);
-  return [postgresPid, ...children].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
-}
-
-/** Null if the process has ended meanwhile. */
-function parentOf(pid: number): number | null {
-  try {
-    return Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[1]);
-  } catch {
-    return null;
-  }
+  return { fences: Number(row?.fences), others: Number(row?.others) };
 }

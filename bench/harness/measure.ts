@@ -6,11 +6,11 @@ export interface LoadOptions {
   url: string;
   path: string;
   authorization: string;
-  /** Distributed among the connections, each of which sends its own in turn, repeatedly. */
+  /** Sent in turn, repeatedly, over whichever connection is next. */
   bodies: readonly string[];
   connections: number;
   seconds: number;
-  /** Over all connections. Without it, each connection sends as soon as it has its answer. */
+  /** By the clock, over all connections. Without it, each sends as soon as it has its answer. */
   perSecond?: number;
 }
 
@@ -19,6 +19,7 @@ export interface Measured {
   requestsPerSecond: number;
   p50Ms: number;
   p99Ms: number;
+  p999Ms: number;
   /** Answers that said VALID. */
   valid: number;
   /** Answers with another status than 200. */

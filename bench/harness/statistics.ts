@@ -1,13 +1,15 @@
-/** The value below which the given share of the sorted values is. */
+/** By nearest rank: the least of the sorted values that this share of them does not exceed. */
 export function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  const rank = Math.ceil(sorted.length * share - 1e-9);
+  return sorted[Math.max(1, rank) - 1] ?? Number.NaN;
 }
 
+/** The middle one, or half-way between the two in the middle. */
 export function median(values: readonly number[]): number {
-  return percentile(
-    values.toSorted((a, b) => a - b),
-    0.5,
-  );
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const [below, above] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
+  return ((below ?? Number.NaN) + (above ?? Number.NaN)) / 2;
 }
 
 /** Rounded to two decimal places. */

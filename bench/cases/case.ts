@@ -1,0 +1,90 @@
+import type { BenchEnv } from '../harness/env.ts';
+import { type LoadOptions, type Measured, measure } from '../harness/measure.ts';
+import type { Server } from '../harness/program.ts';
+import type { Row } from '../harness/report.ts';
+
+export const VERIFY = '/v1/verify';
+export const CONNECTIONS = 64;
+/** The baseline's row. */
+export const NOOP = 'no-op route';
+
+/** What every case finds. */
+export interface World {
+  env: BenchEnv;
+  /** Of one measurement. */
+  seconds: number;
+  /** The number of the processes, from 1 on: it decides which of the targets is first. */
+  process: number;
+  /** Options of Node for Keyward. */
+  nodeOptions: string[];
+  /** A management key's, which may only verify. */
+  authorization: string;
+  /** Keys in use. */
+  keys: readonly string[];
+  /** Keys in use with a rate limit and credits that are never reached. */
+  limitedKeys: readonly string[];
+  /** What Keyward answers for a key in use, for the baseline to answer as well. */
+  answer: string;
+}
+
+/** Starts processes of its own, and stops them. */
+export interface Case {
+  name: string;
+  /** Cases share a table whose rows are compared. */
+  table: string;
+  run: (world: World) => Promise<Row[]>;
+}
+
+/** A server and what is sent to it. */
+export interface Target {
+  name: string;
+  server: Server;
+  path: string;
+  authorization: string;
+  bodies: readonly string[];
+}
+
+export interface Measurement extends Measured {
+  /** Processor time of the server alone. */
+  cpuMicroseconds: number;
+}
+
+/** Until each key was asked for: caches are full, and the code is compiled. */
+export async function warmUp(world: World, targets: readonly Target[]): Promise<void> {
+  const seconds = Math.min(1, world.seconds / 2);
+  for (const { server, name: _, ...target } of targets) {
+    const load = { ...target, url: server.url, connections: CONNECTIONS, seconds };
+    for (let left = target.bodies.length; left > 0; ) left -= (await measure(load)).requests;
+  }
+}
+
+/** One measurement of each, in their order; every second process begins at the other end. */
+export async function measureInTurns(
+  { process, seconds }: World,
+  targets: readonly Target[],
+  load: Pick<LoadOptions, 'perSecond'> & { connections?: number } = {},
+): Promise<Measurement[]> {
+  const measured = new Map<Target, Measurement>();
+  for (const target of process % 2 === 1 ? targets : targets.toReversed()) {
+    measured.set(
+      target,
+      await measureTarget(target, { connections: CONNECTIONS, seconds, ...load }),
+    );
+  }
+  return [...targets].flatMap((target) => measured.get(target) ?? []);
+}
+
+export async function measureTarget(
+  { name, server, ...target }: Target,
+  load: Pick<LoadOptions, 'perSecond' | 'connections' | 'seconds'>,
+): Promise<Measurement> {
+  const before = server.cpuSeconds();
+  const measured = await measure({ ...target, ...load, url: server.url });
+  if (measured.refused > 0) throw new Error(`${name}: ${measured.refused} were refused`);
+  const cpuSeconds = server.cpuSeconds() - before;
+  return { ...measured, cpuMicroseconds: (cpuSeconds * 1e6) / measured.requests };
+}
+
+export async function stopAll(targets: readonly Target[]): Promise<void> {
+  await Promise.all(targets.map(({ server }) => server.stop()));
+}
