@@ -49,7 +49,7 @@ class TextQuery implements pg.Submittable {
   /** In one write. */
   #execute(connection: pg.Connection, name: string): void {
     connection.stream.cork();
-    if (connection.parsedStatements[name] === undefined) {
+    if (connection.parsedStatements[name] !== this.text) {
       connection.parse({ name, text: this.text, types: [] }, true);
     }
     connection.bind({ statement: name }, true);

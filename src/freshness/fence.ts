@@ -10,7 +10,7 @@ import { TimeShare } from './time-share.ts';
 interface Moment {
   snapshot: string;
   incarnation: string | null;
-  started: string;
+  started: number;
   time: number;
 }
 
@@ -21,10 +21,10 @@ interface Changes extends Moment {
 }
 
 const MOMENT = `
-           pg_current_snapshot()::text as snapshot,
-           (select id::text from incarnation) as incarnation,
-           pg_postmaster_start_time()::text as started,
-           extract(epoch from clock_timestamp())::float8 * 1000 as time`;
+           pg_current_snapshot() as snapshot,
+           (select id from incarnation) as incarnation,
+           date_part('epoch', pg_postmaster_start_time()) as started,
+           date_part('epoch', clock_timestamp()) * 1000 as time`;
 
 /** Whether anything can have changed: the same snapshot in the same run of Postgres sees the same. */
 const PROBE: TextStatement<Moment> = {
@@ -33,7 +33,7 @@ const PROBE: TextStatement<Moment> = {
   read: ([snapshot, incarnation, started, time]) => ({
     snapshot: String(snapshot),
     incarnation: incarnation ?? null,
-    started: String(started),
+    started: Number(started),
     time: Number(time),
   }),
 };
@@ -66,9 +66,9 @@ const FEATURE_NOT_SUPPORTED = '0A000';
 
 /** After a failure, callers are refused at once for this long before the database is tried again. */
 const RETRY_AFTER_MS = 100;
-/** Fences are in flight for this share of the time at most, or for a moment without a pause. */
-const SHARE = { share: 0.6, burstMs: 1, longestMs: 1 };
-/** Enough to begin again after the longest that counts. */
+/** Fences are in flight for no more of the time: Postgres and this process have others to serve. */
+const SHARE = 0.6;
+/** Whatever the last fence took, its share allows the next one after this. */
 const PAUSE_MS = 1;
 
 /**
@@ -79,6 +79,7 @@ const PAUSE_MS = 1;
 export class Fence {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #time: TimeShare;
   readonly #listeners: InvalidationListener[] = [];
   #next: PromiseWithResolvers<void> | null = null;
   #inFlight = false;
@@ -88,11 +89,11 @@ export class Fence {
   #failedAt: number | null = null;
   #returnedAt = Number.NEGATIVE_INFINITY;
   #count = 0;
-  readonly #time = new TimeShare(SHARE);
 
-  constructor(database: Database, clock: Clock) {
+  constructor(database: Database, clock: Clock, time = new TimeShare(SHARE)) {
     this.#database = database;
     this.#clock = clock;
+    this.#time = time;
     database.onConnectionLoss(() => this.#losses++);
   }
 

@@ -1,26 +1,22 @@
+/** No work counts for longer: who is slow because the other end is far away is not held back more. */
+const LONGEST_MS = 1;
+/** For how long work may go on without a pause after a quiet moment, beyond its share. */
+const SAVED_MS = 1;
+
 /**
- * Bounds the share of the time for which something is at work. After a quiet moment it may be at
- * work for longer without a pause: a bucket of time, which the clock fills and work empties.
+ * Bounds the share of the time for which something is at work: a bucket of time, which the clock
+ * fills and work empties.
  */
 export class TimeShare {
   readonly #share: number;
-  readonly #burstMs: number;
-  readonly #longestMs: number;
   readonly #now: () => number;
-  #savedMs: number;
+  #savedMs = SAVED_MS;
   #filledAt: number;
   #beganAt = 0;
 
-  /** @param longestMs no work costs more: who is slow because of a distance is not held back. */
-  constructor(
-    options: { share: number; burstMs: number; longestMs: number },
-    now: () => number = () => performance.now(),
-  ) {
-    this.#share = options.share;
-    this.#burstMs = options.burstMs;
-    this.#longestMs = options.longestMs;
+  constructor(share: number, now: () => number = () => performance.now()) {
+    this.#share = share;
     this.#now = now;
-    this.#savedMs = options.burstMs;
     this.#filledAt = now();
   }
 
@@ -36,13 +32,13 @@ export class TimeShare {
 
   end(): void {
     this.#fill();
-    this.#savedMs -= Math.min(this.#now() - this.#beganAt, this.#longestMs);
+    this.#savedMs -= Math.min(this.#now() - this.#beganAt, LONGEST_MS);
   }
 
   #fill(): void {
     const now = this.#now();
     const filled = this.#savedMs + (now - this.#filledAt) * this.#share;
-    this.#savedMs = Math.min(filled, this.#burstMs);
+    this.#savedMs = Math.min(filled, SAVED_MS);
     this.#filledAt = now;
   }
 }
