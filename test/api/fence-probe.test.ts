@@ -5,7 +5,7 @@ import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.t
 import { connect } from '../support/database.ts';
 import { startPrivatePostgres } from '../support/private-postgres.ts';
 import { insertKey } from '../support/sql-keys.ts';
-import { recordStatements } from '../support/statements.ts';
+import { recordEveryStatement } from '../support/statements.ts';
 
 const PROBE = ['fence'];
 const BOTH = ['fence', 'read_changes'];
@@ -20,7 +20,7 @@ beforeEach(async () => {
   ({ url } = await startPrivatePostgres({ autovacuum: 'off' }));
   client = await connect(url);
   fixture = await startCacheFixture(url);
-  statements = recordStatements(fixture.database);
+  statements = recordEveryStatement(fixture.database);
 });
 afterEach(() => fixture.database.close());
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { interceptQuery, recordStatements } from '../support/statements.ts';
+import { interceptQuery, recordEveryStatement } from '../support/statements.ts';
 
 const PROBE = ['fence'];
 const BOTH = ['fence', 'read_changes'];
@@ -24,7 +24,7 @@ beforeEach(async () => {
   }
   await fixture.fence.waitUntilFresh();
   fixture.feed.resets = 0;
-  statements = recordStatements(fixture.database);
+  statements = recordEveryStatement(fixture.database);
 });
 afterEach(() => fixture.database.close());
 
