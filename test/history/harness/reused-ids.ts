@@ -25,9 +25,12 @@ export const reuseIds: Fault = (harness, instance) =>
     // Only keys without limits and credits, since consuming them is a commit.
     const plain = context.world.activeKeys.filter((key) => !key.hasCredits && !key.limit);
     const keys = plain.slice(-6);
+    await Promise.all(keys.map((key) => verifyOnce(harness, instance, key)));
+    await delay(FLUSHED_MS);
     await postgres.query('checkpoint');
     await consumeIds(postgres, CONSUMED_IDS);
-    await Promise.all(keys.map((key) => verifyOnce(harness, instance, key)));
+    // Passes a fence and counts nothing: a counter would be a commit once the instance goes on.
+    await instance.waitUntilReady();
     const passed = await newestId(postgres);
     instance.signal('SIGSTOP');
     try {
@@ -40,7 +43,7 @@ export const reuseIds: Fault = (harness, instance) =>
     } finally {
       instance.signal('SIGCONT');
     }
-    await probe(context, keys);
+    await probe(context, keys.toReversed());
   });
 
 /** That of the latest transaction that has ended. */
