@@ -63,11 +63,34 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
       },
       {
         file: 'src/freshness/fence.ts',
-        find: 'if (row.incarnation !== previous.incarnation || row.started !== previous.started) return true;',
-        replace: '',
+        find: 'return incarnation !== previous.incarnation || started !== previous.started;',
+        replace: 'return false;',
       },
     ],
     faults: ['reuseIds'],
+  },
+  'probe-of-another-run': {
+    description:
+      'the first statement of a fence believes the same snapshot of another Postgres run',
+    edits: [
+      {
+        file: 'src/freshness/fence.ts',
+        find: 'return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);',
+        replace: 'return probe.snapshot === this.#previous?.snapshot;',
+      },
+    ],
+    faults: ['reuseIds'],
+  },
+  'probe-of-newest': {
+    description: 'the first statement of a fence compares only the newest transaction',
+    edits: [
+      {
+        file: 'src/freshness/fence.ts',
+        find: 'return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);',
+        replace: `const newest = (moment: Moment | null) => moment?.snapshot.split(':')[1];
+    return newest(probe) === newest(this.#previous) && !this.#isOtherRun(probe);`,
+      },
+    ],
   },
   'pruned-by-age': {
     description: 'the feed is pruned by age: an instance that was frozen misses the deleted rows',
