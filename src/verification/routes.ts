@@ -1,9 +1,13 @@
 import type { FastifyRequest } from 'fastify';
-import { askerOf, groupOf, requirePermission } from '../call-context.ts';
+import { groupOf, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
-import { type CallerDependencies, requireCallerAtHeaders } from '../http/caller-at-headers.ts';
+import {
+  type CallerDependencies,
+  presentedCaller,
+  requireCallerAtHeaders,
+} from '../http/caller-at-headers.ts';
 import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
@@ -15,6 +19,7 @@ import { OverloadError } from '../lib/overload-error.ts';
 import type { SharedBound } from '../lib/shared-bound.ts';
 import { mapInTurns } from '../lib/turns.ts';
 import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
+import { verificationCaller } from './caller.ts';
 import {
   VerifyAnswer,
   VerifyAnswers,
@@ -22,7 +27,7 @@ import {
   VerifyBatchResult,
   VerifyRequest,
 } from './schemas.ts';
-import type { VerificationCaller, Verifier } from './verifier.ts';
+import type { Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
 const BODY_LIMIT_BYTES = 32_768;
@@ -37,15 +42,13 @@ export interface VerifyRouteDependencies extends CallerDependencies {
 }
 
 export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
-  const { verifier, identify, batchItems, unsent, rates } = deps;
+  const { verifier, batchItems, unsent, rates } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
 
   /** Before the body; the verdict is of after it, so its handler identifies the caller again. */
   const onRequest = requireCallerAtHeaders(deps, 'keys:verify');
-  const verify = (request: VerifyRequest, identified: Promise<IdentifiedCaller>) =>
-    verifier.verify(request, asking(identified, request.workspaceId));
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
     '/v1/verify',
@@ -71,10 +74,11 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
         ),
       },
     },
-    async ({ body, headers, id }, reply) => {
+    async (request, reply) => {
+      const { body, id } = request;
       refuseScheme(body.key, '/body/key');
       reply.header('content-type', ANSWER_TYPE);
-      return verificationJson(await verify(body, identify(headers.authorization)), id);
+      return verificationJson(await verifier.verify(body, presentedCaller(request)), id);
     },
   );
 
@@ -90,15 +94,14 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
   /** An item of a batch stands alone: what is wrong with it is its own result. */
   const verifyItem = async (
     parsed: Parsed<VerifyRequest>,
-    identified: Promise<IdentifiedCaller>,
+    identified: IdentifiedCaller,
     requestId: string,
   ) => {
-    if ('errors' in parsed) {
-      await identified;
-      return failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
-    }
+    if ('errors' in parsed) return failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
     refuseScheme(parsed.value.key, '/key');
-    return decidedItemJson(await verify(parsed.value, identified), requestId);
+    const caller = verificationCaller(identified, parsed.value.workspaceId);
+    const verification = await verifier.resolve(parsed.value, Promise.resolve(caller));
+    return decidedItemJson(verification, requestId);
   };
 
   app.post<{ Body: { requests: unknown[] }; Reply: string }>(
@@ -127,10 +130,10 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       },
     },
     async (request, reply) => {
-      const { body, headers, id } = request;
+      const { body, id } = request;
       reply.header('content-type', ANSWER_TYPE);
-      const identified = countedOnce(identify(headers.authorization));
-      const { caller } = await identified;
+      const identified = await presentedCaller(request).identify();
+      const { caller } = identified;
       requirePermission(caller, 'keys:verify');
       rates.takeItems(caller, body.requests.length);
       const group = groupOf(caller);
@@ -172,29 +175,4 @@ function settleEach(
 
 function isUndecided(problem: KeywardError | null | undefined): boolean {
   return problem ? statusOf(problem) >= 500 : false;
-}
-
-/** However many items a batch has, its caller has made one call. */
-async function countedOnce(identified: Promise<IdentifiedCaller>): Promise<IdentifiedCaller> {
-  const { caller, countUse } = await identified;
-  let counted: Promise<void> | void;
-  let isCounted = false;
-  return {
-    caller,
-    countUse: () => {
-      if (!isCounted) counted = countUse();
-      isCounted = true;
-      return counted;
-    },
-  };
-}
-
-/** Who asks, about which workspace; null: every workspace. */
-async function asking(
-  identified: Promise<IdentifiedCaller>,
-  requested: string | undefined,
-): Promise<VerificationCaller> {
-  const { caller, countUse } = await identified;
-  requirePermission(caller, 'keys:verify');
-  return { ...askerOf(caller, requested), countUse };
 }

@@ -5,6 +5,7 @@ import { CredentialResolver } from '../../src/credentials/credential-resolver.ts
 import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
 import { LookupBudget } from '../../src/credentials/lookup-budget.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
+import { ROOT_CALLER } from '../../src/domain/caller.ts';
 import { Clock } from '../../src/lib/clock.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
 import { QuotaLimiter } from '../../src/quotas/quota-limiter.ts';
@@ -45,9 +46,12 @@ it('a verification is refused rather than answered uncounted if no counter is fr
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
   const ask = (workspaceId: string) =>
-    verifier.verify(
+    verifier.resolve(
       { key: 'guess' },
-      Promise.resolve({ workspaceId, group: ' root', countUse: () => {} }),
+      Promise.resolve({
+        ...{ workspaceId, group: ' root' },
+        identified: { caller: ROOT_CALLER, uncounted: null },
+      }),
     );
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);

@@ -25,9 +25,8 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-cache.ts',
-        find: 'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;',
-        replace:
-          'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) void fresh.catch(() => {});',
+        find: 'if (this.mayRecall(ref)) await fresh;',
+        replace: 'if (this.mayRecall(ref)) void fresh.catch(() => {});',
       },
     ],
   },
