@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { groupOf, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
+import type { Admission } from '../http/admission.ts';
 import type { App } from '../http/app-type.ts';
 import {
   type CallerDependencies,
@@ -18,8 +19,9 @@ import { type Parsed, parserOf } from '../http/validation/parsers.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import type { SharedBound } from '../lib/shared-bound.ts';
 import { mapInTurns } from '../lib/turns.ts';
-import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
+import { ANSWER_TYPE, decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import { verificationCaller } from './caller.ts';
+import { recallAnswers } from './recalled-answers.ts';
 import {
   VerifyAnswer,
   VerifyAnswers,
@@ -31,18 +33,17 @@ import type { Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
 const BODY_LIMIT_BYTES = 32_768;
-/** Answers are built as text, so their type must be set. */
-const ANSWER_TYPE = 'application/json; charset=utf-8';
 
 export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
   /** Items of batches at work, shared between callers: all of them may wait for the database. */
+  admission: Admission;
   batchItems: SharedBound;
   unsent: UnsentAnswers;
 }
 
 export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
-  const { verifier, batchItems, unsent, rates } = deps;
+  const { verifier, admission, batchItems, unsent, rates } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
@@ -54,6 +55,12 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
     '/v1/verify',
     {
       onRequest,
+      preParsing: recallAnswers({
+        verifier,
+        admission,
+        url: '/v1/verify',
+        limit: BODY_LIMIT_BYTES,
+      }),
       config: { logSampled: true },
       bodyLimit: BODY_LIMIT_BYTES,
       schema: {

@@ -30,6 +30,28 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
       },
     ],
   },
+  'memory-unfenced': {
+    description: 'a verification is answered from memory without waiting for the fence',
+    edits: [
+      {
+        file: 'src/verification/verifier.ts',
+        find: 'if (!(await resolver.whenFresh())) return null;',
+        replace: 'void resolver.whenFresh().catch(() => {});',
+      },
+    ],
+  },
+  'caller-counted-twice': {
+    description: 'a verification that memory answers counts the use of its caller a second time',
+    edits: [
+      {
+        file: 'src/verification/verifier.ts',
+        find: 'return credential === undefined ? null : this.#conclude(credential, request, caller);',
+        replace: `if (credential === undefined) return null;
+    await this.countUse(caller);
+    return this.#conclude(credential, request, caller);`,
+      },
+    ],
+  },
   'load-kept': {
     description: 'a load that a fence invalidated while it was in flight is cached',
     edits: [
