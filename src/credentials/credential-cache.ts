@@ -101,6 +101,11 @@ export class CredentialCache implements InvalidationListener {
     return this.#cached.peek(ref)?.matchedDigest === digest;
   }
 
+  /** What has this ref as of the last fence, for a look ahead that does not count as a use. */
+  peek(ref: string): Credential | undefined {
+    return this.#cached.peek(ref);
+  }
+
   /** Whether a fence is all that it takes to tell what has this ref. */
   mayRecall(ref: string): boolean {
     return this.#cached.has(ref) || this.#unknownRefs.recall(ref);

@@ -82,9 +82,12 @@ export class CredentialResolver {
 
   /** Whether a fence is all that it takes to tell what a string is. */
   mayRecall(presented: Presented): boolean {
-    const { cache, imported } = this.#deps;
+    const { cache, imported, secrets } = this.#deps;
+    const { ref, digest } = presented;
     if (!this.#canBeKey(presented)) return true;
-    return presented.ref === null ? imported.areNone : cache.mayRecall(presented.ref);
+    if (ref === null) return imported.areNone;
+    const credential = cache.peek(ref);
+    return credential ? secrets.recall(credential, digest) !== null : cache.mayRecall(ref);
   }
 
   /** The same as `resolveKey` from memory alone; undefined if that cannot tell. */
