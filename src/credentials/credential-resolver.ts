@@ -52,6 +52,8 @@ export interface Presented {
   digest: string;
   /** Null if it is no native key. */
   ref: string | null;
+  /** Whether it was known then to match the cached credential. */
+  hasMatched: boolean;
 }
 
 /** Holders of keys ask about their own, and need not say who they are. */
@@ -71,8 +73,13 @@ export class CredentialResolver {
 
   /** Format and checksum stop guesses and typos before any key is read. */
   present(text: string): Presented {
+    const { cache, checksumKey } = this.#deps;
     const digest = processDigest(text);
-    return { text, digest, ref: this.#nativeRef(text, digest) };
+    const ref = refOf(text);
+    const hasMatched = cache.hasMatched(ref, digest);
+    // A string that has matched before has passed format and checksum.
+    const isNative = hasMatched || (parseKey(text) && hasValidChecksum(text, checksumKey));
+    return { text, digest, ref: isNative ? ref : null, hasMatched };
   }
 
   /** Until memory holds nothing older than this call; false if all that is left is a stale answer. */
@@ -83,8 +90,9 @@ export class CredentialResolver {
   /** Whether a fence is all that it takes to tell what a string is. */
   mayRecall(presented: Presented): boolean {
     const { cache, imported, secrets } = this.#deps;
-    const { ref, digest } = presented;
+    const { ref, digest, hasMatched } = presented;
     if (!this.#canBeKey(presented)) return true;
+    if (hasMatched) return true;
     if (ref === null) return imported.areNone;
     const credential = cache.peek(ref);
     return credential ? secrets.recall(credential, digest) !== null : cache.mayRecall(ref);
@@ -155,14 +163,6 @@ export class CredentialResolver {
   /** The root key is no key, even if someone has imported its digest. */
   #canBeKey({ text, digest }: Presented): boolean {
     return canBeKey(text) && !this.#deps.rootKey?.hasDigest(digest);
-  }
-
-  /** The ref of a native key. A string that has matched before has passed format and checksum. */
-  #nativeRef(text: string, digest: string): string | null {
-    const { cache, checksumKey } = this.#deps;
-    const ref = refOf(text);
-    if (cache.hasMatched(ref, digest)) return ref;
-    return parseKey(text) && hasValidChecksum(text, checksumKey) ? ref : null;
   }
 
   async #findImported(presented: string, asking: Promise<Asker>): Promise<Credential | null> {
