@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
-import type { Authenticate, Identify, Recognize } from './call-context.ts';
+import type { Authenticate, Present } from './call-context.ts';
 import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
@@ -265,12 +265,10 @@ function createDataPlane(
 ) {
   const authenticator = new Authenticator({ resolver, rootKey, usage, clock });
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
-  const identify: Identify = (authorization) => authenticator.identify(authorization);
-  const recognize: Recognize = (authorization) => authenticator.recognize(authorization);
+  const present: Present = (authorization) => authenticator.present(authorization);
   return {
     authenticate,
-    identify,
-    recognize,
+    present,
     mayReadMetrics: metricsReaders(config.metricsTokenDigest, rootKey),
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },

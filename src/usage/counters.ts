@@ -1,4 +1,4 @@
-import type { VerdictCode } from '../domain/verdict.ts';
+import type { CountedSecret, VerdictCode } from '../domain/verdict.ts';
 import { COUNTER_BYTES } from '../lib/memory-budget.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
@@ -65,28 +65,29 @@ export class UsageCounters {
     };
   }
 
-  count(keyId: string, secretRef: string, code: VerdictCode, now: number): void {
+  /** Counts a verdict and the use of its caller's key: both, or neither if there is no room. */
+  count(
+    keyId: string,
+    secretRef: string,
+    code: VerdictCode,
+    now: number,
+    caller: CountedSecret | null = null,
+  ): void {
     const hour = now - (now % HOUR_MS);
-    const name = `${secretRef}${code}${hour}`;
-    const counter = this.#counts.get(name);
-    if (counter) {
-      counter.count++;
-      counter.lastAt = Math.max(counter.lastAt, now);
-      return;
-    }
-    this.#ensureRoom();
-    this.#counts.set(name, { keyId, secretRef, code, hour, count: 1, lastAt: now });
+    const name = nameOf(secretRef, code, hour);
+    this.#ensureRoom(this.#counts.has(name), caller, hour);
+    this.#add(name, { keyId, secretRef, code, hour, count: 1, lastAt: now });
+    if (caller) this.#addUse(caller, hour, now);
   }
 
-  countUnmatched(workspaceId: string, now: number): void {
+  countUnmatched(workspaceId: string, now: number, caller: CountedSecret | null = null): void {
     const hour = now - (now % HOUR_MS);
     const name = `${workspaceId} ${hour}`;
     const counter = this.#unmatched.get(name);
+    this.#ensureRoom(counter !== undefined, caller, hour);
     if (counter) counter.count++;
-    else {
-      this.#ensureRoom();
-      this.#unmatched.set(name, { workspaceId, hour, count: 1 });
-    }
+    else this.#unmatched.set(name, { workspaceId, hour, count: 1 });
+    if (caller) this.#addUse(caller, hour, now);
   }
 
   /** Removes up to `max` counters of each kind; later counts start new ones. */
@@ -97,9 +98,30 @@ export class UsageCounters {
     };
   }
 
-  #ensureRoom(): void {
-    if (this.size + this.#reserved >= this.#capacity) throw full();
+  #addUse({ keyId, ref: secretRef }: CountedSecret, hour: number, now: number): void {
+    const name = nameOf(secretRef, 'VALID', hour);
+    this.#add(name, { keyId, secretRef, code: 'VALID', hour, count: 1, lastAt: now });
   }
+
+  #add(name: string, first: UsageCount): void {
+    const counter = this.#counts.get(name);
+    if (!counter) return void this.#counts.set(name, first);
+    counter.count++;
+    counter.lastAt = Math.max(counter.lastAt, first.lastAt);
+  }
+
+  /** Only where little room is left, it matters which of the two counters are there already. */
+  #ensureRoom(isKnown: boolean, caller: CountedSecret | null, hour: number): void {
+    const left = this.#capacity - this.size - this.#reserved;
+    if (left >= RESERVATION) return;
+    const isCallerKnown = !caller || this.#counts.has(nameOf(caller.ref, 'VALID', hour));
+    const added = Number(!isKnown) + Number(!isCallerKnown);
+    if (added > 0 && added > left) throw full();
+  }
+}
+
+function nameOf(secretRef: string, code: VerdictCode, hour: number): string {
+  return `${secretRef}${code}${hour}`;
 }
 
 function takeFrom<T>(counters: Map<string, T>, max: number): T[] {

@@ -25,9 +25,30 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-cache.ts',
-        find: 'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;',
-        replace:
-          'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) void fresh.catch(() => {});',
+        find: 'if (this.mayRecall(ref)) await fresh;',
+        replace: 'if (this.mayRecall(ref)) void fresh.catch(() => {});',
+      },
+    ],
+  },
+  'memory-unfenced': {
+    description: 'a verification is answered from memory without waiting for the fence',
+    edits: [
+      {
+        file: 'src/verification/verifier.ts',
+        find: 'if (!(await resolver.whenFresh())) return null;',
+        replace: 'void resolver.whenFresh().catch(() => {});',
+      },
+    ],
+  },
+  'caller-counted-twice': {
+    description: 'a verification that memory answers counts the use of its caller a second time',
+    edits: [
+      {
+        file: 'src/verification/verifier.ts',
+        find: 'return credential === undefined ? null : this.#conclude(credential, request, caller);',
+        replace: `if (credential === undefined) return null;
+    await this.countUse(caller);
+    return this.#conclude(credential, request, caller);`,
       },
     ],
   },

@@ -39,6 +39,25 @@ describe('the counters in memory', () => {
     expect(() => counters.reserve()).toThrow(OverloadError);
   });
 
+  it('a verdict and the use of its caller are counted both or neither, and one that is there needs no room', () => {
+    const counters = new UsageCounters(3);
+    const caller = { keyId: 'mk', ref: 'caller' };
+    counters.count('key', 'ref', 'VALID', 0, caller);
+    expect(() => counters.count('key', 'new', 'VALID', 0, { keyId: 'mk', ref: 'too' })).toThrow(
+      OverloadError,
+    );
+    counters.count('key', 'ref', 'REVOKED', 0, caller);
+    expect(() => counters.count('key', 'new', 'VALID', 0, caller)).toThrow(OverloadError);
+    expect(() => counters.countUnmatched('default', 0, caller)).toThrow(OverloadError);
+    counters.count('key', 'ref', 'VALID', 0, caller);
+    const { counts } = counters.take(10);
+    expect(counts.map(({ secretRef, code, count }) => [secretRef, code, count])).toEqual([
+      ['ref', 'VALID', 2],
+      ['caller', 'VALID', 3],
+      ['ref', 'REVOKED', 1],
+    ]);
+  });
+
   it('counters that were taken are frozen: later counts go into new ones', () => {
     const counters = new UsageCounters(10);
     counters.count('key', 'ref', 'VALID', 0);
