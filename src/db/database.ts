@@ -19,8 +19,8 @@ const CONNECTION_BYTES = 128 * 1024;
 const CONNECT_TIMEOUT_MS = 2000;
 const DATA_QUERY_TIMEOUT_MS = 2000;
 const CONTROL_QUERY_TIMEOUT_MS = 15_000;
-/** Fence 1, loads 2, the rest for proofs and flushes. */
-const DATA_POOL_SIZE = 6;
+/** Fence 1, loads 2, fold 1, the rest for proofs, quotas and flushes. */
+const DATA_POOL_SIZE = 7;
 
 export interface DatabaseOptions {
   url: string;

@@ -23,6 +23,13 @@ export type VerdictCode = (typeof VERDICT_CODES)[number];
 export interface VerdictCounter {
   /** Refuses if there is no room for one more verification and its caller, else keeps that room. */
   reserve(): () => void;
-  count(keyId: string, secretRef: string, code: VerdictCode, now: number): Promise<void> | void;
+  /** Units are what the verification cost, if it was VALID; uses of a management key have none. */
+  count(
+    keyId: string,
+    secretRef: string,
+    code: VerdictCode,
+    now: number,
+    units?: number,
+  ): Promise<void> | void;
   countUnmatched(workspaceId: string, now: number): Promise<void> | void;
 }

@@ -71,7 +71,8 @@ export class Verifier {
         : decided;
       release?.();
       const { keyId, ref } = credential;
-      const counted = usage.count(keyId, ref, verification.code, clock.now());
+      const units = verification.code === 'VALID' ? (request.cost ?? 1) : 0;
+      const counted = usage.count(keyId, ref, verification.code, clock.now(), units);
       // Together, so that one write serves both.
       await Promise.all([counted, caller.countUse()]);
       return verification;
