@@ -56,7 +56,10 @@ $$;
 CREATE FUNCTION take_usage_log(of_shard integer, max_counters integer)
 RETURNS TABLE (secret text, code text, hour integer, count bigint, units bigint, last_ms bigint,
                written_at timestamptz)
-LANGUAGE sql SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
   WITH gone AS (
     DELETE FROM usage_log WHERE id = ANY (ARRAY(
       SELECT l.id FROM (
@@ -68,20 +71,25 @@ LANGUAGE sql SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off 
     INSERT INTO usage_unmatched (workspace_id, hour, count)
     SELECT w.id, to_timestamp(w.hour * 3600::float8), sum(w.count)
       FROM gone, unnest(string_to_array(workspaces, ','),
-                        string_to_array(workspace_hours, ',')::integer[],
-                        string_to_array(workspace_counts, ',')::bigint[]) AS w (id, hour, count)
+                        ('{' || workspace_hours || '}')::integer[],
+                        ('{' || workspace_counts || '}')::bigint[]) AS w (id, hour, count)
      GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (workspace_id, hour)
     DO UPDATE SET count = usage_unmatched.count + excluded.count
   )
+  -- Not in FROM, where each list would be stored once more.
   SELECT c.secret, c.code, c.hour, sum(c.count)::bigint, sum(c.units)::bigint,
-         max(gone.latest_ms - c.age_ms), min(gone.written_at)
-    FROM gone, unnest(string_to_array(secrets, ','), string_to_array(codes, ','),
-                      string_to_array(hours, ',')::integer[],
-                      string_to_array(counts, ',')::bigint[], string_to_array(units, ',')::bigint[],
-                      string_to_array(ages_ms, ',')::bigint[])
-                AS c (secret, code, hour, count, units, age_ms)
-   GROUP BY 1, 2, 3
+         max(c.latest_ms - c.age_ms), min(c.written_at)
+    FROM (
+      SELECT unnest(string_to_array(secrets, ',')) AS secret,
+             unnest(string_to_array(codes, ',')) AS code,
+             unnest(('{' || hours || '}')::integer[]) AS hour,
+             unnest(('{' || counts || '}')::bigint[]) AS count,
+             unnest(('{' || units || '}')::bigint[]) AS units,
+             unnest(('{' || ages_ms || '}')::bigint[]) AS age_ms, latest_ms, written_at
+        FROM gone) AS c
+   GROUP BY 1, 2, 3;
+END
 $$;
 --> statement-breakpoint
 

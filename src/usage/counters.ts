@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 /** A verification has a counter for its key and one for its caller. */
 const RESERVATION = 2;
 /** Small enough that writing one delays no answer noticeably. */
-const BATCH_COUNTERS = 500;
+const BATCH_COUNTERS = 700;
 
 /** Number of answered verifications of one secret with one verdict within one hour. */
 export interface UsageCount {
@@ -78,8 +78,8 @@ export class UsageCounters {
   count(keyId: string, secretRef: string, code: VerdictCode, now: number, units = 0): void {
     const hour = now - (now % HOUR_MS);
     const name = `${secretRef}${code}${hour}`;
-    const counters = this.#shards[shardOf(keyId)];
-    const counter = counters?.get(name);
+    const counters = this.#shardOf(keyId);
+    const counter = counters.get(name);
     if (counter) {
       counter.count++;
       counter.units += units;
@@ -87,7 +87,7 @@ export class UsageCounters {
       return;
     }
     this.#takeRoom();
-    counters?.set(name, { keyId, secretRef, code, hour, count: 1, units, lastAt: now });
+    counters.set(name, { keyId, secretRef, code, hour, count: 1, units, lastAt: now });
   }
 
   countUnmatched(workspaceId: string, now: number): void {
@@ -126,6 +126,12 @@ export class UsageCounters {
     const written = counts.length + unmatched.length;
     this.#size -= written;
     this.#taken -= written;
+  }
+
+  #shardOf(keyId: string): Map<string, UsageCount> {
+    const counters = this.#shards[shardOf(keyId)];
+    if (!counters) throw new Error(`no shard has ${keyId}`);
+    return counters;
   }
 
   #takeRoom(): void {

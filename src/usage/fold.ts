@@ -7,10 +7,10 @@ import { MIXED_SHARD } from './shards.ts';
 /** So few are added at once: whoever reads then sees what was flushed within a second. */
 const FEW_COUNTERS = 2000;
 /** More wait until several counts of a key can be added together, which costs one write. */
-const MERGE_MS = 8000;
+const MERGE_MS = 10_000;
 /** Of equal ones added up: a step with more takes longer than 30 ms. */
 const STEP_COUNTERS = 700;
-const MAX_STEP_COUNTERS = 20_000;
+const MAX_STEP_COUNTERS = 8000;
 
 /**
  * Adds the usage log to the tables that are read. Every instance looks once a second, and one at a time
