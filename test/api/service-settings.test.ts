@@ -56,7 +56,7 @@ it('each bound has the limit that its setting says, or its own', async () => {
       suspect_refs: 10_000,
       unknown_refs: 10_000,
       unsent_answers: 32 * MIB,
-      verification_connections: 6,
+      verification_connections: 7,
       wrong_keys: 10_000,
     },
   );
