@@ -119,7 +119,7 @@ export class UsageFlusher {
     return stream.round;
   }
 
-  /** Whoever waits when the counters are taken has counted before, and waits for this round. */
+  /** All who wait when the counters are taken have counted before, so this round is theirs. */
   async #runRound(stream: Stream): Promise<void> {
     let waiting: PromiseWithResolvers<void> | null = null;
     try {

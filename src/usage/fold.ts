@@ -4,7 +4,7 @@ import { isTimeout } from '../db/errors.ts';
 import { foldShard, readWaiting, shardMixed, type WaitingShard } from './log-store.ts';
 import { MIXED_SHARD } from './shards.ts';
 
-/** So few are added at once: whoever reads then sees what was flushed within a second. */
+/** So few are added at once: what was flushed is then read within a second. */
 const FEW_COUNTERS = 2000;
 /** More wait until several counts of a key can be added together, which costs one write. */
 const MERGE_MS = 10_000;

@@ -11,6 +11,7 @@ import { MIXED_SHARD, shardOf } from '../../src/usage/shards.ts';
 import { startCacheFixture } from '../support/cache-fixture.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62 } from '../support/forged-key.ts';
+import { launchForTest } from '../support/instance.ts';
 import { holdRows } from '../support/locks.ts';
 import { insertKey } from '../support/sql-keys.ts';
 import { foldLog } from '../support/usage-log.ts';
@@ -141,6 +142,22 @@ it('small flushes that come together are brought into rows of one shard each, wi
   expect(await folded()).toEqual({ ...all(60), units: 60, unmatched: 2, log: 0 });
 });
 
+it('the metrics show how many rows wait in the log, and an instance that stops leaves them there', async () => {
+  const keys = await makeKeys(2);
+  const keyward = await launchForTest(copy.url);
+  const shown = async () => {
+    const { text } = await keyward.call('GET', '/metrics');
+    return /^keyward_usage_log_rows (\d+)$/m.exec(text)?.[1];
+  };
+  expect(await shown()).toBe('0');
+  await flush(keys);
+  await flush(keys);
+  keyward.service.internals.fold.stop();
+  await keyward.service.internals.fold.run();
+  expect(await shown()).toBe('2');
+  expect(await folded()).toMatchObject({ ...all(0), log: 2 });
+});
+
 const TABLES = ['usage_log', 'usage_unmatched', 'secret_usage', 'key_usage', 'usage_hourly'];
 
 it.each(TABLES)(
@@ -186,7 +203,7 @@ it.each(['batch_sequences', 'usage_log'])(
   },
 );
 
-/** Whoever writes to the table loses its backend at that point. */
+/** The backend that writes to the table ends at that point. */
 async function killAt(table: string, events = 'insert or update or delete'): Promise<void> {
   await sql.query(`
     create or replace function cut() returns trigger language plpgsql as $$

@@ -233,7 +233,7 @@ describe('answers that wait for their counts', () => {
     ]);
   });
 
-  it('no answer is given before its count is written, whoever else writes the counters', async () => {
+  it('no answer is given before its count is written, also if a tick writes it', async () => {
     const { ledger, flusher, count } = setUp(100, 2);
     const held = Promise.withResolvers<void>();
     ledger.hold = held.promise;
