@@ -129,7 +129,7 @@ describe('the pools', () => {
       verification_connections: [VERIFICATION_POOL_SIZE, VERIFICATION_POOL_SIZE],
     });
     gate.resolve();
-    await expect.poll(() => usedOf(own).verification_connections).toEqual([0, 6]);
+    await expect.poll(() => usedOf(own).verification_connections).toEqual([0, VERIFICATION_POOL_SIZE]);
     expect(usedOf(own).management_connections).toEqual([0, POOL_SIZE]);
   });
 
