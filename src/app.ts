@@ -19,7 +19,7 @@ import {
   type PlacesBudget,
   registerPlaces,
 } from './http/management-places.ts';
-import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
+import { type MetricsGauge, metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
 import { requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
@@ -74,6 +74,7 @@ export interface AppDependencies {
   readiness: ReadinessChecks;
   resourceLimits: readonly ResourceLimit[];
   operationCounters: readonly OperationCounter[];
+  gauges: readonly MetricsGauge[];
 }
 
 const MAX_PATH_PARAMETER_LENGTH = 128;

@@ -20,8 +20,8 @@ const CONNECTION_BYTES = 128 * 1024;
 const CONNECT_TIMEOUT_MS = 2000;
 const DATA_QUERY_TIMEOUT_MS = 2000;
 const CONTROL_QUERY_TIMEOUT_MS = 15_000;
-/** Fence 1, loads 2, the rest for proofs and flushes. */
-const DATA_POOL_SIZE = 6;
+/** Fence 1, loads 2, fold 1, the rest for proofs, quotas and flushes. */
+const DATA_POOL_SIZE = 7;
 
 export interface DatabaseOptions {
   url: string;
@@ -89,8 +89,9 @@ export class Database {
     return onConnection(this.#pools[1], async (client) => {
       if ('read' in statement) return (await queryText(client, text, name)).map(statement.read);
       const { types } = statement;
-      return (await client.query<Row>({ text, values, ...(name && { name }), ...(types && { types }) }))
-        .rows;
+      return (
+        await client.query<Row>({ text, values, ...(name && { name }), ...(types && { types }) })
+      ).rows;
     });
   }
 

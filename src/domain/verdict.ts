@@ -32,12 +32,14 @@ export interface CountedSecret {
 export interface VerdictCounter {
   /** Refuses if there is no room for one more verification and its caller, else keeps that room. */
   reserve(): () => void;
+  /** Units are what the verification cost, if it was VALID; uses of a management key have none. */
   count(
     keyId: string,
     secretRef: string,
     code: VerdictCode,
     now: number,
     caller?: CountedSecret | null,
+    units?: number,
   ): Promise<void> | void;
   countUnmatched(
     workspaceId: string,

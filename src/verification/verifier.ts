@@ -96,14 +96,14 @@ export class Verifier {
   ): Verification | Promise<Verification> {
     const decided = evaluate(credential, request, this.#deps.clock.now());
     if (isMetered(decided)) return this.#consume(decided, request, caller);
-    const counted = this.#count(decided.code, credential, caller);
+    const counted = this.#count(decided.code, credential, request, caller);
     return counted ? counted.then(() => decided) : decided;
   }
 
   /** The last checks: they consume, so they come after all others have passed. */
   async #consume(
     decided: Metered,
-    { cost = 1 }: VerificationRequest,
+    request: VerificationRequest,
     caller: VerificationCaller,
   ): Promise<Verification> {
     const { quotas, usage, clock } = this.#deps;
@@ -112,9 +112,9 @@ export class Verifier {
     // What consumes has its room to be counted first: else a retry would consume again.
     const release = usage.reserve();
     try {
-      const quota = await quotas.consume(credential, cost, clock.now());
+      const quota = await quotas.consume(credential, costOf(request), clock.now());
       release();
-      await this.#count(quota.code, credential, caller);
+      await this.#count(quota.code, credential, request, caller);
       return { ...decided, code: quota.code, quota };
     } finally {
       release();
@@ -125,13 +125,14 @@ export class Verifier {
   #count(
     code: VerdictCode,
     credential: KeyCredential | null,
+    request: VerificationRequest,
     { workspaceId, identified }: VerificationCaller,
   ): Promise<void> | void {
     const { usage, clock } = this.#deps;
     const { uncounted } = identified;
     const now = clock.now();
     const counted = credential
-      ? usage.count(credential.keyId, credential.ref, code, now, uncounted)
+      ? usage.count(credential.keyId, credential.ref, code, now, uncounted, unitsOf(code, request))
       : usage.countUnmatched(workspaceId ?? ANY_WORKSPACE, now, uncounted);
     identified.uncounted = null;
     return counted;
@@ -143,6 +144,15 @@ export class Verifier {
     const { uncounted } = identified;
     if (uncounted) await usage.count(uncounted.keyId, uncounted.ref, 'VALID', clock.now());
   }
+}
+
+function costOf({ cost = 1 }: VerificationRequest): number {
+  return cost;
+}
+
+/** What a verification consumed, or would have of a key with limits: nothing unless it was VALID. */
+function unitsOf(code: VerdictCode, request: VerificationRequest): number {
+  return code === 'VALID' ? costOf(request) : 0;
 }
 
 function evaluate(

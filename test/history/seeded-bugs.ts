@@ -155,20 +155,40 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'counters are written a second time when the outcome of a commit was unknown',
     edits: [
       {
-        file: 'migrations/0009_write_usage.sql',
+        file: 'migrations/0018_usage_log.sql',
         find: '  WHERE batch_sequences.sequence < excluded.sequence;',
         replace: ';',
       },
     ],
     faults: ['cutAtFlush', 'slowThenCut'],
   },
+  'fold-repeated': {
+    description: 'the fold leaves rows in the log that it has added',
+    edits: [
+      {
+        file: 'migrations/0018_usage_log.sql',
+        find: 'DELETE FROM usage_log WHERE id = ANY',
+        replace: 'UPDATE usage_log SET shard = shard WHERE id = ANY',
+      },
+    ],
+  },
+  'fold-dropped': {
+    description: 'the fold deletes the rows of several flushes and adds one of them',
+    edits: [
+      {
+        file: 'migrations/0018_usage_log.sql',
+        find: '        FROM gone) AS c',
+        replace: '        FROM (SELECT * FROM gone LIMIT 1) AS gone) AS c',
+      },
+    ],
+  },
   'flush-dropped': {
     description: 'counters whose write failed are dropped',
     edits: [
       {
         file: 'src/usage/flusher.ts',
-        find: 'await this.#write(this.#sequence, batch);',
-        replace: 'await this.#write(this.#sequence, batch).catch(() => {});',
+        find: 'sequence: stream.sequence }, batch);',
+        replace: 'sequence: stream.sequence }, batch).catch(() => {});',
       },
     ],
   },
