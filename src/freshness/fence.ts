@@ -67,7 +67,7 @@ const FEATURE_NOT_SUPPORTED = '0A000';
 /** After a failure, callers are refused at once for this long before the database is tried again. */
 const RETRY_AFTER_MS = 100;
 /** Fences are in flight for no more of the time: Postgres and this process have others to serve. */
-const SHARE = 0.6;
+const SHARE = 0.7;
 /** Whatever the last fence took, its share allows the next one after this. */
 const PAUSE_MS = 1;
 

@@ -53,13 +53,18 @@ export class UsageFold {
 
   /** Folds everything that is in the log, due or not, unless another instance is at work. */
   async foldAll(): Promise<void> {
+    await this.#running;
+    await this.#foldEach();
+  }
+
+  async #foldEach(): Promise<void> {
     for (const { shard, counters } of await this.#look()) await this.#foldShard(shard, counters);
   }
 
   async #runOnce(): Promise<void> {
     const waiting = await this.#look();
     const counters = waiting.reduce((sum, shard) => sum + shard.counters, 0);
-    if (counters <= FEW_COUNTERS) return this.foldAll();
+    if (counters <= FEW_COUNTERS) return this.#foldEach();
     for (const shard of waiting) await this.#foldDue(shard);
   }
 
