@@ -149,7 +149,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
       'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
       'test/api/{overload,database-errors,database-timeouts,database-pools}.test.ts',
       'test/api/{database-transactions,database-wait,metrics,retried-changes}.test.ts',
-      'test/api/{service-pools,service-stop}.test.ts',
+      'test/api/{service-pools,service-stop,text-query}.test.ts',
       'test/unit/database-errors.test.ts',
     ],
   },
