@@ -31,6 +31,7 @@ function standIns(): AppDependencies {
     unsent: new UnsentAnswers(1),
     resourceLimits: [],
     operationCounters: [],
+    gauges: [],
   };
   return Object.assign(Object.create(null), needed);
 }

@@ -2,12 +2,13 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
-import type { Authenticate, Identify, Recognize } from './call-context.ts';
+import type { Authenticate, Present } from './call-context.ts';
 import { Admission, registerAdmission } from './http/admission.ts';
 import { registerAnswerHeaders } from './http/answer-headers.ts';
 import type { App } from './http/app-type.ts';
 import { registerAuth } from './http/auth-hooks.ts';
 import { registerBodyLimits } from './http/body-limits.ts';
+import { registerPresentedCallers } from './http/caller-at-headers.ts';
 import { Connections, serverOptions } from './http/connections.ts';
 import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
 import { frontPageRoute } from './http/front-page.ts';
@@ -18,7 +19,7 @@ import {
   type PlacesBudget,
   registerPlaces,
 } from './http/management-places.ts';
-import { metricsRoutes, type OperationCounter } from './http/metrics.ts';
+import { type MetricsGauge, metricsRoutes, type OperationCounter } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
 import { requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
@@ -57,8 +58,7 @@ export interface AppDependencies {
   memory: PlacesBudget & Pick<MemoryBudget, 'bodyBytes' | 'connections'>;
   logVerifyPerSecond: number;
   authenticate: Authenticate;
-  identify: Identify;
-  recognize: Recognize;
+  present: Present;
   /** Whether an `Authorization` header may read the metrics. */
   mayReadMetrics: (authorization: string | undefined) => boolean;
   keyDetector: KeyDetector;
@@ -74,6 +74,7 @@ export interface AppDependencies {
   readiness: ReadinessChecks;
   resourceLimits: readonly ResourceLimit[];
   operationCounters: readonly OperationCounter[];
+  gauges: readonly MetricsGauge[];
 }
 
 const MAX_PATH_PARAMETER_LENGTH = 128;
@@ -99,6 +100,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
   registerAuth(app, { ...deps, rates });
+  registerPresentedCallers(app);
   const places = registerPlaces(app, deps.management, deps.unsent, deps.memory);
   await registerOpenApi(app);
   frontPageRoute(app);

@@ -1,4 +1,4 @@
-import type { Actor, Asker, Caller, IdentifiedCaller, Permission } from './domain/caller.ts';
+import type { Actor, Asker, Caller, Permission, PresentedCaller } from './domain/caller.ts';
 import { DEFAULT_WORKSPACE } from './domain/caller.ts';
 import { KeywardError } from './errors.ts';
 
@@ -25,14 +25,8 @@ export interface CallContext {
 
 /** The caller behind an `Authorization` header. Rejects with UNAUTHENTICATED if there is none. */
 export type Authenticate = (authorization: string | undefined) => Promise<Caller>;
-/** The same, without counting the use of the management key yet. */
-export type Identify = (authorization: string | undefined) => Promise<IdentifiedCaller>;
-
-/**
- * The caller whose management key is in memory and was valid when the database was last asked; null:
- * nobody can tell without asking. Enough to take a request in, never to answer it.
- */
-export type Recognize = (authorization: string | undefined) => Caller | null;
+/** The same, asked for when it is needed, and without counting the use of the management key. */
+export type Present = (authorization: string | undefined) => PresentedCaller;
 
 export function requirePermission(caller: Caller, permission: Permission): void {
   if (caller.permissions.has(permission)) return;

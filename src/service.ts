@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
-import type { Authenticate, Identify, Recognize } from './call-context.ts';
+import type { Authenticate, Present } from './call-context.ts';
 import type { Config } from './config.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
@@ -55,8 +55,9 @@ import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { countBeforeAnswering } from './usage/count-before-answering.ts';
 import { UsageCounters } from './usage/counters.ts';
 import { UsageFlusher } from './usage/flusher.ts';
+import { UsageFold } from './usage/fold.ts';
+import { appendToLog } from './usage/log-store.ts';
 import { UsageService } from './usage/service.ts';
-import { writeUsage } from './usage/store.ts';
 import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
 import { WorkspaceService } from './workspaces/service.ts';
@@ -70,6 +71,9 @@ const MANAGEMENT_BOUNDS = { sparePlaces: 1, maxWaitingEach: 128, maxWaiting: 102
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
+/** Writes in flight where answers wait for them; else one is enough. */
+const AWAITED_WRITES = 2;
+const FOLD_MS = 1000;
 /** How much of the time of a stop each phase may take; the rest is the embedded database's. */
 const STOP_SHARES = { requests: 0.5, counters: 0.3, connections: 0.1 };
 
@@ -87,6 +91,7 @@ export interface Service {
     fence: Fence;
     cache: CredentialCache;
     flusher: UsageFlusher;
+    fold: UsageFold;
     database: Database;
     quotaStore: QuotaStore;
     clock: Clock;
@@ -136,16 +141,16 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     unsent: new UnsentAnswers(config.memory.unsentBytes),
     ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
     ...createControlPlane(kernel, credentials),
-    ...createMetrics(kernel, credentials, usage.counters, quotas),
+    ...createMetrics(kernel, credentials, usage, quotas),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
-  const { flusher } = usage;
+  const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, app, flusher),
+    ...createLifecycle(kernel, app, usage),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, database, quotaStore: quotas.store, clock },
+    internals: { hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
   };
 }
 
@@ -156,6 +161,7 @@ async function findWarnings({ orm, pepper }: Kernel): Promise<string[]> {
 
 type Kernel = Awaited<ReturnType<typeof createKernel>>;
 type Credentials = ReturnType<typeof createCredentials>;
+type Usage = ReturnType<typeof createUsage>;
 type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
@@ -234,17 +240,18 @@ function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Lo
   };
 }
 
-/** Counts verifications in memory, and writes the counters. */
+/** Counts verifications in memory, writes the counters to a log, and folds that. */
 function createUsage({ config, log, database, instance }: Kernel) {
+  const isAwaited = config.usageFlushMs === 0;
   const counters = new UsageCounters(config.memory.counters);
   const flusher = new UsageFlusher(
     counters,
-    (sequence, batch) =>
-      writeUsage(database.dataOrm, { instance, stream: 'usage', sequence }, batch),
+    (number, batch) => appendToLog(database, { instance, ...number }, batch),
     log,
+    { streams: isAwaited ? AWAITED_WRITES : 1 },
   );
-  const counter = config.usageFlushMs === 0 ? countBeforeAnswering(counters, flusher) : counters;
-  return { counters, flusher, counter };
+  const counter = isAwaited ? countBeforeAnswering(counters, flusher) : counters;
+  return { counters, flusher, counter, fold: new UsageFold(database, log) };
 }
 
 /** Consumes rate limits and credits. */
@@ -265,12 +272,10 @@ function createDataPlane(
 ) {
   const authenticator = new Authenticator({ resolver, rootKey, usage, clock });
   const authenticate: Authenticate = (authorization) => authenticator.authenticate(authorization);
-  const identify: Identify = (authorization) => authenticator.identify(authorization);
-  const recognize: Recognize = (authorization) => authenticator.recognize(authorization);
+  const present: Present = (authorization) => authenticator.present(authorization);
   return {
     authenticate,
-    identify,
-    recognize,
+    present,
     mayReadMetrics: metricsReaders(config.metricsTokenDigest, rootKey),
     verifier: new Verifier({ resolver, quotas, usage, clock }),
     gateway: { keyHeader: config.keyHeader, now: () => clock.now() },
@@ -321,7 +326,7 @@ function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
 function createMetrics(
   { database, fence }: Kernel,
   { cache, secrets, hasher }: Credentials,
-  counters: UsageCounters,
+  { counters, fold }: Usage,
   { limiter, store }: Quotas,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
@@ -349,11 +354,19 @@ function createMetrics(
         count: () => store.count,
       },
     ],
+    gauges: [
+      {
+        name: 'keyward_usage_log_rows',
+        help: 'Rows of counters that waited to be folded when this instance last looked, once a second.',
+        value: () => fold.waitingRows,
+      },
+    ],
   };
 }
 
-function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
+function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
   const { config, log, orm, database, unitOfWork } = kernel;
+  const folding = new PeriodicTask(() => fold.run(), FOLD_MS);
   const housekeeping = new PeriodicTask(() => runHousekeeping(kernel), HOUSEKEEPING_MS);
   const inTurn = <T>(step: () => Promise<T>) => kernel.management.queue.run(BACKGROUND, step);
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
@@ -368,10 +381,13 @@ function createLifecycle(kernel: Kernel, app: App, flusher: UsageFlusher) {
   return {
     start: () => {
       flusher.start(config.usageFlushMs || RETRY_FLUSH_MS);
+      folding.start();
       housekeeping.start();
       deletions.start();
     },
     stop: () => {
+      folding.stop();
+      fold.stop();
       housekeeping.stop();
       deletions.stop();
       deleted.stop();

@@ -4,8 +4,8 @@ import { registerHooks } from 'node:module';
  * Loaded before the program (`--import`), takes the bound on fences off: only to measure what it
  * costs a single connection. It is the program's own code otherwise.
  */
-const BOUND = /^const BURST = \d+;$/m;
-const NO_BOUND = 'const BURST = Number.MAX_SAFE_INTEGER;';
+const BOUND = /^const SHARE = [\d.]+;$/m;
+const NO_BOUND = 'const SHARE = Number.MAX_SAFE_INTEGER;';
 
 registerHooks({
   load: (url, context, next) => {

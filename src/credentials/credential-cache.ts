@@ -98,13 +98,33 @@ export class CredentialCache implements InvalidationListener {
 
   /** Whether this presented string is known to match the cached credential. */
   hasMatched(ref: string, digest: string): boolean {
-    return this.recall(ref, digest) !== null;
+    return this.#cached.peek(ref)?.matchedDigest === digest;
   }
 
-  /** The cached credential that this presented string has matched, as of the last fence. */
-  recall(ref: string, digest: string): Credential | null {
-    const cached = this.#cached.peek(ref);
-    return cached?.matchedDigest === digest ? cached : null;
+  /** What has this ref as of the last fence, for a look ahead that does not count as a use. */
+  peek(ref: string): Credential | undefined {
+    return this.#cached.peek(ref);
+  }
+
+  /** Whether a fence is all that it takes to tell what has this ref. */
+  mayRecall(ref: string): boolean {
+    return this.#cached.has(ref) || this.#unknownRefs.recall(ref);
+  }
+
+  /** What has this ref as of the last fence: null if nothing has, undefined if memory cannot tell. */
+  recall(ref: string): Credential | null | undefined {
+    return this.#cached.get(ref) ?? (this.#unknownRefs.has(ref) ? null : undefined);
+  }
+
+  /** Until memory holds nothing older than this call; false if all that is left is a stale answer. */
+  async whenFresh(): Promise<boolean> {
+    try {
+      await this.#fence.waitUntilFresh();
+      return true;
+    } catch (error) {
+      if (this.#staleIfErrorMs === 0) throw error;
+      return false;
+    }
   }
 
   /** What was cached when the database last answered, if the operator allows that. */
@@ -120,11 +140,10 @@ export class CredentialCache implements InvalidationListener {
       if (this.#fence.isDown) break;
       const fresh = this.#fence.waitUntilFresh();
       let loaded: LoadedCredential | null = null;
-      if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;
+      if (this.mayRecall(ref)) await fresh;
       else [loaded] = await Promise.all([this.#loader.load(ref), fresh]);
-      const cached = this.#cached.get(ref);
-      if (cached) return cached;
-      if (this.#unknownRefs.has(ref)) return null;
+      const known = this.recall(ref);
+      if (known !== undefined) return known;
       if (loaded && this.#isOfThisIncarnation(loaded)) return loaded.credential;
     }
     throw new UnavailableError('the database is away, or changed too often while it was read');

@@ -24,8 +24,17 @@ function canBeKey(presented: string): boolean {
   return length > 0 && length <= MAX_PRESENTED_LENGTH && presented.isWellFormed();
 }
 
-function isManagementKey(presented: string): boolean {
-  return presented.startsWith(`${MANAGEMENT_PREFIX}_`);
+function isManagementKey({ text }: Presented): boolean {
+  return text.startsWith(`${MANAGEMENT_PREFIX}_`);
+}
+
+/** A customer key of this workspace; null: of any. */
+function isKeyIn(
+  workspaceId: string | null,
+  credential: Credential | null,
+): credential is KeyCredential {
+  if (credential?.kind !== 'key') return false;
+  return workspaceId === null || credential.workspaceId === workspaceId;
 }
 
 export interface CredentialResolverDependencies {
@@ -37,13 +46,23 @@ export interface CredentialResolverDependencies {
   checksumKey: ChecksumKey;
 }
 
+/** A presented string, with what is computed of it once. */
+export interface Presented {
+  text: string;
+  digest: string;
+  /** Null if it is no native key. */
+  ref: string | null;
+  /** Whether it was known then to match the cached credential. */
+  hasMatched: boolean;
+}
+
 /** Holders of keys ask about their own, and need not say who they are. */
 const HOLDER: Promise<Asker> = Promise.resolve({ workspaceId: null, group: ' holders' });
 
 /**
  * Resolves a presented string to the credential that it is proven to be, or to null: malformed,
  * unknown, of another kind or workspace, and wrong look alike. Whether the credential is still in
- * force is for the caller to judge.
+ * force is for the caller to judge. What `recall…` finds in memory is as of the last fence.
  */
 export class CredentialResolver {
   readonly #deps: CredentialResolverDependencies;
@@ -52,68 +71,98 @@ export class CredentialResolver {
     this.#deps = deps;
   }
 
+  /** Format and checksum stop guesses and typos before any key is read. */
+  present(text: string): Presented {
+    const { cache, checksumKey } = this.#deps;
+    const digest = processDigest(text);
+    const ref = refOf(text);
+    const hasMatched = cache.hasMatched(ref, digest);
+    // A string that has matched before has passed format and checksum.
+    const isNative = hasMatched || (parseKey(text) && hasValidChecksum(text, checksumKey));
+    return { text, digest, ref: isNative ? ref : null, hasMatched };
+  }
+
+  /** Until memory holds nothing older than this call; false if all that is left is a stale answer. */
+  whenFresh(): Promise<boolean> {
+    return this.#deps.cache.whenFresh();
+  }
+
+  /** Whether a fence is all that it takes to tell what a string is. */
+  mayRecall(presented: Presented): boolean {
+    const { cache, imported, secrets } = this.#deps;
+    const { ref, digest, hasMatched } = presented;
+    if (!this.#canBeKey(presented)) return true;
+    if (hasMatched) return true;
+    if (ref === null) return imported.areNone;
+    const credential = cache.peek(ref);
+    return credential ? secrets.recall(credential, digest) !== null : cache.mayRecall(ref);
+  }
+
+  /** The same as `resolveKey` from memory alone; undefined if that cannot tell. */
+  recallKey(presented: Presented, workspaceId: string | null): KeyCredential | null | undefined {
+    const credential = this.#recall(presented);
+    if (!credential) return credential;
+    if (!isKeyIn(workspaceId, credential)) return null;
+    return this.#recallMatch(credential, presented);
+  }
+
   /**
    * A customer key. The asker is awaited beside a native credential, so that one fence serves the
    * caller and the key; a key of another workspace is not proven, so it costs no argon2.
    */
   async resolveKey(
-    presented: string,
+    presented: Presented,
     asking: Promise<Asker>,
     queue?: VerifyQueue,
   ): Promise<KeyCredential | null> {
-    const digest = processDigest(presented);
     const [{ workspaceId }, credential] = await Promise.all([
       asking,
-      this.#find(presented, digest, asking),
+      this.#find(presented, asking),
     ]);
-    if (credential?.kind !== 'key') return null;
-    if (workspaceId !== null && credential.workspaceId !== workspaceId) return null;
-    return (await this.#matches(credential, presented, digest, queue)) ? credential : null;
+    if (!isKeyIn(workspaceId, credential)) return null;
+    return (await this.#matches(credential, presented, queue)) ? credential : null;
   }
 
-  /** What memory knows of a management key, without asking the database whether it still holds. */
-  recallManagementKey(presented: string, digest: string): ManagementCredential | null {
+  /** The same as `resolveManagementKey` from memory alone; undefined if that cannot tell. */
+  recallManagementKey(presented: Presented): ManagementCredential | null | undefined {
     if (!isManagementKey(presented)) return null;
-    const credential = this.#deps.cache.recall(refOf(presented), digest);
-    return credential?.kind === 'management' ? credential : null;
+    const credential = this.#recall(presented);
+    if (!credential) return credential;
+    return credential.kind === 'management' ? this.#recallMatch(credential, presented) : null;
   }
 
   /** A management key. Customer keys have another prefix, and so have imported ones. */
-  async resolveManagementKey(
-    presented: string,
-    digest: string,
-  ): Promise<ManagementCredential | null> {
-    if (!isManagementKey(presented)) return null;
-    const ref = this.#nativeRef(presented, digest);
-    const credential = ref === null ? null : await this.#deps.cache.get(ref);
+  async resolveManagementKey(presented: Presented): Promise<ManagementCredential | null> {
+    if (!isManagementKey(presented) || presented.ref === null) return null;
+    const credential = await this.#deps.cache.get(presented.ref);
     if (credential?.kind !== 'management') return null;
-    return (await this.#matches(credential, presented, digest, 'management')) ? credential : null;
+    return (await this.#matches(credential, presented, 'management')) ? credential : null;
   }
 
   /** A key of either kind, for the one who presents it: what that costs never delays a verification. */
-  async resolveAny(presented: string): Promise<Credential | null> {
-    const digest = processDigest(presented);
-    const credential = await this.#find(presented, digest, HOLDER);
+  async resolveAny(text: string): Promise<Credential | null> {
+    const presented = this.present(text);
+    const credential = await this.#find(presented, HOLDER);
     if (!credential) return null;
-    return (await this.#matches(credential, presented, digest, 'low')) ? credential : null;
+    return (await this.#matches(credential, presented, 'low')) ? credential : null;
   }
 
-  /**
-   * Format and checksum stop guesses and typos before any key is read. The root key is no key,
-   * even if someone has imported its digest.
-   */
-  #find(presented: string, digest: string, asking: Promise<Asker>): Promise<Credential | null> {
-    if (!canBeKey(presented) || this.#deps.rootKey?.hasDigest(digest)) return Promise.resolve(null);
-    const ref = this.#nativeRef(presented, digest);
-    return ref === null ? this.#findImported(presented, asking) : this.#deps.cache.get(ref);
+  #recall(presented: Presented): Credential | null | undefined {
+    const { cache, imported } = this.#deps;
+    if (!this.#canBeKey(presented)) return null;
+    if (presented.ref !== null) return cache.recall(presented.ref);
+    return imported.areNone ? null : undefined;
   }
 
-  /** The ref of a native key. A string that has matched before has passed format and checksum. */
-  #nativeRef(presented: string, digest: string): string | null {
-    const { cache, checksumKey } = this.#deps;
-    const ref = refOf(presented);
-    if (cache.hasMatched(ref, digest)) return ref;
-    return parseKey(presented) && hasValidChecksum(presented, checksumKey) ? ref : null;
+  async #find(presented: Presented, asking: Promise<Asker>): Promise<Credential | null> {
+    if (!this.#canBeKey(presented)) return null;
+    const { text, ref } = presented;
+    return ref === null ? this.#findImported(text, asking) : this.#deps.cache.get(ref);
+  }
+
+  /** The root key is no key, even if someone has imported its digest. */
+  #canBeKey({ text, digest }: Presented): boolean {
+    return canBeKey(text) && !this.#deps.rootKey?.hasDigest(digest);
   }
 
   async #findImported(presented: string, asking: Promise<Asker>): Promise<Credential | null> {
@@ -136,8 +185,14 @@ export class CredentialResolver {
     return firstImported(found);
   }
 
-  #matches(credential: Credential, presented: string, digest: string, queue?: VerifyQueue) {
-    return this.#deps.secrets.matches(credential, presented, digest, queue);
+  #recallMatch<T extends Credential>(credential: T, { digest }: Presented): T | null | undefined {
+    const matches = this.#deps.secrets.recall(credential, digest);
+    if (matches === null) return undefined;
+    return matches ? credential : null;
+  }
+
+  #matches(credential: Credential, { text, digest }: Presented, queue?: VerifyQueue) {
+    return this.#deps.secrets.matches(credential, text, digest, queue);
   }
 }
 

@@ -29,6 +29,11 @@ export class ImportedAlgorithms implements InvalidationListener {
     fence.subscribe(this);
   }
 
+  /** Whether nothing was ever imported, as of the last fence; false also if that is not known. */
+  get areNone(): boolean {
+    return this.#algorithms?.length === 0;
+  }
+
   /** The digests by which the string may have been imported. */
   async digestsOf(presented: string): Promise<string[]> {
     await this.#fence.waitUntilFresh();

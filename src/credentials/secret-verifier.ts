@@ -75,19 +75,25 @@ export class SecretVerifier {
     ];
   }
 
-  /** Answers synchronously if the result is cached; `digest` is that of the presented string. */
+  /** The cached result; `digest` is that of the presented string. Null: none. */
+  recall(secret: StoredSecret, digest: string): boolean | null {
+    // Read on every call, so that the secrets in use are the last to be evicted.
+    const cached = this.#cached.get(secret.ref);
+    if (secret.matchedDigest === digest) return true;
+    if (cached?.digest === digest && cached.hash === secret.hash)
+      return this.#cacheResult(secret, digest, true);
+    return this.#wrongKeys.get(digest) === secret.hash ? false : null;
+  }
+
+  /** Answers synchronously if the result is cached, or a stored proof tells. */
   matches(
     secret: StoredSecret,
     presented: string,
     digest: string,
     queue: VerifyQueue = 'verification',
   ): boolean | Promise<boolean> {
-    // Read on every call, so that the secrets in use are the last to be evicted.
-    const cached = this.#cached.get(secret.ref);
-    if (secret.matchedDigest === digest) return true;
-    if (cached?.digest === digest && cached.hash === secret.hash)
-      return this.#cacheResult(secret, digest, true);
-    if (this.#wrongKeys.get(digest) === secret.hash) return false;
+    const known = this.recall(secret, digest);
+    if (known !== null) return known;
     if (isImportedDigest(secret)) return this.#matchesImportedDigest(secret, presented);
     if (!secret.hash.startsWith(ARGON2ID)) return false;
     const { pepper } = this.#deps;

@@ -4,7 +4,7 @@ import { batchSequences } from './schema.ts';
 
 /**
  * Numbers a batch, from 1 upwards in each stream of an instance. The functions that apply batches
- * (write_usage, try_consume_limits) claim the number in their transaction, if it is higher than the last
+ * (append_usage_log, try_consume_limits) claim the number in their transaction, if it is higher than the last
  * one; otherwise the batch has been applied before, and a commit whose outcome was unknown succeeded.
  * A second attempt waits for the row that the first one, still running, has locked. Gaps are allowed:
  * a database that lost its last commits, or was restored, is behind its instances.

@@ -5,6 +5,7 @@ import pg from 'pg';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
+import { queryText, type TextRow } from './text-query.ts';
 
 type Schema = typeof schema;
 export type Orm = NodePgDatabase<Schema>;
@@ -19,8 +20,8 @@ const CONNECTION_BYTES = 128 * 1024;
 const CONNECT_TIMEOUT_MS = 2000;
 const DATA_QUERY_TIMEOUT_MS = 2000;
 const CONTROL_QUERY_TIMEOUT_MS = 15_000;
-/** Fence 1, loads 2, the rest for proofs and flushes. */
-const DATA_POOL_SIZE = 6;
+/** Fence 1, loads 2, fold 1, the rest for proofs, quotas and flushes. */
+const DATA_POOL_SIZE = 7;
 
 export interface DatabaseOptions {
   url: string;
@@ -34,6 +35,12 @@ export interface Statement {
   text: string;
   /** How its columns are parsed, if not as usual. */
   types?: pg.CustomTypesConfig;
+}
+
+/** A statement without values that is sent so often that what pg does beside it counts. */
+export interface TextStatement<Row> extends Statement {
+  /** Reads a row from the text of its columns. */
+  read: (columns: TextRow) => Row;
 }
 
 /**
@@ -74,12 +81,18 @@ export class Database {
 
   /** Runs one statement of the verification path. */
   async query<Row extends pg.QueryResultRow>(
-    statement: Statement,
+    statement: Statement | TextStatement<Row>,
     values: unknown[],
   ): Promise<Row[]> {
-    const { name, ...unnamed } = statement;
-    const config = { ...unnamed, ...(this.#named && { name }), values };
-    return onConnection(this.#pools[1], async (client) => (await client.query<Row>(config)).rows);
+    const { text } = statement;
+    const name = this.#named ? statement.name : undefined;
+    return onConnection(this.#pools[1], async (client) => {
+      if ('read' in statement) return (await queryText(client, text, name)).map(statement.read);
+      const { types } = statement;
+      return (
+        await client.query<Row>({ text, values, ...(name && { name }), ...(types && { types }) })
+      ).rows;
+    });
   }
 
   async close(): Promise<void> {

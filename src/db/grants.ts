@@ -47,6 +47,10 @@ const GRANTS = [
     ],
   },
   {
+    why: 'Written by flushes, taken out by the fold.',
+    rights: ['SELECT, INSERT, DELETE ON usage_log'],
+  },
+  {
     why: 'Written by the version before alone; a trigger refuses what does not follow from the entries.',
     rights: [changing(schema.auditHeads, 'workspace_id')],
   },

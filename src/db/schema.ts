@@ -9,6 +9,7 @@ import {
   jsonb,
   pgTable,
   primaryKey,
+  smallint,
   text,
   uniqueIndex,
   uuid,
@@ -260,9 +261,34 @@ export const usageHourly = pgTable(
     secretRef: text('secret_ref').notNull(),
     code: text('code').notNull(),
     count: count('count').notNull(),
+    /** The sum of `cost`, of those that were VALID. */
+    units: count('units').notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.keyId, table.hour, table.secretRef, table.code] })],
 );
+
+/** Counters that flushes have written and the fold has not yet added to the tables above and below. */
+export const usageLog = pgTable('usage_log', {
+  id: uuid('id').primaryKey().defaultRandom(),
+  /** What its keys have in common, by their ids; -1 if they have nothing. */
+  shard: smallint('shard').notNull(),
+  /** How many counters it has. */
+  counters: integer('counters').notNull(),
+  writtenAt: instant('written_at').notNull().default(sql`now()`),
+  /** From where `ages_ms` counts back to the last verification of each counter. */
+  latestMs: count('latest_ms').notNull(),
+  /** Lists with one element for each counter. Hours are since 1970. */
+  secrets: text('secrets').notNull(),
+  codes: text('codes').notNull(),
+  hours: text('hours').notNull(),
+  counts: text('counts').notNull(),
+  units: text('units').notNull(),
+  agesMs: text('ages_ms').notNull(),
+  /** Lists of those that matched no key. */
+  workspaces: text('workspaces').notNull(),
+  workspaceHours: text('workspace_hours').notNull(),
+  workspaceCounts: text('workspace_counts').notNull(),
+});
 
 export const keyUsage = pgTable('key_usage', {
   keyId: text('key_id').primaryKey(),

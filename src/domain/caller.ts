@@ -1,3 +1,5 @@
+import type { CountedSecret } from './verdict.ts';
+
 /** Who calls Keyward itself, and what that caller may do. */
 export const PERMISSIONS = [
   'keys:read',
@@ -41,11 +43,19 @@ export interface RequestMaximums {
   workspace: number | null;
 }
 
-/** A caller whose management key was used, and what counts that use. */
+/** A caller whose management key was used. */
 export interface IdentifiedCaller {
-  caller: Caller;
-  /** A returned promise is awaited before the answer. */
-  countUse: () => Promise<void> | void;
+  readonly caller: Caller;
+  /** The secret of which this use is still to be counted; null once it is, and for the root key. */
+  uncounted: CountedSecret | null;
+}
+
+/** The caller that a request presents: its key is digested once, however often it is asked for. */
+export interface PresentedCaller {
+  /** As memory knows it, as of the last fence; null if the database has to be asked. */
+  recall: () => IdentifiedCaller | null;
+  /** As of now or later. Rejects with UNAUTHENTICATED if there is none. */
+  identify: () => Promise<IdentifiedCaller>;
 }
 
 /** Who asks about a presented key. */

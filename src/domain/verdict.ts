@@ -19,10 +19,31 @@ export const VERDICT_CODES = [
 
 export type VerdictCode = (typeof VERDICT_CODES)[number];
 
-/** Counts verifications. A returned promise is awaited before the answer. */
+/** A secret whose uses are counted. */
+export interface CountedSecret {
+  readonly keyId: string;
+  readonly ref: string;
+}
+
+/**
+ * Counts verifications, each together with the use of its caller's management key: both, or neither
+ * if it throws because there is no room. A returned promise is awaited before the answer.
+ */
 export interface VerdictCounter {
   /** Refuses if there is no room for one more verification and its caller, else keeps that room. */
   reserve(): () => void;
-  count(keyId: string, secretRef: string, code: VerdictCode, now: number): Promise<void> | void;
-  countUnmatched(workspaceId: string, now: number): Promise<void> | void;
+  /** Units are what the verification cost, if it was VALID; uses of a management key have none. */
+  count(
+    keyId: string,
+    secretRef: string,
+    code: VerdictCode,
+    now: number,
+    caller?: CountedSecret | null,
+    units?: number,
+  ): Promise<void> | void;
+  countUnmatched(
+    workspaceId: string,
+    now: number,
+    caller?: CountedSecret | null,
+  ): Promise<void> | void;
 }

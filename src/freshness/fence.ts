@@ -1,32 +1,52 @@
 import { randomUUID } from 'node:crypto';
-import type { Database, Statement } from '../db/database.ts';
+import type { Database, Statement, TextStatement } from '../db/database.ts';
 import { sqlState } from '../db/errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Invalidation, InvalidationListener } from './invalidation.ts';
+import { TimeShare } from './time-share.ts';
 
-interface FenceRow {
+/** When, and in which run of Postgres, a statement saw what. */
+interface Moment {
   snapshot: string;
   incarnation: string | null;
-  started: string;
+  started: number;
   time: number;
+}
+
+interface Changes extends Moment {
   went_back: boolean | null;
   pruned: boolean | null;
   invalidations: Invalidation[] | null;
 }
+
+const MOMENT = `
+           pg_current_snapshot() as snapshot,
+           (select id from incarnation) as incarnation,
+           date_part('epoch', pg_postmaster_start_time()) as started,
+           date_part('epoch', clock_timestamp()) * 1000 as time`;
+
+/** Whether anything can have changed: the same snapshot in the same run of Postgres sees the same. */
+const PROBE: TextStatement<Moment> = {
+  name: 'fence',
+  text: `select ${MOMENT}`,
+  read: ([snapshot, incarnation, started, time]) => ({
+    snapshot: String(snapshot),
+    incarnation: incarnation ?? null,
+    started: Number(started),
+    time: Number(time),
+  }),
+};
 
 /**
  * One statement, so one snapshot: what became visible since the previous fence, and whether that
  * question still makes sense. Rows of transactions in `xip` or from `xmax` on that were not visible
  * then: a late commit is neither skipped nor read twice, and a long transaction costs nothing.
  */
-const FENCE: Statement = {
-  name: 'fence',
+const READ_CHANGES: Statement = {
+  name: 'read_changes',
   text: `
-    select pg_current_snapshot()::text as snapshot,
-           (select id::text from incarnation) as incarnation,
-           pg_postmaster_start_time()::text as started,
-           extract(epoch from clock_timestamp())::float8 * 1000 as time,
+    select ${MOMENT},
            pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax($1::pg_snapshot) as went_back,
            pg_snapshot_xmin($1::pg_snapshot) < (select below from feed_pruned) as pruned,
            (select json_agg(json_build_object('kind', kind, 'id', id))
@@ -46,33 +66,34 @@ const FEATURE_NOT_SUPPORTED = '0A000';
 
 /** After a failure, callers are refused at once for this long before the database is tried again. */
 const RETRY_AFTER_MS = 100;
-/** Bounds the fences of an instance: BURST at once in each slot of BURST pauses, then one a pause. */
+/** Fences are in flight for no more of the time: Postgres and this process have others to serve. */
+const SHARE = 0.7;
+/** Whatever the last fence took, its share allows the next one after this. */
 const PAUSE_MS = 1;
-const BURST = 4;
 
 /**
- * Guarantees that everything cached is fresh, with one small query. A caller waits for a fence that
+ * Guarantees that everything cached is fresh, with a small query. A caller waits for a fence that
  * begins after the call; when it returns, the caches hold nothing older than the call. Fences are a
  * chain, at most one in flight: callers that arrive meanwhile share the next one.
  */
 export class Fence {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #time: TimeShare;
   readonly #listeners: InvalidationListener[] = [];
   #next: PromiseWithResolvers<void> | null = null;
   #inFlight = false;
-  #previous: FenceRow | null = null;
+  #previous: Moment | null = null;
   #losses = 0;
   #lossesAtLastFence = 0;
   #failedAt: number | null = null;
   #returnedAt = Number.NEGATIVE_INFINITY;
   #count = 0;
-  #slot = 0;
-  #sentInSlot = 0;
 
-  constructor(database: Database, clock: Clock) {
+  constructor(database: Database, clock: Clock, time = new TimeShare(SHARE)) {
     this.#database = database;
     this.#clock = clock;
+    this.#time = time;
     database.onConnectionLoss(() => this.#losses++);
   }
 
@@ -113,23 +134,18 @@ export class Fence {
   }
 
   #schedule(): void {
-    const slot = Math.floor(performance.now() / (PAUSE_MS * BURST));
-    if (slot !== this.#slot) {
-      this.#slot = slot;
-      this.#sentInSlot = 0;
-    }
     this.#inFlight = true;
     // At the end of the event loop's turn: calls that arrived together share one fence.
-    if (this.#sentInSlot++ < BURST) setImmediate(() => void this.#run());
+    if (this.#time.isLeft) setImmediate(() => void this.#run());
     else setTimeout(() => void this.#run(), PAUSE_MS);
   }
 
   async #run(): Promise<void> {
     const waiting = this.#next;
     this.#next = null;
-    const losses = this.#losses;
+    this.#time.begin();
     try {
-      this.#apply(await this.#send(), losses);
+      await this.#pass();
       this.#failedAt = null;
       this.#returnedAt = performance.now();
       waiting?.resolve();
@@ -138,22 +154,33 @@ export class Fence {
       this.#failedAt = performance.now();
       waiting?.reject(new UnavailableError(describeFailure(error), { cause: error }));
     }
+    this.#time.end();
     this.#inFlight = false;
     if (this.#next) this.#schedule();
   }
 
-  async #send(): Promise<FenceRow> {
+  async #pass(): Promise<void> {
     this.#count++;
-    const [row] = await this.#database.query<FenceRow>(FENCE, [this.#previous?.snapshot ?? null]);
+    const losses = this.#losses;
+    const [probe] = await this.#database.query(PROBE, []);
+    if (!probe) throw new Error('a probe has one row');
+    if (this.#isUnchanged(probe)) this.#clock.sync(probe.time);
+    else this.#apply(probe, await this.#readChanges(), losses);
+  }
+
+  async #readChanges(): Promise<Changes> {
+    const since = this.#previous?.snapshot ?? null;
+    const [row] = await this.#database.query<Changes>(READ_CHANGES, [since]);
     if (!row) throw new Error('a fence has one row');
     if (row.incarnation) return row;
     await this.#database.query(INSERT_INCARNATION, [randomUUID()]);
-    return this.#send();
+    return this.#readChanges();
   }
 
-  #apply(row: FenceRow, losses: number): void {
+  #apply(probe: Moment, row: Changes, losses: number): void {
     this.#clock.sync(row.time);
-    const reset = this.#mustReset(row);
+    // A sign of another run counts, even if the second statement did not see it.
+    const reset = this.#isOtherRun(probe) || this.#mustReset(row);
     this.#previous = row;
     this.#lossesAtLastFence = losses;
     for (const listener of this.#listeners) {
@@ -162,12 +189,21 @@ export class Fence {
     }
   }
 
+  /** Whether everything that a reading of the feed could name was there at the previous fence. */
+  #isUnchanged(probe: Moment): boolean {
+    return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);
+  }
+
   /** Whether "since the previous fence" has lost its meaning. */
-  #mustReset(row: FenceRow): boolean {
+  #mustReset(row: Changes): boolean {
+    return this.#isOtherRun(row) || row.went_back === true || row.pruned === true;
+  }
+
+  /** Whether Postgres may have started again since the previous fence. */
+  #isOtherRun({ incarnation, started }: Moment): boolean {
     const previous = this.#previous;
     if (!previous || this.#losses !== this.#lossesAtLastFence) return true;
-    if (row.incarnation !== previous.incarnation || row.started !== previous.started) return true;
-    return row.went_back === true || row.pruned === true;
+    return incarnation !== previous.incarnation || started !== previous.started;
   }
 }
 

@@ -54,6 +54,12 @@ export class Admission {
     occupy(this.#atWork, group, response);
   }
 
+  /** The same for work that says by what is returned here when it is done. */
+  enter(group: string): () => void {
+    if (this.#atWork.isFull(group)) throw new KeywardError('OVERLOADED');
+    return this.#atWork.take(group, 1);
+  }
+
   takeOpenPlace(response: ServerResponse): void {
     occupy(this.#open, '', response);
   }

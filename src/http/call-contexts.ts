@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import {
   type Authenticate,
   type CallContext,
-  type Identify,
+  type Present,
   requireAllowed,
 } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
@@ -14,7 +14,7 @@ const ACTOR = /^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/;
 
 export interface CallContextDependencies {
   authenticate: Authenticate;
-  identify: Identify;
+  present: Present;
   keyDetector: KeyDetector;
 }
 
@@ -44,9 +44,9 @@ export async function createCallContext(
 export async function requireCallerStill(
   { headers }: FastifyRequest,
   permission: Permission,
-  { identify }: CallContextDependencies,
+  { present }: CallContextDependencies,
 ): Promise<void> {
-  const { caller } = await identify(headers.authorization);
+  const { caller } = await present(headers.authorization).identify();
   requireAllowed(caller, permission);
 }
 

@@ -1,15 +1,26 @@
 import type { FastifyRequest } from 'fastify';
-import { groupOf, type Identify, type Recognize, requirePermission } from '../call-context.ts';
-import type { Permission } from '../domain/caller.ts';
+import { groupOf, type Present, requirePermission } from '../call-context.ts';
+import type { Permission, PresentedCaller } from '../domain/caller.ts';
+import type { App } from './app-type.ts';
 import type { RequestRates } from './request-rates.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls a route that lets callers in at their headers; null on the others. */
+    presented: PresentedCaller | null;
+  }
+}
+
 export interface CallerDependencies {
-  recognize: Recognize;
-  identify: Identify;
+  present: Present;
   rates: RequestRates;
 }
 
 type Done = (error?: Error) => void;
+
+export function registerPresentedCallers(app: App): void {
+  app.decorateRequest('presented', null);
+}
 
 /**
  * Lets a request in before its body is read: of a caller that memory knows at once, so that a
@@ -17,22 +28,29 @@ type Done = (error?: Error) => void;
  * refuse for its rate, which may have been raised.
  */
 export function requireCallerAtHeaders(
-  { recognize, identify, rates }: CallerDependencies,
+  { present, rates }: CallerDependencies,
   permission: Permission,
 ) {
-  const identifyFirst = async (request: FastifyRequest) => {
-    const { caller } = await identify(request.headers.authorization);
+  const identifyFirst = async (request: FastifyRequest, presented: PresentedCaller) => {
+    const { caller } = await presented.identify();
     requirePermission(caller, permission);
     rates.take(caller);
     request.callerGroup = groupOf(caller);
   };
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
-    const known = recognize(request.headers.authorization);
+    const presented = present(request.headers.authorization);
+    request.presented = presented;
+    const known = presented.recall()?.caller;
     if (!known?.permissions.has(permission) || !rates.admits(known)) {
-      void identifyFirst(request).then(() => done(), done);
+      void identifyFirst(request, presented).then(() => done(), done);
       return;
     }
     request.callerGroup = groupOf(known);
     done();
   };
+}
+
+export function presentedCaller({ presented }: FastifyRequest): PresentedCaller {
+  if (!presented) throw new Error('this route lets no caller in at its headers');
+  return presented;
 }

@@ -24,9 +24,10 @@ export function registerErrorHandler(app: App): void {
 
 /** Before the body is read: what is wrong with it does not matter. */
 export function registerUnknownRoutes(app: App): void {
-  app.addHook('onRequest', async (request, reply) =>
-    request.is404 ? refuseUnknown(app, request, reply) : undefined,
-  );
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) refuseUnknown(app, request, reply);
+    else done();
+  });
 }
 
 function sendProblem(reply: FastifyReply, request: FastifyRequest, problem: KeywardError) {

@@ -16,9 +16,17 @@ export interface OperationCounter {
   count: () => number;
 }
 
+/** Something that is as it is now. */
+export interface MetricsGauge {
+  name: string;
+  help: string;
+  value: () => number;
+}
+
 export interface MetricsDependencies {
   resourceLimits: readonly ResourceLimit[];
   operationCounters: readonly OperationCounter[];
+  gauges: readonly MetricsGauge[];
   mayReadMetrics: (authorization: string | undefined) => boolean;
 }
 
@@ -30,6 +38,7 @@ export function metricsRoutes(app: App, deps: MetricsDependencies): void {
   const registry = new Registry();
   registerLimits(registry, deps.resourceLimits);
   for (const counter of deps.operationCounters) registerCounter(registry, counter);
+  for (const gauge of deps.gauges) registerGauge(registry, gauge);
   app.get(
     '/metrics',
     {
@@ -106,6 +115,17 @@ function registerCounter(registry: Registry, { name, help, count }: OperationCou
     collect() {
       this.reset();
       this.inc(count());
+    },
+  });
+}
+
+function registerGauge(registry: Registry, { name, help, value }: MetricsGauge): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(value());
     },
   });
 }

@@ -11,11 +11,11 @@ export function countBeforeAnswering(
     reserve: () => counters.reserve(),
     count: (...verdict) => {
       counters.count(...verdict);
-      return flusher.flush();
+      return flusher.commit();
     },
     countUnmatched: (...verdict) => {
       counters.countUnmatched(...verdict);
-      return flusher.flush();
+      return flusher.commit();
     },
   };
 }

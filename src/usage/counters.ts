@@ -1,11 +1,14 @@
-import type { VerdictCode } from '../domain/verdict.ts';
+import type { CountedSecret, VerdictCode } from '../domain/verdict.ts';
 import { COUNTER_BYTES } from '../lib/memory-budget.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
+import { MIXED_SHARD, SHARDS, shardOf } from './shards.ts';
 
 const HOUR_MS = 3_600_000;
 /** A verification has a counter for its key and one for its caller. */
 const RESERVATION = 2;
+/** Small enough that writing one delays no answer noticeably. */
+const BATCH_COUNTERS = 700;
 
 /** Number of answered verifications of one secret with one verdict within one hour. */
 export interface UsageCount {
@@ -15,6 +18,8 @@ export interface UsageCount {
   /** Start of the hour, in epoch milliseconds. */
   hour: number;
   count: number;
+  /** What they cost, if they were VALID. */
+  units: number;
   /** Time of the last of them, in epoch milliseconds. */
   lastAt: number;
 }
@@ -27,6 +32,8 @@ export interface UnmatchedCount {
 }
 
 export interface UsageBatch {
+  /** Which keys it counts; MIXED_SHARD: any. */
+  shard: number;
   counts: readonly UsageCount[];
   unmatched: readonly UnmatchedCount[];
 }
@@ -37,16 +44,19 @@ export interface UsageBatch {
  */
 export class UsageCounters {
   readonly #capacity: number;
-  readonly #counts = new Map<string, UsageCount>();
+  readonly #shards = Array.from({ length: SHARDS }, () => new Map<string, UsageCount>());
   readonly #unmatched = new Map<string, UnmatchedCount>();
+  #size = 0;
+  #taken = 0;
   #reserved = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
+  /** Counters that are not known to be written. */
   get size(): number {
-    return this.#counts.size + this.#unmatched.size;
+    return this.#size;
   }
 
   get resourceLimits(): ResourceLimit[] {
@@ -65,51 +75,114 @@ export class UsageCounters {
     };
   }
 
-  count(keyId: string, secretRef: string, code: VerdictCode, now: number): void {
+  /** Counts a verdict and the use of its caller's key: both, or neither if there is no room. */
+  count(
+    keyId: string,
+    secretRef: string,
+    code: VerdictCode,
+    now: number,
+    caller: CountedSecret | null = null,
+    units = 0,
+  ): void {
     const hour = now - (now % HOUR_MS);
-    const name = `${secretRef}${code}${hour}`;
-    const counter = this.#counts.get(name);
-    if (counter) {
-      counter.count++;
-      counter.lastAt = Math.max(counter.lastAt, now);
-      return;
-    }
-    this.#ensureRoom();
-    this.#counts.set(name, { keyId, secretRef, code, hour, count: 1, lastAt: now });
+    const name = nameOf(secretRef, code, hour);
+    this.#ensureRoom(this.#shardOf(keyId).has(name), caller, hour);
+    this.#add(name, { keyId, secretRef, code, hour, count: 1, units, lastAt: now });
+    if (caller) this.#addUse(caller, hour, now);
   }
 
-  countUnmatched(workspaceId: string, now: number): void {
+  countUnmatched(workspaceId: string, now: number, caller: CountedSecret | null = null): void {
     const hour = now - (now % HOUR_MS);
     const name = `${workspaceId} ${hour}`;
     const counter = this.#unmatched.get(name);
+    this.#ensureRoom(counter !== undefined, caller, hour);
     if (counter) counter.count++;
     else {
-      this.#ensureRoom();
+      this.#size++;
       this.#unmatched.set(name, { workspaceId, hour, count: 1 });
     }
+    if (caller) this.#addUse(caller, hour, now);
   }
 
-  /** Removes up to `max` counters of each kind; later counts start new ones. */
-  take(max: number): UsageBatch {
-    return {
-      counts: takeFrom(this.#counts, max),
-      unmatched: takeFrom(this.#unmatched, max),
-    };
+  /**
+   * Takes all of them, in batches; later counts start new ones. They keep their room until they are
+   * released. Few are one batch; many are batches of one shard each, which the fold adds up cheaply.
+   */
+  take(): UsageBatch[] {
+    const waiting = this.#size - this.#taken;
+    this.#taken = this.#size;
+    if (waiting === 0) return [];
+    const unmatched = emptied(this.#unmatched);
+    if (waiting <= BATCH_COUNTERS) {
+      return [{ shard: MIXED_SHARD, counts: this.#shards.flatMap(emptied), unmatched }];
+    }
+    return [
+      ...this.#shards.flatMap((counters, shard) =>
+        slices(emptied(counters)).map((counts) => ({ shard, counts, unmatched: [] })),
+      ),
+      ...slices(unmatched).map((some) => ({ shard: MIXED_SHARD, counts: [], unmatched: some })),
+    ];
   }
 
-  #ensureRoom(): void {
-    if (this.size + this.#reserved >= this.#capacity) throw full();
+  /** Gives the room of a batch back, once it is written. */
+  release({ counts, unmatched }: UsageBatch): void {
+    const written = counts.length + unmatched.length;
+    this.#size -= written;
+    this.#taken -= written;
+  }
+
+  #shardOf(keyId: string): Map<string, UsageCount> {
+    const counters = this.#shards[shardOf(keyId)];
+    if (!counters) throw new Error(`no shard has ${keyId}`);
+    return counters;
+  }
+
+  #addUse({ keyId, ref: secretRef }: CountedSecret, hour: number, now: number): void {
+    const name = nameOf(secretRef, 'VALID', hour);
+    this.#add(name, { keyId, secretRef, code: 'VALID', hour, count: 1, units: 0, lastAt: now });
+  }
+
+  #add(name: string, first: UsageCount): void {
+    const counters = this.#shardOf(first.keyId);
+    const counter = counters.get(name);
+    if (!counter) {
+      this.#size++;
+      counters.set(name, first);
+      return;
+    }
+    counter.count++;
+    counter.units += first.units;
+    counter.lastAt = Math.max(counter.lastAt, first.lastAt);
+  }
+
+  /** Only where little room is left, it matters which of the two counters are there already. */
+  #ensureRoom(isKnown: boolean, caller: CountedSecret | null, hour: number): void {
+    const left = this.#capacity - this.size - this.#reserved;
+    if (left >= RESERVATION) return;
+    const isCallerKnown =
+      !caller || this.#shardOf(caller.keyId).has(nameOf(caller.ref, 'VALID', hour));
+    const added = Number(!isKnown) + Number(!isCallerKnown);
+    if (added > 0 && added > left) throw full();
   }
 }
 
-function takeFrom<T>(counters: Map<string, T>, max: number): T[] {
-  const taken: T[] = [];
-  for (const [name, counter] of counters) {
-    if (taken.length === max) break;
-    taken.push(counter);
-    counters.delete(name);
-  }
+function nameOf(secretRef: string, code: VerdictCode, hour: number): string {
+  return `${secretRef}${code}${hour}`;
+}
+
+function emptied<T>(counters: Map<string, T>): T[] {
+  const taken = [...counters.values()];
+  counters.clear();
   return taken;
+}
+
+/** In as few equal parts as make batches. */
+function slices<T>(counters: readonly T[]): T[][] {
+  const parts = Math.ceil(counters.length / BATCH_COUNTERS);
+  const length = Math.ceil(counters.length / parts);
+  return Array.from({ length: parts }, (_, part) =>
+    counters.slice(part * length, (part + 1) * length),
+  );
 }
 
 function full(): OverloadError {

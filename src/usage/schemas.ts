@@ -75,6 +75,10 @@ export const KeyUsage = Type.Object(
       { description: 'All buckets of the range, oldest first, empty ones included.' },
     ),
   },
-  { $id: 'KeyUsage', description: 'Usage of a key, up to the last flush of the counters.' },
+  {
+    $id: 'KeyUsage',
+    description:
+      'Usage of a key, as far as counters were flushed and folded: usually two seconds ago.',
+  },
 );
 export type KeyUsage = Static<typeof KeyUsage>;

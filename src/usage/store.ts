@@ -1,33 +1,7 @@
 import { and, eq, gte, lt, sql } from 'drizzle-orm';
-import type { BatchId } from '../db/batch-sequences.ts';
 import type { Orm } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
 import { keys, secrets, usageHourly } from '../db/schema.ts';
-import type { UsageBatch } from './counters.ts';
-
-/**
- * Writes one frozen batch by one call of a database function (migrations/0009_write_usage.sql):
- * one transaction and one round trip. A batch whose number was claimed before has no effect.
- */
-export async function writeUsage(orm: Orm, id: BatchId, batch: UsageBatch): Promise<void> {
-  const { counts, unmatched } = batch;
-  await orm.execute(sql`select write_usage(
-    ${id.instance}, ${id.stream}, ${id.sequence},
-    ${texts(counts, (c) => c.keyId)}, ${texts(counts, (c) => c.secretRef)},
-    ${texts(counts, (c) => c.code)}, ${numbers(counts, (c) => c.hour)},
-    ${numbers(counts, (c) => c.count)}, ${numbers(counts, (c) => c.lastAt)},
-    ${texts(unmatched, (u) => u.workspaceId)}, ${numbers(unmatched, (u) => u.hour)},
-    ${numbers(unmatched, (u) => u.count)})`);
-}
-
-function texts<Row>(rows: readonly Row[], value: (row: Row) => string) {
-  return sql.param(rows.map(value));
-}
-
-/** As an array literal: numbers need no escaping, which would take most of the time. */
-function numbers<Row>(rows: readonly Row[], value: (row: Row) => number): string {
-  return `{${rows.map(value).join()}}`;
-}
 
 export interface UsageBucket {
   secretRef: string;

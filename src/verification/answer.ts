@@ -5,6 +5,9 @@ import type { QuotaResult } from '../quotas/quota-limiter.ts';
 import type { VerifyAnswer } from './schemas.ts';
 import type { Verification } from './verifier.ts';
 
+/** Answers are built as text, so their type must be set. */
+export const ANSWER_TYPE = 'application/json; charset=utf-8';
+
 /**
  * Answers are built as text: the fields of the key are the same in each of its verifications, so
  * they are serialised once for each cached credential. A test checks them against the schema.

@@ -1,9 +1,14 @@
 import type { FastifyRequest } from 'fastify';
-import { askerOf, groupOf, requirePermission } from '../call-context.ts';
+import { groupOf, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
+import type { Admission } from '../http/admission.ts';
 import type { App } from '../http/app-type.ts';
-import { type CallerDependencies, requireCallerAtHeaders } from '../http/caller-at-headers.ts';
+import {
+  type CallerDependencies,
+  presentedCaller,
+  requireCallerAtHeaders,
+} from '../http/caller-at-headers.ts';
 import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
@@ -14,7 +19,9 @@ import { type Parsed, parserOf } from '../http/validation/parsers.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import type { SharedBound } from '../lib/shared-bound.ts';
 import { mapInTurns } from '../lib/turns.ts';
-import { decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
+import { ANSWER_TYPE, decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
+import { verificationCaller } from './caller.ts';
+import { recallAnswers } from './recalled-answers.ts';
 import {
   VerifyAnswer,
   VerifyAnswers,
@@ -22,35 +29,38 @@ import {
   VerifyBatchResult,
   VerifyRequest,
 } from './schemas.ts';
-import type { VerificationCaller, Verifier } from './verifier.ts';
+import type { Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
 const BODY_LIMIT_BYTES = 32_768;
-/** Answers are built as text, so their type must be set. */
-const ANSWER_TYPE = 'application/json; charset=utf-8';
 
 export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
   /** Items of batches at work, shared between callers: all of them may wait for the database. */
+  admission: Admission;
   batchItems: SharedBound;
   unsent: UnsentAnswers;
 }
 
 export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
-  const { verifier, identify, batchItems, unsent, rates } = deps;
+  const { verifier, admission, batchItems, unsent, rates } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
 
   /** Before the body; the verdict is of after it, so its handler identifies the caller again. */
   const onRequest = requireCallerAtHeaders(deps, 'keys:verify');
-  const verify = (request: VerifyRequest, identified: Promise<IdentifiedCaller>) =>
-    verifier.verify(request, asking(identified, request.workspaceId));
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
     '/v1/verify',
     {
       onRequest,
+      preParsing: recallAnswers({
+        verifier,
+        admission,
+        url: '/v1/verify',
+        limit: BODY_LIMIT_BYTES,
+      }),
       config: { logSampled: true },
       bodyLimit: BODY_LIMIT_BYTES,
       schema: {
@@ -71,10 +81,11 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
         ),
       },
     },
-    async ({ body, headers, id }, reply) => {
+    async (request, reply) => {
+      const { body, id } = request;
       refuseScheme(body.key, '/body/key');
       reply.header('content-type', ANSWER_TYPE);
-      return verificationJson(await verify(body, identify(headers.authorization)), id);
+      return verificationJson(await verifier.verify(body, presentedCaller(request)), id);
     },
   );
 
@@ -87,18 +98,18 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
     throw new OverloadError('this caller has too many batches under way');
   };
 
-  /** An item of a batch stands alone: what is wrong with it is its own result. Resolves to how its text is made, in turns. */
+  /** An item stands alone: what is wrong with it is its own result. Its text is made in turns. */
   const verifyItem = async (
     parsed: Parsed<VerifyRequest>,
-    identified: Promise<IdentifiedCaller>,
+    identified: IdentifiedCaller,
     requestId: string,
   ) => {
     if ('errors' in parsed) {
-      await identified;
       return () => failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
     }
     refuseScheme(parsed.value.key, '/key');
-    const verification = await verify(parsed.value, identified);
+    const caller = verificationCaller(identified, parsed.value.workspaceId);
+    const verification = await verifier.resolve(parsed.value, Promise.resolve(caller));
     return () => decidedItemJson(verification, requestId);
   };
 
@@ -128,10 +139,10 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       },
     },
     async (request, reply) => {
-      const { body, headers, id } = request;
+      const { body, id } = request;
       reply.header('content-type', ANSWER_TYPE);
-      const identified = countedOnce(identify(headers.authorization));
-      const { caller } = await identified;
+      const identified = await presentedCaller(request).identify();
+      const { caller } = identified;
       requirePermission(caller, 'keys:verify');
       rates.takeItems(caller, body.requests.length);
       const group = groupOf(caller);
@@ -175,29 +186,4 @@ function settleEach(
 
 function isUndecided(problem: KeywardError | null | undefined): boolean {
   return problem ? statusOf(problem) >= 500 : false;
-}
-
-/** However many items a batch has, its caller has made one call. */
-async function countedOnce(identified: Promise<IdentifiedCaller>): Promise<IdentifiedCaller> {
-  const { caller, countUse } = await identified;
-  let counted: Promise<void> | void;
-  let isCounted = false;
-  return {
-    caller,
-    countUse: () => {
-      if (!isCounted) counted = countUse();
-      isCounted = true;
-      return counted;
-    },
-  };
-}
-
-/** Who asks, about which workspace; null: every workspace. */
-async function asking(
-  identified: Promise<IdentifiedCaller>,
-  requested: string | undefined,
-): Promise<VerificationCaller> {
-  const { caller, countUse } = await identified;
-  requirePermission(caller, 'keys:verify');
-  return { ...askerOf(caller, requested), countUse };
 }

@@ -1,11 +1,12 @@
 import { isInactive, type KeyCredential, requireKnownPolicy } from '../credentials/credential.ts';
 import type { CredentialResolver } from '../credentials/credential-resolver.ts';
-import type { Asker } from '../domain/caller.ts';
+import type { PresentedCaller } from '../domain/caller.ts';
 import { type AccessRequest, type Decision, decide } from '../domain/decide.ts';
 import type { VerdictCode, VerdictCounter } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { QuotaLimiter, QuotaResult } from '../quotas/quota-limiter.ts';
+import { type VerificationCaller, verificationCaller } from './caller.ts';
 
 export interface VerifierDependencies {
   resolver: CredentialResolver;
@@ -16,6 +17,7 @@ export interface VerifierDependencies {
 
 export interface VerificationRequest extends AccessRequest {
   key: string;
+  workspaceId?: string;
   /** What it consumes of the key's rate limits and credits, 1 by default; 0 consumes nothing. */
   cost?: number;
 }
@@ -34,15 +36,13 @@ const NOT_FOUND: Verification = {
   credential: null,
   quota: null,
 };
-/** Who asks for a verification. */
-export interface VerificationCaller extends Asker {
-  countUse: () => Promise<void> | void;
-}
 
 /** Counts verifications without a matching key for callers that ask about every workspace. */
 const ANY_WORKSPACE = '*';
 
-/** One verification, from the presented string to the counted verdict. */
+/**
+ * One verification, from the presented string to the counted verdict: `recall` is the way of most.
+ */
 export class Verifier {
   readonly #deps: VerifierDependencies;
 
@@ -50,56 +50,127 @@ export class Verifier {
     this.#deps = deps;
   }
 
-  async verify(
+  /** From memory if that can tell, else with what the database says. */
+  async verify(request: VerificationRequest, presented: PresentedCaller): Promise<Verification> {
+    const recalled = await this.recall(request, presented);
+    if (recalled) return recalled;
+    const asking = presented
+      .identify()
+      .then((identified) => verificationCaller(identified, request.workspaceId));
+    return this.resolve(request, asking);
+  }
+
+  /**
+   * Waits for the fence and then, unless the key has limits, for nothing else. Null if memory cannot
+   * tell who calls or what the key is: nothing is counted then.
+   */
+  async recall(
+    request: VerificationRequest,
+    presented: PresentedCaller,
+  ): Promise<Verification | null> {
+    const { resolver } = this.#deps;
+    const key = resolver.present(request.key);
+    if (!resolver.mayRecall(key)) return null;
+    if (!(await resolver.whenFresh())) return null;
+    const identified = presented.recall();
+    if (!identified) return null;
+    const caller = verificationCaller(identified, request.workspaceId);
+    const credential = resolver.recallKey(key, caller.workspaceId);
+    return credential === undefined ? null : this.#conclude(credential, request, caller);
+  }
+
+  /** The same, with the database in between: it loads and proves what memory does not have. */
+  async resolve(
     request: VerificationRequest,
     asking: Promise<VerificationCaller>,
   ): Promise<Verification> {
-    const { resolver, usage, clock } = this.#deps;
-    const credential = await resolver.resolveKey(request.key, asking);
-    const caller = await asking;
-    if (!credential) {
-      const counted = usage.countUnmatched(caller.workspaceId ?? ANY_WORKSPACE, clock.now());
-      await Promise.all([counted, caller.countUse()]);
-      return NOT_FOUND;
-    }
-    const decided = evaluate(credential, request, clock.now());
-    // What consumes has its room to be counted first: else a retry would consume again.
-    const release = isMetered(decided) ? usage.reserve() : null;
-    try {
-      const verification = release
-        ? await this.#consumeQuota(decided, credential, request)
-        : decided;
-      release?.();
-      const { keyId, ref } = credential;
-      const counted = usage.count(keyId, ref, verification.code, clock.now());
-      // Together, so that one write serves both.
-      await Promise.all([counted, caller.countUse()]);
-      return verification;
-    } finally {
-      release?.();
-    }
+    const { resolver } = this.#deps;
+    const credential = await resolver.resolveKey(resolver.present(request.key), asking);
+    return this.#conclude(credential, request, await asking);
+  }
+
+  #conclude(
+    credential: KeyCredential | null,
+    request: VerificationRequest,
+    caller: VerificationCaller,
+  ): Verification | Promise<Verification> {
+    const decided = evaluate(credential, request, this.#deps.clock.now());
+    if (isMetered(decided)) return this.#consume(decided, request, caller);
+    const counted = this.#count(decided.code, credential, request, caller);
+    return counted ? counted.then(() => decided) : decided;
   }
 
   /** The last checks: they consume, so they come after all others have passed. */
-  async #consumeQuota(
-    decided: Verification,
-    credential: KeyCredential,
-    { cost = 1 }: VerificationRequest,
+  async #consume(
+    decided: Metered,
+    request: VerificationRequest,
+    caller: VerificationCaller,
   ): Promise<Verification> {
-    const { quotas, clock } = this.#deps;
+    const { quotas, usage, clock } = this.#deps;
+    const { credential } = decided;
     if (credential.stale) throw new UnavailableError('quotas need the database');
-    const quota = await quotas.consume(credential, cost, clock.now());
-    return { ...decided, code: quota.code, quota };
+    // What consumes has its room to be counted first: else a retry would consume again.
+    const release = usage.reserve();
+    try {
+      const quota = await quotas.consume(credential, costOf(request), clock.now());
+      release();
+      await this.#count(quota.code, credential, request, caller);
+      return { ...decided, code: quota.code, quota };
+    } finally {
+      release();
+    }
+  }
+
+  /** The verdict and the use of the caller's key together, so that both count or neither; once. */
+  #count(
+    code: VerdictCode,
+    credential: KeyCredential | null,
+    request: VerificationRequest,
+    { workspaceId, identified }: VerificationCaller,
+  ): Promise<void> | void {
+    const { usage, clock } = this.#deps;
+    const { uncounted } = identified;
+    const now = clock.now();
+    const counted = credential
+      ? usage.count(credential.keyId, credential.ref, code, now, uncounted, unitsOf(code, request))
+      : usage.countUnmatched(workspaceId ?? ANY_WORKSPACE, now, uncounted);
+    identified.uncounted = null;
+    return counted;
+  }
+
+  /** The use of the caller's key, where there is no verdict to count it with. */
+  async countUse({ identified }: VerificationCaller): Promise<void> {
+    const { usage, clock } = this.#deps;
+    const { uncounted } = identified;
+    if (uncounted) await usage.count(uncounted.keyId, uncounted.ref, 'VALID', clock.now());
   }
 }
 
-function evaluate(credential: KeyCredential, request: AccessRequest, now: number): Verification {
-  if (isInactive(credential, now)) return NOT_FOUND;
-  requireKnownPolicy(credential);
-  return { ...decide(credential, request, now), credential, quota: null };
+function costOf({ cost = 1 }: VerificationRequest): number {
+  return cost;
 }
 
-function isMetered({ code, credential }: Verification): boolean {
+/** What a verification consumed, or would have of a key with limits: nothing unless it was VALID. */
+function unitsOf(code: VerdictCode, request: VerificationRequest): number {
+  return code === 'VALID' ? costOf(request) : 0;
+}
+
+function evaluate(
+  credential: KeyCredential | null,
+  request: AccessRequest,
+  now: number,
+): Verification {
+  if (!credential || isInactive(credential, now)) return NOT_FOUND;
+  requireKnownPolicy(credential);
+  const { code, missingScopes } = decide(credential, request, now);
+  return { code, missingScopes, credential, quota: null };
+}
+
+/** A verdict that limits or credits may still change. */
+type Metered = Verification & { credential: KeyCredential };
+
+function isMetered(decided: Verification): decided is Metered {
+  const { code, credential } = decided;
   if (code !== 'VALID' || !credential) return false;
   return credential.creditsLimited || credential.limits.length > 0;
 }

@@ -5,6 +5,7 @@ import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
 import { createKey, rootClient, verdictOf } from '../support/client.ts';
 import { dataFolder } from '../support/data-folder.ts';
 import { isRunning, postgresPid, runProgram, startProgram } from '../support/program.ts';
+import { foldLog } from '../support/usage-log.ts';
 
 const LONG = { timeout: 60_000 };
 const FATAL = 'fatal';
@@ -40,6 +41,7 @@ async function withDatabaseOf<T>(
 
 const countsIn = (dataDirectory: string) =>
   withDatabaseOf(dataDirectory, async (client) => {
+    await foldLog(client);
     const { rows } = await client.query('select sum(total)::int as total from key_usage');
     return rows[0].total;
   });

@@ -93,6 +93,19 @@ describe('the roles that docs/database-roles.md makes', () => {
     return answer.body;
   };
 
+  it('the runtime role can flush counters, bring them into shards, and fold them beside locked rows', async () => {
+    const { key } = await call('POST', '/v1/keys', { name: 'counted' });
+    for (const passing of [false, true]) {
+      expect((await call('POST', '/v1/verify', { key })).code).toBe('VALID');
+      await instance.service.internals.flusher.flush();
+      await runtime.query('select shard_usage_log(1000, 16)');
+      const fold = 'select fold_usage_log(shard, 1000, $1) from usage_log';
+      const { rowCount } = await runtime.query(fold, [passing]);
+      expect(rowCount).toBeGreaterThan(0);
+    }
+    expect((await runtime.query('select from usage_log')).rowCount).toBe(0);
+  });
+
   it('the runtime role can do everything the service does with a workspace, its keys and a management key', async () => {
     await call('PUT', '/v1/workspaces/acme', { name: 'Acme' });
     await call('PATCH', '/v1/workspaces/acme', { maxActiveKeys: 100 });

@@ -6,7 +6,7 @@ import { Database, type Orm } from '../../src/db/database.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 const POOL_SIZE = 3;
-const VERIFICATION_POOL_SIZE = 6;
+const VERIFICATION_POOL_SIZE = 7;
 
 let database: TestDatabase;
 let client: pg.Client;
@@ -106,7 +106,7 @@ describe('the pools', () => {
   const usedOf = (own: Database) =>
     Object.fromEntries(own.resourceLimits.map(({ name, max, used }) => [name, [used(), max]]));
 
-  it('management calls and verification have connections of their own, as many as are set and six', async () => {
+  it('management calls and verification have connections of their own, as many as are set and seven', async () => {
     const own = open();
     const gate = Promise.withResolvers<void>();
     const hold = async (orm: Orm, reached: () => void) =>
@@ -129,7 +129,9 @@ describe('the pools', () => {
       verification_connections: [VERIFICATION_POOL_SIZE, VERIFICATION_POOL_SIZE],
     });
     gate.resolve();
-    await expect.poll(() => usedOf(own).verification_connections).toEqual([0, 6]);
+    await expect
+      .poll(() => usedOf(own).verification_connections)
+      .toEqual([0, VERIFICATION_POOL_SIZE]);
     expect(usedOf(own).management_connections).toEqual([0, POOL_SIZE]);
   });
 

@@ -113,6 +113,7 @@ describe('a restored or copied database', () => {
     await client.query(`update feed_pruned set below = ${FUTURE}`);
     await named();
     expect(fixture.feed.resets).toBe(2);
+    await client.query('select pg_current_xact_id()');
     await named();
     expect(fixture.feed.resets).toBe(3);
     await deleteFutureRows(fixture.database.orm);

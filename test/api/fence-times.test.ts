@@ -1,12 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { Fence } from '../../src/freshness/fence.ts';
+import { TimeShare } from '../../src/freshness/time-share.ts';
+import { Clock } from '../../src/lib/clock.ts';
 import { type CacheFixture, startCacheFixture } from '../support/cache-fixture.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { interceptQuery } from '../support/statements.ts';
 
 /** Time stands still here, and moves only when it is told to. */
 let fixture: CacheFixture;
+let fence: Fence;
 let answer: () => Promise<pg.QueryResultRow[]>;
 
 beforeEach(async () => {
@@ -25,62 +29,62 @@ beforeEach(async () => {
   fixture.database.query = async <Row extends pg.QueryResultRow>() => (await answer()) as Row[];
   vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] });
   vi.advanceTimersByTime(10);
+  fence = new Fence(fixture.database, new Clock());
+  await fence.waitUntilFresh();
 });
 afterEach(async () => {
   vi.useRealTimers();
   await fixture.database.close();
 });
 
-/** How many of several fences in a row are sent while time stands still. */
-async function sentAtOnce(wanted: number): Promise<number> {
-  const { count } = fixture.fence;
+it('fences are sent without a pause until their share of the time is used up, and go on after a millisecond', async () => {
+  let now = 0;
+  fence = new Fence(fixture.database, new Clock(), new TimeShare(0.6, () => now));
+  const works = answer;
+  answer = () => {
+    now += 0.3;
+    return works();
+  };
   void (async () => {
-    for (let i = 0; i < wanted; i++) await fixture.fence.waitUntilFresh();
+    while (fence.count < 30) await fence.waitUntilFresh();
   })();
-  for (let turn = 0; turn < 4 * wanted; turn++) await setImmediate();
-  return fixture.fence.count - count;
-}
-
-async function after(ms: number): Promise<number> {
-  const { count } = fixture.fence;
-  vi.advanceTimersByTime(ms);
-  for (let turn = 0; turn < 10; turn++) await setImmediate();
-  return fixture.fence.count - count;
-}
-
-it('four fences are sent at once, each of the next a millisecond later, and four again in the next slot', async () => {
-  vi.setSystemTime(0);
-  vi.advanceTimersByTime(4 - (Math.floor(performance.now()) % 4));
-  expect(await sentAtOnce(20)).toBe(4);
-  expect(await after(1)).toBe(1);
-  expect(await after(1)).toBe(1);
-  expect(await after(1)).toBe(1);
-  expect(await after(1)).toBe(5);
+  const sent = async () => {
+    for (let turn = 0; turn < 200; turn++) await setImmediate();
+    return fence.count;
+  };
+  // The first asks twice and leaves 0.4 of the millisecond that is saved, each other one takes 0.12
+  // more than it brings, and a pause brings 0.6.
+  expect(await sent()).toBe(5);
+  for (const count of [10, 15, 20]) {
+    now += 1;
+    vi.advanceTimersByTime(1);
+    expect(await sent()).toBe(count);
+  }
 });
 
 it('after a failure callers are refused for 100 milliseconds, and then the database is tried again', async () => {
   const works = answer;
   answer = () => Promise.reject(new Error('away'));
-  await expect(fixture.fence.waitUntilFresh()).rejects.toThrow();
+  await expect(fence.waitUntilFresh()).rejects.toThrow();
   answer = works;
-  const { count } = fixture.fence;
+  const { count } = fence;
   vi.advanceTimersByTime(99);
-  expect(fixture.fence.isDown).toBe(true);
-  await expect(fixture.fence.waitUntilFresh()).rejects.toThrow('the database is away');
-  expect(fixture.fence.count).toBe(count);
+  expect(fence.isDown).toBe(true);
+  await expect(fence.waitUntilFresh()).rejects.toThrow('the database is away');
+  expect(fence.count).toBe(count);
   vi.advanceTimersByTime(1);
-  expect(fixture.fence.isDown).toBe(false);
-  await fixture.fence.waitUntilFresh();
-  expect(fixture.fence.count).toBe(count + 1);
+  expect(fence.isDown).toBe(false);
+  await fence.waitUntilFresh();
+  expect(fence.count).toBe(count + 1);
 });
 
 it('the age of the last fence is the time since it returned, and a failure does not make it younger', async () => {
-  await fixture.fence.waitUntilFresh();
-  expect(fixture.fence.ageMs).toBe(0);
+  await fence.waitUntilFresh();
+  expect(fence.ageMs).toBe(0);
   vi.advanceTimersByTime(250);
-  expect(fixture.fence.ageMs).toBe(250);
+  expect(fence.ageMs).toBe(250);
   answer = () => Promise.reject(new Error('away'));
-  await expect(fixture.fence.waitUntilFresh()).rejects.toThrow();
+  await expect(fence.waitUntilFresh()).rejects.toThrow();
   vi.advanceTimersByTime(50);
-  expect(fixture.fence.ageMs).toBe(300);
+  expect(fence.ageMs).toBe(300);
 });

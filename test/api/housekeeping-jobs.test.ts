@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished,
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
+import { foldLog } from '../support/usage-log.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -119,6 +120,7 @@ describe('housekeeping', () => {
 
 describe('the interval of the counters', () => {
   const total = async (id: string) => {
+    await foldLog(client);
     const { rows } = await client.query(
       'select coalesce(sum(total), 0)::int as total from key_usage where key_id = $1',
       [id],
@@ -146,9 +148,9 @@ describe('the interval of the counters', () => {
   it('a count that failed before its answer is written within a second although nobody verifies again', async () => {
     await startWith({ usageFlushMs: 0 });
     const { id, key } = await createKey(instance);
-    await client.query('alter table usage_hourly rename to hidden');
+    await client.query('alter table usage_log rename to hidden');
     expect((await verify(instance, key)).status).toBe(500);
-    await client.query('alter table hidden rename to usage_hourly');
+    await client.query('alter table hidden rename to usage_log');
     vi.advanceTimersByTime(999);
     expect(await total(id)).toBe(0);
     vi.advanceTimersByTime(1);

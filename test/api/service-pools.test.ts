@@ -68,7 +68,7 @@ it('verification, its quotas, proofs, rehashing and counters go on while all man
   const rehashed = `select from secrets join keys on keys.id = key_id
                      where name = 'imported' and hash like '$argon2id$%'`;
   await expect.poll(() => count(rehashed), SOON).toBe(1);
-  await instance.service.internals.flusher.flush();
+  await instance.flush();
   expect(await count('select from key_usage where key_id = $1', limited.id)).toBe(1);
 });
 

@@ -5,6 +5,7 @@ import { memoryBudget } from '../../src/lib/memory-budget.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { launch, launchForTest, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
+import { foldLog } from '../support/usage-log.ts';
 
 const MIB = 1024 * 1024;
 let database: TestDatabase;
@@ -55,7 +56,7 @@ it('each bound has the limit that its setting says, or its own', async () => {
       suspect_refs: 10_000,
       unknown_refs: 10_000,
       unsent_answers: 32 * MIB,
-      verification_connections: 6,
+      verification_connections: 7,
       wrong_keys: 10_000,
     },
   );
@@ -141,6 +142,7 @@ it('counts and credits that an instance writes after a restart are not taken for
     const instance = await launch(database.url);
     expect(await verdict(instance, key)).toBe('VALID');
     await instance.stop();
+    await foldLog(client);
     const { rows } = await client.query(
       `select total::int, credits::int from key_usage join key_consumption using (key_id)
         where key_id = $1`,
@@ -160,6 +162,7 @@ it('with KEYWARD_USAGE_FLUSH_MS=0 a verification of an unknown key is counted be
   const body = { key: 'unknown', workspaceId: 'default' };
   await instance.call('POST', '/v1/verify', { body });
   const count = `select sum(count)::int as count from usage_unmatched where workspace_id = 'default'`;
+  await foldLog(client);
   expect((await client.query(count)).rows).toEqual([{ count: 1 }]);
 });
 

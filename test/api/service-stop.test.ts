@@ -6,6 +6,7 @@ import { connect, createTestDatabase, type TestDatabase } from '../support/datab
 import { type Instance, launch, ROOT_KEY, type TestSettings } from '../support/instance.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
+import { foldLog } from '../support/usage-log.ts';
 
 /** How much later than asked for a timer may fire on a busy machine. */
 const LATE_MS = 550;
@@ -37,6 +38,7 @@ const ask = (url: string, key: string) =>
   });
 
 const totalOf = async (id: string) => {
+  await foldLog(client);
   const { rows } = await client.query<{ total: number }>(
     'select coalesce(sum(total), 0)::int as total from key_usage where key_id = $1',
     [id],
@@ -103,7 +105,7 @@ it('a stop gives half of its time to requests, three tenths to counters and a te
   await verdict(instance, 'counted');
   const socket = await openUnfinishedRequest(url);
   const gate = Promise.withResolvers<void>();
-  await client.query('begin; lock table usage_unmatched in access exclusive mode');
+  await client.query('begin; lock table usage_log in access exclusive mode');
   const { promise: held, resolve } = Promise.withResolvers<void>();
   const holding = instance.service.internals.database.orm.transaction(async () => {
     resolve();

@@ -5,6 +5,8 @@ import { CredentialResolver } from '../../src/credentials/credential-resolver.ts
 import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts';
 import { LookupBudget } from '../../src/credentials/lookup-budget.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
+import { ROOT_CALLER } from '../../src/domain/caller.ts';
+import type { CountedSecret } from '../../src/domain/verdict.ts';
 import { Clock } from '../../src/lib/clock.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
 import { QuotaLimiter } from '../../src/quotas/quota-limiter.ts';
@@ -41,17 +43,37 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
   });
 }
 
+function askAs(verifier: Verifier, workspaceId: string, uncounted: CountedSecret | null) {
+  const identified = { caller: ROOT_CALLER, uncounted };
+  const caller = { workspaceId, group: ' root', identified };
+  return verifier.resolve({ key: 'guess' }, Promise.resolve(caller));
+}
+
 it('a verification is refused rather than answered uncounted if no counter is free', async () => {
   const counters = new UsageCounters(1);
   const verifier = await verifierWith(counters);
-  const ask = (workspaceId: string) =>
-    verifier.verify(
-      { key: 'guess' },
-      Promise.resolve({ workspaceId, group: ' root', countUse: () => {} }),
-    );
+  const ask = (workspaceId: string) => askAs(verifier, workspaceId, null);
   expect((await ask('first')).code).toBe('NOT_FOUND');
   await expect(ask('second')).rejects.toBeInstanceOf(OverloadError);
   expect((await ask('first')).code).toBe('NOT_FOUND');
-  expect(counters.take(10).unmatched).toMatchObject([{ workspaceId: 'first', count: 2 }]);
+  const [batch] = counters.take();
+  expect(batch?.unmatched).toMatchObject([{ workspaceId: 'first', count: 2 }]);
+  if (batch) counters.release(batch);
   expect((await ask('second')).code).toBe('NOT_FOUND');
+});
+
+it('a verification that finds room for one of its two counters counts neither its verdict nor its caller', async () => {
+  const counters = new UsageCounters(3);
+  const verifier = await verifierWith(counters);
+  const caller = { keyId: 'mk_1', ref: 'ref of the caller' };
+  const other = { keyId: 'mk_2', ref: 'ref of another' };
+  expect((await askAs(verifier, 'first', caller)).code).toBe('NOT_FOUND');
+  await expect(askAs(verifier, 'second', other)).rejects.toBeInstanceOf(OverloadError);
+  expect((await askAs(verifier, 'first', caller)).code).toBe('NOT_FOUND');
+  expect(counters.take()).toMatchObject([
+    {
+      counts: [{ secretRef: caller.ref, count: 2 }],
+      unmatched: [{ workspaceId: 'first', count: 2 }],
+    },
+  ]);
 });

@@ -33,6 +33,7 @@ describe('the writes of the counters', () => {
       expect(flushes).toHaveBeenCalledTimes(times);
       await flushes.mock.results[times - 1]?.value;
       await new Promise((resolve) => setImmediate(resolve));
+      await instance.service.internals.fold.foldAll();
       const { body } = await instance.call('GET', `/v1/keys/${id}`);
       expect(body.usage.total).toBe(times);
     }

@@ -17,7 +17,7 @@ describe('when a key was last used and last denied', () => {
     const answer = await instance.call('POST', '/v1/verify', { body });
     expect(answer.body.code).toBe('INSUFFICIENT_SCOPE');
   };
-  const flush = ({ service }: Instance) => service.internals.flusher.flush();
+  const flush = (instance: Instance) => instance.flush();
   const shown = async (id: string) => {
     const { body } = await pair.first.call('GET', `/v1/keys/${id}`);
     return { ...body.usage, secretLastUsedAt: body.secrets[0].lastUsedAt };

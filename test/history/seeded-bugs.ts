@@ -25,9 +25,30 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-cache.ts',
-        find: 'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) await fresh;',
-        replace:
-          'if (this.#cached.has(ref) || this.#unknownRefs.recall(ref)) void fresh.catch(() => {});',
+        find: 'if (this.mayRecall(ref)) await fresh;',
+        replace: 'if (this.mayRecall(ref)) void fresh.catch(() => {});',
+      },
+    ],
+  },
+  'memory-unfenced': {
+    description: 'a verification is answered from memory without waiting for the fence',
+    edits: [
+      {
+        file: 'src/verification/verifier.ts',
+        find: 'if (!(await resolver.whenFresh())) return null;',
+        replace: 'void resolver.whenFresh().catch(() => {});',
+      },
+    ],
+  },
+  'caller-counted-twice': {
+    description: 'a verification that memory answers counts the use of its caller a second time',
+    edits: [
+      {
+        file: 'src/verification/verifier.ts',
+        find: 'return credential === undefined ? null : this.#conclude(credential, request, caller);',
+        replace: `if (credential === undefined) return null;
+    await this.countUse(caller);
+    return this.#conclude(credential, request, caller);`,
       },
     ],
   },
@@ -63,11 +84,34 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
       },
       {
         file: 'src/freshness/fence.ts',
-        find: 'if (row.incarnation !== previous.incarnation || row.started !== previous.started) return true;',
-        replace: '',
+        find: 'return incarnation !== previous.incarnation || started !== previous.started;',
+        replace: 'return false;',
       },
     ],
     faults: ['reuseIds'],
+  },
+  'probe-of-another-run': {
+    description:
+      'the first statement of a fence believes the same snapshot of another Postgres run',
+    edits: [
+      {
+        file: 'src/freshness/fence.ts',
+        find: 'return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);',
+        replace: 'return probe.snapshot === this.#previous?.snapshot;',
+      },
+    ],
+    faults: ['reuseIds'],
+  },
+  'probe-of-newest': {
+    description: 'the first statement of a fence compares only the newest transaction',
+    edits: [
+      {
+        file: 'src/freshness/fence.ts',
+        find: 'return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);',
+        replace: `const newest = (moment: Moment | null) => moment?.snapshot.split(':')[1];
+    return newest(probe) === newest(this.#previous) && !this.#isOtherRun(probe);`,
+      },
+    ],
   },
   'pruned-by-age': {
     description: 'the feed is pruned by age: an instance that was frozen misses the deleted rows',
@@ -111,20 +155,40 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'counters are written a second time when the outcome of a commit was unknown',
     edits: [
       {
-        file: 'migrations/0009_write_usage.sql',
+        file: 'migrations/0018_usage_log.sql',
         find: '  WHERE batch_sequences.sequence < excluded.sequence;',
         replace: ';',
       },
     ],
     faults: ['cutAtFlush', 'slowThenCut'],
   },
+  'fold-repeated': {
+    description: 'the fold leaves rows in the log that it has added',
+    edits: [
+      {
+        file: 'migrations/0018_usage_log.sql',
+        find: 'DELETE FROM usage_log WHERE id = ANY',
+        replace: 'UPDATE usage_log SET shard = shard WHERE id = ANY',
+      },
+    ],
+  },
+  'fold-dropped': {
+    description: 'the fold deletes the rows of several flushes and adds one of them',
+    edits: [
+      {
+        file: 'migrations/0018_usage_log.sql',
+        find: '        FROM gone) AS c',
+        replace: '        FROM (SELECT * FROM gone LIMIT 1) AS gone) AS c',
+      },
+    ],
+  },
   'flush-dropped': {
     description: 'counters whose write failed are dropped',
     edits: [
       {
         file: 'src/usage/flusher.ts',
-        find: 'await this.#write(this.#sequence, batch);',
-        replace: 'await this.#write(this.#sequence, batch).catch(() => {});',
+        find: 'sequence: stream.sequence }, batch);',
+        replace: 'sequence: stream.sequence }, batch).catch(() => {});',
       },
     ],
   },

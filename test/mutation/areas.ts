@@ -9,6 +9,7 @@ export interface Area {
 const FENCE_TESTS = [
   'test/api/fence-*.test.ts',
   'test/api/{clock-backwards,feed-pruning,feed-triggers,stale-if-error}.test.ts',
+  'test/unit/time-share.test.ts',
 ];
 const VERIFICATION_TESTS = [
   'test/api/authentication.test.ts',
@@ -143,12 +144,12 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: ['test/api/{list-*,pagination,kinds-lists,tenants}.test.ts', 'test/api/audit-*.test.ts'],
   },
   database: {
-    sources: ['src/db/{database,errors}.ts'],
+    sources: ['src/db/{database,errors,text-query}.ts'],
     tests: [
       'test/api/{concurrency,fence-outage,limits-deadlocks,limits-failures,list-timeout}.test.ts',
       'test/api/{overload,database-errors,database-timeouts,database-pools}.test.ts',
       'test/api/{database-transactions,database-wait,metrics,retried-changes}.test.ts',
-      'test/api/{service-pools,service-stop}.test.ts',
+      'test/api/{service-pools,service-stop,text-query}.test.ts',
       'test/unit/database-errors.test.ts',
     ],
   },

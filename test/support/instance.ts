@@ -36,7 +36,7 @@ export interface Instance {
   call: (method: string, url: string, options?: CallOptions) => Promise<Answer>;
   /** Moves its clock forward. */
   advance: (ms: number) => void;
-  /** Writes its usage counters to the database. */
+  /** Writes its usage counters to the database, and adds them to what is read. */
   flush: () => Promise<void>;
   stop: () => Promise<void>;
 }
@@ -71,7 +71,10 @@ export async function launch(databaseUrl: string, settings: TestSettings = {}): 
     advance: (ms) => {
       offset += ms;
     },
-    flush: () => service.internals.flusher.flush(),
+    flush: async () => {
+      await service.internals.flusher.flush();
+      await service.internals.fold.foldAll();
+    },
     stop: async () => {
       await service.stop();
     },

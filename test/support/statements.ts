@@ -27,15 +27,31 @@ export function interceptQuery(
   };
 }
 
-/** The names of all queries that are sent from now on, in order. */
+/**
+ * The names of all queries that are sent from now on, in order. A fence counts as one: whether it
+ * sends a second statement depends on what other tests commit.
+ */
 export function recordStatements(database: Database): string[] {
   const names: string[] = [];
+  observeStatements(database, (name) => {
+    if (name !== 'read_changes') names.push(name);
+  });
+  return names;
+}
+
+/** As `recordStatements`, with both statements of a fence. */
+export function recordEveryStatement(database: Database): string[] {
+  const names: string[] = [];
+  observeStatements(database, (name) => names.push(name));
+  return names;
+}
+
+function observeStatements(database: Database, onStatement: (name: string) => void): void {
   const send = database.query.bind(database);
   database.query = <Row extends pg.QueryResultRow>(statement: Statement, values: unknown[]) => {
-    names.push(statement.name);
+    onStatement(statement.name);
     return send<Row>(statement, values);
   };
-  return names;
 }
 
 export interface Decision {

@@ -216,6 +216,7 @@ describe('the files of the code', () => {
       'registerUnknownRoutes',
       'registerSingleHeaders', // before authentication, which reads one of each header
       'registerAuth',
+      'registerPresentedCallers', // decorates requests, adds no hook
       'registerPlaces', // around the handler, once its caller is known
       'registerOpenApi', // sees every route that follows
       'registerFeatures',

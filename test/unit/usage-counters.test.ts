@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { VERDICT_CODES } from '../../src/domain/verdict.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
 import { type UsageBatch, UsageCounters } from '../../src/usage/counters.ts';
+import { MIXED_SHARD, shardOf } from '../../src/usage/shards.ts';
 
 const HOUR = 3_600_000;
 
@@ -17,7 +18,7 @@ describe('the counters in memory', () => {
     counters.count('key', 'ref', 'VALID', 6 * HOUR);
     counters.count('key', 'ref', 'REVOKED', now);
     counters.count('key', 'other', 'VALID', now);
-    const { counts } = counters.take(10);
+    const counts = counters.take().flatMap((batch) => batch.counts);
     expect(
       counts.map(({ secretRef, code, hour, count }) => [secretRef, code, hour, count]),
     ).toEqual([
@@ -39,13 +40,36 @@ describe('the counters in memory', () => {
     expect(() => counters.reserve()).toThrow(OverloadError);
   });
 
+  it('a verdict and the use of its caller are counted both or neither, and one that is there needs no room', () => {
+    const counters = new UsageCounters(3);
+    const caller = { keyId: 'mk', ref: 'caller' };
+    counters.count('key', 'ref', 'VALID', 0, caller);
+    expect(() => counters.count('key', 'new', 'VALID', 0, { keyId: 'mk', ref: 'too' })).toThrow(
+      OverloadError,
+    );
+    counters.count('key', 'ref', 'REVOKED', 0, caller);
+    expect(() => counters.count('key', 'new', 'VALID', 0, caller)).toThrow(OverloadError);
+    expect(() => counters.countUnmatched('default', 0, caller)).toThrow(OverloadError);
+    counters.count('key', 'ref', 'VALID', 0, caller);
+    const counts = counters.take().flatMap((batch) => batch.counts);
+    expect(
+      Object.fromEntries(
+        counts.map(({ secretRef, code, count }) => [`${secretRef} ${code}`, count]),
+      ),
+    ).toEqual({ 'ref VALID': 2, 'caller VALID': 3, 'ref REVOKED': 1 });
+  });
+
   it('counters that were taken are frozen: later counts go into new ones', () => {
     const counters = new UsageCounters(10);
     counters.count('key', 'ref', 'VALID', 0);
-    const batch = counters.take(10);
+    const first = counters.take();
     counters.count('key', 'ref', 'VALID', 1);
-    expect(batch.counts).toMatchObject([{ count: 1, lastAt: 0 }]);
-    expect(counters.take(10).counts).toMatchObject([{ count: 1, lastAt: 1 }]);
+    expect(first).toMatchObject([{ counts: [{ count: 1, lastAt: 0 }] }]);
+    const second = counters.take();
+    expect(second).toMatchObject([{ counts: [{ count: 1, lastAt: 1 }] }]);
+    expect(counters.take()).toEqual([]);
+    expect(counters.size).toBe(2);
+    for (const batch of [...first, ...second]) counters.release(batch);
     expect(counters.size).toBe(0);
   });
 
@@ -57,24 +81,53 @@ describe('the counters in memory', () => {
     expect(() => counters.countUnmatched('other', 0)).toThrow(OverloadError);
     counters.count('key', 'ref', 'VALID', 0);
     counters.countUnmatched('default', 0);
-    expect(counters.take(10)).toMatchObject({
+    const [batch] = counters.take();
+    expect(batch).toMatchObject({
       counts: [{ code: 'VALID', count: 2 }],
       unmatched: [{ workspaceId: 'default', count: 2 }],
     });
+    expect(() => counters.count('key', 'ref', 'REVOKED', 0)).toThrow(OverloadError);
+    if (batch) counters.release(batch);
     counters.count('key', 'ref', 'REVOKED', 0);
+  });
+
+  it('units are what the verifications of a counter cost together', () => {
+    const counters = new UsageCounters(10);
+    for (const units of [1, 0, 5]) counters.count('key', 'ref', 'VALID', 0, null, units);
+    counters.count('key', 'ref', 'REVOKED', 0);
+    const units = counters.take().flatMap(({ counts }) => counts.map((count) => count.units));
+    expect(units).toEqual([6, 0]);
+  });
+
+  it('few counters are taken as one batch, and many as batches of one shard of keys each', () => {
+    const counters = new UsageCounters(10_000);
+    for (let key = 0; key < 100; key++) counters.count(`key_${key}`, `ref${key}`, 'VALID', 0);
+    const few = counters.take();
+    expect(few.map(({ shard, counts }) => [shard, counts.length])).toEqual([[MIXED_SHARD, 100]]);
+    for (let key = 0; key < 5000; key++) counters.count(`key_${key}`, `ref${key}`, 'VALID', 0);
+    counters.countUnmatched('default', 0);
+    const many = counters.take();
+    for (const { shard, counts } of many) {
+      expect(counts.length).toBeLessThanOrEqual(700);
+      expect(counts.every(({ keyId }) => shardOf(keyId) === shard)).toBe(true);
+    }
+    expect(many.reduce((sum, { counts }) => sum + counts.length, 0)).toBe(5000);
+    expect(many.filter(({ shard }) => shard === MIXED_SHARD)).toMatchObject([
+      { counts: [], unmatched: [{ count: 1 }] },
+    ]);
   });
 });
 
 type Step =
   | { what: 'count'; ref: number; code: number; hour: number }
   | { what: 'unmatched'; workspace: number; hour: number }
-  | { what: 'take'; most: number };
+  | { what: 'take'; written: boolean };
 
 const small = fc.nat(2);
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ what: fc.constant('count' as const), ref: small, code: small, hour: small }),
   fc.record({ what: fc.constant('unmatched' as const), workspace: small, hour: small }),
-  fc.record({ what: fc.constant('take' as const), most: fc.integer({ min: 1, max: 4 }) }),
+  fc.record({ what: fc.constant('take' as const), written: fc.boolean() }),
 );
 
 /** A name for each counter. */
@@ -106,8 +159,11 @@ it('whatever is counted and taken when, what was taken sums up to what was count
         model.set(name, (model.get(name) ?? 0) + 1);
       };
       for (const next of steps) {
-        if (next.what === 'take') batches.push(counters.take(next.most));
-        else if (next.what === 'count') {
+        if (next.what === 'take') {
+          const taken = counters.take();
+          batches.push(...taken);
+          if (next.written) taken.forEach((batch) => void counters.release(batch));
+        } else if (next.what === 'count') {
           const code = VERDICT_CODES[next.code] ?? 'VALID';
           const [ref, now] = [`ref${next.ref}`, next.hour * HOUR + 5];
           attempt(`${ref} ${code} ${next.hour * HOUR}`, () => counters.count('k', ref, code, now));
@@ -117,7 +173,7 @@ it('whatever is counted and taken when, what was taken sums up to what was count
         }
         expect(counters.size).toBeLessThanOrEqual(capacity);
       }
-      batches.push(counters.take(100));
+      batches.push(...counters.take());
       expect(tally(batches)).toEqual(model);
     }),
   );

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../../src/lib/logger.ts';
 import { type UsageBatch, UsageCounters } from '../../src/usage/counters.ts';
-import { UsageFlusher } from '../../src/usage/flusher.ts';
+import { type BatchNumber, UsageFlusher } from '../../src/usage/flusher.ts';
 
 type Outcome = 'written' | 'lost' | 'unknown';
 
@@ -11,46 +11,49 @@ type Outcome = 'written' | 'lost' | 'unknown';
  */
 class Ledger {
   total = 0;
-  #last = 0;
-  readonly sent: { sequence: number; batch: string }[] = [];
+  readonly #last = new Map<string, number>();
+  readonly sent: { stream: string; sequence: number; batch: string }[] = [];
   readonly outcomes: Outcome[] = [];
   atOnce = 0;
   most = 0;
   hold: Promise<void> = Promise.resolve();
 
-  readonly write = async (sequence: number, batch: UsageBatch): Promise<void> => {
+  readonly write = async ({ stream, sequence }: BatchNumber, batch: UsageBatch): Promise<void> => {
     this.most = Math.max(this.most, ++this.atOnce);
-    this.sent.push({ sequence, batch: JSON.stringify(batch) });
+    this.sent.push({ stream, sequence, batch: JSON.stringify(batch) });
     await this.hold;
     this.atOnce--;
     const outcome = this.outcomes.shift() ?? 'written';
     if (outcome === 'lost') throw new Error('connection lost');
-    if (sequence > this.#last) {
-      this.#last = sequence;
+    if (sequence > (this.#last.get(stream) ?? 0)) {
+      this.#last.set(stream, sequence);
       for (const { count } of batch.counts) this.total += count;
     }
     if (outcome === 'unknown') throw new Error('no answer to COMMIT');
   };
 }
 
-function setUp(capacity = 100) {
+function setUp(capacity = 100, streams = 1) {
   const counters = new UsageCounters(capacity);
   const ledger = new Ledger();
-  const flusher = new UsageFlusher(counters, ledger.write, createLogger('silent'), [0, 0]);
+  const flusher = new UsageFlusher(counters, ledger.write, createLogger('silent'), {
+    ...{ streams, stopPausesMs: [0, 0] },
+  });
   const count = (ref = 'ref') => counters.count('key', ref, 'VALID', 0);
   return { counters, ledger, flusher, count };
 }
 
 describe('a flush', () => {
   it('a flush of several batches that fails in the middle loses and repeats nothing', async () => {
-    const { ledger, flusher, counters, count } = setUp(2000);
-    for (let ref = 0; ref < 1200; ref++) count(`ref ${ref}`);
+    const { ledger, flusher, counters, count } = setUp(4000);
+    for (let ref = 0; ref < 1400; ref++) count(`ref ${ref}`);
     ledger.outcomes.push('written', 'unknown');
     await expect(flusher.flush()).rejects.toThrow('no answer');
-    expect(ledger.total).toBe(1000);
-    for (let ref = 1100; ref < 1300; ref++) count(`ref ${ref}`);
-    await flusher.flush();
     expect(ledger.total).toBe(1400);
+    expect(counters.size).toBe(700);
+    for (let ref = 1300; ref < 1500; ref++) count(`ref ${ref}`);
+    await flusher.flush();
+    expect(ledger.total).toBe(1600);
     expect(counters.size).toBe(0);
     expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 2, 2, 3]);
   });
@@ -77,7 +80,7 @@ describe('a flush', () => {
     expect(ledger.total).toBe(3);
   });
 
-  it('flushes never overlap, and a flush ends only after what was counted before it is written', async () => {
+  it('flushes of one stream never overlap, and a flush ends only after what was counted before it is written', async () => {
     const { ledger, flusher, count } = setUp();
     const held = Promise.withResolvers<void>();
     ledger.hold = held.promise;
@@ -116,7 +119,7 @@ describe('the ticks of the timer', () => {
 
   function setUpTicking() {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
-    const { ledger, flusher, count } = setUp();
+    const { ledger, flusher, count } = setUp(4000);
     flusher.start(1000);
     const tick = async (times = 1) => {
       vi.advanceTimersByTime(1000 * times);
@@ -154,6 +157,17 @@ describe('the ticks of the timer', () => {
     expect(ledger.total).toBe(1);
   });
 
+  it('the batches of a tick are spread over the interval, and a stop writes the rest at once', async () => {
+    const { ledger, flusher, count, tick } = setUpTicking();
+    for (let ref = 0; ref < 2100; ref++) count(`ref ${ref}`);
+    await tick();
+    await new Promise(setImmediate);
+    expect(ledger.total).toBe(700);
+    await flusher.stop();
+    expect(ledger).toMatchObject({ total: 2100, most: 1 });
+    expect(ledger.sent.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+  });
+
   it('a stop during a tick waits for its write, writes the rest, and ends the ticks', async () => {
     const { ledger, flusher, count, tick } = setUpTicking();
     const held = Promise.withResolvers<void>();
@@ -187,30 +201,98 @@ describe('a stop', () => {
   });
 });
 
+describe('answers that wait for their counts', () => {
+  it('two writes are in flight at a time, and an answer waits for the one that has its count', async () => {
+    const { ledger, flusher, count } = setUp(100, 2);
+    const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const answered: string[] = [];
+    const answer = (name: string) => {
+      count(name);
+      return flusher.commit().then(() => answered.push(name));
+    };
+    ledger.hold = held[0]?.promise ?? ledger.hold;
+    const first = answer('first');
+    await vi.waitFor(() => expect(ledger.sent).toHaveLength(1));
+    ledger.hold = held[1]?.promise ?? ledger.hold;
+    const second = answer('second');
+    await vi.waitFor(() => expect(ledger.sent).toHaveLength(2));
+    const third = Promise.all([answer('third'), answer('fourth')]);
+    await new Promise(setImmediate);
+    expect(ledger.sent).toHaveLength(2);
+    held[1]?.resolve();
+    await second;
+    await third;
+    expect(answered).toEqual(['second', 'third', 'fourth']);
+    held[0]?.resolve();
+    await first;
+    expect(ledger).toMatchObject({ total: 4, most: 2 });
+    expect(ledger.sent.map(({ stream, sequence }) => `${stream} ${sequence}`)).toEqual([
+      'usage-0 1',
+      'usage-1 1',
+      'usage-1 2',
+    ]);
+  });
+
+  it('no answer is given before its count is written, also if a tick writes it', async () => {
+    const { ledger, flusher, count } = setUp(100, 2);
+    const held = Promise.withResolvers<void>();
+    ledger.hold = held.promise;
+    count();
+    let isAnswered = false;
+    const answer = flusher.commit().then(() => {
+      isAnswered = true;
+    });
+    const flushed = flusher.flush();
+    await vi.waitFor(() => expect(ledger.sent).toHaveLength(1));
+    await new Promise(setImmediate);
+    expect(isAnswered).toBe(false);
+    held.resolve();
+    await Promise.all([answer, flushed]);
+    expect(ledger.total).toBe(1);
+  });
+
+  it('an answer whose count could not be written is refused, and its count is written once, later', async () => {
+    const { ledger, flusher, count } = setUp(100, 2);
+    ledger.outcomes.push('unknown', 'lost', 'lost');
+    for (const reason of ['no answer', 'lost']) {
+      count();
+      await expect(flusher.commit()).rejects.toThrow(reason);
+    }
+    await flusher.flush().catch(() => {});
+    await flusher.flush();
+    expect(ledger.total).toBe(2);
+  });
+});
+
 it('whatever fails how often and in whatever order, each count is written once', async () => {
   const outcome = fc.constantFrom<Outcome>('written', 'lost', 'unknown');
   const step = fc.oneof(fc.nat(5), fc.array(outcome, { maxLength: 3 }));
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-      const { ledger, flusher, count } = setUp();
-      const flushes: Promise<unknown>[] = [];
-      let counted = 0;
-      for (const next of steps) {
-        if (typeof next === 'number') {
-          count(`ref${next}`);
-          counted++;
-        } else {
-          ledger.outcomes.push(...next);
-          flushes.push(flusher.flush().catch(() => undefined));
-          if (next.length > 1) await Promise.all(flushes);
-          expect(ledger.total).toBeLessThanOrEqual(counted);
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 40 }),
+      fc.constantFrom(1, 2),
+      async (steps, streams) => {
+        const { ledger, flusher, count } = setUp(100, streams);
+        const flushes: Promise<unknown>[] = [];
+        let counted = 0;
+        for (const next of steps) {
+          if (typeof next === 'number') {
+            count(`ref${next}`);
+            counted++;
+            if (streams === 2) flushes.push(flusher.commit().catch(() => undefined));
+          } else {
+            ledger.outcomes.push(...next);
+            flushes.push(flusher.flush().catch(() => undefined));
+            if (next.length > 1) await Promise.all(flushes);
+            expect(ledger.total).toBeLessThanOrEqual(counted);
+          }
         }
-      }
-      await Promise.all(flushes);
-      ledger.outcomes.length = 0;
-      await flusher.flush();
-      expect(ledger.total).toBe(counted);
-      expect(ledger.most).toBeLessThanOrEqual(1);
-    }),
+        await Promise.all(flushes);
+        ledger.outcomes.length = 0;
+        await flusher.flush();
+        expect(ledger.total).toBe(counted);
+        expect(ledger.most).toBeLessThanOrEqual(streams);
+      },
+    ),
   );
 });

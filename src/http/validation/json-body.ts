@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { bodyTooLarge, invalidField, KeywardError } from '../../errors.ts';
 import type { SharedBound } from '../../lib/shared-bound.ts';
@@ -34,18 +35,35 @@ export function registerJsonBodies(app: App, bodies: SharedBound): void {
   });
   app.addContentTypeParser('application/json', (request, payload, done) => {
     refuseOtherEncodings(request);
-    const size = sizeOf(request);
-    const { callerGroup } = request;
-    const bytes = Math.max(MIN_BODY_BYTES, size.declared ?? size.limit);
-    if (!bodies.hasRoom(callerGroup, bytes)) throw new KeywardError('OVERLOADED');
-    const giveBack = bodies.take(callerGroup, bytes);
-    request.bodyHolder?.once('close', giveBack);
-    readBody(payload, size, (error, body) => {
-      if (!request.bodyHolder) giveBack();
+    readWithin(bodies, request, payload, sizeOf(request), (error, body) => {
       if (error || !body) done(error);
       else settle(body, done);
     });
   });
+}
+
+/** Reads a body within the limit of its call and the share of its caller's group. */
+export function readWithin(
+  bodies: SharedBound,
+  request: FastifyRequest,
+  payload: Readable,
+  size: BodySize,
+  done: (error: Error | null, body?: Buffer) => void,
+): void {
+  const { callerGroup } = request;
+  const bytes = Math.max(MIN_BODY_BYTES, size.declared ?? size.limit);
+  if (!bodies.hasRoom(callerGroup, bytes)) throw new KeywardError('OVERLOADED');
+  const giveBack = bodies.take(callerGroup, bytes);
+  request.bodyHolder?.once('close', giveBack);
+  readBody(payload, size, (error, body) => {
+    if (!request.bodyHolder) giveBack();
+    done(error, body);
+  });
+}
+
+/** The value of a body that is short, or why it has none. */
+export function parseShort(body: Buffer): unknown {
+  return attempt(() => requireSome(parse(decode(body))));
 }
 
 type Done = (error: Error | null, body?: unknown) => void;

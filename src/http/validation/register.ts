@@ -25,7 +25,7 @@ function refuseWhatIsNotDescribed(app: App): void {
     route.schema.querystring ??= nothing;
   });
   const failuresOf = valueValidator(nothing);
-  app.addHook('preValidation', async (request: FastifyRequest) => {
+  const refuse = (request: FastifyRequest) => {
     const { body, routeOptions } = request;
     if (!routeOptions.url?.startsWith('/v1/') || routeOptions.url === GATEWAY_ROUTE) return;
     if (!isDecodable(request.url)) throw invalidField('/query', 'is not percent-encoded UTF-8');
@@ -33,6 +33,10 @@ function refuseWhatIsNotDescribed(app: App): void {
     if (hasUnreadBody(request)) throw invalidField('/body', 'is not taken by this call');
     const failures = failuresOf(body ?? {});
     if (failures.length > 0) throw validationProblem(failures, 'body');
+  };
+  app.addHook('preValidation', (request, _reply, done) => {
+    refuse(request);
+    done();
   });
 }
 

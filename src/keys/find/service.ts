@@ -29,7 +29,7 @@ export class FindService {
   async find({ caller }: CallContext, { key: presented, workspaceId }: FindKey): Promise<FoundKey> {
     const { orm, resolver, clock } = this.#deps;
     const asking = Promise.resolve(askerOf(caller, workspaceId));
-    const credential = await resolver.resolveKey(presented, asking, 'low');
+    const credential = await resolver.resolveKey(resolver.present(presented), asking, 'low');
     if (!credential) return NOT_FOUND;
     const isBound = caller.workspaceId !== null;
     const found = await findSecret(orm, credential.ref, isBound);

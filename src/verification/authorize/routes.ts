@@ -1,7 +1,8 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { askerOf, groupOf, type Identify, requirePermission } from '../../call-context.ts';
+import { groupOf, requirePermission } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
+import type { Caller, PresentedCaller } from '../../domain/caller.ts';
 import { KeywardError } from '../../errors.ts';
 import type { Admission } from '../../http/admission.ts';
 import type { App } from '../../http/app-type.ts';
@@ -9,7 +10,8 @@ import type { CallerDependencies } from '../../http/caller-at-headers.ts';
 import { toProblem } from '../../http/error-handler.ts';
 import { statusOf } from '../../http/problem.ts';
 import type { RequestRates } from '../../http/request-rates.ts';
-import type { VerificationCaller, Verifier } from '../verifier.ts';
+import { verificationCaller } from '../caller.ts';
+import type { Verifier } from '../verifier.ts';
 import { sendMissingKey, sendVerification } from './answers.ts';
 import {
   GATEWAY_HEADER,
@@ -58,7 +60,7 @@ export function withoutGatewayPath(url: string): string {
 }
 
 async function authorize(
-  { verifier, admission, identify, recognize, rates, keyHeader, now }: AuthorizeDependencies,
+  { verifier, admission, present, rates, keyHeader, now }: AuthorizeDependencies,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -68,19 +70,19 @@ async function authorize(
   const question = attempt(() => parseGatewayQuestion(gateway));
   const requested = question instanceof KeywardError ? undefined : question.workspaceId;
   // Only gateways take a place: one that memory knows at once, others when identified.
-  const known = recognize(gateway.authorization);
-  const admitted = known?.permissions.has('keys:verify') && rates.admits(known) ? known : null;
-  if (admitted) admission.takePlace(groupOf(admitted), reply.raw);
-  const uncounted = admitted ? null : rates;
-  const asking = gatewayCaller(identify, gateway.authorization, requested, uncounted);
-  if (!admitted) admission.takePlace((await asking).group, reply.raw);
+  const caller = asGateway(present(gateway.authorization));
+  admission.takePlace(
+    groupOf(recognized(caller, rates) ?? (await admitted(caller, rates))),
+    reply.raw,
+  );
   const presented = presentedKey(request, keyHeader);
   // The gateway is authenticated before its question is judged: outsiders learn nothing of it.
-  if (question instanceof KeywardError || presented.key === null) await (await asking).countUse();
+  if (question instanceof KeywardError || presented.key === null)
+    await verifier.countUse(verificationCaller(await caller.identify(), requested));
   if (question instanceof KeywardError) throw question;
   const options = { forNginx: isForNginx(gateway), now: now() };
   if (presented.key === null) return sendMissingKey(request, reply, presented.reason, options);
-  const verification = await verifier.verify({ key: presented.key, ...question }, asking);
+  const verification = await verifier.verify({ key: presented.key, ...question }, caller);
   return sendVerification(request, reply, verification, options);
 }
 
@@ -97,16 +99,21 @@ function attempt(parse: () => GatewayQuestion): GatewayQuestion | KeywardError {
   }
 }
 
-async function gatewayCaller(
-  identify: Identify,
-  authorization: string,
-  requested: string | undefined,
-  rates: RequestRates | null,
-): Promise<VerificationCaller> {
-  const { caller, countUse } = await identify(authorization).catch(refuseGateway);
+function asGateway({ recall, identify }: PresentedCaller): PresentedCaller {
+  return { recall, identify: () => identify().catch(refuseGateway) };
+}
+
+/** A gateway that memory would let in. */
+function recognized(gateway: PresentedCaller, rates: RequestRates): Caller | null {
+  const known = gateway.recall()?.caller;
+  return known?.permissions.has('keys:verify') && rates.admits(known) ? known : null;
+}
+
+async function admitted(gateway: PresentedCaller, rates: RequestRates): Promise<Caller> {
+  const { caller } = await gateway.identify();
   requirePermission(caller, 'keys:verify');
-  rates?.take(caller);
-  return { ...askerOf(caller, requested), countUse };
+  rates.take(caller);
+  return caller;
 }
 
 /** Told apart from a client's own 401, so that operators see whose credential is wrong. */

@@ -1848,7 +1848,7 @@ export interface components {
         KeySort: "-createdAt" | "name" | "expiresAt";
         /** @enum {string} */
         KeyStatus: "active" | "scheduled" | "disabled" | "expired" | "revoked";
-        /** @description Usage of a key, up to the last flush of the counters. */
+        /** @description Usage of a key, as far as counters were flushed and folded: usually two seconds ago. */
         KeyUsage: {
             /**
              * Format: date-time
@@ -5242,7 +5242,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Usage of a key, up to the last flush of the counters. */
+            /** @description Usage of a key, as far as counters were flushed and folded: usually two seconds ago. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

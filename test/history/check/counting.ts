@@ -10,7 +10,8 @@ import {
 /**
  * P3: what was counted is between what was answered and what was sent. Only a process that did not
  * end cleanly may lose counts, and only those of answers after the second last committed flush: the
- * last committed batch was frozen after that flush, and contains all earlier answers.
+ * last committed batch was frozen after that flush, and contains all earlier answers. (Of more than 700
+ * counters a flush makes several batches; a run of the checker has fewer.)
  */
 export function checkCounting(history: readonly Entry[]): Violation[] {
   const counted = countsOf(history);

@@ -49,10 +49,19 @@ interface Payload {
 }
 
 async function readCounts(postgres: Postgres): Promise<Evidence[]> {
+  await foldLog(postgres);
   const rows = await postgres.query<{ ref: string; code: string; count: string }>(
     'select secret_ref as ref, code, sum(count) as count from usage_hourly group by 1, 2',
   );
   return rows.map(({ ref, code, count }) => ({ type: 'count', ref, code, count: Number(count) }));
+}
+
+/** What the instances have flushed before their end and no longer folded. */
+async function foldLog(postgres: Postgres): Promise<void> {
+  const rows = await postgres.query<{ shard: number }>('select distinct shard from usage_log');
+  for (const { shard } of rows) {
+    await postgres.query('select fold_usage_log($1, 1000000, false)', [shard]);
+  }
 }
 
 async function readBalances(postgres: Postgres): Promise<Evidence[]> {

@@ -8,9 +8,9 @@ import type { Random } from './random.ts';
  */
 export type CutAt = typeof CLAIM | 'consume_limits';
 
-export const CLAIM = 'write_usage';
+export const CLAIM = 'append_usage_log';
 /** In the parameters of that statement: the lane, then the sequence, each with its length. */
-const SEQUENCE = /usage\W{4}(\d+)/;
+const SEQUENCE = /usage-\d\W{4}(\d+)/;
 /** The statement was executed and its transaction has ended. */
 const WRITTEN = /SELECT 1.*Z\W{4}I$/s;
 const READY = /Z\W{4}[IE]$/;

@@ -25,19 +25,34 @@ export const reuseIds: Fault = (harness, instance) =>
     // Only keys without limits and credits, since consuming them is a commit.
     const plain = context.world.activeKeys.filter((key) => !key.hasCredits && !key.limit);
     const keys = plain.slice(-6);
+    await Promise.all(keys.map((key) => verifyOnce(harness, instance, key)));
+    await delay(FLUSHED_MS);
     await postgres.query('checkpoint');
     await consumeIds(postgres, CONSUMED_IDS);
-    await Promise.all(keys.map((key) => verifyOnce(harness, instance, key)));
+    // Passes a fence and counts nothing: a counter would be a commit once the instance goes on.
+    await instance.waitUntilReady();
+    const passed = await newestId(postgres);
     instance.signal('SIGSTOP');
     try {
       await postgres.killBackend();
       await revokeElsewhere(harness, instance, keys.slice(-2));
-      await consumeIds(postgres, CAUGHT_UP_IDS);
+      // Exactly as many make the snapshot the same, to the letter.
+      const missing = passed - (await newestId(postgres));
+      const isSame = harness.random.chance(0.5);
+      await consumeIds(postgres, isSame ? Math.max(0, missing) : CAUGHT_UP_IDS);
     } finally {
       instance.signal('SIGCONT');
     }
-    await probe(context, keys);
+    await probe(context, keys.toReversed());
   });
+
+/** That of the latest transaction that has ended. */
+async function newestId(postgres: Postgres): Promise<number> {
+  const [row] = await postgres.query<{ newest: number }>(
+    'select pg_snapshot_xmax(pg_current_snapshot())::text::float8 as newest',
+  );
+  return row?.newest ?? 0;
+}
 
 /** Consumes transaction ids that are assigned but never reach the disk. */
 async function consumeIds(postgres: Postgres, count: number): Promise<void> {
