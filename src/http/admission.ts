@@ -5,6 +5,7 @@ import { REQUEST_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
+import { whenClosed } from './when-closed.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -67,8 +68,7 @@ export class Admission {
 
 function occupy(places: SharedBound, group: string, response: ServerResponse): void {
   if (places.isFull(group)) throw new KeywardError('OVERLOADED');
-  // `close` is emitted exactly once, also if the client has hung up.
-  response.once('close', places.take(group, 1));
+  whenClosed(response, places.take(group, 1));
 }
 
 type Done = (error?: Error) => void;

@@ -27,7 +27,9 @@ export function readBody(payload: Readable, size: BodySize, done: Done): void {
     if (!body.add(chunk)) settle(bodyTooLarge(size.limit));
   };
   const onEnd = () => settle(null);
-  payload.on('data', onData).on('end', onEnd).on('error', fail).on('close', fail);
+  // Its client has hung up: none of these would come.
+  if (payload.destroyed) fail();
+  else payload.on('data', onData).on('end', onEnd).on('error', fail).on('close', fail);
 }
 
 class GrowingBuffer {

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
+import { whenClosed } from './when-closed.ts';
 
 /** Smaller answers are gone at once, however slowly a client reads. */
 const LARGE_ANSWER_BYTES = 65_536;
@@ -30,7 +31,7 @@ export class UnsentAnswers {
 
   watch({ raw }: Pick<FastifyReply, 'raw'>, group: string, bytes: number): void {
     if (bytes < LARGE_ANSWER_BYTES) return;
-    raw.once('close', this.#bytes.take(group, bytes));
+    whenClosed(raw, this.#bytes.take(group, bytes));
     raw.setTimeout(this.#stalledMs, () => raw.destroy());
   }
 }

@@ -87,7 +87,8 @@ export class UsageFold {
 
   /** What was there, not what comes meanwhile, to end. */
   async #foldShard(shard: number, counters: number): Promise<void> {
-    for (let left = counters; left > 0; left -= this.#stepCounters) {
+    for (let left = counters; left > 0; ) {
+      left -= this.#stepCounters;
       const merged = await this.#step(shard);
       if (merged === null) return;
       this.#adapt(merged);

@@ -35,6 +35,16 @@ async function feedRows(): Promise<number> {
 }
 
 describe('pruning', () => {
+  it('pruning goes on beside a fold of counters, however long that is at work', async () => {
+    const folding = await connect(server.url);
+    await folding.query('begin');
+    await folding.query('select fold_usage_log(0, 1, false)');
+    await client.query(touch, [id]);
+    await pruneFeed(fixture.database.orm, 0);
+    expect(await feedRows()).toBe(0);
+    await folding.query('rollback');
+  });
+
   it('pruning loses no change of a transaction that commits after it', async () => {
     const late = await connect(server.url);
     await late.query('begin');

@@ -78,7 +78,16 @@ async function folded() {
   );
   return rows[0];
 }
+/** As many as the first step of a fold takes. */
+const STEP = 700;
 const all = (count: number) => ({ hours: count, keys: count, secrets: count });
+
+it('a fold that begins with small steps leaves nothing in the log when it takes larger ones', async () => {
+  const keys = await makeKeys(STEP);
+  for (let i = 0; i < 2; i++) await flush(keys);
+  await fold.foldAll();
+  expect(await folded()).toMatchObject({ ...all(2 * STEP), log: 0 });
+});
 
 it('a fold adds what many flushes wrote to the hours, the totals and the last uses, and empties the log', async () => {
   const [one, two] = await makeKeys(2);

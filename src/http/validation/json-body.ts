@@ -6,6 +6,7 @@ import type { SharedBound } from '../../lib/shared-bound.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
 import { type BodySize, readBody } from '../body-reader.ts';
+import { whenClosed } from '../when-closed.ts';
 import { FaultyItem } from './list-items.ts';
 import { cutLists, MAX_ITEM_LENGTH } from './list-text.ts';
 
@@ -54,7 +55,7 @@ export function readWithin(
   const bytes = Math.max(MIN_BODY_BYTES, size.declared ?? size.limit);
   if (!bodies.hasRoom(callerGroup, bytes)) throw new KeywardError('OVERLOADED');
   const giveBack = bodies.take(callerGroup, bytes);
-  request.bodyHolder?.once('close', giveBack);
+  if (request.bodyHolder) whenClosed(request.bodyHolder, giveBack);
   readBody(payload, size, (error, body) => {
     if (!request.bodyHolder) giveBack();
     done(error, body);
