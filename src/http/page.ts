@@ -23,14 +23,16 @@ export interface Page<Row> {
 /** Of what the rows of a page say. A page of more would hold the event loop, and fill the memory. */
 export const MAX_PAGE_BYTES = 1_048_576;
 
+/** To measure a row, Postgres writes it out: as many of the largest that a key can be fill a page. */
+const MEASURED_FIRST = 20;
+
 /** Reads one row more than it returns, which tells whether another page follows. */
 export async function readPage<Row>(
   { limit, cursor }: PageQuery,
   { name, read, measure, positionOf }: KeysetList<Row>,
 ): Promise<Page<Row>> {
   const after = cursor === undefined ? null : decodeCursor(name, cursor);
-  const sizes = (await measure?.(after, limit + 1)) ?? [];
-  const fitting = Math.min(limit, measure ? countFitting(sizes) : limit);
+  const fitting = measure ? await countFitting(limit, (count) => measure(after, count)) : limit;
   const found = await read(after, fitting + 1);
   const rows = found.slice(0, fitting);
   const goesOn = found.length > fitting;
@@ -38,8 +40,20 @@ export async function readPage<Row>(
   return { rows, nextCursor: last === undefined ? null : encodeCursor(name, positionOf(last)) };
 }
 
-/** How many rows fit a page, and one in any case. */
-function countFitting(sizes: readonly number[]): number {
+/** How many rows fit a page, and one in any case: more are measured only while all before fit. */
+async function countFitting(
+  limit: number,
+  measure: (count: number) => Promise<number[]>,
+): Promise<number> {
+  for (let count = MEASURED_FIRST; ; count *= 4) {
+    const sizes = await measure(Math.min(count, limit + 1));
+    const fitting = fittingOf(sizes);
+    const isAll = sizes.length < count || count > limit;
+    if (isAll || fitting < sizes.length) return Math.min(limit, fitting);
+  }
+}
+
+function fittingOf(sizes: readonly number[]): number {
   let bytes = 0;
   const beyond = sizes.findIndex((size) => {
     bytes += size;
