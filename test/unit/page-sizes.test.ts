@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type KeysetList, MAX_PAGE_BYTES, readPage } from '../../src/http/page.ts';
 
-/** A list of so many rows of these bytes, which records how many were measured. */
+/** A list of rows of these bytes, which records how many were measured. */
 function listOf(sizes: readonly number[]) {
   const measured: number[] = [];
   const list: KeysetList<number> = {
