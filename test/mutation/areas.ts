@@ -156,7 +156,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   errors: {
     sources: ['src/http/{error-handler,problem}.ts'],
     tests: [
-      'test/api/{bad-input*,database-errors,error-answers,kinds-refusals}.test.ts',
+      'test/api/{bad-input*,database-errors,doors-bodies,error-answers,kinds-refusals}.test.ts',
       'test/api/{fence-outage,list-timeout,not-found,pagination}.test.ts',
       'test/api/{request-quotas,root-key-in-text}.test.ts',
       'test/unit/problem.test.ts',
