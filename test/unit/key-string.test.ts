@@ -191,6 +191,13 @@ describe('text that is no key', () => {
     expect(performance.now() - began).toBeLessThan(5000);
   });
 
+  it('a search with a budget for one checksum computes one', () => {
+    const candidate = `a_${'0'.repeat(65)} `;
+    expect(containsKey(candidate, checksumKey, { checksums: 1 })).toBe(false);
+    expect(containsKey(candidate.repeat(2), checksumKey, { checksums: 1 })).toBe(true);
+    expect(containsKey(candidate, checksumKey, { checksums: 0 })).toBe(true);
+  });
+
   it('a search computes no more checksums than its budget, and what is left over counts as a key', () => {
     const crafted = `${'a'.repeat(23)}_${'A'.repeat(65)} `;
     expect(containsKey(crafted.repeat(40), checksumKey)).toBe(false);
