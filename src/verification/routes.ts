@@ -36,8 +36,8 @@ const BODY_LIMIT_BYTES = 32_768;
 
 export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
-  /** Items of batches at work, shared between callers: all of them may wait for the database. */
   admission: Admission;
+  /** Items of batches at work, shared between callers: all of them may wait for the database. */
   batchItems: SharedBound;
   unsent: UnsentAnswers;
 }
@@ -48,7 +48,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
 
-  /** Before the body; the verdict is of after it, so its handler identifies the caller again. */
+  /** Before the body. The verdict is of after it, so the caller is identified again then. */
   const onRequest = requireCallerAtHeaders(deps, 'keys:verify');
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
