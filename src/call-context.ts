@@ -64,14 +64,6 @@ export function workspaceScope(caller: Caller, requested: string | undefined): s
   throw new KeywardError('NOT_FOUND', 'No such workspace, or not one of this management key.');
 }
 
-/**
- * Whose share of bounded resources a caller uses: a bound caller's is that of its workspace, another
- * has one of its own. No workspace has an id with a space.
- */
-export function groupOf(caller: Pick<Caller, 'workspaceId' | 'id'>): string {
-  return caller.workspaceId ?? ` ${caller.id}`;
-}
-
 export function askerOf(caller: Caller, requested: string | undefined): Asker {
-  return { workspaceId: workspaceScope(caller, requested), group: groupOf(caller) };
+  return { workspaceId: workspaceScope(caller, requested), group: caller.group };
 }

@@ -117,14 +117,9 @@ export class CredentialCache implements InvalidationListener {
   }
 
   /** Until memory holds nothing older than this call; false if all that is left is a stale answer. */
-  async whenFresh(): Promise<boolean> {
-    try {
-      await this.#fence.waitUntilFresh();
-      return true;
-    } catch (error) {
-      if (this.#staleIfErrorMs === 0) throw error;
-      return false;
-    }
+  whenFresh(): Promise<boolean> {
+    const fresh = this.#fence.waitUntilFresh();
+    return this.#staleIfErrorMs === 0 ? fresh : fresh.catch(() => false);
   }
 
   /** What was cached when the database last answered, if the operator allows that. */

@@ -1,4 +1,4 @@
-import type { Caller, RequestMaximums } from '../domain/caller.ts';
+import { type Caller, groupOf, type RequestMaximums } from '../domain/caller.ts';
 import { decide, type KeyPolicy } from '../domain/decide.ts';
 import { knownRange } from '../domain/ip.ts';
 import type { JsonObject } from '../domain/json.ts';
@@ -160,7 +160,8 @@ function toManagementFields(
   const expiresAt = key.expiresAt?.getTime() ?? null;
   const suspended = workspace?.status === 'suspended';
   const maxRequestsPerSecond = maximumsOf(key, workspace);
-  const bounds = { permissions, workspaceId, expiresAt, suspended, maxRequestsPerSecond };
+  const group = groupOf(id, workspaceId);
+  const bounds = { permissions, workspaceId, group, expiresAt, suspended, maxRequestsPerSecond };
   const caller: Caller = { type: 'management_key', id, ...bounds };
   return {
     kind: 'management' as const,

@@ -29,6 +29,8 @@ export interface Caller {
   permissions: ReadonlySet<Permission>;
   /** Null: every workspace. */
   workspaceId: string | null;
+  /** Whose share of bounded resources it uses, by `groupOf`. */
+  group: string;
   /** When its management key expires, in epoch milliseconds; null: never. */
   expiresAt: number | null;
   /** Whether the workspace that it is bound to is suspended: then it only reads. */
@@ -66,11 +68,20 @@ export interface Asker {
   group: string;
 }
 
+/**
+ * Whose share of bounded resources a caller uses: a bound caller's is that of its workspace, another
+ * has one of its own. No workspace has an id with a space.
+ */
+export function groupOf(id: string, workspaceId: string | null): string {
+  return workspaceId ?? ` ${id}`;
+}
+
 export const ROOT_CALLER: Caller = {
   type: 'root',
   id: 'root',
   permissions: new Set(PERMISSIONS),
   workspaceId: null,
+  group: groupOf('root', null),
   expiresAt: null,
   suspended: false,
   maxRequestsPerSecond: null,

@@ -81,7 +81,7 @@ export class Fence {
   readonly #clock: Clock;
   readonly #time: TimeShare;
   readonly #listeners: InvalidationListener[] = [];
-  #next: PromiseWithResolvers<void> | null = null;
+  #next: PromiseWithResolvers<true> | null = null;
   #inFlight = false;
   #previous: Moment | null = null;
   #losses = 0;
@@ -117,11 +117,11 @@ export class Fence {
     return this.#count;
   }
 
-  /** Resolves when a fence that began after this call has returned. */
-  waitUntilFresh(): Promise<void> {
+  /** Resolves, to true, when a fence that began after this call has returned. */
+  waitUntilFresh(): Promise<true> {
     if (this.isDown) return Promise.reject(new UnavailableError('the database is away'));
     if (!this.#next) {
-      this.#next = Promise.withResolvers<void>();
+      this.#next = Promise.withResolvers<true>();
       if (!this.#inFlight) this.#schedule();
     }
     return this.#next.promise;
@@ -148,7 +148,7 @@ export class Fence {
       await this.#pass();
       this.#failedAt = null;
       this.#returnedAt = performance.now();
-      waiting?.resolve();
+      waiting?.resolve(true);
     } catch (error) {
       this.#losses++;
       this.#failedAt = performance.now();

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { type CallContext, groupOf } from '../call-context.ts';
+import type { CallContext } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { newSearchBudget, type SearchBudget } from '../domain/key-string.ts';
 import { KeywardError } from '../errors.ts';
@@ -48,7 +48,7 @@ export function registerAuth(
     if (!permission) return;
     request.call = await createCallContext(request, permission, deps);
     if (!urgent) deps.rates.take(request.call.caller);
-    request.callerGroup = groupOf(request.call.caller);
+    request.callerGroup = request.call.caller.group;
   };
   const authenticateAgain = async (request: FastifyRequest) => {
     const { permission } = request.routeOptions.config;

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { groupOf, type Present, requirePermission } from '../call-context.ts';
+import { type Present, requirePermission } from '../call-context.ts';
 import type { Permission, PresentedCaller } from '../domain/caller.ts';
 import type { App } from './app-type.ts';
 import type { RequestRates } from './request-rates.ts';
@@ -35,7 +35,7 @@ export function requireCallerAtHeaders(
     const { caller } = await presented.identify();
     requirePermission(caller, permission);
     rates.take(caller);
-    request.callerGroup = groupOf(caller);
+    request.callerGroup = caller.group;
   };
   return (request: FastifyRequest, _reply: unknown, done: Done): void => {
     const presented = present(request.headers.authorization);
@@ -45,7 +45,7 @@ export function requireCallerAtHeaders(
       void identifyFirst(request, presented).then(() => done(), done);
       return;
     }
-    request.callerGroup = groupOf(known);
+    request.callerGroup = known.group;
     done();
   };
 }

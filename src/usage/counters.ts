@@ -44,7 +44,8 @@ export interface UsageBatch {
  */
 export class UsageCounters {
   readonly #capacity: number;
-  readonly #shards = Array.from({ length: SHARDS }, () => new Map<string, UsageCount>());
+  /** By ref, whose counters are few: no name has to be made for each verification. */
+  readonly #shards = Array.from({ length: SHARDS }, () => new Map<string, UsageCount[]>());
   readonly #unmatched = new Map<string, UnmatchedCount>();
   #size = 0;
   #taken = 0;
@@ -85,9 +86,10 @@ export class UsageCounters {
     units = 0,
   ): void {
     const hour = now - (now % HOUR_MS);
-    const name = nameOf(secretRef, code, hour);
-    this.#ensureRoom(this.#shardOf(keyId).has(name), caller, hour);
-    this.#add(name, { keyId, secretRef, code, hour, count: 1, units, lastAt: now });
+    const counter = this.#find(keyId, secretRef, code, hour);
+    this.#ensureRoom(counter !== undefined, caller, hour);
+    if (counter) addTo(counter, units, now);
+    else this.#add({ keyId, secretRef, code, hour, count: 1, units, lastAt: now });
     if (caller) this.#addUse(caller, hour, now);
   }
 
@@ -114,11 +116,12 @@ export class UsageCounters {
     if (waiting === 0) return [];
     const unmatched = emptied(this.#unmatched);
     if (waiting <= BATCH_COUNTERS) {
-      return [{ shard: MIXED_SHARD, counts: this.#shards.flatMap(emptied), unmatched }];
+      const counts = this.#shards.flatMap((shard) => emptied(shard).flat());
+      return [{ shard: MIXED_SHARD, counts, unmatched }];
     }
     return [
       ...this.#shards.flatMap((counters, shard) =>
-        slices(emptied(counters)).map((counts) => ({ shard, counts, unmatched: [] })),
+        slices(emptied(counters).flat()).map((counts) => ({ shard, counts, unmatched: [] })),
       ),
       ...slices(unmatched).map((some) => ({ shard: MIXED_SHARD, counts: [], unmatched: some })),
     ];
@@ -131,28 +134,29 @@ export class UsageCounters {
     this.#taken -= written;
   }
 
-  #shardOf(keyId: string): Map<string, UsageCount> {
+  #shardOf(keyId: string): Map<string, UsageCount[]> {
     const counters = this.#shards[shardOf(keyId)];
     if (!counters) throw new Error(`no shard has ${keyId}`);
     return counters;
   }
 
-  #addUse({ keyId, ref: secretRef }: CountedSecret, hour: number, now: number): void {
-    const name = nameOf(secretRef, 'VALID', hour);
-    this.#add(name, { keyId, secretRef, code: 'VALID', hour, count: 1, units: 0, lastAt: now });
+  #find(keyId: string, secretRef: string, code: VerdictCode, hour: number): UsageCount | undefined {
+    const counters = this.#shardOf(keyId).get(secretRef);
+    return counters?.find((counter) => counter.code === code && counter.hour === hour);
   }
 
-  #add(name: string, first: UsageCount): void {
-    const counters = this.#shardOf(first.keyId);
-    const counter = counters.get(name);
-    if (!counter) {
-      this.#size++;
-      counters.set(name, first);
-      return;
-    }
-    counter.count++;
-    counter.units += first.units;
-    counter.lastAt = Math.max(counter.lastAt, first.lastAt);
+  #addUse({ keyId, ref: secretRef }: CountedSecret, hour: number, now: number): void {
+    const counter = this.#find(keyId, secretRef, 'VALID', hour);
+    if (counter) addTo(counter, 0, now);
+    else this.#add({ keyId, secretRef, code: 'VALID', hour, count: 1, units: 0, lastAt: now });
+  }
+
+  #add(counter: UsageCount): void {
+    this.#size++;
+    const counters = this.#shardOf(counter.keyId);
+    const ofSecret = counters.get(counter.secretRef);
+    if (ofSecret) ofSecret.push(counter);
+    else counters.set(counter.secretRef, [counter]);
   }
 
   /** Only where little room is left, it matters which of the two counters are there already. */
@@ -160,14 +164,16 @@ export class UsageCounters {
     const left = this.#capacity - this.size - this.#reserved;
     if (left >= RESERVATION) return;
     const isCallerKnown =
-      !caller || this.#shardOf(caller.keyId).has(nameOf(caller.ref, 'VALID', hour));
+      !caller || this.#find(caller.keyId, caller.ref, 'VALID', hour) !== undefined;
     const added = Number(!isKnown) + Number(!isCallerKnown);
     if (added > 0 && added > left) throw full();
   }
 }
 
-function nameOf(secretRef: string, code: VerdictCode, hour: number): string {
-  return `${secretRef}${code}${hour}`;
+function addTo(counter: UsageCount, units: number, now: number): void {
+  counter.count++;
+  counter.units += units;
+  counter.lastAt = Math.max(counter.lastAt, now);
 }
 
 function emptied<T>(counters: Map<string, T>): T[] {

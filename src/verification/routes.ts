@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { groupOf, requirePermission } from '../call-context.ts';
+import { requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { Admission } from '../http/admission.ts';
@@ -145,7 +145,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const { caller } = identified;
       requirePermission(caller, 'keys:verify');
       rates.takeItems(caller, body.requests.length);
-      const group = groupOf(caller);
+      const group = caller.group;
       const release = takeItems(group, body.requests.length);
       const answered = mapInTurns(body.requests, parseItem).then((items) =>
         Promise.allSettled(items.map((item) => verifyItem(item, identified, id))),

@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { groupOf } from '../call-context.ts';
 import type { Credential } from '../credentials/credential.ts';
 import { ROOT_CALLER } from '../domain/caller.ts';
 import type { App } from '../http/app-type.ts';
@@ -90,7 +89,7 @@ export function whoamiRoutes(app: App, whoami: WhoamiService, rates: RequestRate
 
 /** The holders of a workspace's keys have a share of their own beside its management keys. */
 function groupOfHolder(presented: Credential | 'root'): string {
-  if (presented === 'root') return groupOf(ROOT_CALLER);
-  if (presented.kind === 'management') return groupOf(presented.caller);
+  if (presented === 'root') return ROOT_CALLER.group;
+  if (presented.kind === 'management') return presented.caller.group;
   return ` holders of ${presented.workspaceId}`;
 }

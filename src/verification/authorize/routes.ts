@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { groupOf, requirePermission } from '../../call-context.ts';
+import { requirePermission } from '../../call-context.ts';
 import { bearerToken } from '../../domain/bearer-token.ts';
 import type { Caller, PresentedCaller } from '../../domain/caller.ts';
 import { KeywardError } from '../../errors.ts';
@@ -72,7 +72,7 @@ async function authorize(
   // Only gateways take a place: one that memory knows at once, others when identified.
   const caller = asGateway(present(gateway.authorization));
   admission.takePlace(
-    groupOf(recognized(caller, rates) ?? (await admitted(caller, rates))),
+    (recognized(caller, rates) ?? (await admitted(caller, rates))).group,
     reply.raw,
   );
   const presented = presentedKey(request, keyHeader);
