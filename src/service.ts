@@ -67,7 +67,9 @@ const URGENT_PLACES = 2;
 const MAX_BATCH = 200;
 /** How many of the items of batches at work may be of one caller. */
 const CALLER_SHARE = 0.75;
-const MANAGEMENT_BOUNDS = { sparePlaces: 1, maxWaitingEach: 128, maxWaiting: 1024 };
+const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024 };
+/** Of the places, for one group: more of its calls at once would take the processor from verifications. */
+const GROUP_PLACES = 0.25;
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
@@ -189,7 +191,9 @@ async function createKernel(
 function managementQueue({ poolSize }: Config): ManagementQueue {
   const urgentPlaces = Math.min(URGENT_PLACES, poolSize - 1);
   const places = poolSize - urgentPlaces;
-  return { places, queue: new FairQueue({ places, urgentPlaces, ...MANAGEMENT_BOUNDS }) };
+  const placesEach = Math.max(2, Math.floor(places * GROUP_PLACES));
+  const queue = new FairQueue({ places, urgentPlaces, placesEach, ...MANAGEMENT_BOUNDS });
+  return { places, queue };
 }
 
 /** Fewer than may wait for the database, so that single verifications always find room there. */

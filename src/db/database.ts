@@ -5,7 +5,10 @@ import pg from 'pg';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
+import { registerTextArrays } from './text-array.ts';
 import { queryText, type TextRow } from './text-query.ts';
+
+registerTextArrays();
 
 type Schema = typeof schema;
 export type Orm = NodePgDatabase<Schema>;

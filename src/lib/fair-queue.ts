@@ -7,8 +7,8 @@ export interface FairQueueBounds {
   places: number;
   /** Places beside those that urgent tasks alone may take. */
   urgentPlaces?: number;
-  /** Places that a group with half of them cannot take, so that the next one finds one at once. */
-  sparePlaces?: number;
+  /** Places that one group may have for tasks that are not urgent, even if no other one waits. */
+  placesEach?: number;
   /** Tasks that may wait, of one group and of all. One more is refused. */
   maxWaitingEach: number;
   maxWaiting: number;
@@ -47,9 +47,11 @@ class WaitingGroups {
   }
 
   /** The first of the first group whose turn it is and that may have one now. */
-  next(isAllowed: (group: string) => boolean): { group: string; weight: number } | null {
+  next(
+    isAllowed: (group: string, weight: number) => boolean,
+  ): { group: string; weight: number } | null {
     for (const [group, [first]] of this.#groups) {
-      if (first && isAllowed(group)) return { group, weight: first.weight };
+      if (first && isAllowed(group, first.weight)) return { group, weight: first.weight };
     }
     return null;
   }
@@ -104,7 +106,7 @@ export class FairQueue {
 
   #enter(group: string, urgent: boolean, weight: number): Promise<void> | null {
     const waiting = urgent ? this.#urgent : this.#normal;
-    if (this.#waiting === 0 && this.#fits(group, weight, urgent)) {
+    if (this.#waiting === 0 && this.#fits(weight, urgent) && this.#mayHave(group, weight, urgent)) {
       this.#occupy(group, weight);
       return null;
     }
@@ -119,10 +121,16 @@ export class FairQueue {
     return promise;
   }
 
-  #fits(group: string, weight: number, urgent: boolean): boolean {
-    const { places, urgentPlaces = 0, sparePlaces = 0 } = this.#bounds;
-    const kept = this.#hasShare(group) ? 0 : sparePlaces;
-    return this.#used + weight <= places + (urgent ? urgentPlaces : 0) - kept;
+  #fits(weight: number, urgent: boolean): boolean {
+    const { places, urgentPlaces = 0 } = this.#bounds;
+    return this.#used + weight <= places + (urgent ? urgentPlaces : 0);
+  }
+
+  /** However heavy its tasks are, a group has one of them. */
+  #mayHave(group: string, weight: number, urgent: boolean): boolean {
+    const { places, placesEach = places } = this.#bounds;
+    const running = this.#running.get(group) ?? 0;
+    return urgent || running === 0 || running + weight <= placesEach;
   }
 
   #occupy(group: string, weight: number): void {
@@ -142,9 +150,9 @@ export class FairQueue {
   #startNext(): void {
     for (const urgent of [true, false]) {
       const waiting = urgent ? this.#urgent : this.#normal;
-      for (let next = this.#nextOf(waiting); next; next = this.#nextOf(waiting)) {
+      for (let next = this.#nextOf(urgent); next; next = this.#nextOf(urgent)) {
         const { group, weight } = next;
-        if (!this.#fits(group, weight, urgent)) return;
+        if (!this.#fits(weight, urgent)) return;
         this.#occupy(group, weight);
         this.#waiting--;
         waiting.take(group)?.start();
@@ -152,8 +160,10 @@ export class FairQueue {
     }
   }
 
-  #nextOf(waiting: WaitingGroups) {
-    return waiting.next((group) => this.#hasShare(group) || this.#isAlone(group));
+  #nextOf(urgent: boolean) {
+    const waiting = urgent ? this.#urgent : this.#normal;
+    const isTurn = (group: string) => this.#hasShare(group) || this.#isAlone(group);
+    return waiting.next((group, weight) => isTurn(group) && this.#mayHave(group, weight, urgent));
   }
 
   #hasShare(group: string): boolean {

@@ -6,9 +6,9 @@ import { usedBounds } from '../support/metrics.ts';
 import { createManagementKey, putWorkspace, tally } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 
-/** Four places, of which a flood finds three, and two for urgent calls alone. */
+/** Four places, of which a flood finds two, and two for urgent calls alone. */
 const POOL_SIZE = 6;
-const FLOODED = 3;
+const FLOODED = 2;
 /** More than may wait of one workspace. */
 const FLOOD = 150;
 const PERMISSIONS = ['keys:read', 'keys:write', 'keys:revoke', 'keys:verify'] as const;

@@ -124,15 +124,29 @@ it('a task of a fair queue that takes more places than there are runs alone', as
   expect(await Promise.all(results)).toEqual(['a0', 'b0']);
 });
 
-it('a fair queue with a spare place keeps it for others from a group that has half of the places', async () => {
-  const { begun, run, end, endAll } = heldQueue({ places: 4, sparePlaces: 1 });
-  const results = ['a0', 'a1', 'a2', 'a3', 'b0'].map((name) => run(name));
+it('a fair queue gives one group no more than its places even if no other group waits, and one heavy task in any case', async () => {
+  const { begun, run, end, endAll } = heldQueue({ places: 4, placesEach: 2 });
+  const results = ['a0', 'a1', 'a2', 'b0'].map((name) => run(name));
+  results.push(run('c0', { weight: 1 }), run('d0', { weight: 3 }));
   await settle();
-  expect(begun).toEqual(['a0', 'a1', 'a2', 'b0']);
+  expect(begun).toEqual(['a0', 'a1', 'b0', 'c0']);
+  await end('a0');
+  expect(begun.slice(4)).toEqual(['a2']);
+  for (const name of ['a1', 'a2']) await end(name);
+  expect(begun.slice(5)).toEqual([]);
   await end('b0');
-  expect(begun).toHaveLength(4);
+  expect(begun.slice(5)).toEqual(['d0']);
   await endAll();
-  expect(await Promise.all(results)).toHaveLength(5);
+  expect(await Promise.all(results)).toHaveLength(6);
+});
+
+it('urgent tasks of a fair queue are not counted against the places of their group', async () => {
+  const { begun, run, endAll } = heldQueue({ places: 4, placesEach: 1 });
+  const results = [run('a0'), run('a1'), run('a2', { urgent: true }), run('a3', { urgent: true })];
+  await settle();
+  expect(begun).toEqual(['a0', 'a2', 'a3']);
+  await endAll();
+  expect(await Promise.all(results)).toHaveLength(4);
 });
 
 it('a place of a fair queue is free again after a task that fails or throws', async () => {
@@ -157,6 +171,7 @@ it('a fair queue keeps its bounds and serves everyone it has taken, whatever arr
   const bounds = fc.record({
     places: fc.integer({ min: 1, max: 4 }),
     urgentPlaces: fc.nat(2),
+    placesEach: fc.integer({ min: 1, max: 4 }),
     maxWaitingEach: fc.nat(3),
     maxWaiting: fc.nat(5),
   });
