@@ -17,10 +17,19 @@ export interface FairQueueBounds {
 /** Whom a task is for, and how it is served. */
 export interface Ticket {
   group: string;
-  /** Served before all others. */
+  /** Served before all others, which get every fourth turn. */
   urgent?: boolean;
   /** How many places it takes: a task that takes more memory leaves fewer to others. */
   weight?: number;
+}
+
+/** Urgent tasks in a row while others wait. */
+const URGENT_IN_ROW = 3;
+
+interface Next {
+  group: string;
+  weight: number;
+  urgent: boolean;
 }
 
 interface Waiting {
@@ -78,6 +87,7 @@ export class FairQueue {
   readonly #running = new Map<string, number>();
   #used = 0;
   #waiting = 0;
+  #urgentInRow = 0;
 
   constructor(bounds: FairQueueBounds) {
     this.#bounds = bounds;
@@ -148,22 +158,33 @@ export class FairQueue {
 
   /** What does not fit yet is waited for, so that what takes many places is not passed by for ever. */
   #startNext(): void {
-    for (const urgent of [true, false]) {
-      const waiting = urgent ? this.#urgent : this.#normal;
-      for (let next = this.#nextOf(urgent); next; next = this.#nextOf(urgent)) {
-        const { group, weight } = next;
-        if (!this.#fits(weight, urgent)) return;
-        this.#occupy(group, weight);
-        this.#waiting--;
-        waiting.take(group)?.start();
-      }
+    for (
+      let next = this.#next();
+      next && this.#fits(next.weight, next.urgent);
+      next = this.#next()
+    ) {
+      this.#occupy(next.group, next.weight);
+      this.#waiting--;
+      this.#urgentInRow = next.urgent ? this.#urgentInRow + 1 : 0;
+      (next.urgent ? this.#urgent : this.#normal).take(next.group)?.start();
     }
   }
 
-  #nextOf(urgent: boolean) {
+  /** An urgent task, but of those that wait beside it one after each few. */
+  #next(): Next | null {
+    const other = this.#nextOf(false);
+    const isItsTurn =
+      this.#urgentInRow >= URGENT_IN_ROW && other && this.#fits(other.weight, false);
+    return isItsTurn ? other : (this.#nextOf(true) ?? other);
+  }
+
+  #nextOf(urgent: boolean): Next | null {
     const waiting = urgent ? this.#urgent : this.#normal;
     const isTurn = (group: string) => this.#hasShare(group) || this.#isAlone(group);
-    return waiting.next((group, weight) => isTurn(group) && this.#mayHave(group, weight, urgent));
+    const next = waiting.next(
+      (group, weight) => isTurn(group) && this.#mayHave(group, weight, urgent),
+    );
+    return next && { ...next, urgent };
   }
 
   #hasShare(group: string): boolean {

@@ -61,6 +61,17 @@ it('a fair queue serves urgent tasks before all others, and keeps places for the
   await Promise.all(results);
 });
 
+it('a fair queue serves one other task after three urgent ones, so that none waits for ever', async () => {
+  const { begun, run, end, endAll } = heldQueue({ places: 1 });
+  const flood = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'];
+  const results = flood.map((name) => run(name, { urgent: true }));
+  results.push(run('b0'), run('b1'), run('b2'));
+  for (let turn = 0; turn < 8; turn++) await end(begun.at(-1) ?? '');
+  expect(begun).toEqual(['a0', 'a1', 'a2', 'a3', 'b0', 'a4', 'a5', 'a6', 'b1']);
+  await endAll();
+  expect(await Promise.all(results)).toHaveLength(11);
+});
+
 it('a fair queue gives one group no more than half of the places while another one waits', async () => {
   const { begun, run, end, endAll } = heldQueue({ places: 4 });
   const names = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'b0', 'b1', 'b2', 'c0'];
