@@ -2,16 +2,16 @@ import type { Orm, Transaction } from '../db/database.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { Pepper } from '../domain/pepper.ts';
 import { OperatorError } from '../lib/operator-error.ts';
-import { partsOf } from '../lib/turns.ts';
-import { type AuditEntry, type AuditOrigin, linkEntries } from './chain.ts';
+import { mapInTurns, partsOf } from '../lib/turns.ts';
+import { type AuditEntry, type AuditOrigin, linkEntry } from './chain.ts';
 import { requireRoom } from './growth.ts';
 import { findNewestPepperId, insertEvents, type LogEnd, lockLogs } from './store.ts';
 
 /** Who finds that a log does not end where its head says. */
 const FINDER: Actor = { type: 'system', id: 'audit', onBehalfOf: null };
 
-/** Linking them and composing their statement takes a few milliseconds. */
-const STATEMENT_ENTRIES = 100;
+/** Composing a statement of them takes a few milliseconds. */
+const STATEMENT = { items: 100, size: 262_144 };
 
 /**
  * Appends entries to the logs of their workspaces. Meant as the last statements of a transaction:
@@ -29,11 +29,14 @@ export async function appendAudit(
   const logs = await lockLogs(tx, new Set(entries.map(({ workspaceId }) => workspaceId)));
   requireRoom(entries, logs);
   const ends = new Map([...logs].map(([workspaceId, { end }]) => [workspaceId, end]));
-  const append = (linked: readonly AuditEntry[], by: AuditOrigin) =>
-    insertEvents(tx, linkEntries(linked, by, at, ends, pepper));
+  const append = async (own: readonly AuditEntry[], by: AuditOrigin) => {
+    const linked = await mapInTurns(own, (entry) => linkEntry(entry, by, at, ends, pepper));
+    const parts = partsOf(linked, STATEMENT, ({ payload }) => payload.length);
+    for (const part of parts) await insertEvents(tx, part);
+  };
   const breaks = [...logs].flatMap(([workspaceId, log]) => breakOf(workspaceId, log));
   if (breaks.length > 0) await append(breaks, { ...origin, actor: FINDER });
-  for (const part of partsOf(entries, STATEMENT_ENTRIES)) await append(part, origin);
+  await append(entries, origin);
 }
 
 /** What the head said, and behind which entry the log went on. */

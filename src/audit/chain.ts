@@ -39,23 +39,21 @@ export interface Head {
 /** What the first entry of a log is linked to. */
 export const FIRST_HEAD: Head = { sequence: 0, hash: '0'.repeat(64) };
 
-/** Links entries to the heads of their workspaces, and moves these heads. */
-export function linkEntries(
-  entries: readonly AuditEntry[],
+/** Links an entry to the head of its workspace, and moves that head. */
+export function linkEntry(
+  entry: AuditEntry,
   origin: AuditOrigin,
   at: Date,
   heads: Map<string, Head>,
   pepper: Pepper | null,
-): ChainRow[] {
-  return entries.map((entry) => {
-    const { workspaceId } = entry;
-    const head = heads.get(workspaceId) ?? FIRST_HEAD;
-    const sequence = head.sequence + 1;
-    const payload = payloadOf(entry, origin, at, sequence);
-    const hash = chainHash(head.hash, payload, pepper);
-    heads.set(workspaceId, { sequence, hash });
-    return { workspaceId, sequence, payload, hash, pepperId: pepper?.id ?? null };
-  });
+): ChainRow {
+  const { workspaceId } = entry;
+  const head = heads.get(workspaceId) ?? FIRST_HEAD;
+  const sequence = head.sequence + 1;
+  const payload = payloadOf(entry, origin, at, sequence);
+  const hash = chainHash(head.hash, payload, pepper);
+  heads.set(workspaceId, { sequence, hash });
+  return { workspaceId, sequence, payload, hash, pepperId: pepper?.id ?? null };
 }
 
 /** Covers exactly the text that is stored, so that a check needs nothing but the rows. */

@@ -124,7 +124,7 @@ export async function insertImportedSecrets(
       createdAt,
     }));
   const keyIds = new Set<string>();
-  for (const part of partsOf(rows, STATEMENT_ROWS)) {
+  for (const part of partsOf(rows, { items: STATEMENT_ROWS })) {
     const { rows: inserted } = await tx.execute<{ keyId: string }>(
       sql`${insertRows(secrets, part)} on conflict do nothing returning key_id as "keyId"`,
     );

@@ -82,7 +82,7 @@ const STATEMENT_ROWS = 50;
 
 export async function insertKeys(tx: Transaction, rows: readonly NewKeyRow[]): Promise<KeyRow[]> {
   const inserted: KeyRow[] = [];
-  for (const part of partsOf(rows, STATEMENT_ROWS)) {
+  for (const part of partsOf(rows, { items: STATEMENT_ROWS })) {
     await tx.execute(insertRows(keys, part));
     const ids = part.map(({ id }) => id);
     inserted.push(...(await tx.select().from(keys).where(anyOf(keys.id, ids))));

@@ -37,11 +37,31 @@ export async function mapInTurns<Item, Result>(
   return results;
 }
 
-/** A list cut into parts of a bounded length, for work that takes a whole part at once. */
-export function partsOf<Item>(items: readonly Item[], length: number): Item[][] {
+/** What a part of a list may have at most; an item that is larger than that is a part of its own. */
+export interface PartBounds {
+  items: number;
+  size?: number;
+}
+
+/** A list cut into parts that are bounded, for work that takes a whole part at once. */
+export function partsOf<Item>(
+  items: readonly Item[],
+  { items: maxItems, size: maxSize = Number.POSITIVE_INFINITY }: PartBounds,
+  sizeOf: (item: Item) => number = () => 0,
+): Item[][] {
   const parts: Item[][] = [];
-  for (let from = 0; from < items.length; from += length) {
-    parts.push(items.slice(from, from + length));
+  let part: Item[] = [];
+  let size = 0;
+  for (const item of items) {
+    const own = sizeOf(item);
+    if (part.length > 0 && (part.length >= maxItems || size + own > maxSize)) {
+      parts.push(part);
+      part = [];
+      size = 0;
+    }
+    part.push(item);
+    size += own;
   }
+  if (part.length > 0) parts.push(part);
   return parts;
 }

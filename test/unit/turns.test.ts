@@ -1,4 +1,5 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mapInTurns, partsOf, turnKeeper } from '../../src/lib/turns.ts';
 
@@ -52,7 +53,21 @@ describe('long work in turns', () => {
   });
 
   it('the parts of a list hold each item once, in order, and none is longer than asked for', () => {
-    expect(partsOf([1, 2, 3, 4, 5], 2)).toEqual([[1, 2], [3, 4], [5]]);
-    expect(partsOf([], 2)).toEqual([]);
+    expect(partsOf([1, 2, 3, 4, 5], { items: 2 })).toEqual([[1, 2], [3, 4], [5]]);
+    expect(partsOf([], { items: 2 })).toEqual([]);
   });
+});
+
+it('a part is no larger than its bound, but for an item that is larger itself', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(20)), fc.integer({ min: 1, max: 30 }), (sizes, size) => {
+      const parts = partsOf(sizes, { items: 5, size }, (own) => own);
+      expect(parts.flat()).toEqual(sizes);
+      for (const part of parts) {
+        expect(part.length).toBeLessThanOrEqual(5);
+        const sum = part.reduce((before, own) => before + own, 0);
+        expect(part.length === 1 || sum <= size).toBe(true);
+      }
+    }),
+  );
 });
