@@ -10,6 +10,8 @@ const FEW_COUNTERS = 2000;
 const MERGE_MS = 10_000;
 /** Of equal ones added up: a step with more takes longer than 30 ms. */
 const STEP_COUNTERS = 700;
+/** Where even such a step takes too long. */
+const MIN_STEP_COUNTERS = 50;
 const MAX_STEP_COUNTERS = 8000;
 
 /**
@@ -95,13 +97,14 @@ export class UsageFold {
     }
   }
 
-  /** Rows that others have locked are passed by in a second attempt: it costs more. */
+  /** Rows that others have locked are passed by in a second attempt, of less: it costs more. */
   async #step(shard: number): Promise<number | null> {
     if (this.#stopped) return null;
     try {
       return await foldShard(this.#database, shard, this.#stepCounters, { passingLocked: false });
     } catch (error) {
       if (!isTimeout(error)) throw error;
+      this.#stepCounters = Math.max(Math.round(this.#stepCounters / 2), MIN_STEP_COUNTERS);
       return foldShard(this.#database, shard, this.#stepCounters, { passingLocked: true });
     }
   }
@@ -109,6 +112,6 @@ export class UsageFold {
   #adapt(merged: number): void {
     const factor = merged > STEP_COUNTERS ? STEP_COUNTERS / merged : 2;
     const next = Math.round(this.#stepCounters * factor);
-    this.#stepCounters = Math.min(Math.max(next, STEP_COUNTERS), MAX_STEP_COUNTERS);
+    this.#stepCounters = Math.min(Math.max(next, MIN_STEP_COUNTERS), MAX_STEP_COUNTERS);
   }
 }

@@ -1,31 +1,19 @@
+import { type SQL, sql } from 'drizzle-orm';
 import type { BatchId } from '../db/batch-sequences.ts';
 import type { Database, Statement } from '../db/database.ts';
 import type { UsageBatch } from './counters.ts';
 import { SHARDS } from './shards.ts';
 
 const HOUR_MS = 3_600_000;
+/** Of folding: shorter than the client's time-out, after which the connection counts as lost. */
+const STATEMENT_TIMEOUT_MS = 1500;
 
 const APPEND: Statement = {
   name: 'append_usage_log',
   text: 'select append_usage_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
 };
-const WAITING: Statement = {
-  name: 'read_usage_log',
-  text: `select shard, count(*)::integer as rows, sum(counters)::integer as counters,
-                (extract(epoch from clock_timestamp() - min(written_at)) * 1000)::float8 as "ageMs"
-           from usage_log group by shard`,
-};
-const FOLD: Statement = {
-  name: 'fold_usage_log',
-  text: 'select fold_usage_log($1, $2, $3) as merged',
-};
-const SHARD: Statement = {
-  name: 'shard_usage_log',
-  text: 'select shard_usage_log($1, $2) as merged',
-};
-
 /** What waits in the log for one shard. */
-export interface WaitingShard {
+export interface WaitingShard extends Record<string, unknown> {
   shard: number;
   rows: number;
   counters: number;
@@ -63,7 +51,16 @@ function list<Row>(rows: readonly Row[], value: (row: Row) => string | number): 
 }
 
 export function readWaiting(database: Database): Promise<WaitingShard[]> {
-  return database.query<WaitingShard>(WAITING, []);
+  return inTime<WaitingShard>(
+    database,
+    sql`select shard, count(*)::integer as rows, sum(counters)::integer as counters,
+               (extract(epoch from clock_timestamp() - min(written_at)) * 1000)::float8 as "ageMs"
+          from usage_log group by shard`,
+  );
+}
+
+interface Merged extends Record<string, unknown> {
+  merged: number | null;
 }
 
 /** Returns how many counters were left when equal ones were added up; null if another is at work. */
@@ -71,15 +68,26 @@ export async function foldShard(
   database: Database,
   shard: number,
   maxCounters: number,
-  options: { passingLocked: boolean },
+  { passingLocked }: { passingLocked: boolean },
 ): Promise<number | null> {
-  const values = [shard, maxCounters, options.passingLocked];
-  const [row] = await database.query<{ merged: number | null }>(FOLD, values);
+  const fold = sql`select fold_usage_log(${shard}, ${maxCounters}, ${passingLocked}) as merged`;
+  const [row] = await inTime<Merged>(database, fold);
   return row?.merged ?? null;
 }
 
 /** Brings counters of small flushes into rows of one shard each; null if another is at work. */
 export async function shardMixed(database: Database, maxCounters: number): Promise<number | null> {
-  const [row] = await database.query<{ merged: number | null }>(SHARD, [maxCounters, SHARDS]);
+  const move = sql`select shard_usage_log(${maxCounters}, ${SHARDS}) as merged`;
+  const [row] = await inTime<Merged>(database, move);
   return row?.merged ?? null;
+}
+
+/** However long the log is, or whoever has locked it: no connection is lost for it. */
+function inTime<Row extends Record<string, unknown>>({ dataOrm }: Database, statement: SQL) {
+  return dataOrm.transaction(async (tx) => {
+    await tx.execute(
+      sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`,
+    );
+    return (await tx.execute<Row>(statement)).rows;
+  });
 }

@@ -301,3 +301,25 @@ it('what an instance of the version before writes beside a fold is counted once 
   await fold.foldAll();
   expect(await folded()).toMatchObject({ ...all(8), units: 4, log: 0 });
 });
+
+it('a fold that cannot read or change the log in time loses no connection, and goes on afterwards', async () => {
+  const losses: string[] = [];
+  database.onConnectionLoss(() => losses.push('lost'));
+  const [key] = await makeKeys(1);
+  if (!key) throw new Error('a key was made');
+  await flush([key]);
+  const locker = await connect(copy.url);
+  await locker.query('begin');
+  await locker.query('lock table usage_log in access exclusive mode');
+  await fold.run();
+  await locker.query('rollback');
+  await locker.query('begin');
+  await locker.query('lock table usage_hourly in access exclusive mode');
+  await fold.run();
+  await locker.query('rollback');
+  expect(await folded()).toMatchObject({ hours: 0, log: 1 });
+  await fold.run();
+  expect(await folded()).toMatchObject({ hours: 1, log: 0 });
+  expect(losses).toEqual([]);
+  await locker.end();
+});
