@@ -70,6 +70,8 @@ const CALLER_SHARE = 0.75;
 const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024 };
 /** Of the places, for one group: more of its calls at once would take the processor from verifications. */
 const GROUP_PLACES = 0.25;
+/** Connections that writes of proofs and of rehashed secrets take, and how many of those may wait. */
+const SECRET_WRITES = { places: 2, maxWaitingEach: 64, maxWaiting: 512 };
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
@@ -225,22 +227,28 @@ function createCredentials(kernel: Kernel) {
   return { hasher, issuer, secrets, cache, rootKey, resolver };
 }
 
-/** Writes in the background. A failed one is repeated at the next use of the key. */
+/**
+ * Writes in the background, few at once: fences share these connections. One that fails, or finds too
+ * many waiting, is repeated at the next use of the key.
+ */
 function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
+  const queue = new FairQueue(SECRET_WRITES);
+  const inTurn = (workspaceId: string | null, write: () => Promise<unknown>) =>
+    queue.run({ group: workspaceId ?? '' }, write);
+  const notDone = (message: string) => (err: unknown) =>
+    log[err instanceof OverloadError ? 'debug' : 'warn']({ err }, message);
   return {
     storeProof: (secret: StoredSecret, proof: StoredProof) => {
-      storeProof(dataOrm, secret, proof).catch((err) =>
-        log.warn({ err }, 'a proof was not stored'),
+      inTurn(secret.workspaceId, () => storeProof(dataOrm, secret, proof)).catch(
+        notDone('a proof was not stored'),
       );
     },
-    rehash: (secret: StoredSecret, presented: string) =>
-      issuer
+    rehash: async (secret: StoredSecret, presented: string) => {
+      await issuer
         .hashForStorage(secret.ref, presented, 'rehashing', { group: '' })
-        .then((hashed) => storeRehash(dataOrm, secret, hashed))
-        .catch((err) => {
-          const level = err instanceof OverloadError ? 'debug' : 'warn';
-          log[level]({ err }, 'an imported key was not rehashed yet');
-        }),
+        .then((hashed) => inTurn(secret.workspaceId, () => storeRehash(dataOrm, secret, hashed)))
+        .catch(notDone('an imported key was not rehashed yet'));
+    },
   };
 }
 

@@ -14,7 +14,7 @@ const FINDER: Actor = { type: 'system', id: 'audit', onBehalfOf: null };
 const STATEMENT = { items: 100, size: 262_144 };
 
 /**
- * Appends entries to the logs of their workspaces. Meant as the last statements of a transaction:
+ * Appends entries to the logs of their workspaces. Meant as the last writes of a transaction:
  * the logs are locked from here to the commit, so writers wait for each other only that long. A log
  * that does not end where its head says is continued, so that no change fails for it, and says so.
  */

@@ -128,14 +128,14 @@ export class SecretVerifier {
     return equal(pepper.proofTagOf(secret, proof.proof), proof.tag);
   }
 
-  /** Callers that present the same string at the same time, in one queue, share one computation. */
+  /** Callers that present the same string for the same secret, in one queue, share one computation. */
   #verifyWithArgon2Once(
     secret: StoredSecret,
     presented: string,
     digest: string,
     queue: VerifyQueue,
   ): Promise<boolean> {
-    const name = `${queue} ${digest}`;
+    const name = `${queue} ${secret.ref} ${digest} ${secret.hash}`;
     const inFlight = this.#inFlight.get(name);
     if (inFlight) return inFlight;
     const answer = this.#verifyWithArgon2(secret, presented, digest, queue).finally(() =>

@@ -106,8 +106,8 @@ export async function findHolders(
 }
 
 /**
- * Stores digests as current secrets and returns the keys whose digests were not taken meanwhile. In the order of the refs:
- * two imports of the same keys wait for each other, never in a circle.
+ * Stores digests as current secrets and returns the keys whose digests were not taken meanwhile. In the
+ * order of the refs: two imports of the same keys wait for each other, never in a circle.
  */
 export async function insertImportedSecrets(
   tx: Transaction,

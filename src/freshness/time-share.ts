@@ -1,4 +1,4 @@
-/** No work counts for longer: who is slow because the other end is far away is not held back more. */
+/** No work counts for longer: where the database is far away, most of the time is spent on the way. */
 const LONGEST_MS = 1;
 /** For how long work may go on without a pause after a quiet moment, beyond its share. */
 const SAVED_MS = 1;

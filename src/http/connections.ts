@@ -34,7 +34,8 @@ export interface ConnectionBounds {
 export class Connections {
   readonly #bounds: ConnectionBounds;
   readonly #byAddress = new Map<string, number>();
-  readonly #pipelined = new WeakMap<Socket, number>();
+  /** Responses that wait behind an unanswered one. */
+  readonly #pipelined = new WeakMap<Socket, Set<ServerResponse>>();
   #open = 0;
 
   constructor(bounds: ConnectionBounds) {
@@ -80,7 +81,6 @@ export class Connections {
       },
       onRequest,
     );
-    server.maxConnections = this.#bounds.max;
     // Node drops further headers silently; their bytes are bounded.
     server.maxHeadersCount = 0;
     server.setTimeout(IDLE_TIMEOUT_MS);
@@ -97,11 +97,12 @@ export class Connections {
     return server;
   }
 
-  /** Closes a connection beyond the bound of its address at once. */
+  /** Closes a connection beyond the bounds at once. */
   #count(socket: Socket): void {
     const address = networkOf(socket.remoteAddress ?? '');
     const open = this.#byAddress.get(address) ?? 0;
-    if (open >= this.#bounds.maxPerAddress) return void socket.destroy();
+    const { max, maxPerAddress } = this.#bounds;
+    if (this.#open >= max || open >= maxPerAddress) return void socket.destroy();
     this.#byAddress.set(address, open + 1);
     this.#open++;
     socket.once('close', () => {
@@ -114,16 +115,27 @@ export class Connections {
 
   /** Closes a connection on which too many requests wait. */
   #mayWait({ socket }: IncomingMessage, response: ServerResponse): boolean {
-    const waiting = this.#pipelined.get(socket) ?? 0;
-    if (socket.destroyed || waiting >= MAX_PIPELINED) {
+    const waiting = this.#pipelined.get(socket) ?? this.#watch(socket);
+    if (socket.destroyed || waiting.size >= MAX_PIPELINED) {
       socket.destroy();
       return false;
     }
-    this.#pipelined.set(socket, waiting + 1);
-    response.once('close', () =>
-      this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1),
-    );
+    waiting.add(response);
+    response.once('close', () => waiting.delete(response));
     return true;
+  }
+
+  /** Before Node 24, a response whose turn has not come does not notice that its connection closes. */
+  #watch(socket: Socket): Set<ServerResponse> {
+    const waiting = new Set<ServerResponse>();
+    this.#pipelined.set(socket, waiting);
+    socket.once('close', () => {
+      for (const response of [...waiting]) {
+        response.destroy();
+        if (!response.closed) response.emit('close');
+      }
+    });
+    return waiting;
   }
 }
 

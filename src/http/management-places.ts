@@ -48,15 +48,19 @@ export function registerPlaces(
     const bytes = bodyBytes(request);
     const rows = rowsOf(request);
     const estimate = bytes * BODY_FACTOR + Math.min(rows * ROW_BYTES, PAGE_BYTES);
-    const isRefused = (rows > 0 && unsent.isFull(group)) || !bodies.hasRoom(group, bytes);
-    if (isRefused && !urgent) throw new OverloadError('this caller has too much under way');
+    if (!urgent && !bodies.hasRoom(group, bytes)) throw tooMuch();
+    const read = () => {
+      // Others of the group may have been answered while this one waited.
+      if (rows > 0 && unsent.isFull(group)) throw tooMuch();
+      return calls.during(group, estimate, work);
+    };
     const release = bodies.take(group, bytes);
     const weight = Math.ceil((places * estimate) / budget.managementBytes);
     const ticket = { group, urgent, weight: Math.max(1, weight) };
-    return queue.run(ticket, () => calls.during(group, estimate, work)).finally(release);
+    return queue.run(ticket, read).finally(release);
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
-    if (typeof payload === 'string') unsent.watch(reply, request.callerGroup, payload.length);
+    if (typeof payload === 'string') unsent.watch(reply, request.callerGroup, payload);
     return payload;
   };
   app.addHook('onRoute', (route) => {
@@ -70,6 +74,10 @@ export function registerPlaces(
     bodies.resourceLimit('held_bodies', 2),
     unsent.resourceLimit,
   ];
+}
+
+function tooMuch(): OverloadError {
+  return new OverloadError('this caller has too much under way');
 }
 
 type Handler = RouteOptions['handler'];

@@ -29,7 +29,10 @@ export class UnsentAnswers {
     return this.#bytes.isFull(group);
   }
 
-  watch({ raw }: Pick<FastifyReply, 'raw'>, group: string, bytes: number): void {
+  watch({ raw }: Pick<FastifyReply, 'raw'>, group: string, text: string): void {
+    // A character takes three bytes at most.
+    if (text.length < LARGE_ANSWER_BYTES / 3) return;
+    const bytes = Buffer.byteLength(text);
     if (bytes < LARGE_ANSWER_BYTES) return;
     whenClosed(raw, this.#bytes.take(group, bytes));
     raw.setTimeout(this.#stalledMs, () => raw.destroy());

@@ -7,7 +7,7 @@ export interface FairQueueBounds {
   places: number;
   /** Places beside those that urgent tasks alone may take. */
   urgentPlaces?: number;
-  /** Places that one group may have for tasks that are not urgent, even if no other one waits. */
+  /** Places that one group may have, even if no other one waits; with urgent tasks, half of all. */
   placesEach?: number;
   /** Tasks that may wait, of one group and of all. One more is refused. */
   maxWaitingEach: number;
@@ -77,7 +77,7 @@ class WaitingGroups {
 
 /**
  * Runs a bounded number of tasks at once. What waits is served group by group in turns, urgent tasks
- * first, and no group has more than half of the places while another one waits. A group over its
+ * first, and no group that has half of the places gets another one while others wait. A group over its
  * bound of waiting tasks is refused, and no other.
  */
 export class FairQueue {
@@ -140,7 +140,8 @@ export class FairQueue {
   #mayHave(group: string, weight: number, urgent: boolean): boolean {
     const { places, placesEach = places } = this.#bounds;
     const running = this.#running.get(group) ?? 0;
-    return urgent || running === 0 || running + weight <= placesEach;
+    const most = urgent ? Math.max(placesEach, Math.ceil(places / 2)) : placesEach;
+    return running === 0 || running + weight <= most;
   }
 
   #occupy(group: string, weight: number): void {
@@ -156,7 +157,7 @@ export class FairQueue {
     this.#startNext();
   }
 
-  /** What does not fit yet is waited for, so that what takes many places is not passed by for ever. */
+  /** What does not fit yet is waited for, so that no later task of its kind passes it by. */
   #startNext(): void {
     for (
       let next = this.#next();

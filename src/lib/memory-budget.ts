@@ -56,8 +56,7 @@ export function memoryBudget(heap: number, cacheMib?: number): MemoryBudget {
   };
 }
 
-/** What one of each takes at most. */
-/** Raw and parsed, with the scopes of its workspace. */
+/** What one of each takes at most: a row raw and parsed, with the scopes of its workspace. */
 export const LOADED_ROW_BYTES = 512 * 1024;
 /** A request that waits for others of its kind. */
 export const WAITING_BYTES = 512;

@@ -5,7 +5,7 @@ export class SharedBound {
   readonly #max: number;
   readonly #maxEach: number;
   readonly #used = new Map<string, number>();
-  /** What a group took beyond its share, unasked or in the last step, is not taken from the others. */
+  /** Without what a group took beyond its share, unasked: that leaves the others theirs. */
   #total = 0;
 
   /** @param share how much of it one group may use */

@@ -1,7 +1,7 @@
 import { setImmediate as nextImmediate } from 'node:timers/promises';
 
 /** How long work on a list holds the event loop before everything else gets its turn. */
-const TURN_MS = 1;
+const TURN_MS = 2;
 
 /** The last of those who wait for their turn: one is let in each time around the loop. */
 let last: Promise<void> = Promise.resolve();

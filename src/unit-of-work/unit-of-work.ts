@@ -38,7 +38,7 @@ export type Replayable<Result> = Result & { replayed: boolean };
 
 /**
  * Every change goes through here: one transaction, durable before it is acknowledged, made once
- * for each Idempotency-Key, with its audit entries as the last statements.
+ * for each Idempotency-Key, with its audit entries as the last rows that it writes.
  */
 export class UnitOfWork {
   readonly #orm: Orm;

@@ -22,7 +22,7 @@ const MAX_STEP_COUNTERS = 8000;
 export class UsageFold {
   readonly #database: Database;
   readonly #log: Logger;
-  /** How many counters a step takes, so that STEP_COUNTERS are left of them. */
+  /** How many counters a step takes, so that about STEP_COUNTERS are left when equal ones are added up. */
   #stepCounters = STEP_COUNTERS;
   #waitingRows = 0;
   #running: Promise<void> | null = null;
@@ -56,18 +56,16 @@ export class UsageFold {
   /** Folds everything that is in the log, due or not, unless another instance is at work. */
   async foldAll(): Promise<void> {
     await this.#running;
-    await this.#foldEach();
-  }
-
-  async #foldEach(): Promise<void> {
-    for (const { shard, counters } of await this.#look()) await this.#foldShard(shard, counters);
+    await forEachShard(await this.#look(), (waiting) => this.#foldShard(waiting));
   }
 
   async #runOnce(): Promise<void> {
     const waiting = await this.#look();
     const counters = waiting.reduce((sum, shard) => sum + shard.counters, 0);
-    if (counters <= FEW_COUNTERS) return this.#foldEach();
-    for (const shard of waiting) await this.#foldDue(shard);
+    const areFew = counters <= FEW_COUNTERS;
+    await forEachShard(waiting, (shard) =>
+      areFew ? this.#foldShard(shard) : this.#foldDue(shard),
+    );
   }
 
   async #look(): Promise<WaitingShard[]> {
@@ -76,23 +74,24 @@ export class UsageFold {
     return waiting;
   }
 
-  async #foldDue({ shard, counters, ageMs }: WaitingShard): Promise<void> {
-    if (shard === MIXED_SHARD && counters > STEP_COUNTERS) await this.#shardMixed(counters);
-    else if (shard === MIXED_SHARD || ageMs >= MERGE_MS) await this.#foldShard(shard, counters);
+  async #foldDue(waiting: WaitingShard): Promise<void> {
+    const { shard, counters, ageMs } = waiting;
+    if (shard === MIXED_SHARD && counters > STEP_COUNTERS) await this.#distribute(counters);
+    else if (shard === MIXED_SHARD || ageMs >= MERGE_MS) await this.#foldShard(waiting);
   }
 
-  async #shardMixed(counters: number): Promise<void> {
+  async #distribute(counters: number): Promise<void> {
     for (let left = counters; left > 0; left -= MAX_STEP_COUNTERS) {
       if ((await shardMixed(this.#database, MAX_STEP_COUNTERS)) === null) return;
     }
   }
 
   /** What was there, not what comes meanwhile, to end. */
-  async #foldShard(shard: number, counters: number): Promise<void> {
+  async #foldShard({ shard, counters }: WaitingShard): Promise<void> {
     for (let left = counters; left > 0; ) {
-      left -= this.#stepCounters;
       const merged = await this.#step(shard);
       if (merged === null) return;
+      left -= this.#stepCounters;
       this.#adapt(merged);
     }
   }
@@ -114,4 +113,14 @@ export class UsageFold {
     const next = Math.round(this.#stepCounters * factor);
     this.#stepCounters = Math.min(Math.max(next, MIN_STEP_COUNTERS), MAX_STEP_COUNTERS);
   }
+}
+
+/** A shard that cannot be folded now keeps no other one waiting. */
+async function forEachShard(
+  waiting: readonly WaitingShard[],
+  work: (shard: WaitingShard) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const shard of waiting) await work(shard).catch((error) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }

@@ -59,10 +59,6 @@ export function readWaiting(database: Database): Promise<WaitingShard[]> {
   );
 }
 
-interface Merged extends Record<string, unknown> {
-  merged: number | null;
-}
-
 /** Returns how many counters were left when equal ones were added up; null if another is at work. */
 export async function foldShard(
   database: Database,
@@ -71,18 +67,21 @@ export async function foldShard(
   { passingLocked }: { passingLocked: boolean },
 ): Promise<number | null> {
   const fold = sql`select fold_usage_log(${shard}, ${maxCounters}, ${passingLocked}) as merged`;
-  const [row] = await inTime<Merged>(database, fold);
+  const [row] = await inTime<{ merged: number | null }>(database, fold);
   return row?.merged ?? null;
 }
 
-/** Brings counters of small flushes into rows of one shard each; null if another is at work. */
+/**
+ * Brings counters of small flushes into rows of one shard each, and returns how many; null if another is
+ * at work.
+ */
 export async function shardMixed(database: Database, maxCounters: number): Promise<number | null> {
-  const move = sql`select shard_usage_log(${maxCounters}, ${SHARDS}) as merged`;
-  const [row] = await inTime<Merged>(database, move);
-  return row?.merged ?? null;
+  const move = sql`select shard_usage_log(${maxCounters}, ${SHARDS}) as moved`;
+  const [row] = await inTime<{ moved: number | null }>(database, move);
+  return row?.moved ?? null;
 }
 
-/** However long the log is, or whoever has locked it: no connection is lost for it. */
+/** However long the log is, and even if it is locked: no connection is lost for it. */
 function inTime<Row extends Record<string, unknown>>({ dataOrm }: Database, statement: SQL) {
   return dataOrm.transaction(async (tx) => {
     await tx.execute(

@@ -91,7 +91,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
 
   const parseItem = parserOf(VerifyRequest);
 
-  const takeItems = (group: string, count: number) => {
+  const occupyItems = (group: string, count: number) => {
     if (batchItems.hasRoom(group, count) && !unsent.isFull(group)) {
       return batchItems.take(group, count);
     }
@@ -144,16 +144,18 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const identified = await presentedCaller(request).identify();
       const { caller } = identified;
       requirePermission(caller, 'keys:verify');
-      rates.takeItems(caller, body.requests.length);
-      const group = caller.group;
-      const release = takeItems(group, body.requests.length);
-      const answered = mapInTurns(body.requests, parseItem).then((items) =>
-        Promise.allSettled(items.map((item) => verifyItem(item, identified, id))),
-      );
-      const results = await answered.finally(release);
+      const { requests } = body;
+      const release = occupyItems(caller.group, requests.length);
+      const verifyAll = async () => {
+        // After there is room for them: what is refused as too much does not count.
+        rates.takeItems(caller, requests.length);
+        const items = await mapInTurns(requests, parseItem);
+        return Promise.allSettled(items.map((item) => verifyItem(item, identified, id)));
+      };
+      const results = await verifyAll().finally(release);
       const texts = await mapInTurns(settleEach(results, request), (text) => text());
       const answer = `{"results":[${texts.join()}]}`;
-      unsent.watch(reply, group, answer.length);
+      unsent.watch(reply, caller.group, answer);
       return answer;
     },
   );

@@ -109,7 +109,7 @@ export class Verifier {
     const { quotas, usage, clock } = this.#deps;
     const { credential } = decided;
     if (credential.stale) throw new UnavailableError('quotas need the database');
-    // What consumes has its room to be counted first: else a retry would consume again.
+    // What consumes has its room to be counted first: one that is refused for that consumes nothing.
     const release = usage.reserve();
     try {
       const quota = await quotas.consume(credential, costOf(request), clock.now());

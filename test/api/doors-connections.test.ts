@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startStartupServer } from '../../src/http/startup-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, ROOT_KEY } from '../support/instance.ts';
-import { metric } from '../support/metrics.ts';
+import { metric, usedBounds } from '../support/metrics.ts';
 import { head, listen, portOf, RawConnection, statuses } from '../support/raw-http.ts';
 
 const PER_ADDRESS = 8;
@@ -95,6 +95,34 @@ it('a few requests may wait on one connection; one with too many of them is clos
   expect(statuses(await answerTo(pipelined(10)))).toHaveLength(11);
   expect(statuses(await answerTo(pipelined(30)))).toEqual([]);
 });
+
+const AUTHORIZED = { Authorization: `Bearer ${ROOT_KEY}` };
+
+it.each([
+  ['pages', head('GET /docs/')],
+  ['calls', head('GET /v1/keys', AUTHORIZED)],
+  ['bodies', `${head('POST /v1/keys/import', { ...VERIFY, 'Content-Length': 12 })}{"keys":[1]}`],
+])(
+  'the places of %s that waited on a connection are free again once it is closed',
+  async (_, request) => {
+    for (const count of [12, 18]) {
+      const connection = await RawConnection.open(port);
+      connection.send(request.repeat(count));
+      if (count === 12) await connection.until(/HTTP/);
+      connection.destroy();
+    }
+    const held = ['connections', 'requests', 'open_requests', 'body_bytes', 'management_waiting'];
+    await expect
+      .poll(
+        async () => {
+          const used = await usedBounds(instance);
+          return held.map((name) => used.get(name));
+        },
+        { interval: 5 },
+      )
+      .toEqual(held.map(() => 0));
+  },
+);
 
 it.each([
   ['HTTP/1.1 without a host', 'GET /livez HTTP/1.1\r\n\r\n', 400, 'MALFORMED_HTTP'],

@@ -22,7 +22,7 @@ const ANSWER = 'x'.repeat(64 * MIB);
 async function answering(unsent: UnsentAnswers): Promise<[number, Promise<ServerResponse>]> {
   const { promise, resolve } = Promise.withResolvers<ServerResponse>();
   const server = createServer((_request, raw) => {
-    unsent.watch({ raw }, 'a group', ANSWER.length);
+    unsent.watch({ raw }, 'a group', ANSWER);
     raw.end(ANSWER);
     resolve(raw);
   });

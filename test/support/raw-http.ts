@@ -60,6 +60,11 @@ export class RawConnection {
     this.socket.write(text, 'latin1');
   }
 
+  /** Hangs up without waiting for an answer. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
   /** Everything that was received before the server ended the connection. */
   async untilEnded(): Promise<string> {
     while (!this.#isEnded) await this.#change();

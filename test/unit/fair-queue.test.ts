@@ -151,13 +151,14 @@ it('a fair queue gives one group no more than its places even if no other group 
   expect(await Promise.all(results)).toHaveLength(6);
 });
 
-it('urgent tasks of a fair queue are not counted against the places of their group', async () => {
-  const { begun, run, endAll } = heldQueue({ places: 4, placesEach: 1 });
-  const results = [run('a0'), run('a1'), run('a2', { urgent: true }), run('a3', { urgent: true })];
+it('a fair queue gives the urgent tasks of one group half of the places, so that those of others find one', async () => {
+  const { begun, run, endAll } = heldQueue({ places: 4, urgentPlaces: 2, placesEach: 1 });
+  const results = [run('a0'), run('a1')];
+  for (const name of ['a2', 'a3', 'b0']) results.push(run(name, { urgent: true }));
   await settle();
-  expect(begun).toEqual(['a0', 'a2', 'a3']);
+  expect(begun).toEqual(['a0', 'a2', 'b0']);
   await endAll();
-  expect(await Promise.all(results)).toHaveLength(4);
+  expect(await Promise.all(results)).toHaveLength(5);
 });
 
 it('a place of a fair queue is free again after a task that fails or throws', async () => {

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { FieldErrorSchema, line, nullable, oneOf, open, WorkspaceId } from '../../http/schemas.ts';
 import { newKeyFields } from '../schemas/fields.ts';
 
-/** Of the items of one import together, as JSON. */
+/** Of the body of an import. */
 export const IMPORT_LIMIT_BYTES = 1_048_576;
 
 export const ImportItem = Type.Object(
