@@ -49,9 +49,9 @@ export interface Measurement extends Measured {
   cpuMicroseconds: number;
 }
 
-/** Until each key was asked for: caches are full, and the code is compiled. */
+/** Until each key was asked for and the code is compiled, for as long as a measurement at least. */
 export async function warmUp(world: World, targets: readonly Target[]): Promise<void> {
-  const seconds = Math.min(1, world.seconds / 2);
+  const { seconds } = world;
   for (const { server, name: _, ...target } of targets) {
     const load = { ...target, url: server.url, connections: CONNECTIONS, seconds };
     for (let left = target.bodies.length; left > 0; ) left -= (await measure(load)).requests;

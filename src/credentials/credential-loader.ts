@@ -1,6 +1,6 @@
 import type { Database } from '../db/database.ts';
 import { readRow, type UnreadRow } from '../db/unread-rows.ts';
-import { isForEveryWorkspace, lookupsOf } from '../domain/imported-key.ts';
+import { isForEveryWorkspace, isImportedLookup, lookupsOf } from '../domain/imported-key.ts';
 import type { Invalidation } from '../freshness/invalidation.ts';
 import { LOADED_ROW_BYTES } from '../lib/memory-budget.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
@@ -80,6 +80,8 @@ export class CredentialLoader {
       maxInFlight: MAX_IN_FLIGHT,
       maxBatch: bounds.rows,
       maxWaiting: bounds.waiting,
+      // A native ref has a checksum; of unknown strings anyone can make as many as they like.
+      isFirst: (ref) => !isImportedLookup(ref),
     });
   }
 

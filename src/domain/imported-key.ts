@@ -67,6 +67,11 @@ export function isForEveryWorkspace(lookup: string): boolean {
   return lookup.endsWith(`@${EVERY_WORKSPACE}`);
 }
 
+/** Whether a digest is looked up by this, and no native ref. */
+export function isImportedLookup(lookup: string): boolean {
+  return lookup.includes('@');
+}
+
 /** Whether a secret with this ref was imported. */
 export function isImportedRef(ref: string): boolean {
   return IMPORTED_REF.test(ref);

@@ -14,7 +14,12 @@ export interface RequestBatcherOptions<Item, Result> {
   maxBatch: number;
   /** One more waiting item is refused. */
   maxWaiting: number;
+  /** What is sent before all else that waits, which has a part of each batch. Default: nothing. */
+  isFirst?: (item: Item) => boolean;
 }
+
+/** Of a batch, for what is not sent first. */
+const OTHERS_SHARE = 0.2;
 
 interface Waiting<Item, Result> {
   item: Item;
@@ -28,7 +33,8 @@ interface Waiting<Item, Result> {
  */
 export class RequestBatcher<Item, Result> {
   readonly #options: RequestBatcherOptions<Item, Result>;
-  #waiting: Waiting<Item, Result>[] = [];
+  readonly #first: Waiting<Item, Result>[] = [];
+  readonly #others: Waiting<Item, Result>[] = [];
   #inFlight = 0;
   #scheduled = false;
 
@@ -37,7 +43,7 @@ export class RequestBatcher<Item, Result> {
   }
 
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#first.length + this.#others.length;
   }
 
   resourceLimit(name: string): ResourceLimit {
@@ -46,11 +52,12 @@ export class RequestBatcher<Item, Result> {
   }
 
   add(item: Item): Promise<Result> {
-    if (this.#waiting.length >= this.#options.maxWaiting) {
+    if (this.waiting >= this.#options.maxWaiting) {
       return Promise.reject(new OverloadError('too many requests are waiting for the database'));
     }
     const answer = new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      const isFirst = this.#options.isFirst?.(item) ?? false;
+      (isFirst ? this.#first : this.#others).push({ item, resolve, reject });
     });
     this.#schedule();
     return answer;
@@ -66,11 +73,19 @@ export class RequestBatcher<Item, Result> {
     });
   }
 
+  #take(): Waiting<Item, Result>[] {
+    const { maxBatch } = this.#options;
+    const kept = Math.min(this.#others.length, Math.ceil(maxBatch * OTHERS_SHARE));
+    const batch = this.#first.splice(0, Math.max(1, maxBatch - kept));
+    batch.push(...this.#others.splice(0, maxBatch - batch.length));
+    return batch;
+  }
+
   async #send(): Promise<void> {
-    const batch = this.#waiting.splice(0, this.#options.maxBatch);
+    const batch = this.#take();
     if (batch.length === 0) return;
     this.#inFlight++;
-    if (this.#waiting.length > 0) this.#schedule();
+    if (this.waiting > 0) this.#schedule();
     try {
       const ready: Ready<Result> = (index, result) => batch[index]?.resolve(result);
       const results = await this.#options.run(
@@ -82,7 +97,7 @@ export class RequestBatcher<Item, Result> {
       for (const waiting of batch) waiting.reject(error);
     } finally {
       this.#inFlight--;
-      if (this.#waiting.length > 0) this.#schedule();
+      if (this.waiting > 0) this.#schedule();
     }
   }
 }

@@ -12,7 +12,7 @@ interface Call {
 }
 
 /** A request batcher whose calls are answered by the test. */
-function gatedBatcher(bounds = BOUNDS) {
+function gatedBatcher(bounds = BOUNDS, isFirst?: (item: number) => boolean) {
   const calls: Call[] = [];
   let inFlight = 0;
   let mostInFlight = 0;
@@ -22,7 +22,7 @@ function gatedBatcher(bounds = BOUNDS) {
     calls.push({ items, answer: resolve, fail: reject });
     return promise.finally(() => inFlight--);
   };
-  const batcher = new RequestBatcher<number, number>({ run, ...bounds });
+  const batcher = new RequestBatcher<number, number>({ run, ...bounds, ...(isFirst && { isFirst }) });
   return { batcher, calls, mostInFlight: () => mostInFlight };
 }
 
@@ -42,6 +42,25 @@ describe('a request batcher', () => {
     expect(calls.map(({ items }) => items)).toEqual([[1, 2, 3]]);
     calls[0]?.answer([10, 20, 30]);
     expect(await Promise.all(answers)).toEqual([10, 20, 30]);
+  });
+
+  it('a request batcher sends before all others what goes first, and leaves the others a part of each batch', async () => {
+    const bounds = { maxInFlight: 1, maxBatch: 5, maxWaiting: 50 };
+    const { batcher, calls } = gatedBatcher(bounds, (item) => item < 10);
+    const answers = [11, 12, 13, 14, 15, 16, 17, 1, 2].map((item) => batcher.add(item));
+    await settle();
+    expect(calls[0]?.items).toEqual([1, 2, 11, 12, 13]);
+    answers.push(...[3, 4, 5, 6, 7, 8].map((item) => batcher.add(item)));
+    const sent = [[3, 4, 5, 6, 14], [7, 8, 15, 16, 17]];
+    for (const next of sent) {
+      const call = calls.at(-1);
+      call?.answer(tenfold(call.items));
+      await settle();
+      expect(calls.at(-1)?.items).toEqual(next);
+    }
+    const last = calls.at(-1);
+    last?.answer(tenfold(last.items));
+    expect(await Promise.all(answers)).toHaveLength(15);
   });
 
   it('a request batcher sends together what arrives in one turn of the event loop, and does not wait for more', async () => {
