@@ -19,6 +19,8 @@ declare module 'fastify' {
 const ROW_BYTES = 224 * 1024;
 /** However many its rows are, a page ends when they are large: four times what is stored, as above. */
 const PAGE_BYTES = 4 * MAX_PAGE_BYTES + ROW_BYTES;
+/** What is larger, or reads a list, takes the processor for long: then others have as much time. */
+const LARGE_BODY_BYTES = 65_536;
 /** A body, parsed, and what is made of it. */
 const BODY_FACTOR = 8;
 
@@ -56,7 +58,8 @@ export function registerPlaces(
     };
     const release = bodies.take(group, bytes);
     const weight = Math.ceil((places * estimate) / budget.managementBytes);
-    const ticket = { group, urgent, weight: Math.max(1, weight) };
+    const rests = !urgent && (rows > 0 || bytes > LARGE_BODY_BYTES);
+    const ticket = { group, urgent, weight: Math.max(1, weight), rests };
     return queue.run(ticket, read).finally(release);
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {

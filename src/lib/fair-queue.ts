@@ -21,6 +21,8 @@ export interface Ticket {
   urgent?: boolean;
   /** How many places it takes: a task that takes more memory leaves fewer to others. */
   weight?: number;
+  /** Its places stay taken for as long again as it took, so that its group has half of the time. */
+  rests?: boolean;
 }
 
 /** Urgent tasks in a row while others wait. */
@@ -103,14 +105,17 @@ export class FairQueue {
   }
 
   async run<T>(ticket: Ticket, work: () => Promise<T>): Promise<T> {
-    const { group, urgent = false } = ticket;
+    const { group, urgent = false, rests = false } = ticket;
     const weight = Math.min(ticket.weight ?? 1, this.#bounds.places);
     const entered = this.#enter(group, urgent, weight);
     if (entered) await entered;
+    const began = performance.now();
     try {
       return await work();
     } finally {
-      this.#leave(group, weight);
+      const leave = () => this.#leave(group, weight);
+      if (rests) setTimeout(leave, performance.now() - began).unref();
+      else leave();
     }
   }
 

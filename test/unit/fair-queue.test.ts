@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { FairQueue, type FairQueueBounds, type Ticket } from '../../src/lib/fair-queue.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+afterEach(() => void vi.useRealTimers());
 
 const BOUNDS: FairQueueBounds = { places: 2, maxWaitingEach: 10, maxWaiting: 20 };
 
@@ -159,6 +161,23 @@ it('a fair queue gives the urgent tasks of one group half of the places, so that
   expect(begun).toEqual(['a0', 'a2', 'b0']);
   await endAll();
   expect(await Promise.all(results)).toHaveLength(5);
+});
+
+it('the place of a task that rests stays taken for as long again as the task took', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+  const { begun, run, end, endAll } = heldQueue({ places: 1 });
+  const results = [run('a0', { rests: true }), run('a1')];
+  await settle();
+  vi.advanceTimersByTime(50);
+  await end('a0');
+  vi.advanceTimersByTime(49);
+  await settle();
+  expect(begun).toEqual(['a0']);
+  vi.advanceTimersByTime(1);
+  await settle();
+  expect(begun).toEqual(['a0', 'a1']);
+  await endAll();
+  await Promise.all(results);
 });
 
 it('a place of a fair queue is free again after a task that fails or throws', async () => {

@@ -22,7 +22,11 @@ function gatedBatcher(bounds = BOUNDS, isFirst?: (item: number) => boolean) {
     calls.push({ items, answer: resolve, fail: reject });
     return promise.finally(() => inFlight--);
   };
-  const batcher = new RequestBatcher<number, number>({ run, ...bounds, ...(isFirst && { isFirst }) });
+  const batcher = new RequestBatcher<number, number>({
+    run,
+    ...bounds,
+    ...(isFirst && { isFirst }),
+  });
   return { batcher, calls, mostInFlight: () => mostInFlight };
 }
 
@@ -51,7 +55,10 @@ describe('a request batcher', () => {
     await settle();
     expect(calls[0]?.items).toEqual([1, 2, 11, 12, 13]);
     answers.push(...[3, 4, 5, 6, 7, 8].map((item) => batcher.add(item)));
-    const sent = [[3, 4, 5, 6, 14], [7, 8, 15, 16, 17]];
+    const sent = [
+      [3, 4, 5, 6, 14],
+      [7, 8, 15, 16, 17],
+    ];
     for (const next of sent) {
       const call = calls.at(-1);
       call?.answer(tenfold(call.items));
