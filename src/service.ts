@@ -68,8 +68,8 @@ const MAX_BATCH = 200;
 /** How many of the items of batches at work may be of one caller. */
 const CALLER_SHARE = 0.75;
 const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024 };
-/** Of the places, for one group: more of its calls at once would take the processor from verifications. */
-const GROUP_PLACES = 0.25;
+/** Of the places, for one group of callers. */
+const GROUP_SHARE = 0.5;
 /** Connections that writes of proofs and of rehashed secrets take, and how many of those may wait. */
 const SECRET_WRITES = { places: 2, maxWaitingEach: 64, maxWaiting: 512 };
 const BACKGROUND: Ticket = { group: ' background' };
@@ -193,7 +193,7 @@ async function createKernel(
 function managementQueue({ poolSize }: Config): ManagementQueue {
   const urgentPlaces = Math.min(URGENT_PLACES, poolSize - 1);
   const places = poolSize - urgentPlaces;
-  const placesEach = Math.max(2, Math.floor(places * GROUP_PLACES));
+  const placesEach = Math.max(1, Math.floor(places * GROUP_SHARE));
   const queue = new FairQueue({ places, urgentPlaces, placesEach, ...MANAGEMENT_BOUNDS });
   return { places, queue };
 }

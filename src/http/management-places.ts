@@ -21,6 +21,8 @@ const ROW_BYTES = 224 * 1024;
 const PAGE_BYTES = 4 * MAX_PAGE_BYTES + ROW_BYTES;
 /** What is larger, or reads a list, takes the processor for long: then others have as much time. */
 const LARGE_BODY_BYTES = 65_536;
+/** Of the places, for such a call: more of them at once would take the processor from verifications. */
+const LONG_SHARE = 0.25;
 /** A body, parsed, and what is made of it. */
 const BODY_FACTOR = 8;
 
@@ -57,9 +59,10 @@ export function registerPlaces(
       return calls.during(group, estimate, work);
     };
     const release = bodies.take(group, bytes);
-    const weight = Math.ceil((places * estimate) / budget.managementBytes);
-    const rests = !urgent && (rows > 0 || bytes > LARGE_BODY_BYTES);
-    const ticket = { group, urgent, weight: Math.max(1, weight), rests };
+    const isLong = rows > 0 || bytes > LARGE_BODY_BYTES;
+    const ofMemory = Math.ceil((places * estimate) / budget.managementBytes);
+    const weight = Math.max(ofMemory, isLong ? Math.ceil(places * LONG_SHARE) : 1);
+    const ticket = { group, urgent, weight, rests: isLong && !urgent };
     return queue.run(ticket, read).finally(release);
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {

@@ -143,9 +143,10 @@ export class FairQueue {
 
   /** However heavy its tasks are, a group has one of them. */
   #mayHave(group: string, weight: number, urgent: boolean): boolean {
-    const { places, placesEach = places } = this.#bounds;
+    const { places, urgentPlaces = 0, placesEach = places } = this.#bounds;
     const running = this.#running.get(group) ?? 0;
-    const most = urgent ? Math.max(placesEach, Math.ceil(places / 2)) : placesEach;
+    const half = Math.ceil((places + urgentPlaces) / 2);
+    const most = urgent ? Math.max(placesEach, half) : placesEach;
     return running === 0 || running + weight <= most;
   }
 
