@@ -174,7 +174,7 @@ export const SETTINGS = {
   KEYWARD_POOL_SIZE: int(
     2,
     200,
-  )({ default: 10, desc: 'Database connections for management calls; verification has 6 more.' }),
+  )({ default: 10, desc: 'Database connections for management calls; verification has 7 more.' }),
   KEYWARD_PREPARED_STATEMENTS: onOff({
     default: true,
     desc: 'on, or off behind PgBouncer older than 1.21 in transaction mode.',

@@ -36,7 +36,7 @@ export class RequestRates {
     const max = Math.min(...rates.map(({ perSecond }) => perSecond));
     throw new KeywardError(
       'TOO_MANY_REQUESTS',
-      `Each of the ${items} items counts as a request, of which ${max} a second are allowed.`,
+      `Each of the ${items} items counts as a request, of which ${max} a second are allowed: send fewer at once.`,
     );
   }
 }
