@@ -21,7 +21,7 @@ export interface Ticket {
   urgent?: boolean;
   /** How many places it takes: a task that takes more memory leaves fewer to others. */
   weight?: number;
-  /** Its places stay taken for as long again as it took, so that its group has half of the time. */
+  /** Counts for its group for as long again as it took; other groups have its places meanwhile. */
   rests?: boolean;
 }
 
@@ -113,9 +113,11 @@ export class FairQueue {
     try {
       return await work();
     } finally {
-      const leave = () => this.#leave(group, weight);
-      if (rests) setTimeout(leave, performance.now() - began).unref();
-      else leave();
+      this.#used -= weight;
+      if (rests) {
+        setTimeout(() => this.#leave(group, weight), performance.now() - began).unref();
+        this.#startNext();
+      } else this.#leave(group, weight);
     }
   }
 
@@ -159,7 +161,6 @@ export class FairQueue {
     const left = (this.#running.get(group) ?? 0) - weight;
     if (left > 0) this.#running.set(group, left);
     else this.#running.delete(group);
-    this.#used -= weight;
     this.#startNext();
   }
 

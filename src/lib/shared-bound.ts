@@ -5,7 +5,7 @@ export class SharedBound {
   readonly #max: number;
   readonly #maxEach: number;
   readonly #used = new Map<string, number>();
-  /** Without what a group took beyond its share, unasked: that leaves the others theirs. */
+  /** A group counts for its share at most: what it took beyond that is not taken from the others. */
   #total = 0;
 
   /** @param share how much of it one group may use */

@@ -12,6 +12,7 @@ const APPEND: Statement = {
   name: 'append_usage_log',
   text: 'select append_usage_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
 };
+
 /** What waits in the log for one shard. */
 export interface WaitingShard extends Record<string, unknown> {
   shard: number;

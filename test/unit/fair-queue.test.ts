@@ -163,19 +163,22 @@ it('a fair queue gives the urgent tasks of one group half of the places, so that
   expect(await Promise.all(results)).toHaveLength(6);
 });
 
-it('the place of a task that rests stays taken for as long again as the task took', async () => {
+it('a task that rests counts for its group for as long again as it took, and leaves its place to others at once', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
-  const { begun, run, end, endAll } = heldQueue({ places: 1 });
-  const results = [run('a0', { rests: true }), run('a1')];
-  await settle();
-  vi.advanceTimersByTime(50);
-  await end('a0');
-  vi.advanceTimersByTime(49);
+  const { begun, run, end, endAll } = heldQueue({ places: 2, placesEach: 1 });
+  const results = [run('a0', { rests: true, weight: 2 }), run('a1'), run('b0'), run('c0')];
   await settle();
   expect(begun).toEqual(['a0']);
+  vi.advanceTimersByTime(50);
+  await end('a0');
+  expect(begun).toEqual(['a0', 'b0', 'c0']);
+  await end('b0');
+  vi.advanceTimersByTime(49);
+  await settle();
+  expect(begun).toEqual(['a0', 'b0', 'c0']);
   vi.advanceTimersByTime(1);
   await settle();
-  expect(begun).toEqual(['a0', 'a1']);
+  expect(begun).toEqual(['a0', 'b0', 'c0', 'a1']);
   await endAll();
   await Promise.all(results);
 });
