@@ -118,7 +118,7 @@ async function compareReads(small: Installation, large: Installation): Promise<R
   const page = `${rounds} keys`;
   return [
     { what: 'verify, cold', page, ...compared(a, b), index: 'secrets_pkey, keys_pkey' },
-    { what: 'usage of a key', page, ...compared(c, d), index: 'usage_hourly primary key' },
+    { what: 'usage of a key', page, ...compared(c, d), index: 'usage_recent primary key' },
   ];
 }
 

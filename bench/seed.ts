@@ -11,7 +11,7 @@ import { Random } from './seeding/random.ts';
 import { makeRow } from './seeding/rows.ts';
 
 const CHUNK = 5000;
-const TABLES = 'keys, secrets, secret_proofs, key_usage, secret_usage, usage_hourly';
+const TABLES = 'keys, secrets, secret_proofs, key_usage, secret_usage, usage_recent';
 
 export interface SeedOptions {
   keys: number;

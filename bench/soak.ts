@@ -90,7 +90,7 @@ function rowOf(window: number, server: Server, measured: Awaited<ReturnType<type
 /** Counts of customer keys only: the management key of the caller is counted too. */
 async function readCounted({ query }: BenchEnv): Promise<Sent> {
   const [row] = await query<{ valid: string; forged: string }>(
-    `select (select coalesce(sum(count), 0) from usage_hourly where key_id like 'key%') as valid,
+    `select (select coalesce(sum(count), 0) from usage_recent where key_id like 'key%') as valid,
             (select coalesce(sum(count), 0) from usage_unmatched) as forged`,
   );
   return { valid: Number(row?.valid), forged: Number(row?.forged) };

@@ -179,6 +179,39 @@ export const SETTINGS = {
     default: true,
     desc: 'on, or off behind PgBouncer older than 1.21 in transaction mode.',
   }),
+  KEYWARD_USAGE_HOURS_KEPT_DAYS: int(
+    2,
+    366,
+  )({
+    default: 35,
+    desc: 'Days for which usage is kept by hour; after that it is kept by day.',
+  }),
+  KEYWARD_USAGE_DAYS_KEPT_DAYS: int(
+    35,
+    3660,
+  )({
+    default: 400,
+    desc: 'Days for which usage is kept by day; after that it is kept by month.',
+  }),
+  KEYWARD_DELETED_KEYS_KEPT_DAYS: int(
+    7,
+    3660,
+  )({
+    default: 90,
+    desc: 'Days after which a deleted key is removed; its usage stays with its workspace.',
+  }),
+  KEYWARD_RETIRED_SECRETS_KEPT_DAYS: int(
+    7,
+    3660,
+  )({
+    default: 90,
+    desc: 'Days after which a string that a rotation has ended is removed; its usage stays with its key.',
+  }),
+  KEYWARD_LAST_USED_IP: str({
+    default: 'truncated',
+    choices: ['truncated', 'full', 'none'],
+    desc: 'What is kept of the address that a key was last used from: its /24 or /48 network, all, or nothing.',
+  }),
   KEYWARD_SHUTDOWN_SECONDS: int(
     1,
     3600,
@@ -212,6 +245,14 @@ export type Config = Readonly<{
   memory: MemoryBudget;
   poolSize: number;
   preparedStatements: boolean;
+  /** For how many days what is kept. */
+  retention: Readonly<{
+    hours: number;
+    days: number;
+    deletedKeys: number;
+    retiredSecrets: number;
+  }>;
+  lastUsedIp: 'truncated' | 'full' | 'none';
   shutdownSeconds: number;
 }>;
 
@@ -275,6 +316,13 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     memory: Object.freeze(memory),
     poolSize: settings.KEYWARD_POOL_SIZE,
     preparedStatements: settings.KEYWARD_PREPARED_STATEMENTS,
+    retention: Object.freeze({
+      hours: settings.KEYWARD_USAGE_HOURS_KEPT_DAYS,
+      days: settings.KEYWARD_USAGE_DAYS_KEPT_DAYS,
+      deletedKeys: settings.KEYWARD_DELETED_KEYS_KEPT_DAYS,
+      retiredSecrets: settings.KEYWARD_RETIRED_SECRETS_KEPT_DAYS,
+    }),
+    lastUsedIp: settings.KEYWARD_LAST_USED_IP,
     shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,
   });
 }

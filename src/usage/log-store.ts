@@ -10,7 +10,7 @@ const STATEMENT_TIMEOUT_MS = 1500;
 
 const APPEND: Statement = {
   name: 'append_usage_log',
-  text: 'select append_usage_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
+  text: 'select append_usage_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)',
 };
 
 /** What waits in the log for one shard. */
@@ -23,7 +23,7 @@ export interface WaitingShard extends Record<string, unknown> {
 }
 
 /**
- * Writes one frozen batch by one call of a database function (migrations/0018_usage_log.sql): one
+ * Writes one frozen batch by one call of a database function (migrations/0019_usage_store.sql): one
  * transaction and one round trip. A batch whose number was claimed before has no effect. Lists are
  * joined: Postgres reads one text far sooner than an array of 500.
  */
@@ -44,6 +44,7 @@ export async function appendToLog(
     list(unmatched, ({ workspaceId }) => workspaceId),
     list(unmatched, ({ hour }) => hour / HOUR_MS),
     list(unmatched, ({ count }) => count),
+    '',
   ]);
 }
 

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { instant, oneOf, open, time, WorkspaceId } from '../http/schemas.ts';
+import { instant, nullable, oneOf, open, time, WorkspaceId } from '../http/schemas.ts';
 
 const GRANULARITIES = ['hour', 'day'] as const;
 
@@ -49,12 +49,12 @@ export const KeyUsage = Type.Object(
     bySecret: Type.Array(
       Type.Object(
         {
-          secretId: Type.String({
-            description: 'Secret id.',
+          secretId: nullable(Type.String(), {
+            description: 'Secret id; null: strings that were removed long after they had ended.',
             examples: ['sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt'],
           }),
-          start: Type.String({
-            description: 'Start of the key string.',
+          start: nullable(Type.String(), {
+            description: 'Start of the key string; null as `secretId`.',
             examples: ['ak_live_4fQ2mX…'],
           }),
           total: Total,

@@ -4,7 +4,7 @@ import { toIso } from '../domain/time.ts';
 import { invalidField, KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { KeyUsage, UsageQuery } from './schemas.ts';
-import { keyExists, readUsage, type UsageBucket } from './store.ts';
+import { findKey, readUsage, type UsageBucket } from './store.ts';
 
 const DAY_MS = 86_400_000;
 const WIDTH_MS = { hour: 3_600_000, day: DAY_MS };
@@ -27,8 +27,9 @@ export class UsageService {
     const workspaceId = workspaceScope(call.caller, query.workspaceId);
     const scope = { workspaceId, currentOnly: call.caller.workspaceId !== null };
     const range = rangeOf(query, this.#clock.now());
-    if (!(await keyExists(this.#orm, scope, id))) throw new KeywardError('NOT_FOUND');
-    return toKeyUsage(await readUsage(this.#orm, id, range), range);
+    const key = await findKey(this.#orm, scope, id);
+    if (!key) throw new KeywardError('NOT_FOUND');
+    return toKeyUsage(await readUsage(this.#orm, key, range), range);
   }
 }
 
@@ -56,7 +57,7 @@ function rangeOf({ from, to, granularity }: UsageQuery, now: number): Range {
 }
 
 function toKeyUsage(rows: readonly UsageBucket[], { from, to, granularity }: Range): KeyUsage {
-  const byBucket = Map.groupBy(rows, (row) => row.bucket.getTime());
+  const byBucket = Map.groupBy(rows, (row) => row.bucket);
   const buckets = [];
   for (let start = from.getTime(); start < to.getTime(); start += WIDTH_MS[granularity]) {
     const own = byBucket.get(start) ?? [];
@@ -86,7 +87,7 @@ function bySecret(rows: readonly UsageBucket[]) {
   const groups = Map.groupBy(rows, (row) => row.secretId);
   return [...groups].map(([secretId, own]) => ({
     secretId,
-    start: own[0]?.start ?? '',
+    start: own[0]?.start ?? null,
     total: sum(own),
   }));
 }

@@ -1,47 +1,43 @@
-import { and, eq, gte, lt, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
-import { keys, secrets, usageHourly } from '../db/schema.ts';
+import { keys } from '../db/schema.ts';
 
-export interface UsageBucket {
-  secretRef: string;
-  secretId: string;
-  start: string;
+/** Null: of strings that were removed. */
+export interface UsageBucket extends Record<string, unknown> {
+  secretId: string | null;
+  start: string | null;
   code: string;
-  bucket: Date;
+  /** Start of the bucket, in epoch milliseconds. */
+  bucket: number;
   count: number;
 }
+
+/** Where the counts of closed days are, beside `usage_recent`. */
+const MOVED = {
+  hour: sql`select hour, secret_ref, code, count from usage_hours`,
+  day: sql`select day::timestamp at time zone 'UTC', secret_ref, code, count from usage_days`,
+};
+const TIME = { hour: sql`hour`, day: sql`day` };
 
 /** The counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. */
 export async function readUsage(
   orm: Orm,
-  keyId: string,
-  range: { from: Date; to: Date; granularity: 'hour' | 'day' },
+  key: { id: string; workspaceId: string },
+  { from, to, granularity }: { from: Date; to: Date; granularity: 'hour' | 'day' },
 ): Promise<UsageBucket[]> {
-  const unit = sql.raw(`'${range.granularity}'`);
-  const bucket = sql<Date>`date_trunc(${unit}, ${usageHourly.hour}, 'UTC')`.mapWith(
-    usageHourly.hour,
-  );
-  return orm
-    .select({
-      secretRef: usageHourly.secretRef,
-      secretId: secrets.id,
-      start: secrets.start,
-      code: usageHourly.code,
-      bucket,
-      count: sql<number>`sum(${usageHourly.count})`.mapWith(Number),
-    })
-    .from(usageHourly)
-    .innerJoin(secrets, eq(secrets.ref, usageHourly.secretRef))
-    .where(
-      and(
-        eq(usageHourly.keyId, keyId),
-        gte(usageHourly.hour, range.from),
-        lt(usageHourly.hour, range.to),
-      ),
-    )
-    .groupBy(usageHourly.secretRef, secrets.id, secrets.start, usageHourly.code, bucket)
-    .orderBy(bucket);
+  const ofKey = sql`workspace_id = ${key.workspaceId} and key_id = ${key.id}`;
+  const between = (time: SQL) =>
+    sql`${time} >= ${from.toISOString()} and ${time} < ${to.toISOString()}`;
+  const { rows } = await orm.execute<UsageBucket>(sql`
+    select s.id as "secretId", s.start, u.code, sum(u.count)::float8 as count,
+           extract(epoch from date_trunc(${granularity}, u.hour, 'UTC'))::float8 * 1000 as bucket
+      from (select hour, secret_ref, code, count from usage_recent
+             where ${ofKey} and ${between(sql`hour`)}
+            union all ${MOVED[granularity]} where ${ofKey} and ${between(TIME[granularity])}) as u
+      left join secrets s on s.ref = u.secret_ref
+     group by s.id, s.start, u.code, bucket order by bucket`);
+  return rows;
 }
 
 /** Whose keys are meant. */
@@ -52,14 +48,14 @@ export interface Scope {
   currentOnly: boolean;
 }
 
-/** Whether there is or was such a key: deleted ones keep their history. */
-export async function keyExists(
+/** A key that there is or was: deleted ones keep their history until they are removed. */
+export async function findKey(
   orm: Orm,
   { workspaceId, currentOnly }: Scope,
   keyId: string,
-): Promise<boolean> {
-  const found = await orm
-    .select({ id: keys.id })
+): Promise<{ id: string; workspaceId: string } | undefined> {
+  const [found] = await orm
+    .select({ id: keys.id, workspaceId: keys.workspaceId })
     .from(keys)
     .where(
       and(
@@ -68,5 +64,5 @@ export async function keyExists(
         currentOnly ? inCurrentGeneration(keys) : undefined,
       ),
     );
-  return found.length === 1;
+  return found;
 }

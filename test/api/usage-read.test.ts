@@ -53,7 +53,8 @@ describe('reading how a key was used', () => {
 
   const used = (ref: string, hour: string, code: string, count: number) =>
     client.query(
-      'insert into usage_hourly (key_id, hour, secret_ref, code, count) values ($1, $2, $3, $4, $5)',
+      `insert into usage_recent (workspace_id, key_id, hour, secret_ref, code, count)
+       values ('default', $1, $2, $3, $4, $5)`,
       [id, `${hour}:00:00Z`, ref, code, count],
     );
   const read = (query: string, of = id) => keyward.call('GET', `/v1/keys/${of}/usage?${query}`);

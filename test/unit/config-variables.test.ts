@@ -53,6 +53,8 @@ it('a setting that is not given has its default', () => {
     memory: memoryBudget(heapLimit()),
     poolSize: 10,
     preparedStatements: true,
+    retention: { hours: 35, days: 400, deletedKeys: 90, retiredSecrets: 90 },
+    lastUsedIp: 'truncated',
     shutdownSeconds: 20,
   });
 });

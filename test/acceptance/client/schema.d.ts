@@ -2267,15 +2267,15 @@ export interface components {
         /** @description Usage of one secret of a key. */
         SecretUsage: {
             /**
-             * @description Secret id.
+             * @description Secret id; null: strings that were removed long after they had ended.
              * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
              */
-            secretId: string;
+            secretId: string | null;
             /**
-             * @description Start of the key string.
+             * @description Start of the key string; null as `secretId`.
              * @example ak_live_4fQ2mX…
              */
-            start: string;
+            start: string | null;
             /**
              * @description Number of verifications, any verdict.
              * @example 120
