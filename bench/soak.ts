@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { explained } from '../scripts/explained-options.ts';
 import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
@@ -15,11 +16,11 @@ import { seedKeys } from './seed.ts';
  * counters in the database must equal the answers exactly.
  */
 const { values: options } = parseArgs({
-  options: {
+  options: explained({
     minutes: { type: 'string', default: '10' },
     share: { type: 'string', default: '0.8' },
     connections: { type: 'string', default: '64' },
-  },
+  }),
 });
 const KEYS = 100_000;
 const IN_USE = 10_000;

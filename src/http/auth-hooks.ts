@@ -80,7 +80,7 @@ function bodyInspector({ keyDetector, rates }: { keyDetector: KeyDetector; rates
     const { list, takesKey, urgent } = request.routeOptions.config;
     if (!request.call || takesKey) return;
     const { body = null, params, query, method } = request;
-    if (list && !urgent) rates.takeItems(request.call.caller, itemsIn(body, list));
+    if (list && !urgent) rates.takeItems(request.call.caller, itemsIn(body, list), `/body/${list}`);
     if (list) await setItemsAside(body, list, faultOfItem(newSearchBudget()));
     const envelope = list ? { ...Object(body), [list]: null } : body;
     // A change stores or audits what its path and query say too.

@@ -148,7 +148,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const release = occupyItems(caller.group, requests.length);
       const verifyAll = async () => {
         // After there is room for them: what is refused as too much does not count.
-        rates.takeItems(caller, requests.length);
+        rates.takeItems(caller, requests.length, '/body/requests');
         const items = await mapInTurns(requests, parseItem);
         return Promise.allSettled(items.map((item) => verifyItem(item, identified, id)));
       };

@@ -66,6 +66,25 @@ function explain({ keyword, params, message = 'is not valid' }: Failure): string
     case 'enum':
       return `must be one of ${String(params.allowedValues).replaceAll(',', ', ')}`;
     default:
-      return message;
+      return boundRule(keyword, Number(params.limit)) ?? message;
+  }
+}
+
+function boundRule(keyword: string, limit: number): string | undefined {
+  switch (keyword) {
+    case 'minLength':
+      return limit === 1 ? 'must not be empty' : `must have at least ${limit} characters`;
+    case 'maxLength':
+      return `must have at most ${limit} characters`;
+    case 'minItems':
+      return limit === 1 ? 'must not be empty' : `must have at least ${limit} items`;
+    case 'maxItems':
+      return `must have at most ${limit} items`;
+    case 'minimum':
+      return `must be ${limit} or more`;
+    case 'maximum':
+      return `must be ${limit} or less`;
+    default:
+      return undefined;
   }
 }
