@@ -3,6 +3,8 @@ import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
 import type { Authenticate, Present } from './call-context.ts';
+import type { ConsoleGate } from './console/gate.ts';
+import { type ConsoleDependencies, consoleRoutes } from './console/routes.ts';
 import { Admission, registerAdmission } from './http/admission.ts';
 import { registerAnswerHeaders } from './http/answer-headers.ts';
 import type { App } from './http/app-type.ts';
@@ -71,6 +73,8 @@ export interface AppDependencies {
   managementKeys: ManagementService;
   usage: UsageService;
   audit: AuditService;
+  /** Null: there is no console. */
+  console: Pick<ConsoleDependencies, 'sessions' | 'gate' | 'link'> | null;
   readiness: ReadinessChecks;
   resourceLimits: readonly ResourceLimit[];
   operationCounters: readonly OperationCounter[];
@@ -87,7 +91,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
     max: deps.memory.connections,
     maxPerAddress: deps.maxConnectionsPerAddress,
   });
-  const app = createApp(deps, connections);
+  const app = createApp(deps, connections, deps.console?.gate);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
   // Each adds to every later route, in this order: hooks in front of those before, then its place.
@@ -113,13 +117,17 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   return app;
 }
 
-function createApp({ log, keyDetector }: AppDependencies, connections: Connections): App {
+function createApp(
+  { log, keyDetector }: AppDependencies,
+  connections: Connections,
+  gate: ConsoleGate | undefined,
+): App {
   return Fastify({
     ...fastifyLogging(log),
     ...serverOptions(connections),
     genReqId: requestIdGenerator(keyDetector),
     frameworkErrors: rejectUrl,
-    rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
+    rewriteUrl: (request) => gate?.enter(request) ?? withoutGatewayPath(request.url ?? '/'),
     return503OnClosing: true,
     schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
@@ -137,4 +145,5 @@ function registerFeatures(app: App, deps: Features): void {
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);
   auditRoutes(app, deps.audit);
+  if (deps.console) consoleRoutes(app, { ...deps, ...deps.console, ...deps.gateway });
 }

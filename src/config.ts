@@ -112,6 +112,10 @@ export const SETTINGS = {
     default: false,
     desc: 'on: `start` accepts a `DATABASE_URL` without a `KEYWARD_SECRET`.',
   }),
+  KEYWARD_CONSOLE: onOff({
+    default: true,
+    desc: 'on: the page at `/console`, on which people manage keys; off: nothing is there.',
+  }),
   KEYWARD_KEY_HEADER: keyHeader({
     default: undefined,
     desc: 'Header in which gateways pass the key on, besides X-API-Key and Authorization.',
@@ -232,6 +236,7 @@ export type Config = Readonly<{
   pepper: Pepper | null;
   /** Whether to start without a pepper on a database of the operator. */
   allowNoSecret: boolean;
+  console: boolean;
   /** In lower case. */
   keyHeader: string | undefined;
   /** SHA-256, in base64url. */
@@ -301,6 +306,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       settings.KEYWARD_ROOT_KEY === undefined ? null : new RootKey(settings.KEYWARD_ROOT_KEY),
     pepper: pepperFrom(settings.KEYWARD_SECRET),
     allowNoSecret: settings.KEYWARD_ALLOW_NO_SECRET,
+    console: settings.KEYWARD_CONSOLE,
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     metricsTokenDigest: digestOf(settings.KEYWARD_METRICS_TOKEN),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,

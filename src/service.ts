@@ -4,6 +4,10 @@ import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
 import type { Authenticate, Present } from './call-context.ts';
 import type { Config } from './config.ts';
+import { ConsoleGate } from './console/gate.ts';
+import { createLocalKey } from './console/local-key.ts';
+import { Sessions } from './console/sessions.ts';
+import { SignInLink } from './console/sign-in-link.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
 import { CredentialCache } from './credentials/credential-cache.ts';
@@ -87,6 +91,8 @@ export interface Service {
   start(): void;
   /** Finishes requests, writes the counters, closes the connections. Returns whether all succeeded. */
   stop(): Promise<boolean>;
+  /** Makes a link to the console that signs in once; null if there is no console. */
+  signInLink: (() => string) | null;
   /** What the operator should know at the start, one sentence each. */
   warnings: readonly string[];
   /** For tests alone. */
@@ -132,6 +138,8 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const quotas = createQuotas(kernel);
   await kernel.fence.waitUntilFresh();
   const batchItems = newBatchItems(config);
+  const controlPlane = createControlPlane(kernel, credentials);
+  const console = config.console ? createConsole(kernel, controlPlane) : null;
   const app = await buildApp({
     log,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
@@ -144,7 +152,8 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     batchItems,
     unsent: new UnsentAnswers(config.memory.unsentBytes),
     ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
-    ...createControlPlane(kernel, credentials),
+    ...controlPlane,
+    console,
     ...createMetrics(kernel, credentials, usage, quotas),
   });
   const { fence, clock } = kernel;
@@ -153,6 +162,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   return {
     app,
     ...createLifecycle(kernel, app, usage),
+    signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
     internals: { hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
   };
@@ -326,6 +336,19 @@ function createControlPlane(
     usage: new UsageService(orm, clock),
     audit: new AuditService(orm),
   };
+}
+
+/** The page on which people manage keys, and its sessions. */
+function createConsole(
+  { clock, pepper }: Kernel,
+  { managementKeys }: ReturnType<typeof createControlPlane>,
+) {
+  const now = () => clock.now();
+  const sessions = new Sessions(pepper?.sessionKey ?? null, now);
+  const makeKey = () =>
+    createLocalKey((call, input) => managementKeys.create(call, input), clock.now());
+  const link = new SignInLink(makeKey, now);
+  return { sessions, gate: new ConsoleGate(sessions), link };
 }
 
 function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {

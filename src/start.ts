@@ -130,7 +130,7 @@ async function serve(
   service.start();
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   log.info(`Server listening at ${base}`);
-  if (process.stdout.isTTY) announce(base, database);
+  if (process.stdout.isTTY) announce(base, database, service.signInLink);
 }
 
 /** Fastify would write a line for each address of the host. */
@@ -160,8 +160,15 @@ function refusePort({ host, port }: Config, error: unknown): never {
 }
 
 /** Tells people where the service is and what to try. Contains no secret, only a file's path. */
-function announce(base: string, { dataDirectory, rootKeyFile }: OpenDatabase): void {
+function announce(
+  base: string,
+  { dataDirectory, rootKeyFile }: OpenDatabase,
+  signInLink: (() => string) | null,
+): void {
   const lines = ['', `Keyward listens on ${base}`, `  API docs   ${base}/docs`];
+  // With a database of the operator, more people than the operator may read the terminal.
+  const link = signInLink && rootKeyFile ? `#${signInLink()}   (signs in, once)` : '';
+  if (signInLink) lines.push(`  console    ${base}/console${link}`);
   if (dataDirectory) lines.push(`  data       ${dataDirectory}`);
   if (rootKeyFile) {
     lines.push(

@@ -51,7 +51,10 @@ export async function requireCallerStill(
 }
 
 /** `Keyward-Actor` is stored with every change, so it is bounded and must not contain a key. */
-function readActor(header: string | string[] | undefined, keyDetector: KeyDetector): string | null {
+export function readActor(
+  header: string | string[] | undefined,
+  keyDetector: KeyDetector,
+): string | null {
   if (header === undefined) return null;
   if (typeof header !== 'string' || !ACTOR.test(header)) {
     throw invalidField('/headers/keyward-actor', 'must be 1 to 128 visible ASCII characters');

@@ -42,6 +42,7 @@ it('a setting that is not given has its default', () => {
     rootKey: null,
     pepper: null,
     allowNoSecret: false,
+    console: true,
     keyHeader: undefined,
     usageFlushMs: 1000,
     staleIfErrorMs: 0,

@@ -1,0 +1,37 @@
+import type { IncomingMessage } from 'node:http';
+import { isFromConsole, readCookie } from './cookie.ts';
+import type { Session, Sessions } from './sessions.ts';
+
+const PREFIX = '/console/api';
+
+/**
+ * The API under `/console/api` is the API, with the session's cookie in place of the management key: that
+ * is put into the request before anything else looks at it. Elsewhere the cookie means nothing.
+ */
+export class ConsoleGate {
+  readonly #sessions: Sessions;
+
+  constructor(sessions: Sessions) {
+    this.#sessions = sessions;
+  }
+
+  /** The path that answers a request; null if it is none of the console. */
+  enter(request: IncomingMessage): string | null {
+    const { url = '/', headers } = request;
+    if (!url.startsWith(`${PREFIX}/v1/`)) return null;
+    delete headers.authorization;
+    delete headers['keyward-actor'];
+    const session = this.sessionOf(request);
+    if (session) {
+      headers.authorization = `Bearer ${session.key}`;
+      if (session.actor !== null) headers['keyward-actor'] = session.actor;
+    }
+    return url.slice(PREFIX.length);
+  }
+
+  /** The session of a request that a page of the console has made. */
+  sessionOf({ headers }: Pick<IncomingMessage, 'headers'>): Session | null {
+    const cookie = isFromConsole(headers) ? readCookie(headers) : null;
+    return cookie === null ? null : this.#sessions.open(cookie);
+  }
+}

@@ -1,0 +1,72 @@
+import { useSignal } from '@preact/signals';
+import { html } from 'htm/preact';
+import { Brand } from '../components/brand.ts';
+import { Dialog } from '../components/dialog.ts';
+import { Field } from '../components/field.ts';
+import { session, signIn } from '../session.ts';
+
+/** The whole page, until somebody is signed in. */
+export function SignInPage() {
+  return html`
+    <main class="sign-in">
+      <div class="stack">
+        <div class="row"><${Brand} /><h1>Keyward</h1></div>
+        <p class="soft">Sign in with a management key. It stays in a cookie that no script can read.</p>
+        <${SignInForm} actor="" />
+      </div>
+    </main>
+  `;
+}
+
+/** Over the page whose session has ended: what was typed there is still there afterwards. */
+export function SignInDialog() {
+  return html`
+    <${Dialog} title="Your session has ended" onClose=${() => {}} isLocked>
+      <p class="soft">Sign in again to go on. Nothing that you have typed is lost.</p>
+      <${SignInForm} actor=${session.value?.actor ?? ''} />
+    <//>
+  `;
+}
+
+function SignInForm({ actor: former }: { actor: string }) {
+  const key = useSignal('');
+  const actor = useSignal(former);
+  const fault = useSignal<string | null>(null);
+  const isBusy = useSignal(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    isBusy.value = true;
+    fault.value = await signIn(key.value.trim(), actor.value.trim());
+    isBusy.value = false;
+    key.value = '';
+  };
+  return html`
+    <form class="card padded stack" onSubmit=${submit}>
+      <${Field}
+        label="Management key"
+        type="password"
+        value=${key.value}
+        onInput=${(value: string) => {
+          key.value = value;
+        }}
+        fault=${fault.value ?? undefined}
+        autocomplete="current-password"
+        isRequired
+        hasFocus
+      />
+      <${Field}
+        label="Your name or address"
+        hint="The audit log says it beside the key: asserted, not proven."
+        value=${actor.value}
+        onInput=${(value: string) => {
+          actor.value = value;
+        }}
+        autocomplete="email"
+        placeholder="ada@example.com"
+      />
+      <div class="actions">
+        <button class="primary" disabled=${isBusy.value}>${isBusy.value ? 'Signing in…' : 'Sign in'}</button>
+      </div>
+    </form>
+  `;
+}

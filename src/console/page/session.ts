@@ -1,0 +1,79 @@
+import { signal } from '@preact/signals';
+
+const KEEP_ALIVE_MS = 5 * 60_000;
+
+export interface Session {
+  caller: {
+    type: 'root' | 'management_key';
+    id: string;
+    workspaceId: string | null;
+    permissions: string[];
+    suspended: boolean;
+  };
+  actor: string | null;
+  endsAt: string;
+}
+
+/** Null: nobody is signed in. */
+export const session = signal<Session | null>(null);
+/** Whether a session ended while its page was open: the page stays, and waits for the next one. */
+export const hasExpired = signal(false);
+
+/** Whether the signed-in key may do something; what it may not is not offered. */
+export function may(permission: string): boolean {
+  const { caller } = session.value ?? {};
+  if (!caller?.permissions.includes(permission)) return false;
+  return !caller.suspended || permission.endsWith(':read');
+}
+
+/** The session of before, or that of a link which signs in once. */
+export async function startSession(): Promise<void> {
+  const link = location.hash.slice(1);
+  if (link !== '') {
+    // In no history, and in no copy of the address.
+    history.replaceState(null, '', location.pathname + location.search);
+    if ((await signInWith({ 'Keyward-Console-Link': link })) === null) return;
+  }
+  const response = await ask('GET');
+  if (response.ok) session.value = await response.json();
+  setInterval(() => void keepAlive(), KEEP_ALIVE_MS);
+}
+
+/** Null, or why the key is not accepted. */
+export function signIn(key: string, actor: string): Promise<string | null> {
+  const named: Record<string, string> = actor === '' ? {} : { 'Keyward-Actor': actor };
+  return signInWith({ Authorization: `Bearer ${key}`, ...named });
+}
+
+export async function signOut(): Promise<void> {
+  await ask('DELETE');
+  location.assign('/console');
+}
+
+/** A call was refused because the session is over. */
+export function expire(): void {
+  if (session.value) hasExpired.value = true;
+}
+
+async function signInWith(headers: Record<string, string>): Promise<string | null> {
+  const response = await ask('POST', headers);
+  const body = await response.json();
+  if (!response.ok) {
+    if (response.status === 401) return 'This is no management key, or one that has ended.';
+    return body.errors?.[0]?.detail ?? body.detail ?? body.title;
+  }
+  session.value = body;
+  hasExpired.value = false;
+  return null;
+}
+
+/** Someone who only reads what is on the page is idle: no call, no longer session. */
+async function keepAlive(): Promise<void> {
+  if (!session.value || hasExpired.value || document.hidden) return;
+  const response = await ask('GET');
+  if (response.status === 401) expire();
+}
+
+function ask(method: string, headers: Record<string, string> = {}): Promise<Response> {
+  return fetch('/console/session', { method, headers: { 'Keyward-Console': '1', ...headers } });
+}
