@@ -52,7 +52,7 @@ addEventListener('click', (event) => {
   const { target, button, metaKey, ctrlKey, shiftKey, defaultPrevented } = event;
   if (defaultPrevented || button !== 0 || metaKey || ctrlKey || shiftKey) return;
   const link = target instanceof Element ? target.closest('a') : null;
-  if (!link || link.target !== '' || link.hasAttribute('download')) return;
+  if (link?.target !== '' || link.hasAttribute('download')) return;
   const { origin, pathname } = new URL(link.href);
   if (origin !== location.origin || !pathname.startsWith(`${BASE}/`)) return;
   event.preventDefault();

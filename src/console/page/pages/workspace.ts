@@ -1,5 +1,157 @@
+import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
+import { type ApiError, answerOf, api, done, type Schemas } from '../api.ts';
+import { announce } from '../components/announce.ts';
+import { Check, Field } from '../components/field.ts';
+import { Failure, Loaded } from '../components/states.ts';
+import { TypedConfirmation } from '../components/typed-confirmation.ts';
+import { toApiError, useResource } from '../resource.ts';
+import { hrefOf, navigate } from '../router.ts';
+import { may } from '../session.ts';
+import { type PolicyForm, policyForm, policyOf } from './policy-form.ts';
+import { WorkspaceStatus } from './workspaces.ts';
 
-export function WorkspacePage(_props: { id: string }) {
-  return html`<h1>Workspace</h1>`;
+type Workspace = Schemas['Workspace'];
+
+export function WorkspacePage({ id }: { id: string }) {
+  const path = { id };
+  const workspace = useResource(async () => {
+    const call = api.GET('/v1/workspaces/{id}', { params: { path } });
+    const data = await answerOf(call);
+    return { data, etag: (await call).response.headers.get('etag') ?? '' };
+  }, [id]);
+  const error = useSignal<ApiError | null>(null);
+  const isDeleting = useSignal(false);
+  const act = async (work: () => Promise<unknown>, said: string) => {
+    error.value = null;
+    try {
+      await work();
+      announce(said);
+      workspace.reload();
+    } catch (caught) {
+      error.value = toApiError(caught);
+    }
+  };
+  const suspend = () => answerOf(api.POST('/v1/workspaces/{id}/suspend', { params: { path } }));
+  const resume = () => answerOf(api.POST('/v1/workspaces/{id}/resume', { params: { path } }));
+  const remove = async () => {
+    await done(api.DELETE('/v1/workspaces/{id}', { params: { path } }));
+    announce('The workspace was deleted.');
+    navigate('/workspaces');
+  };
+  return html`
+    <${Loaded} resource=${workspace}>
+      ${({ data, etag }: { data: Workspace; etag: string }) => html`
+        <header class="page-head">
+          <div>
+            <h1>${data.name ?? data.id}</h1>
+            <p class="row"><code>${data.id}</code> <${WorkspaceStatus} status=${data.status} /></p>
+          </div>
+          <div class="row">
+            <a class="button" href=${hrefOf('/keys', { workspaceId: id })}>Its keys</a>
+            ${
+              may('workspaces:write') &&
+              html`
+                ${
+                  data.status === 'active'
+                    ? html`<button type="button" class="danger" onClick=${() => void act(suspend, 'Suspended: all its keys are refused.')}>Suspend</button>`
+                    : html`<button type="button" onClick=${() => void act(resume, 'Resumed.')}>Resume</button>`
+                }
+                <button type="button" class="danger" onClick=${() => {
+                  isDeleting.value = true;
+                }}>Delete…</button>
+              `
+            }
+          </div>
+        </header>
+        ${error.value && html`<${Failure} error=${error.value} />`}
+        <${Policies} key=${etag} workspace=${data} etag=${etag} reload=${workspace.reload} />
+        ${
+          isDeleting.value &&
+          html`
+            <${TypedConfirmation} title="Delete workspace ${data.id}" word=${data.id} verb="Delete" run=${remove}
+              onClose=${() => {
+                isDeleting.value = false;
+              }}>
+              <p>All its keys and management keys end at once and for ever. Its audit log stays.</p>
+            <//>
+          `
+        }
+      `}
+    <//>
+  `;
+}
+
+interface PoliciesProps {
+  workspace: Workspace;
+  etag: string;
+  reload: () => void;
+}
+
+function Policies({ workspace, etag, reload }: PoliciesProps) {
+  const form = useSignal<PolicyForm>(policyForm(workspace));
+  const error = useSignal<ApiError | null>(null);
+  const isReadOnly = !may('workspaces:write');
+  const set = (changes: Partial<PolicyForm>) => {
+    form.value = { ...form.value, ...changes };
+  };
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    error.value = null;
+    try {
+      await answerOf(
+        api.PATCH('/v1/workspaces/{id}', {
+          params: { path: { id: workspace.id } },
+          headers: { 'If-Match': etag },
+          body: policyOf(form.value),
+        }),
+      );
+      announce('Saved.');
+      reload();
+    } catch (caught) {
+      error.value = toApiError(caught);
+    }
+  };
+  const fault = (name: string) => error.value?.faultOf(`/body/${name}`);
+  const number = (
+    name: 'maxActiveKeys' | 'maxKeys' | 'maxLifetimeDays' | 'maxRequestsPerSecond',
+    label: string,
+    hint: string,
+  ) => html`
+    <${Field} label=${label} type="number" hint=${hint} value=${form.value[name]}
+      fault=${fault(name === 'maxLifetimeDays' ? 'maxLifetimeSeconds' : name)}
+      onInput=${(value: string) => set({ [name]: value })} />
+  `;
+  const check = (
+    name: 'requireExpiry' | 'requireResource' | 'immutableKeys' | 'apiAccess',
+    label: string,
+  ) => html`
+    <${Check} label=${label} isChecked=${form.value[name]} onChange=${(is: boolean) => set({ [name]: is })} />
+  `;
+  return html`
+    <form class="card padded stack" onSubmit=${submit}>
+      <h2>Policies</h2>
+      <fieldset class="field stack" disabled=${isReadOnly}>
+        <legend class="visually-hidden">Policies</legend>
+        <div class="grid-2">
+          <${Field} label="Name" value=${form.value.name} fault=${fault('name')} onInput=${(name: string) => set({ name })} />
+          <${Field} label="Prefix of new keys" value=${form.value.defaultPrefix} fault=${fault('defaultPrefix')} onInput=${(defaultPrefix: string) => set({ defaultPrefix })} />
+          ${number('maxLifetimeDays', 'Longest lifetime of a key, in days', 'Empty: no limit.')}
+          ${number('maxActiveKeys', 'Active keys at most', 'Empty: no limit.')}
+          ${number('maxKeys', 'Keys at most, ended ones included', 'Empty: no limit.')}
+          ${number('maxRequestsPerSecond', 'Calls a second at most', 'Of its management keys, on each instance. Empty: no limit.')}
+        </div>
+        ${check('requireExpiry', 'Every key needs an expiry')}
+        ${check('requireResource', 'Every verification names a resource')}
+        ${check('immutableKeys', 'Keys cannot be changed after their creation')}
+        ${check('apiAccess', 'Keys are accepted')}
+        <${Field} label="Scopes that keys may have" rows=${5} value=${form.value.scopes} fault=${error.value?.problem.errors.find(({ pointer }) => pointer.startsWith('/body/availableScopes'))?.detail}
+          hint="One a line: scope, title, description, separated by | . Empty: any scope."
+          placeholder="orders:read | Read orders | List and read all orders."
+          onInput=${(scopes: string) => set({ scopes })} />
+      </fieldset>
+      ${error.value && html`<${Failure} error=${error.value} retry=${error.value.status === 412 ? reload : undefined} />`}
+      ${!isReadOnly && html`<div class="actions"><button class="primary">Save</button></div>`}
+    </form>
+  `;
 }
