@@ -14,7 +14,7 @@ import { LIFETIME_MS, type Session, type Sessions } from './sessions.ts';
 import type { SignInLink } from './sign-in-link.ts';
 
 /** Of one address. Guesses cost an argon2 run at most, like those at any other door. */
-const SIGN_INS_PER_SECOND = 2;
+const SIGN_INS_PER_SECOND = 5;
 const HIDDEN = { schema: { hide: true } };
 const SAFE_HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
@@ -78,7 +78,8 @@ function pageRoutes(app: App): void {
     loading ??= loadConsole();
     return loading;
   };
-  const page = async (_request: FastifyRequest, reply: FastifyReply) => {
+  const page = async (request: FastifyRequest, reply: FastifyReply) => {
+    if (request.url.startsWith('/console/api')) throw new KeywardError('NOT_FOUND');
     const { html, policy } = await load();
     return reply
       .headers({ ...SAFE_HEADERS, 'content-security-policy': policy, 'cache-control': 'no-store' })

@@ -4,8 +4,8 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 const VALID_MS = 15 * 60_000;
 
 /**
- * A link that signs in once, for those who read the terminal in which the service was started. Whoever
- * opens it gets a management key that is made for it.
+ * A link that signs in once, for those who read the terminal in which the service was started. It
+ * leads to a management key that is made for it.
  */
 export class SignInLink {
   readonly #makeKey: () => Promise<string>;

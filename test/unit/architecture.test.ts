@@ -32,6 +32,7 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],
   ],
+  console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],
     ...['credentials', 'keys', 'management'],
@@ -134,9 +135,17 @@ describe('the arrows of the code', () => {
     expect(files.flatMap((file) => circleFrom(file, next))).toEqual([]);
   });
 
-  it('no file of src imports a file outside of src, except the package file', () => {
+  it('no file of src imports a file outside of src, except the package file and the types of the API', () => {
     const outside = imports.filter(({ to }) => to.startsWith('..'));
-    expect(outside.map(shown)).toEqual([]);
+    expect(outside.map(shown)).toEqual(['console/page/api.ts imports ../openapi/types.d.ts']);
+  });
+
+  it('what runs in the browser and what runs in the server import nothing of each other', () => {
+    const isOfPage = (file: string) => file.startsWith('console/page/');
+    const across = imports.filter(
+      ({ from, to }) => isOfPage(from) !== isOfPage(to) && !to.startsWith('..'),
+    );
+    expect(across.map(shown)).toEqual([]);
   });
 });
 

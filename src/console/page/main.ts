@@ -5,5 +5,4 @@ import { startSession } from './session.ts';
 
 const root = document.getElementById('app');
 if (!root) throw new Error('index.html has a place for the app');
-await startSession();
-render(html`<${App} />`, root);
+startSession().then(() => render(html`<${App} />`, root));

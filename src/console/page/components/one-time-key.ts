@@ -15,8 +15,8 @@ const FORMS = {
 type Form = keyof typeof FORMS;
 
 /**
- * The one time that a key is shown. It is in the properties of this component alone: whoever closes the
- * dialog drops it. It closes after it was copied, or after the reader says that it is stored.
+ * The one time that a key is shown. It is in the properties of this component alone: it is
+ * gone when the dialog is closed. It closes after it was copied, or after the reader says that it is stored.
  */
 export function OneTimeKey({ value, onClose }: { value: string; onClose: () => void }) {
   const form = useSignal<Form>('key');

@@ -79,7 +79,7 @@ export function CreateKeyPage() {
             <${Field} label="Credits" type="number" value=${form.value.credits} fault=${fault('credits/remaining')}
               hint="Each verification costs one. Empty: not limited." onInput=${(credits: string) => set({ credits })} />
             <${Field} label="Allowed addresses" rows=${3} value=${form.value.allowedIps} fault=${fault('allowedIps')}
-              hint="Addresses or CIDR ranges, one a line. Empty: any." placeholder="203.0.113.0/24"
+              hint="Addresses or CIDR ranges, one a line. Empty: every address." placeholder="203.0.113.0/24"
               onInput=${(allowedIps: string) => set({ allowedIps })} />
             <${Field} label="Description" rows=${2} value=${form.value.description} fault=${fault('description')}
               onInput=${(description: string) => set({ description })} />
@@ -114,7 +114,7 @@ interface PartProps {
   workspace: Workspace | null;
 }
 
-/** Scopes of the workspace's catalogue, with what they mean; else any. */
+/** Scopes of the workspace's catalogue, with what they mean; else what is typed. */
 function ScopeField({ form, set, workspace, fault }: PartProps & { fault: ApiError | null }) {
   const detail = fault?.problem.errors.find(({ pointer }) => pointer.startsWith('/body/scopes'));
   const catalogue = workspace?.availableScopes ?? null;
@@ -181,9 +181,9 @@ function Summary({ form }: { form: KeyForm }) {
       <dt>Until</dt>
       <dd>${at ? formatTime(at) : 'revoked'}</dd>
       <dt>At most</dt>
-      <dd>${form.limit ? `${form.limit} requests in ${form.window} s` : 'any number of requests'}${form.credits ? `, ${form.credits} credits` : ''}</dd>
+      <dd>${form.limit ? `${form.limit} requests in ${form.window} s` : 'no limit on requests'}${form.credits ? `, ${form.credits} credits` : ''}</dd>
       <dt>From</dt>
-      <dd>${form.allowedIps.trim() || 'any address'}</dd>
+      <dd>${form.allowedIps.trim() || 'every address'}</dd>
     </dl>
   `;
 }

@@ -146,7 +146,7 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
         ${check('immutableKeys', 'Keys cannot be changed after their creation')}
         ${check('apiAccess', 'Keys are accepted')}
         <${Field} label="Scopes that keys may have" rows=${5} value=${form.value.scopes} fault=${error.value?.problem.errors.find(({ pointer }) => pointer.startsWith('/body/availableScopes'))?.detail}
-          hint="One a line: scope, title, description, separated by | . Empty: any scope."
+          hint="One a line: scope, title, description, separated by | . Empty: every scope."
           placeholder="orders:read | Read orders | List and read all orders."
           onInput=${(scopes: string) => set({ scopes })} />
       </fieldset>
