@@ -107,8 +107,7 @@ describe('the arrows of the code', () => {
 
   it.each(Object.entries(ARROWS))('%s imports nothing but itself and %j', (part, allowed) => {
     const wrong = imports.filter(
-      ({ from, to }) =>
-        partOf(from) === part && ![part, ...allowed, '..'].includes(partOf(to)),
+      ({ from, to }) => partOf(from) === part && ![part, ...allowed, '..'].includes(partOf(to)),
     );
     expect(wrong.map(shown)).toEqual([]);
   });
