@@ -44,7 +44,7 @@ export function KeyPage({ id }: { id: string }) {
 /** Deleted, in another workspace, or no id of a key at all. */
 function isMissing({ error }: Resource<ReadKey>): boolean {
   return (
-    error?.status === 404 || (error?.status === 400 && error.faultOf('/params/id') !== undefined)
+    error?.status === 404 || (error?.status === 400 && error.faultOf('/path/id') !== undefined)
   );
 }
 

@@ -53,6 +53,7 @@ interface Props {
 
 export function KeyHeader({ apiKey, act, reload }: Props) {
   const { name, start, workspaceId } = apiKey;
+  const { lastUsedAt } = apiKey.usage;
   const offered = Object.entries(ACTIONS).filter(
     ([, { permission, isOffered }]) => may(permission) && isOffered(apiKey),
   );
@@ -61,7 +62,7 @@ export function KeyHeader({ apiKey, act, reload }: Props) {
     <header class="page-head key-head">
       <div>
         <div class="row"><h1>${name}</h1><${KeyStatus} ...${apiKey} /></div>
-        <p><code>${start || 'no valid string'}</code> · last used <${Time} at=${apiKey.usage.lastUsedAt} /></p>
+        <p><code>${start || 'no valid string'}</code> · ${lastUsedAt ? html`last used <${Time} at=${lastUsedAt} />` : 'never used'}</p>
       </div>
       <div class="row">
         <button type="button" class="plain" onClick=${reload}>Refresh</button>

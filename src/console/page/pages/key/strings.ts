@@ -25,7 +25,7 @@ function OneString({ start, status, createdAt, lastUsedAt, validUntil }: Schemas
         <${Pill} tone=${status === 'current' ? 'good' : 'caution'} text=${status === 'current' ? 'Current' : 'Retiring'} />
       </div>
       <p class="small soft">
-        Last used <${Time} at=${lastUsedAt} /> · issued <${Time} at=${createdAt} as="date" />${
+        ${lastUsedAt ? html`Last used <${Time} at=${lastUsedAt} />` : 'Never used'} · issued <${Time} at=${createdAt} as="date" />${
           validUntil && html` · valid until <${Time} at=${validUntil} as="time" />`
         }
       </p>

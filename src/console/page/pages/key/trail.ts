@@ -66,11 +66,13 @@ function isCreation(action: string): boolean {
 }
 
 function Changes({ before, after }: { before: unknown; after: unknown }) {
-  const was = fieldsOf(before);
-  const is = fieldsOf(after);
+  const was = flat(fieldsOf(before));
+  const is = flat(fieldsOf(after));
+  const names = [...new Set([...Object.keys(was), ...Object.keys(is)])];
+  const changed = names.filter((name) => JSON.stringify(was[name]) !== JSON.stringify(is[name]));
   return html`
     <dl class="changes">
-      ${Object.keys(is).map(
+      ${changed.map(
         (name) => html`
         <dt>${fieldText(name)}</dt>
         <dd>${name in was && html`<del>${valueText(name, was[name])}</del> → `}<ins>${valueText(name, is[name])}</ins></dd>
@@ -78,6 +80,15 @@ function Changes({ before, after }: { before: unknown; after: unknown }) {
       )}
     </dl>
   `;
+}
+
+/** Metadata by its names: what stayed is not shown. */
+function flat({ metadata, ...fields }: Record<string, unknown>): Record<string, unknown> {
+  const own = Object.entries(fieldsOf(metadata));
+  return {
+    ...fields,
+    ...Object.fromEntries(own.map(([name, value]) => [`metadata.${name}`, value])),
+  };
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {

@@ -19,15 +19,18 @@ export function Usage({ apiKey }: { apiKey: Key }) {
   const by: Granularity = place.value.query.get('by') === 'hour' ? 'hour' : 'day';
   const usage = useResource(() => readUsage(apiKey, by), [apiKey.id, by, apiKey.usage.total]);
   return html`
-    <section class="card padded stack key-usage" aria-label="Usage">
-      <nav class="segments" aria-label="Usage by">
-        ${Object.entries(RANGES).map(
-          ([name, { title }]) => html`
-          <a href=${hrefOf(place.value.path, withQuery({ by: name === 'day' ? null : name }))}
-            aria-current=${name === by ? 'true' : undefined}>${title}</a>
-        `,
-        )}
-      </nav>
+    <section class="card padded stack key-usage" aria-labelledby="usage">
+      <div class="row apart">
+        <h2 id="usage">Usage by verdict</h2>
+        <nav class="segments" aria-label="Usage by">
+          ${Object.entries(RANGES).map(
+            ([name, { title }]) => html`
+            <a href=${hrefOf(place.value.path, withQuery({ by: name === 'day' ? null : name }))}
+              aria-current=${name === by ? 'true' : undefined}>${title}</a>
+          `,
+          )}
+        </nav>
+      </div>
       <${Loaded} resource=${usage} skeleton=${html`<${Skeleton} lines=${10} />`}>
         ${(data: Schemas['KeyUsage']) => html`<${Counts} ...${data} />`}
       <//>
@@ -50,8 +53,8 @@ function Counts({ granularity, buckets, total, byCode, bySecret }: Schemas['KeyU
   const bars = buckets.map(toBar);
   return html`
     <div class="stack">
-      <${Chart} bars=${bars} isHourly=${isHourly} label=${`Requests, ${RANGES[isHourly ? 'hour' : 'day'].label.toLowerCase()}`} />
-      <div class="grid-2">
+      <${Chart} bars=${bars} isHourly=${isHourly} label=${RANGES[isHourly ? 'hour' : 'day'].label} />
+      <div class=${bySecret.length > 1 ? 'grid-2' : ''}>
         <${ByVerdict} byCode=${byCode} total=${total} />
         ${bySecret.length > 1 && html`<${BySecret} bySecret=${bySecret} total=${total} />`}
       </div>

@@ -60,6 +60,8 @@ export const actionText = (action: string) => ACTIONS[action] ?? action;
 
 /** “revokeNote” as people read it. */
 export function fieldText(name: string): string {
+  if (name.startsWith('metadata.')) return name;
+  if (name === 'graceSeconds') return 'grace';
   const words = name.replace(/Ips$/, ' addresses').replace(/Id$/, '').replaceAll(/[A-Z]/g, ' $&');
   return words.toLowerCase();
 }
