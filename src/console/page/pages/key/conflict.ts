@@ -1,4 +1,5 @@
 import { html } from 'htm/preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { Time } from '../../components/time.ts';
 import { may } from '../../session.ts';
 import { changedParts, type EditForm, formOf, type Part, withPart } from './edit-form.ts';
@@ -10,23 +11,26 @@ export interface Conflict {
   /** The form as it was begun, and as the key is now. */
   was: EditForm;
   theirs: EditForm;
+  /** As it was typed when the other change was found. */
+  mine: EditForm;
   at: string;
   by: string | null;
 }
 
-export async function conflictOf(was: EditForm, { key }: ReadKey): Promise<Conflict> {
+export async function conflictOf(
+  was: EditForm,
+  mine: EditForm,
+  { key }: ReadKey,
+): Promise<Conflict> {
   const { id, workspaceId, updatedAt: at } = key;
   const by = may('audit:read') ? await readTrail(id, workspaceId, 1).catch(() => null) : null;
   const actor = by?.data[0]?.actor;
-  return { was, theirs: formOf(key), at, by: actor ? (actor.onBehalfOf ?? actor.id) : null };
+  return { was, mine, theirs: formOf(key), at, by: actor ? (actor.onBehalfOf ?? actor.id) : null };
 }
 
 /** What was typed stays; what was not touched follows the key as it is now. */
-export function rebase(
-  { was, theirs }: Pick<Conflict, 'was' | 'theirs'>,
-  typed: EditForm,
-): EditForm {
-  return changedParts(was, typed).reduce((form, part) => withPart(form, part, typed), theirs);
+export function rebase({ was, mine, theirs }: Conflict): EditForm {
+  return changedParts(was, mine).reduce((form, part) => withPart(form, part, mine), theirs);
 }
 
 interface Props {
@@ -38,9 +42,12 @@ interface Props {
 /** The other change beside what was typed; nothing is saved before the reader has seen it. */
 export function ConflictNotice({ conflict, form, set }: Props) {
   const { was, theirs, at, by } = conflict;
+  const notice = useRef<HTMLDivElement>(null);
+  // Whoever saves is at the other end of the form.
+  useEffect(() => notice.current?.focus(), [conflict]);
   const changed = changedParts(was, theirs);
   return html`
-    <div class="notice caution" role="alert">
+    <div class="notice caution" role="alert" tabindex="-1" ref=${notice}>
       <b>${by ?? 'Somebody else'} changed this key <${Time} at=${at} />, while you were typing</b>
       <span>${
         changed.length === 0
@@ -52,8 +59,8 @@ export function ConflictNotice({ conflict, form, set }: Props) {
         html`
         <div class="table-wrap" tabindex="0" role="region" aria-label="The other change">
           <table class="counts conflict">
-            <thead><tr><th>Field</th><th>Was</th><th>Now</th><th>In your form</th></tr></thead>
-            <tbody>${changed.map((part) => html`<${Row} key=${part.label} part=${part} was=${was} theirs=${theirs} form=${form} set=${set} />`)}</tbody>
+            <thead><tr><th>Field</th><th>Was</th><th>Now</th><th>You typed</th></tr></thead>
+            <tbody>${changed.map((part) => html`<${Row} key=${part.label} part=${part} conflict=${conflict} form=${form} set=${set} />`)}</tbody>
           </table>
         </div>
       `
@@ -62,24 +69,23 @@ export function ConflictNotice({ conflict, form, set }: Props) {
   `;
 }
 
-interface RowProps {
+interface RowProps extends Props {
   part: Part;
-  was: EditForm;
-  theirs: EditForm;
-  form: EditForm;
-  set: (form: EditForm) => void;
 }
 
-function Row({ part, was, theirs, form, set }: RowProps) {
-  const isTheirs = part.text(form) === part.text(theirs);
+/** What is in the form can be changed to theirs, and back. */
+function Row({ part, conflict: { was, mine, theirs }, form, set }: RowProps) {
+  const isMine = part.text(form) === part.text(mine);
+  const [other, text] = isMine ? [theirs, 'Use theirs'] : [mine, 'Use mine'];
+  const wasTouched = part.text(mine) !== part.text(was) && part.text(mine) !== part.text(theirs);
   return html`
     <tr>
       <th scope="row">${part.label}</th>
       <td>${part.text(was) || 'none'}</td>
       <td>${part.text(theirs) || 'none'}</td>
       <td>
-        ${isTheirs ? html`<span class="soft">the same</span>` : part.text(form) || 'none'}
-        ${!isTheirs && html` <button type="button" class="link" onClick=${() => set(withPart(form, part, theirs))}>Take theirs</button>`}
+        ${wasTouched ? part.text(mine) || 'none' : 'nothing'}
+        ${wasTouched && html`<br /><button type="button" class="link" onClick=${() => set(withPart(form, part, other))}>${text}</button>`}
       </td>
     </tr>
   `;

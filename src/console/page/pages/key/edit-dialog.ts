@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { ApiError, api, done } from '../../api.ts';
 import { announce } from '../../components/announce.ts';
 import { Dialog } from '../../components/dialog.ts';
@@ -9,6 +10,7 @@ import { useAction } from './action.ts';
 import { type Conflict, ConflictNotice, conflictOf, rebase } from './conflict.ts';
 import { EditFields } from './edit-fields.ts';
 import { changedParts, type EditForm, formOf, metadataFault, patchOf } from './edit-form.ts';
+import { faultyFields } from './faults.ts';
 import { type ReadKey, readKey } from './read.ts';
 
 interface Props {
@@ -23,6 +25,10 @@ export function EditDialog({ read, onClose, onDone }: Props) {
   const form = useSignal<EditForm>(formOf(read.key));
   const conflict = useSignal<Conflict | null>(null);
   const { error, isBusy, run } = useAction();
+  const element = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (error.value) element.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [error.value]);
   const { key } = base.value;
   const changed = changedParts(formOf(key), form.value);
   const save = async () => {
@@ -31,8 +37,8 @@ export function EditDialog({ read, onClose, onDone }: Props) {
     } catch (caught) {
       if (!isOutdated(caught)) throw caught;
       const fresh = await readKey(key.id);
-      conflict.value = await conflictOf(formOf(key), fresh);
-      form.value = rebase(conflict.value, form.value);
+      conflict.value = await conflictOf(formOf(key), form.value, fresh);
+      form.value = rebase(conflict.value);
       base.value = fresh;
       onDone();
       return;
@@ -48,17 +54,17 @@ export function EditDialog({ read, onClose, onDone }: Props) {
   const set = (changes: Partial<EditForm>) => {
     form.value = { ...form.value, ...changes };
   };
-  const faults = error.value?.problem.errors.length ?? 0;
+  const faults = faultyFields(error.value);
   const isRevoked = key.status === 'revoked';
   return html`
     <${Dialog} title="Edit “${read.key.name}”" onClose=${onClose} isWide>
-      <form class="stack" onSubmit=${submit}>
+      <form class="stack" ref=${element} onSubmit=${submit}>
         ${conflict.value && html`<${ConflictNotice} conflict=${conflict.value} form=${form.value} set=${set} />`}
         ${isRevoked && html`<p class="notice bad" role="alert">The key was revoked meanwhile: it cannot be changed any more.</p>`}
         <${EditFields} form=${form.value} set=${set} error=${error.value} wereLimited=${key.credits !== null} />
-        ${error.value && faults === 0 && html`<${Failure} error=${error.value} />`}
-        ${faults > 0 && html`<p class="notice bad" role="alert">Nothing was changed: ${plural(faults, 'field')} to correct.</p>`}
         <div class="actions sticky">
+          ${error.value && faults === 0 && html`<${Failure} error=${error.value} />`}
+          ${faults > 0 && html`<p class="notice bad" role="alert">Nothing was changed: ${plural(faults, 'field')} to correct.</p>`}
           <span class="soft grow">${changed.length === 0 ? 'Nothing changed yet' : `Changes: ${changed.map(({ label }) => label.toLowerCase()).join(', ')}`}</span>
           <button type="button" onClick=${onClose}>Cancel</button>
           <button class="primary" disabled=${isBusy.value || isRevoked || changed.length === 0}>

@@ -51,9 +51,16 @@ function LimitMeter({ name, limit, windowSeconds, remaining, resetAt }: Schemas[
         <span class="number">${formatNumber(remaining)} left</span>
       </div>
       <${Meter} label=${`Used of ${name}`} used=${limit - remaining} of=${limit} />
-      ${remaining < limit && resetAt && html`<p class="small soft">More <${Time} at=${resetAt} /></p>`}
+      ${remaining < limit && resetAt && html`<${NextUnits} at=${resetAt} />`}
     </div>
   `;
+}
+
+const SOON_MS = 60_000;
+
+function NextUnits({ at }: { at: string }) {
+  const isSoon = Date.parse(at) - Date.now() < SOON_MS;
+  return html`<p class="small soft">More ${isSoon ? 'within a minute' : html`<${Time} at=${at} />`}</p>`;
 }
 
 function CreditsMeter({ remaining, refill }: Schemas['Credits']) {

@@ -7,22 +7,24 @@ import { retiringSecret } from './read.ts';
 
 /** The strings that are valid, each with its own last use. */
 export function Strings({ apiKey }: { apiKey: Key }) {
-  const { secrets } = apiKey;
+  const { secrets, status } = apiKey;
+  const hasEnded = status === 'revoked' || status === 'expired';
   return html`
     <section class="card padded stack" aria-labelledby="strings">
       <h2 id="strings">${secrets.length > 1 ? 'Strings' : 'String'}</h2>
-      ${secrets.map((secret) => html`<${OneString} key=${secret.id} ...${secret} />`)}
+      ${secrets.map((secret) => html`<${OneString} key=${secret.id} secret=${secret} hasEnded=${hasEnded} />`)}
       ${secrets.length === 0 && html`<p class="soft">No string of this key is valid.</p>`}
     </section>
   `;
 }
 
-function OneString({ start, status, createdAt, lastUsedAt, validUntil }: Schemas['KeySecret']) {
+function OneString({ secret, hasEnded }: { secret: Schemas['KeySecret']; hasEnded: boolean }) {
+  const { start, status, createdAt, lastUsedAt, validUntil } = secret;
   return html`
     <div class="string">
       <div class="row apart">
         <code>${start}</code>
-        <${Pill} tone=${status === 'current' ? 'good' : 'caution'} text=${status === 'current' ? 'Current' : 'Retiring'} />
+        <${SecretStatus} status=${status} hasEnded=${hasEnded} />
       </div>
       <p class="small soft">
         ${lastUsedAt ? html`Last used <${Time} at=${lastUsedAt} />` : 'Never used'} · issued <${Time} at=${createdAt} as="date" />${
@@ -31,6 +33,12 @@ function OneString({ start, status, createdAt, lastUsedAt, validUntil }: Schemas
       </p>
     </div>
   `;
+}
+
+function SecretStatus({ status, hasEnded }: { status: string; hasEnded: boolean }) {
+  if (hasEnded) return html`<${Pill} tone="neutral" text="Ended" />`;
+  if (status === 'current') return html`<${Pill} tone="good" text="Current" />`;
+  return html`<${Pill} tone="caution" text="Retiring" />`;
 }
 
 /** During a rotation: whether the old string is still needed. */

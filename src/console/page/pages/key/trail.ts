@@ -49,15 +49,17 @@ function Entry({ action, actor, time, ip, before, after }: Schemas['AuditEvent']
   return html`
     <li>
       <div class="row apart">
-        <span><b>${actionText(action)}</b> by ${actor.onBehalfOf ?? actor.id}${
-          actor.onBehalfOf !== null && html` <span class="soft">with ${actor.id}</span>`
-        }</span>
+        <span><b>${actionText(action)}</b> by ${actor.onBehalfOf ?? actor.id}${' '}<span class="soft">${originText(actor, ip)}</span></span>
         <span class="soft"><${Time} at=${time} as="time" /></span>
       </div>
       ${before === null && isCreation(action) ? null : html`<${Changes} before=${before} after=${after} />`}
-      ${ip && html`<div class="small soft">from ${ip}</div>`}
     </li>
   `;
+}
+
+function originText({ id, onBehalfOf }: Schemas['Actor'], ip: string | null): string {
+  const parts = [onBehalfOf !== null && `with ${id}`, ip !== null && `from ${ip}`];
+  return parts.filter((part) => part !== false).join(' ');
 }
 
 /** An entry of a creation has every field, which the page shows already. */
@@ -75,7 +77,7 @@ function Changes({ before, after }: { before: unknown; after: unknown }) {
       ${changed.map(
         (name) => html`
         <dt>${fieldText(name)}</dt>
-        <dd>${name in was && html`<del>${valueText(name, was[name])}</del> → `}<ins>${valueText(name, is[name])}</ins></dd>
+        <dd>${isSaid(was[name]) && html`<del>${valueText(name, was[name])}</del> → `}<ins>${valueText(name, is[name])}</ins></dd>
       `,
       )}
     </dl>
@@ -95,14 +97,28 @@ function fieldsOf(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
+function isSaid(value: unknown): boolean {
+  return value !== null && value !== undefined;
+}
+
 function valueText(name: string, value: unknown) {
-  if (value === null || value === undefined) return 'none';
-  if (name === 'graceSeconds' && typeof value === 'number')
-    return value === 0 ? 'none' : windowText(value);
-  if (typeof value === 'string')
-    return name.endsWith('At') ? html`<${Time} at=${value} as="time" />` : value;
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) {
-    return value.length === 0 ? 'none' : value.join(', ');
+  if (name === 'graceSeconds' && typeof value === 'number' && value > 0) return windowText(value);
+  if (name.endsWith('At') && typeof value === 'string') {
+    return html`<${Time} at=${value} as="time" />`;
   }
-  return JSON.stringify(value);
+  return plainText(value);
+}
+
+/** Such as “name requests, limit 100; name bursts, limit 10”. */
+function plainText(value: unknown): string {
+  if (!isSaid(value)) return 'none';
+  if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value))
+    return value.map(plainText).join(value.some(isObject) ? '; ' : ', ') || 'none';
+  const entries = Object.entries(fieldsOf(value));
+  return entries.map(([name, own]) => `${fieldText(name)} ${plainText(own)}`).join(', ') || 'none';
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
