@@ -81,11 +81,11 @@ function Row({ part, conflict: { was, mine, theirs }, form, set }: RowProps) {
   return html`
     <tr>
       <th scope="row">${part.label}</th>
-      <td>${part.text(was) || 'none'}</td>
-      <td>${part.text(theirs) || 'none'}</td>
-      <td>
+      <td data-label="Was">${part.text(was) || 'none'}</td>
+      <td data-label="Now">${part.text(theirs) || 'none'}</td>
+      <td data-label="You typed">
         ${wasTouched ? part.text(mine) || 'none' : 'nothing'}
-        ${wasTouched && html`<br /><button type="button" class="link" onClick=${() => set(withPart(form, part, other))}>${text}</button>`}
+        ${wasTouched && html` <button type="button" class="link" onClick=${() => set(withPart(form, part, other))}>${text}</button>`}
       </td>
     </tr>
   `;

@@ -59,8 +59,8 @@ export function EditDialog({ read, onClose, onDone }: Props) {
   return html`
     <${Dialog} title="Edit “${read.key.name}”" onClose=${onClose} isWide>
       <form class="stack" ref=${element} onSubmit=${submit}>
-        ${conflict.value && html`<${ConflictNotice} conflict=${conflict.value} form=${form.value} set=${set} />`}
-        ${isRevoked && html`<p class="notice bad" role="alert">The key was revoked meanwhile: it cannot be changed any more.</p>`}
+        ${!isRevoked && conflict.value && html`<${ConflictNotice} conflict=${conflict.value} form=${form.value} set=${set} />`}
+        ${isRevoked && html`<${RevokedNotice} by=${conflict.value?.by} />`}
         <${EditFields} form=${form.value} set=${set} error=${error.value} wereLimited=${key.credits !== null} />
         <div class="actions sticky">
           ${error.value && faults === 0 && html`<${Failure} error=${error.value} />`}
@@ -73,6 +73,15 @@ export function EditDialog({ read, onClose, onDone }: Props) {
         </div>
       </form>
     <//>
+  `;
+}
+
+function RevokedNotice({ by }: { by: string | null | undefined }) {
+  return html`
+    <p class="notice bad" role="alert">
+      <b>The key was revoked meanwhile${by && ` by ${by}`}</b>
+      It cannot be changed any more. What you typed is kept here for you to copy.
+    </p>
   `;
 }
 
