@@ -5,8 +5,6 @@ import { Time } from '../../components/time.ts';
 import { hrefOf } from '../../router.ts';
 import { may } from '../../session.ts';
 
-export type DialogName = 'edit' | 'rotate' | 'disable' | 'revoke' | 'delete' | 'end-grace';
-
 interface Action {
   text: string;
   permission: string;
