@@ -10,7 +10,7 @@ import { lastUsedFrom } from './read.ts';
 /** Every field of the key but those that have a card of their own. */
 export function Facts({ apiKey }: { apiKey: Key }) {
   const { workspaceId, ownerId, usage } = apiKey;
-  const from = lastUsedFrom(apiKey);
+  const from = lastUsedFrom(usage);
   const owner =
     ownerId &&
     html`<a href=${hrefOf('/keys', { workspaceId, ownerId, view: 'all' })}>${ownerId}</a>`;

@@ -7,7 +7,7 @@ import { isUsedToday, lastUsedFrom } from './read.ts';
 export function LastUse({ apiKey }: { apiKey: Key }) {
   const { lastUsedAt } = apiKey.usage;
   if (lastUsedAt === null) return html`<p class="notice neutral">It has never been used.</p>`;
-  const from = lastUsedFrom(apiKey);
+  const from = lastUsedFrom(apiKey.usage);
   const tone = isUsedToday(lastUsedAt) ? 'caution' : 'neutral';
   return html`
     <div class="notice ${tone}">

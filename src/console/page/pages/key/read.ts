@@ -18,9 +18,9 @@ export interface UsedFrom {
   userAgent: string | null;
 }
 
-/** Where the key was last valid; null where the service does not keep that. */
-export function lastUsedFrom({ usage }: Pick<Key, 'usage'>): UsedFrom | null {
-  const from = 'lastUsedFrom' in usage ? usage.lastUsedFrom : null;
+/** Whence the last use of a key, or of one of its strings, came; null where that is not kept. */
+export function lastUsedFrom(use: Key['usage'] | Key['secrets'][number]): UsedFrom | null {
+  const from = 'lastUsedFrom' in use ? use.lastUsedFrom : null;
   if (typeof from !== 'object' || from === null) return null;
   const ip = 'ip' in from && typeof from.ip === 'string' ? from.ip : null;
   const userAgent =

@@ -3,7 +3,7 @@ import type { Key, Schemas } from '../../api.ts';
 import { Pill } from '../../components/status.ts';
 import { Time } from '../../components/time.ts';
 import { may } from '../../session.ts';
-import { retiringSecret } from './read.ts';
+import { lastUsedFrom, retiringSecret, type UsedFrom } from './read.ts';
 
 /** The strings that are valid, each with its own last use. */
 export function Strings({ apiKey }: { apiKey: Key }) {
@@ -20,6 +20,7 @@ export function Strings({ apiKey }: { apiKey: Key }) {
 
 function OneString({ secret, hasEnded }: { secret: Schemas['KeySecret']; hasEnded: boolean }) {
   const { start, status, createdAt, lastUsedAt, validUntil } = secret;
+  const origin = originText(lastUsedFrom(secret));
   return html`
     <div class="string">
       <div class="row apart">
@@ -27,12 +28,17 @@ function OneString({ secret, hasEnded }: { secret: Schemas['KeySecret']; hasEnde
         <${SecretStatus} status=${status} hasEnded=${hasEnded} />
       </div>
       <p class="small soft">
-        ${lastUsedAt ? html`Last used <${Time} at=${lastUsedAt} />` : 'Never used'} · issued <${Time} at=${createdAt} as="date" />${
+        ${lastUsedAt ? html`Last used <${Time} at=${lastUsedAt} />${origin && ` ${origin}`}` : 'Never used'} · issued <${Time} at=${createdAt} as="date" />${
           validUntil && html` · valid until <${Time} at=${validUntil} as="time" />`
         }
       </p>
     </div>
   `;
+}
+
+function originText(from: UsedFrom | null): string {
+  const parts = [from?.ip && `from ${from.ip}`, from?.userAgent && `by ${from.userAgent}`];
+  return parts.filter((part) => part).join(' ');
 }
 
 function SecretStatus({ status, hasEnded }: { status: string; hasEnded: boolean }) {
