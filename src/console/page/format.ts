@@ -2,6 +2,7 @@ const numbers = new Intl.NumberFormat();
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 });
 const percents = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
 const dates = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const utcDates = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeZone: 'UTC' });
 const times = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
 
@@ -16,6 +17,8 @@ const UNITS = [
 export const formatNumber = (value: number) => numbers.format(value);
 export const formatCompact = (value: number) => compact.format(value);
 export const formatPercent = (value: number) => percents.format(value);
+/** The day of a bucket, which begins at midnight in UTC. */
+export const formatUtcDate = (iso: string) => utcDates.format(new Date(iso));
 export const formatDate = (iso: string) => dates.format(new Date(iso));
 export const formatTime = (iso: string) => times.format(new Date(iso));
 /** For titles: the same instant in UTC. */

@@ -1,5 +1,5 @@
 import { html } from 'htm/preact';
-import { formatCompact, formatDate, formatNumber, plural } from '../format.ts';
+import { formatCompact, formatNumber, formatTime, formatUtcDate, plural } from '../format.ts';
 
 export interface Bar {
   start: string;
@@ -21,12 +21,21 @@ export function Sparkline({ bars }: { bars: readonly Bar[] }) {
   `;
 }
 
+interface ChartProps {
+  bars: readonly Bar[];
+  label: string;
+  /** Hours are those of the reader's zone; days are those of UTC. */
+  isHourly?: boolean;
+}
+
 /** Bars with axes: verifications by day or hour, denied ones below. */
-export function Chart({ bars, label }: { bars: readonly Bar[]; label: string }) {
+export function Chart({ bars, label, isHourly = false }: ChartProps) {
   const max = niceMax(Math.max(1, ...bars.map(({ valid, denied }) => valid + denied)));
   const width = 640 / Math.max(1, bars.length);
   const every = Math.ceil(bars.length / 6);
   const [valid, denied] = totals(bars);
+  const timeOf = isHourly ? formatTime : formatUtcDate;
+  const shortOf = isHourly ? shortHour : shortDate;
   return html`
     <figure class="stack">
       <figcaption class="row apart">
@@ -47,9 +56,9 @@ export function Chart({ bars, label }: { bars: readonly Bar[]; label: string }) 
           ${bars.map(
             (bar, index) => html`
             <g>
-              <title>${formatDate(bar.start)}: ${formatNumber(bar.valid)} valid, ${formatNumber(bar.denied)} denied</title>
+              <title>${timeOf(bar.start)}: ${formatNumber(bar.valid)} valid, ${formatNumber(bar.denied)} denied</title>
               <${Column} bar=${bar} x=${index * width} width=${Math.max(1, width - 3)} base=${160} scale=${140 / max} />
-              ${index % every === 0 && html`<text x=${index * width} y="178">${shortDate(bar.start)}</text>`}
+              ${index % every === 0 && html`<text x=${index * width} y="178">${shortOf(bar.start)}</text>`}
             </g>
           `,
           )}
@@ -90,8 +99,11 @@ function niceMax(value: number): number {
   return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
 }
 
-function shortDate(iso: string): string {
-  return new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' }).format(
-    new Date(iso),
-  );
-}
+const days = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  timeZone: 'UTC',
+});
+const hours = new Intl.DateTimeFormat(undefined, { weekday: 'short', hour: 'numeric' });
+const shortDate = (iso: string) => days.format(new Date(iso));
+const shortHour = (iso: string) => hours.format(new Date(iso));

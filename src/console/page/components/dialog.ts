@@ -11,7 +11,7 @@ interface DialogProps {
   children: ComponentChildren;
 }
 
-/** A modal dialog; the browser keeps the focus in it, and gives it back. */
+/** A modal dialog; the browser keeps the focus in it, and its opener gets it back. */
 export function Dialog({
   title,
   onClose,
@@ -22,8 +22,12 @@ export function Dialog({
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
+    const opener = document.activeElement;
     element.current?.showModal();
-    return () => element.current?.close();
+    // When it is taken off the page, the browser does not give the focus back.
+    return () => {
+      if (opener instanceof HTMLElement) setTimeout(() => opener.focus());
+    };
   }, []);
   const onCancel = (event: Event) => {
     event.preventDefault();
