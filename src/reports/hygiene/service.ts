@@ -87,7 +87,7 @@ export class HygieneService {
       name: listName(OWNER_SECTION, query),
       read: (after, limit) => {
         const owner = after && { workspaceId: after.value ?? '', ownerId: after.id };
-        return readOwners(this.#orm, ownersOf(scope, now, owner), limit);
+        return readOwners(this.#orm, ownersOf(scope, now, owner, limit));
       },
       positionOf: ({ workspaceId, ownerId }) => ({ value: workspaceId, id: ownerId }),
     });
@@ -106,8 +106,8 @@ function rowsOfSection(
   scope: Scope,
   input: SectionInput,
 ) {
-  if (section === OWNER_SECTION) return ownersOf(scope, input.now);
-  return rowsOf(sectionQuery(section, input), scope);
+  if (section === OWNER_SECTION) return ownersOf(scope, input.now, null, MAX_COUNT + 1);
+  return rowsOf(sectionQuery(section, input), scope, null, MAX_COUNT + 1);
 }
 
 /** No workspace has an id with a space. */

@@ -26,9 +26,9 @@ export interface SectionRow extends SectionPosition {
   record: KeyRecord;
 }
 
-/** At most one more than `MAX_COUNT`; null if the database does not know in time. */
+/** At most one more than `MAX_COUNT`; null if the database does not find them in time. */
 export async function countRows(orm: Orm, rows: SQL): Promise<number | null> {
-  const count = sql`select count(*)::integer as count from (${rows} limit ${MAX_COUNT + 1}) counted`;
+  const count = sql`select count(*)::integer as count from (${rows}) counted`;
   try {
     const found = await inTime(orm, COUNT_TIMEOUT_MS, (tx) => tx.execute<{ count: number }>(count));
     return found.rows[0]?.count ?? 0;
@@ -38,12 +38,8 @@ export async function countRows(orm: Orm, rows: SQL): Promise<number | null> {
   }
 }
 
-/** Any rows: what they are counted by. */
-export function rowsOf({ from, where, workspaceId }: SectionQuery, scope: Scope): SQL {
-  return sql`select 1 from ${from} where ${where} and ${within(scope, workspaceId)}`;
-}
-
-export function pageOf(
+/** Rows in the order of the section, as its index has them: for a page, and to be counted. */
+export function rowsOf(
   query: SectionQuery,
   scope: Scope,
   after: SectionPosition | null,
@@ -93,7 +89,7 @@ export function readSection(
   limit: number,
 ): Promise<SectionRow[]> {
   return readPageInTime(orm, async (tx) => {
-    const { rows } = await tx.execute<PageRow>(pageOf(query, scope, after, limit));
+    const { rows } = await tx.execute<PageRow>(rowsOf(query, scope, after, limit));
     const ids = rows.map(({ id }) => id);
     const records = await withSecrets(tx, await selectKeys(tx).where(anyOf(keys.id, ids)));
     const byId = new Map(records.map((record) => [record.key.id, record]));
@@ -114,7 +110,7 @@ export function sizesOfSection(
 ): Promise<number[]> {
   const bytes = sql`octet_length(k::text)`;
   return readPageInTime(orm, async (tx) => {
-    const { rows } = await tx.execute<PageRow>(pageOf(query, scope, after, limit, bytes));
+    const { rows } = await tx.execute<PageRow>(rowsOf(query, scope, after, limit, bytes));
     return rows.map((row) => row.bytes);
   });
 }
@@ -134,7 +130,8 @@ export interface OwnerRow extends Record<string, unknown> {
 export function ownersOf(
   scope: Scope,
   now: number,
-  after: { workspaceId: string; ownerId: string } | null = null,
+  after: { workspaceId: string; ownerId: string } | null,
+  limit: number,
 ): SQL {
   const beyondIt = after
     ? sql`and (k.workspace_id, k.owner_id) > (${after.workspaceId}, ${after.ownerId})`
@@ -144,14 +141,11 @@ export function ownersOf(
               where k.deleted_at is null and k.owner_id is not null
                 and ${within(scope, sql`k.workspace_id`)} ${beyondIt}
               group by k.workspace_id, k.owner_id having ${hasNoActiveKey(now)}
-              order by k.workspace_id, k.owner_id`;
+              order by k.workspace_id, k.owner_id limit ${limit}`;
 }
 
-export function readOwners(orm: Orm, owners: SQL, limit: number): Promise<OwnerRow[]> {
-  return readPageInTime(orm, async (tx) => {
-    const { rows } = await tx.execute<OwnerRow>(sql`${owners} limit ${limit}`);
-    return rows;
-  });
+export function readOwners(orm: Orm, owners: SQL): Promise<OwnerRow[]> {
+  return readPageInTime(orm, async (tx) => (await tx.execute<OwnerRow>(owners)).rows);
 }
 
 async function readPageInTime<T>(orm: Orm, read: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -162,12 +156,20 @@ async function readPageInTime<T>(orm: Orm, read: (tx: Transaction) => Promise<T>
   }
 }
 
-/** Compiling a plan would take longer than running it. */
+/**
+ * What no plan of a section needs: all follow an index, in its order, whatever the planner believes
+ * to know of a table; compiling them would take longer than running them.
+ */
+const UNNEEDED = ['jit', 'enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_sort'];
+
+export function planSettings(timeoutMs: number): SQL {
+  const off = UNNEEDED.map((name) => sql`set_config(${name}, 'off', true)`);
+  return sql`select set_config('statement_timeout', ${String(timeoutMs)}, true), ${sql.join(off, sql`, `)}`;
+}
+
 function inTime<T>(orm: Orm, ms: number, read: (tx: Transaction) => Promise<T>): Promise<T> {
   const work = async (tx: Transaction) => {
-    await tx.execute(
-      sql`select set_config('statement_timeout', ${String(ms)}, true), set_config('jit', 'off', true)`,
-    );
+    await tx.execute(planSettings(ms));
     return read(tx);
   };
   return orm.transaction(work, { isolationLevel: 'repeatable read', accessMode: 'read only' });
