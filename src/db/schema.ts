@@ -386,7 +386,15 @@ export const keyUsage = pgTable(
     lastUsedDay: date('last_used_day'),
     lastUsedFrom: usedFrom(),
   },
-  (table) => [index('key_usage_by_day').on(table.workspaceId, table.lastUsedDay, table.keyId)],
+  // Those of the hygiene report: see docs/hygiene.md.
+  (table) => [
+    index('key_usage_never')
+      .on(table.workspaceId, table.keyId)
+      .where(sql`${table.lastUsedDay} is null`),
+    index('key_usage_by_day')
+      .on(table.workspaceId, table.lastUsedDay, table.keyId)
+      .where(sql`${table.lastUsedDay} is not null`),
+  ],
 );
 
 export const secretUsage = pgTable('secret_usage', {
