@@ -232,7 +232,7 @@ describe('what becomes of a key in the hygiene report', () => {
   const has = async (section: string, id: string, more: object = {}) =>
     (await idsOf(section, { workspaceId: 'lives', limit: '200', ...more })).includes(id);
 
-  it('a key is never used from a day after its creation until its first use, idle after so many days, and rotation is due until it is rotated', async () => {
+  it('a key is never used from a day after its creation until its first use, idle from the end of `idleDays` on, and rotation is due until it is rotated', async () => {
     await putWorkspace(pair.first, 'lives');
     const { id, key } = await createKey(pair.first, { workspaceId: 'lives' });
     expect(await has('never-used', id)).toBe(false);
