@@ -259,6 +259,31 @@ describe('what becomes of a key in the hygiene report', () => {
   });
 });
 
+it('a key with times that only SQL can have written is listed, and stops no page', async () => {
+  await putWorkspace(pair.first, 'broken');
+  const made = [];
+  for (let i = 0; i < 3; i++)
+    made.push(
+      await createKey(pair.first, { workspaceId: 'broken', scopes: ['*'], enabled: false }),
+    );
+  const sql = await connect(pair.databaseUrl);
+  const [first, second] = made.map(({ id }) => id);
+  await sql.query(
+    `update keys set created_at = '-infinity', updated_at = '-infinity' where id = $1`,
+    [first],
+  );
+  await sql.query(
+    `update keys set created_at = '20000-01-01', expires_at = 'infinity' where id = $1`,
+    [second],
+  );
+  const all = made.map(({ id }) => id).toSorted();
+  for (const section of ['all-scopes', 'without-expiry']) {
+    const ids = await idsOf(section, { workspaceId: 'broken', limit: '1' });
+    expect([section, ...ids.toSorted()]).toEqual([section, ...all]);
+  }
+  expect(await idsOf('disabled-long', { workspaceId: 'broken' })).toEqual([first]);
+});
+
 describe('bad parameters of the hygiene report', () => {
   it.each([
     ['?idleDays=0', '/query/idleDays'],

@@ -29,7 +29,7 @@ export interface SectionQuery {
 }
 
 /** From where on something should be looked at. */
-export interface HygieneParameters {
+interface HygieneParameters {
   idleDays: number;
   expiringDays: number;
   maxScopes: number;

@@ -3,6 +3,7 @@ import { anyOf } from '../../db/any-of.ts';
 import type { Orm, Transaction } from '../../db/database.ts';
 import { isTimeout } from '../../db/errors.ts';
 import { keys } from '../../db/schema.ts';
+import { readInstant } from '../../db/stored-types.ts';
 import { KeywardError } from '../../errors.ts';
 import { type KeyRecord, selectKeys, withSecrets } from '../../keys/key-records.ts';
 import type { Scope } from '../../keys/store.ts';
@@ -50,7 +51,7 @@ export function rowsOf(
   const value = order ? sql`(${order.by})::text` : sql`null`;
   const ordered = order ? sql`${order.by}, ${id}` : id;
   return sql`select ${workspaceId} as "workspaceId", ${value} as value, ${id} as id,
-                    extract(epoch from ${since})::float8 * 1000 as since, ${bytes} as bytes
+                    ${since} as since, ${bytes} as bytes
                from ${from}
               where ${where} and ${within(scope, workspaceId)} ${beyond(query, scope, after)}
               order by ${workspaceId}, ${ordered} limit ${limit}`;
@@ -95,7 +96,7 @@ export function readSection(
     const byId = new Map(records.map((record) => [record.key.id, record]));
     return rows.flatMap(({ since, ...position }) => {
       const record = byId.get(position.id);
-      return record ? [{ ...position, since: new Date(since), record }] : [];
+      return record ? [{ ...position, since: readInstant(since), record }] : [];
     });
   });
 }
@@ -116,7 +117,7 @@ export function sizesOfSection(
 }
 
 interface PageRow extends Record<string, unknown>, SectionPosition {
-  since: number;
+  since: string;
   bytes: number;
 }
 
