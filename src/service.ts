@@ -50,6 +50,7 @@ import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
+import { HygieneService } from './reports/hygiene/service.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { countBeforeAnswering } from './usage/count-before-answering.ts';
@@ -324,6 +325,7 @@ function createControlPlane(
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
     usage: new UsageService(orm, clock),
+    hygiene: new HygieneService(orm, clock),
     audit: new AuditService(orm),
   };
 }

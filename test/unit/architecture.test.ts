@@ -28,6 +28,7 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'quotas', 'workspaces'],
   ],
+  reports: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'keys'],
   management: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],

@@ -600,6 +600,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/hygiene": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the hygiene report
+         * @description How many keys should be looked at, by what is wrong with them: each section is counted up to 10,000, for at most half a second, and read by its name. Revoked and deleted keys are in none. Requires the permission `keys:read`.
+         */
+        get: operations["getHygieneReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/hygiene/{section}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the keys of a section
+         * @description Section by section: `idle` begins with the key that has been idle longest, `expiring` with the next to expire, `many-scopes` with most scopes, others with the oldest or by id. Requires the permission `keys:read`.
+         */
+        get: operations["listHygieneKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/hygiene/owners-without-active-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List owners without active keys
+         * @description Owners whose keys are all revoked, expired or disabled. Requires the permission `keys:read`.
+         */
+        get: operations["listHygieneOwners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit-events": {
         parameters: {
             query?: never;
@@ -1288,6 +1348,254 @@ export interface components {
         };
         /** @enum {string} */
         HealthStatus: "ok" | "not ready";
+        /** @description How many keys a section has. */
+        HygieneCount: {
+            /**
+             * @description Section of the report, to be read by its name.
+             * @example never-used
+             */
+            section: components["schemas"]["HygieneSection"] | string;
+            /**
+             * @description Number of keys, or of owners, up to 10,000; null: the database took more than half a second to count them.
+             * @example 12
+             */
+            count: number | null;
+            /**
+             * @description Whether there are more than `count`.
+             * @example false
+             */
+            more: boolean;
+        };
+        /** @description A key of a section, as lists show it. */
+        HygieneKey: {
+            /**
+             * @description Key id, stable for the life of the key.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the workspace that owns the key.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name: string;
+            /**
+             * @description Key description, for people.
+             * @example Used by the nightly deployment job.
+             */
+            description: string | null;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Whether the key is enabled; false switches it off until it is true again.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Scopes: what the key may do.
+             * @example [
+             *       "sources:read",
+             *       "members:*"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * @description Resources that the key may touch: null all, an empty list none.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description Addresses that the key may be used from: null all, an empty list none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps: string[] | null;
+            /**
+             * @description Prefix of the key string.
+             * @example ak_live
+             */
+            prefix: string;
+            /**
+             * @description Start of the current key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Key status, derived from the other fields.
+             * @example active
+             */
+            status: components["schemas"]["KeyStatus"] | string;
+            /**
+             * @description Start of the key: it is not valid before this time; null: none.
+             * @example null
+             */
+            notBefore: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time; null: none.
+             * @example null
+             */
+            expiresAt: string | null;
+            /**
+             * @description Rate limits of the key, with what is left of them.
+             * @example []
+             */
+            rateLimits: components["schemas"]["RateLimit"][];
+            /** @description Credits of the key; null: not limited. */
+            credits: components["schemas"]["Credits"] | null;
+            /**
+             * @description Metadata of your own.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * Format: date-time
+             * @description When the key last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Reason of the revocation, for programs.
+             * @example leaked
+             */
+            revokeReason: string | null;
+            /**
+             * @description Note on the revocation, for people.
+             * @example Found in a public repository.
+             */
+            revokeNote: string | null;
+            /** @description Secrets of the key that are valid, the current one first. */
+            secrets: components["schemas"]["KeySecret"][];
+            usage: components["schemas"]["KeyUsageSummary"];
+            /**
+             * Format: date-time
+             * @description The time that the section is about: when the key was created (`never-used`, `without-expiry`, `all-scopes`, `many-scopes`), last used (`idle`), expires (`expiring`) or last changed (`disabled-long`), when its string was issued (`rotation-due`, `imported-never-rotated`), when the retiring one was last used (`retiring-in-use`).
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            since: string;
+        };
+        /** @description One page of the keys of a section. */
+        HygieneKeyPage: {
+            /** @description Keys, by workspace and in the order of the section. */
+            data: components["schemas"]["HygieneKey"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @enum {string} */
+        HygieneKeySection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long";
+        /** @description An owner of keys of which none is active, nor will be by itself. */
+        HygieneOwner: {
+            /**
+             * @description Id of the workspace of the keys.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Owner of the keys in your system.
+             * @example customer_42
+             */
+            ownerId: string;
+            /**
+             * @description Number of the owner’s keys that are not deleted.
+             * @example 3
+             */
+            keys: number;
+        };
+        /** @description One page of owners without active keys. */
+        HygieneOwnerPage: {
+            /** @description Owners, by workspace and id. */
+            data: components["schemas"]["HygieneOwner"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description What the sections were counted with. */
+        HygieneParameters: {
+            /**
+             * @description After how many days without a use a key is `idle`.
+             * @default 90
+             * @example 90
+             */
+            idleDays: number;
+            /**
+             * @description Within how many days a key of `expiring` expires.
+             * @default 30
+             * @example 30
+             */
+            expiringDays: number;
+            /**
+             * @description More scopes than this are `many-scopes`.
+             * @default 10
+             * @example 10
+             */
+            maxScopes: number;
+            /**
+             * @description How many days old a string of `rotation-due` is.
+             * @default 180
+             * @example 180
+             */
+            rotateAfterDays: number;
+            /**
+             * @description For how many days a key of `disabled-long` has not been changed.
+             * @default 90
+             * @example 90
+             */
+            disabledDays: number;
+        };
+        /** @description What should be looked at, in figures. */
+        HygieneReport: {
+            /**
+             * Format: date-time
+             * @description When the report was made.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            asOf: string;
+            /**
+             * @description Workspace of the keys; `*`: every workspace.
+             * @example default
+             */
+            workspaceId: string;
+            parameters: components["schemas"]["HygieneParameters"];
+            /** @description Every section, in the same order. */
+            sections: components["schemas"]["HygieneCount"][];
+        };
+        /** @enum {string} */
+        HygieneSection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long" | "owners-without-active-keys";
         /** @description Digest that the other system stored. */
         ImportHash: {
             /** @example sha256 */
@@ -5260,6 +5568,168 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getHygieneReport: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description After how many days without a use a key is `idle`. */
+                idleDays?: number;
+                /** @description Within how many days a key of `expiring` expires. */
+                expiringDays?: number;
+                /** @description More scopes than this are `many-scopes`. */
+                maxScopes?: number;
+                /** @description How many days old a string of `rotation-due` is. */
+                rotateAfterDays?: number;
+                /** @description For how many days a key of `disabled-long` has not been changed. */
+                disabledDays?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What should be looked at, in figures. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneReport"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listHygieneKeys: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description After how many days without a use a key is `idle`. */
+                idleDays?: number;
+                /** @description Within how many days a key of `expiring` expires. */
+                expiringDays?: number;
+                /** @description More scopes than this are `many-scopes`. */
+                maxScopes?: number;
+                /** @description How many days old a string of `rotation-due` is. */
+                rotateAfterDays?: number;
+                /** @description For how many days a key of `disabled-long` has not been changed. */
+                disabledDays?: number;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Section of the report.
+                 * @example never-used
+                 */
+                section: components["schemas"]["HygieneKeySection"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the keys of a section. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneKeyPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listHygieneOwners: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description After how many days without a use a key is `idle`. */
+                idleDays?: number;
+                /** @description Within how many days a key of `expiring` expires. */
+                expiringDays?: number;
+                /** @description More scopes than this are `many-scopes`. */
+                maxScopes?: number;
+                /** @description How many days old a string of `rotation-due` is. */
+                rotateAfterDays?: number;
+                /** @description For how many days a key of `disabled-long` has not been changed. */
+                disabledDays?: number;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of owners without active keys. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneOwnerPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `TOO_MANY_REQUESTS` */
             429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
