@@ -579,9 +579,10 @@ END
 $$;
 --> statement-breakpoint
 
--- Drops one partition that is older than what is kept, and answers its name; null if there is none. One
--- of days is dropped when it is empty: its counts are in months. Hours of the last two days and days of
--- the last 35 are kept whatever a caller asks. Behind a reader it gives up after 100 ms.
+-- Drops one partition that is older than what is kept, and answers its name: '' if there is none, null
+-- if another instance is at work. One of days is dropped when it is empty: its counts are in months.
+-- Hours of the last two days and days of the last 35 are kept whatever a caller asks. Behind a reader it
+-- gives up after 100 ms.
 CREATE FUNCTION drop_usage_partition(hours_before timestamptz, days_before date) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC'
 SET lock_timeout = '100ms' AS $$
@@ -593,7 +594,7 @@ BEGIN
     RETURN NULL;
   END IF;
   FOR part IN
-    SELECT i.inhrelid::regclass AS name, i.inhparent = 'usage_days'::regclass AS is_days
+    SELECT i.inhrelid::regclass::text AS name, i.inhparent = 'usage_days'::regclass AS is_days
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
            LATERAL (SELECT substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''(.+)''\)') AS high) AS b
      WHERE i.inhparent = 'usage_hours'::regclass
@@ -609,7 +610,7 @@ BEGIN
     EXECUTE format('DROP TABLE %s', part.name);
     RETURN part.name;
   END LOOP;
-  RETURN NULL;
+  RETURN '';
 END
 $$;
 --> statement-breakpoint

@@ -23,8 +23,8 @@ async function dropPartition(
 ): Promise<StepResult | null> {
   const drop = sql`select drop_usage_partition(${hoursFrom}, ${daysFrom}) as name`;
   const [row] = await runInTime<{ name: string | null }>(orm, drop);
-  const isLast = (row?.name ?? null) === null;
-  return fromStart(isLast ? 0 : 1, isLast);
+  const name = row?.name ?? null;
+  return fromStart(name === null ? null : name === '' ? 0 : 1, name === '');
 }
 
 export const MAKE_PARTITIONS: RetentionJob = {
