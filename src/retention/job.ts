@@ -18,9 +18,18 @@ export interface StepResult {
   oldestHour?: number | null;
 }
 
+export type JobName =
+  | 'make_partitions'
+  | 'move_recent'
+  | 'move_unmatched'
+  | 'move_days'
+  | 'drop_partitions'
+  | 'remove_retired_secrets'
+  | 'remove_deleted_keys';
+
 /** Work that is done in steps, each a transaction that is exact by itself. */
 export interface RetentionJob {
-  name: string;
+  name: JobName;
   /** Of a step; fewer after a time-out. */
   maxRows: number;
   /** Whether what it does cannot be read any more, and is logged. */

@@ -361,6 +361,27 @@ it('a move leaves a row that a fold has changed and not committed to the next ru
   expect(await sumsOf(sql)).toMatchObject({ recent: 0, days: 9, hours: 9 });
 });
 
+it('a move that locks a row which a fold has changed since the snapshot of the move leaves it to the next run', async () => {
+  const key = await makeKey();
+  await makePartitions();
+  await flush(key, timeOf(3, 4), 'VALID', 2);
+  await fold();
+  // A move that waits for the lock is one that comes for it a moment later.
+  const { rows } = await sql.query(`select pg_get_functiondef('move_usage'::regproc) as text`);
+  await sql.query(rows[0].text.replace('SKIP LOCKED', '').replace(`'100ms'`, `'30s'`));
+  await flush(key, timeOf(3, 4), 'VALID', 5);
+  const folder = await connect(copy.url);
+  await folder.query('begin');
+  await folder.query('select fold_usage_log(-1, 1000, false)');
+  const moving = step(sql, 100);
+  await untilWaiting(copy.url, 1);
+  await folder.query('commit');
+  expect((await moving).moved).toBe(0);
+  expect(await sumsOf(sql)).toMatchObject({ recent: 7, days: 0 });
+  expect(await moveAll(100)).toEqual([1]);
+  expect(await sumsOf(sql)).toMatchObject({ recent: 0, days: 7, hours: 7 });
+});
+
 it('folds and moves of the same keys at the same time count each verification once', async () => {
   const keys = [await makeKey(), await makeKey(), await makeKey()];
   await makePartitions();
