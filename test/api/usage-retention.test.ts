@@ -179,7 +179,7 @@ it('the service counts, folds and answers while no job has run for two months, a
   expect(await verdict(instance, key)).toBe('VALID');
 });
 
-it('partitions are made for what is kept and for what comes, once, whoever makes them', async () => {
+it('partitions are made once for what is kept and for what comes, also by several instances at once', async () => {
   await Promise.all([1, 2, 3, 4].map(() => retain(database.orm, { hours: 2, days: 35 })));
   const hours = await partitions('usage_hours');
   expect(hours).toContain(nameOf('usage_hours', weekOf(Date.now() + 7 * DAY_MS), 8));
