@@ -18,7 +18,7 @@ export interface StepResult {
   oldestHour?: number | null;
 }
 
-export type JobName =
+type JobName =
   | 'make_partitions'
   | 'move_recent'
   | 'move_unmatched'

@@ -69,7 +69,7 @@ export async function sumsOf(sql: pg.ClientBase): Promise<Sums> {
 }
 
 /** Each count is in exactly one of these. */
-export const ALL_COUNTS = `
+const ALL_COUNTS = `
   select workspace_id, key_id, secret_ref, code, count, hour::date as day from usage_recent
   union all select workspace_id, '', '', 'NOT_FOUND', count, hour::date from usage_unmatched
   union all select workspace_id, key_id, secret_ref, code, count, day from usage_days
