@@ -51,6 +51,7 @@ import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
 import { HygieneService } from './reports/hygiene/service.ts';
+import { Retention } from './retention/jobs.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { countBeforeAnswering } from './usage/count-before-answering.ts';
@@ -100,6 +101,7 @@ export interface Service {
     database: Database;
     quotaStore: QuotaStore;
     clock: Clock;
+    retention: Retention;
   };
 }
 
@@ -131,6 +133,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
+  const retention = createRetention(kernel, usage);
   await kernel.fence.waitUntilFresh();
   const batchItems = newBatchItems(config);
   const app = await buildApp({
@@ -153,9 +156,12 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, app, usage),
+    ...createLifecycle(kernel, app, usage, retention),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
+    internals: {
+      ...{ hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
+      retention,
+    },
   };
 }
 
@@ -378,13 +384,23 @@ function createMetrics(
   };
 }
 
-function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
+/** Moves usage on, and removes what is no longer kept. */
+function createRetention({ config, log, orm, clock, management }: Kernel, { fold }: Usage) {
+  return new Retention({
+    ...{ orm, log, clock, fold },
+    kept: config.retention,
+    inTurn: (step) => management.queue.run(BACKGROUND, step),
+  });
+}
+
+function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage, retention: Retention) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const folding = new PeriodicTask(() => fold.run(), FOLD_MS);
   const housekeeping = new PeriodicTask(() => runHousekeeping(kernel), HOUSEKEEPING_MS);
   const inTurn = <T>(step: () => Promise<T>) => kernel.management.queue.run(BACKGROUND, step);
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
+  const retaining = new PeriodicTask(() => retention.run(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
@@ -398,6 +414,7 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
       folding.start();
       housekeeping.start();
       deletions.start();
+      retaining.start();
     },
     stop: () => {
       folding.stop();
@@ -405,6 +422,8 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
       housekeeping.stop();
       deletions.stop();
       deleted.stop();
+      retaining.stop();
+      retention.stop();
       return stopInOrder(phases, log);
     },
   };

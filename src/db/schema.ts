@@ -229,7 +229,9 @@ export const secrets = pgTable(
   (table) => [
     index('secrets_by_key').on(table.keyId),
     index('secrets_by_start').on(table.start),
-    index('secrets_ended').on(table.createdAt).where(sql`${table.status} <> 'current'`),
+    index('secrets_ended')
+      .on(table.createdAt)
+      .where(sql`${table.status} <> 'current' and position('@' in ${table.ref}) = 0`),
     index('secrets_by_digest')
       .on(sql`split_part(${table.ref}, '@', 1)`)
       .where(sql`position('@' in ${table.ref}) > 0`),

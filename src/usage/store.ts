@@ -20,7 +20,10 @@ const MOVED = {
 };
 const TIME = { hour: sql`hour`, day: sql`day` };
 
-/** The counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. */
+/**
+ * The counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. Its strings are
+ * found by the key: by the rows alone, a plan would read all strings of all keys.
+ */
 export async function readUsage(
   orm: Orm,
   key: { id: string; workspaceId: string },
@@ -35,7 +38,7 @@ export async function readUsage(
       from (select hour, secret_ref, code, count from usage_recent
              where ${ofKey} and ${between(sql`hour`)}
             union all ${MOVED[granularity]} where ${ofKey} and ${between(TIME[granularity])}) as u
-      left join secrets s on s.ref = u.secret_ref
+      left join secrets s on s.key_id = ${key.id} and s.ref = u.secret_ref
      group by s.id, s.start, u.code, bucket order by bucket`);
   return rows;
 }

@@ -19,6 +19,7 @@ const ARROWS: Record<string, readonly string[]> = {
   'unit-of-work': ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'audit'],
   quotas: ['errors.ts', 'domain', 'lib', 'db', 'freshness', 'unit-of-work'],
   usage: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http'],
+  retention: ['config.ts', 'db', 'lib'],
   verification: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
     ...['credentials', 'quotas', 'usage'],
