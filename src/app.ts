@@ -35,6 +35,8 @@ import type { ResourceLimit } from './lib/resource-limit.ts';
 import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
+import { ownerRoutes } from './owners/routes.ts';
+import type { OwnerService } from './owners/service.ts';
 import { usageRoutes } from './usage/routes.ts';
 import type { UsageService } from './usage/service.ts';
 import {
@@ -67,6 +69,7 @@ export interface AppDependencies {
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
   whoami: WhoamiService;
   keys: KeyServices;
+  owners: OwnerService;
   workspaces: WorkspaceService;
   managementKeys: ManagementService;
   usage: UsageService;
@@ -133,6 +136,7 @@ function registerFeatures(app: App, deps: Features): void {
   authorizeRoutes(app, { ...deps.gateway, ...deps });
   whoamiRoutes(app, deps.whoami, deps.rates);
   keyRoutes(app, deps.keys);
+  ownerRoutes(app, deps.owners);
   workspaceRoutes(app, deps.workspaces);
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);

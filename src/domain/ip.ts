@@ -59,9 +59,25 @@ export function isIpAddress(text: string): boolean {
 }
 
 export function isIpAllowed(ranges: readonly IpRange[], ip: string): boolean {
-  const parsed = parseAddress(ip.replace(/%.*$/s, ''));
-  const [address] = normalise(parsed, widthOf(parsed));
+  const address = addressOf(ip);
   return ranges.some(([network, bits]) => contains(network, bits, address));
+}
+
+/** One address, without its zone id. */
+function addressOf(ip: string): Address {
+  const parsed = parseAddress(ip.replace(/%.*$/s, ''));
+  return normalise(parsed, widthOf(parsed))[0];
+}
+
+/** Of IPv4 three of four numbers, of IPv6 the part that a site is given. */
+const NETWORK_BITS = { ipv4: 24, ipv6: 48 };
+
+/** The /24 or /48 network of an address, or all of the address. */
+export function networkOf(ip: string, isTruncated: boolean): string {
+  const address = addressOf(ip);
+  if (!isTruncated) return address.toString();
+  const bits = NETWORK_BITS[address.kind()];
+  return canonicalIpRange(`${address}/${bits}`);
 }
 
 /** The dotted end of an IPv6 address in hex: ipaddr.js would take `::1.2.3.4` for a mapped one. */

@@ -28,6 +28,7 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'quotas', 'workspaces'],
   ],
+  owners: [...['errors.ts', 'call-context.ts', 'db', 'http', 'unit-of-work', 'workspaces', 'keys']],
   management: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],
