@@ -80,7 +80,8 @@ export interface AppDependencies {
   gauges: readonly MetricsGauge[];
 }
 
-const MAX_PATH_PARAMETER_LENGTH = 128;
+/** An owner has at most 128 characters, which may be of two units each. */
+const MAX_PATH_PARAMETER_LENGTH = 256;
 
 /** The HTTP application: hooks and routes. Does no I/O itself. */
 export async function buildApp(deps: AppDependencies): Promise<App> {

@@ -12,9 +12,12 @@ import { createManagementKey, putWorkspace } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { recordStatements } from '../support/statements.ts';
+import { warmKey } from '../support/warm.ts';
 
 const IP = '203.0.113.7';
 const CURL = 'curl/8.5.0';
+const INVALID = { status: 400, code: 'INVALID_REQUEST' };
+const NOT_FOUND = { status: 404, code: 'NOT_FOUND' };
 const FROM_CURL = { ip: '203.0.113.0/24', userAgent: 'curl' };
 
 let database: TestDatabase;
@@ -76,13 +79,12 @@ async function storedText(): Promise<string> {
     `select table_name as name from information_schema.tables
       where table_schema = 'public' and table_type = 'BASE TABLE'`,
   );
-  const texts = rows.map(async ({ name }) => {
-    const all = await sql.query(
-      `select coalesce(string_agg(t::text, ' '), '') as text from "${name}" t`,
-    );
-    return String(all.rows[0].text);
-  });
-  return (await Promise.all(texts)).join(' ');
+  let text = '';
+  for (const { name } of rows) {
+    const all = await sql.query(`select string_agg(t::text, ' ') as text from "${name}" t`);
+    text += all.rows[0].text;
+  }
+  return text;
 }
 
 it.each(DOORS)(
@@ -205,8 +207,7 @@ it.each([['x'.repeat(513)], [7], [null], [['curl']], [{}]])(
   async (userAgent) => {
     const { key } = await createKey(instance);
     const refused = await instance.call('POST', '/v1/verify', { body: { key, userAgent } });
-    expectProblem(refused, 'INVALID_REQUEST');
-    expect(refused.body.errors).toMatchObject([{ pointer: '/body/userAgent' }]);
+    expectProblem(refused, { ...INVALID, pointer: '/body/userAgent' });
     const requests = [{ key, userAgent }, { key }];
     const batch = await instance.call('POST', '/v1/verify/batch', { body: { requests } });
     expect(batch.body.results).toMatchObject([
@@ -221,7 +222,7 @@ it('a gateway cannot pass a user agent as a parameter, where a client could add 
   const question = `Bearer ${ROOT_KEY}; userAgent=curl/8.5.0; cost=0`;
   const headers = { 'x-keyward-authorization': question };
   const refused = await instance.call('GET', '/v1/authorize', { as: key, headers });
-  expectProblem(refused, 'INVALID_REQUEST');
+  expectProblem(refused, { ...INVALID, pointer: '/headers/x-keyward-authorization' });
 });
 
 it('a verification writes nothing more than before: the same statements and the same rows', async () => {
@@ -233,7 +234,7 @@ it('a verification writes nothing more than before: the same statements and the 
     );
     return found[0];
   };
-  await verify(key, {});
+  await warmKey(key, instance);
   await instance.flush();
   const before = await rows();
   const names = recordStatements(instance.service.internals.database);
@@ -393,6 +394,23 @@ it('erasing goes through the keys of an owner in steps, and erases those of ever
   expect(rows).toEqual([{ keys: 1101, left: 0 }]);
 });
 
+it('an answer that is kept for its Idempotency-Key does not keep whence the key was used', async () => {
+  const { id, key } = await createKey(instance);
+  await verify(key, { ip: '198.18.7.9', userAgent: 'insomnia/9' });
+  await instance.flush();
+  const headers = { 'idempotency-key': 'rotate-once' };
+  const call = { body: { graceSeconds: 3600 }, headers };
+  const rotated = (await instance.call('POST', `/v1/keys/${id}/rotate`, call)).body;
+  const from = { ip: '198.18.7.0/24', userAgent: 'Insomnia' };
+  expect([rotated.usage.lastUsedFrom, rotated.secrets[1].lastUsedFrom]).toEqual([from, from]);
+  const again = (await instance.call('POST', `/v1/keys/${id}/rotate`, call)).body;
+  const secrets = rotated.secrets.map((it: object) => ({ ...it, lastUsedFrom: null }));
+  const usage = { ...rotated.usage, lastUsedFrom: null };
+  expect(again).toEqual({ ...rotated, key: null, secrets, usage });
+  const { rows } = await sql.query('select answer::text from idempotency_keys');
+  expect(JSON.stringify(rows)).not.toMatch(/198\.18\.7|Insomnia/);
+});
+
 it('a bound caller erases in its own workspace alone, and a workspace that never was is NOT_FOUND', async () => {
   await putWorkspace(instance, 'acme');
   const mine = await createKey(instance, { ownerId: 'shared', workspaceId: 'acme' });
@@ -405,8 +423,8 @@ it('a bound caller erases in its own workspace alone, and a workspace that never
   expect((await shown(`${mine.id}?workspaceId=acme`))[0]).toBeNull();
   expect((await shown(theirs.id))[0]).toEqual({ ip: null, userAgent: 'curl' });
   const url = '/v1/owners/shared/personal-data?workspaceId=';
-  expectProblem(await instance.call('DELETE', `${url}default`, { as }), 'NOT_FOUND');
-  expectProblem(await instance.call('DELETE', `${url}never`), 'NOT_FOUND');
+  expectProblem(await instance.call('DELETE', `${url}default`, { as }), NOT_FOUND);
+  expectProblem(await instance.call('DELETE', `${url}never`), NOT_FOUND);
 });
 
 it.each(['%20', 'a%0Ab', '%00', 'x'.repeat(129)])(
