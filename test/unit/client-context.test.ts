@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { expect, it } from 'vitest';
 import {
   originOf,
@@ -6,6 +8,7 @@ import {
   shortUserAgent,
   USER_AGENT_FAMILIES,
 } from '../../src/domain/client-context.ts';
+import { canonicalIpRanges } from '../../src/domain/ip.ts';
 import { base62 } from '../support/forged-key.ts';
 
 const MOZILLA = 'Mozilla/5.0 (X11; Linux x86_64)';
@@ -69,6 +72,33 @@ it.each([
   expect(originOf({ ip }, 'none')).toBe('');
 });
 
+it('the network of any address is the one that a range of 24 or 48 bits has', () => {
+  const hex = fc.integer({ min: 0, max: 0xffff }).map((group) => group.toString(16));
+  const group = fc.oneof(fc.constant('0'), hex, fc.constantFrom('ffff', '0000', '00A1', 'FFFF'));
+  const groups = fc.array(group, { minLength: 8, maxLength: 8 });
+  const full = groups.map((all) => all.join(':'));
+  const shortened = fc
+    .tuple(groups, fc.nat(7), fc.nat(7))
+    .map(
+      ([all, from, count]) =>
+        `${all.slice(0, from).join(':')}::${all.slice(from + count + 1).join(':')}`,
+    );
+  const dotted = fc
+    .tuple(fc.constantFrom('::ffff:', '::FFFF:', '::', '0:0:0:0:0:ffff:', '64:ff9b::'), fc.ipV4())
+    .map((parts) => parts.join(''));
+  const ip = fc.oneof(fc.ipV4(), fc.ipV6(), full, shortened, dotted).filter((it) => isIP(it) !== 0);
+  fc.assert(
+    fc.property(ip, fc.constantFrom('', '%eth0'), (address, zone) => {
+      const whole = originOf({ ip: address + (isIP(address) === 6 ? zone : '') }, 'full').trim();
+      const [bits, network] = isIP(whole) === 4 ? [24, ipaddr.IPv4] : [48, ipaddr.IPv6];
+      const expected = network.networkAddressFromCIDR(`${whole}/${bits}`);
+      expect(originOf({ ip: address }, 'truncated')).toBe(`${expected}/${bits} `);
+      expect(canonicalIpRanges([address])).toEqual([whole]);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 it('what is stored is a network and a family of the list, whatever text a client sends', () => {
   const key = `ak_live_${base62(65)}`;
   const part = fc.constantFrom(
@@ -112,6 +142,18 @@ it('what is stored is a network and a family of the list, whatever text a client
 
 it('no family has a space or a comma, which separate what is stored', () => {
   for (const family of USER_AGENT_FAMILIES) expect(family).toMatch(/^[A-Za-z.-]+$/);
+});
+
+it('a text that is no address is nothing, and fails no flush', () => {
+  const text = fc.oneof(fc.string({ maxLength: 64 }), fc.string({ unit: 'binary', maxLength: 64 }));
+  fc.assert(
+    fc.property(
+      text.filter((it) => isIP(it) === 0),
+      (ip) => {
+        expect(originOf({ ip }, 'truncated')).toMatch(/^([0-9a-f.:]+\/(24|48) )?$/);
+      },
+    ),
+  );
 });
 
 it('nothing is known whence a key was used that nobody said or that was erased', () => {
