@@ -8,6 +8,7 @@ import { MIXED_SHARD } from '../../src/usage/shards.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62 } from '../support/forged-key.ts';
 import { type Instance, launch, launchForTest, ROOT_KEY } from '../support/instance.ts';
+import { holdRows } from '../support/locks.ts';
 import { createManagementKey, putWorkspace } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
@@ -375,6 +376,20 @@ it('counters that are brought into shards, or wait for a locked row, keep whence
   expect((await shown(id))[0]).toEqual({ ip: '192.0.2.0/24', userAgent: null });
 });
 
+it('an erasure that finds a row locked waits a second, answers 503 and is made whole by its repetition', async () => {
+  const { id, key } = await createKey(instance, { ownerId: 'locked' });
+  await verify(key, { ip: IP, userAgent: CURL });
+  await instance.flush();
+  const select = 'select from key_usage where key_id = $1';
+  const release = await holdRows(database.url, select, [id]);
+  const refused = await erase('locked');
+  expectProblem(refused, { status: 503, code: 'TIMED_OUT' });
+  expect(await shown(id)).toEqual([FROM_CURL, FROM_CURL]);
+  await release();
+  expect((await erase('locked')).status).toBe(204);
+  expect(await shown(id)).toEqual([null, null]);
+});
+
 it('erasing goes through the keys of an owner in steps, and erases those of every step', async () => {
   const { id } = await createKey(instance, { ownerId: 'many' });
   await sql.query(
@@ -392,6 +407,27 @@ it('erasing goes through the keys of an owner in steps, and erases those of ever
        from key_usage where key_id in (select id from keys where owner_id = 'many')`,
   );
   expect(rows).toEqual([{ keys: 1101, left: 0 }]);
+});
+
+it('a bound caller erases nothing of a former tenant of its workspace, and an unbound one does, of a deleted one too', async () => {
+  await putWorkspace(instance, 'moved');
+  const { id, key } = await createKey(instance, { ownerId: 'former', workspaceId: 'moved' });
+  await verify(key, { userAgent: CURL });
+  await instance.flush();
+  const stored = async () =>
+    (await sql.query('select last_used_from as it from key_usage where key_id = $1', [id])).rows[0]
+      .it;
+  await instance.call('DELETE', '/v1/workspaces/moved');
+  instance.advance(1000);
+  await putWorkspace(instance, 'moved');
+  const options = { permissions: ['keys:write'] as const, workspaceId: 'moved' };
+  const { key: as } = await createManagementKey(instance, options);
+  expect((await erase('former', { as })).status).toBe(204);
+  expect(await stored()).toMatch(/ curl$/);
+  await instance.call('DELETE', '/v1/workspaces/moved');
+  const url = '/v1/owners/former/personal-data?workspaceId=moved';
+  expect((await instance.call('DELETE', url)).status).toBe(204);
+  expect(await stored()).toMatch(/^\d{13} {2}$/);
 });
 
 it('an answer that is kept for its Idempotency-Key does not keep whence the key was used', async () => {
