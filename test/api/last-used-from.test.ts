@@ -407,6 +407,8 @@ it('erasing goes through the keys of an owner in steps, and erases those of ever
        from key_usage where key_id in (select id from keys where owner_id = 'many')`,
   );
   expect(rows).toEqual([{ keys: 1101, left: 0 }]);
+  const audit = await instance.call('GET', '/v1/audit-events?targetId=many');
+  expect(audit.body.data).toMatchObject([{ after: { keys: 1101 } }]);
 });
 
 it('a bound caller erases nothing of a former tenant of its workspace, and an unbound one does, of a deleted one too', async () => {
