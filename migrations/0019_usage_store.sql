@@ -167,7 +167,8 @@ DROP FUNCTION take_usage_log(integer, integer);
 
 -- Takes rows of one shard out of the log, the oldest first, until they have that many counters, and
 -- answers their counters, added up. `used_from` begins with its time in milliseconds: of such texts the
--- greatest is the latest.
+-- greatest is the latest. It is that of the last use, or null: one that goes back into the log has the
+-- time of the last use there, behind which nothing that was erased may come back.
 CREATE FUNCTION take_usage_log(of_shard integer, max_counters integer)
 RETURNS TABLE (secret text, code text, hour integer, count bigint, units bigint, last_ms bigint,
                written_at timestamptz, used_from text)
@@ -195,7 +196,8 @@ BEGIN
   -- Not in FROM, where each list would be stored once more.
   SELECT c.secret, c.code, c.hour, sum(c.count)::bigint, sum(c.units)::bigint,
          max(c.latest_ms - c.age_ms), min(c.written_at),
-         max((c.latest_ms - c.age_ms)::text || ' ' || nullif(c.origin, '') COLLATE "C")
+         nullif(max((c.latest_ms - c.age_ms)::text || ' ' || coalesce(c.origin, '') COLLATE "C"),
+                max(c.latest_ms - c.age_ms)::text || ' ')
     FROM (
       SELECT unnest(string_to_array(secrets, ',')) AS secret,
              unnest(string_to_array(codes, ',')) AS code,
@@ -654,6 +656,23 @@ END
 $$;
 --> statement-breakpoint
 
+-- Erases whence keys and each of their strings were last used, until a time in milliseconds: what of
+-- before is still to be folded does not bring it back, nor what was counted a little ahead of that time.
+CREATE FUNCTION erase_last_used_from(key_ids text[], until_ms bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET lock_timeout = '1s' SET jit = off
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+  INSERT INTO secret_usage AS u (secret_ref, total, last_used_from)
+  SELECT ref, 0, until_ms || '  ' FROM secrets WHERE key_id = ANY (key_ids) ORDER BY ref
+  ON CONFLICT (secret_ref) DO UPDATE
+    SET last_used_from = greatest(excluded.last_used_from, left(u.last_used_from, 13) || '  ');
+  UPDATE key_usage SET last_used_from = greatest(until_ms || '  ', left(last_used_from, 13) || '  ')
+   WHERE key_id = ANY (key_ids);
+END
+$$;
+--> statement-breakpoint
+
 -- Removes strings that ended before `before`, by a rotation that was before that too. Their counts stay
 -- with their key. Imported ones stay as long as their key: a digest could be imported again.
 CREATE FUNCTION remove_retired_secrets(before timestamptz, max_secrets integer) RETURNS integer
@@ -704,5 +723,6 @@ REVOKE EXECUTE ON FUNCTION
   move_usage(timestamptz, timestamptz, date, text, text, integer),
   move_unmatched_usage(timestamptz, timestamptz, date, integer),
   move_usage_days(date, text, text, integer), drop_usage_partition(timestamptz, date),
-  remove_deleted_keys(timestamptz, integer), remove_retired_secrets(timestamptz, integer)
+  remove_deleted_keys(timestamptz, integer), remove_retired_secrets(timestamptz, integer),
+  erase_last_used_from(text[], bigint)
 FROM PUBLIC;

@@ -35,6 +35,8 @@ import type { ResourceLimit } from './lib/resource-limit.ts';
 import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
+import { ownerRoutes } from './owners/routes.ts';
+import type { OwnerService } from './owners/service.ts';
 import { hygieneRoutes } from './reports/hygiene/routes.ts';
 import type { HygieneService } from './reports/hygiene/service.ts';
 import { usageRoutes } from './usage/routes.ts';
@@ -69,6 +71,7 @@ export interface AppDependencies {
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
   whoami: WhoamiService;
   keys: KeyServices;
+  owners: OwnerService;
   workspaces: WorkspaceService;
   managementKeys: ManagementService;
   usage: UsageService;
@@ -80,7 +83,8 @@ export interface AppDependencies {
   gauges: readonly MetricsGauge[];
 }
 
-const MAX_PATH_PARAMETER_LENGTH = 128;
+/** An owner has at most 128 characters, which may be of two units each. */
+const MAX_PATH_PARAMETER_LENGTH = 256;
 
 /** The HTTP application: hooks and routes. Does no I/O itself. */
 export async function buildApp(deps: AppDependencies): Promise<App> {
@@ -136,6 +140,7 @@ function registerFeatures(app: App, deps: Features): void {
   authorizeRoutes(app, { ...deps.gateway, ...deps });
   whoamiRoutes(app, deps.whoami, deps.rates);
   keyRoutes(app, deps.keys);
+  ownerRoutes(app, deps.owners);
   workspaceRoutes(app, deps.workspaces);
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);

@@ -48,6 +48,7 @@ import { PeriodicTask } from './lib/periodic-task.ts';
 import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
+import { OwnerService } from './owners/service.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
 import { HygieneService } from './reports/hygiene/service.ts';
@@ -265,7 +266,7 @@ function createUsage({ config, log, database, instance }: Kernel) {
   const counters = new UsageCounters(config.memory.counters);
   const flusher = new UsageFlusher(
     counters,
-    (number, batch) => appendToLog(database, { instance, ...number }, batch),
+    (number, batch) => appendToLog(database, { instance, ...number }, batch, config.lastUsedIp),
     log,
     { streams: isAwaited ? AWAITED_WRITES : 1 },
   );
@@ -321,6 +322,7 @@ function createControlPlane(
       imports: new ImportService(unitOfWork, rootKey),
       bulkRevoke: new BulkRevokeService(orm, unitOfWork),
     },
+    owners: new OwnerService(orm, unitOfWork),
     workspaces: new WorkspaceService({
       orm,
       unitOfWork,

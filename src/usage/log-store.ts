@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { BatchId } from '../db/batch-sequences.ts';
 import type { Database, Statement } from '../db/database.ts';
 import { runInTime } from '../db/statement-timeout.ts';
-import type { UsageBatch } from './counters.ts';
+import { type KeptIp, originOf } from '../domain/client-context.ts';
+import type { UsageBatch, UsageBatch, UsageCount } from './counters.ts';
 import { SHARDS } from './shards.ts';
 
 const HOUR_MS = 3_600_000;
@@ -30,6 +31,7 @@ export async function appendToLog(
   database: Database,
   { instance, stream, sequence }: BatchId,
   { shard, counts, unmatched }: UsageBatch,
+  keptIp: KeptIp = 'truncated',
 ): Promise<void> {
   const latest = Math.round(counts.reduce((time, { lastAt }) => Math.max(time, lastAt), 0));
   await database.query(APPEND, [
@@ -43,8 +45,14 @@ export async function appendToLog(
     list(unmatched, ({ workspaceId }) => workspaceId),
     list(unmatched, ({ hour }) => hour / HOUR_MS),
     list(unmatched, ({ count }) => count),
-    '',
+    originsOf(counts, keptIp),
   ]);
+}
+
+/** Nothing at all if no caller has said anything, so that most logs pay nothing for it. */
+function originsOf(counts: readonly UsageCount[], keptIp: KeptIp): string {
+  const origins = list(counts, (count) => originOf(count, keptIp));
+  return /[^,]/.test(origins) ? origins : '';
 }
 
 function list<Row>(rows: readonly Row[], value: (row: Row) => string | number): string {

@@ -20,6 +20,8 @@ export interface VerificationRequest extends AccessRequest {
   workspaceId?: string;
   /** What it consumes of the key's rate limits and credits, 1 by default; 0 consumes nothing. */
   cost?: number;
+  /** What the client called itself. */
+  userAgent?: string;
 }
 
 export interface Verification extends Decision {
@@ -131,8 +133,9 @@ export class Verifier {
     const { usage, clock } = this.#deps;
     const { uncounted } = identified;
     const now = clock.now();
+    const units = unitsOf(code, request);
     const counted = credential
-      ? usage.count(credential.keyId, credential.ref, code, now, uncounted, unitsOf(code, request))
+      ? usage.count(credential.keyId, credential.ref, code, now, uncounted, units, request)
       : usage.countUnmatched(workspaceId ?? ANY_WORKSPACE, now, uncounted);
     identified.uncounted = null;
     return counted;

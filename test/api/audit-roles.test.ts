@@ -124,6 +124,8 @@ describe('the roles that docs/database-roles.md makes', () => {
     expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
     await instance.flush();
     await call('GET', `/v1/keys/${id}/usage${inAcme}`);
+    await call('PATCH', `/v1/keys/${id}${inAcme}`, { ownerId: 'o' });
+    await call('DELETE', `/v1/owners/o/personal-data${inAcme}`);
     await call('POST', `/v1/keys/${id}/revoke`, { workspaceId, reason: 'test' });
     await call('DELETE', `/v1/keys/${id}${inAcme}`);
     await call('POST', '/v1/workspaces/acme/suspend');

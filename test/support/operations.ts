@@ -17,6 +17,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
   explainKey: 'keys:read',
   findKey: 'keys:read',
   bulkRevokeKeys: 'keys:revoke',
+  erasePersonalData: 'keys:write',
   getKeyUsage: 'usage:read',
   getHygieneReport: 'keys:read',
   listHygieneKeys: 'keys:read',

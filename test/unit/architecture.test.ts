@@ -30,6 +30,7 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['audit', 'credentials', 'quotas', 'workspaces'],
   ],
   reports: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'keys'],
+  owners: [...['errors.ts', 'call-context.ts', 'db', 'http', 'unit-of-work', 'workspaces', 'keys']],
   management: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],

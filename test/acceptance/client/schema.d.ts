@@ -110,7 +110,8 @@ export interface paths {
          * @description For gateways that ask before they let a request through (nginx `auth_request`,
          *     Caddy `forward_auth`, Traefik ForwardAuth, Envoy `ext_authz`): the verdict by status and headers.
          *     Every method and every path below `/v1/authorize/` is taken alike; the path, the query, the body and
-         *     all other headers of the client are ignored.
+         *     all other headers of the client are ignored, but for the family of its `User-Agent`, which is kept
+         *     with the last use of the key.
          *
          *     Everything that a gateway says stands in one header, `X-Keyward-Authorization`, which the gateway
          *     writes on each request, so that no client can: its own credential, a management key with the
@@ -395,6 +396,26 @@ export interface paths {
          */
         post: operations["bulkRevokeKeys"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/owners/{ownerId}/personal-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase personal data of an owner
+         * @description Erases whence the owner's keys were last used, deleted keys included, for good: what was counted before and is still to be written does not bring it back. Later uses are kept again. An owner without keys has nothing to erase. Idempotent. Requires the permission `keys:write`.
+         */
+        delete: operations["erasePersonalData"];
         options?: never;
         head?: never;
         patch?: never;
@@ -725,7 +746,7 @@ export interface components {
         /** @enum {string} */
         ActorType: "root" | "management_key" | "key" | "system";
         /** @enum {string} */
-        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description One change, in the audit log. */
         AuditEvent: {
             /**
@@ -834,7 +855,7 @@ export interface components {
             id: string;
         };
         /** @enum {string} */
-        AuditTargetType: "key" | "workspace" | "management_key";
+        AuditTargetType: "key" | "owner" | "workspace" | "management_key";
         AvailableScope: {
             /**
              * @description Scope that keys may have.
@@ -1315,6 +1336,14 @@ export interface components {
              * @example 2026-01-31T12:00:00.000Z
              */
             lastUsedAt: string | null;
+            /**
+             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @example {
+             *       "ip": "203.0.113.0/24",
+             *       "userAgent": "curl"
+             *     }
+             */
+            lastUsedFrom: components["schemas"]["LastUsedFrom"] | null;
             /**
              * @description When the grace period of a replaced string ends or ended; null: it has none.
              * @example null
@@ -2147,6 +2176,14 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
+             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @example {
+             *       "ip": "203.0.113.0/24",
+             *       "userAgent": "curl"
+             *     }
+             */
+            lastUsedFrom: components["schemas"]["LastUsedFrom"] | null;
+            /**
              * @description When a retiring secret ends; null for the current one.
              * @example null
              */
@@ -2212,6 +2249,26 @@ export interface components {
              * @example null
              */
             lastDeniedAt: string | null;
+            /**
+             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @example {
+             *       "ip": "203.0.113.0/24",
+             *       "userAgent": "curl"
+             *     }
+             */
+            lastUsedFrom: components["schemas"]["LastUsedFrom"] | null;
+        };
+        LastUsedFrom: {
+            /**
+             * @description Network of the client, by default without the last part; null: not known.
+             * @example 203.0.113.0/24
+             */
+            ip: string | null;
+            /**
+             * @description Family of the user agent of the client; null: not known.
+             * @example curl
+             */
+            userAgent: (components["schemas"]["UserAgentFamily"] | string) | null;
         };
         /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
@@ -2732,6 +2789,8 @@ export interface components {
         /** @enum {string} */
         UsageGranularity: "hour" | "day";
         /** @enum {string} */
+        UserAgentFamily: "curl" | "wget" | "python-requests" | "httpx" | "aiohttp" | "python" | "Go-http-client" | "axios" | "undici" | "node" | "okhttp" | "Apache-HttpClient" | "Java" | "Guzzle" | "PHP" | "Ruby" | "reqwest" | ".NET" | "Postman" | "Insomnia" | "bot" | "Edge" | "Opera" | "Firefox" | "Chrome" | "Safari" | "other";
+        /** @enum {string} */
         VerdictCode: "NOT_FOUND" | "REVOKED" | "WORKSPACE_SUSPENDED" | "DISABLED" | "NOT_YET_VALID" | "EXPIRED" | "IP_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "RESOURCE_NOT_ALLOWED" | "RATE_LIMITED" | "CREDITS_EXHAUSTED" | "VALID";
         /** @description A verdict on a presented key. */
         VerifyAnswer: {
@@ -2998,6 +3057,11 @@ export interface components {
              * @example 203.0.113.7
              */
             ip?: string;
+            /**
+             * @description User agent of the client, as it was sent. Only its family is kept, with the last use of the key.
+             * @example curl/8.5.0
+             */
+            userAgent?: string;
             /**
              * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
              * @example 1
@@ -4676,6 +4740,62 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    erasePersonalData: {
+        parameters: {
+            query?: {
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
+                workspaceId?: string;
+            };
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Owner of the key in your system.
+                 * @example customer_42
+                 */
+                ownerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing of it is kept. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listWorkspaces: {
         parameters: {
             query?: {
@@ -5744,7 +5864,7 @@ export interface operations {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */
