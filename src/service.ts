@@ -20,6 +20,7 @@ import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
 import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
 import { expectedMigrations } from './db/migrate.ts';
+import { readServerVersion } from './db/server-version.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
@@ -43,8 +44,11 @@ import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import { counter, type Metric } from './lib/metric.ts';
 import { OverloadError } from './lib/overload-error.ts';
+import { packageVersion } from './lib/package-version.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
+import { suppressedLines } from './lib/repeated-lines.ts';
 import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
@@ -67,11 +71,14 @@ const URGENT_PLACES = 2;
 const MAX_BATCH = 200;
 /** How many of the items of batches at work may be of one caller. */
 const CALLER_SHARE = 0.75;
-const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024 };
+const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024, reason: 'management' } as const;
 /** Of the places, for one group of callers. */
 const GROUP_SHARE = 0.5;
 /** Connections that writes of proofs and of rehashed secrets take, and how many of those may wait. */
-const SECRET_WRITES = { places: 2, maxWaitingEach: 64, maxWaiting: 512 };
+const SECRET_WRITES = {
+  ...{ places: 2, maxWaitingEach: 64, maxWaiting: 512 },
+  reason: 'database',
+} as const;
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
@@ -132,6 +139,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const quotas = createQuotas(kernel);
   await kernel.fence.waitUntilFresh();
   const batchItems = newBatchItems(config);
+  const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const app = await buildApp({
     log,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
@@ -143,9 +151,9 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     readiness: createReadinessChecks(kernel),
     batchItems,
     unsent: new UnsentAnswers(config.memory.unsentBytes),
-    ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
+    ...dataPlane,
     ...createControlPlane(kernel, credentials),
-    ...createMetrics(kernel, credentials, usage, quotas),
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
@@ -182,7 +190,9 @@ async function createKernel(
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   // Names this process in the numbers of its batches.
   const instance = randomUUID();
+  const postgres = await readServerVersion(orm);
   return {
+    postgres,
     ...{ config, log, clockOffset },
     ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
     management: managementQueue(config),
@@ -335,45 +345,32 @@ function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
   };
 }
 
+/** What is measured, wherever: a part that has metrics has a getter of them, and is named here. */
 function createMetrics(
-  { database, fence }: Kernel,
+  { database, fence, postgres }: Kernel,
   { cache, secrets, hasher }: Credentials,
-  { counters, fold }: Usage,
+  { counters, flusher, fold }: Usage,
   { limiter, store }: Quotas,
+  verifier: Verifier,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
+  const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database];
+  const suppressed = 'Repeated log lines that another line with their number stands for.';
   return {
     resourceLimits: limited.flatMap(({ resourceLimits }) => resourceLimits),
-    operationCounters: [
-      {
-        name: 'keyward_fences_total',
-        help: 'Fence statements sent to the database.',
-        count: () => fence.count,
-      },
-      {
-        name: 'keyward_credential_loads_total',
-        help: 'Statements sent that load credentials into the cache.',
-        count: () => cache.loads,
-      },
-      {
-        name: 'keyward_argon2_runs_total',
-        help: 'Argon2 hashes computed.',
-        count: () => hasher.runs,
-      },
-      {
-        name: 'keyward_quota_statements_total',
-        help: 'Statements sent that consume rate limits and credits.',
-        count: () => store.count,
-      },
-    ],
-    gauges: [
-      {
-        name: 'keyward_usage_log_rows',
-        help: 'Rows of counters that waited to be folded when this instance last looked, once a second.',
-        value: () => fold.waitingRows,
-      },
+    metrics: [
+      ...measured.flatMap(({ metrics }) => metrics),
+      counter('keyward_log_lines_suppressed_total', suppressed, suppressedLines),
+      buildInfo(postgres),
     ],
   };
+}
+
+function buildInfo(postgres: string): Metric {
+  const labels = { version: packageVersion(), node: process.versions.node, postgres };
+  const help = 'Always 1: the versions of Keyward, of Node.js and, at the start, of Postgres.';
+  const samples = () => [{ labels, value: 1 }];
+  return { name: 'keyward_build_info', type: 'gauge', help, samples };
 }
 
 function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {

@@ -92,10 +92,9 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
   const parseItem = parserOf(VerifyRequest);
 
   const occupyItems = (group: string, count: number) => {
-    if (batchItems.hasRoom(group, count) && !unsent.isFull(group)) {
-      return batchItems.take(group, count);
-    }
-    throw new OverloadError('this caller has too many batches under way');
+    if (unsent.isFull(group)) throw new OverloadError('unsent', 'this caller reads no answers');
+    if (batchItems.hasRoom(group, count)) return batchItems.take(group, count);
+    throw new OverloadError('batch', 'this caller has too many batches under way');
   };
 
   /** An item stands alone: what is wrong with it is its own result. Its text is made in turns. */
