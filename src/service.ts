@@ -44,6 +44,7 @@ import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import type { Log, LogEvent } from './lib/log-events.ts';
 import { counter, type Metric } from './lib/metric.ts';
 import { OverloadError } from './lib/overload-error.ts';
 import { packageVersion } from './lib/package-version.ts';
@@ -178,9 +179,10 @@ type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
 async function createKernel(
-  { config, log, clockOffset = () => 0 }: ServiceOptions,
+  { config, log: logger, clockOffset = () => 0 }: ServiceOptions,
   database: Database,
 ) {
+  const log: Log = logger;
   const { orm } = database;
   const checksumKey = await readChecksumKey(orm);
   await deleteFutureRows(orm);
@@ -241,23 +243,23 @@ function createCredentials(kernel: Kernel) {
  * Writes in the background, few at once: fences share these connections. One that fails, or finds too
  * many waiting, is repeated at the next use of the key.
  */
-function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
+function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Log) {
   const queue = new FairQueue(SECRET_WRITES);
   const inTurn = (workspaceId: string | null, write: () => Promise<unknown>) =>
     queue.run({ group: workspaceId ?? '' }, write);
-  const notDone = (message: string) => (err: unknown) =>
-    log[err instanceof OverloadError ? 'debug' : 'warn']({ err }, message);
+  const notDone = (event: LogEvent, message: string) => (err: unknown) =>
+    log[err instanceof OverloadError ? 'debug' : 'warn']({ event, err }, message);
   return {
     storeProof: (secret: StoredSecret, proof: StoredProof) => {
       inTurn(secret.workspaceId, () => storeProof(dataOrm, secret, proof)).catch(
-        notDone('a proof was not stored'),
+        notDone('proof.not_stored', 'a proof was not stored'),
       );
     },
     rehash: async (secret: StoredSecret, presented: string) => {
       await issuer
         .hashForStorage(secret.ref, presented, 'rehashing', { group: '' })
         .then((hashed) => inTurn(secret.workspaceId, () => storeRehash(dataOrm, secret, hashed)))
-        .catch(notDone('an imported key was not rehashed yet'));
+        .catch(notDone('rehash.not_stored', 'an imported key was not rehashed yet'));
     },
   };
 }
@@ -415,6 +417,8 @@ async function runHousekeeping({ orm, pepper, log, management }: Kernel): Promis
   for (const job of jobs) {
     await management.queue
       .run(BACKGROUND, () => job(orm))
-      .catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+      .catch((err) =>
+        log.warn({ event: 'housekeeping.failed', err }, 'housekeeping failed, will retry'),
+      );
   }
 }

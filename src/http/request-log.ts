@@ -5,8 +5,10 @@ import {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import type { Log } from '../lib/log-events.ts';
 import type { App } from './app-type.ts';
 import type { RequestMetrics } from './request-metrics.ts';
+import { traceIdOf } from './trace-parent.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -47,10 +49,11 @@ export function registerRequestLog(
 
 /** Failures are warnings and errors, which the logger bounds where they repeat. */
 function logRequest(request: FastifyRequest, reply: FastifyReply, route: string): void {
-  const { log, failure } = request;
+  const { failure } = request;
+  const log: Log = request.log;
   const { statusCode } = reply;
   const line = {
-    requestId: request.id,
+    ...requestFields(request),
     method: request.method,
     route,
     status: statusCode,
@@ -58,10 +61,16 @@ function logRequest(request: FastifyRequest, reply: FastifyReply, route: string)
     keyId: keyIdOf(request),
     actor: request.call?.actor.id,
   };
-  if (statusCode < 500) log.info(line, 'request');
-  else if (!failure) log.warn(line, 'request');
-  else if (statusCode === 503) log.warn({ ...line, ...failure }, 'no answer');
-  else log.error({ ...line, ...failure }, 'request failed');
+  if (statusCode < 500) log.info({ event: 'request', ...line }, 'request');
+  else if (!failure) log.warn({ event: 'request', ...line }, 'request');
+  else if (statusCode === 503)
+    log.warn({ event: 'request.unavailable', ...line, ...failure }, 'no answer');
+  else log.error({ event: 'request.failed', ...line, ...failure }, 'request failed');
+}
+
+/** What each line about a request begins with: by what it is found, here and in traces. */
+export function requestFields({ id: requestId, headers }: FastifyRequest) {
+  return { requestId, traceId: traceIdOf(headers) };
 }
 
 /** True for the first `max` calls of each second. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { Log } from '../lib/log-events.ts';
 import { counter, gauge, type Metric } from '../lib/metric.ts';
 import type { UsageBatch, UsageCounters } from './counters.ts';
 
@@ -37,7 +37,7 @@ export interface FlusherOptions {
 export class UsageFlusher {
   readonly #counters: UsageCounters;
   readonly #write: WriteUsage;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #stopPausesMs: readonly number[];
   readonly #streams: readonly Stream[];
   readonly #stopping = new AbortController();
@@ -53,7 +53,7 @@ export class UsageFlusher {
   constructor(
     counters: UsageCounters,
     write: WriteUsage,
-    log: Logger,
+    log: Log,
     { streams = 1, stopPausesMs = STOP_PAUSES_MS }: FlusherOptions = {},
   ) {
     this.#counters = counters;
@@ -201,7 +201,8 @@ export class UsageFlusher {
       await this.flush();
       return true;
     } catch (err) {
-      this.#log.warn({ err, waiting: this.#counters.size }, 'counters not written, will retry');
+      const line = { err, waiting: this.#counters.size };
+      this.#log.warn({ event: 'usage.flush_failed', ...line }, 'counters not written, will retry');
       return false;
     }
   }

@@ -1,6 +1,6 @@
-import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { isTimeout } from '../db/errors.ts';
+import type { Log } from '../lib/log-events.ts';
 import { counter, gauge, type Metric } from '../lib/metric.ts';
 import { foldShard, readWaiting, shardMixed, type WaitingShard } from './log-store.ts';
 import { MIXED_SHARD } from './shards.ts';
@@ -22,7 +22,7 @@ const MAX_STEP_COUNTERS = 8000;
  */
 export class UsageFold {
   readonly #database: Database;
-  readonly #log: Logger;
+  readonly #log: Log;
   /** How many counters a step takes, so that about STEP_COUNTERS are left when equal ones are added up. */
   #stepCounters = STEP_COUNTERS;
   #waitingRows = 0;
@@ -32,7 +32,7 @@ export class UsageFold {
   #running: Promise<void> | null = null;
   #stopped = false;
 
-  constructor(database: Database, log: Logger) {
+  constructor(database: Database, log: Log) {
     this.#database = database;
     this.#log = log;
   }
@@ -72,7 +72,10 @@ export class UsageFold {
     this.#running ??= this.#runOnce()
       .catch((err: unknown) => {
         this.#failures++;
-        this.#log.warn({ err }, 'the usage log was not folded, will retry');
+        this.#log.warn(
+          { event: 'usage.fold_failed', err },
+          'the usage log was not folded, will retry',
+        );
       })
       .finally(() => {
         this.#running = null;
