@@ -31,6 +31,7 @@ function standIns(): AppDependencies {
     unsent: new UnsentAnswers(1),
     resourceLimits: [],
     metrics: [],
+    registerTracing: undefined,
   };
   return Object.assign(Object.create(null), needed);
 }

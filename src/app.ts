@@ -55,6 +55,8 @@ import type { WorkspaceService } from './workspaces/service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
+  /** Adds a span to each later request; undefined: there are no traces. */
+  registerTracing: ((app: App) => void) | undefined;
   maxConnectionsPerAddress: number;
   maxInFlight: number;
   management: ManagementQueue;
@@ -92,6 +94,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   const bounds = { max: deps.memory.connections, maxPerAddress: deps.maxConnectionsPerAddress };
   const connections = new Connections(bounds, shed);
   const app = createApp(deps, connections);
+  deps.registerTracing?.(app);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
   // Each adds to every later route, in this order: hooks in front of those before, then its place.

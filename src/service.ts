@@ -141,8 +141,10 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   await kernel.fence.waitUntilFresh();
   const batchItems = newBatchItems(config);
   const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
+  const tracing = config.traces ? (await import('./tracing.ts')).startTracing(kernel.log) : null;
   const app = await buildApp({
     log,
+    registerTracing: tracing?.register,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
     management: kernel.management,
@@ -161,7 +163,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, app, usage),
+    ...createLifecycle(kernel, () => closeApp(app).finally(tracing?.stop), usage),
     warnings: await findWarnings(kernel),
     internals: { hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
   };
@@ -375,7 +377,7 @@ function buildInfo(postgres: string): Metric {
   return { name: 'keyward_build_info', type: 'gauge', help, samples };
 }
 
-function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
+function createLifecycle(kernel: Kernel, close: () => Promise<void>, { flusher, fold }: Usage) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const folding = new PeriodicTask(() => fold.run(), FOLD_MS);
   const housekeeping = new PeriodicTask(() => runHousekeeping(kernel), HOUSEKEEPING_MS);
@@ -385,7 +387,7 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
-    { name: 'requests', deadlineMs: deadlineOf(requests), run: () => closeApp(app) },
+    { name: 'requests', deadlineMs: deadlineOf(requests), run: close },
     { name: 'counters', deadlineMs: deadlineOf(counters), run: () => flusher.stop() },
     { name: 'connections', deadlineMs: deadlineOf(connections), run: () => database.close() },
   ];

@@ -12,6 +12,7 @@ export const LOG_EVENTS = [
   'retention.removed',
   'proof.not_stored',
   'rehash.not_stored',
+  'traces.not_exported',
   'start.waiting_for_database',
   'start.warning',
   'start.listening',
