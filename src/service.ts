@@ -105,7 +105,6 @@ export interface Service {
     flusher: UsageFlusher;
     fold: UsageFold;
     database: Database;
-    quotaStore: QuotaStore;
     clock: Clock;
   };
 }
@@ -165,7 +164,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     app,
     ...createLifecycle(kernel, () => closeApp(app).finally(tracing?.stop), usage),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
+    internals: { hasher, fence, cache, flusher, fold, database, clock },
   };
 }
 

@@ -52,11 +52,6 @@ export class Argon2Hasher {
     this.#cost = cost;
   }
 
-  /** Hashes computed since the start. */
-  get runs(): number {
-    return this.#runs;
-  }
-
   get resourceLimits(): ResourceLimit[] {
     return Object.entries(this.#queues).map(([name, queue]) =>
       queue.resourceLimit(`argon2_${name}_waiting`),

@@ -9,13 +9,20 @@ const VERIFICATION_SECONDS = [
 /** The routes that verify, by how the metric calls them. */
 const VERIFYING = { verify: '/v1/verify', batch: '/v1/verify/batch', authorize: '/v1/authorize' };
 
+interface RouteMetrics {
+  /** By method, the counts of each status. */
+  answers: Map<string, Float64Array>;
+  seconds: Histogram | null;
+}
+
 /** Counts answers by route, method and status: patterns of routes, so their number is bounded. */
 export class RequestMetrics {
-  /** By route and method, the counts of each status. */
-  readonly #answers = new Map<string, Map<string, Float64Array>>();
-  readonly #durations = new Map(
-    Object.values(VERIFYING).map((route) => [route, new Histogram(VERIFICATION_SECONDS)]),
-  );
+  readonly #routes = new Map<string, RouteMetrics>();
+  readonly #seconds = Object.entries(VERIFYING).map(([name, route]) => {
+    const seconds = new Histogram(VERIFICATION_SECONDS);
+    this.#add(route, seconds);
+    return [name, seconds] as const;
+  });
 
   get metrics(): Metric[] {
     return [
@@ -29,32 +36,28 @@ export class RequestMetrics {
         'route',
         'keyward_verification_duration_seconds',
         'How long calls that verify took, from their headers to the end of their answer.',
-        Object.entries(VERIFYING).flatMap(([name, route]) => {
-          const measured = this.#durations.get(route);
-          return measured ? [[name, measured]] : [];
-        }),
+        this.#seconds,
       ),
     ];
   }
 
   count(route: string, method: string, status: number, milliseconds: number): void {
-    const counts = this.#answers.get(route)?.get(method) ?? this.#add(route, method);
+    const found = this.#routes.get(route) ?? this.#add(route, null);
+    const counts = found.answers.get(method) ?? newCounts(found, method);
     const index = status - FIRST_STATUS;
     counts[index] = (counts[index] ?? 0) + 1;
-    this.#durations.get(route)?.observe(milliseconds / 1000);
+    found.seconds?.observe(milliseconds / 1000);
   }
 
-  #add(route: string, method: string): Float64Array {
-    const counts = new Float64Array(STATUSES);
-    const ofRoute = this.#answers.get(route);
-    if (ofRoute) ofRoute.set(method, counts);
-    else this.#answers.set(route, new Map([[method, counts]]));
-    return counts;
+  #add(route: string, seconds: Histogram | null): RouteMetrics {
+    const added = { answers: new Map<string, Float64Array>(), seconds };
+    this.#routes.set(route, added);
+    return added;
   }
 
   *#samples(): Iterable<Sample> {
-    for (const [route, methods] of this.#answers) {
-      for (const [method, counts] of methods) {
+    for (const [route, { answers }] of this.#routes) {
+      for (const [method, counts] of answers) {
         for (const [index, value] of counts.entries()) {
           const status = String(index + FIRST_STATUS);
           if (value > 0) yield { labels: { route, method, status }, value };
@@ -62,4 +65,10 @@ export class RequestMetrics {
       }
     }
   }
+}
+
+function newCounts({ answers }: RouteMetrics, method: string): Float64Array {
+  const counts = new Float64Array(STATUSES);
+  answers.set(method, counts);
+  return counts;
 }

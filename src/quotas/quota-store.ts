@@ -70,11 +70,6 @@ export class QuotaStore {
     return [this.#batcher.resourceLimit('quota_requests_waiting'), this.#locked.resourceLimit];
   }
 
-  /** Statements sent since the start. */
-  get count(): number {
-    return this.#count;
-  }
-
   get metrics(): Metric[] {
     return [
       counter(

@@ -37,6 +37,11 @@ export class UsageFold {
     this.#log = log;
   }
 
+  /** Rows in the log when this instance last looked. */
+  get waitingRows(): number {
+    return this.#waitingRows;
+  }
+
   get metrics(): Metric[] {
     return [
       gauge(
@@ -60,11 +65,6 @@ export class UsageFold {
         () => this.#failures,
       ),
     ];
-  }
-
-  /** Rows in the log when this instance last looked. */
-  get waitingRows(): number {
-    return this.#waitingRows;
   }
 
   /** Folds what is due. A call during another one shares it. */
