@@ -19,19 +19,23 @@ import {
   type PlacesBudget,
   registerPlaces,
 } from './http/management-places.ts';
-import { type MetricsGauge, metricsRoutes, type OperationCounter } from './http/metrics.ts';
+import { metricsRoutes } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
+import { processMetrics } from './http/process-metrics.ts';
 import { requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
+import { RequestMetrics } from './http/request-metrics.ts';
 import { RequestRates } from './http/request-rates.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
 import { buildSerializers } from './http/serialization.ts';
+import { ShedRequests } from './http/shed-requests.ts';
 import { registerSingleHeaders } from './http/single-headers.ts';
 import type { UnsentAnswers } from './http/unsent-answers.ts';
 import { registerValidation } from './http/validation/register.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
 import { type MemoryBudget, WAITING_BYTES } from './lib/memory-budget.ts';
-import type { ResourceLimit } from './lib/resource-limit.ts';
+import type { Metric } from './lib/metric.ts';
+import { limitMetrics, type ResourceLimit } from './lib/resource-limit.ts';
 import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
@@ -55,6 +59,8 @@ import type { WorkspaceService } from './workspaces/service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
+  /** Adds a span to each later request; undefined: there are no traces. */
+  registerTracing: ((app: App) => void) | undefined;
   maxConnectionsPerAddress: number;
   maxInFlight: number;
   management: ManagementQueue;
@@ -79,8 +85,8 @@ export interface AppDependencies {
   audit: AuditService;
   readiness: ReadinessChecks;
   resourceLimits: readonly ResourceLimit[];
-  operationCounters: readonly OperationCounter[];
-  gauges: readonly MetricsGauge[];
+  /** Beside those of the requests, of the limits and of the process. */
+  metrics: readonly Metric[];
 }
 
 /** An owner has at most 128 characters, which may be of two units each. */
@@ -90,20 +96,21 @@ const MAX_PATH_PARAMETER_LENGTH = 256;
 export async function buildApp(deps: AppDependencies): Promise<App> {
   const admission = new Admission(deps.maxInFlight, deps.memory.bodyBytes);
   const rates = new RequestRates(() => deps.gateway.now());
-  const connections = new Connections({
-    max: deps.memory.connections,
-    maxPerAddress: deps.maxConnectionsPerAddress,
-  });
+  const shed = new ShedRequests();
+  const requests = new RequestMetrics();
+  const bounds = { max: deps.memory.connections, maxPerAddress: deps.maxConnectionsPerAddress };
+  const connections = new Connections(bounds, shed);
   const app = createApp(deps, connections);
+  deps.registerTracing?.(app);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
   // Each adds to every later route, in this order: hooks in front of those before, then its place.
   registerBodyLimits(app);
   registerValidation(app, admission.bodies);
-  registerErrorHandler(app);
+  registerErrorHandler(app, shed);
   registerAnswerHeaders(app);
   registerAdmission(app, admission);
-  registerRequestLog(app, deps.logVerifyPerSecond);
+  registerRequestLog(app, deps.logVerifyPerSecond, requests);
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
   registerAuth(app, { ...deps, rates });
@@ -114,8 +121,9 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   healthRoutes(app, deps.readiness, () => deps.gateway.now());
   const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);
   const own = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
-  const resourceLimits = [...own, ...places, items, ...deps.resourceLimits];
-  metricsRoutes(app, { ...deps, resourceLimits });
+  const limits = limitMetrics([...own, ...places, items, ...deps.resourceLimits]);
+  const measured = [...requests.metrics, ...shed.metrics, ...processMetrics(app), ...limits];
+  metricsRoutes(app, { ...deps, metrics: [...measured, ...deps.metrics] });
   registerFeatures(app, { ...deps, admission, rates });
   return app;
 }

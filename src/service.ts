@@ -20,6 +20,7 @@ import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
 import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
 import { expectedMigrations } from './db/migrate.ts';
+import { readServerVersion } from './db/server-version.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
@@ -43,8 +44,12 @@ import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import type { Log, LogEvent } from './lib/log-events.ts';
+import { counter, type Metric } from './lib/metric.ts';
 import { OverloadError } from './lib/overload-error.ts';
+import { packageVersion } from './lib/package-version.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
+import { suppressedLines } from './lib/repeated-lines.ts';
 import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
@@ -53,6 +58,7 @@ import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
 import { HygieneService } from './reports/hygiene/service.ts';
 import { Retention } from './retention/jobs.ts';
+import { retentionMetrics } from './retention/metrics.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { countBeforeAnswering } from './usage/count-before-answering.ts';
@@ -70,11 +76,14 @@ const URGENT_PLACES = 2;
 const MAX_BATCH = 200;
 /** How many of the items of batches at work may be of one caller. */
 const CALLER_SHARE = 0.75;
-const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024 };
+const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024, reason: 'management' } as const;
 /** Of the places, for one group of callers. */
 const GROUP_SHARE = 0.5;
 /** Connections that writes of proofs and of rehashed secrets take, and how many of those may wait. */
-const SECRET_WRITES = { places: 2, maxWaitingEach: 64, maxWaiting: 512 };
+const SECRET_WRITES = {
+  ...{ places: 2, maxWaitingEach: 64, maxWaiting: 512 },
+  reason: 'database',
+} as const;
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
@@ -100,7 +109,6 @@ export interface Service {
     flusher: UsageFlusher;
     fold: UsageFold;
     database: Database;
-    quotaStore: QuotaStore;
     clock: Clock;
     retention: Retention;
   };
@@ -137,8 +145,11 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const retention = createRetention(kernel, usage);
   await kernel.fence.waitUntilFresh();
   const batchItems = newBatchItems(config);
+  const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
+  const tracing = config.traces ? (await import('./tracing.ts')).startTracing(kernel.log) : null;
   const app = await buildApp({
     log,
+    registerTracing: tracing?.register,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
     management: kernel.management,
@@ -148,21 +159,18 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     readiness: createReadinessChecks(kernel),
     batchItems,
     unsent: new UnsentAnswers(config.memory.unsentBytes),
-    ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
+    ...dataPlane,
     ...createControlPlane(kernel, credentials),
-    ...createMetrics(kernel, credentials, usage, quotas),
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, app, usage, retention),
+    ...createLifecycle(kernel, () => closeApp(app).finally(tracing?.stop), usage, retention),
     warnings: await findWarnings(kernel),
-    internals: {
-      ...{ hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
-      retention,
-    },
+    internals: { hasher, fence, cache, flusher, fold, database, clock, retention },
   };
 }
 
@@ -178,9 +186,10 @@ type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
 async function createKernel(
-  { config, log, clockOffset = () => 0 }: ServiceOptions,
+  { config, log: logger, clockOffset = () => 0 }: ServiceOptions,
   database: Database,
 ) {
+  const log: Log = logger;
   const { orm } = database;
   const checksumKey = await readChecksumKey(orm);
   await deleteFutureRows(orm);
@@ -190,7 +199,9 @@ async function createKernel(
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   // Names this process in the numbers of its batches.
   const instance = randomUUID();
+  const postgres = await readServerVersion(orm);
   return {
+    postgres,
     ...{ config, log, clockOffset },
     ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
     management: managementQueue(config),
@@ -239,23 +250,23 @@ function createCredentials(kernel: Kernel) {
  * Writes in the background, few at once: fences share these connections. One that fails, or finds too
  * many waiting, is repeated at the next use of the key.
  */
-function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
+function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Log) {
   const queue = new FairQueue(SECRET_WRITES);
   const inTurn = (workspaceId: string | null, write: () => Promise<unknown>) =>
     queue.run({ group: workspaceId ?? '' }, write);
-  const notDone = (message: string) => (err: unknown) =>
-    log[err instanceof OverloadError ? 'debug' : 'warn']({ err }, message);
+  const notDone = (event: LogEvent, message: string) => (err: unknown) =>
+    log[err instanceof OverloadError ? 'debug' : 'warn']({ event, err }, message);
   return {
     storeProof: (secret: StoredSecret, proof: StoredProof) => {
       inTurn(secret.workspaceId, () => storeProof(dataOrm, secret, proof)).catch(
-        notDone('a proof was not stored'),
+        notDone('proof.not_stored', 'a proof was not stored'),
       );
     },
     rehash: async (secret: StoredSecret, presented: string) => {
       await issuer
         .hashForStorage(secret.ref, presented, 'rehashing', { group: '' })
         .then((hashed) => inTurn(secret.workspaceId, () => storeRehash(dataOrm, secret, hashed)))
-        .catch(notDone('an imported key was not rehashed yet'));
+        .catch(notDone('rehash.not_stored', 'an imported key was not rehashed yet'));
     },
   };
 }
@@ -345,43 +356,25 @@ function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
   };
 }
 
+/** What is measured, wherever: a part that has metrics has a getter of them, and is named here. */
 function createMetrics(
-  { database, fence }: Kernel,
+  { database, fence, postgres }: Kernel,
   { cache, secrets, hasher }: Credentials,
-  { counters, fold }: Usage,
+  { counters, flusher, fold }: Usage,
   { limiter, store }: Quotas,
+  verifier: Verifier,
+  retention: Retention,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
+  const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database];
+  const suppressed = 'Repeated log lines that another line with their number stands for.';
   return {
     resourceLimits: limited.flatMap(({ resourceLimits }) => resourceLimits),
-    operationCounters: [
-      {
-        name: 'keyward_fences_total',
-        help: 'Fence statements sent to the database.',
-        count: () => fence.count,
-      },
-      {
-        name: 'keyward_credential_loads_total',
-        help: 'Statements sent that load credentials into the cache.',
-        count: () => cache.loads,
-      },
-      {
-        name: 'keyward_argon2_runs_total',
-        help: 'Argon2 hashes computed.',
-        count: () => hasher.runs,
-      },
-      {
-        name: 'keyward_quota_statements_total',
-        help: 'Statements sent that consume rate limits and credits.',
-        count: () => store.count,
-      },
-    ],
-    gauges: [
-      {
-        name: 'keyward_usage_log_rows',
-        help: 'Rows of counters that waited to be folded when this instance last looked, once a second.',
-        value: () => fold.waitingRows,
-      },
+    metrics: [
+      ...measured.flatMap(({ metrics }) => metrics),
+      counter('keyward_log_lines_suppressed_total', suppressed, suppressedLines),
+      ...retentionMetrics(retention),
+      buildInfo(postgres),
     ],
   };
 }
@@ -395,7 +388,19 @@ function createRetention({ config, log, orm, clock, management }: Kernel, { fold
   });
 }
 
-function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage, retention: Retention) {
+function buildInfo(postgres: string): Metric {
+  const labels = { version: packageVersion(), node: process.versions.node, postgres };
+  const help = 'Always 1: the versions of Keyward, of Node.js and, at the start, of Postgres.';
+  const samples = () => [{ labels, value: 1 }];
+  return { name: 'keyward_build_info', type: 'gauge', help, samples };
+}
+
+function createLifecycle(
+  kernel: Kernel,
+  close: () => Promise<void>,
+  { flusher, fold }: Usage,
+  retention: Retention,
+) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const folding = new PeriodicTask(() => fold.run(), FOLD_MS);
   const housekeeping = new PeriodicTask(() => runHousekeeping(kernel), HOUSEKEEPING_MS);
@@ -406,7 +411,7 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage, ret
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
-    { name: 'requests', deadlineMs: deadlineOf(requests), run: () => closeApp(app) },
+    { name: 'requests', deadlineMs: deadlineOf(requests), run: close },
     { name: 'counters', deadlineMs: deadlineOf(counters), run: () => flusher.stop() },
     { name: 'connections', deadlineMs: deadlineOf(connections), run: () => database.close() },
   ];
@@ -441,6 +446,8 @@ async function runHousekeeping({ orm, pepper, log, management }: Kernel): Promis
   for (const job of jobs) {
     await management.queue
       .run(BACKGROUND, () => job(orm))
-      .catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+      .catch((err) =>
+        log.warn({ event: 'housekeeping.failed', err }, 'housekeeping failed, will retry'),
+      );
   }
 }

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Orm } from '../db/database.ts';
 import { isTimeout } from '../db/errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log-events.ts';
 import { type Cutoffs, cutoffsAt } from './cutoffs.ts';
 import type { StepResult } from './job.ts';
 import { JobRun } from './job-run.ts';
@@ -17,7 +17,7 @@ const JOBS = [MAKE_PARTITIONS, ...MOVES, DROP_PARTITIONS, ...REMOVALS];
 
 export interface RetentionOptions {
   orm: Orm;
-  log: Logger;
+  log: Log;
   clock: Pick<Clock, 'now'>;
   fold: { readonly waitingRows: number };
   kept: Config['retention'];
@@ -75,7 +75,7 @@ export class Retention {
       }
     } catch (err) {
       run.failures++;
-      const event = { event: 'retention.step_failed', job: run.job.name };
+      const event = { event: 'retention.step_failed', job: run.job.name } as const;
       log.warn({ err, ...event }, 'a retention job failed, will retry');
     }
   }
@@ -108,7 +108,7 @@ export class Retention {
   #add(run: JobRun, result: StepResult): void {
     const rows = run.add(result, this.#options.clock.now());
     if (!run.job.removes || !rows) return;
-    const event = { event: 'retention.removed', job: run.job.name };
+    const event = { event: 'retention.removed', job: run.job.name } as const;
     this.#options.log.info({ ...event, rows }, 'removed what is no longer kept');
   }
 }

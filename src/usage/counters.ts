@@ -206,5 +206,5 @@ function slices<T>(counters: readonly T[]): T[][] {
 }
 
 function full(): OverloadError {
-  return new OverloadError('too many counters wait to be written');
+  return new OverloadError('counters', 'too many counters wait to be written');
 }

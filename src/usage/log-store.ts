@@ -3,7 +3,7 @@ import type { BatchId } from '../db/batch-sequences.ts';
 import type { Database, Statement } from '../db/database.ts';
 import { runInTime } from '../db/statement-timeout.ts';
 import { type KeptIp, originOf } from '../domain/client-context.ts';
-import type { UsageBatch, UsageBatch, UsageCount } from './counters.ts';
+import type { UsageBatch, UsageCount } from './counters.ts';
 import { SHARDS } from './shards.ts';
 
 const HOUR_MS = 3_600_000;

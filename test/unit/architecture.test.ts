@@ -15,6 +15,7 @@ const ARROWS: Record<string, readonly string[]> = {
   freshness: ['db', 'lib'],
   credentials: ['errors.ts', 'domain', 'lib', 'db', 'freshness'],
   http: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db'],
+  'tracing.ts': ['lib', 'http'],
   audit: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'http'],
   'unit-of-work': ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'audit'],
   quotas: ['errors.ts', 'domain', 'lib', 'db', 'freshness', 'unit-of-work'],

@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * Metrics of the instance
-         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is away.
+         * @description Requests, verdicts, durations, what waits, what failed and how much of each resource limit is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is away.
          */
         get: operations["getMetrics"];
         put?: never;
