@@ -25,7 +25,7 @@ export function lineChart(data: PanelData, size: Size, range: TimeRange): string
   const isStacked = custom?.stacking.mode === 'normal';
   const lines = isStacked ? stacked(data.lines) : data.lines;
   const values = lines.flatMap(({ points }) => points.map(([, value]) => value));
-  const ticks = ticksUpTo(Math.max(...values.filter(Number.isFinite), 1e-6));
+  const ticks = ticksUpTo(Math.max(0, ...values.filter(Number.isFinite)), unit);
   const top = ticks.at(-1) ?? 1;
   // The last of a stack is the highest: it is drawn first, and the others on it.
   const drawn = lines.map((line, index) => drawLine(line, index, top, size, range, isStacked));
@@ -91,7 +91,7 @@ function legend(lines: readonly Line[], unit: string, size: Size): string {
   let row = 0;
   const entries = lines.map(({ name, points }, index) => {
     const text = `${name} ${written(points.at(-1)?.[1] || 0, unit)}`;
-    const width = text.length * 6.2 + 20;
+    const width = text.length * 6.7 + 22;
     if (x + width > size.width && x > MARGIN.left) {
       x = MARGIN.left;
       row++;

@@ -22,11 +22,13 @@ function short(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** Ticks from 0 to the first that is not below the maximum, at 1, 2, or 5 times a power of ten. */
-export function ticksUpTo(maximum: number): number[] {
-  const rough = maximum / 4;
+/** Ticks from 0 to the first that is not below the maximum, at round numbers of the unit. */
+export function ticksUpTo(maximum: number, unit: string): number[] {
+  if (maximum <= 0) return [0, 1];
+  const one = unit === 'bytes' ? 1024 ** Math.floor(Math.log2(maximum) / 10) : 1;
+  const rough = maximum / 4 / one;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power;
+  const step = ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10) * power * one;
   const count = Math.max(1, Math.ceil(maximum / step - 1e-9));
   return Array.from({ length: count + 1 }, (_, tick) => tick * step);
 }
