@@ -56,7 +56,8 @@ function labelsIn(text: string): Map<string, Set<string>> {
 
 function documentedLabels(name: string): string[] {
   const row = MONITORING.split('\n').find((line) => line.startsWith(`| \`${name}\``)) ?? '';
-  return [...row.matchAll(/`(\w+)`/g)].map(([, word = '']) => word);
+  const [, , , labels = ''] = row.split('|');
+  return labels.match(/\w+/g) ?? [];
 }
 
 const labelsOf = (metric: string) => [...OF_PROMETHEUS, ...(known.get(metric) ?? [])];
