@@ -85,19 +85,23 @@ function drawLine(
   return `${area}<path d="${path.join('')}" fill="none" stroke="${colour}" stroke-width="1.4"/>`;
 }
 
-/** The names, in as many lines as there is room for. */
+/** The names with their last values, the greatest first, as many as there is room for. */
 function legend(lines: readonly Line[], unit: string, size: Size): string {
   let x = MARGIN.left;
   let row = 0;
-  const entries = lines.map(({ name, points }, index) => {
-    const text = `${name} ${written(points.at(-1)?.[1] || 0, unit)}`;
+  const named = lines.map(({ name, points }, index) => {
+    return { name, last: points.at(-1)?.[1] || 0, colour: colourOf(index) };
+  });
+  named.sort((a, b) => b.last - a.last);
+  const entries = named.map(({ name, last, colour }) => {
+    const text = `${name} ${written(last, unit)}`;
     const width = text.length * 6.7 + 22;
     if (x + width > size.width && x > MARGIN.left) {
       x = MARGIN.left;
       row++;
     }
     const y = size.height - 24 + row * 15;
-    const entry = `<rect x="${x}" y="${y - 8}" width="10" height="8" fill="${colourOf(index)}"/>
+    const entry = `<rect x="${x}" y="${y - 8}" width="10" height="8" fill="${colour}"/>
       <text class="axis" x="${x + 14}" y="${y}">${escaped(text)}</text>`;
     x += width;
     return row < LEGEND_LINES ? entry : '';
