@@ -4,7 +4,7 @@
  * What Grafana makes of the dashboard is not shown by it. Ends what it has started.
  *
  *   KEYWARD_TEST_PROMETHEUS=$(command -v prometheus) KEYWARD_TEST_BROWSER=$(command -v chromium) \
- *     node scripts/dashboard-screenshot.ts [MINUTES]
+ *     npm run dashboard [MINUTES]
  */
 import { fileURLToPath } from 'node:url';
 import { BROWSER, openBrowser } from '../test/browser/browser.ts';
