@@ -19,7 +19,7 @@ const TRAFFIC_SECONDS = 8;
 const NOT_YET = ['panel Time since the last success', 'panel Age of the oldest open hour'];
 const target = (address: string) => ({ address, token: ROOT_KEY, intervalSeconds: 1 });
 
-describe.runIf(PROMTOOL !== '')('promtool', () => {
+describe.runIf(PROMTOOL !== '')('promtool', { timeout: 120_000 }, () => {
   it('promtool accepts the alert rules', async () => {
     const { stdout } = await promtool('check', 'rules', 'keyward-alerts.yml');
     expect(stdout).toContain(`SUCCESS: ${readAlerts().length} rules found`);
