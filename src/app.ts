@@ -35,6 +35,8 @@ import type { ResourceLimit } from './lib/resource-limit.ts';
 import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
+import { usageQueryRoutes } from './usage/query/routes.ts';
+import type { UsageQueryService } from './usage/query/service.ts';
 import { usageRoutes } from './usage/routes.ts';
 import type { UsageService } from './usage/service.ts';
 import {
@@ -70,6 +72,7 @@ export interface AppDependencies {
   workspaces: WorkspaceService;
   managementKeys: ManagementService;
   usage: UsageService;
+  usageQuery: UsageQueryService;
   audit: AuditService;
   readiness: ReadinessChecks;
   resourceLimits: readonly ResourceLimit[];
@@ -136,5 +139,6 @@ function registerFeatures(app: App, deps: Features): void {
   workspaceRoutes(app, deps.workspaces);
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);
+  usageQueryRoutes(app, deps.usageQuery);
   auditRoutes(app, deps.audit);
 }
