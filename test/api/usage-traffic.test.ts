@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import {
@@ -13,21 +13,19 @@ import {
   seedTraffic,
 } from '../support/traffic-model.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 86_400_000;
+// Thousands of figures in each.
+vi.setConfig({ testTimeout: 60_000 });
 const GROUPINGS: Grouping[] = ['workspace', 'owner', 'key', 'code', 'time'];
-const EVERY = GROUPINGS.reduce<Grouping[][]>(
-  (subsets, name) => [...subsets, ...subsets.map((subset) => [...subset, name])],
-  [[]],
-).filter((subset) => subset.length > 0);
-/** Where each dimension is once, and all of them together. */
-const SOME: Grouping[][] = [
-  ['time'],
-  ['owner', 'time'],
-  ['key'],
-  ['workspace', 'code', 'time'],
-  ['owner', 'key', 'code'],
-];
+const EVERY = subsetsOf(GROUPINGS).filter((subset) => subset.length > 0);
+/** Each dimension once, with the longest chain of joins. */
+const SOME: Grouping[][] = [['time'], ['owner', 'time'], ['workspace', 'code'], ['owner', 'key']];
+
+function subsetsOf([first, ...rest]: Grouping[]): Grouping[][] {
+  if (first === undefined) return [[]];
+  const without = subsetsOf(rest);
+  return [...without, ...without.map((subset) => [first, ...subset])];
+}
 
 /** A month with all of today, and some days before that. */
 const traffic = newTraffic({
@@ -75,34 +73,52 @@ interface Asked {
 
 const BY_DAY: Asked = { granularity: 'day', timeZone: 'UTC', from: 31 };
 
+/** What a calendar in the zone shows, which nothing of the service has computed. */
 function labeller({ granularity, timeZone }: Asked): (instant: number) => string {
   const day = new Intl.DateTimeFormat('en-CA', { timeZone });
-  if (granularity === 'hour') return (instant) => new Date(instant).toISOString().slice(0, 13);
-  return (instant) => day.format(instant).slice(0, granularity === 'month' ? 7 : 10);
+  const known = new Map<number, string>();
+  const labelOf = (instant: number) =>
+    granularity === 'hour'
+      ? new Date(instant).toISOString().slice(0, 13)
+      : day.format(instant).slice(0, granularity === 'month' ? 7 : 10);
+  return (instant) => {
+    const label = known.get(instant) ?? labelOf(instant);
+    known.set(instant, label);
+    return label;
+  };
 }
 
+/** Of each key, buckets of some days are enough. */
+const DAYS_OF_KEYS = 6;
+
 /** Reads all groups as CSV, and compares them with what was sent. */
-async function expectExact(groupings: Grouping[][], asked: Asked, filter = ''): Promise<void> {
+async function expectExact(groupings: Grouping[][], asked: Asked, keyId?: string): Promise<void> {
   const labelOf = labeller(asked);
-  const from = new Date(Date.now() - asked.from * DAY_MS).toISOString();
-  const since = labelOf(Date.parse(from));
-  const within = counted.filter(({ hour }) => labelOf(hour) >= since);
   for (const groupBy of groupings) {
-    const query = new URLSearchParams({ ...asked, workspaceId: '*', order: 'group', from });
-    for (const name of groupBy) query.append('groupBy', name);
-    const answer = await keyward.call('GET', `/v1/usage?${query}${filter}`, {
-      headers: { accept: 'text/csv' },
+    const isLong = groupBy.includes('key') && groupBy.includes('time') && keyId === undefined;
+    const days = isLong ? Math.min(asked.from, DAYS_OF_KEYS) : asked.from;
+    const from = new Date(Date.now() - days * DAY_MS).toISOString();
+    const { granularity, timeZone } = asked;
+    const query = new URLSearchParams({
+      granularity,
+      timeZone,
+      workspaceId: '*',
+      order: 'group',
+      from,
     });
-    expect(answer.status, answer.text).toBe(200);
-    const { figures, lines } = figuresIn(answer.text, labelOf);
-    const [, keyId] = /keyId=(\w+)/.exec(filter) ?? [];
-    const expected = countDirectly(
-      keyId === undefined ? within : within.filter((row) => row.keyId === keyId),
-      groupBy,
-      labelOf,
+    for (const name of groupBy) query.append('groupBy', name);
+    if (keyId !== undefined) query.append('keyId', keyId);
+    const headers = { accept: 'text/csv' };
+    const { status, text } = await keyward.call('GET', `/v1/usage?${query}`, { headers });
+    expect(status, text).toBe(200);
+    const since = labelOf(Date.parse(from));
+    const sent = counted.filter(
+      (row) => labelOf(row.hour) >= since && (keyId === undefined || row.keyId === keyId),
     );
+    const expected = countDirectly(sent, groupBy, labelOf);
+    const { figures, lines } = figuresIn(text, labelOf);
     expect(figures, `${groupBy} ${JSON.stringify(asked)}`).toEqual(expected);
-    // Buckets without use are there too, and each once.
+    // Buckets without use are there too.
     const groups = new Set([...expected.keys()].map((name) => name.replace(/^[^|]*/, '')));
     expect(lines % groups.size).toBe(0);
   }
@@ -151,22 +167,18 @@ async function restart(retention: { hours: number; days: number }): Promise<void
 it('every figure of every grouping of a month of traffic is what was sent', async () => {
   await expectExact(EVERY, BY_DAY);
   await expectExact(SOME, { ...BY_DAY, granularity: 'month', from: 120 });
-  await expectExact([['time'], ['workspace', 'time']], {
-    ...BY_DAY,
-    granularity: 'hour',
-    from: 30,
-  });
-}, 60_000);
+  await expectExact([['time'], ['code', 'time']], { ...BY_DAY, granularity: 'hour', from: 30 });
+});
 
-it('every figure is the same in the days of another time zone', async () => {
+it('every figure of traffic is the same in the days of another time zone', async () => {
   for (const timeZone of ['America/New_York', 'Asia/Tokyo']) {
     await expectExact(SOME, { ...BY_DAY, timeZone });
   }
 });
 
-it('every figure is the same once all but today is moved, and when counts of moved days come late', async () => {
+it('every figure of traffic is the same once all but today is moved, and when counts of moved days come late', async () => {
   await move();
-  await expectExact(EVERY, BY_DAY);
+  await expectExact(SOME, BY_DAY);
   const late = counted.filter((_, index) => index % 50 === 0);
   await insertCounted(sql, late);
   counted = [...counted, ...late];
@@ -174,65 +186,65 @@ it('every figure is the same once all but today is moved, and when counts of mov
   await move();
   await expectExact(SOME, BY_DAY);
   await expectExact(SOME, { ...BY_DAY, timeZone: 'America/New_York' });
-  await expectExact(SOME, { ...BY_DAY, granularity: 'month', from: 120 });
-}, 60_000);
+});
 
-it('every figure is the same after weeks of hours were dropped and days became months', async () => {
-  await sql.query('select * from move_usage_days($1, $2, $3, 1000000)', [
-    daysAgo(40).slice(0, 10),
-    '',
-    '',
+it('every figure of traffic is the same after weeks of hours were dropped and days became months', async () => {
+  const moved = await sql.query('select * from move_usage_days($1, $2, $3, 1000000)', [
+    ...[daysAgo(40).slice(0, 10), '', ''],
   ]);
-  const dropped = [];
-  for (;;) {
-    const { rows } = await sql.query('select drop_usage_partition($1, $2) as name', [
-      ...[daysAgo(14), daysAgo(80).slice(0, 10)],
-    ]);
-    if (rows[0].name === null) break;
-    dropped.push(rows[0].name);
-  }
-  expect(dropped.some((name) => name.startsWith('usage_hours_'))).toBe(true);
+  expect(moved.rows[0].moved).toBeGreaterThan(0);
+  expect(await dropPartitions()).toContain('usage_hours_');
   await restart({ hours: 14, days: 40 });
   await expectExact(SOME, BY_DAY);
   await expectExact(SOME, { ...BY_DAY, granularity: 'month', from: 120 });
   await expectExact([['key', 'time']], { ...BY_DAY, granularity: 'hour', from: 2 });
 });
 
+async function dropPartitions(): Promise<string> {
+  const names = [];
+  for (;;) {
+    const { rows } = await sql.query('select drop_usage_partition($1, $2) as name', [
+      ...[daysAgo(14), daysAgo(80).slice(0, 10)],
+    ]);
+    if (rows[0].name === null) return names.join();
+    names.push(rows[0].name);
+  }
+}
+
 it('the usage of removed keys and strings stays in every other figure, as that of what was removed', async () => {
   const gone = traffic.keys.filter((_, index) => index % 10 === 0).map(({ id }) => id);
-  await sql.query(
-    `update keys set deleted_at = now() - interval '30 days', enabled = false where id = any($1)`,
-    [gone],
-  );
+  await sql.query(`update keys set deleted_at = now() - interval '30 days' where id = any($1)`, [
+    gone,
+  ]);
   await expectExact(SOME, BY_DAY);
-  const { rows: removed } = await sql.query(
-    `with done as (select remove_deleted_keys(now() - interval '20 days', 1000)) select count(*) from done`,
-  );
-  expect(removed.length).toBe(1);
+  await sql.query(`select remove_deleted_keys(now() - interval '20 days', 1000)`);
   await sql.query(`select remove_retired_secrets(now() - interval '20 days', 10000)`);
-  const { rows } = await sql.query('select id from keys');
-  const keys = new Set(rows.map(({ id }) => id));
-  const { rows: stringRows } = await sql.query('select id from secrets');
-  const strings = new Set(stringRows.map(({ id }) => id));
+  const keys = await idsOf('keys');
+  const strings = await idsOf('secrets');
   expect(keys.size).toBeLessThan(1000);
+  expect(strings.size).toBeLessThan(1234);
   counted = counted.map((row) => {
-    if (row.keyId !== null && !keys.has(row.keyId)) {
-      return { ...row, ownerId: null, keyId: null, secretId: null, kind: 'removed' };
-    }
-    return strings.has(row.secretId) ? row : { ...row, secretId: null };
+    if (row.keyId === null) return row;
+    if (keys.has(row.keyId)) return strings.has(row.secretId) ? row : { ...row, secretId: null };
+    return { ...row, ownerId: null, keyId: null, secretId: null, kind: 'removed' };
   });
-  await expectExact(EVERY, BY_DAY);
+  await expectExact(SOME, BY_DAY);
   await expectExact(SOME, { ...BY_DAY, granularity: 'month', from: 120 });
-  for (const { id } of traffic.keys.slice(1, 10)) {
-    await expectExact([['secret'], ['key', 'secret', 'code', 'time']], BY_DAY, `&keyId=${id}`);
+  for (const { id } of traffic.keys.slice(1, 8)) {
+    await expectExact([['secret'], ['key', 'secret', 'code', 'time']], BY_DAY, id);
   }
-}, 60_000);
+});
 
-it('every figure is the same after a restart on a database of another time zone', async () => {
+async function idsOf(table: 'keys' | 'secrets'): Promise<Set<string | null>> {
+  const { rows } = await sql.query(`select id from ${table}`);
+  return new Set(rows.map(({ id }) => id));
+}
+
+it('every figure of every grouping is the same after a restart on a database of another time zone', async () => {
   await sql.query(
     `do $$ begin execute format('alter database %I set timezone to ''Asia/Kathmandu''', current_database()); end $$`,
   );
   await restart({ hours: 14, days: 40 });
   await expectExact(EVERY, BY_DAY);
   await expectExact([['key', 'time']], { ...BY_DAY, granularity: 'hour', from: 2 });
-}, 60_000);
+});
