@@ -18,6 +18,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
   findKey: 'keys:read',
   bulkRevokeKeys: 'keys:revoke',
   getKeyUsage: 'usage:read',
+  getUsage: 'usage:read',
   listWorkspaces: 'workspaces:read',
   getWorkspace: 'workspaces:read',
   putWorkspace: 'workspaces:write',
