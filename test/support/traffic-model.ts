@@ -18,7 +18,7 @@ export interface Counted {
   units: number;
 }
 
-export interface TrafficKey {
+interface TrafficKey {
   id: string;
   workspaceId: string;
   ownerId: string | null;

@@ -8,6 +8,7 @@ import {
   nullable,
   oneOf,
   open,
+  openOrNull,
   PageLimit,
   time,
 } from '../../http/schemas.ts';
@@ -17,7 +18,7 @@ import { GRANULARITIES, rangeFields } from '../schemas.ts';
 export const DIMENSIONS = ['workspace', 'owner', 'key', 'secret', 'code'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
-const UsageMetric = oneOf('UsageMetric', ['verifications', 'units']);
+const METRICS = ['verifications', 'units'] as const;
 
 export const ReadUsage = Type.Object(
   {
@@ -62,7 +63,7 @@ export const ReadUsage = Type.Object(
         examples: [['VALID', 'RATE_LIMITED']],
       }),
     ),
-    metric: oneOf('UsageMetric', ['verifications', 'units'], {
+    metric: oneOf('UsageMetric', METRICS, {
       default: 'verifications',
       description: 'What `order` sorts by: verifications, or units of their `cost`.',
       examples: ['verifications'],
@@ -111,11 +112,11 @@ const UsageGroup = Type.Object(
       description: 'Secret id, if grouped by it; null for strings that were removed.',
       examples: ['sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt'],
     }),
-    code: nullable(open(VerdictCode, {}), {
+    code: openOrNull(VerdictCode, {
       description: 'Verdict, if grouped by it.',
       examples: ['VALID'],
     }),
-    kind: nullable(open(oneOf('UsageKind', ['key', 'removed', 'unmatched']), {}), {
+    kind: openOrNull(oneOf('UsageKind', ['key', 'removed', 'unmatched']), {
       description:
         'What is counted, if grouped by owner, key or secret: uses of keys, of keys or strings that were ' +
         'removed long after they had ended, or attempts that matched no key.',
@@ -154,7 +155,10 @@ export const UsageReport = Type.Object(
       examples: ['day'],
     }),
     timeZone: Type.String({ description: 'Time zone of the buckets.', examples: ['UTC'] }),
-    metric: open(UsageMetric, { description: 'What is sorted by.', examples: ['verifications'] }),
+    metric: open(oneOf('UsageMetric', METRICS), {
+      description: 'What is sorted by.',
+      examples: ['verifications'],
+    }),
     total: nullable(
       Type.Object(counts, {
         'x-name': 'UsageTotal',

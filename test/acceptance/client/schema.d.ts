@@ -2486,12 +2486,12 @@ export interface components {
              * @description Verdict, if grouped by it.
              * @example VALID
              */
-            code: (components["schemas"]["VerdictCode"] | string) | null;
+            code: components["schemas"]["VerdictCode"] | string | null;
             /**
              * @description What is counted, if grouped by owner, key or secret: uses of keys, of keys or strings that were removed long after they had ended, or attempts that matched no key.
              * @example key
              */
-            kind: (components["schemas"]["UsageKind"] | string) | null;
+            kind: components["schemas"]["UsageKind"] | string | null;
             /**
              * @description Name of the key, if grouped by key.
              * @example CI deploys
