@@ -158,22 +158,23 @@ function groups({ range, filter, groupBy }: UsageSelection, byBucket = false): S
 
 /** What groups are shown by; null where they are not grouped by it. */
 function dimensionsOf(groupBy: ReadonlySet<Dimension>, byBucket: boolean): [string, SQL][] {
-  const if_ = (dimension: Dimension, value: SQL) =>
+  const ifBy = (dimension: Dimension, value: SQL) =>
     groupBy.has(dimension) ? value : sql`null::text`;
   const dimensions: [string, SQL][] = [
-    ['workspaceId', if_('workspace', sql`u."workspaceId"`)],
-    ['ownerId', if_('owner', sql`k.owner_id`)],
-    ['keyId', if_('key', sql`nullif(u."keyId", '')`)],
-    ['secretId', if_('secret', sql`s.id`)],
-    ['secretStart', if_('secret', sql`s.start`)],
-    ['code', if_('code', sql`u.code`)],
+    ['workspaceId', ifBy('workspace', sql`u."workspaceId"`)],
+    ['ownerId', ifBy('owner', sql`k.owner_id`)],
+    ['keyId', ifBy('key', sql`nullif(u."keyId", '')`)],
+    ['secretId', ifBy('secret', sql`s.id`)],
+    ['secretStart', ifBy('secret', sql`s.start`)],
+    ['code', ifBy('code', sql`u.code`)],
     ['kind', kindOf(groupBy)],
   ];
+  const named = dimensions.filter(([name]) => name !== 'secretStart');
   const id = sql.join(
-    dimensions.map(([, value]) => sql`coalesce(${value}, '')`),
+    named.map(([, value]) => sql`coalesce(${value}, '')`),
     sql`, `,
   );
-  // No name, owner or id contains the separator.
+  // No owner, id or code contains the separator.
   return [
     ['id', sql`concat_ws(chr(31), ${id}) collate "C"`],
     ...dimensions,
