@@ -43,6 +43,8 @@ import { ownerRoutes } from './owners/routes.ts';
 import type { OwnerService } from './owners/service.ts';
 import { hygieneRoutes } from './reports/hygiene/routes.ts';
 import type { HygieneService } from './reports/hygiene/service.ts';
+import { usageQueryRoutes } from './usage/query/routes.ts';
+import type { UsageQueryService } from './usage/query/service.ts';
 import { usageRoutes } from './usage/routes.ts';
 import type { UsageService } from './usage/service.ts';
 import {
@@ -82,6 +84,7 @@ export interface AppDependencies {
   managementKeys: ManagementService;
   usage: UsageService;
   hygiene: HygieneService;
+  usageQuery: UsageQueryService;
   audit: AuditService;
   readiness: ReadinessChecks;
   resourceLimits: readonly ResourceLimit[];
@@ -153,5 +156,6 @@ function registerFeatures(app: App, deps: Features): void {
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);
   hygieneRoutes(app, deps.hygiene);
+  usageQueryRoutes(app, deps.usageQuery);
   auditRoutes(app, deps.audit);
 }

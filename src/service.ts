@@ -66,6 +66,7 @@ import { UsageCounters } from './usage/counters.ts';
 import { UsageFlusher } from './usage/flusher.ts';
 import { UsageFold } from './usage/fold.ts';
 import { appendToLog } from './usage/log-store.ts';
+import { UsageQueryService } from './usage/query/service.ts';
 import { UsageService } from './usage/service.ts';
 import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
@@ -319,9 +320,10 @@ function createDataPlane(
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
 function createControlPlane(
-  { orm, clock, unitOfWork }: Kernel,
+  { config, orm, clock, unitOfWork, management }: Kernel,
   { issuer, resolver, rootKey }: Credentials,
 ) {
+  const { retention } = config;
   return {
     keys: {
       keys: new KeyService({ orm, unitOfWork, issuer, clock }),
@@ -343,7 +345,11 @@ function createControlPlane(
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
-    usage: new UsageService(orm, clock),
+    usage: new UsageService(orm, clock, retention),
+    usageQuery: new UsageQueryService({
+      ...{ orm, clock, retention },
+      inTurn: (group, read) => management.queue.run({ group, rests: true }, read),
+    }),
     hygiene: new HygieneService(orm, clock),
     audit: new AuditService(orm),
   };

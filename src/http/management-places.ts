@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { FairQueue } from '../lib/fair-queue.ts';
 import type { MemoryBudget } from '../lib/memory-budget.ts';
@@ -67,6 +68,7 @@ export function registerPlaces(
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
     if (typeof payload === 'string') unsent.watch(reply, request.callerGroup, payload);
+    if (payload instanceof Readable) unsent.watchStream(reply, request.callerGroup);
     return payload;
   };
   app.addHook('onRoute', (route) => {

@@ -610,7 +610,7 @@ export interface paths {
         };
         /**
          * Get the usage of a key
-         * @description Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys. Requires the permission `usage:read`.
+         * @description Exact counts of verifications by verdict, hour, day or month, in UTC; also of revoked and deleted keys. `GET /v1/usage` answers more. Requires the permission `usage:read`.
          */
         get: operations["getKeyUsage"];
         put?: never;
@@ -673,6 +673,26 @@ export interface paths {
          * @description Owners whose keys are all revoked, expired or disabled. Requires the permission `keys:read`.
          */
         get: operations["listHygieneOwners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Query usage
+         * @description Exact counts of verifications by workspace, owner, key, secret, verdict and time: which use most, and when. With `Accept: text/csv` the same as CSV. Requires the permission `usage:read`.
+         */
+        get: operations["getUsage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2218,6 +2238,11 @@ export interface components {
              */
             total: number;
             /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+            /**
              * @description Number of verifications by verdict code; codes that did not occur are left out.
              * @example {
              *       "VALID": 118,
@@ -2646,6 +2671,11 @@ export interface components {
              * @example 120
              */
             total: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
         };
         UpdateKeyRequest: {
             /**
@@ -2762,7 +2792,7 @@ export interface components {
              */
             maxRequestsPerSecond?: number | null;
         };
-        /** @description Usage in one hour or day. */
+        /** @description Usage in one hour, day or month. */
         UsageBucket: {
             /**
              * Format: date-time
@@ -2776,6 +2806,11 @@ export interface components {
              */
             total: number;
             /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+            /**
              * @description Number of verifications by verdict code; codes that did not occur are left out.
              * @example {
              *       "VALID": 118,
@@ -2787,7 +2822,140 @@ export interface components {
             };
         };
         /** @enum {string} */
-        UsageGranularity: "hour" | "day";
+        UsageDimension: "workspace" | "owner" | "key" | "secret" | "code" | "time";
+        /** @enum {string} */
+        UsageGranularity: "hour" | "day" | "month";
+        /** @description Usage of what one group has in common. */
+        UsageGroup: {
+            /**
+             * @description Workspace id, if grouped by it; `*`: attempts by callers that named no workspace, which matched no key.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description Owner, if grouped by it; null for keys without owner, and for what is of no key.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Key id, if grouped by it; null for what is of no key.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description Secret id, if grouped by it; null for strings that were removed.
+             * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
+             */
+            secretId: string | null;
+            /**
+             * @description Verdict, if grouped by it.
+             * @example VALID
+             */
+            code: components["schemas"]["VerdictCode"] | string | null;
+            /**
+             * @description What is counted, if grouped by owner, key or secret: uses of keys, of keys or strings that were removed long after they had ended, or attempts that matched no key.
+             * @example key
+             */
+            kind: components["schemas"]["UsageKind"] | string | null;
+            /**
+             * @description Name of the key, if grouped by key.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description Start of the key string, if grouped by secret.
+             * @example ak_live_4fQ2mX…
+             */
+            secretStart: string | null;
+            /**
+             * @description Number of verifications.
+             * @example 120
+             */
+            verifications: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+            /** @description If grouped by time: all buckets of the range, oldest first, empty ones included. Else empty. */
+            buckets: components["schemas"]["UsagePoint"][];
+        };
+        /** @enum {string} */
+        UsageKind: "key" | "removed" | "unmatched";
+        /** @enum {string} */
+        UsageMetric: "verifications" | "units";
+        /** @enum {string} */
+        UsageOrder: "-metric" | "group";
+        /** @description Usage in one hour, day or month. */
+        UsagePoint: {
+            /**
+             * Format: date-time
+             * @description Start of the bucket.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            start: string;
+            /**
+             * @description Number of verifications.
+             * @example 120
+             */
+            verifications: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+        };
+        /** @description Usage by group, as far as counters were flushed and folded: usually two seconds ago. */
+        UsageReport: {
+            /**
+             * Format: date-time
+             * @description Start of the range (inclusive), RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the range (exclusive).
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            to: string;
+            /**
+             * @description Bucket width.
+             * @example day
+             */
+            granularity: components["schemas"]["UsageGranularity"] | string;
+            /**
+             * @description Time zone of the buckets.
+             * @example UTC
+             */
+            timeZone: string;
+            /**
+             * @description What is sorted by.
+             * @example verifications
+             */
+            metric: components["schemas"]["UsageMetric"] | string;
+            /** @description Usage of all groups of all pages; null on all pages but the first. */
+            total: components["schemas"]["UsageTotal"] | null;
+            /** @description Groups in the order of `order`; those without use are left out. */
+            data: components["schemas"]["UsageGroup"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        UsageTotal: {
+            /**
+             * @description Number of verifications.
+             * @example 120
+             */
+            verifications: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+        };
         /** @enum {string} */
         UserAgentFamily: "curl" | "wget" | "python-requests" | "httpx" | "aiohttp" | "python" | "Go-http-client" | "axios" | "undici" | "node" | "okhttp" | "Apache-HttpClient" | "Java" | "Guzzle" | "PHP" | "Ruby" | "reqwest" | ".NET" | "Postman" | "Insomnia" | "bot" | "Edge" | "Opera" | "Firefox" | "Chrome" | "Safari" | "other";
         /** @enum {string} */
@@ -5651,11 +5819,11 @@ export interface operations {
             query?: {
                 /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
-                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339. */
+                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`, or as long as is kept. RFC 3339. */
                 from?: string;
                 /** @description End of the range, rounded up. Default: now. RFC 3339. */
                 to?: string;
-                /** @description Bucket width, in UTC: hours for up to 35 days, days for up to 400. */
+                /** @description Bucket width: hours for up to 35 days, days for up to 400, months for up to 120. Hours and days are kept for as long as the installation is set to, months for ever. */
                 granularity?: components["schemas"]["UsageGranularity"];
             };
             header?: never;
@@ -5838,6 +6006,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HygieneOwnerPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`, or as long as is kept. RFC 3339. */
+                from?: string;
+                /** @description End of the range, rounded up. Default: now. RFC 3339. */
+                to?: string;
+                /** @description Bucket width: hours for up to 35 days, days for up to 400, months for up to 120. Hours and days are kept for as long as the installation is set to, months for ever. */
+                granularity?: components["schemas"]["UsageGranularity"];
+                /** @description Time zone of days and months, by its IANA name. Another one than UTC is read from hours: no further back than those are kept, and only where its offset is a whole number of hours. */
+                timeZone?: string;
+                /** @description What to count by. `time` adds a count for each bucket of the range, also without use, to each group. `secret` needs `keyId` or `secretId`. Usage of an owner is that of its present keys. */
+                groupBy?: components["schemas"]["UsageDimension"][];
+                /** @description Owner whose keys to count. */
+                ownerId?: string;
+                /** @description Key to count. */
+                keyId?: string;
+                /** @description Secret to count. */
+                secretId?: string;
+                /** @description Verdicts to count. NOT_FOUND: attempts that matched no key. Default: all. */
+                code?: components["schemas"]["VerdictCode"][];
+                /** @description What `order` sorts by: verifications, or units of their `cost`. */
+                metric?: components["schemas"]["UsageMetric"];
+                /** @description Order of the groups: the largest first, or by their ids. As CSV, `group` is all groups, `-metric` the first `limit`. Default: `-metric`. */
+                order?: components["schemas"]["UsageOrder"];
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Usage by group. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                    "text/csv": string;
                 };
             };
             /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
