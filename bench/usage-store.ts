@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { Database } from '../src/db/database.ts';
 import { Retention } from '../src/retention/jobs.ts';
+import { rangeOf } from '../src/usage/query/range.ts';
 import { readUsage } from '../src/usage/store.ts';
 import { type BenchEnv, withBenchEnv } from './harness/env.ts';
 import { log, publish } from './harness/results.ts';
@@ -72,7 +73,8 @@ async function timeReads(env: BenchEnv, { orm }: Database, { active }: StoreSize
     ['day', 30],
     ['day', 90],
   ] as const) {
-    const range = { from: new Date(daysAgo(days)), to: new Date(), granularity };
+    const from = new Date(daysAgo(days)).toISOString();
+    const range = rangeOf({ from, granularity }, Date.now(), { hours: 366, days: 400 });
     const times: number[] = [];
     for (let read = 1; read <= READS; read++) {
       const id = await idOf(env, Math.ceil((read * active) / READS));

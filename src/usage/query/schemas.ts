@@ -43,9 +43,12 @@ export const ReadUsage = Type.Object(
     }),
     ownerId: Type.Optional(line(128, 'Owner whose keys to count.', 'customer_42')),
     keyId: Type.Optional(
-      Type.String({
-        ...KeyPath.properties.id,
-        description: 'Key to count.',
+      Type.Array(Type.String({ pattern: KeyPath.properties.id.pattern }), {
+        minItems: 1,
+        maxItems: 200,
+        uniqueItems: true,
+        description: 'Keys to count.',
+        examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
       }),
     ),
     secretId: Type.Optional(

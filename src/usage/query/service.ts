@@ -106,12 +106,11 @@ export class UsageQueryService {
 
   #questionOf(call: CallContext, query: ReadUsage, name: string): Question {
     const { clock, retention } = this.#deps;
-    const { keyId, secretId, ownerId, code: codes, metric, order = '-metric' } = query;
-    if (query.groupBy.includes('secret') && keyId === undefined && secretId === undefined) {
+    const { keyId: keyIds, secretId, ownerId, code: codes, metric, order = '-metric' } = query;
+    if (query.groupBy.includes('secret') && keyIds === undefined && secretId === undefined) {
       throw invalidField('/query/keyId', 'is required to group by secret, or `secretId` is');
     }
     const workspaceId = listedWorkspaceId(call, query.workspaceId);
-    const keyIds = keyId === undefined ? undefined : [keyId];
     return {
       range: rangeOf({ ...query, ...rangeIn(name, query.cursor) }, clock.now(), retention),
       filter: { workspaceId, keyIds, secretId, ownerId, codes },

@@ -6043,8 +6043,8 @@ export interface operations {
                 groupBy?: components["schemas"]["UsageDimension"][];
                 /** @description Owner whose keys to count. */
                 ownerId?: string;
-                /** @description Key to count. */
-                keyId?: string;
+                /** @description Keys to count. */
+                keyId?: string[];
                 /** @description Secret to count. */
                 secretId?: string;
                 /** @description Verdicts to count. NOT_FOUND: attempts that matched no key. Default: all. */
