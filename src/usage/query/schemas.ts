@@ -43,7 +43,7 @@ export const ReadUsage = Type.Object(
     }),
     ownerId: Type.Optional(line(128, 'Owner whose keys to count.', 'customer_42')),
     keyId: Type.Optional(
-      Type.Array(Type.String({ pattern: KeyPath.properties.id.pattern }), {
+      Type.Array(KeyPath.properties.id, {
         minItems: 1,
         maxItems: 200,
         uniqueItems: true,
