@@ -55,7 +55,7 @@ CREATE INDEX "keys_of_owner" ON "keys" ("workspace_id", "owner_id", "id");
 --> statement-breakpoint
 CREATE INDEX "keys_deleted" ON "keys" ("deleted_at") WHERE "deleted_at" IS NOT NULL;
 --> statement-breakpoint
-CREATE INDEX "secrets_ended" ON "secrets" ("created_at") WHERE "status" <> 'current';
+CREATE INDEX "secrets_ended" ON "secrets" ("created_at") WHERE "status" <> 'current' AND position('@' in "ref") = 0;
 --> statement-breakpoint
 
 -- The history of before. Folds wait in the log meanwhile; reads go on until the end. A secret that does
@@ -167,7 +167,8 @@ DROP FUNCTION take_usage_log(integer, integer);
 
 -- Takes rows of one shard out of the log, the oldest first, until they have that many counters, and
 -- answers their counters, added up. `used_from` begins with its time in milliseconds: of such texts the
--- greatest is the latest.
+-- greatest is the latest. It is that of the last use, or null: one that goes back into the log has the
+-- time of the last use there, behind which nothing that was erased may come back.
 CREATE FUNCTION take_usage_log(of_shard integer, max_counters integer)
 RETURNS TABLE (secret text, code text, hour integer, count bigint, units bigint, last_ms bigint,
                written_at timestamptz, used_from text)
@@ -195,7 +196,8 @@ BEGIN
   -- Not in FROM, where each list would be stored once more.
   SELECT c.secret, c.code, c.hour, sum(c.count)::bigint, sum(c.units)::bigint,
          max(c.latest_ms - c.age_ms), min(c.written_at),
-         max((c.latest_ms - c.age_ms)::text || ' ' || nullif(c.origin, '') COLLATE "C")
+         nullif(max((c.latest_ms - c.age_ms)::text || ' ' || coalesce(c.origin, '') COLLATE "C"),
+                max(c.latest_ms - c.age_ms)::text || ' ')
     FROM (
       SELECT unnest(string_to_array(secrets, ',')) AS secret,
              unnest(string_to_array(codes, ',')) AS code,
@@ -416,13 +418,17 @@ $$;
 --> statement-breakpoint
 
 -- Makes the partitions for all that is kept, and for a week and a month to come. Attached ones, since
--- that keeps no reader waiting. Who reads the table may read them: dumps do, by name.
-CREATE FUNCTION make_usage_partitions(hours_from timestamptz, days_from date) RETURNS void
+-- that keeps no reader waiting. Who reads the table may read them: dumps do, by name. False if another
+-- instance is at work.
+CREATE FUNCTION make_usage_partitions(hours_from timestamptz, days_from date) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC'
 SET lock_timeout = '100ms' AS $$
 DECLARE
   part record;
 BEGIN
+  IF NOT pg_try_advisory_xact_lock(5396121) THEN
+    RETURN false;
+  END IF;
   FOR part IN
     SELECT 'usage_hours' AS whole, to_char(start, '"usage_hours_"YYYYMMDD') AS name, start::text AS low,
            (start + interval '7 days')::text AS high
@@ -434,7 +440,7 @@ BEGIN
       FROM generate_series(date_trunc('month', greatest(days_from, '2000-01-01')::timestamptz),
                            now() + interval '1 month', interval '1 month') AS start
   LOOP
-    IF to_regclass(part.name) IS NULL THEN
+    IF to_regclass('public.' || part.name) IS NULL THEN
       EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) WITH (
         autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 50000)',
         part.name, part.whole);
@@ -443,6 +449,7 @@ BEGIN
         part.whole, part.name, part.low, part.high);
     END IF;
   END LOOP;
+  RETURN true;
 END
 $$;
 --> statement-breakpoint
@@ -450,20 +457,27 @@ $$;
 -- Moves counts of hours before `before`: to their hour, if that is kept, and to their day, or where days
 -- are not kept to their month. A step looks at about that many rows, in the order of the primary key,
 -- from behind (`after_workspace`, `after_key`), and answers where it ended: null at the end of the
--- table. `moved` is null if another instance is at work.
+-- table. It moves at most twice as many, so that a key with more takes several steps. `oldest` is the
+-- first hour that is left of those it looked at. `moved` is null if another instance is at work.
+--
+-- No caller can take the hours of the last two days from their hour, nor the days of the last 35 from
+-- their day. All keys may be in one workspace: of a range of keys the planner knows too little.
 --
 -- A row that a fold has locked is left for the next run. A fold that waits for a row which is moved
 -- meanwhile finds none, and inserts it again: each count is in one place, whichever comes first.
 CREATE FUNCTION move_usage(
   before timestamptz, hours_from timestamptz, days_from date,
   after_workspace text, after_key text, max_rows integer,
-  OUT moved integer, OUT end_workspace text, OUT end_key text
+  OUT moved integer, OUT end_workspace text, OUT end_key text, OUT oldest timestamptz
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC'
-SET lock_timeout = '100ms' SET jit = off AS $$
+SET lock_timeout = '100ms' SET jit = off SET plan_cache_mode = force_custom_plan
+SET enable_seqscan = off AS $$
 BEGIN
   IF NOT pg_try_advisory_xact_lock(5396121) THEN
     RETURN;
   END IF;
+  hours_from := least(hours_from, now() - interval '2 days');
+  days_from := least(days_from, now()::date - 35);
   SELECT workspace_id, key_id INTO end_workspace, end_key FROM usage_recent
    WHERE (workspace_id, key_id) > (after_workspace, after_key)
    ORDER BY 1, 2 OFFSET max_rows LIMIT 1;
@@ -473,7 +487,7 @@ BEGIN
        WHERE (workspace_id, key_id) > (after_workspace, after_key)
          AND (end_key IS NULL OR (workspace_id, key_id) <= (end_workspace, end_key))
          AND hour < before
-         FOR UPDATE SKIP LOCKED))
+       LIMIT 2 * max_rows FOR UPDATE SKIP LOCKED))
     RETURNING workspace_id, key_id, hour, secret_ref, code, count, units
   ), hours AS (
     INSERT INTO usage_hours (workspace_id, key_id, hour, secret_ref, code, count, units)
@@ -488,6 +502,14 @@ BEGIN
       FROM gone WHERE hour < days_from GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3
   )
   SELECT count(*) INTO moved FROM gone;
+  SELECT min(hour) INTO oldest FROM usage_recent
+   WHERE (workspace_id, key_id) > (after_workspace, after_key)
+     AND (end_key IS NULL OR (workspace_id, key_id) <= (end_workspace, end_key));
+  IF moved >= 2 * max_rows THEN
+    end_workspace := after_workspace;
+    end_key := after_key;
+    oldest := NULL;
+  END IF;
 END
 $$;
 --> statement-breakpoint
@@ -503,6 +525,8 @@ BEGIN
   IF NOT pg_try_advisory_xact_lock(5396121) THEN
     RETURN NULL;
   END IF;
+  hours_from := least(hours_from, now() - interval '2 days');
+  days_from := least(days_from, now()::date - 35);
   WITH gone AS MATERIALIZED (
     DELETE FROM usage_unmatched WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM usage_unmatched WHERE hour < before LIMIT max_rows FOR UPDATE SKIP LOCKED))
@@ -531,7 +555,8 @@ CREATE FUNCTION move_usage_days(
   before date, after_workspace text, after_key text, max_rows integer,
   OUT moved integer, OUT end_workspace text, OUT end_key text
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC'
-SET lock_timeout = '100ms' SET jit = off AS $$
+SET lock_timeout = '100ms' SET jit = off SET plan_cache_mode = force_custom_plan
+SET enable_seqscan = off AS $$
 BEGIN
   IF NOT pg_try_advisory_xact_lock(5396121) THEN
     RETURN;
@@ -556,9 +581,10 @@ END
 $$;
 --> statement-breakpoint
 
--- Drops one partition that is older than what is kept, and answers its name; null if there is none. One
--- of days is dropped when it is empty: its counts are in months. Hours of the last two days are kept
--- whatever a caller asks. Behind a reader it gives up after 100 ms.
+-- Drops one partition that is older than what is kept, and answers its name: '' if there is none, null
+-- if another instance is at work. One of days is dropped when it is empty: its counts are in months.
+-- Hours of the last two days and days of the last 35 are kept whatever a caller asks. Behind a reader it
+-- gives up after 100 ms.
 CREATE FUNCTION drop_usage_partition(hours_before timestamptz, days_before date) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC'
 SET lock_timeout = '100ms' AS $$
@@ -570,12 +596,12 @@ BEGIN
     RETURN NULL;
   END IF;
   FOR part IN
-    SELECT i.inhrelid::regclass AS name, i.inhparent = 'usage_days'::regclass AS is_days
+    SELECT i.inhrelid::regclass::text AS name, i.inhparent = 'usage_days'::regclass AS is_days
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid,
            LATERAL (SELECT substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''(.+)''\)') AS high) AS b
      WHERE i.inhparent = 'usage_hours'::regclass
            AND b.high::timestamptz <= least(hours_before, now() - interval '2 days')
-        OR i.inhparent = 'usage_days'::regclass AND b.high::date <= days_before
+        OR i.inhparent = 'usage_days'::regclass AND b.high::date <= least(days_before, now()::date - 35)
      ORDER BY c.relname
   LOOP
     IF part.is_days THEN
@@ -586,7 +612,7 @@ BEGIN
     EXECUTE format('DROP TABLE %s', part.name);
     RETURN part.name;
   END LOOP;
-  RETURN NULL;
+  RETURN '';
 END
 $$;
 --> statement-breakpoint
@@ -620,12 +646,29 @@ BEGIN
   UPDATE usage_months u SET key_id = '', secret_ref = '' FROM keys k
    WHERE k.id = ANY (ids) AND u.workspace_id = k.workspace_id AND u.key_id = k.id;
   DELETE FROM keys WHERE id = ANY (ids);
+  DELETE FROM key_consumption WHERE key_id = ANY (ids);
   DELETE FROM secrets WHERE ref = ANY (refs);
   DELETE FROM secret_proofs WHERE ref = ANY (refs);
-  DELETE FROM key_consumption WHERE key_id = ANY (ids);
   DELETE FROM secret_usage WHERE secret_ref = ANY (refs);
   DELETE FROM key_usage WHERE key_id = ANY (ids);
   RETURN cardinality(ids);
+END
+$$;
+--> statement-breakpoint
+
+-- Erases whence keys and each of their strings were last used, until a time in milliseconds: what of
+-- before is still to be folded does not bring it back, nor what was counted a little ahead of that time.
+CREATE FUNCTION erase_last_used_from(key_ids text[], until_ms bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
+SET lock_timeout = '1s' SET jit = off
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+  INSERT INTO secret_usage AS u (secret_ref, total, last_used_from)
+  SELECT ref, 0, until_ms || '  ' FROM secrets WHERE key_id = ANY (key_ids) ORDER BY ref
+  ON CONFLICT (secret_ref) DO UPDATE
+    SET last_used_from = greatest(excluded.last_used_from, left(u.last_used_from, 13) || '  ');
+  UPDATE key_usage SET last_used_from = greatest(until_ms || '  ', left(last_used_from, 13) || '  ')
+   WHERE key_id = ANY (key_ids);
 END
 $$;
 --> statement-breakpoint
@@ -680,5 +723,6 @@ REVOKE EXECUTE ON FUNCTION
   move_usage(timestamptz, timestamptz, date, text, text, integer),
   move_unmatched_usage(timestamptz, timestamptz, date, integer),
   move_usage_days(date, text, text, integer), drop_usage_partition(timestamptz, date),
-  remove_deleted_keys(timestamptz, integer), remove_retired_secrets(timestamptz, integer)
+  remove_deleted_keys(timestamptz, integer), remove_retired_secrets(timestamptz, integer),
+  erase_last_used_from(text[], bigint)
 FROM PUBLIC;

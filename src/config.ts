@@ -259,6 +259,8 @@ export type Config = Readonly<{
   }>;
   lastUsedIp: 'truncated' | 'full' | 'none';
   shutdownSeconds: number;
+  /** Whether requests become spans that are exported. */
+  traces: boolean;
 }>;
 
 /** What Kubernetes sets in every pod for a Service whose name begins with `keyward`. */
@@ -294,6 +296,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     },
   });
   for (const name of SECRETS) delete environment[name];
+  if (settings.KEYWARD_USAGE_DAYS_KEPT_DAYS < settings.KEYWARD_USAGE_HOURS_KEPT_DAYS) {
+    problems.push(
+      'KEYWARD_USAGE_DAYS_KEPT_DAYS: must not be less than KEYWARD_USAGE_HOURS_KEPT_DAYS',
+    );
+  }
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   const memory = memoryBudget(heapLimit(), settings.KEYWARD_CACHE_MIB);
   return Object.freeze({
@@ -330,7 +337,15 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     }),
     lastUsedIp: settings.KEYWARD_LAST_USED_IP,
     shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,
+    traces: areTracesWanted(environment),
   });
+}
+
+/** OpenTelemetry's own variables, which its libraries read once they are loaded. */
+function areTracesWanted(environment: NodeJS.ProcessEnv): boolean {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = environment;
+  if (environment.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true') return false;
+  return Boolean(OTEL_EXPORTER_OTLP_ENDPOINT || OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
 }
 
 function digestOf(text: string | undefined): string | undefined {

@@ -24,6 +24,7 @@ import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
 import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
 import { expectedMigrations } from './db/migrate.ts';
+import { readServerVersion } from './db/server-version.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
@@ -47,13 +48,21 @@ import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import type { Log, LogEvent } from './lib/log-events.ts';
+import { counter, type Metric } from './lib/metric.ts';
 import { OverloadError } from './lib/overload-error.ts';
+import { packageVersion } from './lib/package-version.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
+import { suppressedLines } from './lib/repeated-lines.ts';
 import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
+import { OwnerService } from './owners/service.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
+import { HygieneService } from './reports/hygiene/service.ts';
+import { Retention } from './retention/jobs.ts';
+import { retentionMetrics } from './retention/metrics.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { countBeforeAnswering } from './usage/count-before-answering.ts';
@@ -61,6 +70,7 @@ import { UsageCounters } from './usage/counters.ts';
 import { UsageFlusher } from './usage/flusher.ts';
 import { UsageFold } from './usage/fold.ts';
 import { appendToLog } from './usage/log-store.ts';
+import { UsageQueryService } from './usage/query/service.ts';
 import { UsageService } from './usage/service.ts';
 import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
@@ -71,11 +81,14 @@ const URGENT_PLACES = 2;
 const MAX_BATCH = 200;
 /** How many of the items of batches at work may be of one caller. */
 const CALLER_SHARE = 0.75;
-const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024 };
+const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024, reason: 'management' } as const;
 /** Of the places, for one group of callers. */
 const GROUP_SHARE = 0.5;
 /** Connections that writes of proofs and of rehashed secrets take, and how many of those may wait. */
-const SECRET_WRITES = { places: 2, maxWaitingEach: 64, maxWaiting: 512 };
+const SECRET_WRITES = {
+  ...{ places: 2, maxWaitingEach: 64, maxWaiting: 512 },
+  reason: 'database',
+} as const;
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
@@ -103,8 +116,8 @@ export interface Service {
     flusher: UsageFlusher;
     fold: UsageFold;
     database: Database;
-    quotaStore: QuotaStore;
     clock: Clock;
+    retention: Retention;
   };
 }
 
@@ -136,12 +149,16 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
+  const retention = createRetention(kernel, usage);
   await kernel.fence.waitUntilFresh();
   const batchItems = newBatchItems(config);
+  const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const controlPlane = createControlPlane(kernel, credentials);
   const console = config.console ? createConsole(kernel, controlPlane) : null;
+  const tracing = config.traces ? (await import('./tracing.ts')).startTracing(kernel.log) : null;
   const app = await buildApp({
     log,
+    registerTracing: tracing?.register,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
     management: kernel.management,
@@ -151,20 +168,20 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     readiness: createReadinessChecks(kernel),
     batchItems,
     unsent: new UnsentAnswers(config.memory.unsentBytes),
-    ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
+    ...dataPlane,
     ...controlPlane,
     console,
-    ...createMetrics(kernel, credentials, usage, quotas),
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, app, usage),
+    ...createLifecycle(kernel, () => closeApp(app).finally(tracing?.stop), usage, retention),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
+    internals: { hasher, fence, cache, flusher, fold, database, clock, retention },
   };
 }
 
@@ -180,9 +197,10 @@ type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
 async function createKernel(
-  { config, log, clockOffset = () => 0 }: ServiceOptions,
+  { config, log: logger, clockOffset = () => 0 }: ServiceOptions,
   database: Database,
 ) {
+  const log: Log = logger;
   const { orm } = database;
   const checksumKey = await readChecksumKey(orm);
   await deleteFutureRows(orm);
@@ -192,7 +210,9 @@ async function createKernel(
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   // Names this process in the numbers of its batches.
   const instance = randomUUID();
+  const postgres = await readServerVersion(orm);
   return {
+    postgres,
     ...{ config, log, clockOffset },
     ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
     management: managementQueue(config),
@@ -241,23 +261,23 @@ function createCredentials(kernel: Kernel) {
  * Writes in the background, few at once: fences share these connections. One that fails, or finds too
  * many waiting, is repeated at the next use of the key.
  */
-function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
+function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Log) {
   const queue = new FairQueue(SECRET_WRITES);
   const inTurn = (workspaceId: string | null, write: () => Promise<unknown>) =>
     queue.run({ group: workspaceId ?? '' }, write);
-  const notDone = (message: string) => (err: unknown) =>
-    log[err instanceof OverloadError ? 'debug' : 'warn']({ err }, message);
+  const notDone = (event: LogEvent, message: string) => (err: unknown) =>
+    log[err instanceof OverloadError ? 'debug' : 'warn']({ event, err }, message);
   return {
     storeProof: (secret: StoredSecret, proof: StoredProof) => {
       inTurn(secret.workspaceId, () => storeProof(dataOrm, secret, proof)).catch(
-        notDone('a proof was not stored'),
+        notDone('proof.not_stored', 'a proof was not stored'),
       );
     },
     rehash: async (secret: StoredSecret, presented: string) => {
       await issuer
         .hashForStorage(secret.ref, presented, 'rehashing', { group: '' })
         .then((hashed) => inTurn(secret.workspaceId, () => storeRehash(dataOrm, secret, hashed)))
-        .catch(notDone('an imported key was not rehashed yet'));
+        .catch(notDone('rehash.not_stored', 'an imported key was not rehashed yet'));
     },
   };
 }
@@ -268,7 +288,7 @@ function createUsage({ config, log, database, instance }: Kernel) {
   const counters = new UsageCounters(config.memory.counters);
   const flusher = new UsageFlusher(
     counters,
-    (number, batch) => appendToLog(database, { instance, ...number }, batch),
+    (number, batch) => appendToLog(database, { instance, ...number }, batch, config.lastUsedIp),
     log,
     { streams: isAwaited ? AWAITED_WRITES : 1 },
   );
@@ -310,9 +330,10 @@ function createDataPlane(
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
 function createControlPlane(
-  { orm, clock, unitOfWork }: Kernel,
+  { config, orm, clock, unitOfWork, management }: Kernel,
   { issuer, resolver, rootKey }: Credentials,
 ) {
+  const { retention } = config;
   return {
     keys: {
       keys: new KeyService({ orm, unitOfWork, issuer, clock }),
@@ -324,6 +345,7 @@ function createControlPlane(
       imports: new ImportService(unitOfWork, rootKey),
       bulkRevoke: new BulkRevokeService(orm, unitOfWork),
     },
+    owners: new OwnerService(orm, unitOfWork),
     workspaces: new WorkspaceService({
       orm,
       unitOfWork,
@@ -333,7 +355,12 @@ function createControlPlane(
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
-    usage: new UsageService(orm, clock),
+    usage: new UsageService(orm, clock, retention),
+    usageQuery: new UsageQueryService({
+      ...{ orm, clock, retention },
+      inTurn: (group, read) => management.queue.run({ group, rests: true }, read),
+    }),
+    hygiene: new HygieneService(orm, clock),
     audit: new AuditService(orm),
   };
 }
@@ -358,58 +385,62 @@ function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
   };
 }
 
+/** What is measured, wherever: a part that has metrics has a getter of them, and is named here. */
 function createMetrics(
-  { database, fence }: Kernel,
+  { database, fence, postgres }: Kernel,
   { cache, secrets, hasher }: Credentials,
-  { counters, fold }: Usage,
+  { counters, flusher, fold }: Usage,
   { limiter, store }: Quotas,
+  verifier: Verifier,
+  retention: Retention,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
+  const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database];
+  const suppressed = 'Repeated log lines that another line with their number stands for.';
   return {
     resourceLimits: limited.flatMap(({ resourceLimits }) => resourceLimits),
-    operationCounters: [
-      {
-        name: 'keyward_fences_total',
-        help: 'Fence statements sent to the database.',
-        count: () => fence.count,
-      },
-      {
-        name: 'keyward_credential_loads_total',
-        help: 'Statements sent that load credentials into the cache.',
-        count: () => cache.loads,
-      },
-      {
-        name: 'keyward_argon2_runs_total',
-        help: 'Argon2 hashes computed.',
-        count: () => hasher.runs,
-      },
-      {
-        name: 'keyward_quota_statements_total',
-        help: 'Statements sent that consume rate limits and credits.',
-        count: () => store.count,
-      },
-    ],
-    gauges: [
-      {
-        name: 'keyward_usage_log_rows',
-        help: 'Rows of counters that waited to be folded when this instance last looked, once a second.',
-        value: () => fold.waitingRows,
-      },
+    metrics: [
+      ...measured.flatMap(({ metrics }) => metrics),
+      counter('keyward_log_lines_suppressed_total', suppressed, suppressedLines),
+      ...retentionMetrics(retention),
+      buildInfo(postgres),
     ],
   };
 }
 
-function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
+/** Moves usage on, and removes what is no longer kept. */
+function createRetention({ config, log, orm, clock, management }: Kernel, { fold }: Usage) {
+  return new Retention({
+    ...{ orm, log, clock, fold },
+    kept: config.retention,
+    inTurn: (step) => management.queue.run(BACKGROUND, step),
+  });
+}
+
+function buildInfo(postgres: string): Metric {
+  const labels = { version: packageVersion(), node: process.versions.node, postgres };
+  const help = 'Always 1: the versions of Keyward, of Node.js and, at the start, of Postgres.';
+  const samples = () => [{ labels, value: 1 }];
+  return { name: 'keyward_build_info', type: 'gauge', help, samples };
+}
+
+function createLifecycle(
+  kernel: Kernel,
+  close: () => Promise<void>,
+  { flusher, fold }: Usage,
+  retention: Retention,
+) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const folding = new PeriodicTask(() => fold.run(), FOLD_MS);
   const housekeeping = new PeriodicTask(() => runHousekeeping(kernel), HOUSEKEEPING_MS);
   const inTurn = <T>(step: () => Promise<T>) => kernel.management.queue.run(BACKGROUND, step);
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
+  const retaining = new PeriodicTask(() => retention.run(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
-    { name: 'requests', deadlineMs: deadlineOf(requests), run: () => closeApp(app) },
+    { name: 'requests', deadlineMs: deadlineOf(requests), run: close },
     { name: 'counters', deadlineMs: deadlineOf(counters), run: () => flusher.stop() },
     { name: 'connections', deadlineMs: deadlineOf(connections), run: () => database.close() },
   ];
@@ -419,6 +450,7 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
       folding.start();
       housekeeping.start();
       deletions.start();
+      retaining.start();
     },
     stop: () => {
       folding.stop();
@@ -426,6 +458,8 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
       housekeeping.stop();
       deletions.stop();
       deleted.stop();
+      retaining.stop();
+      retention.stop();
       return stopInOrder(phases, log);
     },
   };
@@ -441,6 +475,8 @@ async function runHousekeeping({ orm, pepper, log, management }: Kernel): Promis
   for (const job of jobs) {
     await management.queue
       .run(BACKGROUND, () => job(orm))
-      .catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+      .catch((err) =>
+        log.warn({ event: 'housekeeping.failed', err }, 'housekeeping failed, will retry'),
+      );
   }
 }

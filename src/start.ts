@@ -108,7 +108,8 @@ async function runService(start: Start, database: OpenDatabase): Promise<boolean
   } catch (error) {
     const isUnhandled = error === stop.reason && !(error instanceof StopRequest);
     // Told by the log alone, which leaves out the message: it may quote anything.
-    if (isUnhandled) log.fatal({ err: error }, 'stopping after an unhandled error');
+    if (isUnhandled)
+      log.fatal({ event: 'stop.unhandled_error', err: error }, 'stopping after an unhandled error');
     const isStopped = await service.stop();
     if (isUnhandled) return false;
     if (error instanceof StopRequest) return isStopped;
@@ -122,14 +123,14 @@ async function serve(
   service: Service,
   database: OpenDatabase,
 ): Promise<void> {
-  for (const warning of service.warnings) log.warn(warning);
-  if (!database.pepper) log.warn(NO_SECRET);
+  const warnings = [...service.warnings, ...(database.pepper ? [] : [NO_SECRET])];
+  for (const warning of warnings) log.warn({ event: 'start.warning' }, warning);
   const port = portOf(startup);
   await startup.close();
   await listen(service.app, config.host, port).catch((error) => refusePort(config, error));
   service.start();
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
-  log.info(`Server listening at ${base}`);
+  log.info({ event: 'start.listening' }, `Server listening at ${base}`);
   if (process.stdout.isTTY) announce(base, database, service.signInLink);
 }
 

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { Pepper } from '../domain/pepper.ts';
 import { RootKey } from '../domain/root-key.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
+import type { Log } from '../lib/log-events.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { untilStopped } from '../lib/stop.ts';
 import { migrate } from './migrate.ts';
@@ -29,7 +29,7 @@ export interface OpenDatabase {
 /** Rejects with the reason of a stop that comes earlier, when nothing runs any more. */
 export async function openDatabase(
   config: Config,
-  log: Logger,
+  log: Log,
   stop: AbortSignal,
 ): Promise<OpenDatabase> {
   stop.throwIfAborted();
@@ -72,7 +72,7 @@ export async function openEmbedded(config: Config, stop: AbortSignal): Promise<O
 async function openExternal(
   config: Config,
   url: string,
-  log: Logger,
+  log: Log,
   stop: AbortSignal,
 ): Promise<OpenDatabase> {
   await whenReady(() => migrate(url), log, stop);

@@ -181,6 +181,26 @@ export const keys = pgTable(
       .where(
         sql`${table.deletedAt} is null and ${table.revokedAt} is null and not ${table.enabled}`,
       ),
+    // Those of the hygiene report: see docs/hygiene.md.
+    index('keys_living')
+      .on(table.workspaceId, table.id, table.createdAt, table.expiresAt)
+      .where(sql`${table.deletedAt} is null and ${table.revokedAt} is null`),
+    index('keys_living_by_expiry')
+      .on(table.workspaceId, sql`coalesce(${table.expiresAt}, 'infinity'::timestamptz)`, table.id)
+      .where(sql`${table.deletedAt} is null and ${table.revokedAt} is null`),
+    index('keys_all_scopes')
+      .on(table.workspaceId, table.createdAt, table.id, table.expiresAt)
+      .where(
+        sql`${table.deletedAt} is null and ${table.revokedAt} is null and ${table.scopes} @> '{*}'::text[]`,
+      ),
+    index('keys_many_scopes')
+      .on(table.workspaceId, sql`(- cardinality(${table.scopes}))`, table.id)
+      .where(
+        sql`${table.deletedAt} is null and ${table.revokedAt} is null and cardinality(${table.scopes}) > 5`,
+      ),
+    index('keys_owner_state')
+      .on(table.workspaceId, table.ownerId, table.revokedAt, table.enabled, table.expiresAt)
+      .where(sql`${table.deletedAt} is null and ${table.ownerId} is not null`),
     index('keys_deleted').on(table.deletedAt).where(sql`${table.deletedAt} is not null`),
     index('keys_scheduled')
       .on(table.workspaceId, table.createdAt, table.id, table.notBefore)
@@ -209,10 +229,22 @@ export const secrets = pgTable(
   (table) => [
     index('secrets_by_key').on(table.keyId),
     index('secrets_by_start').on(table.start),
-    index('secrets_ended').on(table.createdAt).where(sql`${table.status} <> 'current'`),
+    index('secrets_ended')
+      .on(table.createdAt)
+      .where(sql`${table.status} <> 'current' and position('@' in ${table.ref}) = 0`),
     index('secrets_by_digest')
       .on(sql`split_part(${table.ref}, '@', 1)`)
       .where(sql`position('@' in ${table.ref}) > 0`),
+    // Those of the hygiene report: see docs/hygiene.md.
+    index('secrets_current')
+      .on(table.workspaceId, table.createdAt, table.keyId)
+      .where(sql`${table.status} = 'current'`),
+    index('secrets_imported')
+      .on(table.workspaceId, table.createdAt, table.keyId)
+      .where(sql`${table.status} = 'current' and position('@' in ${table.ref}) > 0`),
+    index('secrets_retiring')
+      .on(table.workspaceId, table.validUntil, table.keyId)
+      .where(sql`${table.status} = 'retiring'`),
     uniqueIndex('secrets_one_current').on(table.keyId).where(sql`${table.status} = 'current'`),
     check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
     // An older version would import for no workspace in particular.
@@ -356,7 +388,15 @@ export const keyUsage = pgTable(
     lastUsedDay: date('last_used_day'),
     lastUsedFrom: usedFrom(),
   },
-  (table) => [index('key_usage_by_day').on(table.workspaceId, table.lastUsedDay, table.keyId)],
+  // Those of the hygiene report: see docs/hygiene.md.
+  (table) => [
+    index('key_usage_never')
+      .on(table.workspaceId, table.keyId)
+      .where(sql`${table.lastUsedDay} is null`),
+    index('key_usage_by_day')
+      .on(table.workspaceId, table.lastUsedDay, table.keyId)
+      .where(sql`${table.lastUsedDay} is not null`),
+  ],
 );
 
 export const secretUsage = pgTable('secret_usage', {

@@ -4,6 +4,7 @@ import { canonicalIpRanges } from '../domain/ip.ts';
 import { CONNECTION_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { refuseMalformedRequest, refuseOnSocket, refuseRequest } from './client-error.ts';
+import type { ShedRequests } from './shed-requests.ts';
 
 /** What a connection may take, in milliseconds; each ends at most one check later. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -33,13 +34,15 @@ export interface ConnectionBounds {
 /** Makes the servers of an app, which share these bounds, however many addresses it listens on. */
 export class Connections {
   readonly #bounds: ConnectionBounds;
+  readonly #shed: ShedRequests;
   readonly #byAddress = new Map<string, number>();
   /** Responses that wait behind an unanswered one. */
   readonly #pipelined = new WeakMap<Socket, Set<ServerResponse>>();
   #open = 0;
 
-  constructor(bounds: ConnectionBounds) {
+  constructor(bounds: ConnectionBounds, shed: ShedRequests) {
     this.#bounds = bounds;
+    this.#shed = shed;
   }
 
   get resourceLimits(): ResourceLimit[] {
@@ -102,7 +105,10 @@ export class Connections {
     const address = networkOf(socket.remoteAddress ?? '');
     const open = this.#byAddress.get(address) ?? 0;
     const { max, maxPerAddress } = this.#bounds;
-    if (this.#open >= max || open >= maxPerAddress) return void socket.destroy();
+    if (this.#open >= max || open >= maxPerAddress) {
+      this.#shed.count('connections');
+      return void socket.destroy();
+    }
     this.#byAddress.set(address, open + 1);
     this.#open++;
     socket.once('close', () => {
@@ -117,6 +123,7 @@ export class Connections {
   #mayWait({ socket }: IncomingMessage, response: ServerResponse): boolean {
     const waiting = this.#pipelined.get(socket) ?? this.#watch(socket);
     if (socket.destroyed || waiting.size >= MAX_PIPELINED) {
+      this.#shed.count('connections');
       socket.destroy();
       return false;
     }

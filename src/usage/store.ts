@@ -1,42 +1,36 @@
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
 import { keys } from '../db/schema.ts';
+import type { UsageRange } from './query/range.ts';
+import { usageRows } from './query/rows.ts';
 
-/** Null: of strings that were removed. */
-export interface UsageBucket extends Record<string, unknown> {
+export interface UsageCount extends Record<string, unknown> {
+  /** Null: of strings that were removed. */
   secretId: string | null;
   start: string | null;
   code: string;
-  /** Start of the bucket, in epoch milliseconds. */
+  /** The number of the bucket, from 1. */
   bucket: number;
   count: number;
+  units: number;
 }
 
-/** Where the counts of closed days are, beside `usage_recent`. */
-const MOVED = {
-  hour: sql`select hour, secret_ref, code, count from usage_hours`,
-  day: sql`select day::timestamp at time zone 'UTC', secret_ref, code, count from usage_days`,
-};
-const TIME = { hour: sql`hour`, day: sql`day` };
-
-/** The counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. */
+/**
+ * The counts of a key in a range. Its strings are found by the key: by the rows alone, a plan would read
+ * all strings of all keys.
+ */
 export async function readUsage(
   orm: Orm,
-  key: { id: string; workspaceId: string },
-  { from, to, granularity }: { from: Date; to: Date; granularity: 'hour' | 'day' },
-): Promise<UsageBucket[]> {
-  const ofKey = sql`workspace_id = ${key.workspaceId} and key_id = ${key.id}`;
-  const between = (time: SQL) =>
-    sql`${time} >= ${from.toISOString()} and ${time} < ${to.toISOString()}`;
-  const { rows } = await orm.execute<UsageBucket>(sql`
-    select s.id as "secretId", s.start, u.code, sum(u.count)::float8 as count,
-           extract(epoch from date_trunc(${granularity}, u.hour, 'UTC'))::float8 * 1000 as bucket
-      from (select hour, secret_ref, code, count from usage_recent
-             where ${ofKey} and ${between(sql`hour`)}
-            union all ${MOVED[granularity]} where ${ofKey} and ${between(TIME[granularity])}) as u
-      left join secrets s on s.ref = u.secret_ref
-     group by s.id, s.start, u.code, bucket order by bucket`);
+  { id, workspaceId }: { id: string; workspaceId: string },
+  range: UsageRange,
+): Promise<UsageCount[]> {
+  const counts = usageRows(range, { workspaceId, keyIds: [id] }, ['secretRef', 'code', 'bucket']);
+  const { rows } = await orm.execute<UsageCount>(sql`
+    select s.id as "secretId", s.start, u.code, u.bucket,
+           sum(u.count)::float8 as count, sum(u.units)::float8 as units
+      from (${counts}) as u left join secrets s on s.key_id = ${id} and s.ref = u."secretRef"
+     group by s.id, s.start, u.code, u.bucket order by u.bucket`);
   return rows;
 }
 

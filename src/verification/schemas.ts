@@ -27,6 +27,14 @@ export const VerifyRequest = Type.Object(
     }),
     workspaceId: Type.Optional(WorkspaceId),
     ...verificationFields,
+    userAgent: Type.Optional(
+      Type.String({
+        maxLength: 512,
+        description:
+          'User agent of the client, as it was sent. Only its family is kept, with the last use of the key.',
+        examples: ['curl/8.5.0'],
+      }),
+    ),
     cost: Type.Optional(Cost),
   },
   {

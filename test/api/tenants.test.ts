@@ -30,6 +30,7 @@ const LISTS: Record<string, string> = {
   listManagementKeys: '/v1/management-keys',
   listAuditEvents: '/v1/audit-events',
   getAuditHead: '/v1/audit-events/head',
+  getUsage: '/v1/usage?groupBy=workspace',
 };
 
 /** What shows each workspace that a caller may see, and what asks about a presented string. */
@@ -118,7 +119,8 @@ describe('a management key of one workspace', () => {
       expect(own.status).toBe(200);
       expect(own.text).toContain('mine');
       expectNothingOfTheirs(own.text);
-      const foreign = await ask('GET', `${path}?workspaceId=theirs`);
+      const also = path.includes('?') ? '&' : '?';
+      const foreign = await ask('GET', `${path}${also}workspaceId=theirs`);
       expect(foreign.status).toBe(404);
       expectNothingOfTheirs(foreign.text);
     },

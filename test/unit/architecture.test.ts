@@ -15,10 +15,12 @@ const ARROWS: Record<string, readonly string[]> = {
   freshness: ['db', 'lib'],
   credentials: ['errors.ts', 'domain', 'lib', 'db', 'freshness'],
   http: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db'],
+  'tracing.ts': ['lib', 'http'],
   audit: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'http'],
   'unit-of-work': ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'audit'],
   quotas: ['errors.ts', 'domain', 'lib', 'db', 'freshness', 'unit-of-work'],
   usage: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http'],
+  retention: ['config.ts', 'db', 'lib'],
   verification: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
     ...['credentials', 'quotas', 'usage'],
@@ -28,6 +30,8 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'quotas', 'workspaces'],
   ],
+  reports: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'keys'],
+  owners: [...['errors.ts', 'call-context.ts', 'db', 'http', 'unit-of-work', 'workspaces', 'keys']],
   management: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],

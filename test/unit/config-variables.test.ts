@@ -26,6 +26,8 @@ const VARIABLES: [string, string, Partial<Config>][] = [
   ['KEYWARD_POOL_SIZE', '7', { poolSize: 7 }],
   ['KEYWARD_PREPARED_STATEMENTS', 'off', { preparedStatements: false }],
   ['KEYWARD_SHUTDOWN_SECONDS', '3', { shutdownSeconds: 3 }],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318', { traces: true }],
+  ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://collector:4318/v1/traces', { traces: true }],
 ];
 
 function defaults(): Config {
@@ -57,6 +59,7 @@ it('a setting that is not given has its default', () => {
     retention: { hours: 35, days: 400, deletedKeys: 90, retiredSecrets: 90 },
     lastUsedIp: 'truncated',
     shutdownSeconds: 20,
+    traces: false,
   });
 });
 

@@ -46,6 +46,14 @@ describe('the settings', () => {
     ]);
   });
 
+  it('usage cannot be kept by hour for longer than by day', () => {
+    const kept = { KEYWARD_USAGE_HOURS_KEPT_DAYS: '60', KEYWARD_USAGE_DAYS_KEPT_DAYS: '59' };
+    expect(problemsOf(kept)).toEqual([
+      'KEYWARD_USAGE_DAYS_KEPT_DAYS: must not be less than KEYWARD_USAGE_HOURS_KEPT_DAYS',
+    ]);
+    expect(problemsOf({ ...kept, KEYWARD_USAGE_DAYS_KEPT_DAYS: '60' })).toEqual([]);
+  });
+
   it('a variable that begins with KEYWARD_ and is no setting is refused by its name', () => {
     expect(problemsOf({ KEYWARD_POOLSIZE: '5', KEYWARD_HOST_FILE: 'x' })).toEqual([
       'KEYWARD_HOST_FILE: is not a setting',

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { bodyTooLarge, invalidField, KeywardError } from '../../errors.ts';
+import { OverloadError } from '../../lib/overload-error.ts';
 import type { SharedBound } from '../../lib/shared-bound.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
@@ -53,7 +54,9 @@ export function readWithin(
 ): void {
   const { callerGroup } = request;
   const bytes = Math.max(MIN_BODY_BYTES, size.declared ?? size.limit);
-  if (!bodies.hasRoom(callerGroup, bytes)) throw new KeywardError('OVERLOADED');
+  if (!bodies.hasRoom(callerGroup, bytes)) {
+    throw new OverloadError('bodies', 'too many bodies are under way');
+  }
   const giveBack = bodies.take(callerGroup, bytes);
   if (request.bodyHolder) whenClosed(request.bodyHolder, giveBack);
   readBody(payload, size, (error, body) => {
