@@ -26,12 +26,14 @@ interface ChartProps {
   label: string;
   /** Hours are those of the reader's zone; days are those of UTC. */
   isHourly?: boolean;
+  /** Of the drawing, in units of its text: what is shown wider is drawn wider. */
+  width?: number;
 }
 
 /** Bars with axes: verifications by day or hour, denied ones below. */
-export function Chart({ bars, label, isHourly = false }: ChartProps) {
+export function Chart({ bars, label, isHourly = false, width: whole = 700 }: ChartProps) {
   const max = niceMax(Math.max(1, ...bars.map(({ valid, denied }) => valid + denied)));
-  const width = 640 / Math.max(1, bars.length);
+  const width = (whole - 60) / Math.max(1, bars.length);
   const every = Math.ceil(bars.length / 6);
   const [valid, denied] = totals(bars);
   const timeOf = isHourly ? formatTime : formatUtcDate;
@@ -45,10 +47,10 @@ export function Chart({ bars, label, isHourly = false }: ChartProps) {
           <span><svg viewBox="0 0 9 9"><rect width="9" height="9" rx="2" class="bar-denied" /></svg>denied ${formatNumber(denied)}</span>
         </span>
       </figcaption>
-      <svg class="chart" viewBox="0 0 700 190" role="img" aria-label="${label}: ${formatNumber(valid)} valid, ${formatNumber(denied)} denied">
+      <svg class="chart" viewBox="0 0 ${whole} 190" role="img" aria-label="${label}: ${formatNumber(valid)} valid, ${formatNumber(denied)} denied">
         ${[0, 0.5, 1].map(
           (part) => html`
-          <line x1="48" x2="696" y1=${160 - part * 140} y2=${160 - part * 140} />
+          <line x1="48" x2=${whole - 4} y1=${160 - part * 140} y2=${160 - part * 140} />
           <text x="42" y=${164 - part * 140} text-anchor="end">${formatCompact(max * part)}</text>
         `,
         )}
@@ -93,10 +95,10 @@ function totals(bars: readonly Bar[]): [valid: number, denied: number] {
   return [sum('valid'), sum('denied')];
 }
 
-/** The next of 1, 2, 5, 10, 20, … */
+/** The next of 1, 1.5, 2, 3, 4, 5, 7.5, 10, 15, … */
 function niceMax(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 5, 10].find((step) => step * power >= value) ?? 10) * power;
+  return ([1, 1.5, 2, 3, 4, 5, 7.5, 10].find((step) => step * power >= value) ?? 10) * power;
 }
 
 const days = new Intl.DateTimeFormat(undefined, {

@@ -1,8 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { api, type Key } from '../api.ts';
+import type { Key } from '../api.ts';
 import type { Bar } from '../components/bars.ts';
 import { may } from '../session.ts';
+import { readBars } from '../usage-report.ts';
 
 const DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -13,9 +14,9 @@ export function useKeyUsage(keys: readonly Key[]): ReadonlyMap<string, Bar[]> | 
   useEffect(() => {
     let isCurrent = true;
     usage.value = null;
-    if (may('usage:read')) {
-      void Promise.all(keys.map(readDays)).then((days) => {
-        if (isCurrent) usage.value = new Map(days);
+    if (may('usage:read') && keys.length > 0) {
+      void readDays(keys).then((days) => {
+        if (isCurrent) usage.value = withAll(keys, days);
       });
     }
     return () => {
@@ -25,24 +26,24 @@ export function useKeyUsage(keys: readonly Key[]): ReadonlyMap<string, Bar[]> | 
   return usage.value;
 }
 
-async function readDays({ id, workspaceId }: Key): Promise<[string, Bar[]]> {
-  const to = new Date().toISOString();
-  const from = new Date(Date.now() - (DAYS - 1) * DAY_MS).toISOString();
-  const { data } = await api.GET('/v1/keys/{id}/usage', {
-    params: { path: { id }, query: { workspaceId, from, to, granularity: 'day' } },
-  });
-  return [id, (data?.buckets ?? []).map(toBar)];
+function readDays(keys: readonly Key[]): Promise<Map<string, Bar[]>> {
+  const [first] = keys;
+  return readBars(
+    {
+      ...(first && { workspaceId: first.workspaceId }),
+      from: new Date(Date.now() - (DAYS - 1) * DAY_MS).toISOString(),
+      to: new Date().toISOString(),
+      granularity: 'day',
+      groupBy: ['key', 'time'],
+      keyId: keys.map(({ id }) => id),
+      limit: keys.length,
+    },
+    ({ keyId }) => keyId ?? '',
+  );
 }
 
-export function toBar({
-  start,
-  total,
-  byCode,
-}: {
-  start: string;
-  total: number;
-  byCode: Record<string, number>;
-}): Bar {
-  const { VALID: valid = 0 } = byCode;
-  return { start, valid, denied: total - valid };
+/** Keys without use are in no group. */
+function withAll(keys: readonly Key[], used: Map<string, Bar[]>): Map<string, Bar[]> {
+  const none = Array.from({ length: DAYS }, () => ({ start: '', valid: 0, denied: 0 }));
+  return new Map(keys.map(({ id }) => [id, used.get(id) ?? none]));
 }

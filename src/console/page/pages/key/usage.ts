@@ -1,11 +1,10 @@
 import { html } from 'htm/preact';
 import { answerOf, api, type Key, type Schemas } from '../../api.ts';
-import { Chart } from '../../components/bars.ts';
+import { type Bar, Chart } from '../../components/bars.ts';
 import { Loaded, Skeleton } from '../../components/states.ts';
 import { formatNumber, formatPercent, formatTime, formatUtcDate } from '../../format.ts';
 import { useResource } from '../../resource.ts';
 import { hrefOf, place, withQuery } from '../../router.ts';
-import { toBar } from '../key-usage.ts';
 import { verdictText } from './words.ts';
 
 const RANGES = {
@@ -104,13 +103,7 @@ function BySecret({ bySecret, total }: Pick<Schemas['KeyUsage'], 'bySecret' | 't
 }
 
 /** The chart in numbers, without the times in which nothing was asked. */
-function Numbers({
-  bars,
-  isHourly,
-}: {
-  bars: readonly ReturnType<typeof toBar>[];
-  isHourly: boolean;
-}) {
+function Numbers({ bars, isHourly }: { bars: readonly Bar[]; isHourly: boolean }) {
   const used = bars.filter(({ valid, denied }) => valid + denied > 0).reverse();
   const timeOf = isHourly ? formatTime : formatUtcDate;
   return html`
@@ -132,4 +125,9 @@ function Numbers({
       </table>
     </details>
   `;
+}
+
+function toBar({ start, total, byCode }: Schemas['UsageBucket']): Bar {
+  const { VALID: valid = 0 } = byCode;
+  return { start, valid, denied: total - valid };
 }
