@@ -184,7 +184,7 @@ it('a retired string is removed after the setting, and the figures of its key ar
   expect(await countsBy(sql, 'secret_ref')).toEqual({ '': 36 });
   const after = (await instance.call('GET', url)).body;
   expect({ ...after, bySecret: null }).toEqual({ ...before, bySecret: null });
-  expect(after.bySecret).toEqual([{ secretId: null, start: null, total: 12 }]);
+  expect(after.bySecret).toEqual([{ secretId: null, start: null, total: 12, units: 12 }]);
   expect(await verdict(instance, key)).toBe('NOT_FOUND');
   expect(await verdict(instance, rotated.body.key)).toBe('VALID');
 });

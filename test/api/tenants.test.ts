@@ -31,10 +31,15 @@ const LISTS: Record<string, string> = {
   listAuditEvents: '/v1/audit-events',
   getAuditHead: '/v1/audit-events/head',
   getUsage: '/v1/usage?groupBy=workspace',
+  getHygieneReport: '/v1/reports/hygiene',
+  listHygieneKeys: '/v1/reports/hygiene/without-expiry',
 };
 
-/** What shows each workspace that a caller may see, and what asks about a presented string. */
-const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey'];
+/**
+ * What shows each workspace that a caller may see, what asks about a presented string, and a list that is
+ * empty here: api/hygiene has its bound callers.
+ */
+const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey', 'listHygieneOwners'];
 
 describe('a management key of one workspace', () => {
   const pair = usePair();

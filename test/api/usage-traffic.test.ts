@@ -214,7 +214,7 @@ it('every figure of traffic is the same after weeks of hours were dropped and da
 async function dropPartitions(): Promise<void> {
   const before = [daysAgo(14), daysAgo(80).slice(0, 10)];
   const drop = 'select drop_usage_partition($1, $2) as name';
-  while ((await sql.query(drop, before)).rows[0].name !== null);
+  while ((await sql.query(drop, before)).rows[0].name !== '');
 }
 
 async function hoursKept(): Promise<number> {

@@ -161,7 +161,15 @@ async function readPageInTime<T>(orm: Orm, read: (tx: Transaction) => Promise<T>
  * What no plan of a section needs: all follow an index, in its order, whatever the planner believes
  * to know of a table; compiling them would take longer than running them.
  */
-const UNNEEDED = ['jit', 'enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_sort'];
+const UNNEEDED = [
+  'jit',
+  'enable_seqscan',
+  'enable_bitmapscan',
+  'enable_hashjoin',
+  'enable_mergejoin',
+  'enable_sort',
+  'enable_incremental_sort',
+];
 
 export function planSettings(timeoutMs: number): SQL {
   const off = UNNEEDED.map((name) => sql`set_config(${name}, 'off', true)`);
