@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { type BenchEnv, ROOT_KEY, withBenchEnv } from '../bench/harness/env.ts';
 import { BROWSER, openBrowser } from '../test/browser/browser.ts';
-import { fillInstallation } from './console/fill.ts';
+import { type Call, fillInstallation } from './console/fill.ts';
 
 const FOLDER = process.argv[2] ?? join(import.meta.dirname, '../docs/images');
 const VIEWPORT = { width: 1440, height: 900 };
@@ -21,10 +21,11 @@ await withBenchEnv(takePictures);
 async function takePictures({ keyward, query }: BenchEnv): Promise<void> {
   const { url } = await keyward();
   const headers = { authorization: `Bearer ${ROOT_KEY}`, 'content-type': 'application/json' };
-  const call = async (method: string, path: string, body?: object) => {
+  const call: Call = async (method, path, body) => {
     const response = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`);
-    return response.json();
+    const { id = '', key = '' } = Object(await response.json());
+    return { id, key };
   };
   const keyId = await fillInstallation(call, query);
   const browser = await openBrowser();

@@ -137,7 +137,9 @@ describe.runIf(BROWSER !== '')('the page of a key', { timeout: 120_000 }, () => 
       await page.getByRole('dialog').waitFor();
       await page.keyboard.press('Escape');
       await closed();
-      await expect.poll(() => page.evaluate('document.activeElement.textContent.trim()')).toBe(name);
+      await expect
+        .poll(() => page.evaluate('document.activeElement.textContent.trim()'))
+        .toBe(name);
     }
   });
 

@@ -5,6 +5,7 @@ import { expire } from './session.ts';
 export type Schemas = components['schemas'];
 export type Key = Schemas['Key'];
 export type Problem = Schemas['Problem'];
+export type UsageQuery = NonNullable<paths['/v1/usage']['get']['parameters']['query']>;
 
 const sessionEnds: Middleware = {
   onResponse({ response }) {

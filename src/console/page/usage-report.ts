@@ -1,8 +1,6 @@
-import type { paths } from '../../../openapi/types.d.ts';
-import { answerOf, api, type Schemas } from './api.ts';
+import { answerOf, api, type Schemas, type UsageQuery } from './api.ts';
 import type { Bar } from './components/bars.ts';
 
-export type UsageQuery = NonNullable<paths['/v1/usage']['get']['parameters']['query']>;
 export type UsageReport = Schemas['UsageReport'];
 
 export async function readUsage(query: UsageQuery): Promise<UsageReport> {

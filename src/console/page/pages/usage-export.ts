@@ -1,21 +1,11 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { answerOf, api } from '../api.ts';
+import { answerOf, api, type UsageQuery } from '../api.ts';
 import { announce } from '../components/announce.ts';
 import { toApiError } from '../resource.ts';
-import type { GroupBy } from './usage.ts';
-
-interface Query {
-  workspaceId: string;
-  from: string;
-  granularity: 'day';
-  groupBy: GroupBy[];
-  order: 'group';
-  metric: 'verifications' | 'units';
-}
 
 /** All groups as CSV, which the API streams, into a file of the reader. */
-export function ExportButton({ query }: { query: Query }) {
+export function ExportButton({ query }: { query: UsageQuery }) {
   const isBusy = useSignal(false);
   const save = async () => {
     isBusy.value = true;

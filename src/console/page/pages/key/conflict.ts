@@ -43,7 +43,7 @@ interface Props {
 export function ConflictNotice({ conflict, form, set }: Props) {
   const { was, theirs, at, by } = conflict;
   const notice = useRef<HTMLDivElement>(null);
-  // Whoever saves is at the other end of the form.
+  // The button that saves is at the other end of the form.
   useEffect(() => notice.current?.focus(), [conflict]);
   const changed = changedParts(was, theirs);
   return html`

@@ -79,10 +79,10 @@ function Checks({ valid, code, checks }: Schemas['Explanation']) {
 
 function explain(id: string, form: Form): Promise<Schemas['Explanation']> {
   const words = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '');
-  const [all, any] = [words(form.requiredScopes), words(form.requiredAnyScope)];
+  const [all, oneOf] = [words(form.requiredScopes), words(form.requiredAnyScope)];
   const body = {
     ...(all.length > 0 && { requiredScopes: all }),
-    ...(any.length > 0 && { requiredAnyScope: any }),
+    ...(oneOf.length > 0 && { requiredAnyScope: oneOf }),
     ...(form.resource.trim() !== '' && { resource: form.resource.trim() }),
     ...(form.ip.trim() !== '' && { ip: form.ip.trim() }),
     ...(form.cost !== '' && { cost: Number(form.cost) }),

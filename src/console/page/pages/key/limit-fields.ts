@@ -21,7 +21,7 @@ export function LimitFields({ rows, set, error }: Props) {
   return html`
     <fieldset class="field">
       <legend>Rate limits</legend>
-      ${rows.length === 0 && html`<span class="soft">None: any number of requests.</span>`}
+      ${rows.length === 0 && html`<span class="soft">None: requests are not limited.</span>`}
       ${rows.map((row, index) => {
         const fault = (name: string) => faultUnder(error, `/body/rateLimits/${index}/${name}`);
         return html`

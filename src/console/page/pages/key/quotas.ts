@@ -30,7 +30,7 @@ export function Quotas({ apiKey, reload }: Props) {
       </div>
       ${rateLimits.map((limit) => html`<${LimitMeter} ...${limit} />`)}
       ${credits && html`<${CreditsMeter} ...${credits} />`}
-      ${!credits && rateLimits.length === 0 && html`<p class="soft">Neither rate limits nor credits: any number of requests.</p>`}
+      ${!credits && rateLimits.length === 0 && html`<p class="soft">Neither rate limits nor credits: requests are not limited.</p>`}
       ${!credits && rateLimits.length > 0 && html`<p class="soft">Credits are not limited.</p>`}
     </section>
     ${
