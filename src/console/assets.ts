@@ -24,7 +24,7 @@ const TYPES: Record<string, string> = {
   '.svg': 'image/svg+xml',
 };
 
-export interface Asset {
+interface Asset {
   type: string;
   body: Buffer;
   compressed: Buffer;

@@ -7,7 +7,7 @@ import {
 } from 'node:crypto';
 
 /** Without a request for so long, a session ends. */
-export const IDLE_MS = 30 * 60_000;
+const IDLE_MS = 30 * 60_000;
 /** From the sign-in. */
 export const LIFETIME_MS = 12 * 3_600_000;
 const CIPHER = 'aes-256-gcm';

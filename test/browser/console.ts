@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { ROOT_KEY } from '../support/shared-program.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 /** A browser of one person, and what it complained about. */
@@ -63,7 +63,7 @@ export async function settled(page: Page): Promise<void> {
 }
 
 /** What axe finds on the page as it is, one line a finding. */
-export async function findingsOf(page: Page): Promise<string[]> {
+async function findingsOf(page: Page): Promise<string[]> {
   await settled(page);
   const session = await page.context().newCDPSession(page);
   // An isolated world: the page's policy, which allows no foreign script, stays as it is.

@@ -28,7 +28,7 @@ const METRICS = [
   ['units', 'Units'],
 ] as const;
 
-export type GroupBy = (typeof GROUPS)[number][0];
+type GroupBy = (typeof GROUPS)[number][0];
 
 export function UsagePage() {
   const { query } = place.value;

@@ -76,7 +76,7 @@ const lines = (text: string) =>
 const words = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '');
 const orNull = (text: string) => (text.trim() === '' ? null : text.trim());
 
-export const PARTS: readonly Part[] = [
+const PARTS: readonly Part[] = [
   {
     label: 'Name',
     fields: ['name'],

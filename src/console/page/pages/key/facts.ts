@@ -59,7 +59,7 @@ function Items({
   return items.map((item) => html`<span class="scope">${item}</span>`);
 }
 
-export function By({ id, onBehalfOf }: Schemas['Actor']) {
+function By({ id, onBehalfOf }: Schemas['Actor']) {
   return onBehalfOf === null ? id : html`<span title="by ${id}">${onBehalfOf}</span>`;
 }
 
