@@ -296,12 +296,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     },
   });
   for (const name of SECRETS) delete environment[name];
+  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   if (settings.KEYWARD_USAGE_DAYS_KEPT_DAYS < settings.KEYWARD_USAGE_HOURS_KEPT_DAYS) {
-    problems.push(
+    throw new ConfigError(
       'KEYWARD_USAGE_DAYS_KEPT_DAYS: must not be less than KEYWARD_USAGE_HOURS_KEPT_DAYS',
     );
   }
-  if (problems.length > 0) throw new ConfigError(problems.join('\n'));
   const memory = memoryBudget(heapLimit(), settings.KEYWARD_CACHE_MIB);
   return Object.freeze({
     databaseUrl: settings.DATABASE_URL,

@@ -110,6 +110,27 @@ describe.runIf(BROWSER !== '')('the console', { timeout: 120_000 }, () => {
     expect(await page.getByLabel('Name').inputValue()).toBe('bad scopes');
   });
 
+  it('a creation whose answer is lost makes no second key when it is repeated, and says that its string is lost', async () => {
+    const { page } = ada;
+    await page.goto(`${program.url}/console/keys/new`);
+    await page.getByLabel('Name').fill('answered too late');
+    await page.route('**/console/api/v1/keys', async (route) => {
+      await route.fetch();
+      await route.abort();
+    });
+    await page.getByRole('button', { name: 'Create key' }).click();
+    await page.getByText('Keyward was not reached').waitFor();
+    await page.unroute('**/console/api/v1/keys');
+    await page.getByRole('button', { name: 'Create key' }).click();
+    await page.getByText('its string is lost').waitFor();
+    await page.getByRole('button', { name: 'To the key' }).click();
+    await page.getByRole('heading', { name: 'answered too late' }).waitFor();
+    const { data } = await program.root.GET('/v1/keys', {
+      params: { query: { search: 'answered too late' } },
+    });
+    expect(data?.data).toHaveLength(1);
+  });
+
   it('a session that ends in the middle of a form asks to sign in again, and keeps what was typed', async () => {
     const person = await openPerson(browser);
     const { data: made } = await program.root.POST('/v1/management-keys', {

@@ -1,11 +1,6 @@
 import createClient, { type Middleware } from 'openapi-fetch';
-import type { components, paths } from '../../../openapi/types.d.ts';
+import type { Paths, Problem } from './api-types.ts';
 import { expire } from './session.ts';
-
-export type Schemas = components['schemas'];
-export type Key = Schemas['Key'];
-export type Problem = Schemas['Problem'];
-export type UsageQuery = NonNullable<paths['/v1/usage']['get']['parameters']['query']>;
 
 const sessionEnds: Middleware = {
   onResponse({ response }) {
@@ -14,7 +9,7 @@ const sessionEnds: Middleware = {
 };
 
 /** The API, as its OpenAPI document describes it, in the session of the reader. */
-export const api = createClient<paths>({
+export const api = createClient<Paths>({
   baseUrl: '/console/api',
   headers: { 'Keyward-Console': '1' },
 });

@@ -1,8 +1,10 @@
 import { html } from 'htm/preact';
 import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
+import type { Permission } from './api-types.ts';
 import { Announcements } from './components/announce.ts';
 import { Brand } from './components/brand.ts';
+import { WorkspaceField } from './components/workspace-field.ts';
 import { AuditPage } from './pages/audit.ts';
 import { CreateKeyPage } from './pages/create-key.ts';
 import { HygienePage } from './pages/hygiene.ts';
@@ -16,14 +18,14 @@ import { WorkspacePage } from './pages/workspace.ts';
 import { WorkspacesPage } from './pages/workspaces.ts';
 import { hrefOf, navigate, place } from './router.ts';
 import { hasExpired, may, session, signOut } from './session.ts';
-import { workspaceId } from './workspace.ts';
+import { isUnbound, workspaceId } from './workspace.ts';
 
 interface Page {
   path: RegExp;
   /** In the navigation, if it is there. */
   title: string;
   component: ComponentType<{ id: string }>;
-  permission: string;
+  permission: Permission;
   group?: 'Administration';
   isInNavigation: boolean;
 }
@@ -53,7 +55,7 @@ function page(
   path: RegExp,
   title: string,
   component: ComponentType<{ id: string }>,
-  permission: string,
+  permission: Permission,
   isInNavigation: boolean,
   group?: 'Administration',
 ): Page {
@@ -110,6 +112,7 @@ function Navigation({ path }: { path: string }) {
   return html`
     <nav class="nav" aria-label="Main">
       <a class="brand" href=${hrefOf('/keys')}><${Brand} />Keyward</a>
+      ${isUnbound.value && html`<${WorkspaceField} />`}
       ${offered.filter(({ group }) => !group).map(link)}
       ${administration.length > 0 && html`<h2>Administration</h2>`}
       ${administration.map(link)}

@@ -1,4 +1,5 @@
 import { signal } from '@preact/signals';
+import type { Permission } from './api-types.ts';
 
 const KEEP_ALIVE_MS = 5 * 60_000;
 
@@ -7,7 +8,7 @@ export interface Session {
     type: 'root' | 'management_key';
     id: string;
     workspaceId: string | null;
-    permissions: string[];
+    permissions: Permission[];
     suspended: boolean;
   };
   actor: string | null;
@@ -20,7 +21,7 @@ export const session = signal<Session | null>(null);
 export const hasExpired = signal(false);
 
 /** Whether the signed-in key may do something; what it may not is not offered. */
-export function may(permission: string): boolean {
+export function may(permission: Permission): boolean {
   const { caller } = session.value ?? {};
   if (!caller?.permissions.includes(permission)) return false;
   return !caller.suspended || permission.endsWith(':read');
@@ -32,15 +33,27 @@ export async function startSession(): Promise<void> {
   if (link !== '') {
     // In no history, and in no copy of the address.
     history.replaceState(null, '', location.pathname + location.search);
-    if ((await signInWith({ 'Keyward-Console-Link': link })) === null) return;
+    if ((await signInWith({ 'Keyward-Console-Link': link })) !== null) {
+      signInNotice.value =
+        'This link was used before, or is too old. Sign in with a management key.';
+    }
   }
   const response = await ask('GET');
   if (response.ok) session.value = await response.json();
   setInterval(() => void keepAlive(), KEEP_ALIVE_MS);
 }
 
-/** Null, or why the key is not accepted. */
-export function signIn(key: string, actor: string): Promise<string | null> {
+/** Why somebody was not signed in, and which field says so. */
+export interface Refusal {
+  field: 'key' | 'actor';
+  detail: string;
+}
+
+/** What the sign-in page tells at first. */
+export const signInNotice = signal('');
+
+/** Null, or why not. */
+export function signIn(key: string, actor: string): Promise<Refusal | null> {
   const named: Record<string, string> = actor === '' ? {} : { 'Keyward-Actor': actor };
   return signInWith({ Authorization: `Bearer ${key}`, ...named });
 }
@@ -55,12 +68,16 @@ export function expire(): void {
   if (session.value) hasExpired.value = true;
 }
 
-async function signInWith(headers: Record<string, string>): Promise<string | null> {
+async function signInWith(headers: Record<string, string>): Promise<Refusal | null> {
   const response = await ask('POST', headers);
   const body = await response.json();
   if (!response.ok) {
-    if (response.status === 401) return 'This is no management key, or one that has ended.';
-    return body.errors?.[0]?.detail ?? body.detail ?? body.title;
+    if (response.status === 401) {
+      return { field: 'key', detail: 'This is no management key, or one that has ended.' };
+    }
+    const [fault] = body.errors ?? [];
+    const isActor = fault?.pointer === '/headers/keyward-actor';
+    return { field: isActor ? 'actor' : 'key', detail: fault?.detail ?? body.detail };
   }
   session.value = body;
   hasExpired.value = false;

@@ -1,4 +1,5 @@
-import { answerOf, api, type Schemas, type UsageQuery } from './api.ts';
+import { answerOf, api } from './api.ts';
+import type { Schemas, UsageQuery } from './api-types.ts';
 import type { Bar } from './components/bars.ts';
 
 export type UsageReport = Schemas['UsageReport'];

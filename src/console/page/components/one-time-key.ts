@@ -13,6 +13,7 @@ const FORMS = {
   },
 };
 type Form = keyof typeof FORMS;
+const FORM_NAMES: readonly Form[] = ['key', 'env', 'curl'];
 
 /**
  * The one time that a key is shown. It is in the properties of this component alone: it is
@@ -33,7 +34,7 @@ export function OneTimeKey({ value, onClose }: { value: string; onClose: () => v
         <${CopyButton} text=${text} key=${form.value} isPrimary onCopied=${store} />
       </div>
       <div class="segments" role="group" aria-label="Copy as">
-        ${(Object.keys(FORMS) as Form[]).map(
+        ${FORM_NAMES.map(
           (name) => html`
           <button type="button" aria-pressed=${form.value === name} onClick=${() => {
             form.value = name;

@@ -1,5 +1,5 @@
 import { html } from 'htm/preact';
-import type { Key } from '../api.ts';
+import type { Key } from '../api-types.ts';
 import { formatRelative } from '../format.ts';
 
 type Tone = 'good' | 'caution' | 'bad' | 'neutral';

@@ -1,8 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import type { ComponentChildren } from 'preact';
-import type { ApiError } from '../api.ts';
-import { toApiError } from '../resource.ts';
+import { useAction } from '../action.ts';
 import { Dialog } from './dialog.ts';
 import { Field } from './field.ts';
 import { Failure } from './states.ts';
@@ -20,19 +19,10 @@ interface Props {
 /** Asks before something that cannot be undone. */
 export function TypedConfirmation({ title, word, verb, run, onClose, children }: Props) {
   const typed = useSignal('');
-  const error = useSignal<ApiError | null>(null);
-  const isBusy = useSignal(false);
+  const { error, isBusy, run: act } = useAction();
   const submit = async (event: Event) => {
     event.preventDefault();
-    isBusy.value = true;
-    try {
-      await run();
-      onClose();
-    } catch (caught) {
-      error.value = toApiError(caught);
-    } finally {
-      isBusy.value = false;
-    }
+    if (await act(run)) onClose();
   };
   const isReady = word === null || typed.value === word;
   return html`

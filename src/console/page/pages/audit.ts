@@ -1,28 +1,54 @@
 import { html } from 'htm/preact';
-import { answerOf, api, type Schemas } from '../api.ts';
+import { answerOf, api } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { Changes } from '../components/changes.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
 import { Time } from '../components/time.ts';
 import { formatNumber, plural } from '../format.ts';
+import { looksLikeKey } from '../key-text.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate, place, withQuery } from '../router.ts';
+import { actionText } from '../words.ts';
 import { workspaceId } from '../workspace.ts';
 
 type AuditEvent = Schemas['AuditEvent'];
 type Head = Schemas['AuditHead'];
 
 const FILTERS = {
-  action: 'Action',
   actorId: 'Actor',
   onBehalfOf: 'On behalf of',
   targetId: 'Target',
 } as const;
 
+const ACTIONS: readonly Schemas['AuditAction'][] = [
+  'key.created',
+  'key.imported',
+  'key.updated',
+  'key.rotated',
+  'key.grace_ended',
+  'key.credits_changed',
+  'key.revoked',
+  'key.deleted',
+  'workspace.created',
+  'workspace.updated',
+  'workspace.suspended',
+  'workspace.resumed',
+  'workspace.deleted',
+  'management_key.created',
+  'management_key.updated',
+  'management_key.rotated',
+  'management_key.revoked',
+  'owner.personal_data_erased',
+  'audit.pruned',
+  'audit.break',
+  'audit.repaired',
+];
+
 export function AuditPage() {
   const { query } = place.value;
   const filters = Object.fromEntries(
-    Object.keys(FILTERS).flatMap((name) => {
+    ['action', ...Object.keys(FILTERS)].flatMap((name) => {
       const value = query.get(name);
       return value ? [[name, value]] : [];
     }),
@@ -46,8 +72,12 @@ export function AuditPage() {
       ),
     [workspaceId.value],
   );
-  const change = (name: string) => (event: { currentTarget: HTMLInputElement }) =>
-    navigate('/audit', withQuery({ [name]: event.currentTarget.value.trim(), cursor: null }));
+  const change =
+    (name: string) =>
+    ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLSelectElement }) => {
+      const text = currentTarget.value.trim();
+      if (!looksLikeKey(text)) navigate('/audit', withQuery({ [name]: text, cursor: null }));
+    };
   return html`
     <header class="page-head">
       <div>
@@ -57,6 +87,10 @@ export function AuditPage() {
       ${head.data && html`<${ChainHead} ...${head.data} />`}
     </header>
     <div class="filters" role="search">
+      <select aria-label="Action" onChange=${change('action')}>
+        <option value="">Every action</option>
+        ${ACTIONS.map((action) => html`<option value=${action} selected=${action === query.get('action')}>${actionText(action)}</option>`)}
+      </select>
       ${Object.entries(FILTERS).map(
         ([name, label]) => html`
           <input aria-label=${label} placeholder=${label} size="18" value=${query.get(name) ?? ''} onChange=${change(name)} />
@@ -75,10 +109,10 @@ export function AuditPage() {
 }
 
 /** What to keep elsewhere, so that a log that was cut shows. */
-function ChainHead({ sequence, hash, time }: Head) {
+function ChainHead({ sequence, hash }: Head) {
   return html`
     <div title="Keep it elsewhere: keyward audit verify --expect compares.">
-      <div class="soft">Newest entry ${formatNumber(sequence)}, <${Time} at=${time} /></div>
+      <div class="soft">Newest entry ${formatNumber(sequence)}</div>
       <code>${hash.slice(0, 16)}…</code>
     </div>
   `;
@@ -97,7 +131,9 @@ function EventTable({ events }: { events: readonly AuditEvent[] }) {
                 <td class="nowrap"><code>${event.action}</code></td>
                 <td><${Target} ...${event.target} workspaceId=${event.workspaceId} /></td>
                 <td><${By} ...${event} /></td>
-                <td><${Changes} before=${event.before} after=${event.after} /></td>
+                <td>
+                  <details><summary>Fields</summary><${Changes} before=${event.before} after=${event.after} /></details>
+                </td>
               </tr>
             `,
           )}

@@ -1,12 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { type ApiError, answerOf, api, type Key } from '../api.ts';
+import { useAction } from '../action.ts';
+import { answerOf, api } from '../api.ts';
+import type { Key } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
 import { Dialog } from '../components/dialog.ts';
 import { Field } from '../components/field.ts';
 import { Failure, Loaded } from '../components/states.ts';
 import { plural } from '../format.ts';
-import { toApiError, useResource } from '../resource.ts';
+import { useResource } from '../resource.ts';
 import { workspaceId } from '../workspace.ts';
 
 interface Props {
@@ -18,8 +20,7 @@ interface Props {
 /** Says what would be revoked before it is. */
 export function BulkRevocation({ keys, onClose, onDone }: Props) {
   const reason = useSignal('');
-  const error = useSignal<ApiError | null>(null);
-  const isBusy = useSignal(false);
+  const { error, isBusy, run } = useAction();
   const ids = keys.map(({ id }) => id);
   const call = (dryRun: boolean) =>
     answerOf(
@@ -34,17 +35,12 @@ export function BulkRevocation({ keys, onClose, onDone }: Props) {
     );
   const preview = useResource(() => call(true), [ids.join()]);
   const revoke = async () => {
-    isBusy.value = true;
-    try {
+    await run(async () => {
       const { revoked } = await call(false);
       announce(`${plural(revoked, 'key')} revoked.`);
       onDone();
       onClose();
-    } catch (caught) {
-      error.value = toApiError(caught);
-    } finally {
-      isBusy.value = false;
-    }
+    });
   };
   return html`
     <${Dialog} title="Revoke ${plural(ids.length, 'key')}" onClose=${onClose}>
@@ -60,7 +56,7 @@ export function BulkRevocation({ keys, onClose, onDone }: Props) {
           <div class="notice caution">
             <b>${plural(wouldRevoke ?? 0, 'key')} would be revoked</b>
             ${alreadyRevoked > 0 && html`<span>${plural(alreadyRevoked, 'key')} of the selection ended before.</span>`}
-            <span>${keys.map(({ name }) => name).join(', ')}</span>
+            <ul>${keys.map(({ name }) => html`<li>${name}</li>`)}</ul>
           </div>
         `}
       <//>

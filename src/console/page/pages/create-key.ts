@@ -1,25 +1,29 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { type ApiError, answerOf, api, type Schemas } from '../api.ts';
+import { useAction } from '../action.ts';
+import { type ApiError, answerOf, api } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
 import { CopyButton } from '../components/copy.ts';
 import { Check, Choice, Field } from '../components/field.ts';
 import { OneTimeKey } from '../components/one-time-key.ts';
 import { Failure } from '../components/states.ts';
+import { faultUnder } from '../faults.ts';
 import { formatTime, formatUtc, plural } from '../format.ts';
-import { toApiError, useResource } from '../resource.ts';
+import { useResource } from '../resource.ts';
 import { hrefOf, navigate } from '../router.ts';
 import { may } from '../session.ts';
 import { workspaceId } from '../workspace.ts';
+import { LostString, useCreation } from './creation.ts';
 import { EXPIRIES, emptyKeyForm, expiryOf, type KeyForm, requestOf } from './key-form.ts';
 
 type Workspace = Schemas['Workspace'];
 
 export function CreateKeyPage() {
   const form = useSignal<KeyForm>(emptyKeyForm());
-  const error = useSignal<ApiError | null>(null);
-  const isBusy = useSignal(false);
-  const issued = useSignal<{ id: string; key: string } | null>(null);
+  const { error, isBusy, run } = useAction();
+  const create = useCreation();
+  const issued = useSignal<{ id: string; key: string | null } | null>(null);
   const workspace = useResource(
     async () => (may('workspaces:read') ? readWorkspace(workspaceId.value) : null),
     [workspaceId.value],
@@ -30,25 +34,17 @@ export function CreateKeyPage() {
   const request = requestOf(form.value, workspaceId.value);
   const submit = async (event: Event) => {
     event.preventDefault();
-    isBusy.value = true;
-    error.value = null;
-    try {
-      const { id, key } = await answerOf(api.POST('/v1/keys', { body: request }));
-      if (key === null) throw new Error('a new key is shown once');
-      issued.value = { id, key };
+    await run(async () => {
+      issued.value = await create(request);
       announce('The key was created.');
-    } catch (caught) {
-      error.value = toApiError(caught);
-    } finally {
-      isBusy.value = false;
-    }
+    });
   };
   const close = () => {
     const { id } = issued.value ?? {};
     issued.value = null;
     navigate(`/keys/${id}`, { workspaceId: workspaceId.value }, { replace: true });
   };
-  const fault = (name: string) => error.value?.faultOf(`/body/${name}`);
+  const fault = (name: string) => faultUnder(error.value, `/body/${name}`);
   const isFieldFault = error.value !== null && error.value.problem.errors.length > 0;
   return html`
     <header class="page-head">
@@ -63,7 +59,7 @@ export function CreateKeyPage() {
           hint="For people: what uses the key, and where." placeholder="CI deploys"
           onInput=${(name: string) => set({ name })} />
         <${Field} label="Owner" value=${form.value.ownerId} fault=${fault('ownerId')}
-          hint="Whom it belongs to in your system. Verifications answer it." placeholder="customer_42"
+          hint="Whom it belongs to in your system. Services that verify the key are told." placeholder="customer_42"
           onInput=${(ownerId: string) => set({ ownerId })} />
         <${ScopeField} form=${form.value} set=${set} workspace=${workspace.data} fault=${error.value} />
         <${ExpiryField} form=${form.value} set=${set} workspace=${workspace.data} fault=${fault('expiresAt')} />
@@ -100,7 +96,8 @@ export function CreateKeyPage() {
         <${AsCurl} request=${request} />
       </div>
     </form>
-    ${issued.value && html`<${OneTimeKey} value=${issued.value.key} onClose=${close} />`}
+    ${issued.value?.key && html`<${OneTimeKey} value=${issued.value.key} onClose=${close} />`}
+    ${issued.value && issued.value.key === null && html`<${LostString} onClose=${close} />`}
   `;
 }
 
@@ -116,16 +113,16 @@ interface PartProps {
 
 /** Scopes of the workspace's catalogue, with what they mean; else what is typed. */
 function ScopeField({ form, set, workspace, fault }: PartProps & { fault: ApiError | null }) {
-  const detail = fault?.problem.errors.find(({ pointer }) => pointer.startsWith('/body/scopes'));
+  const detail = faultUnder(fault, '/body/scopes');
   const catalogue = workspace?.availableScopes ?? null;
   if (catalogue === null) {
     return html`
-      <${Field} label="Scopes" rows=${2} value=${form.scopes} fault=${detail?.detail}
+      <${Field} label="Scopes" rows=${2} value=${form.scopes} fault=${detail}
         hint="Separated by spaces, such as orders:read or orders:*." placeholder="orders:read"
         onInput=${(scopes: string) => set({ scopes })} />
     `;
   }
-  const chosen = new Set(form.scopes.split(/\s+/).filter((scope) => scope !== ''));
+  const chosen = new Set(form.scopes.split(/[\s,]+/).filter((scope) => scope !== ''));
   const toggle = (scope: string, isChosen: boolean) => {
     if (isChosen) chosen.add(scope);
     else chosen.delete(scope);
@@ -140,7 +137,7 @@ function ScopeField({ form, set, workspace, fault }: PartProps & { fault: ApiErr
           label=${html`<b>${title}</b> <span class="scope">${scope}</span><br /><span class="soft">${description}</span>`} />
       `,
       )}
-      ${detail && html`<div class="fault" role="alert">${detail.detail}</div>`}
+      ${detail && html`<div class="fault" role="alert">${detail}</div>`}
     </fieldset>
   `;
 }
@@ -172,12 +169,12 @@ function ExpiryField({ form, set, workspace, fault }: PartProps & { fault: strin
 }
 
 function Summary({ form }: { form: KeyForm }) {
-  const scopes = form.scopes.split(/\s+/).filter((scope) => scope !== '');
+  const scopes = form.scopes.split(/[\s,]+/).filter((scope) => scope !== '');
   const at = expiryOf(form);
   return html`
     <dl class="facts">
       <dt>May do</dt>
-      <dd>${scopes.length > 0 ? scopes.map((scope) => html`<span class="scope">${scope}</span>`) : 'nothing that needs a scope'}</dd>
+      <dd>${scopes.length > 0 ? scopes.map((scope) => html`<span class="scope">${scope}</span>`) : 'only what needs no scope'}</dd>
       <dt>Until</dt>
       <dd>${at ? formatTime(at) : 'revoked'}</dd>
       <dt>At most</dt>

@@ -1,14 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { type ApiError, answerOf, api, type Schemas } from '../api.ts';
+import { useAction } from '../action.ts';
+import { answerOf, api } from '../api.ts';
+import type { Permission } from '../api-types.ts';
 import { Dialog } from '../components/dialog.ts';
 import { Check, Choice, Field } from '../components/field.ts';
 import { Failure } from '../components/states.ts';
-import { toApiError } from '../resource.ts';
 import { session } from '../session.ts';
 import { isUnbound, workspaceId } from '../workspace.ts';
-
-type Permission = Schemas['Permission'];
 
 const LIFETIMES = [
   ['2592000', 'In 30 days'],
@@ -17,6 +16,20 @@ const LIFETIMES = [
   ['', 'Never'],
 ] as const;
 
+/** What each permission lets its holder do; docs/permissions.md has every call. */
+const PERMISSIONS: Record<Permission, string> = {
+  'keys:read': 'See keys and the hygiene report',
+  'keys:write': 'Create, change, rotate and import keys',
+  'keys:revoke': 'Revoke and delete keys',
+  'keys:verify': 'Verify keys, as services do',
+  'usage:read': 'See usage',
+  'audit:read': 'See the audit log',
+  'workspaces:read': 'See workspaces and their policies',
+  'workspaces:write': 'Create, change, suspend and delete workspaces',
+  'management:read': 'See management keys',
+  'management:write': 'Create, rotate and revoke management keys',
+};
+
 interface Props {
   onClose: () => void;
   onIssued: (key: string) => void;
@@ -24,34 +37,31 @@ interface Props {
 
 export function CreateManagementKey({ onClose, onIssued }: Props) {
   const name = useSignal('');
-  const workspace = useSignal(workspaceId.value);
+  const reach = useSignal('own');
   const lifetime = useSignal('31536000');
   const granted = useSignal<ReadonlySet<string>>(new Set());
-  const error = useSignal<ApiError | null>(null);
+  const { error, isBusy, run } = useAction();
   const offered = session.value?.caller.permissions ?? [];
-  const toggle = (permission: string) => {
+  const toggle = (permission: Permission) => {
     const next = new Set(granted.value);
     if (!next.delete(permission)) next.add(permission);
     granted.value = next;
   };
   const submit = async (event: Event) => {
     event.preventDefault();
-    error.value = null;
-    try {
+    await run(async () => {
       const { key } = await answerOf(
         api.POST('/v1/management-keys', {
           body: {
             name: name.value,
-            permissions: offered.filter((one) => granted.value.has(one)) as Permission[],
-            workspaceId: workspace.value.trim() === '' ? null : workspace.value.trim(),
+            permissions: offered.filter((one) => granted.value.has(one)),
+            workspaceId: reach.value === 'all' ? null : workspaceId.value,
             ...(lifetime.value !== '' && { expiresInSeconds: Number(lifetime.value) }),
           },
         }),
       );
       if (key !== null) onIssued(key);
-    } catch (caught) {
-      error.value = toApiError(caught);
-    }
+    });
   };
   const fault = (field: string) => error.value?.faultOf(`/body/${field}`);
   return html`
@@ -63,15 +73,18 @@ export function CreateManagementKey({ onClose, onIssued }: Props) {
           }} />
         ${
           isUnbound.value &&
-          html`<${Field} label="Workspace" value=${workspace.value} fault=${fault('workspaceId')} hint="Empty: every workspace."
-          onInput=${(value: string) => {
-            workspace.value = value;
-          }} />`
+          html`
+            <${Choice} label="For" value=${reach.value} fault=${fault('workspaceId')}
+              options=${[['own', `Workspace ${workspaceId.value}`], ['all', 'Every workspace']]}
+              onInput=${(value: string) => {
+                reach.value = value;
+              }} />
+          `
         }
         <fieldset class="field">
           <legend>May</legend>
           <div class="grid-2">
-            ${offered.map((permission) => html`<${Check} label=${html`<code>${permission}</code>`} isChecked=${granted.value.has(permission)} onChange=${() => toggle(permission)} />`)}
+            ${offered.map((permission) => html`<${Check} label=${html`<code>${permission}</code><br /><span class="soft">${PERMISSIONS[permission]}</span>`} isChecked=${granted.value.has(permission)} onChange=${() => toggle(permission)} />`)}
           </div>
           ${fault('permissions') && html`<div class="fault" role="alert">${fault('permissions')}</div>`}
         </fieldset>
@@ -82,7 +95,7 @@ export function CreateManagementKey({ onClose, onIssued }: Props) {
         ${error.value && error.value.problem.errors.length === 0 && html`<${Failure} error=${error.value} />`}
         <div class="actions">
           <button type="button" onClick=${onClose}>Cancel</button>
-          <button class="primary">Create</button>
+          <button class="primary" disabled=${isBusy.value}>Create</button>
         </div>
       </form>
     <//>

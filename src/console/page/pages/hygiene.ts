@@ -1,5 +1,6 @@
 import { html } from 'htm/preact';
-import { answerOf, api, type Schemas } from '../api.ts';
+import { answerOf, api } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
 import { KeyStatus } from '../components/status.ts';

@@ -1,4 +1,4 @@
-import type { Schemas } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -21,11 +21,11 @@ export interface KeyForm {
 }
 
 export const EXPIRIES: readonly { value: string; text: string; days: number | null }[] = [
+  { value: '1', text: 'In a day', days: 1 },
+  { value: '7', text: 'In a week', days: 7 },
   { value: '30', text: 'In 30 days', days: 30 },
   { value: '90', text: 'In 90 days', days: 90 },
   { value: '365', text: 'In a year', days: 365 },
-  { value: '7', text: 'In a week', days: 7 },
-  { value: '1', text: 'In a day', days: 1 },
   { value: 'never', text: 'Never', days: null },
 ];
 

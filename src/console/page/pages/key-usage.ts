@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { Key } from '../api.ts';
+import type { Key } from '../api-types.ts';
 import type { Bar } from '../components/bars.ts';
 import { may } from '../session.ts';
 import { readBars } from '../usage-report.ts';

@@ -1,10 +1,10 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
+import { useAction } from '../action.ts';
 import { announce } from '../components/announce.ts';
 import { Failure, Skeleton } from '../components/states.ts';
 import { type Resource, useResource } from '../resource.ts';
 import { may } from '../session.ts';
-import { useAction } from './key/action.ts';
 import { KeyDialog, setEnabled } from './key/dialogs.ts';
 import { Explain } from './key/explain.ts';
 import { Facts } from './key/facts.ts';

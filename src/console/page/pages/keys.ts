@@ -1,17 +1,20 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useEffect } from 'preact/hooks';
-import { answerOf, api, type Key } from '../api.ts';
+import { answerOf, api } from '../api.ts';
+import type { Key } from '../api-types.ts';
+import { announce } from '../components/announce.ts';
 import { Sparkline } from '../components/bars.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded, Skeleton } from '../components/states.ts';
 import { KeyStatus } from '../components/status.ts';
 import { Time } from '../components/time.ts';
 import { plural } from '../format.ts';
+import { looksLikeKey } from '../key-text.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate, place, withQuery } from '../router.ts';
 import { may } from '../session.ts';
-import { isUnbound, workspaceId } from '../workspace.ts';
+import { workspaceId } from '../workspace.ts';
 import { BulkRevocation } from './bulk-revocation.ts';
 import { useKeyUsage } from './key-usage.ts';
 
@@ -65,7 +68,9 @@ export function KeysPage() {
               workspaceId: workspaceId.value,
               limit: PAGE_SIZE,
               ...VIEWS[view].filter(),
-              ...onlySet(filters),
+              ...(filters.search && { search: filters.search }),
+              ...(filters.ownerId && { ownerId: filters.ownerId }),
+              ...(filters.scope && { scope: filters.scope }),
               ...(sort && { sort }),
               ...(cursor && { cursor }),
             },
@@ -82,7 +87,6 @@ export function KeysPage() {
         <p>Workspace <b>${workspaceId.value}</b></p>
       </div>
       <div class="row">
-        ${isUnbound.value && html`<${WorkspaceField} />`}
         ${may('keys:write') && html`<a class="button primary" href=${hrefOf('/keys/new', { workspaceId: workspaceId.value })}>Create key</a>`}
       </div>
     </header>
@@ -104,22 +108,15 @@ export function KeysPage() {
 }
 
 function viewOf(name: string | null): View {
-  return name !== null && Object.hasOwn(VIEWS, name) ? (name as View) : 'active';
+  return isView(name) ? name : 'active';
 }
 
-function onlySet<Values extends Record<string, string>>(values: Values): Partial<Values> {
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== ''),
-  ) as Partial<Values>;
+function isView(name: string | null): name is View {
+  return name !== null && Object.hasOwn(VIEWS, name);
 }
 
-function WorkspaceField() {
-  const change = (event: { currentTarget: HTMLInputElement }) =>
-    navigate('/keys', { workspaceId: event.currentTarget.value || 'default' });
-  return html`
-    <label class="visually-hidden" for="workspace">Workspace</label>
-    <input id="workspace" value=${workspaceId.value} onChange=${change} placeholder="Workspace" size="16" />
-  `;
+interface InputEvent {
+  currentTarget: HTMLInputElement | HTMLSelectElement;
 }
 
 interface FilterValues {
@@ -131,14 +128,20 @@ interface FilterValues {
 /** What is typed becomes part of the address, so that it can be shared. */
 function Filters({ filters, sort }: { filters: FilterValues; sort: string | null }) {
   const change =
-    (name: string) => (event: { currentTarget: HTMLInputElement | HTMLSelectElement }) =>
-      navigate('/keys', withQuery({ [name]: event.currentTarget.value.trim(), cursor: null }), {
-        replace: true,
-      });
+    (name: string) =>
+    ({ currentTarget }: InputEvent) => {
+      const text = currentTarget.value.trim();
+      if (looksLikeKey(text)) {
+        currentTarget.value = '';
+        announce('This looks like a key. “Try a key” says which it is.');
+        return;
+      }
+      navigate('/keys', withQuery({ [name]: text, cursor: null }), { replace: true });
+    };
   return html`
     <div class="filters" role="search">
       <input type="search" aria-label="Search names" placeholder="Search names ( / )" size="30"
-        value=${filters.search} onInput=${debounced(change('search'))} />
+        value=${filters.search} onInput=${later(change('search'))} onKeyDown=${moveBetweenRows} />
       <input aria-label="Owner" placeholder="Owner" size="16" value=${filters.ownerId} onChange=${change('ownerId')} />
       <input aria-label="Scope" placeholder="Scope" size="16" value=${filters.scope} onChange=${change('scope')} />
       <select aria-label="Sort" onChange=${change('sort')}>
@@ -151,11 +154,11 @@ function Filters({ filters, sort }: { filters: FilterValues; sort: string | null
 const TYPING_MS = 250;
 let typing: number | undefined;
 
-function debounced<Event>(change: (event: Event) => void): (event: Event) => void {
-  return (event) => {
+/** Only after the typing has paused. */
+function later(change: (event: InputEvent) => void): (event: InputEvent) => void {
+  return ({ currentTarget }) => {
     clearTimeout(typing);
-    const { currentTarget } = event as { currentTarget: unknown };
-    typing = setTimeout(() => change({ currentTarget } as Event), TYPING_MS);
+    typing = setTimeout(() => change({ currentTarget }), TYPING_MS);
   };
 }
 
@@ -257,12 +260,12 @@ function Scopes({ scopes }: { scopes: readonly string[] }) {
   `;
 }
 
-/** Arrows lead from the link of one row to that of the next. */
+/** Arrows lead from the search to the first row, and from row to row. */
 function moveBetweenRows(event: KeyboardEvent): void {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step || !(event.target instanceof HTMLAnchorElement)) return;
+  const links = [...document.querySelectorAll<HTMLElement>('tbody .name a')];
+  if (!step || !(event.target instanceof HTMLElement)) return;
   event.preventDefault();
-  const links = [...document.querySelectorAll<HTMLAnchorElement>('tbody .name a')];
   links[links.indexOf(event.target) + step]?.focus();
 }
 
@@ -272,8 +275,8 @@ function NoKeys({ isFiltered, view }: { isFiltered: boolean; view: View }) {
   }
   if (view !== 'active') return html`<${Empty} title="Nothing here" />`;
   return html`
-    <${Empty} title="No keys yet">
-      <p>Create the first one here, or by the API:</p>
+    <${Empty} title="No active keys">
+      <p>Create one here, or by the API:</p>
       <pre>curl ${location.origin}/v1/keys \\
   -H "Authorization: Bearer $MANAGEMENT_KEY" \\
   -H 'Content-Type: application/json' \\

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { answerOf, api, type Schemas } from '../api.ts';
+import { answerOf, api } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
 import { OneTimeKey } from '../components/one-time-key.ts';
 import { Pager } from '../components/pager.ts';

@@ -1,4 +1,4 @@
-import type { Schemas } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 
 const DAY_SECONDS = 86_400;
 

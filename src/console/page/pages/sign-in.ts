@@ -3,7 +3,7 @@ import { html } from 'htm/preact';
 import { Brand } from '../components/brand.ts';
 import { Dialog } from '../components/dialog.ts';
 import { Field } from '../components/field.ts';
-import { session, signIn } from '../session.ts';
+import { type Refusal, session, signIn, signInNotice } from '../session.ts';
 
 /** The whole page, until somebody is signed in. */
 export function SignInPage() {
@@ -12,6 +12,7 @@ export function SignInPage() {
       <div class="stack">
         <div class="row"><${Brand} /><h1>Keyward</h1></div>
         <p class="soft">Sign in with a management key. It stays in a cookie that no script can read.</p>
+        ${signInNotice.value && html`<p class="notice caution" role="alert">${signInNotice}</p>`}
         <${SignInForm} actor="" />
       </div>
     </main>
@@ -31,14 +32,14 @@ export function SignInDialog() {
 function SignInForm({ actor: former }: { actor: string }) {
   const key = useSignal('');
   const actor = useSignal(former);
-  const fault = useSignal<string | null>(null);
+  const fault = useSignal<Refusal | null>(null);
   const isBusy = useSignal(false);
   const submit = async (event: Event) => {
     event.preventDefault();
     isBusy.value = true;
     fault.value = await signIn(key.value.trim(), actor.value.trim());
     isBusy.value = false;
-    key.value = '';
+    if (!fault.value) key.value = '';
   };
   return html`
     <form class="card padded stack" onSubmit=${submit}>
@@ -49,14 +50,15 @@ function SignInForm({ actor: former }: { actor: string }) {
         onInput=${(value: string) => {
           key.value = value;
         }}
-        fault=${fault.value ?? undefined}
+        fault=${fault.value?.field === 'key' ? fault.value.detail : undefined}
         autocomplete="current-password"
         isRequired
         hasFocus
       />
       <${Field}
         label="Your name or address"
-        hint="The audit log says it beside the key: asserted, not proven."
+        hint="The audit log names you beside the key, as you say it."
+        fault=${fault.value?.field === 'actor' ? fault.value.detail : undefined}
         value=${actor.value}
         onInput=${(value: string) => {
           actor.value = value;

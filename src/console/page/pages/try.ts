@@ -1,11 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { type ApiError, answerOf, api, type Schemas } from '../api.ts';
+import { useAction } from '../action.ts';
+import { answerOf, api } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { Field } from '../components/field.ts';
 import { Failure } from '../components/states.ts';
 import { Pill } from '../components/status.ts';
+import { faultUnder } from '../faults.ts';
 import { formatTime } from '../format.ts';
-import { toApiError } from '../resource.ts';
 import { hrefOf } from '../router.ts';
 import { may } from '../session.ts';
 import { isUnbound, workspaceId } from '../workspace.ts';
@@ -34,13 +36,12 @@ export function TryPage() {
   const scopes = useSignal('');
   const ip = useSignal('');
   const answer = useSignal<Answer | null>(null);
-  const error = useSignal<ApiError | null>(null);
+  const { error, run } = useAction();
   const submit = async (event: Event) => {
     event.preventDefault();
-    error.value = null;
     answer.value = null;
     const requiredScopes = scopes.value.split(/[\s,]+/).filter((scope) => scope !== '');
-    try {
+    await run(async () => {
       answer.value = await answerOf(
         api.POST('/v1/verify', {
           body: {
@@ -52,9 +53,7 @@ export function TryPage() {
           },
         }),
       );
-    } catch (caught) {
-      error.value = toApiError(caught);
-    }
+    });
     key.value = '';
   };
   const fault = (name: string) => error.value?.faultOf(`/body/${name}`);
@@ -68,10 +67,12 @@ export function TryPage() {
     <div class="columns">
       <form class="card padded stack" onSubmit=${submit}>
         <${Field} label="Key" type="password" value=${key.value} fault=${fault('key')} isRequired hasFocus
-          hint="It is sent to Keyward alone, and forgotten." onInput=${(value: string) => {
+          hint="It is sent to Keyward alone, and forgotten. It counts as a use, and spends no limits or credits." onInput=${(
+            value: string,
+          ) => {
             key.value = value;
           }} />
-        <${Field} label="Required scopes" value=${scopes.value} fault=${error.value?.problem.errors.find(({ pointer }) => pointer.startsWith('/body/requiredScopes'))?.detail}
+        <${Field} label="Required scopes" value=${scopes.value} fault=${faultUnder(error.value, '/body/requiredScopes')}
           placeholder="orders:read" onInput=${(value: string) => {
             scopes.value = value;
           }} />

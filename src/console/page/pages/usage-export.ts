@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { answerOf, api, type UsageQuery } from '../api.ts';
+import { answerOf, api } from '../api.ts';
+import type { UsageQuery } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
 import { toApiError } from '../resource.ts';
 

@@ -1,5 +1,5 @@
 import { html } from 'htm/preact';
-import type { Schemas } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { type Bar, Chart } from '../components/bars.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';

@@ -1,11 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { type ApiError, answerOf, api, done, type Schemas } from '../api.ts';
+import { useAction } from '../action.ts';
+import { answerOf, api, done } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
 import { Check, Field } from '../components/field.ts';
 import { Failure, Loaded } from '../components/states.ts';
 import { TypedConfirmation } from '../components/typed-confirmation.ts';
-import { toApiError, useResource } from '../resource.ts';
+import { faultUnder } from '../faults.ts';
+import { useResource } from '../resource.ts';
 import { hrefOf, navigate } from '../router.ts';
 import { may } from '../session.ts';
 import { type PolicyForm, policyForm, policyOf } from './policy-form.ts';
@@ -20,19 +23,22 @@ export function WorkspacePage({ id }: { id: string }) {
     const data = await answerOf(call);
     return { data, etag: (await call).response.headers.get('etag') ?? '' };
   }, [id]);
-  const error = useSignal<ApiError | null>(null);
+  const { error, run } = useAction();
   const isDeleting = useSignal(false);
+  const isSuspending = useSignal(false);
   const act = async (work: () => Promise<unknown>, said: string) => {
-    error.value = null;
-    try {
+    const isDone = await run(async () => {
       await work();
-      announce(said);
-      workspace.reload();
-    } catch (caught) {
-      error.value = toApiError(caught);
-    }
+    });
+    if (!isDone) return;
+    announce(said);
+    workspace.reload();
   };
-  const suspend = () => answerOf(api.POST('/v1/workspaces/{id}/suspend', { params: { path } }));
+  const suspendAll = async () => {
+    await answerOf(api.POST('/v1/workspaces/{id}/suspend', { params: { path } }));
+    announce('Suspended: all its keys are refused.');
+    workspace.reload();
+  };
   const resume = () => answerOf(api.POST('/v1/workspaces/{id}/resume', { params: { path } }));
   const remove = async () => {
     await done(api.DELETE('/v1/workspaces/{id}', { params: { path } }));
@@ -54,7 +60,9 @@ export function WorkspacePage({ id }: { id: string }) {
               html`
                 ${
                   data.status === 'active'
-                    ? html`<button type="button" class="danger" onClick=${() => void act(suspend, 'Suspended: all its keys are refused.')}>Suspend</button>`
+                    ? html`<button type="button" class="danger" onClick=${() => {
+                        isSuspending.value = true;
+                      }}>Suspend…</button>`
                     : html`<button type="button" onClick=${() => void act(resume, 'Resumed.')}>Resume</button>`
                 }
                 <button type="button" class="danger" onClick=${() => {
@@ -66,6 +74,17 @@ export function WorkspacePage({ id }: { id: string }) {
         </header>
         ${error.value && html`<${Failure} error=${error.value} />`}
         <${Policies} key=${etag} workspace=${data} etag=${etag} reload=${workspace.reload} />
+        ${
+          isSuspending.value &&
+          html`
+            <${TypedConfirmation} title="Suspend workspace ${data.id}" word=${null} verb="Suspend" run=${suspendAll}
+              onClose=${() => {
+                isSuspending.value = false;
+              }}>
+              <p>All its keys are refused at once, until it is resumed.</p>
+            <//>
+          `
+        }
         ${
           isDeleting.value &&
           html`
@@ -90,15 +109,14 @@ interface PoliciesProps {
 
 function Policies({ workspace, etag, reload }: PoliciesProps) {
   const form = useSignal<PolicyForm>(policyForm(workspace));
-  const error = useSignal<ApiError | null>(null);
+  const { error, run } = useAction();
   const isReadOnly = !may('workspaces:write');
   const set = (changes: Partial<PolicyForm>) => {
     form.value = { ...form.value, ...changes };
   };
   const submit = async (event: Event) => {
     event.preventDefault();
-    error.value = null;
-    try {
+    const isSaved = await run(async () => {
       await answerOf(
         api.PATCH('/v1/workspaces/{id}', {
           params: { path: { id: workspace.id } },
@@ -106,11 +124,10 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
           body: policyOf(form.value),
         }),
       );
-      announce('Saved.');
-      reload();
-    } catch (caught) {
-      error.value = toApiError(caught);
-    }
+    });
+    if (!isSaved) return;
+    announce('Saved.');
+    reload();
   };
   const fault = (name: string) => error.value?.faultOf(`/body/${name}`);
   const number = (
@@ -145,7 +162,7 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
         ${check('requireResource', 'Every verification names a resource')}
         ${check('immutableKeys', 'Keys cannot be changed after their creation')}
         ${check('apiAccess', 'Keys are accepted')}
-        <${Field} label="Scopes that keys may have" rows=${5} value=${form.value.scopes} fault=${error.value?.problem.errors.find(({ pointer }) => pointer.startsWith('/body/availableScopes'))?.detail}
+        <${Field} label="Scopes that keys may have" rows=${5} value=${form.value.scopes} fault=${faultUnder(error.value, '/body/availableScopes')}
           hint="One a line: scope, title, description, separated by | . Empty: every scope."
           placeholder="orders:read | Read orders | List and read all orders."
           onInput=${(scopes: string) => set({ scopes })} />

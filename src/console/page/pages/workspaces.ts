@@ -1,6 +1,8 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { type ApiError, answerOf, api, type Schemas } from '../api.ts';
+import { useAction } from '../action.ts';
+import { answerOf, api } from '../api.ts';
+import type { Schemas } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
 import { Dialog } from '../components/dialog.ts';
 import { Field } from '../components/field.ts';
@@ -9,7 +11,7 @@ import { Failure, Loaded } from '../components/states.ts';
 import { Pill } from '../components/status.ts';
 import { Time } from '../components/time.ts';
 import { formatNumber, plural } from '../format.ts';
-import { toApiError, useResource } from '../resource.ts';
+import { useResource } from '../resource.ts';
 import { hrefOf, navigate, place } from '../router.ts';
 import { may } from '../session.ts';
 import { isUnbound } from '../workspace.ts';
@@ -105,10 +107,10 @@ function policiesOf(workspace: Workspace): string[] {
 function CreateWorkspace({ onClose }: { onClose: () => void }) {
   const id = useSignal('');
   const name = useSignal('');
-  const error = useSignal<ApiError | null>(null);
+  const { error, run } = useAction();
   const submit = async (event: Event) => {
     event.preventDefault();
-    try {
+    await run(async () => {
       const body = name.value.trim() === '' ? {} : { name: name.value.trim() };
       await answerOf(
         api.PUT('/v1/workspaces/{id}', {
@@ -119,14 +121,12 @@ function CreateWorkspace({ onClose }: { onClose: () => void }) {
       );
       announce('The workspace was created.');
       navigate(`/workspaces/${encodeURIComponent(id.value.trim())}`);
-    } catch (caught) {
-      error.value = toApiError(caught);
-    }
+    });
   };
   return html`
     <${Dialog} title="Create a workspace" onClose=${onClose}>
       <form class="stack" onSubmit=${submit}>
-        <${Field} label="Id" value=${id.value} isRequired hasFocus fault=${error.value?.faultOf('/path/id')}
+        <${Field} label="Id" value=${id.value} isRequired hasFocus fault=${error.value?.status === 412 ? 'A workspace with this id exists already.' : error.value?.faultOf('/path/id')}
           hint="Letters, digits, dots, dashes and underscores. It cannot be changed." placeholder="acme"
           onInput=${(value: string) => {
             id.value = value;
@@ -135,7 +135,7 @@ function CreateWorkspace({ onClose }: { onClose: () => void }) {
           onInput=${(value: string) => {
             name.value = value;
           }} />
-        ${error.value && error.value.problem.errors.length === 0 && html`<${Failure} error=${error.value} />`}
+        ${error.value && error.value.status !== 412 && error.value.problem.errors.length === 0 && html`<${Failure} error=${error.value} />`}
         <div class="actions">
           <button type="button" onClick=${onClose}>Cancel</button>
           <button class="primary">Create workspace</button>

@@ -1,9 +1,9 @@
 import { html } from 'htm/preact';
 import type { ComponentChildren } from 'preact';
+import { useAction } from '../../action.ts';
 import { announce } from '../../components/announce.ts';
 import { Dialog } from '../../components/dialog.ts';
 import { Failure } from '../../components/states.ts';
-import { useAction } from './action.ts';
 
 interface Props {
   title: string;

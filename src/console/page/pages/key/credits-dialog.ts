@@ -1,12 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { answerOf, api, type Schemas } from '../../api.ts';
+import { useAction } from '../../action.ts';
+import { answerOf, api } from '../../api.ts';
+import type { Schemas } from '../../api-types.ts';
 import { announce } from '../../components/announce.ts';
 import { Dialog } from '../../components/dialog.ts';
 import { Choice, Field } from '../../components/field.ts';
 import { Failure } from '../../components/states.ts';
 import { formatNumber } from '../../format.ts';
-import { useAction } from './action.ts';
 
 const OPERATIONS: readonly (readonly [Schemas['CreditsOperation'], string])[] = [
   ['add', 'Add'],

@@ -1,5 +1,6 @@
 import { html } from 'htm/preact';
-import { api, done, type Key } from '../../api.ts';
+import { api, done } from '../../api.ts';
+import type { Key } from '../../api-types.ts';
 import { Time } from '../../components/time.ts';
 import { navigate } from '../../router.ts';
 import { ConfirmDialog } from './confirm-dialog.ts';

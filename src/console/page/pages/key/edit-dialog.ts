@@ -1,16 +1,16 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useEffect, useRef } from 'preact/hooks';
+import { useAction } from '../../action.ts';
 import { ApiError, api, done } from '../../api.ts';
 import { announce } from '../../components/announce.ts';
 import { Dialog } from '../../components/dialog.ts';
 import { Failure } from '../../components/states.ts';
+import { faultyFields } from '../../faults.ts';
 import { plural } from '../../format.ts';
-import { useAction } from './action.ts';
 import { type Conflict, ConflictNotice, conflictOf, rebase } from './conflict.ts';
 import { EditFields } from './edit-fields.ts';
 import { changedParts, type EditForm, formOf, metadataFault, patchOf } from './edit-form.ts';
-import { faultyFields } from './faults.ts';
 import { type ReadKey, readKey } from './read.ts';
 
 interface Props {

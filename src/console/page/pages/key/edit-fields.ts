@@ -1,8 +1,8 @@
 import { html } from 'htm/preact';
 import type { ApiError } from '../../api.ts';
 import { Choice, Field } from '../../components/field.ts';
+import { faultUnder } from '../../faults.ts';
 import { type EditForm, metadataFault } from './edit-form.ts';
-import { faultUnder } from './faults.ts';
 import { LimitFields } from './limit-fields.ts';
 
 interface Props {

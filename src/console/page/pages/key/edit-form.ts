@@ -1,5 +1,5 @@
-import type { Key, Schemas } from '../../api.ts';
-import { windowText } from './words.ts';
+import type { Key, Schemas } from '../../api-types.ts';
+import { windowText } from '../../words.ts';
 
 type Update = Schemas['UpdateKeyRequest'];
 

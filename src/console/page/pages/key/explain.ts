@@ -1,13 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { answerOf, api, type Key, type Schemas } from '../../api.ts';
+import { useAction } from '../../action.ts';
+import { answerOf, api } from '../../api.ts';
+import type { Key, Schemas } from '../../api-types.ts';
 import { announce } from '../../components/announce.ts';
 import { Field } from '../../components/field.ts';
 import { Failure } from '../../components/states.ts';
 import { Pill } from '../../components/status.ts';
-import { useAction } from './action.ts';
-import { faultUnder } from './faults.ts';
-import { checkText, verdictText } from './words.ts';
+import { faultUnder } from '../../faults.ts';
+import { checkText, verdictText } from '../../words.ts';
 
 const EMPTY = { requiredScopes: '', requiredAnyScope: '', resource: '', ip: '', cost: '' };
 type Form = typeof EMPTY;

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact';
 import type { ComponentChildren } from 'preact';
-import type { Key, Schemas } from '../../api.ts';
+import type { Key, Schemas } from '../../api-types.ts';
 import { CopyButton } from '../../components/copy.ts';
 import { Time } from '../../components/time.ts';
 import { formatNumber } from '../../format.ts';

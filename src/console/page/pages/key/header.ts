@@ -1,5 +1,5 @@
 import { html } from 'htm/preact';
-import type { Key } from '../../api.ts';
+import type { Key, Permission } from '../../api-types.ts';
 import { KeyStatus } from '../../components/status.ts';
 import { Time } from '../../components/time.ts';
 import { hrefOf } from '../../router.ts';
@@ -7,7 +7,7 @@ import { may } from '../../session.ts';
 
 interface Action {
   text: string;
-  permission: string;
+  permission: Permission;
   isOffered: (key: Key) => boolean;
   isDanger?: boolean;
 }

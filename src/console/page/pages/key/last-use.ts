@@ -1,5 +1,5 @@
 import { html } from 'htm/preact';
-import type { Key } from '../../api.ts';
+import type { Key } from '../../api-types.ts';
 import { Time } from '../../components/time.ts';
 import { isUsedToday, lastUsedFrom } from './read.ts';
 

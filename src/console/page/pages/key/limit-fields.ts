@@ -1,8 +1,8 @@
 import { html } from 'htm/preact';
 import type { ApiError } from '../../api.ts';
 import { Field } from '../../components/field.ts';
+import { faultUnder } from '../../faults.ts';
 import type { EditForm, LimitRow } from './edit-form.ts';
-import { faultUnder } from './faults.ts';
 
 const MAX_LIMITS = 5;
 const NEW: LimitRow = { name: 'requests', limit: '100', windowSeconds: '60' };

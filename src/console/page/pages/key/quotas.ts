@@ -1,11 +1,11 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import type { Key, Schemas } from '../../api.ts';
+import type { Key, Schemas } from '../../api-types.ts';
 import { Time } from '../../components/time.ts';
 import { formatNumber } from '../../format.ts';
 import { may } from '../../session.ts';
+import { windowText } from '../../words.ts';
 import { CreditsDialog } from './credits-dialog.ts';
-import { windowText } from './words.ts';
 
 interface Props {
   apiKey: Key;

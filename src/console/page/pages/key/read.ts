@@ -1,4 +1,5 @@
-import { answerOf, api, type Key } from '../../api.ts';
+import { answerOf, api } from '../../api.ts';
+import type { Key } from '../../api-types.ts';
 
 /** A key with the entity tag of the state that is shown, for changes of that state alone. */
 export interface ReadKey {

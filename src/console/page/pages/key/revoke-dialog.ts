@@ -1,11 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { answerOf, api, type Key } from '../../api.ts';
+import { useAction } from '../../action.ts';
+import { answerOf, api } from '../../api.ts';
+import type { Key } from '../../api-types.ts';
 import { announce } from '../../components/announce.ts';
 import { Dialog } from '../../components/dialog.ts';
 import { Field } from '../../components/field.ts';
 import { Failure } from '../../components/states.ts';
-import { useAction } from './action.ts';
 import { LastUse } from './last-use.ts';
 import { isUsedToday } from './read.ts';
 

@@ -1,13 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { answerOf, api, type Key } from '../../api.ts';
+import { useAction } from '../../action.ts';
+import { answerOf, api } from '../../api.ts';
+import type { Key } from '../../api-types.ts';
 import { announce } from '../../components/announce.ts';
 import { Dialog } from '../../components/dialog.ts';
 import { Check, Choice } from '../../components/field.ts';
 import { OneTimeKey } from '../../components/one-time-key.ts';
 import { Failure } from '../../components/states.ts';
 import { Time } from '../../components/time.ts';
-import { useAction } from './action.ts';
 import { retiringSecret } from './read.ts';
 
 const GRACES = [

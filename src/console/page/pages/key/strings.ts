@@ -1,5 +1,5 @@
 import { html } from 'htm/preact';
-import type { Key, Schemas } from '../../api.ts';
+import type { Key, Schemas } from '../../api-types.ts';
 import { Pill } from '../../components/status.ts';
 import { Time } from '../../components/time.ts';
 import { may } from '../../session.ts';
@@ -51,7 +51,7 @@ function SecretStatus({ status, hasEnded }: { status: string; hasEnded: boolean 
 export function RotationCard({ apiKey, onEnd }: { apiKey: Key; onEnd: () => void }) {
   const retiring = retiringSecret(apiKey);
   const current = apiKey.secrets.find(({ status }) => status === 'current');
-  if (!retiring || !current) return null;
+  if (!retiring || !current || apiKey.revokedAt !== null) return null;
   const { lastUsedAt, validUntil, start } = retiring;
   const isStillUsed = lastUsedAt !== null && lastUsedAt > current.createdAt;
   return html`

@@ -1,11 +1,12 @@
 import { html } from 'htm/preact';
-import { answerOf, api, type Key, type Schemas } from '../../api.ts';
+import { answerOf, api } from '../../api.ts';
+import type { Key, Schemas } from '../../api-types.ts';
 import { type Bar, Chart } from '../../components/bars.ts';
 import { Loaded, Skeleton } from '../../components/states.ts';
 import { formatNumber, formatPercent, formatTime, formatUtcDate } from '../../format.ts';
 import { useResource } from '../../resource.ts';
 import { hrefOf, place, withQuery } from '../../router.ts';
-import { verdictText } from './words.ts';
+import { verdictText } from '../../words.ts';
 
 const RANGES = {
   day: { title: 'Days', label: 'Last 30 days', back: 29 * 86_400_000 },

@@ -1,4 +1,4 @@
-import type { ApiError } from '../../api.ts';
+import type { ApiError } from './api.ts';
 
 /** What is wrong with a field, or with something in it. */
 export function faultUnder(error: ApiError | null, pointer: string): string | undefined {

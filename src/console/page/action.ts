@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
-import { ApiError } from '../../api.ts';
-import { toApiError } from '../../resource.ts';
+import { ApiError } from './api.ts';
+import { toApiError } from './resource.ts';
 
 /** One call that a button makes: while it runs the button rests, and a refusal is kept to be shown. */
 export function useAction() {
