@@ -100,7 +100,7 @@ async function timeMove(env: BenchEnv, { orm }: Database) {
     log: pino({ level: 'warn' }),
     // Later than a quarter past midnight.
     clock: { now: () => Date.parse(daysAgo(0)) + 43_200_000 },
-    fold: { waitingRows: 0 },
+    fold: { waitingMs: 0 },
     kept: KEPT,
     inTurn: async (step) => {
       const startedAt = performance.now();

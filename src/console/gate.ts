@@ -4,6 +4,12 @@ import type { Session, Sessions } from './sessions.ts';
 
 const PREFIX = '/console/api';
 
+export interface OpenSession {
+  session: Session;
+  /** Whether its cookie is for TLS alone. */
+  isSecure: boolean;
+}
+
 /**
  * The API under `/console/api` is the API, with the session's cookie in place of the management key: that
  * is put into the request before anything else looks at it. Elsewhere the cookie means nothing.
@@ -21,7 +27,7 @@ export class ConsoleGate {
     if (!url.startsWith(`${PREFIX}/v1/`)) return null;
     delete headers.authorization;
     delete headers['keyward-actor'];
-    const session = this.sessionOf(request);
+    const session = this.open(request)?.session;
     if (session) {
       headers.authorization = `Bearer ${session.key}`;
       if (session.actor !== null) headers['keyward-actor'] = session.actor;
@@ -29,9 +35,10 @@ export class ConsoleGate {
     return url.slice(PREFIX.length);
   }
 
-  /** The session of a request that a page of the console has made. */
-  sessionOf({ headers }: Pick<IncomingMessage, 'headers'>): Session | null {
+  /** The session of a request that a page of the console has made, and the kind of its cookie. */
+  open({ headers }: Pick<IncomingMessage, 'headers'>): OpenSession | null {
     const cookie = isFromConsole(headers) ? readCookie(headers) : null;
-    return cookie === null ? null : this.#sessions.open(cookie);
+    const session = cookie && this.#sessions.open(cookie.value);
+    return session && { session, isSecure: cookie.isSecure };
   }
 }

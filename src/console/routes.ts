@@ -8,8 +8,8 @@ import { readActor } from '../http/call-contexts.ts';
 import type { KeyDetector } from '../http/key-detector.ts';
 import { TokenBuckets } from '../lib/token-buckets.ts';
 import { loadConsole } from './assets.ts';
-import { cookieHeader, isFromConsole } from './cookie.ts';
-import type { ConsoleGate } from './gate.ts';
+import { cookieHeader, isFromConsole, isSecureOrigin, NO_COOKIES } from './cookie.ts';
+import type { ConsoleGate, OpenSession } from './gate.ts';
 import { LIFETIME_MS, type Session, type Sessions } from './sessions.ts';
 import type { SignInLink } from './sign-in-link.ts';
 
@@ -42,9 +42,9 @@ export function consoleRoutes(app: App, deps: ConsoleDependencies): void {
 function sessionRoutes(app: App, deps: ConsoleDependencies): void {
   const { sessions, gate, link, authenticate, keyDetector } = deps;
   const signIns = new TokenBuckets(deps.now);
-  const answer = async (request: FastifyRequest, reply: FastifyReply, session: Session) => {
+  const answer = async (reply: FastifyReply, { session, isSecure }: OpenSession) => {
     const caller = await authenticate(`Bearer ${session.key}`);
-    setCookie(request, reply, sessions.seal(session));
+    setCookies(reply, cookieHeader({ value: sessions.seal(session), isSecure }));
     return sessionView(caller, session);
   };
 
@@ -56,18 +56,19 @@ function sessionRoutes(app: App, deps: ConsoleDependencies): void {
     const { authorization, 'keyward-actor': actor } = request.headers;
     const key =
       (await link.redeem(request.headers['keyward-console-link'])) ?? bearer(authorization);
-    return answer(request, reply, sessions.start(key, readActor(actor, keyDetector)));
+    const session = sessions.start(key, readActor(actor, keyDetector));
+    return answer(reply, { session, isSecure: isSecureOrigin(request.headers) });
   });
 
   app.get('/console/session', HIDDEN, async (request, reply) => {
-    const session = gate.sessionOf(request.raw);
-    if (!session) throw new KeywardError('UNAUTHENTICATED');
-    return answer(request, reply, sessions.continue(session));
+    const open = gate.open(request.raw);
+    if (!open) throw new KeywardError('UNAUTHENTICATED');
+    return answer(reply, { ...open, session: sessions.continue(open.session) });
   });
 
   app.delete('/console/session', HIDDEN, async (request, reply) => {
     requireConsole(request);
-    setCookie(request, reply, '');
+    setCookies(reply, NO_COOKIES);
     return reply.status(204).header('clear-site-data', '"cache"').send();
   });
 }
@@ -75,7 +76,10 @@ function sessionRoutes(app: App, deps: ConsoleDependencies): void {
 function pageRoutes(app: App): void {
   let loading: ReturnType<typeof loadConsole> | null = null;
   const load = () => {
-    loading ??= loadConsole();
+    loading ??= loadConsole().catch((error) => {
+      loading = null;
+      throw error;
+    });
     return loading;
   };
   const page = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -105,8 +109,8 @@ function requireConsole({ headers }: FastifyRequest): void {
   if (!isFromConsole(headers)) throw new KeywardError('UNAUTHENTICATED');
 }
 
-function setCookie({ headers }: FastifyRequest, reply: FastifyReply, value: string): void {
-  reply.headers({ 'set-cookie': cookieHeader(headers, value), 'cache-control': 'no-store' });
+function setCookies(reply: FastifyReply, cookies: string | string[]): void {
+  reply.headers({ 'set-cookie': cookies, 'cache-control': 'no-store' });
 }
 
 function bearer(authorization: string | undefined): string {

@@ -42,6 +42,8 @@ export class JobRun {
       this.#oldestOfRun = Math.min(oldestHour, this.#oldestOfRun ?? oldestHour);
     }
     if (next !== null) this.place = next;
+    // What made it smaller, such as a locked row, may be over.
+    this.maxRows = Math.min(this.maxRows * 2, this.job.maxRows);
     return next === null ? this.#complete(now) : null;
   }
 

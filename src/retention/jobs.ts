@@ -11,15 +11,15 @@ import { MOVES } from './moves.ts';
 import { DROP_PARTITIONS, MAKE_PARTITIONS } from './partitions.ts';
 import { REMOVALS } from './removals.ts';
 
-/** Rows of the usage log: where more wait, the database has enough to do. */
-const MAX_WAITING_ROWS = 200;
+/** How long counters wait in the usage log where the fold is behind: then the database has enough to do. */
+const MAX_WAITING_MS = 30_000;
 const JOBS = [MAKE_PARTITIONS, ...MOVES, DROP_PARTITIONS, ...REMOVALS];
 
 export interface RetentionOptions {
   orm: Orm;
   log: Log;
   clock: Pick<Clock, 'now'>;
-  fold: { readonly waitingRows: number };
+  fold: { readonly waitingMs: number };
   kept: Config['retention'];
   /** Runs a step when it may take a connection. */
   inTurn: <T>(step: () => Promise<T>) => Promise<T>;
@@ -82,7 +82,7 @@ export class Retention {
 
   /** Whether there is more to do now. The pause leaves the database half of the time at least. */
   async #step(run: JobRun, cutoffs: Cutoffs): Promise<boolean> {
-    if (this.#options.fold.waitingRows > MAX_WAITING_ROWS) return false;
+    if (this.#options.fold.waitingMs > MAX_WAITING_MS) return false;
     const { result, tookMs } = await this.#attempt(run, cutoffs);
     if (result === null) return false;
     if (result !== 'too long') this.#add(run, result);

@@ -37,9 +37,9 @@ export class UsageFold {
     this.#log = log;
   }
 
-  /** Rows in the log when this instance last looked. */
-  get waitingRows(): number {
-    return this.#waitingRows;
+  /** Age of the oldest row in the log when this instance last looked. */
+  get waitingMs(): number {
+    return this.#waitingMs;
   }
 
   get metrics(): Metric[] {
@@ -117,7 +117,7 @@ export class UsageFold {
   }
 
   async #distribute(counters: number): Promise<void> {
-    for (let left = counters; left > 0; left -= MAX_STEP_COUNTERS) {
+    for (let left = counters; left > 0 && !this.#stopped; left -= MAX_STEP_COUNTERS) {
       if ((await shardMixed(this.#database, MAX_STEP_COUNTERS)) === null) return;
     }
   }

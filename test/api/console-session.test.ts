@@ -66,10 +66,10 @@ describe('a session of the console', () => {
     const { key } = await createManagementKey(pair.first, { permissions: ['keys:read'] });
     const plain = await signIn(pair.first, key);
     const attributes = String(plain.headers['set-cookie']).split('; ').slice(1);
-    expect(attributes).toEqual(['Path=/', 'Max-Age=43200', 'HttpOnly', 'SameSite=Strict']);
+    expect(attributes).toEqual(['Max-Age=43200', 'Path=/', 'HttpOnly', 'SameSite=Strict']);
     const secure = await signIn(pair.first, key, { origin: 'https://keys.example.com' });
     expect(String(secure.headers['set-cookie'])).toMatch(
-      /^__Host-keyward-console=\S+; Secure; Path=\//,
+      /^__Host-keyward-console=\S+; Secure; Max-Age=43200; Path=\/;/,
     );
     const text = plain.text + Buffer.from(cookieOf(plain.headers), 'base64url').toString('latin1');
     expect(text).not.toContain(key);
@@ -187,11 +187,37 @@ describe('the lifetime of a session', () => {
   });
 
   it('a sign-out takes the cookie away, and tells the browser to forget what it has stored', async () => {
-    const { call, cookie } = await browser(pair.first, ROOT_KEY);
+    const { call } = await browser(pair.first, ROOT_KEY);
     const { status, headers } = await call('DELETE', 'session');
     expect([status, headers['clear-site-data']]).toEqual([204, '"cache"']);
-    expect(cookie()).toBe('keyward-console=');
-    expect(String(headers['set-cookie'])).toContain('Max-Age=0');
+    expect(headers['set-cookie']).toEqual([
+      expect.stringMatching(/^__Host-keyward-console=; Secure; Max-Age=0;/),
+      expect.stringMatching(/^keyward-console=; Max-Age=0;/),
+    ]);
+  });
+
+  it('over TLS a session lives in its own cookie alone, which requests without an Origin keep alive too', async () => {
+    const jar = new Map<string, string>();
+    const ask = async (method: string, headers = {}, as: string | null = null) => {
+      const cookie = [...jar].map((pair) => pair.join('=')).join('; ');
+      const options = { as, headers: { ...PROOF, ...headers, ...(cookie && { cookie }) } };
+      const answer = await pair.first.call(method, '/console/session', options);
+      for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
+        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(String(line)) ?? [];
+        if (value === '') jar.delete(name);
+        else jar.set(name, value);
+      }
+      return answer.status;
+    };
+    expect(await ask('POST', { origin: 'https://keys.example.com' }, ROOT_KEY)).toBe(200);
+    for (let minutes = 0; minutes < 60; minutes += 20) {
+      pair.advance(20 * MINUTE);
+      expect(await ask('GET')).toBe(200);
+      expect([...jar.keys()]).toEqual(['__Host-keyward-console']);
+    }
+    expect(await ask('DELETE', { origin: 'https://keys.example.com' })).toBe(204);
+    expect([...jar.keys()]).toEqual([]);
+    expect(await ask('GET')).toBe(401);
   });
 
   it('a link of the start signs in once, with a management key that ends with the session', async () => {

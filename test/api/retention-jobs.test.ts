@@ -113,15 +113,15 @@ it('what was complete is looked for again an hour later or with the next day, an
   expect(await stepsOfRun()).toBe(all);
 });
 
-it('nothing is moved while the fold has more to do than two hundred rows', async () => {
+it('nothing is moved while counters wait longer for the fold than half a minute', async () => {
   const { orm } = (await launchHere()).service.internals.database;
-  const fold = { waitingRows: 201 };
+  const fold = { waitingMs: 30_001 };
   const retention = newRetention(orm, { fold });
   await addRecent(sql, 3, 4);
   await retention.run();
   expect((await sumsOf(sql)).recent).toBe(1);
   expect(retention.jobs.every(({ lastSuccessAt }) => lastSuccessAt === null)).toBe(true);
-  fold.waitingRows = 200;
+  fold.waitingMs = 30_000;
   await retention.run();
   expect((await sumsOf(sql)).recent).toBe(0);
 });

@@ -20,7 +20,7 @@ export function newRetention(orm: Orm, options: Partial<RetentionOptions> = {}):
     orm,
     log: createLogger('silent'),
     clock: { now: () => TODAY + 12 * HOUR_MS },
-    fold: { waitingRows: 0 },
+    fold: { waitingMs: 0 },
     kept: KEPT,
     inTurn: (step) => step(),
     ...options,

@@ -26,6 +26,11 @@ export class ApiError extends Error {
     this.status = status;
   }
 
+  static unexpected(): ApiError {
+    const detail = 'Reload the page and try again.';
+    return new ApiError({ ...EMPTY, title: 'Something went wrong on this page', detail }, 0);
+  }
+
   /** What is wrong with a field of the body, by its JSON pointer such as `/body/name`. */
   faultOf(pointer: string): string | undefined {
     return this.problem.errors?.find((error) => error.pointer === pointer)?.detail;

@@ -2,7 +2,7 @@ import { html } from 'htm/preact';
 import type { ComponentType } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { Permission } from './api-types.ts';
-import { Announcements } from './components/announce.ts';
+import { Announcements, announce } from './components/announce.ts';
 import { Brand } from './components/brand.ts';
 import { WorkspaceField } from './components/workspace-field.ts';
 import { AuditPage } from './pages/audit.ts';
@@ -99,6 +99,10 @@ function NotHere({ isKnown }: { isKnown: boolean }) {
   `;
 }
 
+async function leave(): Promise<void> {
+  if (!(await signOut())) announce('You are still signed in: Keyward was not reached.');
+}
+
 function Navigation({ path }: { path: string }) {
   const offered = PAGES.filter((one) => one.isInNavigation && may(one.permission));
   const link = ({ path: pattern, title }: Page) => {
@@ -119,7 +123,7 @@ function Navigation({ path }: { path: string }) {
       <div class="who">
         <b>${actor ?? caller?.id}</b><br />
         ${caller?.workspaceId ? `workspace ${caller.workspaceId}` : 'every workspace'} ·${' '}
-        <button type="button" class="link" onClick=${() => void signOut()}>sign out</button>
+        <button type="button" class="link" onClick=${() => void leave()}>sign out</button>
       </div>
     </nav>
   `;

@@ -36,7 +36,9 @@ export function useResource<Data>(
   return { ...state.value, reload: () => turn.value++ };
 }
 
+/** What is no refusal is a fault of the page: it is shown as one, and told to the browser's console. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  throw error;
+  reportError(error);
+  return ApiError.unexpected();
 }

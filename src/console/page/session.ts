@@ -2,6 +2,8 @@ import { signal } from '@preact/signals';
 import type { Permission } from './api-types.ts';
 
 const KEEP_ALIVE_MS = 5 * 60_000;
+/** Since the last call that kept the session. */
+let isUsed = false;
 
 export interface Session {
   caller: {
@@ -29,6 +31,12 @@ export function may(permission: Permission): boolean {
 
 /** The session of before, or that of a link which signs in once. */
 export async function startSession(): Promise<void> {
+  for (const name of ['pointerdown', 'keydown']) {
+    addEventListener(name, () => {
+      isUsed = true;
+    });
+  }
+  setInterval(() => void keepAlive(), KEEP_ALIVE_MS);
   const link = location.hash.slice(1);
   if (link !== '') {
     // In no history, and in no copy of the address.
@@ -40,7 +48,9 @@ export async function startSession(): Promise<void> {
   }
   const response = await ask('GET');
   if (response.ok) session.value = await response.json();
-  setInterval(() => void keepAlive(), KEEP_ALIVE_MS);
+  else if (response.status !== 401) {
+    signInNotice.value = 'Keyward cannot be asked at the moment. Try again in a minute.';
+  }
 }
 
 /** Why somebody was not signed in, and which field says so. */
@@ -58,9 +68,12 @@ export function signIn(key: string, actor: string): Promise<Refusal | null> {
   return signInWith({ Authorization: `Bearer ${key}`, ...named });
 }
 
-export async function signOut(): Promise<void> {
-  await ask('DELETE');
+/** Whether it was done. */
+export async function signOut(): Promise<boolean> {
+  const response = await ask('DELETE').catch(() => null);
+  if (!response?.ok) return false;
   location.assign('/console');
+  return true;
 }
 
 /** A call was refused because the session is over. */
@@ -84,9 +97,10 @@ async function signInWith(headers: Record<string, string>): Promise<Refusal | nu
   return null;
 }
 
-/** Someone who only reads what is on the page is idle: no call, no longer session. */
+/** A page that nobody touches does not keep its session. */
 async function keepAlive(): Promise<void> {
-  if (!session.value || hasExpired.value || document.hidden) return;
+  if (!session.value || hasExpired.value || !isUsed) return;
+  isUsed = false;
   const response = await ask('GET');
   if (response.status === 401) expire();
 }

@@ -36,7 +36,7 @@ export function Field(props: FieldProps) {
   return html`
     <div class="field">
       <label for=${id}>${label}</label>
-      ${rows ? html`<textarea rows=${rows} ...${own}></textarea>` : html`<input type=${type} list=${list && `${id}-list`} ...${own} />`}
+      ${rows ? html`<textarea rows=${rows} ...${own}></textarea>` : html`<input type=${type} step=${type === 'number' ? 'any' : undefined} list=${list && `${id}-list`} ...${own} />`}
       ${list && html`<datalist id="${id}-list">${list.map((item) => html`<option value=${item} />`)}</datalist>`}
       <${Below} id=${id} hint=${hint} fault=${fault} />
     </div>

@@ -68,7 +68,7 @@ export function BulkRevocation({ keys, onClose, onDone }: Props) {
       ${error.value && html`<${Failure} error=${error.value} />`}
       <div class="actions">
         <button type="button" onClick=${onClose}>Cancel</button>
-        <button type="button" class="danger primary" disabled=${isBusy.value} onClick=${() => void revoke()}>
+        <button type="button" class="danger primary" disabled=${isBusy.value || preview.data === null} onClick=${() => void revoke()}>
           ${isBusy.value ? 'Revoking…' : 'Revoke'}
         </button>
       </div>

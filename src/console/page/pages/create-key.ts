@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
+import { useEffect } from 'preact/hooks';
 import { useAction } from '../action.ts';
 import { type ApiError, answerOf, api } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
@@ -19,6 +20,9 @@ import { EXPIRIES, emptyKeyForm, expiryOf, type KeyForm, requestOf } from './key
 
 type Workspace = Schemas['Workspace'];
 
+/** Below the fold of the form, which opens where one of them has a fault. */
+const LIMIT_FIELDS = ['rateLimits', 'credits', 'allowedIps', 'description'];
+
 export function CreateKeyPage() {
   const form = useSignal<KeyForm>(emptyKeyForm());
   const { error, isBusy, run } = useAction();
@@ -35,7 +39,7 @@ export function CreateKeyPage() {
   const submit = async (event: Event) => {
     event.preventDefault();
     await run(async () => {
-      issued.value = await create(request);
+      issued.value = await create(requestOf(form.value, workspaceId.value));
       announce('The key was created.');
     });
   };
@@ -63,7 +67,7 @@ export function CreateKeyPage() {
           onInput=${(ownerId: string) => set({ ownerId })} />
         <${ScopeField} form=${form.value} set=${set} workspace=${workspace.data} fault=${error.value} />
         <${ExpiryField} form=${form.value} set=${set} workspace=${workspace.data} fault=${fault('expiresAt')} />
-        <details>
+        <details open=${LIMIT_FIELDS.some((name) => fault(name)) || undefined}>
           <summary>Limits, credits and addresses</summary>
           <div class="stack">
             <div class="grid-2">
@@ -148,6 +152,11 @@ function ExpiryField({ form, set, workspace, fault }: PartProps & { fault: strin
   const options = EXPIRIES.filter(({ days }) =>
     days === null ? !isNeeded : days * 86_400 <= maxSeconds,
   ).map(({ value, text }) => [value, text] as const);
+  const [first] = options;
+  const isOffered = form.expiry === 'custom' || options.some(([value]) => value === form.expiry);
+  useEffect(() => {
+    if (!isOffered && first) set({ expiry: first[0] });
+  }, [isOffered]);
   const at = expiryOf(form);
   const hint = at
     ? html`Until <time datetime=${at} title=${formatUtc(at)}>${formatTime(at)}</time>.`

@@ -15,9 +15,11 @@ export function useKeyUsage(keys: readonly Key[]): ReadonlyMap<string, Bar[]> | 
     let isCurrent = true;
     usage.value = null;
     if (may('usage:read') && keys.length > 0) {
-      void readDays(keys).then((days) => {
+      const show = (days: Map<string, Bar[]>) => {
         if (isCurrent) usage.value = withAll(keys, days);
-      });
+      };
+      // The list is worth more than its bars.
+      readDays(keys).then(show, () => show(new Map()));
     }
     return () => {
       isCurrent = false;

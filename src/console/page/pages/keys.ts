@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { answerOf, api } from '../api.ts';
 import type { Key } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
@@ -19,7 +19,8 @@ import { BulkRevocation } from './bulk-revocation.ts';
 import { useKeyUsage } from './key-usage.ts';
 
 const PAGE_SIZE = 25;
-const SOON_MS = 30 * 86_400_000;
+const DAY_MS = 86_400_000;
+const SOON_MS = 30 * DAY_MS;
 
 /** The views of the list: what each asks the API for. */
 const VIEWS = {
@@ -28,7 +29,8 @@ const VIEWS = {
     title: 'Expiring',
     filter: () => ({
       status: ['active'] as const,
-      expiresBefore: new Date(Date.now() + SOON_MS).toISOString(),
+      // The same all day: cursors are of one list.
+      expiresBefore: new Date(Math.floor(Date.now() / DAY_MS) * DAY_MS + SOON_MS).toISOString(),
       sort: 'expiresAt' as const,
     }),
   },
@@ -127,21 +129,18 @@ interface FilterValues {
 
 /** What is typed becomes part of the address, so that it can be shared. */
 function Filters({ filters, sort }: { filters: FilterValues; sort: string | null }) {
+  const filter = (name: string, text: string) => {
+    if (looksLikeKey(text)) announce('This looks like a key. “Try a key” says which it is.');
+    else navigate('/keys', withQuery({ [name]: text.trim(), cursor: null }), { replace: true });
+  };
+  const search = (text: string) => filter('search', text);
   const change =
     (name: string) =>
-    ({ currentTarget }: InputEvent) => {
-      const text = currentTarget.value.trim();
-      if (looksLikeKey(text)) {
-        currentTarget.value = '';
-        announce('This looks like a key. “Try a key” says which it is.');
-        return;
-      }
-      navigate('/keys', withQuery({ [name]: text, cursor: null }), { replace: true });
-    };
+    ({ currentTarget }: InputEvent) =>
+      filter(name, currentTarget.value);
   return html`
     <div class="filters" role="search">
-      <input type="search" aria-label="Search names" placeholder="Search names ( / )" size="30"
-        value=${filters.search} onInput=${later(change('search'))} onKeyDown=${moveBetweenRows} />
+      <${SearchField} value=${filters.search} onPause=${search} />
       <input aria-label="Owner" placeholder="Owner" size="16" value=${filters.ownerId} onChange=${change('ownerId')} />
       <input aria-label="Scope" placeholder="Scope" size="16" value=${filters.scope} onChange=${change('scope')} />
       <select aria-label="Sort" onChange=${change('sort')}>
@@ -152,14 +151,24 @@ function Filters({ filters, sort }: { filters: FilterValues; sort: string | null
 }
 
 const TYPING_MS = 250;
-let typing: number | undefined;
 
-/** Only after the typing has paused. */
-function later(change: (event: InputEvent) => void): (event: InputEvent) => void {
-  return ({ currentTarget }) => {
-    clearTimeout(typing);
-    typing = setTimeout(() => change({ currentTarget }), TYPING_MS);
+/** What is typed is asked for when the typing pauses, and stays as it was typed. */
+function SearchField({ value, onPause }: { value: string; onPause: (text: string) => void }) {
+  const text = useSignal(value);
+  const timer = useRef<number | undefined>(undefined);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    if (text.value.trim() !== value) text.value = value;
+  }, [value]);
+  const type = ({ currentTarget }: InputEvent) => {
+    text.value = currentTarget.value;
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => onPause(text.value), TYPING_MS);
   };
+  return html`
+    <input type="search" aria-label="Search names" placeholder="Search names ( / )" size="30"
+      value=${text.value} onInput=${type} onKeyDown=${moveBetweenRows} />
+  `;
 }
 
 interface TableProps {
@@ -187,6 +196,7 @@ function KeyTable({ keys, nextCursor, reload, empty }: TableProps) {
     selected.value = new Set(areAllSelected ? [] : keys.map(({ id }) => id));
   };
   const canSelect = may('keys:revoke');
+  const hasUsage = may('usage:read');
   return html`
     <div class="card">
       <div class="table-wrap">
@@ -194,7 +204,7 @@ function KeyTable({ keys, nextCursor, reload, empty }: TableProps) {
           <thead>
             <tr>
               ${canSelect && html`<th><input type="checkbox" aria-label="Select all on this page" checked=${areAllSelected} onChange=${toggleAll} /></th>`}
-              <th>Name</th><th>Owner</th><th>Scopes</th><th>Status</th><th>Last 30 days</th><th>Last used</th><th>Expires</th>
+              <th>Name</th><th>Owner</th><th>Scopes</th><th>Status</th>${hasUsage && html`<th>Last 30 days</th>`}<th>Last used</th><th>Expires</th>
             </tr>
           </thead>
           <tbody onKeyDown=${moveBetweenRows}>
@@ -209,7 +219,7 @@ function KeyTable({ keys, nextCursor, reload, empty }: TableProps) {
                 <td>${key.ownerId ?? html`<span class="soft">none</span>`}</td>
                 <td><${Scopes} scopes=${key.scopes} /></td>
                 <td><${KeyStatus} ...${key} /></td>
-                <td>${usage ? html`<${Sparkline} bars=${usage.get(key.id) ?? []} />` : html`<span class="skeleton"></span>`}</td>
+                ${hasUsage && html`<td>${usage ? html`<${Sparkline} bars=${usage.get(key.id) ?? []} />` : html`<span class="skeleton"></span>`}</td>`}
                 <td class="nowrap"><${Time} at=${key.usage.lastUsedAt} none="Never" /></td>
                 <td class="nowrap"><${Time} at=${key.expiresAt} none="Never" as="date" /></td>
               </tr>

@@ -38,7 +38,16 @@ export function policyForm(workspace: Schemas['Workspace']): PolicyForm {
   };
 }
 
-export function policyOf(form: PolicyForm): Schemas['WorkspaceInput'] {
+/** What was changed, and nothing else. */
+export function changesOf(before: PolicyForm, after: PolicyForm): Schemas['WorkspaceInput'] {
+  const [was, is] = [policyOf(before), policyOf(after)];
+  const changed = Object.entries(is).filter(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(Reflect.get(was, name)),
+  );
+  return Object.fromEntries(changed);
+}
+
+function policyOf(form: PolicyForm): Schemas['WorkspaceInput'] {
   const number = (text: string) => (text.trim() === '' ? null : Number(text));
   const days = number(form.maxLifetimeDays);
   const lines = form.scopes.split('\n').filter((line) => line.trim() !== '');

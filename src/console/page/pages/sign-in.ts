@@ -37,7 +37,10 @@ function SignInForm({ actor: former }: { actor: string }) {
   const submit = async (event: Event) => {
     event.preventDefault();
     isBusy.value = true;
-    fault.value = await signIn(key.value.trim(), actor.value.trim());
+    fault.value = await signIn(key.value.trim(), actor.value.trim()).catch(() => ({
+      field: 'key' as const,
+      detail: 'Keyward was not reached. Check that it runs, then try again.',
+    }));
     isBusy.value = false;
     if (!fault.value) key.value = '';
   };

@@ -67,7 +67,7 @@ export function TryPage() {
     <div class="columns">
       <form class="card padded stack" onSubmit=${submit}>
         <${Field} label="Key" type="password" value=${key.value} fault=${fault('key')} isRequired hasFocus
-          hint="It is sent to Keyward alone, and forgotten. It counts as a use, and spends no limits or credits." onInput=${(
+          hint="It is sent to Keyward alone, and forgotten. It counts as a use; limits and credits are neither spent nor asked." onInput=${(
             value: string,
           ) => {
             key.value = value;

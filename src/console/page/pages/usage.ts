@@ -36,7 +36,7 @@ export function UsagePage() {
   const groupBy = chosen(GROUPS, query.get('groupBy'), 'key');
   const metric = chosen(METRICS, query.get('metric'), 'verifications');
   const cursor = query.get('cursor');
-  const from = new Date(Date.now() - (Number(days) - 1) * DAY_MS).toISOString();
+  const from = new Date(startOfDay() - (Number(days) - 1) * DAY_MS).toISOString();
   const range = { workspaceId: workspaceId.value, from, granularity: 'day' as const };
   const inputs = [workspaceId.value, days, groupBy, metric, cursor];
   const groups = useResource(
@@ -79,6 +79,11 @@ export function UsagePage() {
       </div>
     </div>
   `;
+}
+
+/** The same all day: cursors are of one range. */
+function startOfDay(): number {
+  return Math.floor(Date.now() / DAY_MS) * DAY_MS;
 }
 
 function chosen<Value extends string>(

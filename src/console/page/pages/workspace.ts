@@ -11,7 +11,7 @@ import { faultUnder } from '../faults.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate } from '../router.ts';
 import { may } from '../session.ts';
-import { type PolicyForm, policyForm, policyOf } from './policy-form.ts';
+import { changesOf, type PolicyForm, policyForm } from './policy-form.ts';
 import { WorkspaceStatus } from './workspaces.ts';
 
 type Workspace = Schemas['Workspace'];
@@ -121,7 +121,7 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
         api.PATCH('/v1/workspaces/{id}', {
           params: { path: { id: workspace.id } },
           headers: { 'If-Match': etag },
-          body: policyOf(form.value),
+          body: changesOf(policyForm(workspace), form.value),
         }),
       );
     });

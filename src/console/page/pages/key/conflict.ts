@@ -19,13 +19,19 @@ export interface Conflict {
 
 export async function conflictOf(
   was: EditForm,
-  mine: EditForm,
+  mine: () => EditForm,
   { key }: ReadKey,
 ): Promise<Conflict> {
   const { id, workspaceId, updatedAt: at } = key;
   const by = may('audit:read') ? await readTrail(id, workspaceId, 1).catch(() => null) : null;
   const actor = by?.data[0]?.actor;
-  return { was, mine, theirs: formOf(key), at, by: actor ? (actor.onBehalfOf ?? actor.id) : null };
+  return {
+    was,
+    mine: mine(),
+    theirs: formOf(key),
+    at,
+    by: actor ? (actor.onBehalfOf ?? actor.id) : null,
+  };
 }
 
 /** What was typed stays; what was not touched follows the key as it is now. */

@@ -37,7 +37,7 @@ export function EditDialog({ read, onClose, onDone }: Props) {
     } catch (caught) {
       if (!isOutdated(caught)) throw caught;
       const fresh = await readKey(key.id);
-      conflict.value = await conflictOf(formOf(key), form.value, fresh);
+      conflict.value = await conflictOf(formOf(key), () => form.value, fresh);
       form.value = rebase(conflict.value);
       base.value = fresh;
       onDone();
