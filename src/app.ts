@@ -12,6 +12,7 @@ import { registerPresentedCallers } from './http/caller-at-headers.ts';
 import { Connections, serverOptions } from './http/connections.ts';
 import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
 import { frontPageRoute } from './http/front-page.ts';
+import { registerGracefulClose } from './http/graceful-close.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import {
@@ -95,6 +96,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerValidation(app, admission.bodies);
   registerErrorHandler(app);
   registerAnswerHeaders(app);
+  registerGracefulClose(app, connections.sockets);
   registerAdmission(app, admission);
   registerRequestLog(app, deps.logVerifyPerSecond);
   registerUnknownRoutes(app);
@@ -120,7 +122,8 @@ function createApp({ log, keyDetector }: AppDependencies, connections: Connectio
     genReqId: requestIdGenerator(keyDetector),
     frameworkErrors: rejectUrl,
     rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
-    return503OnClosing: true,
+    // Its own 503 is no problem: registerGracefulClose refuses.
+    return503OnClosing: false,
     schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
   }).withTypeProvider<TypeBoxTypeProvider>();

@@ -24,7 +24,6 @@ import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
 import type { App } from './http/app-type.ts';
-import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import type { ManagementQueue } from './http/management-places.ts';
@@ -386,8 +385,8 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
-    { name: 'requests', deadlineMs: deadlineOf(requests), run: () => closeApp(app) },
-    { name: 'counters', deadlineMs: deadlineOf(counters), run: () => flusher.stop() },
+    { name: 'requests', deadlineMs: deadlineOf(requests), run: () => app.close() },
+    { name: 'counters', deadlineMs: deadlineOf(counters), run: () => stopCounting(app, flusher) },
     { name: 'connections', deadlineMs: deadlineOf(connections), run: () => database.close() },
   ];
   return {
@@ -406,6 +405,12 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
       return stopInOrder(phases, log);
     },
   };
+}
+
+/** What would be answered from here on would not be counted. */
+function stopCounting(app: App, flusher: UsageFlusher): Promise<void> {
+  app.endConnections();
+  return flusher.stop();
 }
 
 /** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */

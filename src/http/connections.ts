@@ -4,6 +4,7 @@ import { canonicalIpRanges } from '../domain/ip.ts';
 import { CONNECTION_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { refuseMalformedRequest, refuseOnSocket, refuseRequest } from './client-error.ts';
+import { OpenSockets } from './open-sockets.ts';
 
 /** What a connection may take, in milliseconds; each ends at most one check later. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -32,11 +33,11 @@ export interface ConnectionBounds {
 
 /** Makes the servers of an app, which share these bounds, however many addresses it listens on. */
 export class Connections {
+  readonly sockets = new OpenSockets();
   readonly #bounds: ConnectionBounds;
   readonly #byAddress = new Map<string, number>();
   /** Responses that wait behind an unanswered one. */
   readonly #pipelined = new WeakMap<Socket, Set<ServerResponse>>();
-  #open = 0;
 
   constructor(bounds: ConnectionBounds) {
     this.#bounds = bounds;
@@ -48,7 +49,7 @@ export class Connections {
         name: 'connections',
         bytesEach: CONNECTION_BYTES,
         max: this.#bounds.max,
-        used: () => this.#open,
+        used: () => this.sockets.size,
       },
       {
         name: 'connections_of_one_address',
@@ -64,6 +65,7 @@ export class Connections {
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       // Only what waits behind an unanswered request has no socket of its own yet.
       if (response.socket === null && !this.#mayWait(request, response)) return;
+      this.sockets.begin(request, response);
       if (lacksHost(request)) return refuseRequest(response, 'MALFORMED_HTTP');
       listener(request, response);
     };
@@ -102,14 +104,13 @@ export class Connections {
     const address = networkOf(socket.remoteAddress ?? '');
     const open = this.#byAddress.get(address) ?? 0;
     const { max, maxPerAddress } = this.#bounds;
-    if (this.#open >= max || open >= maxPerAddress) return void socket.destroy();
+    if (this.sockets.size >= max || open >= maxPerAddress) return void socket.destroy();
     this.#byAddress.set(address, open + 1);
-    this.#open++;
+    this.sockets.add(socket);
     socket.once('close', () => {
       const left = (this.#byAddress.get(address) ?? 1) - 1;
       if (left > 0) this.#byAddress.set(address, left);
       else this.#byAddress.delete(address);
-      this.#open--;
     });
   }
 
