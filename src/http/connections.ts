@@ -64,10 +64,16 @@ export class Connections {
   createServer(listener: Listener): Server {
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       // Only what waits behind an unanswered request has no socket of its own yet.
-      if (response.socket === null && !this.#mayWait(request, response)) return;
+      const isWaiting = response.socket === null;
+      if (isWaiting && !this.#mayWait(request, response)) return;
+      const start = () => {
+        if (lacksHost(request)) refuseRequest(response, 'MALFORMED_HTTP');
+        else listener(request, response);
+      };
+      if (isWaiting && isFromStranger(request))
+        return this.sockets.beginInTurn(request, response, start);
       this.sockets.begin(request, response);
-      if (lacksHost(request)) return refuseRequest(response, 'MALFORMED_HTTP');
-      listener(request, response);
+      start();
     };
     const server = createServer(
       {
@@ -144,6 +150,12 @@ export class Connections {
 function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
   return plain.includes(':') ? (canonicalIpRanges([`${plain}/64`])[0] ?? plain) : plain;
+}
+
+/** Without a credential: many of them would be answered, or refused, in one go. */
+function isFromStranger({ url = '/', headers }: IncomingMessage): boolean {
+  if (!url.startsWith('/v1/')) return true;
+  return !headers.authorization && !headers['x-keyward-authorization'];
 }
 
 function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {

@@ -28,12 +28,33 @@ export class OpenSockets {
     socket.once('close', () => this.#exchanges.delete(socket));
   }
 
-  begin(request: IncomingMessage, response: ServerResponse, isStarted = true): Exchange {
-    const exchange = { request, response, isStarted };
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    this.#record({ request, response, isStarted: true });
+  }
+
+  /** Starts it once the request before it on its connection is answered, and others had their turn. */
+  beginInTurn(request: IncomingMessage, response: ServerResponse, start: () => void): void {
+    const previous = this.#exchanges.get(request.socket)?.at(-1);
+    // Its body would wait too, in memory that nobody counts.
+    if (!previous || hasBody(request)) return void request.socket.destroy();
+    const exchange = { request, response, isStarted: false };
+    this.#record(exchange);
+    previous.response.once('close', () =>
+      setImmediate(() => {
+        if (!response.socket || response.socket.destroyed) return;
+        exchange.isStarted = true;
+        start();
+      }),
+    );
+  }
+
+  #record(exchange: Exchange): void {
+    const { request, response } = exchange;
+    const before = this.#exchanges.get(request.socket);
+    if (!before) return;
     // A response that has the socket has no unanswered one before it.
-    if (response.socket) this.#exchanges.set(response.socket, [exchange]);
-    else this.#exchanges.get(request.socket)?.push(exchange);
-    return exchange;
+    if (response.socket) this.#exchanges.set(request.socket, [exchange]);
+    else before.splice(0, before.length, ...before.filter((one) => !isDone(one)), exchange);
   }
 
   /** Closes what is idle at once and what becomes idle then; what waits for its client, after a grace. */
@@ -66,4 +87,8 @@ function isAtWork({ request, response, isStarted }: Exchange): boolean {
 
 function isDone({ request, response }: Exchange): boolean {
   return request.complete && response.writableFinished;
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
