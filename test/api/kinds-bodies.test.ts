@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describedCalls } from '../support/described-calls.ts';
 import type { Answer } from '../support/instance.ts';
 import { usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
@@ -35,6 +36,26 @@ describe('bodies', () => {
       expect(answer, `${method} ${url}`).toMatchObject({ status: 400 });
       expect(pointerOf(answer)).toMatch(/^\/body\//);
     }
+  });
+
+  it('every call that needs no body takes an empty one of the type JSON for none', async () => {
+    const calls = (await describedCalls(pair.first)).filter(
+      ({ method, body }) => method !== 'GET' && !body?.required?.length,
+    );
+    expect(calls.map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['revokeKey', 'deleteKey', 'suspendWorkspace', 'endGrace']),
+    );
+    for (const { method, path } of calls) {
+      const url = path.replace(/\{\w+\}/g, 'key_0000000000000000000000');
+      const [none, empty] = [await call(method, url), await call(method, url, '')];
+      expect([empty.status, empty.body?.code], `${method} ${path}`).toEqual([
+        none.status,
+        none.body?.code,
+      ]);
+    }
+    const { id } = await createKey(pair.first);
+    expect(await call('POST', `/v1/keys/${id}/revoke`, '')).toMatchObject({ status: 200 });
+    expect(await call('DELETE', `/v1/keys/${id}`, '')).toMatchObject({ status: 204 });
   });
 
   it('a metadata name __proto__ is refused by its pointer, and constructor is a name like others', async () => {

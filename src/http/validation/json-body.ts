@@ -38,6 +38,7 @@ export function registerJsonBodies(app: App, bodies: SharedBound): void {
     refuseOtherEncodings(request);
     readWithin(bodies, request, payload, sizeOf(request), (error, body) => {
       if (error || !body) done(error);
+      else if (body.length === 0 && !needsBody(request)) done(null, undefined);
       else settle(body, done);
     });
   });
@@ -97,6 +98,12 @@ function attempt(work: () => unknown): unknown {
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** Clients send the type of a body also where they send none. */
+function needsBody({ routeOptions }: FastifyRequest): boolean {
+  const { required }: { required?: readonly string[] } = { ...Object(routeOptions.schema?.body) };
+  return required !== undefined && required.length > 0;
 }
 
 function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
