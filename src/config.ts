@@ -36,6 +36,7 @@ const onOff = makeValidator<boolean>((input) => {
 });
 
 const host = matching(/^\S+$/, 'must be a host name or an IP address');
+const folder = matching(/\S/, 'must be the path of a folder');
 const keyHeader = matching(
   /^(?!x-keyward-|authorization$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$/i,
   'must be the name of a header that nothing else uses, such as X-Acme-Key',
@@ -96,7 +97,7 @@ export const SETTINGS = {
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     desc: 'Least severe log level that is written.',
   }),
-  KEYWARD_DATA_DIR: str({
+  KEYWARD_DATA_DIR: folder({
     default: './.keyward',
     desc: 'Folder of the embedded database and of the secrets that are generated with it.',
   }),
