@@ -55,10 +55,12 @@ it('however many ask whether an instance is ready, it looks once a second', asyn
 it('every answer forbids caches to keep it, whatever its status', async () => {
   const { first } = pair;
   const { id } = await createKey(first);
-  const { headers } = await first.call('GET', `/v1/keys/${id}`);
+  const { headers } = await first.call('GET', '/v1/workspaces/default');
   const answers = [
     await first.call('GET', '/v1/keys'),
-    await first.call('GET', `/v1/keys/${id}`, { headers: { 'if-none-match': `${headers.etag}` } }),
+    await first.call('GET', '/v1/workspaces/default', {
+      headers: { 'if-none-match': `${headers.etag}` },
+    }),
     await first.call('DELETE', `/v1/keys/${id}`),
     await first.call('POST', '/v1/keys', { body: '{' }),
     await first.call('GET', '/v1/keys', { as: null }),

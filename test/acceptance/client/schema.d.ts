@@ -3101,7 +3101,7 @@ export interface components {
     headers: {
         /** @description Request id, which identifies the call in the log. */
         "X-Request-Id": string;
-        /** @description Entity tag of the state that the answer shows, for `If-Match`. */
+        /** @description Entity tag of what calls have set, for `If-Match`: it stays when time passes or a key is used. */
         ETag: string;
         /** @description Path of what was created. */
         Location: string;
@@ -3670,10 +3670,7 @@ export interface operations {
                 /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
-            header?: {
-                /** @description Entity tag of what you have already; 304 if the resource still has it. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-            };
+            header?: never;
             path: {
                 /**
                  * @description Key id.
@@ -3696,7 +3693,6 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            304: components["responses"]["NotModified"];
             /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
@@ -4949,10 +4945,7 @@ export interface operations {
     getManagementKey: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Entity tag of what you have already; 304 if the resource still has it. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-            };
+            header?: never;
             path: {
                 /**
                  * @description Management key id.
@@ -4975,7 +4968,6 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            304: components["responses"]["NotModified"];
             /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
