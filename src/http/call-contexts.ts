@@ -54,7 +54,10 @@ export async function requireCallerStill(
 function readActor(header: string | string[] | undefined, keyDetector: KeyDetector): string | null {
   if (header === undefined) return null;
   if (typeof header !== 'string' || !ACTOR.test(header)) {
-    throw invalidField('/headers/keyward-actor', 'must be 1 to 128 visible ASCII characters');
+    throw invalidField(
+      '/headers/keyward-actor',
+      'must be 1 to 128 ASCII characters, with spaces only between them',
+    );
   }
   if (keyDetector.isContainedIn(header)) throw new KeywardError('CONTAINS_KEY');
   return header;

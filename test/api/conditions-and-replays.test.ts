@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
-import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+import { putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 
 const pair = usePair();

@@ -56,6 +56,27 @@ describe('bodies', () => {
     expect(await call('DELETE', `/v1/keys/${id}`, '')).toMatchObject({ status: 204 });
   });
 
+  it('a body in which an object has a name twice is refused as MALFORMED_JSON, whichever value it would have', async () => {
+    const { id, key } = await createKey(pair.first);
+    const calls: [string, string, string][] = [
+      ['POST', '/v1/keys', '{"name":"x","scopes":["read"],"scopes":["admin:*"]}'],
+      ['PATCH', `/v1/keys/${id}`, '{"metadata":{"a":1,"a":1}}'],
+      ['POST', '/v1/verify', `{"key":"${key}","requiredScopes":["a"],"requiredScopes":[]}`],
+      ['POST', '/v1/verify/batch', `{"requests":[{"key":"x","key":"${key}"}]}`],
+      [
+        'POST',
+        '/v1/keys/import',
+        `{"keys":[{"name":"${'x'.repeat(70_000)}"},{"name":"a","name":"b"}]}`,
+      ],
+    ];
+    for (const [method, url, body] of calls) {
+      expect(await call(method, url, body), url).toMatchObject({
+        status: 400,
+        body: { code: 'MALFORMED_JSON' },
+      });
+    }
+  });
+
   it('a metadata name __proto__ is refused by its pointer, and constructor is a name like others', async () => {
     const refused = await call('POST', '/v1/keys', '{"name":"x","metadata":{"__proto__":1}}');
     expect(refused).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });

@@ -41,7 +41,7 @@ export const PARAMETERS = {
   ),
   KeywardActor: parameter(
     'Keyward-Actor',
-    'On whose behalf the call is made; kept in the audit log.',
+    'On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log.',
     'user:42',
     { minLength: 1, maxLength: 128 },
   ),
@@ -93,7 +93,7 @@ export function answerHeaders({ method, codes, answer }: Call, status: string): 
   return names;
 }
 
-export function isVersioned(answer: unknown): boolean {
+function isVersioned(answer: unknown): boolean {
   return VERSIONED.test(JSON.stringify(answer));
 }
 

@@ -13,10 +13,8 @@ const STATIC_FILES = {
   'swagger-ui-bundle.js': SCRIPT_TYPE,
   'favicon-32x32.png': 'image/png',
 };
-const STATIC_FOLDER = join(
-  dirname(createRequire(import.meta.url).resolve('@fastify/swagger-ui/package.json')),
-  'static',
-);
+const require = createRequire(import.meta.url);
+const STATIC_FOLDER = join(dirname(require.resolve('@fastify/swagger-ui/package.json')), 'static');
 
 const INITIALIZER = `window.onload = () => {
   const folder = location.pathname.replace(/\\/?$/, '/');

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { bodyTooLarge, invalidField, KeywardError } from '../../errors.ts';
 import type { SharedBound } from '../../lib/shared-bound.ts';
+import { parseStrictJson } from '../../lib/strict-json.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
 import { type BodySize, readBody } from '../body-reader.ts';
@@ -173,7 +174,7 @@ function parseGroup(text: string): unknown[] {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseStrictJson(text);
   } catch {
     throw new KeywardError('MALFORMED_JSON');
   }

@@ -2458,7 +2458,7 @@ export interface components {
              */
             ownerId: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description The scopes that the key has, wildcards as they were given; where its workspace has `availableScopes`, they cover these alone.
              * @example [
              *       "sources:read"
              *     ]
@@ -2559,7 +2559,7 @@ export interface components {
              */
             ownerId: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description The scopes that the key has, wildcards as they were given; where its workspace has `availableScopes`, they cover these alone.
              * @example [
              *       "sources:read"
              *     ]
@@ -2657,7 +2657,7 @@ export interface components {
         };
         VerifyRequest: {
             /**
-             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
+             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error; only `Bearer` before it is refused, as KEY_WITH_SCHEME.
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string;
@@ -2843,7 +2843,7 @@ export interface components {
              */
             requireResource: boolean;
             /**
-             * @description Scopes that keys may have; others are refused. Null: no restriction.
+             * @description Scopes that keys may have; others are refused, and a wildcard covers these alone. Null: no restriction.
              * @example null
              */
             availableScopes: components["schemas"]["AvailableScope"][] | null;
@@ -2917,7 +2917,7 @@ export interface components {
              */
             requireResource?: boolean;
             /**
-             * @description Scopes that keys may have; others are refused. Default: null, any.
+             * @description Scopes that keys may have; others are refused. A wildcard is taken, and covers these alone. Default: null, any.
              * @example [
              *       {
              *         "scope": "sources:read",
@@ -3088,7 +3088,7 @@ export interface components {
     parameters: {
         /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
         IdempotencyKey: string;
-        /** @description On whose behalf the call is made; kept in the audit log. */
+        /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
         KeywardActor: string;
         /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
         IfMatch: string;
@@ -3606,7 +3606,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -3718,7 +3718,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3776,7 +3776,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3858,7 +3858,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3936,7 +3936,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4008,7 +4008,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4063,7 +4063,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4247,7 +4247,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4313,7 +4313,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4454,7 +4454,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4548,7 +4548,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4603,7 +4603,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4683,7 +4683,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4761,7 +4761,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4885,7 +4885,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4990,7 +4990,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5069,7 +5069,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5138,7 +5138,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
