@@ -2993,7 +2993,7 @@ export interface components {
              */
             ownerId: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description The scopes that the key has, wildcards as they were given; where its workspace has `availableScopes`, they cover these alone.
              * @example [
              *       "sources:read"
              *     ]
@@ -3094,7 +3094,7 @@ export interface components {
              */
             ownerId: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description The scopes that the key has, wildcards as they were given; where its workspace has `availableScopes`, they cover these alone.
              * @example [
              *       "sources:read"
              *     ]
@@ -3192,7 +3192,7 @@ export interface components {
         };
         VerifyRequest: {
             /**
-             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
+             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error; only `Bearer` before it is refused, as KEY_WITH_SCHEME.
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string;
@@ -3383,7 +3383,7 @@ export interface components {
              */
             requireResource: boolean;
             /**
-             * @description Scopes that keys may have; others are refused. Null: no restriction.
+             * @description Scopes that keys may have; others are refused, and a wildcard covers these alone. Null: no restriction.
              * @example null
              */
             availableScopes: components["schemas"]["AvailableScope"][] | null;
@@ -3457,7 +3457,7 @@ export interface components {
              */
             requireResource?: boolean;
             /**
-             * @description Scopes that keys may have; others are refused. Default: null, any.
+             * @description Scopes that keys may have; others are refused. A wildcard is taken, and covers these alone. Default: null, any.
              * @example [
              *       {
              *         "scope": "sources:read",
@@ -3628,7 +3628,7 @@ export interface components {
     parameters: {
         /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
         IdempotencyKey: string;
-        /** @description On whose behalf the call is made; kept in the audit log. */
+        /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
         KeywardActor: string;
         /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
         IfMatch: string;
@@ -3641,7 +3641,7 @@ export interface components {
     headers: {
         /** @description Request id, which identifies the call in the log. */
         "X-Request-Id": string;
-        /** @description Entity tag of the state that the answer shows, for `If-Match`. */
+        /** @description Entity tag of what calls have set, for `If-Match`: it stays when time passes or a key is used. */
         ETag: string;
         /** @description Path of what was created. */
         Location: string;
@@ -4146,7 +4146,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4210,10 +4210,7 @@ export interface operations {
                 /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
-            header?: {
-                /** @description Entity tag of what you have already; 304 if the resource still has it. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-            };
+            header?: never;
             path: {
                 /**
                  * @description Key id.
@@ -4236,7 +4233,6 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            304: components["responses"]["NotModified"];
             /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
@@ -4262,7 +4258,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4320,7 +4316,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4402,7 +4398,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4480,7 +4476,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4552,7 +4548,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4607,7 +4603,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4791,7 +4787,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4857,7 +4853,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4917,7 +4913,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path: {
@@ -5054,7 +5050,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5148,7 +5144,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5203,7 +5199,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5283,7 +5279,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5361,7 +5357,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5485,7 +5481,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -5545,10 +5541,7 @@ export interface operations {
     getManagementKey: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Entity tag of what you have already; 304 if the resource still has it. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-            };
+            header?: never;
             path: {
                 /**
                  * @description Management key id.
@@ -5571,7 +5564,6 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            304: components["responses"]["NotModified"];
             /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
@@ -5594,7 +5586,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5673,7 +5665,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5742,7 +5734,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];

@@ -14,6 +14,7 @@ import { registerPresentedCallers } from './http/caller-at-headers.ts';
 import { Connections, serverOptions } from './http/connections.ts';
 import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
 import { frontPageRoute } from './http/front-page.ts';
+import { registerGracefulClose } from './http/graceful-close.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import {
@@ -116,6 +117,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerValidation(app, admission.bodies);
   registerErrorHandler(app, shed);
   registerAnswerHeaders(app);
+  registerGracefulClose(app, connections.sockets);
   registerAdmission(app, admission);
   registerRequestLog(app, deps.logVerifyPerSecond, requests);
   registerUnknownRoutes(app);
@@ -146,7 +148,8 @@ function createApp(
     genReqId: requestIdGenerator(keyDetector),
     frameworkErrors: rejectUrl,
     rewriteUrl: (request) => gate?.enter(request) ?? withoutGatewayPath(request.url ?? '/'),
-    return503OnClosing: true,
+    // Its own 503 is no problem: registerGracefulClose refuses.
+    return503OnClosing: false,
     schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
   }).withTypeProvider<TypeBoxTypeProvider>();

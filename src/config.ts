@@ -36,8 +36,15 @@ const onOff = makeValidator<boolean>((input) => {
 });
 
 const host = matching(/^\S+$/, 'must be a host name or an IP address');
+const folder = matching(/\S/, 'must be the path of a folder');
+/** What HTTP, proxies and browsers set by themselves. */
+const STANDARD_HEADERS =
+  'authorization|host|connection|keep-alive|cookie|te|trailer|transfer-encoding|upgrade|expect|' +
+  'user-agent|via|origin|referer|range|date|from|max-forwards|pragma|cache-control|dnt|' +
+  'upgrade-insecure-requests|idempotency-key|keyward-actor|x-request-id|x-real-ip|' +
+  '(content|accept|if|sec|proxy|access-control|x-forwarded)-.*|accept|forwarded';
 const keyHeader = matching(
-  /^(?!x-keyward-|authorization$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$/i,
+  new RegExp(`^(?!x-keyward-|(?:${STANDARD_HEADERS})$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$`, 'i'),
   'must be the name of a header that nothing else uses, such as X-Acme-Key',
 );
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
@@ -96,7 +103,7 @@ export const SETTINGS = {
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     desc: 'Least severe log level that is written.',
   }),
-  KEYWARD_DATA_DIR: str({
+  KEYWARD_DATA_DIR: folder({
     default: './.keyward',
     desc: 'Folder of the embedded database and of the secrets that are generated with it.',
   }),

@@ -29,7 +29,6 @@ import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
 import type { App } from './http/app-type.ts';
-import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import type { ManagementQueue } from './http/management-places.ts';
@@ -178,7 +177,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, () => closeApp(app).finally(tracing?.stop), usage, retention),
+    ...createLifecycle(kernel, app, usage, retention, tracing?.stop),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
     internals: { hasher, fence, cache, flusher, fold, database, clock, retention },
@@ -426,9 +425,10 @@ function buildInfo(postgres: string): Metric {
 
 function createLifecycle(
   kernel: Kernel,
-  close: () => Promise<void>,
+  app: App,
   { flusher, fold }: Usage,
   retention: Retention,
+  stopTracing: (() => Promise<void>) | undefined,
 ) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const folding = new PeriodicTask(() => fold.run(), FOLD_MS);
@@ -440,8 +440,12 @@ function createLifecycle(
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
-    { name: 'requests', deadlineMs: deadlineOf(requests), run: close },
-    { name: 'counters', deadlineMs: deadlineOf(counters), run: () => flusher.stop() },
+    {
+      name: 'requests',
+      deadlineMs: deadlineOf(requests),
+      run: () => app.close().finally(stopTracing),
+    },
+    { name: 'counters', deadlineMs: deadlineOf(counters), run: () => stopCounting(app, flusher) },
     { name: 'connections', deadlineMs: deadlineOf(connections), run: () => database.close() },
   ];
   return {
@@ -463,6 +467,12 @@ function createLifecycle(
       return stopInOrder(phases, log);
     },
   };
+}
+
+/** What would be answered from here on would not be counted. */
+function stopCounting(app: App, flusher: UsageFlusher): Promise<void> {
+  app.endConnections();
+  return flusher.stop();
 }
 
 /** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts';
 import { Pepper } from '../domain/pepper.ts';
 import { RootKey } from '../domain/root-key.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
+import { explainFileError } from '../lib/file-errors.ts';
 import type { Log } from '../lib/log-events.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { untilStopped } from '../lib/stop.ts';
@@ -40,7 +41,7 @@ export async function openDatabase(
 
 export async function openEmbedded(config: Config, stop: AbortSignal): Promise<OpenDatabase> {
   const dataDirectory = resolve(config.dataDirectory);
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 }).catch(refuseFolder);
   const postgres = await startEmbeddedPostgres({
     directory: join(dataDirectory, 'postgres'),
     durable: true,
@@ -67,6 +68,11 @@ export async function openEmbedded(config: Config, stop: AbortSignal): Promise<O
     await close();
     throw error;
   }
+}
+
+function refuseFolder(error: unknown): never {
+  const problem = explainFileError(error);
+  throw problem === null ? error : new OperatorError(`KEYWARD_DATA_DIR: ${problem}`);
 }
 
 async function openExternal(

@@ -9,7 +9,6 @@ import {
   createCallContext,
   requireCallerStill,
 } from './call-contexts.ts';
-import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 import type { KeyDetector } from './key-detector.ts';
 import type { RequestRates } from './request-rates.ts';
@@ -59,7 +58,6 @@ export function registerAuth(
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
-    if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [authenticateAgain, inspectBody, ...[route.preHandler ?? []].flat()];
   });
 }

@@ -57,7 +57,10 @@ export function readActor(
 ): string | null {
   if (header === undefined) return null;
   if (typeof header !== 'string' || !ACTOR.test(header)) {
-    throw invalidField('/headers/keyward-actor', 'must be 1 to 128 visible ASCII characters');
+    throw invalidField(
+      '/headers/keyward-actor',
+      'must be 1 to 128 ASCII characters, with spaces only between them',
+    );
   }
   if (keyDetector.isContainedIn(header)) throw new KeywardError('CONTAINS_KEY');
   return header;

@@ -224,6 +224,7 @@ describe('the files of the code', () => {
       'registerValidation',
       'registerErrorHandler',
       'registerAnswerHeaders', // before all that may refuse
+      'registerGracefulClose', // refuses while stopping, before anything is looked at
       'registerAdmission', // its hook comes first of those of the complete request
       'registerRequestLog',
       'registerUnknownRoutes',

@@ -75,13 +75,16 @@ it.each([
   'with blank',
   'with:colon',
   '-first',
+  ...['host', 'Connection', 'Content-Type', 'content-length', 'cookie', 'transfer-encoding', 'te'],
+  ...['upgrade', 'expect', 'User-Agent', 'accept', 'accept-encoding', 'forwarded', 'via', 'origin'],
+  ...['X-Forwarded-For', 'referer', 'range', 'if-match', 'If-None-Match', 'X-Request-Id'],
   'x'.repeat(65),
   '',
 ])('KEYWARD_KEY_HEADER=%j is refused: it would be another header, or none', (value) => {
   expect(() => readConfig({ KEYWARD_KEY_HEADER: value })).toThrow(/KEYWARD_KEY_HEADER: must be/);
 });
 
-it.each(['X-Acme-Key', 'authorization-of-acme', 'x'.repeat(64), '0'])(
+it.each(['X-Acme-Key', 'authorization-of-acme', 'host-key', 'x-accept-key', 'x'.repeat(64), '0'])(
   'KEYWARD_KEY_HEADER=%s is taken, and kept in lower case as Node has headers',
   (value) => {
     expect(readConfig({ KEYWARD_KEY_HEADER: value }).keyHeader).toBe(value.toLowerCase());

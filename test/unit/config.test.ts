@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfigError, readConfig } from '../../src/config.ts';
+import { ConfigError, readConfig, SETTINGS } from '../../src/config.ts';
 import { Pepper } from '../../src/domain/pepper.ts';
 
 const KEY = 'k'.repeat(32);
@@ -23,6 +23,12 @@ describe('the settings', () => {
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.isFrozen(config.argon2)).toBe(true);
     expect(config).toEqual(readConfig({}));
+  });
+
+  it.each(Object.keys(SETTINGS))('%s refuses an empty value and one of spaces', (name) => {
+    for (const value of ['', ' ']) {
+      expect(problemsOf({ [name]: value }), name).toEqual([expect.stringContaining(`${name}: `)]);
+    }
   });
 
   it('all wrong settings are reported at once, each by its name', () => {
