@@ -556,7 +556,7 @@ CREATE FUNCTION move_usage_days(
   OUT moved integer, OUT end_workspace text, OUT end_key text
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET timezone = 'UTC'
 SET lock_timeout = '100ms' SET jit = off SET plan_cache_mode = force_custom_plan
-SET enable_seqscan = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
   IF NOT pg_try_advisory_xact_lock(5396121) THEN
     RETURN;
@@ -566,10 +566,13 @@ BEGIN
    WHERE day < before AND (workspace_id, key_id) > (after_workspace, after_key)
    ORDER BY 1, 2 OFFSET max_rows LIMIT 1;
   WITH gone AS MATERIALIZED (
-    DELETE FROM usage_days
-     WHERE day < before AND (workspace_id, key_id) > (after_workspace, after_key)
-       AND (end_key IS NULL OR (workspace_id, key_id) <= (end_workspace, end_key))
-    RETURNING workspace_id, key_id, day, secret_ref, code, count, units
+    DELETE FROM usage_days d USING (
+      SELECT tableoid AS part, ctid AS place FROM usage_days
+       WHERE day < before AND (workspace_id, key_id) > (after_workspace, after_key)
+         AND (end_key IS NULL OR (workspace_id, key_id) <= (end_workspace, end_key))
+       LIMIT 2 * max_rows) AS due
+     WHERE d.day < before AND d.tableoid = due.part AND d.ctid = due.place
+    RETURNING d.workspace_id, d.key_id, d.day, d.secret_ref, d.code, d.count, d.units
   ), months AS (
     INSERT INTO usage_months (workspace_id, key_id, month, secret_ref, code, count, units)
     SELECT workspace_id, key_id, date_trunc('month', day::timestamptz), secret_ref, code,
@@ -577,6 +580,10 @@ BEGIN
       FROM gone GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3
   )
   SELECT count(*) INTO moved FROM gone;
+  IF moved >= 2 * max_rows THEN
+    end_workspace := after_workspace;
+    end_key := after_key;
+  END IF;
 END
 $$;
 --> statement-breakpoint
@@ -619,7 +626,8 @@ $$;
 
 -- Removes keys that were deleted before `before`, each as a whole. Their counts stay as those of no key,
 -- in their workspace. A key with counts that are still to be moved or folded is left for the next run.
--- No caller can remove one that was deleted within the last seven days: as long as a flush may be late.
+-- So is one whose string is still presented: an attempt may be in memory. No caller can remove one that was
+-- deleted within the last seven days: as long as a flush may be late.
 CREATE FUNCTION remove_deleted_keys(before timestamptz, max_keys integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET lock_timeout = '100ms' SET jit = off
@@ -634,8 +642,10 @@ BEGIN
   IF EXISTS (SELECT FROM usage_log WHERE written_at < now() - interval '1 day') THEN
     RETURN 0;
   END IF;
+  before := least(before, now() - interval '7 days');
   ids := ARRAY(
-    SELECT id FROM keys k WHERE deleted_at < least(before, now() - interval '7 days')
+    SELECT id FROM keys k WHERE deleted_at < before
+       AND NOT EXISTS (SELECT FROM key_usage u WHERE u.key_id = k.id AND u.last_denied_at >= before)
        AND NOT EXISTS (SELECT FROM usage_recent u WHERE u.workspace_id = k.workspace_id AND u.key_id = k.id)
      ORDER BY deleted_at LIMIT max_keys FOR UPDATE SKIP LOCKED);
   refs := ARRAY(SELECT ref FROM secrets WHERE key_id = ANY (ids));
@@ -663,6 +673,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET lock_timeout = '1s' SET jit = off
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 BEGIN
+  -- Not for longer than clocks differ, for every caller.
+  until_ms := least(until_ms, (extract(epoch FROM now()) * 1000)::bigint + 60000);
   INSERT INTO secret_usage AS u (secret_ref, total, last_used_from)
   SELECT ref, 0, until_ms || '  ' FROM secrets WHERE key_id = ANY (key_ids) ORDER BY ref
   ON CONFLICT (secret_ref) DO UPDATE
@@ -674,7 +686,7 @@ $$;
 --> statement-breakpoint
 
 -- Removes strings that ended before `before`, by a rotation that was before that too. Their counts stay
--- with their key. Imported ones stay as long as their key: a digest could be imported again.
+-- with their key. One that is still presented stays. Imported ones stay as long as their key: a digest could be imported again.
 CREATE FUNCTION remove_retired_secrets(before timestamptz, max_secrets integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 SET lock_timeout = '100ms' SET jit = off
@@ -693,6 +705,8 @@ BEGIN
     SELECT ref FROM secrets s
      WHERE status <> 'current' AND created_at < before AND position('@' in ref) = 0
        AND coalesce(valid_until < before, true)
+       AND NOT EXISTS (SELECT FROM secret_usage u
+                        WHERE u.secret_ref = s.ref AND u.last_denied_at >= before)
        AND EXISTS (SELECT FROM secrets n WHERE n.key_id = s.key_id
                       AND n.created_at > s.created_at AND n.created_at < before)
        AND NOT EXISTS (SELECT FROM usage_recent u

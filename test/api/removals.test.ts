@@ -224,6 +224,10 @@ it('a digest whose key was removed can be imported again, and its string is that
     await instance.flush();
     await sql.query('update usage_recent set hour = $1', [instantOf(8)]);
     expect(await run()).toBe(0);
+    // While its string is presented, the key stays.
+    expect((await sql.query('select from keys')).rowCount).toBe(1);
+    await sql.query('update key_usage set last_denied_at = $1', [instantOf(91)]);
+    expect(await run()).toBe(0);
     expect((await sql.query('select from keys')).rowCount).toBe(0);
     expect(await verdict(instance, text)).toBe('NOT_FOUND');
   }

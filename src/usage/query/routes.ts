@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
@@ -7,14 +6,16 @@ import { answers, ref } from '../../http/schemas.ts';
 import { ReadUsage, UsageReport } from './schemas.ts';
 import type { UsageQueryService } from './service.ts';
 
-const Csv = Type.String({
-  description:
-    'One line for each group, or for each of its buckets, with the names of the fields first. What a ' +
-    'spreadsheet would take for a formula begins with an apostrophe.',
-  examples: [
-    'start,workspaceId,ownerId,keyId,name,secretId,secretStart,code,kind,verifications,units',
-  ],
-});
+const Csv = Type.Unsafe<Readable>(
+  Type.String({
+    description:
+      'One line for each group, or for each of its buckets, with the names of the fields first. What a ' +
+      'spreadsheet would take for a formula begins with an apostrophe.',
+    examples: [
+      'start,workspaceId,ownerId,keyId,name,secretId,secretStart,code,kind,verifications,units',
+    ],
+  }),
+);
 
 export function usageQueryRoutes(app: App, usage: UsageQueryService): void {
   app.addSchema(UsageReport);
@@ -48,7 +49,9 @@ export function usageQueryRoutes(app: App, usage: UsageQueryService): void {
     async (request, reply) => {
       const call = getCallContext(request);
       if (!prefersCsv(request.headers.accept)) return usage.read(call, request.query);
-      return sendCsv(reply, await usage.readCsv(call, request.query));
+      reply.type('text/csv; charset=utf-8');
+      // Not the reply: the call's place would be held until its client has read everything.
+      return Readable.from(await usage.readCsv(call, request.query));
     },
   );
 }
@@ -57,8 +60,4 @@ export function usageQueryRoutes(app: App, usage: UsageQueryService): void {
 function prefersCsv(accept = ''): boolean {
   const [, named] = /(?:^|,)\s*(text\/csv|application\/json)\s*(?:[;,]|$)/i.exec(accept) ?? [];
   return named?.toLowerCase() === 'text/csv';
-}
-
-function sendCsv(reply: FastifyReply, lines: AsyncIterable<string>): FastifyReply {
-  return reply.type('text/csv; charset=utf-8').send(Readable.from(lines));
 }

@@ -79,7 +79,11 @@ function columnOf(name: UsageColumn, { time, type }: Arm, { starts }: UsageRange
   return sql`width_bucket(${time}, ${thresholds}::${sql.raw(type)}[])`;
 }
 
-function conditions({ time, type }: Arm, { from, to }: UsageRange, filter: UsageFilter): SQL[] {
+function conditions(
+  { time, type }: Arm,
+  { from, to, detail }: UsageRange,
+  filter: UsageFilter,
+): SQL[] {
   const { workspaceId, ownSince = null, keyIds, secretId, codes } = filter;
   const at = (instant: number) => sql`${textOf(instant, type)}::${sql.raw(type)}`;
   const keys = keysOf(filter);
@@ -94,7 +98,7 @@ function conditions({ time, type }: Arm, { from, to }: UsageRange, filter: Usage
     codes && sql`code = any(${sql.param([...codes])})`,
     ownSince === null
       ? undefined
-      : sql`(key_id <> '' or ${time} >= ${at(wholeAfter(ownSince, type))})`,
+      : sql`(key_id <> '' or ${time} >= ${at(wholeAfter(ownSince, detail))})`,
   ].filter((condition) => condition !== undefined);
 }
 
@@ -124,8 +128,11 @@ function textOf(instant: number, type: Arm['type']): string {
   return type === 'date' ? toIso(instant).slice(0, 10) : toIso(instant);
 }
 
-/** The first hour or day that begins then or later. */
-function wholeAfter(instant: number, type: Arm['type']): number {
-  const width = type === 'date' ? 24 * HOUR_MS : HOUR_MS;
+/**
+ * The first hour or day that begins then or later: of what is kept, so that it is the same before and after
+ * counts are moved.
+ */
+function wholeAfter(instant: number, detail: UsageRange['detail']): number {
+  const width = detail === 'hour' ? HOUR_MS : 24 * HOUR_MS;
   return Math.ceil(instant / width) * width;
 }

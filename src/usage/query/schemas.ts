@@ -62,7 +62,8 @@ export const ReadUsage = Type.Object(
       Type.Array(VerdictCode, {
         minItems: 1,
         uniqueItems: true,
-        description: 'Verdicts to count. NOT_FOUND: attempts that matched no key. Default: all.',
+        description:
+          'Verdicts to count. NOT_FOUND: attempts that matched no key, or one that is deleted or whose string was retired. Default: all.',
         examples: [['VALID', 'RATE_LIMITED']],
       }),
     ),
