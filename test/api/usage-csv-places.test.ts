@@ -6,7 +6,7 @@ const pair = usePair();
 const KEYS = 13;
 const HOURS = 30 * 24;
 
-/** So many groups and hours that each export has several pages. */
+/** As many groups and hours as make several pages of each export. */
 async function useKeys(): Promise<void> {
   const sql = await connect(pair.databaseUrl);
   for (let key = 0; key < KEYS; key++) {

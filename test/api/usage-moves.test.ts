@@ -477,7 +477,10 @@ it('days are in UTC whatever the time zone and the date style of the database', 
 });
 
 it('days of one key become months in bounded steps, however many rows it has, and hold up no other', async () => {
-  await sql.query('select make_usage_partitions($1, $2)', [instantOf(35), instantOf(500).slice(0, 10)]);
+  await sql.query('select make_usage_partitions($1, $2)', [
+    instantOf(35),
+    instantOf(500).slice(0, 10),
+  ]);
   await sql.query(
     `insert into usage_days (workspace_id, key_id, day, secret_ref, code, count, units)
      select 'w', '', $1::date, '', 'VALID', 1, 1 from generate_series(1, 5000)
