@@ -6039,7 +6039,7 @@ export interface operations {
                 keyId?: string[];
                 /** @description Secret to count. */
                 secretId?: string;
-                /** @description Verdicts to count. NOT_FOUND: attempts that matched no key. Default: all. */
+                /** @description Verdicts to count. NOT_FOUND: attempts that matched no key, or one that is deleted or whose string was retired. Default: all. */
                 code?: components["schemas"]["VerdictCode"][];
                 /** @description What `order` sorts by: verifications, or units of their `cost`. */
                 metric?: components["schemas"]["UsageMetric"];

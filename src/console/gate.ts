@@ -27,6 +27,8 @@ export class ConsoleGate {
     if (!url.startsWith(`${PREFIX}/v1/`)) return null;
     delete headers.authorization;
     delete headers['keyward-actor'];
+    // Where a header is sent twice, its values are read from here.
+    removeRaw(request.rawHeaders, ['authorization', 'keyward-actor']);
     const session = this.open(request)?.session;
     if (session) {
       headers.authorization = `Bearer ${session.key}`;
@@ -40,5 +42,12 @@ export class ConsoleGate {
     const cookie = isFromConsole(headers) ? readCookie(headers) : null;
     const session = cookie && this.#sessions.open(cookie.value);
     return session && { session, isSecure: cookie.isSecure };
+  }
+}
+
+/** Names and values take turns. */
+function removeRaw(raw: string[], names: readonly string[]): void {
+  for (let index = raw.length - 2; index >= 0; index -= 2) {
+    if (names.includes((raw[index] ?? '').toLowerCase())) raw.splice(index, 2);
   }
 }

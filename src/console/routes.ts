@@ -51,12 +51,14 @@ function sessionRoutes(app: App, deps: ConsoleDependencies): void {
   app.post('/console/session', HIDDEN, async (request, reply) => {
     requireConsole(request);
     if (!signIns.take([{ id: request.ip, perSecond: SIGN_INS_PER_SECOND }], 1)) {
-      throw new KeywardError('TOO_MANY_REQUESTS');
+      throw new KeywardError('TOO_MANY_REQUESTS', 'Too many sign-ins from this address.');
     }
-    const { authorization, 'keyward-actor': actor } = request.headers;
+    const { authorization } = request.headers;
+    // Before a link is spent.
+    const actor = readActor(request.headers['keyward-actor'], keyDetector);
     const key =
       (await link.redeem(request.headers['keyward-console-link'])) ?? bearer(authorization);
-    const session = sessions.start(key, readActor(actor, keyDetector));
+    const session = sessions.start(key, actor);
     return answer(reply, { session, isSecure: isSecureOrigin(request.headers) });
   });
 

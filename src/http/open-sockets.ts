@@ -50,11 +50,11 @@ export class OpenSockets {
 
   #record(exchange: Exchange): void {
     const { request, response } = exchange;
-    const before = this.#exchanges.get(request.socket);
-    if (!before) return;
-    // A response that has the socket has no unanswered one before it.
-    if (response.socket) this.#exchanges.set(request.socket, [exchange]);
-    else before.splice(0, before.length, ...before.filter((one) => !isDone(one)), exchange);
+    const own = this.#exchanges.get(request.socket);
+    if (!own) return;
+    own.push(exchange);
+    // Not kept until the next one: a request has keys in it.
+    response.once('close', () => own.splice(own.indexOf(exchange), 1));
   }
 
   /** Closes what is idle at once and what becomes idle then; what waits for its client, after a grace. */

@@ -122,7 +122,7 @@ describe.runIf(BROWSER !== '')('the console', { timeout: 120_000 }, () => {
     await page.getByText('Keyward was not reached').waitFor();
     await page.unroute('**/console/api/v1/keys');
     await page.getByRole('button', { name: 'Create key' }).click();
-    await page.getByText('its string is lost').waitFor();
+    await page.getByText('the new string is lost').waitFor();
     await page.getByRole('button', { name: 'To the key' }).click();
     await page.getByRole('heading', { name: 'answered too late' }).waitFor();
     const { data } = await program.root.GET('/v1/keys', {

@@ -37,8 +37,10 @@ export async function openPerson(
   page.on('pageerror', ({ message }) => complaints.push(message));
   page.on('console', (message) => {
     const text = message.text();
-    // A session that is not there is asked for at every start, and bad input is refused.
-    if (message.type() === 'error' && !/status of 40[01]/.test(text)) complaints.push(text);
+    // A session that is not there is asked for at every start, bad input is refused, and answers
+    // are lost where a test drops them.
+    if (message.type() === 'error' && !/status of 40[01]|ERR_FAILED/.test(text))
+      complaints.push(text);
   });
   page.on('request', (request) => hosts.add(new URL(request.url()).host));
   return { context, page, complaints, hosts };

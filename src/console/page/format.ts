@@ -19,8 +19,8 @@ export const formatCompact = (value: number) => compact.format(value);
 export const formatPercent = (value: number) => percents.format(value);
 /** The day of a bucket, which begins at midnight in UTC. */
 export const formatUtcDate = (iso: string) => utcDates.format(new Date(iso));
-export const formatDate = (iso: string) => dates.format(new Date(iso));
-export const formatTime = (iso: string) => times.format(new Date(iso));
+export const formatDate = (iso: string) => formatted(dates, iso);
+export const formatTime = (iso: string) => formatted(times, iso);
 /** For titles: the same instant in UTC. */
 export const formatUtc = (iso: string) => `${iso.replace('T', ' ').replace(/\.\d+Z$/, 'Z')} (UTC)`;
 
@@ -35,4 +35,10 @@ export function formatRelative(iso: string, now = Date.now()): string {
 
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatNumber(count)} ${count === 1 ? one : many}`;
+}
+
+/** What is no time is shown as it is. */
+function formatted(format: Intl.DateTimeFormat, iso: string): string {
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? iso : format.format(at);
 }

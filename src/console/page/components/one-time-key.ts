@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
+import { useEffect } from 'preact/hooks';
 import { CopyButton } from './copy.ts';
 import { Dialog } from './dialog.ts';
 import { Check } from './field.ts';
@@ -22,6 +23,11 @@ const FORM_NAMES: readonly Form[] = ['key', 'env', 'curl'];
 export function OneTimeKey({ value, onClose }: { value: string; onClose: () => void }) {
   const form = useSignal<Form>('key');
   const isStored = useSignal(false);
+  useEffect(() => {
+    if (isStored.value) return undefined;
+    addEventListener('beforeunload', ask);
+    return () => removeEventListener('beforeunload', ask);
+  }, [isStored.value]);
   const text = FORMS[form.value].of(value);
   const store = () => {
     isStored.value = true;
@@ -50,4 +56,9 @@ export function OneTimeKey({ value, onClose }: { value: string; onClose: () => v
       </div>
     <//>
   `;
+}
+
+/** The browser asks before the page is left. */
+function ask(event: BeforeUnloadEvent): void {
+  event.preventDefault();
 }

@@ -6,6 +6,7 @@ import type { Permission } from '../api-types.ts';
 import { Dialog } from '../components/dialog.ts';
 import { Check, Choice, Field } from '../components/field.ts';
 import { Failure } from '../components/states.ts';
+import { useIntent } from '../intent.ts';
 import { session } from '../session.ts';
 import { isUnbound, workspaceId } from '../workspace.ts';
 
@@ -41,6 +42,7 @@ export function CreateManagementKey({ onClose, onIssued }: Props) {
   const lifetime = useSignal('31536000');
   const granted = useSignal<ReadonlySet<string>>(new Set());
   const { error, isBusy, run } = useAction();
+  const intent = useIntent();
   const offered = session.value?.caller.permissions ?? [];
   const toggle = (permission: Permission) => {
     const next = new Set(granted.value);
@@ -50,22 +52,21 @@ export function CreateManagementKey({ onClose, onIssued }: Props) {
   const submit = async (event: Event) => {
     event.preventDefault();
     await run(async () => {
-      const { key } = await answerOf(
-        api.POST('/v1/management-keys', {
-          body: {
-            name: name.value,
-            permissions: offered.filter((one) => granted.value.has(one)),
-            workspaceId: reach.value === 'all' ? null : workspaceId.value,
-            ...(lifetime.value !== '' && { expiresInSeconds: Number(lifetime.value) }),
-          },
-        }),
-      );
-      if (key !== null) onIssued(key);
+      const body = {
+        name: name.value,
+        permissions: offered.filter((one) => granted.value.has(one)),
+        workspaceId: reach.value === 'all' ? null : workspaceId.value,
+        ...(lifetime.value !== '' && { expiresInSeconds: Number(lifetime.value) }),
+      };
+      const headers = intent.headersFor(body);
+      const { key } = await answerOf(api.POST('/v1/management-keys', { headers, body }));
+      intent.fulfil();
+      onIssued(key ?? '');
     });
   };
   const fault = (field: string) => error.value?.faultOf(`/body/${field}`);
   return html`
-    <${Dialog} title="Create a management key" onClose=${onClose}>
+    <${Dialog} title="Create a management key" onClose=${onClose} isLocked=${isBusy.value}>
       <form class="stack" onSubmit=${submit}>
         <${Field} label="Name" value=${name.value} isRequired hasFocus fault=${fault('name')} placeholder="gateway"
           onInput=${(value: string) => {

@@ -1,8 +1,8 @@
 import { html } from 'htm/preact';
-import { useRef } from 'preact/hooks';
 import { answerOf, api } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
 import { Dialog } from '../components/dialog.ts';
+import { useIntent } from '../intent.ts';
 
 type Request = Schemas['CreateKeyRequest'];
 
@@ -14,21 +14,19 @@ interface Created {
 
 /** Creates a key. A repetition of the same request, as after a lost answer, creates no second one. */
 export function useCreation(): (request: Request) => Promise<Created> {
-  const attempt = useRef({ body: '', id: '' });
+  const intent = useIntent();
   return async (request) => {
-    const body = JSON.stringify(request);
-    if (attempt.current.body !== body) attempt.current = { body, id: crypto.randomUUID() };
-    const headers = { 'Idempotency-Key': attempt.current.id };
+    const headers = intent.headersFor(request);
     const { id, key } = await answerOf(api.POST('/v1/keys', { headers, body: request }));
-    attempt.current = { body: '', id: '' };
+    intent.fulfil();
     return { id, key };
   };
 }
 
 export function LostString({ onClose }: { onClose: () => void }) {
   return html`
-    <${Dialog} title="The key was created, but its string is lost" onClose=${onClose}>
-      <p>The first answer did not arrive, and Keyward shows a string only once. Rotate the key to get a new one.</p>
+    <${Dialog} title="It was done, but the new string is lost" onClose=${onClose}>
+      <p>The first answer did not arrive, and Keyward shows a string only once. Rotate the key to get another one.</p>
       <div class="actions"><button type="button" class="primary" onClick=${onClose}>To the key</button></div>
     <//>
   `;

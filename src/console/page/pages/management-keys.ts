@@ -15,6 +15,7 @@ import { place } from '../router.ts';
 import { may, session } from '../session.ts';
 import { isUnbound, workspaceId } from '../workspace.ts';
 import { CreateManagementKey } from './create-management-key.ts';
+import { LostString } from './creation.ts';
 
 type ManagementKey = Schemas['ManagementKey'];
 type ManagementKeyList = Schemas['ManagementKeyPage'];
@@ -39,6 +40,10 @@ export function ManagementKeysPage() {
       ),
     [workspaceId.value, cursor],
   );
+  const close = () => {
+    issued.value = null;
+    list.reload();
+  };
   return html`
     <header class="page-head">
       <div>
@@ -74,13 +79,8 @@ export function ManagementKeysPage() {
         />
       `
     }
-    ${
-      issued.value &&
-      html`<${OneTimeKey} value=${issued.value} onClose=${() => {
-        issued.value = null;
-        list.reload();
-      }} />`
-    }
+    ${issued.value && html`<${OneTimeKey} value=${issued.value} onClose=${close} />`}
+    ${issued.value === '' && html`<${LostString} onClose=${close} />`}
   `;
 }
 

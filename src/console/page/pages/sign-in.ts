@@ -29,6 +29,9 @@ export function SignInDialog() {
   `;
 }
 
+/** What a header can carry. */
+const ACTOR = /^[\x20-\x7e]{0,128}$/;
+
 function SignInForm({ actor: former }: { actor: string }) {
   const key = useSignal('');
   const actor = useSignal(former);
@@ -36,6 +39,14 @@ function SignInForm({ actor: former }: { actor: string }) {
   const isBusy = useSignal(false);
   const submit = async (event: Event) => {
     event.preventDefault();
+    const name = actor.value.trim();
+    if (!ACTOR.test(name)) {
+      fault.value = {
+        field: 'actor',
+        detail: 'Use letters without accents, digits and signs only.',
+      };
+      return;
+    }
     isBusy.value = true;
     fault.value = await signIn(key.value.trim(), actor.value.trim()).catch(() => ({
       field: 'key' as const,

@@ -8,6 +8,7 @@ import { Dialog } from '../../components/dialog.ts';
 import { Choice, Field } from '../../components/field.ts';
 import { Failure } from '../../components/states.ts';
 import { formatNumber } from '../../format.ts';
+import { useIntent } from '../../intent.ts';
 
 const OPERATIONS: readonly (readonly [Schemas['CreditsOperation'], string])[] = [
   ['add', 'Add'],
@@ -26,7 +27,13 @@ export function CreditsDialog({ id, remaining, onClose, onDone }: Props) {
   const operation = useSignal<Schemas['CreditsOperation']>('add');
   const amount = useSignal('');
   const { error, isBusy, run } = useAction();
-  const change = () => changeCredits(id, operation.value, Number(amount.value));
+  const intent = useIntent();
+  const change = async () => {
+    const body = { operation: operation.value, amount: Number(amount.value) };
+    const headers = intent.headersFor(body);
+    await answerOf(api.POST('/v1/keys/{id}/credits', { params: { path: { id } }, headers, body }));
+    intent.fulfil();
+  };
   const submit = async (event: Event) => {
     event.preventDefault();
     if (!(await run(change))) return;
@@ -64,16 +71,4 @@ export function CreditsDialog({ id, remaining, onClose, onDone }: Props) {
 function balanceAfter(remaining: number, operation: string, amount: number): number {
   if (operation === 'set') return amount;
   return Math.max(0, operation === 'add' ? remaining + amount : remaining - amount);
-}
-
-async function changeCredits(
-  id: string,
-  operation: Schemas['CreditsOperation'],
-  amount: number,
-): Promise<void> {
-  const call = api.POST('/v1/keys/{id}/credits', {
-    params: { path: { id } },
-    body: { operation, amount },
-  });
-  await answerOf(call);
 }

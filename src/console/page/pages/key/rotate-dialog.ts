@@ -9,6 +9,8 @@ import { Check, Choice } from '../../components/field.ts';
 import { OneTimeKey } from '../../components/one-time-key.ts';
 import { Failure } from '../../components/states.ts';
 import { Time } from '../../components/time.ts';
+import { useIntent } from '../../intent.ts';
+import { LostString } from '../creation.ts';
 import { retiringSecret } from './read.ts';
 
 const GRACES = [
@@ -31,21 +33,25 @@ export function RotateDialog({ apiKey, onClose, onDone }: Props) {
   const supersedes = useSignal(false);
   const issued = useSignal<string | null>(null);
   const { error, isBusy, run } = useAction();
+  const intent = useIntent();
   const retiring = retiringSecret(apiKey);
   const submit = async (event: Event) => {
     event.preventDefault();
     const graceSeconds = Number(grace.value);
     const isDone = await run(async () => {
-      issued.value = await rotate(apiKey, { graceSeconds, supersede: supersedes.value });
+      const body = { graceSeconds, supersede: supersedes.value };
+      issued.value = await rotate(apiKey, body, intent.headersFor(body));
+      intent.fulfil();
     });
     if (isDone) announce('The key was rotated.');
     // Where it was refused, somebody else may have rotated or revoked it.
     onDone();
   };
+  if (issued.value === '') return html`<${LostString} onClose=${onClose} />`;
   if (issued.value !== null)
     return html`<${OneTimeKey} value=${issued.value} onClose=${onClose} />`;
   return html`
-    <${Dialog} title="Rotate “${apiKey.name}”" onClose=${onClose}>
+    <${Dialog} title="Rotate “${apiKey.name}”" onClose=${onClose} isLocked=${isBusy.value}>
       <form class="stack" onSubmit=${submit}>
         <p>The key gets a new string, shown once. Its id, scopes and limits stay.</p>
         <${Choice} label="Grace of the old string" options=${GRACES} value=${grace.value}
@@ -56,7 +62,7 @@ export function RotateDialog({ apiKey, onClose, onDone }: Props) {
         ${retiring && html`<${UnderWay} secret=${retiring} supersedes=${supersedes} />`}
         ${error.value && html`<${Failure} error=${error.value} />`}
         <div class="actions">
-          <button type="button" onClick=${onClose}>Cancel</button>
+          <button type="button" disabled=${isBusy.value} onClick=${onClose}>Cancel</button>
           <button class="primary" disabled=${isBusy.value || (retiring !== null && !supersedes.value)}>
             ${isBusy.value ? 'Rotating…' : 'Rotate key'}
           </button>
@@ -97,9 +103,10 @@ interface Rotation {
   supersede: boolean;
 }
 
-async function rotate({ id }: Key, body: Rotation): Promise<string> {
-  const call = api.POST('/v1/keys/{id}/rotate', { params: { path: { id } }, body });
-  const { key } = await answerOf(call);
-  if (key === null) throw new Error('a new key is shown once');
-  return key;
+type Headers = ReturnType<ReturnType<typeof useIntent>['headersFor']>;
+
+/** Empty where it was rotated by an attempt before, whose answer did not arrive. */
+async function rotate({ id }: Key, body: Rotation, headers: Headers): Promise<string> {
+  const call = api.POST('/v1/keys/{id}/rotate', { params: { path: { id } }, headers, body });
+  return (await answerOf(call)).key ?? '';
 }
