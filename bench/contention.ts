@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { explained } from '../scripts/explained-options.ts';
 import { refOf } from '../src/domain/key-string.ts';
 import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
@@ -15,12 +16,12 @@ import { seedKeys } from './seed.ts';
  * of connections. Also measures how fast uncached keys are answered without other load.
  */
 const { values: options } = parseArgs({
-  options: {
+  options: explained({
     rounds: { type: 'string', default: '4' },
     seconds: { type: 'string', default: '2' },
     connections: { type: 'string', default: '64' },
     keys: { type: 'string', default: '360000' },
-  },
+  }),
 });
 const IN_USE = 10_000;
 /** The background load's strings for a round: none may be presented twice. */

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { explained } from '../scripts/explained-options.ts';
 import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier } from './harness/calls.ts';
 import { Connection } from './harness/connection.ts';
@@ -13,10 +14,10 @@ import { type SampledKey, seedKeys } from './seed.ts';
  * was not REVOKED. One such verdict makes the run fail.
  */
 const { values: options } = parseArgs({
-  options: {
+  options: explained({
     revocations: { type: 'string', default: '100000' },
     clients: { type: 'string', default: '4' },
-  },
+  }),
 });
 const SHARE_ACTIVE = 0.9;
 const REPORT_EVERY = 10_000;

@@ -3,6 +3,7 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { explained } from '../scripts/explained-options.ts';
 import { Pepper } from '../src/domain/pepper.ts';
 import { betterAuthCase } from './cases/better-auth.ts';
 import { type Case, VERIFY, type World } from './cases/case.ts';
@@ -31,7 +32,7 @@ const CASES: readonly Case[] = [
   betterAuthCase,
 ];
 const { values: options } = parseArgs({
-  options: {
+  options: explained({
     /** Only the cases of these names. */
     case: { type: 'string', multiple: true },
     processes: { type: 'string' },
@@ -44,7 +45,7 @@ const { values: options } = parseArgs({
     document: { type: 'boolean', default: false },
     /** One process of the hot key, and the functions in which it spent its time. */
     profile: { type: 'boolean', default: false },
-  },
+  }),
 });
 const KEYS = options.quick ? 20_000 : 100_000;
 const IN_USE = 10_000;

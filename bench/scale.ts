@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { explained } from '../scripts/explained-options.ts';
 import { startEmbeddedPostgres } from '../src/embedded-postgres/postgres.ts';
 import { bodyOf, createVerifier } from './harness/calls.ts';
 import { ROOT_KEY, SECRET } from './harness/env.ts';
@@ -35,13 +36,13 @@ interface Row {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: {
+    options: explained({
       small: { type: 'string', default: '10000' },
       large: { type: 'string', default: '1000000' },
       rounds: { type: 'string', default: '31' },
       /** A folder to keep the seeded databases in for the next run. */
       directory: { type: 'string' },
-    },
+    }),
   });
   const directory = values.directory ?? (await mkdtemp(join(tmpdir(), 'keyward-scale-')));
   const postgres = await startEmbeddedPostgres({
@@ -118,7 +119,7 @@ async function compareReads(small: Installation, large: Installation): Promise<R
   const page = `${rounds} keys`;
   return [
     { what: 'verify, cold', page, ...compared(a, b), index: 'secrets_pkey, keys_pkey' },
-    { what: 'usage of a key', page, ...compared(c, d), index: 'usage_hourly primary key' },
+    { what: 'usage of a key', page, ...compared(c, d), index: 'usage_recent primary key' },
   ];
 }
 

@@ -2,6 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
+import { explained } from '../scripts/explained-options.ts';
 import { readConfig } from '../src/config.ts';
 import { withDatabase } from '../src/db/open-for-command.ts';
 import { generateKey, newId } from '../src/domain/key-string.ts';
@@ -11,7 +12,7 @@ import { Random } from './seeding/random.ts';
 import { makeRow } from './seeding/rows.ts';
 
 const CHUNK = 5000;
-const TABLES = 'keys, secrets, secret_proofs, key_usage, secret_usage, usage_hourly';
+const TABLES = 'keys, secrets, secret_proofs, key_usage, secret_usage, usage_recent';
 
 export interface SeedOptions {
   keys: number;
@@ -84,13 +85,13 @@ async function maker(client: pg.Client, { keys, pepper, seed = 1 }: SeedOptions)
 /** `node bench/seed.ts --keys 1000000 [--database-url URL] [--workspace ID] [--sample FILE]` */
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: {
+    options: explained({
       keys: { type: 'string', default: '1000000' },
       'database-url': { type: 'string' },
       workspace: { type: 'string', default: 'default' },
       seed: { type: 'string', default: '1' },
       sample: { type: 'string', default: 'seeded-keys.txt' },
-    },
+    }),
   });
   const url = values['database-url'];
   const config = readConfig({ ...process.env, ...(url !== undefined && { DATABASE_URL: url }) });

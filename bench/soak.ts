@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { explained } from '../scripts/explained-options.ts';
 import { Pepper } from '../src/domain/pepper.ts';
 import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
@@ -15,11 +16,11 @@ import { seedKeys } from './seed.ts';
  * counters in the database must equal the answers exactly.
  */
 const { values: options } = parseArgs({
-  options: {
+  options: explained({
     minutes: { type: 'string', default: '10' },
     share: { type: 'string', default: '0.8' },
     connections: { type: 'string', default: '64' },
-  },
+  }),
 });
 const KEYS = 100_000;
 const IN_USE = 10_000;
@@ -90,7 +91,7 @@ function rowOf(window: number, server: Server, measured: Awaited<ReturnType<type
 /** Counts of customer keys only: the management key of the caller is counted too. */
 async function readCounted({ query }: BenchEnv): Promise<Sent> {
   const [row] = await query<{ valid: string; forged: string }>(
-    `select (select coalesce(sum(count), 0) from usage_hourly where key_id like 'key%') as valid,
+    `select (select coalesce(sum(count), 0) from usage_recent where key_id like 'key%') as valid,
             (select coalesce(sum(count), 0) from usage_unmatched) as forged`,
   );
   return { valid: Number(row?.valid), forged: Number(row?.forged) };

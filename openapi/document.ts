@@ -24,14 +24,14 @@ function standIns(): AppDependencies {
     maxConnectionsPerAddress: 1,
     management: {
       places: 1,
-      queue: new FairQueue({ places: 1, maxWaitingEach: 0, maxWaiting: 0 }),
+      queue: new FairQueue({ places: 1, maxWaitingEach: 0, maxWaiting: 0, reason: 'management' }),
     },
     memory: memoryBudget(heapLimit()),
     batchItems: new SharedBound(1),
     unsent: new UnsentAnswers(1),
     resourceLimits: [],
-    operationCounters: [],
-    gauges: [],
+    metrics: [],
+    registerTracing: undefined,
   };
   return Object.assign(Object.create(null), needed);
 }

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 
 /** Every check but the tests, the cheapest first. Stops at the first that fails. */
 const STEPS = {
-  types: 'tsc',
+  types: 'tsc && tsc -p src/console/page',
   'format and lint': 'biome check --error-on-warnings',
   'dead code': 'knip',
   migrations: 'node scripts/migration-drift.ts',

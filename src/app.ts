@@ -3,6 +3,8 @@ import Fastify, { type FastifyBaseLogger } from 'fastify';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
 import type { Authenticate, Present } from './call-context.ts';
+import type { ConsoleGate } from './console/gate.ts';
+import { type ConsoleDependencies, consoleRoutes } from './console/routes.ts';
 import { Admission, registerAdmission } from './http/admission.ts';
 import { registerAnswerHeaders } from './http/answer-headers.ts';
 import type { App } from './http/app-type.ts';
@@ -12,6 +14,7 @@ import { registerPresentedCallers } from './http/caller-at-headers.ts';
 import { Connections, serverOptions } from './http/connections.ts';
 import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
 import { frontPageRoute } from './http/front-page.ts';
+import { registerGracefulClose } from './http/graceful-close.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import {
@@ -19,22 +22,32 @@ import {
   type PlacesBudget,
   registerPlaces,
 } from './http/management-places.ts';
-import { type MetricsGauge, metricsRoutes, type OperationCounter } from './http/metrics.ts';
+import { metricsRoutes } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
+import { processMetrics } from './http/process-metrics.ts';
 import { requestIdGenerator } from './http/request-id.ts';
 import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
+import { RequestMetrics } from './http/request-metrics.ts';
 import { RequestRates } from './http/request-rates.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
 import { buildSerializers } from './http/serialization.ts';
+import { ShedRequests } from './http/shed-requests.ts';
 import { registerSingleHeaders } from './http/single-headers.ts';
 import type { UnsentAnswers } from './http/unsent-answers.ts';
 import { registerValidation } from './http/validation/register.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
 import { type MemoryBudget, WAITING_BYTES } from './lib/memory-budget.ts';
-import type { ResourceLimit } from './lib/resource-limit.ts';
+import type { Metric } from './lib/metric.ts';
+import { limitMetrics, type ResourceLimit } from './lib/resource-limit.ts';
 import type { SharedBound } from './lib/shared-bound.ts';
 import { managementRoutes } from './management/routes.ts';
 import type { ManagementService } from './management/service.ts';
+import { ownerRoutes } from './owners/routes.ts';
+import type { OwnerService } from './owners/service.ts';
+import { hygieneRoutes } from './reports/hygiene/routes.ts';
+import type { HygieneService } from './reports/hygiene/service.ts';
+import { usageQueryRoutes } from './usage/query/routes.ts';
+import type { UsageQueryService } from './usage/query/service.ts';
 import { usageRoutes } from './usage/routes.ts';
 import type { UsageService } from './usage/service.ts';
 import {
@@ -51,6 +64,8 @@ import type { WorkspaceService } from './workspaces/service.ts';
 
 export interface AppDependencies {
   log: FastifyBaseLogger;
+  /** Adds a span to each later request; undefined: there are no traces. */
+  registerTracing: ((app: App) => void) | undefined;
   maxConnectionsPerAddress: number;
   maxInFlight: number;
   management: ManagementQueue;
@@ -67,36 +82,44 @@ export interface AppDependencies {
   gateway: Pick<AuthorizeDependencies, 'keyHeader' | 'now'>;
   whoami: WhoamiService;
   keys: KeyServices;
+  owners: OwnerService;
   workspaces: WorkspaceService;
   managementKeys: ManagementService;
   usage: UsageService;
+  hygiene: HygieneService;
+  usageQuery: UsageQueryService;
   audit: AuditService;
+  /** Null: there is no console. */
+  console: Pick<ConsoleDependencies, 'sessions' | 'gate' | 'link'> | null;
   readiness: ReadinessChecks;
   resourceLimits: readonly ResourceLimit[];
-  operationCounters: readonly OperationCounter[];
-  gauges: readonly MetricsGauge[];
+  /** Beside those of the requests, of the limits and of the process. */
+  metrics: readonly Metric[];
 }
 
-const MAX_PATH_PARAMETER_LENGTH = 128;
+/** An owner has at most 128 characters, which may be of two units each. */
+const MAX_PATH_PARAMETER_LENGTH = 256;
 
 /** The HTTP application: hooks and routes. Does no I/O itself. */
 export async function buildApp(deps: AppDependencies): Promise<App> {
   const admission = new Admission(deps.maxInFlight, deps.memory.bodyBytes);
   const rates = new RequestRates(() => deps.gateway.now());
-  const connections = new Connections({
-    max: deps.memory.connections,
-    maxPerAddress: deps.maxConnectionsPerAddress,
-  });
-  const app = createApp(deps, connections);
+  const shed = new ShedRequests();
+  const requests = new RequestMetrics();
+  const bounds = { max: deps.memory.connections, maxPerAddress: deps.maxConnectionsPerAddress };
+  const connections = new Connections(bounds, shed);
+  const app = createApp(deps, connections, deps.console?.gate);
+  deps.registerTracing?.(app);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
   // Each adds to every later route, in this order: hooks in front of those before, then its place.
   registerBodyLimits(app);
   registerValidation(app, admission.bodies);
-  registerErrorHandler(app);
+  registerErrorHandler(app, shed);
   registerAnswerHeaders(app);
+  registerGracefulClose(app, connections.sockets);
   registerAdmission(app, admission);
-  registerRequestLog(app, deps.logVerifyPerSecond);
+  registerRequestLog(app, deps.logVerifyPerSecond, requests);
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
   registerAuth(app, { ...deps, rates });
@@ -107,20 +130,26 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   healthRoutes(app, deps.readiness, () => deps.gateway.now());
   const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);
   const own = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
-  const resourceLimits = [...own, ...places, items, ...deps.resourceLimits];
-  metricsRoutes(app, { ...deps, resourceLimits });
+  const limits = limitMetrics([...own, ...places, items, ...deps.resourceLimits]);
+  const measured = [...requests.metrics, ...shed.metrics, ...processMetrics(app), ...limits];
+  metricsRoutes(app, { ...deps, metrics: [...measured, ...deps.metrics] });
   registerFeatures(app, { ...deps, admission, rates });
   return app;
 }
 
-function createApp({ log, keyDetector }: AppDependencies, connections: Connections): App {
+function createApp(
+  { log, keyDetector }: AppDependencies,
+  connections: Connections,
+  gate: ConsoleGate | undefined,
+): App {
   return Fastify({
     ...fastifyLogging(log),
     ...serverOptions(connections),
     genReqId: requestIdGenerator(keyDetector),
     frameworkErrors: rejectUrl,
-    rewriteUrl: ({ url = '/' }) => withoutGatewayPath(url),
-    return503OnClosing: true,
+    rewriteUrl: (request) => gate?.enter(request) ?? withoutGatewayPath(request.url ?? '/'),
+    // Its own 503 is no problem: registerGracefulClose refuses.
+    return503OnClosing: false,
     schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
     routerOptions: { maxParamLength: MAX_PATH_PARAMETER_LENGTH },
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -133,8 +162,12 @@ function registerFeatures(app: App, deps: Features): void {
   authorizeRoutes(app, { ...deps.gateway, ...deps });
   whoamiRoutes(app, deps.whoami, deps.rates);
   keyRoutes(app, deps.keys);
+  ownerRoutes(app, deps.owners);
   workspaceRoutes(app, deps.workspaces);
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);
+  hygieneRoutes(app, deps.hygiene);
+  usageQueryRoutes(app, deps.usageQuery);
   auditRoutes(app, deps.audit);
+  if (deps.console) consoleRoutes(app, { ...deps, ...deps.console, ...deps.gateway });
 }

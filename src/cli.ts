@@ -10,6 +10,7 @@ import { KeywardError } from './errors.ts';
 import { importCommand } from './keys/import/command.ts';
 import type { Command } from './lib/command.ts';
 import { helpOf, overview } from './lib/command-help.ts';
+import { explainFileError } from './lib/file-errors.ts';
 import { OperatorError } from './lib/operator-error.ts';
 import { packageVersion } from './lib/package-version.ts';
 import { StopRequest } from './lib/stop.ts';
@@ -112,6 +113,8 @@ function refuse(text: string): number {
 function messageOf(error: unknown): string {
   if (error instanceof KeywardError) return error.detail;
   if (error instanceof OperatorError) return error.message;
+  const fileProblem = explainFileError(error);
+  if (fileProblem !== null) return fileProblem;
   throw error;
 }
 

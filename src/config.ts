@@ -36,8 +36,15 @@ const onOff = makeValidator<boolean>((input) => {
 });
 
 const host = matching(/^\S+$/, 'must be a host name or an IP address');
+const folder = matching(/\S/, 'must be the path of a folder');
+/** What HTTP, proxies and browsers set by themselves. */
+const STANDARD_HEADERS =
+  'authorization|host|connection|keep-alive|cookie|te|trailer|transfer-encoding|upgrade|expect|' +
+  'user-agent|via|origin|referer|range|date|from|max-forwards|pragma|cache-control|dnt|' +
+  'upgrade-insecure-requests|idempotency-key|keyward-actor|x-request-id|x-real-ip|' +
+  '(content|accept|if|sec|proxy|access-control|x-forwarded)-.*|accept|forwarded';
 const keyHeader = matching(
-  /^(?!x-keyward-|authorization$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$/i,
+  new RegExp(`^(?!x-keyward-|(?:${STANDARD_HEADERS})$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$`, 'i'),
   'must be the name of a header that nothing else uses, such as X-Acme-Key',
 );
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
@@ -96,7 +103,7 @@ export const SETTINGS = {
     choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
     desc: 'Least severe log level that is written.',
   }),
-  KEYWARD_DATA_DIR: str({
+  KEYWARD_DATA_DIR: folder({
     default: './.keyward',
     desc: 'Folder of the embedded database and of the secrets that are generated with it.',
   }),
@@ -111,6 +118,10 @@ export const SETTINGS = {
   KEYWARD_ALLOW_NO_SECRET: onOff({
     default: false,
     desc: 'on: `start` accepts a `DATABASE_URL` without a `KEYWARD_SECRET`.',
+  }),
+  KEYWARD_CONSOLE: onOff({
+    default: true,
+    desc: 'on: the page at `/console`, on which people manage keys; off: nothing is there.',
   }),
   KEYWARD_KEY_HEADER: keyHeader({
     default: undefined,
@@ -179,6 +190,39 @@ export const SETTINGS = {
     default: true,
     desc: 'on, or off behind PgBouncer older than 1.21 in transaction mode.',
   }),
+  KEYWARD_USAGE_HOURS_KEPT_DAYS: int(
+    2,
+    366,
+  )({
+    default: 35,
+    desc: 'Days for which usage is kept by hour; after that it is kept by day.',
+  }),
+  KEYWARD_USAGE_DAYS_KEPT_DAYS: int(
+    35,
+    3660,
+  )({
+    default: 400,
+    desc: 'Days for which usage is kept by day; after that it is kept by month.',
+  }),
+  KEYWARD_DELETED_KEYS_KEPT_DAYS: int(
+    7,
+    3660,
+  )({
+    default: 90,
+    desc: 'Days after which a deleted key is removed; its usage stays with its workspace.',
+  }),
+  KEYWARD_RETIRED_SECRETS_KEPT_DAYS: int(
+    7,
+    3660,
+  )({
+    default: 90,
+    desc: 'Days after which a string that a rotation has ended is removed; its usage stays with its key.',
+  }),
+  KEYWARD_LAST_USED_IP: str({
+    default: 'truncated',
+    choices: ['truncated', 'full', 'none'],
+    desc: 'What is kept of the address that a key was last used from: its /24 or /48 network, all, or nothing.',
+  }),
   KEYWARD_SHUTDOWN_SECONDS: int(
     1,
     3600,
@@ -199,6 +243,7 @@ export type Config = Readonly<{
   pepper: Pepper | null;
   /** Whether to start without a pepper on a database of the operator. */
   allowNoSecret: boolean;
+  console: boolean;
   /** In lower case. */
   keyHeader: string | undefined;
   /** SHA-256, in base64url. */
@@ -212,7 +257,17 @@ export type Config = Readonly<{
   memory: MemoryBudget;
   poolSize: number;
   preparedStatements: boolean;
+  /** For how many days what is kept. */
+  retention: Readonly<{
+    hours: number;
+    days: number;
+    deletedKeys: number;
+    retiredSecrets: number;
+  }>;
+  lastUsedIp: 'truncated' | 'full' | 'none';
   shutdownSeconds: number;
+  /** Whether requests become spans that are exported. */
+  traces: boolean;
 }>;
 
 /** What Kubernetes sets in every pod for a Service whose name begins with `keyward`. */
@@ -249,6 +304,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
   });
   for (const name of SECRETS) delete environment[name];
   if (problems.length > 0) throw new ConfigError(problems.join('\n'));
+  if (settings.KEYWARD_USAGE_DAYS_KEPT_DAYS < settings.KEYWARD_USAGE_HOURS_KEPT_DAYS) {
+    throw new ConfigError(
+      'KEYWARD_USAGE_DAYS_KEPT_DAYS: must not be less than KEYWARD_USAGE_HOURS_KEPT_DAYS',
+    );
+  }
   const memory = memoryBudget(heapLimit(), settings.KEYWARD_CACHE_MIB);
   return Object.freeze({
     databaseUrl: settings.DATABASE_URL,
@@ -260,6 +320,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       settings.KEYWARD_ROOT_KEY === undefined ? null : new RootKey(settings.KEYWARD_ROOT_KEY),
     pepper: pepperFrom(settings.KEYWARD_SECRET),
     allowNoSecret: settings.KEYWARD_ALLOW_NO_SECRET,
+    console: settings.KEYWARD_CONSOLE,
     keyHeader: settings.KEYWARD_KEY_HEADER?.toLowerCase(),
     metricsTokenDigest: digestOf(settings.KEYWARD_METRICS_TOKEN),
     usageFlushMs: settings.KEYWARD_USAGE_FLUSH_MS,
@@ -275,8 +336,23 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
     memory: Object.freeze(memory),
     poolSize: settings.KEYWARD_POOL_SIZE,
     preparedStatements: settings.KEYWARD_PREPARED_STATEMENTS,
+    retention: Object.freeze({
+      hours: settings.KEYWARD_USAGE_HOURS_KEPT_DAYS,
+      days: settings.KEYWARD_USAGE_DAYS_KEPT_DAYS,
+      deletedKeys: settings.KEYWARD_DELETED_KEYS_KEPT_DAYS,
+      retiredSecrets: settings.KEYWARD_RETIRED_SECRETS_KEPT_DAYS,
+    }),
+    lastUsedIp: settings.KEYWARD_LAST_USED_IP,
     shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,
+    traces: areTracesWanted(environment),
   });
+}
+
+/** OpenTelemetry's own variables, which its libraries read once they are loaded. */
+function areTracesWanted(environment: NodeJS.ProcessEnv): boolean {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT } = environment;
+  if (environment.OTEL_SDK_DISABLED?.trim().toLowerCase() === 'true') return false;
+  return Boolean(OTEL_EXPORTER_OTLP_ENDPOINT || OTEL_EXPORTER_OTLP_TRACES_ENDPOINT);
 }
 
 function digestOf(text: string | undefined): string | undefined {

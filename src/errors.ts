@@ -4,7 +4,7 @@
  */
 export const ERRORS = {
   INVALID_REQUEST: 'The request is not valid; `errors` names the fields.',
-  MALFORMED_JSON: 'The body is not valid JSON.',
+  MALFORMED_JSON: 'The body is not valid JSON, with each name once.',
   INVALID_CURSOR:
     'The cursor does not belong to this list, with these filters and this sort order.',
   CONTAINS_KEY: 'A text that would be stored contains an API key.',

@@ -4,6 +4,10 @@ import { buildApp } from './app.ts';
 import { AuditService } from './audit/service.ts';
 import type { Authenticate, Present } from './call-context.ts';
 import type { Config } from './config.ts';
+import { ConsoleGate } from './console/gate.ts';
+import { createLocalKey } from './console/local-key.ts';
+import { Sessions } from './console/sessions.ts';
+import { SignInLink } from './console/sign-in-link.ts';
 import { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import { Authenticator } from './credentials/authenticator.ts';
 import { CredentialCache } from './credentials/credential-cache.ts';
@@ -20,11 +24,11 @@ import { findUnsafeSettings } from './db/expected-settings.ts';
 import { readChecksumKey } from './db/installation.ts';
 import { findOtherSecrets, recordSecretUse } from './db/known-secrets.ts';
 import { expectedMigrations } from './db/migrate.ts';
+import { readServerVersion } from './db/server-version.ts';
 import type { VerdictCounter } from './domain/verdict.ts';
 import { deleteFutureRows, pruneFeed } from './freshness/feed-pruning.ts';
 import { Fence } from './freshness/fence.ts';
 import type { App } from './http/app-type.ts';
-import { closeApp } from './http/graceful-close.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import type { ManagementQueue } from './http/management-places.ts';
@@ -43,13 +47,21 @@ import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
 import { Clock } from './lib/clock.ts';
 import { FairQueue, type Ticket } from './lib/fair-queue.ts';
 import { stopInOrder } from './lib/lifecycle.ts';
+import type { Log, LogEvent } from './lib/log-events.ts';
+import { counter, type Metric } from './lib/metric.ts';
 import { OverloadError } from './lib/overload-error.ts';
+import { packageVersion } from './lib/package-version.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
+import { suppressedLines } from './lib/repeated-lines.ts';
 import { SharedBound } from './lib/shared-bound.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
+import { OwnerService } from './owners/service.ts';
 import { QuotaLimiter } from './quotas/quota-limiter.ts';
 import { QuotaStore } from './quotas/quota-store.ts';
+import { HygieneService } from './reports/hygiene/service.ts';
+import { Retention } from './retention/jobs.ts';
+import { retentionMetrics } from './retention/metrics.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 import { countBeforeAnswering } from './usage/count-before-answering.ts';
@@ -57,6 +69,7 @@ import { UsageCounters } from './usage/counters.ts';
 import { UsageFlusher } from './usage/flusher.ts';
 import { UsageFold } from './usage/fold.ts';
 import { appendToLog } from './usage/log-store.ts';
+import { UsageQueryService } from './usage/query/service.ts';
 import { UsageService } from './usage/service.ts';
 import { Verifier } from './verification/verifier.ts';
 import { WhoamiService } from './whoami/service.ts';
@@ -67,11 +80,14 @@ const URGENT_PLACES = 2;
 const MAX_BATCH = 200;
 /** How many of the items of batches at work may be of one caller. */
 const CALLER_SHARE = 0.75;
-const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024 };
+const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024, reason: 'management' } as const;
 /** Of the places, for one group of callers. */
 const GROUP_SHARE = 0.5;
 /** Connections that writes of proofs and of rehashed secrets take, and how many of those may wait. */
-const SECRET_WRITES = { places: 2, maxWaitingEach: 64, maxWaiting: 512 };
+const SECRET_WRITES = {
+  ...{ places: 2, maxWaitingEach: 64, maxWaiting: 512 },
+  reason: 'database',
+} as const;
 const BACKGROUND: Ticket = { group: ' background' };
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
@@ -87,6 +103,8 @@ export interface Service {
   start(): void;
   /** Finishes requests, writes the counters, closes the connections. Returns whether all succeeded. */
   stop(): Promise<boolean>;
+  /** Makes a link to the console that signs in once; null if there is no console. */
+  signInLink: (() => string) | null;
   /** What the operator should know at the start, one sentence each. */
   warnings: readonly string[];
   /** For tests alone. */
@@ -97,8 +115,8 @@ export interface Service {
     flusher: UsageFlusher;
     fold: UsageFold;
     database: Database;
-    quotaStore: QuotaStore;
     clock: Clock;
+    retention: Retention;
   };
 }
 
@@ -130,10 +148,16 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
+  const retention = createRetention(kernel, usage);
   await kernel.fence.waitUntilFresh();
   const batchItems = newBatchItems(config);
+  const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
+  const controlPlane = createControlPlane(kernel, credentials);
+  const console = config.console ? createConsole(kernel, controlPlane) : null;
+  const tracing = config.traces ? (await import('./tracing.ts')).startTracing(kernel.log) : null;
   const app = await buildApp({
     log,
+    registerTracing: tracing?.register,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     maxInFlight: config.maxInFlight,
     management: kernel.management,
@@ -143,18 +167,20 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     readiness: createReadinessChecks(kernel),
     batchItems,
     unsent: new UnsentAnswers(config.memory.unsentBytes),
-    ...createDataPlane(kernel, credentials, usage.counter, quotas.limiter),
-    ...createControlPlane(kernel, credentials),
-    ...createMetrics(kernel, credentials, usage, quotas),
+    ...dataPlane,
+    ...controlPlane,
+    console,
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, app, usage),
+    ...createLifecycle(kernel, app, usage, retention, tracing?.stop),
+    signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, quotaStore: quotas.store, clock },
+    internals: { hasher, fence, cache, flusher, fold, database, clock, retention },
   };
 }
 
@@ -170,9 +196,10 @@ type Quotas = ReturnType<typeof createQuotas>;
 
 /** What everything else stands on. */
 async function createKernel(
-  { config, log, clockOffset = () => 0 }: ServiceOptions,
+  { config, log: logger, clockOffset = () => 0 }: ServiceOptions,
   database: Database,
 ) {
+  const log: Log = logger;
   const { orm } = database;
   const checksumKey = await readChecksumKey(orm);
   await deleteFutureRows(orm);
@@ -182,7 +209,9 @@ async function createKernel(
   const unitOfWork = new UnitOfWork(orm, clock, pepper);
   // Names this process in the numbers of its batches.
   const instance = randomUUID();
+  const postgres = await readServerVersion(orm);
   return {
+    postgres,
     ...{ config, log, clockOffset },
     ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
     management: managementQueue(config),
@@ -231,23 +260,23 @@ function createCredentials(kernel: Kernel) {
  * Writes in the background, few at once: fences share these connections. One that fails, or finds too
  * many waiting, is repeated at the next use of the key.
  */
-function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Logger) {
+function createSecretWrites({ dataOrm }: Database, issuer: SecretIssuer, log: Log) {
   const queue = new FairQueue(SECRET_WRITES);
   const inTurn = (workspaceId: string | null, write: () => Promise<unknown>) =>
     queue.run({ group: workspaceId ?? '' }, write);
-  const notDone = (message: string) => (err: unknown) =>
-    log[err instanceof OverloadError ? 'debug' : 'warn']({ err }, message);
+  const notDone = (event: LogEvent, message: string) => (err: unknown) =>
+    log[err instanceof OverloadError ? 'debug' : 'warn']({ event, err }, message);
   return {
     storeProof: (secret: StoredSecret, proof: StoredProof) => {
       inTurn(secret.workspaceId, () => storeProof(dataOrm, secret, proof)).catch(
-        notDone('a proof was not stored'),
+        notDone('proof.not_stored', 'a proof was not stored'),
       );
     },
     rehash: async (secret: StoredSecret, presented: string) => {
       await issuer
         .hashForStorage(secret.ref, presented, 'rehashing', { group: '' })
         .then((hashed) => inTurn(secret.workspaceId, () => storeRehash(dataOrm, secret, hashed)))
-        .catch(notDone('an imported key was not rehashed yet'));
+        .catch(notDone('rehash.not_stored', 'an imported key was not rehashed yet'));
     },
   };
 }
@@ -258,7 +287,7 @@ function createUsage({ config, log, database, instance }: Kernel) {
   const counters = new UsageCounters(config.memory.counters);
   const flusher = new UsageFlusher(
     counters,
-    (number, batch) => appendToLog(database, { instance, ...number }, batch),
+    (number, batch) => appendToLog(database, { instance, ...number }, batch, config.lastUsedIp),
     log,
     { streams: isAwaited ? AWAITED_WRITES : 1 },
   );
@@ -300,9 +329,10 @@ function createDataPlane(
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
 function createControlPlane(
-  { orm, clock, unitOfWork }: Kernel,
+  { config, orm, clock, unitOfWork, management }: Kernel,
   { issuer, resolver, rootKey }: Credentials,
 ) {
+  const { retention } = config;
   return {
     keys: {
       keys: new KeyService({ orm, unitOfWork, issuer, clock }),
@@ -314,6 +344,7 @@ function createControlPlane(
       imports: new ImportService(unitOfWork, rootKey),
       bulkRevoke: new BulkRevokeService(orm, unitOfWork),
     },
+    owners: new OwnerService(orm, unitOfWork),
     workspaces: new WorkspaceService({
       orm,
       unitOfWork,
@@ -323,9 +354,27 @@ function createControlPlane(
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
-    usage: new UsageService(orm, clock),
+    usage: new UsageService(orm, clock, retention),
+    usageQuery: new UsageQueryService({
+      ...{ orm, clock, retention },
+      inTurn: (group, read) => management.queue.run({ group, rests: true }, read),
+    }),
+    hygiene: new HygieneService(orm, clock),
     audit: new AuditService(orm),
   };
+}
+
+/** The page on which people manage keys, and its sessions. */
+function createConsole(
+  { clock, pepper }: Kernel,
+  { managementKeys }: ReturnType<typeof createControlPlane>,
+) {
+  const now = () => clock.now();
+  const sessions = new Sessions(pepper?.sessionKey ?? null, now);
+  const makeKey = () =>
+    createLocalKey((call, input) => managementKeys.create(call, input), clock.now());
+  const link = new SignInLink(makeKey, now);
+  return { sessions, gate: new ConsoleGate(sessions), link };
 }
 
 function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
@@ -335,59 +384,68 @@ function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
   };
 }
 
+/** What is measured, wherever: a part that has metrics has a getter of them, and is named here. */
 function createMetrics(
-  { database, fence }: Kernel,
+  { database, fence, postgres }: Kernel,
   { cache, secrets, hasher }: Credentials,
-  { counters, fold }: Usage,
+  { counters, flusher, fold }: Usage,
   { limiter, store }: Quotas,
+  verifier: Verifier,
+  retention: Retention,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
+  const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database];
+  const suppressed = 'Repeated log lines that another line with their number stands for.';
   return {
     resourceLimits: limited.flatMap(({ resourceLimits }) => resourceLimits),
-    operationCounters: [
-      {
-        name: 'keyward_fences_total',
-        help: 'Fence statements sent to the database.',
-        count: () => fence.count,
-      },
-      {
-        name: 'keyward_credential_loads_total',
-        help: 'Statements sent that load credentials into the cache.',
-        count: () => cache.loads,
-      },
-      {
-        name: 'keyward_argon2_runs_total',
-        help: 'Argon2 hashes computed.',
-        count: () => hasher.runs,
-      },
-      {
-        name: 'keyward_quota_statements_total',
-        help: 'Statements sent that consume rate limits and credits.',
-        count: () => store.count,
-      },
-    ],
-    gauges: [
-      {
-        name: 'keyward_usage_log_rows',
-        help: 'Rows of counters that waited to be folded when this instance last looked, once a second.',
-        value: () => fold.waitingRows,
-      },
+    metrics: [
+      ...measured.flatMap(({ metrics }) => metrics),
+      counter('keyward_log_lines_suppressed_total', suppressed, suppressedLines),
+      ...retentionMetrics(retention),
+      buildInfo(postgres),
     ],
   };
 }
 
-function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
+/** Moves usage on, and removes what is no longer kept. */
+function createRetention({ config, log, orm, clock, management }: Kernel, { fold }: Usage) {
+  return new Retention({
+    ...{ orm, log, clock, fold },
+    kept: config.retention,
+    inTurn: (step) => management.queue.run(BACKGROUND, step),
+  });
+}
+
+function buildInfo(postgres: string): Metric {
+  const labels = { version: packageVersion(), node: process.versions.node, postgres };
+  const help = 'Always 1: the versions of Keyward, of Node.js and, at the start, of Postgres.';
+  const samples = () => [{ labels, value: 1 }];
+  return { name: 'keyward_build_info', type: 'gauge', help, samples };
+}
+
+function createLifecycle(
+  kernel: Kernel,
+  app: App,
+  { flusher, fold }: Usage,
+  retention: Retention,
+  stopTracing: (() => Promise<void>) | undefined,
+) {
   const { config, log, orm, database, unitOfWork } = kernel;
   const folding = new PeriodicTask(() => fold.run(), FOLD_MS);
   const housekeeping = new PeriodicTask(() => runHousekeeping(kernel), HOUSEKEEPING_MS);
   const inTurn = <T>(step: () => Promise<T>) => kernel.management.queue.run(BACKGROUND, step);
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const deletions = new PeriodicTask(() => deleted.endKeys(), HOUSEKEEPING_MS);
+  const retaining = new PeriodicTask(() => retention.run(), HOUSEKEEPING_MS);
   const deadlineOf = (share: number) => config.shutdownSeconds * 1000 * share;
   const { requests, counters, connections } = STOP_SHARES;
   const phases = [
-    { name: 'requests', deadlineMs: deadlineOf(requests), run: () => closeApp(app) },
-    { name: 'counters', deadlineMs: deadlineOf(counters), run: () => flusher.stop() },
+    {
+      name: 'requests',
+      deadlineMs: deadlineOf(requests),
+      run: () => app.close().finally(stopTracing),
+    },
+    { name: 'counters', deadlineMs: deadlineOf(counters), run: () => stopCounting(app, flusher) },
     { name: 'connections', deadlineMs: deadlineOf(connections), run: () => database.close() },
   ];
   return {
@@ -396,6 +454,7 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
       folding.start();
       housekeeping.start();
       deletions.start();
+      retaining.start();
     },
     stop: () => {
       folding.stop();
@@ -403,9 +462,17 @@ function createLifecycle(kernel: Kernel, app: App, { flusher, fold }: Usage) {
       housekeeping.stop();
       deletions.stop();
       deleted.stop();
+      retaining.stop();
+      retention.stop();
       return stopInOrder(phases, log);
     },
   };
+}
+
+/** What would be answered from here on would not be counted. */
+function stopCounting(app: App, flusher: UsageFlusher): Promise<void> {
+  app.endConnections();
+  return flusher.stop();
 }
 
 /** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
@@ -418,6 +485,8 @@ async function runHousekeeping({ orm, pepper, log, management }: Kernel): Promis
   for (const job of jobs) {
     await management.queue
       .run(BACKGROUND, () => job(orm))
-      .catch((err) => log.warn({ err }, 'housekeeping failed, will retry'));
+      .catch((err) =>
+        log.warn({ event: 'housekeeping.failed', err }, 'housekeeping failed, will retry'),
+      );
   }
 }

@@ -108,7 +108,8 @@ async function runService(start: Start, database: OpenDatabase): Promise<boolean
   } catch (error) {
     const isUnhandled = error === stop.reason && !(error instanceof StopRequest);
     // Told by the log alone, which leaves out the message: it may quote anything.
-    if (isUnhandled) log.fatal({ err: error }, 'stopping after an unhandled error');
+    if (isUnhandled)
+      log.fatal({ event: 'stop.unhandled_error', err: error }, 'stopping after an unhandled error');
     const isStopped = await service.stop();
     if (isUnhandled) return false;
     if (error instanceof StopRequest) return isStopped;
@@ -122,15 +123,15 @@ async function serve(
   service: Service,
   database: OpenDatabase,
 ): Promise<void> {
-  for (const warning of service.warnings) log.warn(warning);
-  if (!database.pepper) log.warn(NO_SECRET);
+  const warnings = [...service.warnings, ...(database.pepper ? [] : [NO_SECRET])];
+  for (const warning of warnings) log.warn({ event: 'start.warning' }, warning);
   const port = portOf(startup);
   await startup.close();
   await listen(service.app, config.host, port).catch((error) => refusePort(config, error));
   service.start();
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
-  log.info(`Server listening at ${base}`);
-  if (process.stdout.isTTY) announce(base, database);
+  log.info({ event: 'start.listening' }, `Server listening at ${base}`);
+  if (process.stdout.isTTY) announce(base, database, service.signInLink);
 }
 
 /** Fastify would write a line for each address of the host. */
@@ -160,8 +161,15 @@ function refusePort({ host, port }: Config, error: unknown): never {
 }
 
 /** Tells people where the service is and what to try. Contains no secret, only a file's path. */
-function announce(base: string, { dataDirectory, rootKeyFile }: OpenDatabase): void {
+function announce(
+  base: string,
+  { dataDirectory, rootKeyFile }: OpenDatabase,
+  signInLink: (() => string) | null,
+): void {
   const lines = ['', `Keyward listens on ${base}`, `  API docs   ${base}/docs`];
+  // With a database of the operator, more people than the operator may read the terminal.
+  const link = signInLink && rootKeyFile ? `#${signInLink()}   (signs in, once)` : '';
+  if (signInLink) lines.push(`  console    ${base}/console${link}`);
   if (dataDirectory) lines.push(`  data       ${dataDirectory}`);
   if (rootKeyFile) {
     lines.push(

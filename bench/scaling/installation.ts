@@ -11,7 +11,7 @@ import { type SampledKey, seedKeys } from '../seed.ts';
 
 /** The number of keys in use, if there are that many. */
 const SAMPLE = 8000;
-const TABLES = ['keys', 'secrets', 'secret_proofs', 'key_usage', 'secret_usage', 'usage_hourly'];
+const TABLES = ['keys', 'secrets', 'secret_proofs', 'key_usage', 'secret_usage', 'usage_recent'];
 
 /** A Keyward on its own database with a given number of keys. */
 export interface Installation {

@@ -76,13 +76,14 @@ interface SeededHour {
   count: number;
 }
 
-const HOUR_COLUMNS: Columns<SeededHour> = {
+const hourColumns = (workspaceId: string): Columns<SeededHour> => ({
+  workspace_id: ['text', () => workspaceId],
   key_id: ['text', (row) => row.keyId],
   hour: ['timestamptz', (row) => at(row.hour)],
   secret_ref: ['text', (row) => row.ref],
   code: ['text', (row) => row.code],
   count: ['bigint', (row) => row.count],
-};
+});
 
 /** Inserts many keys and their related rows in one transaction. */
 export async function insertKeys(
@@ -95,19 +96,21 @@ export async function insertKeys(
   await insert(client, 'keys', keyColumns(workspaceId), keys);
   await insert(client, 'secrets', secretColumns(workspaceId), keys);
   await insert(client, 'secret_proofs', PROOF_COLUMNS, keys);
-  await insert(
-    client,
-    'key_usage',
-    useColumns('key_id', ({ id }) => id),
-    used,
-  );
+  // In place of the rows that a trigger has made.
+  await client.query('delete from key_usage where key_id = any($1)', [used.map(({ id }) => id)]);
+  const keyUse = {
+    workspace_id: ['text', () => workspaceId],
+    last_used_day: ['date', ({ use }) => at(use?.lastUsedAt ?? null)?.slice(0, 10) ?? null],
+    ...useColumns('key_id', ({ id }) => id),
+  } satisfies Columns<SeededKey>;
+  await insert(client, 'key_usage', keyUse, used);
   await insert(
     client,
     'secret_usage',
     useColumns('secret_ref', ({ ref }) => ref),
     used,
   );
-  await insert(client, 'usage_hourly', HOUR_COLUMNS, used.flatMap(hoursOf));
+  await insert(client, 'usage_recent', hourColumns(workspaceId), used.flatMap(hoursOf));
   await client.query('commit');
 }
 

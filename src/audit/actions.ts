@@ -8,6 +8,7 @@ export const AUDIT_ACTIONS = [
   'key.rotated',
   'key.grace_ended',
   'key.credits_changed',
+  'owner.personal_data_erased',
   'workspace.created',
   'workspace.updated',
   'workspace.suspended',
@@ -23,5 +24,5 @@ export const AUDIT_ACTIONS = [
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-export const AUDIT_TARGET_TYPES = ['key', 'workspace', 'management_key'] as const;
+export const AUDIT_TARGET_TYPES = ['key', 'owner', 'workspace', 'management_key'] as const;
 export type AuditTargetType = (typeof AUDIT_TARGET_TYPES)[number];

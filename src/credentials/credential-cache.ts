@@ -3,6 +3,7 @@ import type { Database } from '../db/database.ts';
 import { isForEveryWorkspace, lookupsOf } from '../domain/imported-key.ts';
 import type { Fence } from '../freshness/fence.ts';
 import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
+import { counter, gauge, type Metric } from '../lib/metric.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Credential } from './credential.ts';
@@ -36,6 +37,8 @@ export class CredentialCache implements InvalidationListener {
   readonly #keysOfRef = new Map<string, readonly string[]>();
   /** Refs that a cached string could have too, and has not. */
   readonly #absentBeside = new Map<string, readonly string[]>();
+  #hits = 0;
+  #misses = 0;
 
   constructor(database: Database, fence: Fence, options: CredentialCacheOptions) {
     this.#fence = fence;
@@ -71,6 +74,32 @@ export class CredentialCache implements InvalidationListener {
   /** Load statements sent since the start. */
   get loads(): number {
     return this.#loader.count;
+  }
+
+  get metrics(): Metric[] {
+    return [
+      gauge('keyward_cache_credentials', 'Credentials in memory.', () => this.#cached.size),
+      gauge(
+        'keyward_cache_bytes',
+        'What the credentials in memory take.',
+        () => this.#cached.calculatedSize,
+      ),
+      counter(
+        'keyward_cache_hits_total',
+        'Presented refs, of keys and of callers, that memory told what they are.',
+        () => this.#hits,
+      ),
+      counter(
+        'keyward_cache_misses_total',
+        'Presented refs, of keys and of callers, that had to be loaded.',
+        () => this.#misses,
+      ),
+      counter(
+        'keyward_credential_loads_total',
+        'Statements sent that load credentials into the cache.',
+        () => this.loads,
+      ),
+    ];
   }
 
   /** Whether an answer for this ref is cached. */
@@ -113,6 +142,12 @@ export class CredentialCache implements InvalidationListener {
 
   /** What has this ref as of the last fence: null if nothing has, undefined if memory cannot tell. */
   recall(ref: string): Credential | null | undefined {
+    const known = this.#known(ref);
+    if (known !== undefined) this.#hits++;
+    return known;
+  }
+
+  #known(ref: string): Credential | null | undefined {
     return this.#cached.get(ref) ?? (this.#unknownRefs.has(ref) ? null : undefined);
   }
 
@@ -135,13 +170,20 @@ export class CredentialCache implements InvalidationListener {
       if (this.#fence.isDown) break;
       const fresh = this.#fence.waitUntilFresh();
       let loaded: LoadedCredential | null = null;
-      if (this.mayRecall(ref)) await fresh;
+      const isKnown = this.mayRecall(ref);
+      if (isKnown) await fresh;
       else [loaded] = await Promise.all([this.#loader.load(ref), fresh]);
-      const known = this.recall(ref);
+      if (attempt === 0) this.#count(isKnown);
+      const known = this.#known(ref);
       if (known !== undefined) return known;
       if (loaded && this.#isOfThisIncarnation(loaded)) return loaded.credential;
     }
     throw new UnavailableError('the database is away, or changed too often while it was read');
+  }
+
+  #count(isKnown: boolean): void {
+    if (isKnown) this.#hits++;
+    else this.#misses++;
   }
 
   invalidate(invalidations: readonly Invalidation[]): void {

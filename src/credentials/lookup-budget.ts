@@ -24,7 +24,7 @@ export class LookupBudget {
     this.#taken.set(group, taken + 1);
     const groups = Math.max(this.#taken.size, this.#groupsBefore);
     if (taken < LOOKUPS_PER_SECOND / groups) return;
-    throw new OverloadError('too many unknown strings are looked up');
+    throw new OverloadError('lookups', 'too many unknown strings are looked up');
   }
 
   #startSecond(): void {

@@ -2,6 +2,7 @@ import type { ExtractTablesWithRelations } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import type { PgTransaction } from 'drizzle-orm/pg-core';
 import pg from 'pg';
+import { gaugesBy, type Metric } from '../lib/metric.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { isUnavailable } from './errors.ts';
 import * as schema from './schema.ts';
@@ -80,6 +81,28 @@ export class Database {
       used: () => pool.totalCount - pool.idleCount,
     });
     return [limitOf('management_connections', control), limitOf('verification_connections', data)];
+  }
+
+  get metrics(): Metric[] {
+    const pools = [
+      ['management', this.#pools[0]],
+      ['verification', this.#pools[1]],
+    ] as const;
+    const samples = () =>
+      pools.flatMap(([pool, { totalCount, idleCount }]) => [
+        { labels: { pool, state: 'used' }, value: totalCount - idleCount },
+        { labels: { pool, state: 'idle' }, value: idleCount },
+      ]);
+    const help = 'Connections to the database, for management calls and for verification.';
+    return [
+      { name: 'keyward_database_connections', type: 'gauge', help, samples },
+      gaugesBy(
+        'pool',
+        'keyward_database_waiting',
+        'What waits for a connection to the database.',
+        () => pools.map(([pool, { waitingCount }]) => [pool, waitingCount]),
+      ),
+    ];
   }
 
   /** Runs one statement of the verification path. */

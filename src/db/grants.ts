@@ -37,13 +37,13 @@ const GRANTS = [
     ],
   },
   {
-    why: 'Counted and spent.',
+    why: 'Spent.',
+    rights: [changing(schema.keyConsumption, 'key_id')],
+  },
+  {
+    why: 'Read: functions of the owner add what is in the log, and move it on.',
     rights: [
-      changing(schema.keyConsumption, 'key_id'),
-      changing(schema.keyUsage, 'key_id'),
-      changing(schema.secretUsage, 'secret_ref'),
-      changing(schema.usageHourly, 'key_id', 'hour', 'secret_ref', 'code'),
-      changing(schema.usageUnmatched, 'workspace_id', 'hour'),
+      'SELECT ON key_usage, secret_usage, usage_unmatched, usage_recent, usage_hours, usage_days, usage_months, usage_hourly',
     ],
   },
   {
@@ -68,6 +68,9 @@ const GRANTS = [
   },
 ];
 
+const PARTITION_GRANTS = `SELECT share_read_grants(inhparent::regclass, inhrelid::regclass) FROM pg_inherits
+ WHERE inhparent IN ('usage_hours'::regclass, 'usage_days'::regclass);`;
+
 /** The statements that give a role what the service needs, and take away what else it has. */
 export function grantStatements(role: string): string {
   const to = pg.escapeIdentifier(role);
@@ -79,6 +82,8 @@ export function grantStatements(role: string): string {
     `GRANT USAGE ON SCHEMA public, drizzle TO ${to};`,
     `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ${to};`,
     ...grants,
+    '-- Dumps read partitions by their names.',
+    PARTITION_GRANTS,
     '',
   ].join('\n');
 }

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { Pepper } from '../domain/pepper.ts';
 import { RootKey } from '../domain/root-key.ts';
 import { startEmbeddedPostgres } from '../embedded-postgres/postgres.ts';
+import { explainFileError } from '../lib/file-errors.ts';
+import type { Log } from '../lib/log-events.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { untilStopped } from '../lib/stop.ts';
 import { migrate } from './migrate.ts';
@@ -29,7 +30,7 @@ export interface OpenDatabase {
 /** Rejects with the reason of a stop that comes earlier, when nothing runs any more. */
 export async function openDatabase(
   config: Config,
-  log: Logger,
+  log: Log,
   stop: AbortSignal,
 ): Promise<OpenDatabase> {
   stop.throwIfAborted();
@@ -40,7 +41,7 @@ export async function openDatabase(
 
 export async function openEmbedded(config: Config, stop: AbortSignal): Promise<OpenDatabase> {
   const dataDirectory = resolve(config.dataDirectory);
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 }).catch(refuseFolder);
   const postgres = await startEmbeddedPostgres({
     directory: join(dataDirectory, 'postgres'),
     durable: true,
@@ -69,10 +70,15 @@ export async function openEmbedded(config: Config, stop: AbortSignal): Promise<O
   }
 }
 
+function refuseFolder(error: unknown): never {
+  const problem = explainFileError(error);
+  throw problem === null ? error : new OperatorError(`KEYWARD_DATA_DIR: ${problem}`);
+}
+
 async function openExternal(
   config: Config,
   url: string,
-  log: Logger,
+  log: Log,
   stop: AbortSignal,
 ): Promise<OpenDatabase> {
   await whenReady(() => migrate(url), log, stop);

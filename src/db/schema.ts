@@ -4,6 +4,7 @@ import {
   boolean,
   check,
   customType,
+  date,
   index,
   integer,
   jsonb,
@@ -23,6 +24,8 @@ import { actor, availableScopes, instant, metadata, texts } from './stored-types
  */
 const count = (name: string) => bigint(name, { mode: 'number' });
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+/** `<epoch ms> <network> <user agent>`: of such texts the greatest is the latest. */
+const usedFrom = () => text('last_used_from');
 
 /** One row, which the first migration generated for this installation. */
 export const installation = pgTable('installation', {
@@ -165,6 +168,7 @@ export const keys = pgTable(
     index('keys_by_owner')
       .on(table.workspaceId, table.ownerId, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
+    index('keys_of_owner').on(table.workspaceId, table.ownerId, table.id),
     index('keys_by_prefix')
       .on(table.workspaceId, table.prefix, table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
@@ -177,6 +181,27 @@ export const keys = pgTable(
       .where(
         sql`${table.deletedAt} is null and ${table.revokedAt} is null and not ${table.enabled}`,
       ),
+    // Those of the hygiene report: see docs/hygiene.md.
+    index('keys_living')
+      .on(table.workspaceId, table.id, table.createdAt, table.expiresAt)
+      .where(sql`${table.deletedAt} is null and ${table.revokedAt} is null`),
+    index('keys_living_by_expiry')
+      .on(table.workspaceId, sql`coalesce(${table.expiresAt}, 'infinity'::timestamptz)`, table.id)
+      .where(sql`${table.deletedAt} is null and ${table.revokedAt} is null`),
+    index('keys_all_scopes')
+      .on(table.workspaceId, table.createdAt, table.id, table.expiresAt)
+      .where(
+        sql`${table.deletedAt} is null and ${table.revokedAt} is null and ${table.scopes} @> '{*}'::text[]`,
+      ),
+    index('keys_many_scopes')
+      .on(table.workspaceId, sql`(- cardinality(${table.scopes}))`, table.id)
+      .where(
+        sql`${table.deletedAt} is null and ${table.revokedAt} is null and cardinality(${table.scopes}) > 5`,
+      ),
+    index('keys_owner_state')
+      .on(table.workspaceId, table.ownerId, table.revokedAt, table.enabled, table.expiresAt)
+      .where(sql`${table.deletedAt} is null and ${table.ownerId} is not null`),
+    index('keys_deleted').on(table.deletedAt).where(sql`${table.deletedAt} is not null`),
     index('keys_scheduled')
       .on(table.workspaceId, table.createdAt, table.id, table.notBefore)
       .where(
@@ -204,9 +229,22 @@ export const secrets = pgTable(
   (table) => [
     index('secrets_by_key').on(table.keyId),
     index('secrets_by_start').on(table.start),
+    index('secrets_ended')
+      .on(table.createdAt)
+      .where(sql`${table.status} <> 'current' and position('@' in ${table.ref}) = 0`),
     index('secrets_by_digest')
       .on(sql`split_part(${table.ref}, '@', 1)`)
       .where(sql`position('@' in ${table.ref}) > 0`),
+    // Those of the hygiene report: see docs/hygiene.md.
+    index('secrets_current')
+      .on(table.workspaceId, table.createdAt, table.keyId)
+      .where(sql`${table.status} = 'current'`),
+    index('secrets_imported')
+      .on(table.workspaceId, table.createdAt, table.keyId)
+      .where(sql`${table.status} = 'current' and position('@' in ${table.ref}) > 0`),
+    index('secrets_retiring')
+      .on(table.workspaceId, table.validUntil, table.keyId)
+      .where(sql`${table.status} = 'retiring'`),
     uniqueIndex('secrets_one_current').on(table.keyId).where(sql`${table.status} = 'current'`),
     check('secrets_status', sql`${table.status} in ('current', 'retiring', 'retired')`),
     // An older version would import for no workspace in particular.
@@ -252,10 +290,15 @@ export const secretProofs = pgTable('secret_proofs', {
   tag: bytea('tag'),
 });
 
-/** Answered verifications by key, secret, hour and verdict. */
-export const usageHourly = pgTable(
-  'usage_hourly',
+/**
+ * Answered verifications by key, secret, hour and verdict: of the day that is not over yet, and what
+ * was counted late. Retention moves each count on to `usage_hours` and `usage_days`.
+ */
+export const usageRecent = pgTable(
+  'usage_recent',
   {
+    /** Empty: of management keys. */
+    workspaceId: text('workspace_id').notNull(),
     keyId: text('key_id').notNull(),
     hour: instant('hour').notNull(),
     secretRef: text('secret_ref').notNull(),
@@ -264,7 +307,46 @@ export const usageHourly = pgTable(
     /** The sum of `cost`, of those that were VALID. */
     units: count('units').notNull().default(0),
   },
-  (table) => [primaryKey({ columns: [table.keyId, table.hour, table.secretRef, table.code] })],
+  (table) => [
+    primaryKey({
+      columns: [table.workspaceId, table.keyId, table.hour, table.secretRef, table.code],
+    }),
+  ],
+);
+
+/**
+ * What was moved, by hour for as long as hours are kept, and all of it by day, which becomes months.
+ * Reads add the rows up: a count that came late is a row of its own. `keyId` is empty
+ * where no key matched, and of keys that were removed; `secretRef` also of strings that were removed.
+ */
+const counted = () => ({
+  workspaceId: text('workspace_id').notNull(),
+  keyId: text('key_id').notNull(),
+  secretRef: text('secret_ref').notNull(),
+  code: text('code').notNull(),
+  count: count('count').notNull(),
+  units: count('units').notNull(),
+});
+
+/** Partitions of a week, from Monday. */
+export const usageHours = pgTable(
+  'usage_hours',
+  { ...counted(), hour: instant('hour').notNull() },
+  (table) => [index('usage_hours_by_key').on(table.workspaceId, table.keyId, table.hour)],
+);
+
+/** Partitions of a month; days are in UTC. */
+export const usageDays = pgTable(
+  'usage_days',
+  { ...counted(), day: date('day').notNull() },
+  (table) => [index('usage_days_by_key').on(table.workspaceId, table.keyId, table.day)],
+);
+
+/** By the first day of the month. */
+export const usageMonths = pgTable(
+  'usage_months',
+  { ...counted(), month: date('month').notNull() },
+  (table) => [index('usage_months_by_key').on(table.workspaceId, table.keyId, table.month)],
 );
 
 /** Counters that flushes have written and the fold has not yet added to the tables above and below. */
@@ -288,20 +370,41 @@ export const usageLog = pgTable('usage_log', {
   workspaces: text('workspaces').notNull(),
   workspaceHours: text('workspace_hours').notNull(),
   workspaceCounts: text('workspace_counts').notNull(),
+  /** A list with one element for each counter: network and user agent of the last that was VALID. */
+  origins: text('origins').notNull().default(''),
 });
 
-export const keyUsage = pgTable('key_usage', {
-  keyId: text('key_id').primaryKey(),
-  total: count('total').notNull(),
-  lastUsedAt: instant('last_used_at'),
-  lastDeniedAt: instant('last_denied_at'),
-});
+/** Made with the key, by a trigger. */
+export const keyUsage = pgTable(
+  'key_usage',
+  {
+    keyId: text('key_id').primaryKey(),
+    /** Empty: a management key. */
+    workspaceId: text('workspace_id').notNull().default(''),
+    total: count('total').notNull(),
+    lastUsedAt: instant('last_used_at'),
+    lastDeniedAt: instant('last_denied_at'),
+    /** Of `last_used_at`, in UTC: changes once a day, so that an index may have it. */
+    lastUsedDay: date('last_used_day'),
+    lastUsedFrom: usedFrom(),
+  },
+  // Those of the hygiene report: see docs/hygiene.md.
+  (table) => [
+    index('key_usage_never')
+      .on(table.workspaceId, table.keyId)
+      .where(sql`${table.lastUsedDay} is null`),
+    index('key_usage_by_day')
+      .on(table.workspaceId, table.lastUsedDay, table.keyId)
+      .where(sql`${table.lastUsedDay} is not null`),
+  ],
+);
 
 export const secretUsage = pgTable('secret_usage', {
   secretRef: text('secret_ref').primaryKey(),
   total: count('total').notNull(),
   lastUsedAt: instant('last_used_at'),
   lastDeniedAt: instant('last_denied_at'),
+  lastUsedFrom: usedFrom(),
 });
 
 /** Verifications that matched no key. */

@@ -16,7 +16,7 @@ export const instant = customType<{ data: Date; driverData: string | number | Da
 });
 
 /** What is before or after every day that can be shown, such as 'infinity', is the nearest one. */
-function readInstant(value: string | number | Date): Date {
+export function readInstant(value: string | number | Date): Date {
   const time = new Date(value).getTime();
   if (Number.isNaN(time)) return isLongAgo(String(value)) ? FIRST_INSTANT : LAST_INSTANT;
   return new Date(Math.min(Math.max(time, FIRST_INSTANT.getTime()), LAST_INSTANT.getTime()));

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { Log } from '../lib/log-events.ts';
 import { OperatorError } from '../lib/operator-error.ts';
 import { untilStopped } from '../lib/stop.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
@@ -13,7 +13,7 @@ const LONGEST_PAUSE_MS = 3000;
 /** Repeats an attempt for a minute while the database is not ready: absent, starting, a replica. */
 export async function whenReady<T>(
   attempt: () => Promise<T>,
-  log: Logger,
+  log: Log,
   stop: AbortSignal,
   waitMs = WAIT_MS,
 ): Promise<T> {
@@ -25,7 +25,8 @@ export async function whenReady<T>(
       const explained = explainDatabase(rootOf(error));
       if (!isNotReady(rootOf(error), explained) || performance.now() > deadline) throw explained;
       const reason = explained instanceof OperatorError ? explained.message : undefined;
-      log.warn({ reason, retryInMs: pause }, 'waiting for the database');
+      const line = { reason, retryInMs: pause };
+      log.warn({ event: 'start.waiting_for_database', ...line }, 'waiting for the database');
       await untilStopped(stop, delay(pause));
     }
   }

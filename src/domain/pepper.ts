@@ -10,12 +10,15 @@ export class Pepper {
   readonly #proofKey: KeyObject;
   readonly #tagKey: KeyObject;
   readonly #auditKey: KeyObject;
+  /** Seals the sessions of the console. */
+  readonly sessionKey: KeyObject;
 
   constructor(secret: string) {
     this.id = derive(secret, 'id').export().toString('hex').slice(0, 16);
     this.#proofKey = derive(secret, 'proof');
     this.#tagKey = derive(secret, 'proof tag');
     this.#auditKey = derive(secret, 'audit');
+    this.sessionKey = derive(secret, 'console session');
   }
 
   proofOf(key: string): Buffer {

@@ -1,3 +1,5 @@
+import type { ClientContext } from './client-context.ts';
+
 /**
  * Every verdict, in the order in which the checks are made: the first that fails decides.
  * A client must treat a code it does not know as not valid.
@@ -32,7 +34,10 @@ export interface CountedSecret {
 export interface VerdictCounter {
   /** Refuses if there is no room for one more verification and its caller, else keeps that room. */
   reserve(): () => void;
-  /** Units are what the verification cost, if it was VALID; uses of a management key have none. */
+  /**
+   * Units are what the verification cost, if it was VALID; uses of a management key have none. Of the
+   * client it is kept for a moment whence the key was last used.
+   */
   count(
     keyId: string,
     secretRef: string,
@@ -40,6 +45,7 @@ export interface VerdictCounter {
     now: number,
     caller?: CountedSecret | null,
     units?: number,
+    client?: ClientContext,
   ): Promise<void> | void;
   countUnmatched(
     workspaceId: string,

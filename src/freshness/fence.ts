@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Database, Statement, TextStatement } from '../db/database.ts';
 import { sqlState } from '../db/errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import { Histogram } from '../lib/histogram.ts';
+import { Counters, counter, countersBy, gauge, histogram, type Metric } from '../lib/metric.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { Invalidation, InvalidationListener } from './invalidation.ts';
 import { TimeShare } from './time-share.ts';
@@ -70,6 +72,10 @@ const RETRY_AFTER_MS = 100;
 const SHARE = 0.7;
 /** Whatever the last fence took, its share allows the next one after this. */
 const PAUSE_MS = 1;
+const FENCE_SECONDS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
+
+const RESET_REASONS = ['first', 'other_run', 'connection_lost', 'went_back', 'pruned'] as const;
+type ResetReason = (typeof RESET_REASONS)[number];
 
 /**
  * Guarantees that everything cached is fresh, with a small query. A caller waits for a fence that
@@ -88,7 +94,10 @@ export class Fence {
   #lossesAtLastFence = 0;
   #failedAt: number | null = null;
   #returnedAt = Number.NEGATIVE_INFINITY;
+  readonly #resets = new Counters<ResetReason>(RESET_REASONS);
+  readonly #seconds = new Histogram(FENCE_SECONDS);
   #count = 0;
+  #failures = 0;
 
   constructor(database: Database, clock: Clock, time = new TimeShare(SHARE)) {
     this.#database = database;
@@ -115,6 +124,29 @@ export class Fence {
   /** Fences sent since the start. */
   get count(): number {
     return this.#count;
+  }
+
+  get metrics(): Metric[] {
+    return [
+      counter('keyward_fences_total', 'Fence statements sent to the database.', () => this.#count),
+      counter(
+        'keyward_fence_failures_total',
+        'Fences that the database did not answer.',
+        () => this.#failures,
+      ),
+      histogram('keyward_fence_duration_seconds', 'How long fences took.', this.#seconds),
+      gauge(
+        'keyward_fence_age_seconds',
+        'Time since a fence last returned. It grows on an instance that nothing is asked of.',
+        () => this.ageMs / 1000,
+      ),
+      countersBy(
+        'reason',
+        'keyward_cache_resets_total',
+        'How often all that is cached was dropped, by why nothing newer could be asked for.',
+        () => this.#resets.entries(),
+      ),
+    ];
   }
 
   /** Resolves, to true, when a fence that began after this call has returned. */
@@ -144,6 +176,7 @@ export class Fence {
     const waiting = this.#next;
     this.#next = null;
     this.#time.begin();
+    const began = performance.now();
     try {
       await this.#pass();
       this.#failedAt = null;
@@ -151,10 +184,12 @@ export class Fence {
       waiting?.resolve(true);
     } catch (error) {
       this.#losses++;
+      this.#failures++;
       this.#failedAt = performance.now();
       waiting?.reject(new UnavailableError(describeFailure(error), { cause: error }));
     }
     this.#time.end();
+    this.#seconds.observe((performance.now() - began) / 1000);
     this.#inFlight = false;
     if (this.#next) this.#schedule();
   }
@@ -180,7 +215,8 @@ export class Fence {
   #apply(probe: Moment, row: Changes, losses: number): void {
     this.#clock.sync(row.time);
     // A sign of another run counts, even if the second statement did not see it.
-    const reset = this.#isOtherRun(probe) || this.#mustReset(row);
+    const reset = this.#otherRun(probe) ?? this.#reasonToReset(row);
+    if (reset) this.#resets.add(reset);
     this.#previous = row;
     this.#lossesAtLastFence = losses;
     for (const listener of this.#listeners) {
@@ -191,19 +227,24 @@ export class Fence {
 
   /** Whether everything that a reading of the feed could name was there at the previous fence. */
   #isUnchanged(probe: Moment): boolean {
-    return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);
+    return probe.snapshot === this.#previous?.snapshot && this.#otherRun(probe) === null;
   }
 
-  /** Whether "since the previous fence" has lost its meaning. */
-  #mustReset(row: Changes): boolean {
-    return this.#isOtherRun(row) || row.went_back === true || row.pruned === true;
+  /** Why "since the previous fence" has lost its meaning; null if it has not. */
+  #reasonToReset(row: Changes): ResetReason | null {
+    const otherRun = this.#otherRun(row);
+    if (otherRun) return otherRun;
+    if (row.went_back === true) return 'went_back';
+    return row.pruned === true ? 'pruned' : null;
   }
 
-  /** Whether Postgres may have started again since the previous fence. */
-  #isOtherRun({ incarnation, started }: Moment): boolean {
+  /** How Postgres may have started again since the previous fence; null if it has not. */
+  #otherRun({ incarnation, started }: Moment): ResetReason | null {
     const previous = this.#previous;
-    if (!previous || this.#losses !== this.#lossesAtLastFence) return true;
-    return incarnation !== previous.incarnation || started !== previous.started;
+    if (!previous) return 'first';
+    if (this.#losses !== this.#lossesAtLastFence) return 'connection_lost';
+    const isSame = incarnation === previous.incarnation && started === previous.started;
+    return isSame ? null : 'other_run';
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { KeywardError } from '../errors.ts';
 import { REQUEST_BYTES } from '../lib/memory-budget.ts';
+import { OverloadError } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
@@ -57,7 +57,7 @@ export class Admission {
 
   /** The same for work that says by what is returned here when it is done. */
   enter(group: string): () => void {
-    if (this.#atWork.isFull(group)) throw new KeywardError('OVERLOADED');
+    if (this.#atWork.isFull(group)) throw full();
     return this.#atWork.take(group, 1);
   }
 
@@ -67,8 +67,12 @@ export class Admission {
 }
 
 function occupy(places: SharedBound, group: string, response: ServerResponse): void {
-  if (places.isFull(group)) throw new KeywardError('OVERLOADED');
+  if (places.isFull(group)) throw full();
   whenClosed(response, places.take(group, 1));
+}
+
+function full(): OverloadError {
+  return new OverloadError('requests', 'too many requests are under way');
 }
 
 type Done = (error?: Error) => void;

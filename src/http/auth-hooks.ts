@@ -9,7 +9,6 @@ import {
   createCallContext,
   requireCallerStill,
 } from './call-contexts.ts';
-import { answerNotModified } from './conditional-read.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 import type { KeyDetector } from './key-detector.ts';
 import type { RequestRates } from './request-rates.ts';
@@ -59,7 +58,6 @@ export function registerAuth(
   app.addHook('onRoute', (route) => {
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
-    if (route.method === 'GET') route.onSend = [answerNotModified, ...[route.onSend ?? []].flat()];
     route.preHandler = [authenticateAgain, inspectBody, ...[route.preHandler ?? []].flat()];
   });
 }
@@ -80,7 +78,7 @@ function bodyInspector({ keyDetector, rates }: { keyDetector: KeyDetector; rates
     const { list, takesKey, urgent } = request.routeOptions.config;
     if (!request.call || takesKey) return;
     const { body = null, params, query, method } = request;
-    if (list && !urgent) rates.takeItems(request.call.caller, itemsIn(body, list));
+    if (list && !urgent) rates.takeItems(request.call.caller, itemsIn(body, list), `/body/${list}`);
     if (list) await setItemsAside(body, list, faultOfItem(newSearchBudget()));
     const envelope = list ? { ...Object(body), [list]: null } : body;
     // A change stores or audits what its path and query say too.

@@ -51,10 +51,16 @@ export async function requireCallerStill(
 }
 
 /** `Keyward-Actor` is stored with every change, so it is bounded and must not contain a key. */
-function readActor(header: string | string[] | undefined, keyDetector: KeyDetector): string | null {
+export function readActor(
+  header: string | string[] | undefined,
+  keyDetector: KeyDetector,
+): string | null {
   if (header === undefined) return null;
   if (typeof header !== 'string' || !ACTOR.test(header)) {
-    throw invalidField('/headers/keyward-actor', 'must be 1 to 128 visible ASCII characters');
+    throw invalidField(
+      '/headers/keyward-actor',
+      'must be 1 to 128 ASCII characters, with spaces only between them',
+    );
   }
   if (keyDetector.isContainedIn(header)) throw new KeywardError('CONTAINS_KEY');
   return header;

@@ -1,6 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** Answers 304 instead of what the caller has already: `If-None-Match` compares weakly. */
+/**
+ * Answers 304 instead of what the caller has already: `If-None-Match` compares weakly. Only for what
+ * nothing but a change alters: keys expire, are used and spend, and keep their entity tag.
+ */
 export async function answerNotModified(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -4,6 +4,8 @@ import { canonicalIpRanges } from '../domain/ip.ts';
 import { CONNECTION_BYTES } from '../lib/memory-budget.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { refuseMalformedRequest, refuseOnSocket, refuseRequest } from './client-error.ts';
+import { OpenSockets } from './open-sockets.ts';
+import type { ShedRequests } from './shed-requests.ts';
 
 /** What a connection may take, in milliseconds; each ends at most one check later. */
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -32,14 +34,16 @@ export interface ConnectionBounds {
 
 /** Makes the servers of an app, which share these bounds, however many addresses it listens on. */
 export class Connections {
+  readonly sockets = new OpenSockets();
   readonly #bounds: ConnectionBounds;
+  readonly #shed: ShedRequests;
   readonly #byAddress = new Map<string, number>();
   /** Responses that wait behind an unanswered one. */
   readonly #pipelined = new WeakMap<Socket, Set<ServerResponse>>();
-  #open = 0;
 
-  constructor(bounds: ConnectionBounds) {
+  constructor(bounds: ConnectionBounds, shed: ShedRequests) {
     this.#bounds = bounds;
+    this.#shed = shed;
   }
 
   get resourceLimits(): ResourceLimit[] {
@@ -48,7 +52,7 @@ export class Connections {
         name: 'connections',
         bytesEach: CONNECTION_BYTES,
         max: this.#bounds.max,
-        used: () => this.#open,
+        used: () => this.sockets.size,
       },
       {
         name: 'connections_of_one_address',
@@ -63,9 +67,16 @@ export class Connections {
   createServer(listener: Listener): Server {
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       // Only what waits behind an unanswered request has no socket of its own yet.
-      if (response.socket === null && !this.#mayWait(request, response)) return;
-      if (lacksHost(request)) return refuseRequest(response, 'MALFORMED_HTTP');
-      listener(request, response);
+      const isWaiting = response.socket === null;
+      if (isWaiting && !this.#mayWait(request, response)) return;
+      const start = () => {
+        if (lacksHost(request)) refuseRequest(response, 'MALFORMED_HTTP');
+        else listener(request, response);
+      };
+      if (isWaiting && isFromStranger(request))
+        return this.sockets.beginInTurn(request, response, start);
+      this.sockets.begin(request, response);
+      start();
     };
     const server = createServer(
       {
@@ -102,14 +113,16 @@ export class Connections {
     const address = networkOf(socket.remoteAddress ?? '');
     const open = this.#byAddress.get(address) ?? 0;
     const { max, maxPerAddress } = this.#bounds;
-    if (this.#open >= max || open >= maxPerAddress) return void socket.destroy();
+    if (this.sockets.size >= max || open >= maxPerAddress) {
+      this.#shed.count('connections');
+      return void socket.destroy();
+    }
     this.#byAddress.set(address, open + 1);
-    this.#open++;
+    this.sockets.add(socket);
     socket.once('close', () => {
       const left = (this.#byAddress.get(address) ?? 1) - 1;
       if (left > 0) this.#byAddress.set(address, left);
       else this.#byAddress.delete(address);
-      this.#open--;
     });
   }
 
@@ -117,6 +130,7 @@ export class Connections {
   #mayWait({ socket }: IncomingMessage, response: ServerResponse): boolean {
     const waiting = this.#pipelined.get(socket) ?? this.#watch(socket);
     if (socket.destroyed || waiting.size >= MAX_PIPELINED) {
+      this.#shed.count('connections');
       socket.destroy();
       return false;
     }
@@ -143,6 +157,12 @@ export class Connections {
 function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
   return plain.includes(':') ? (canonicalIpRanges([`${plain}/64`])[0] ?? plain) : plain;
+}
+
+/** Without a credential: many of them would be answered, or refused, in one go. */
+function isFromStranger({ url = '/', headers }: IncomingMessage): boolean {
+  if (!url.startsWith('/v1/')) return true;
+  return !headers.authorization && !headers['x-keyward-authorization'];
 }
 
 function lacksHost({ headers, httpVersion }: IncomingMessage): boolean {

@@ -8,14 +8,17 @@ import { setAnswerHeaders } from './answer-headers.ts';
 import type { App } from './app-type.ts';
 import { badCursor } from './cursor.ts';
 import { problemBody, statusOf } from './problem.ts';
+import type { ShedRequests } from './shed-requests.ts';
 import { validationProblem } from './validation/field-errors.ts';
 
 const RETRY_AFTER_SECONDS = '1';
 
 /** Every error becomes problem+json. Messages of parsers and of the database are not passed on. */
-export function registerErrorHandler(app: App): void {
+export function registerErrorHandler(app: App, shed: ShedRequests): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const problem = toProblem(error, request);
+    if (error instanceof OverloadError) shed.count(error.reason);
+    else if (problem.code === 'TOO_MANY_REQUESTS') shed.count('rate');
     if (statusOf(problem) >= 500) request.failure = { code: problem.code, err: error };
     return sendProblem(reply, request, problem);
   });

@@ -1,12 +1,28 @@
+import { KeywardError } from '../errors.ts';
 import type { App } from './app-type.ts';
+import type { OpenSockets } from './open-sockets.ts';
 
-const SWEEP_MS = 20;
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Closes every connection at once: from then on nothing is answered. */
+    endConnections: () => void;
+  }
+}
 
-/**
- * Finishes the requests in flight, then closes. Fastify drops the connections that are idle when
- * the close begins; without the sweep, one that becomes idle later is kept until it times out.
- */
-export async function closeApp(app: App): Promise<void> {
-  const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
-  await app.close().finally(() => clearInterval(sweep));
+/** A close finishes the requests in flight, refuses those that still arrive, and waits for no client. */
+export function registerGracefulClose(app: App, sockets: OpenSockets): void {
+  let isClosing = false;
+  app.decorate('endConnections', () => sockets.end());
+  app.addHook('onRequest', (_request, _reply, done) =>
+    done(isClosing ? new KeywardError('UNAVAILABLE', 'Keyward is stopping.') : undefined),
+  );
+  app.addHook('preClose', (done) => {
+    isClosing = true;
+    sockets.drain();
+    done();
+  });
+  app.addHook('onClose', (_app, done) => {
+    sockets.end();
+    done();
+  });
 }

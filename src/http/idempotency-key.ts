@@ -16,8 +16,12 @@ export async function readIdempotencyKey(
   const header = request.headers['idempotency-key'];
   if (['GET', 'HEAD'].includes(request.method) || header === undefined) return null;
   const key = typeof header === 'string' ? IDEMPOTENCY_KEY.exec(header)?.[1] : undefined;
-  if (key === undefined || keyDetector.isContainedIn(key)) {
+  if (key === undefined) {
     throw invalidField('/headers/idempotency-key', 'must be 1 to 128 visible ASCII characters');
+  }
+  // It is stored, so no key may be in it.
+  if (keyDetector.isContainedIn(key)) {
+    throw invalidField('/headers/idempotency-key', 'must not contain an API key');
   }
   return { key, fingerprint: await fingerprintOf(request) };
 }

@@ -1,7 +1,8 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import type { FairQueue } from '../lib/fair-queue.ts';
 import type { MemoryBudget } from '../lib/memory-budget.ts';
-import { OverloadError } from '../lib/overload-error.ts';
+import { OverloadError, type ShedReason } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
@@ -52,10 +53,10 @@ export function registerPlaces(
     const bytes = bodyBytes(request);
     const rows = rowsOf(request);
     const estimate = bytes * BODY_FACTOR + Math.min(rows * ROW_BYTES, PAGE_BYTES);
-    if (!urgent && !bodies.hasRoom(group, bytes)) throw tooMuch();
+    if (!urgent && !bodies.hasRoom(group, bytes)) throw tooMuch('bodies');
     const read = () => {
       // Others of the group may have been answered while this one waited.
-      if (rows > 0 && unsent.isFull(group)) throw tooMuch();
+      if (rows > 0 && unsent.isFull(group)) throw tooMuch('unsent');
       return calls.during(group, estimate, work);
     };
     const release = bodies.take(group, bytes);
@@ -67,6 +68,7 @@ export function registerPlaces(
   };
   const watchAnswer = async (request: FastifyRequest, reply: FastifyReply, payload: unknown) => {
     if (typeof payload === 'string') unsent.watch(reply, request.callerGroup, payload);
+    if (payload instanceof Readable) unsent.watchStream(reply, request.callerGroup);
     return payload;
   };
   app.addHook('onRoute', (route) => {
@@ -82,8 +84,8 @@ export function registerPlaces(
   ];
 }
 
-function tooMuch(): OverloadError {
-  return new OverloadError('this caller has too much under way');
+function tooMuch(reason: ShedReason): OverloadError {
+  return new OverloadError(reason, 'this caller has too much under way');
 }
 
 type Handler = RouteOptions['handler'];

@@ -1,10 +1,14 @@
 import {
   type FastifyBaseLogger,
+  type FastifyContextConfig,
   type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import type { Log } from '../lib/log-events.ts';
 import type { App } from './app-type.ts';
+import type { RequestMetrics } from './request-metrics.ts';
+import { traceIdOf } from './trace-parent.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -20,41 +24,53 @@ export function fastifyLogging(log: FastifyBaseLogger) {
 }
 
 /**
- * One line for each request, with the pattern of its route and never its URL. A line costs a fifth
+ * Counts each request, and writes one line for it, with the pattern of its route and never its URL. A line costs a fifth
  * of a verification, so only a bounded number of successful ones is logged each second.
  */
-export function registerRequestLog(app: App, verifyPerSecond: number): void {
+export function registerRequestLog(
+  app: App,
+  verifyPerSecond: number,
+  metrics: RequestMetrics,
+): void {
   const isWithinLimit = perSecond(verifyPerSecond);
-  const isSkipped = ({ routeOptions }: FastifyRequest, status: number) =>
-    routeOptions.config.logSampled === true && status < 400 && !isWithinLimit();
+  const isSkipped = ({ logSampled }: FastifyContextConfig, status: number) =>
+    logSampled === true && status < 400 && !isWithinLimit();
 
   // Log lines contain the request id, so no request needs a logger of its own.
   app.setChildLoggerFactory((logger) => logger);
   app.decorateRequest('failure', null);
   app.addHook('onResponse', (request, reply, done) => {
-    if (isSkipped(request, reply.statusCode)) return done();
-    logRequest(request, reply);
+    const { config, url: route = 'none' } = request.routeOptions;
+    metrics.count(route, request.method, reply.statusCode, reply.elapsedTime);
+    if (!isSkipped(config, reply.statusCode)) logRequest(request, reply, route);
     done();
   });
 }
 
 /** Failures are warnings and errors, which the logger bounds where they repeat. */
-function logRequest(request: FastifyRequest, reply: FastifyReply): void {
-  const { log, failure } = request;
+function logRequest(request: FastifyRequest, reply: FastifyReply, route: string): void {
+  const { failure } = request;
+  const log: Log = request.log;
   const { statusCode } = reply;
   const line = {
-    requestId: request.id,
+    ...requestFields(request),
     method: request.method,
-    route: request.routeOptions.url ?? 'none',
+    route,
     status: statusCode,
     durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
     keyId: keyIdOf(request),
     actor: request.call?.actor.id,
   };
-  if (statusCode < 500) log.info(line, 'request');
-  else if (!failure) log.warn(line, 'request');
-  else if (statusCode === 503) log.warn({ ...line, ...failure }, 'no answer');
-  else log.error({ ...line, ...failure }, 'request failed');
+  if (statusCode < 500) log.info({ event: 'request', ...line }, 'request');
+  else if (!failure) log.warn({ event: 'request', ...line }, 'request');
+  else if (statusCode === 503)
+    log.warn({ event: 'request.unavailable', ...line, ...failure }, 'no answer');
+  else log.error({ event: 'request.failed', ...line, ...failure }, 'request failed');
+}
+
+/** What each line about a request begins with: by what it is found, here and in traces. */
+export function requestFields({ id: requestId, headers }: FastifyRequest) {
+  return { requestId, traceId: traceIdOf(headers) };
 }
 
 /** True for the first `max` calls of each second. */

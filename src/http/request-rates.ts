@@ -1,5 +1,5 @@
 import type { Caller } from '../domain/caller.ts';
-import { KeywardError } from '../errors.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { type Rate, TokenBuckets } from '../lib/token-buckets.ts';
 
@@ -25,20 +25,34 @@ export class RequestRates {
 
   /** Throws TOO_MANY_REQUESTS beyond the maximum. */
   take(caller: Caller): void {
-    if (!this.admits(caller)) throw new KeywardError('TOO_MANY_REQUESTS');
+    if (!this.admits(caller)) throw new KeywardError('TOO_MANY_REQUESTS', rulesOf(caller));
   }
 
-  /** Counts the items of a call beyond the first one, which counted as the call. */
-  takeItems(caller: Caller, items: number): void {
+  /**
+   * Counts the items of a call, which are at `pointer`, beyond the first one, which counted as the call.
+   * More than a second allows never pass: INVALID_REQUEST.
+   */
+  takeItems(caller: Caller, items: number, pointer: string): void {
     if (caller.maxRequestsPerSecond === null || items <= 1) return;
     const rates = ratesOf(caller);
-    if (this.#buckets.take(rates, items - 1)) return;
     const max = Math.min(...rates.map(({ perSecond }) => perSecond));
+    if (items > max) {
+      throw invalidField(pointer, `must have at most ${max} items: ${rulesOf(caller)}`);
+    }
+    if (this.#buckets.take(rates, items - 1)) return;
     throw new KeywardError(
       'TOO_MANY_REQUESTS',
       `Each of the ${items} items counts as a request, of which ${max} a second are allowed: send fewer at once.`,
     );
   }
+}
+
+function rulesOf({ maxRequestsPerSecond }: Caller): string {
+  const { own = null, workspace = null } = maxRequestsPerSecond ?? {};
+  return [
+    ...(own === null ? [] : [`This management key may make ${own} requests a second.`]),
+    ...(workspace === null ? [] : [`Its workspace may make ${workspace} requests a second.`]),
+  ].join(' ');
 }
 
 function ratesOf({ id, workspaceId, maxRequestsPerSecond }: Caller): Rate[] {

@@ -32,6 +32,13 @@ export const oneOf = <Value extends string>(
 export const open = (known: TSchema, options: TSchemaOptions) =>
   Type.Unsafe<string>({ anyOf: [known, { type: 'string' }], ...options });
 
+/** The same, or null. */
+export const openOrNull = (known: TSchema, options: TSchemaOptions) =>
+  Type.Unsafe<string | null>({
+    anyOf: [known, { type: 'string' }, { type: 'null' }],
+    ...options,
+  });
+
 /** A time in an answer. */
 export const time = (description: string) =>
   Type.String({ format: 'date-time', description, examples: ['2026-01-31T12:00:00.000Z'] });

@@ -7,6 +7,7 @@ import type { App } from './app-type.ts';
 import { Connections, serverOptions } from './connections.ts';
 import { registerErrorHandler } from './error-handler.ts';
 import { healthRoutes } from './health.ts';
+import { ShedRequests } from './shed-requests.ts';
 
 /** Serves while the database is awaited: alive, not ready, and 503 for everything else. */
 export async function startStartupServer({
@@ -20,14 +21,15 @@ export async function startStartupServer({
   maxConnectionsPerAddress: number;
   memory: Pick<MemoryBudget, 'connections'>;
 }): Promise<App> {
+  const shed = new ShedRequests();
   const options = {
     // The wait for the database has lines of its own.
     logger: false,
     forceCloseConnections: true,
-    ...serverOptions(new Connections({ max, maxPerAddress })),
+    ...serverOptions(new Connections({ max, maxPerAddress }, shed)),
   };
   const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>();
-  registerErrorHandler(app);
+  registerErrorHandler(app, shed);
   registerAnswerHeaders(app);
   healthRoutes(app, { database: () => Promise.resolve('waiting') }, () => performance.now());
   app.all('/*', () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from 'pino';
 import type { Orm } from '../db/database.ts';
 import type { Actor } from '../domain/caller.ts';
+import type { Log } from '../lib/log-events.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import { endKeysOfWorkspace, findWorkspaceToEmpty, type WorkspaceToEmpty } from './store.ts';
 
@@ -17,13 +17,13 @@ type InTurn = <T>(step: () => Promise<T>) => Promise<T>;
 export class DeletedWorkspaces {
   readonly #orm: Orm;
   readonly #unitOfWork: UnitOfWork;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #inTurn: InTurn;
   #isRunning = false;
   #isStopped = false;
 
   /** @param inTurn runs a step when it may take a connection */
-  constructor(orm: Orm, unitOfWork: UnitOfWork, log: Logger, inTurn: InTurn) {
+  constructor(orm: Orm, unitOfWork: UnitOfWork, log: Log, inTurn: InTurn) {
     this.#orm = orm;
     this.#unitOfWork = unitOfWork;
     this.#log = log;
@@ -38,7 +38,8 @@ export class DeletedWorkspaces {
       for (let more = true; more && !this.#isStopped; )
         more = await this.#inTurn(() => this.#step());
     } catch (err) {
-      this.#log.warn({ err }, 'keys of a deleted workspace were not ended yet, will retry');
+      const event = 'workspace.keys_not_ended';
+      this.#log.warn({ event, err }, 'keys of a deleted workspace were not ended yet, will retry');
     } finally {
       this.#isRunning = false;
     }

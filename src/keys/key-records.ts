@@ -13,12 +13,14 @@ export interface SecretRow {
   createdAt: Date;
   validUntil: Date | null;
   lastUsedAt: Date | null;
+  lastUsedFrom: string | null;
 }
 
 export interface KeyUse {
   total: number | null;
   lastUsedAt: Date | null;
   lastDeniedAt: Date | null;
+  lastUsedFrom: string | null;
 }
 
 /** A key with its usage, its consumption and its secrets. */
@@ -39,12 +41,12 @@ export async function findKey(db: Reader, scope: Scope, id: string): Promise<Key
 
 /** `extra` is selected beside each key: what a list is sorted by. */
 export function selectKeys(db: Reader, extra: SQL<string | null> = sql<null>`null`) {
-  const { total, lastUsedAt, lastDeniedAt } = keyUsage;
+  const { total, lastUsedAt, lastDeniedAt, lastUsedFrom } = keyUsage;
   return db
     .select({
       key: getTableColumns(keys),
       extra,
-      use: { total, lastUsedAt, lastDeniedAt },
+      use: { total, lastUsedAt, lastDeniedAt, lastUsedFrom },
       consumption: getTableColumns(keyConsumption),
     })
     .from(keys)
@@ -53,7 +55,7 @@ export function selectKeys(db: Reader, extra: SQL<string | null> = sql<null>`nul
     .$dynamic();
 }
 
-const UNUSED: KeyUse = { total: null, lastUsedAt: null, lastDeniedAt: null };
+const UNUSED: KeyUse = { total: null, lastUsedAt: null, lastDeniedAt: null, lastUsedFrom: null };
 
 export async function withSecrets(
   db: Reader,
@@ -70,9 +72,9 @@ export async function withSecrets(
 async function readSecrets(db: Reader, keyIds: string[]): Promise<SecretRow[]> {
   if (keyIds.length === 0) return [];
   const { keyId, id, start, status, createdAt, validUntil } = secrets;
-  const { lastUsedAt } = secretUsage;
+  const { lastUsedAt, lastUsedFrom } = secretUsage;
   return db
-    .select({ keyId, id, start, status, createdAt, validUntil, lastUsedAt })
+    .select({ keyId, id, start, status, createdAt, validUntil, lastUsedAt, lastUsedFrom })
     .from(secrets)
     .leftJoin(secretUsage, eq(secretUsage.secretRef, secrets.ref))
     .where(and(anyOf(secrets.keyId, keyIds), ne(secrets.status, 'retired')))

@@ -1,4 +1,5 @@
 import { UNKNOWN_ACTOR } from '../db/stored-types.ts';
+import { parseLastUsedFrom } from '../domain/client-context.ts';
 import { toRateLimits } from '../domain/limits.ts';
 import { toRefill } from '../domain/refill.ts';
 import { keyStatus } from '../domain/status.ts';
@@ -71,14 +72,16 @@ function presentSecret({ keyId: _, ...secret }: SecretRow, expiresAt: Date | nul
     ...secret,
     createdAt: toIso(secret.createdAt),
     lastUsedAt: toIso(secret.lastUsedAt),
+    lastUsedFrom: parseLastUsedFrom(secret.lastUsedFrom),
     validUntil: toIso(endWithin(secret.validUntil, expiresAt)),
   };
 }
 
-function presentUse({ total, lastUsedAt, lastDeniedAt }: KeyUse) {
+function presentUse({ total, lastUsedAt, lastDeniedAt, lastUsedFrom }: KeyUse) {
   return {
     total: total ?? 0,
     lastUsedAt: toIso(lastUsedAt),
     lastDeniedAt: toIso(lastDeniedAt),
+    lastUsedFrom: parseLastUsedFrom(lastUsedFrom),
   };
 }

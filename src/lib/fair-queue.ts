@@ -1,5 +1,5 @@
 import { WAITING_TASK_BYTES } from './memory-budget.ts';
-import { OverloadError } from './overload-error.ts';
+import { OverloadError, type ShedReason } from './overload-error.ts';
 import type { ResourceLimit } from './resource-limit.ts';
 
 export interface FairQueueBounds {
@@ -12,6 +12,8 @@ export interface FairQueueBounds {
   /** Tasks that may wait, of one group and of all. One more is refused. */
   maxWaitingEach: number;
   maxWaiting: number;
+  /** What is full then. */
+  reason: ShedReason;
 }
 
 /** Whom a task is for, and how it is served. */
@@ -99,6 +101,11 @@ export class FairQueue {
     return this.#waiting;
   }
 
+  /** Places in use. */
+  get used(): number {
+    return this.#used;
+  }
+
   resourceLimit(name: string): ResourceLimit {
     const { maxWaiting: max } = this.#bounds;
     return { name, max, bytesEach: WAITING_TASK_BYTES, used: () => this.#waiting };
@@ -127,9 +134,9 @@ export class FairQueue {
       this.#occupy(group, weight);
       return null;
     }
-    const { maxWaiting, maxWaitingEach } = this.#bounds;
+    const { maxWaiting, maxWaitingEach, reason } = this.#bounds;
     if (this.#waiting >= maxWaiting || waiting.count(group) >= maxWaitingEach) {
-      throw new OverloadError('too many tasks are waiting');
+      throw new OverloadError(reason, 'too many tasks are waiting');
     }
     this.#waiting++;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Log } from './log-events.ts';
 
 /** A phase of a stop. The next one runs even if it fails or exceeds its deadline. */
 export interface StopPhase {
@@ -8,14 +8,18 @@ export interface StopPhase {
 }
 
 /** Runs the phases in order and logs the outcome of each. Returns whether all succeeded. */
-export async function stopInOrder(phases: readonly StopPhase[], log: Logger): Promise<boolean> {
+export async function stopInOrder(phases: readonly StopPhase[], log: Log): Promise<boolean> {
   let clean = true;
   for (const phase of phases) {
     const started = performance.now();
     const outcome = await withDeadline(phase.run, phase.deadlineMs);
     const durationMs = Math.round(performance.now() - started);
-    if (outcome === null) log.info({ phase: phase.name, durationMs }, 'stopped');
-    else log.error({ phase: phase.name, durationMs, err: outcome }, 'did not stop cleanly');
+    if (outcome === null)
+      log.info({ event: 'stop.phase_done', phase: phase.name, durationMs }, 'stopped');
+    else {
+      const line = { phase: phase.name, durationMs, err: outcome };
+      log.error({ event: 'stop.phase_failed', ...line }, 'did not stop cleanly');
+    }
     clean &&= outcome === null;
   }
   return clean;

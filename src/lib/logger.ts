@@ -1,6 +1,10 @@
 import { type DestinationStream, type LogFn, type Logger, type LoggerOptions, pino } from 'pino';
 import pretty from 'pino-pretty';
+import type { LogEvent } from './log-events.ts';
 import { RepeatedLines } from './repeated-lines.ts';
+
+/** What a library writes by itself, Fastify above all, has no event of its own. */
+const OF_LIBRARY: { event: LogEvent } = { event: 'library' };
 
 const REDACTED = [
   'key',
@@ -24,6 +28,9 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: REDACTED, censor: '[redacted]' },
     serializers: { err: describeError },
+    mixin: () => OF_LIBRARY,
+    mixinMergeStrategy: (fields, ofLibrary) =>
+      'event' in fields ? fields : { ...ofLibrary, ...fields },
     hooks: { logMethod: onceASecond() },
   };
   return destination ? pino(options, destination) : pino(options);

@@ -62,7 +62,8 @@ export const LOADED_ROW_BYTES = 512 * 1024;
 export const WAITING_BYTES = 512;
 /** Work that waits for a place, with its texts. */
 export const WAITING_TASK_BYTES = 1024;
-export const COUNTER_BYTES = 400;
+/** With the address and the user agent of the last client. */
+export const COUNTER_BYTES = 1024;
 export const DENIAL_BYTES = 1024;
 /** Its headers, at most 16 KiB, and what belongs to it. */
 export const REQUEST_BYTES = 24 * 1024;

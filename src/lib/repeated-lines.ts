@@ -13,6 +13,13 @@ interface Repetition {
   quiet: number;
 }
 
+let suppressed = 0;
+
+/** Lines that this process has held back: others with their number stand for them. */
+export function suppressedLines(): number {
+  return suppressed;
+}
+
 /**
  * Lets the first of equal lines through, and then at most one a second, with their number: an outage
  * would write a line for every request.
@@ -40,6 +47,7 @@ export class RepeatedLines {
     repetition.count = 0;
     repetition.quiet = count > 0 ? 0 : repetition.quiet + 1;
     if (count > 0) latest(count);
+    suppressed += Math.max(0, count - 1);
     if (repetition.quiet < QUIET_INTERVALS) return;
     clearInterval(timer);
     this.#repetitions.delete(key);

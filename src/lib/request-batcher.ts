@@ -53,7 +53,9 @@ export class RequestBatcher<Item, Result> {
 
   add(item: Item): Promise<Result> {
     if (this.waiting >= this.#options.maxWaiting) {
-      return Promise.reject(new OverloadError('too many requests are waiting for the database'));
+      return Promise.reject(
+        new OverloadError('database', 'too many requests are waiting for the database'),
+      );
     }
     const answer = new Promise<Result>((resolve, reject) => {
       const isFirst = this.#options.isFirst?.(item) ?? false;

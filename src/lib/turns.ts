@@ -3,13 +3,16 @@ import { setImmediate as nextImmediate } from 'node:timers/promises';
 /** How long work on a list holds the event loop before everything else gets its turn. */
 const TURN_MS = 2;
 
-/** The last of those who wait for their turn: one is let in each time around the loop. */
-let last: Promise<void> = Promise.resolve();
-
-function nextTurn(): Promise<void> {
-  last = last.then(() => nextImmediate());
-  return last;
+/** Those who wait for their turn are let in one by one, each time around the loop. */
+export function turnQueue(): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  return () => {
+    last = last.then(() => nextImmediate());
+    return last;
+  };
 }
+
+const nextTurn = turnQueue();
 
 /** Asked between two steps of long work: waits for another turn of the loop once this one is used up. */
 export function turnKeeper(): () => Promise<void> | undefined {

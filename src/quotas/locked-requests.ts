@@ -49,7 +49,9 @@ export class LockedRequests {
   add(request: QuotaRequest): Promise<QuotaDecision | null> {
     const queue = this.#byKey.get(request.keyId) ?? [];
     if (this.#size >= MAX_WAITING || queue.length >= MAX_WAITING_OF_KEY) {
-      return Promise.reject(new OverloadError('too many requests wait for a locked key'));
+      return Promise.reject(
+        new OverloadError('database', 'too many requests wait for a locked key'),
+      );
     }
     const { promise, ...settle } = Promise.withResolvers<QuotaDecision | null>();
     queue.push({ request, lateAt: performance.now() + PATIENCE_MS, ...settle });

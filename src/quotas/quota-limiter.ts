@@ -3,6 +3,7 @@ import type { RateLimit, RateLimitStatus } from '../domain/limits.ts';
 import { nextRefill, type Refill } from '../domain/refill.ts';
 import type { Invalidation, InvalidationListener } from '../freshness/invalidation.ts';
 import { DENIAL_BYTES } from '../lib/memory-budget.ts';
+import { counter, type Metric } from '../lib/metric.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { QuotaCode, QuotaDecision } from './decision.ts';
@@ -42,6 +43,7 @@ export class QuotaLimiter implements InvalidationListener {
   readonly #denials: LRUCache<string, Denial>;
   /** Counts invalidations: a denial that was in flight during one is not cached. */
   #generation = 0;
+  #recalled = 0;
 
   constructor(store: QuotaStore, incarnation: () => string | null, maxDenials: number) {
     this.#store = store;
@@ -54,10 +56,23 @@ export class QuotaLimiter implements InvalidationListener {
     return [{ name: 'denials', max, bytesEach: DENIAL_BYTES, used: () => this.#denials.size }];
   }
 
+  get metrics(): Metric[] {
+    return [
+      counter(
+        'keyward_quota_denials_recalled_total',
+        'Verifications of an exhausted key that were denied from memory.',
+        () => this.#recalled,
+      ),
+    ];
+  }
+
   /** All or nothing: a denied request consumes nothing. `now` is in epoch milliseconds. */
   async consume(quota: Quota, cost: number, now: number): Promise<QuotaResult> {
     const denied = this.#cachedDenial(quota, cost, now);
-    if (denied) return denied;
+    if (denied) {
+      this.#recalled++;
+      return denied;
+    }
     const generation = this.#generation;
     const decision = await this.#store.consume({ keyId: quota.keyId, cost });
     if (decision.incarnation !== this.#incarnation()) {

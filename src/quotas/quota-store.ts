@@ -1,5 +1,6 @@
 import type { Database, Statement } from '../db/database.ts';
 import { isDataError, isRetryable, isTimeout, isUnavailable } from '../db/errors.ts';
+import { counter, type Metric } from '../lib/metric.ts';
 import { RequestBatcher } from '../lib/request-batcher.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
@@ -50,6 +51,8 @@ export class QuotaStore {
   readonly #idleStreams: BatchStream[] = [];
   #streams = 0;
   #count = 0;
+  #items = 0;
+  #conflicts = 0;
 
   constructor(database: Database, instance: string, clockOffset: () => number, maxWaiting: number) {
     this.#database = database;
@@ -67,9 +70,24 @@ export class QuotaStore {
     return [this.#batcher.resourceLimit('quota_requests_waiting'), this.#locked.resourceLimit];
   }
 
-  /** Statements sent since the start. */
-  get count(): number {
-    return this.#count;
+  get metrics(): Metric[] {
+    return [
+      counter(
+        'keyward_quota_statements_total',
+        'Statements sent that consume rate limits and credits.',
+        () => this.#count,
+      ),
+      counter(
+        'keyward_quota_batch_items_total',
+        'Verifications in these statements.',
+        () => this.#items,
+      ),
+      counter(
+        'keyward_quota_conflicts_total',
+        'Verifications that found the row of their key locked, and ask again.',
+        () => this.#conflicts,
+      ),
+    ];
   }
 
   async consume(request: QuotaRequest): Promise<QuotaDecision> {
@@ -118,7 +136,9 @@ export class QuotaStore {
     stream.sequence++;
     try {
       const answer = await this.#sendWithRetry(stream, requests);
-      return requests.map((_, index) => decisionAt(answer, index));
+      const answers = requests.map((_, index) => decisionAt(answer, index));
+      this.#conflicts += answers.filter((one) => one === LOCKED).length;
+      return answers;
     } finally {
       this.#idleStreams.push(stream);
     }
@@ -142,6 +162,7 @@ export class QuotaStore {
     requests: readonly QuotaRequest[],
   ): Promise<BatchAnswer> {
     this.#count++;
+    this.#items += requests.length;
     const [row] = await this.#database.query<{ answer: string | null }>(CONSUME, [
       this.#instance,
       name,

@@ -49,7 +49,7 @@ export async function findAnswer<Result extends WriteResult>(
   return stored?.result ?? null;
 }
 
-/** Stores the result in the transaction of the change, without the key string. */
+/** Stores the result in the transaction of the change. */
 export async function storeAnswer(
   tx: Transaction,
   callerId: string,
@@ -57,9 +57,24 @@ export async function storeAnswer(
   result: WriteResult,
   createdAt: Date,
 ): Promise<void> {
-  const body = 'key' in result.body ? { ...result.body, key: null } : result.body;
-  const answer = { ...result, body };
+  const answer = { ...result, body: storable(result.body) };
   await tx.insert(idempotencyKeys).values({ callerId, key, fingerprint, answer, createdAt });
+}
+
+/** Without the key string, and without whence the key was used: an erasure would not find it here. */
+function storable(body: object): object {
+  return {
+    ...body,
+    ...('key' in body && { key: null }),
+    ...('usage' in body && { usage: withoutOrigin(body.usage) }),
+    ...('secrets' in body &&
+      Array.isArray(body.secrets) && { secrets: body.secrets.map(withoutOrigin) }),
+  };
+}
+
+function withoutOrigin(use: unknown): unknown {
+  const hasOrigin = use instanceof Object && 'lastUsedFrom' in use;
+  return hasOrigin ? { ...use, lastUsedFrom: null } : use;
 }
 
 export async function deleteOldAnswers(orm: Orm): Promise<void> {

@@ -1,3 +1,4 @@
+import { type ClientContext, shortUserAgent } from '../domain/client-context.ts';
 import type { CountedSecret, VerdictCode } from '../domain/verdict.ts';
 import { COUNTER_BYTES } from '../lib/memory-budget.ts';
 import { OverloadError } from '../lib/overload-error.ts';
@@ -22,7 +23,13 @@ export interface UsageCount {
   units: number;
   /** Time of the last of them, in epoch milliseconds. */
   lastAt: number;
+  /** What the caller said of the client of the last one, if that was VALID. */
+  ip: string | undefined;
+  userAgent: string | undefined;
 }
+
+/** No client, or none that matters: that of a denial, or of a management key. */
+const NO_CLIENT: ClientContext = {};
 
 /** Number of verifications that matched no key. */
 export interface UnmatchedCount {
@@ -84,12 +91,13 @@ export class UsageCounters {
     now: number,
     caller: CountedSecret | null = null,
     units = 0,
+    client: ClientContext = NO_CLIENT,
   ): void {
     const hour = now - (now % HOUR_MS);
-    const counter = this.#find(keyId, secretRef, code, hour);
-    this.#ensureRoom(counter !== undefined, caller, hour);
-    if (counter) addTo(counter, units, now);
-    else this.#add({ keyId, secretRef, code, hour, count: 1, units, lastAt: now });
+    const known = this.#find(keyId, secretRef, code, hour);
+    this.#ensureRoom(known !== undefined, caller, hour);
+    const counter = known ?? this.#add(keyId, secretRef, code, hour);
+    addTo(counter, units, now, code === 'VALID' ? client : NO_CLIENT);
     if (caller) this.#addUse(caller, hour, now);
   }
 
@@ -146,17 +154,19 @@ export class UsageCounters {
   }
 
   #addUse({ keyId, ref: secretRef }: CountedSecret, hour: number, now: number): void {
-    const counter = this.#find(keyId, secretRef, 'VALID', hour);
-    if (counter) addTo(counter, 0, now);
-    else this.#add({ keyId, secretRef, code: 'VALID', hour, count: 1, units: 0, lastAt: now });
+    const known = this.#find(keyId, secretRef, 'VALID', hour);
+    addTo(known ?? this.#add(keyId, secretRef, 'VALID', hour), 0, now, NO_CLIENT);
   }
 
-  #add(counter: UsageCount): void {
+  #add(keyId: string, secretRef: string, code: VerdictCode, hour: number): UsageCount {
     this.#size++;
-    const counters = this.#shardOf(counter.keyId);
-    const ofSecret = counters.get(counter.secretRef);
+    const nothing = { count: 0, units: 0, lastAt: 0, ip: undefined, userAgent: undefined };
+    const counter: UsageCount = { keyId, secretRef, code, hour, ...nothing };
+    const counters = this.#shardOf(keyId);
+    const ofSecret = counters.get(secretRef);
     if (ofSecret) ofSecret.push(counter);
-    else counters.set(counter.secretRef, [counter]);
+    else counters.set(secretRef, [counter]);
+    return counter;
   }
 
   /** Only where little room is left, it matters which of the two counters are there already. */
@@ -170,10 +180,14 @@ export class UsageCounters {
   }
 }
 
-function addTo(counter: UsageCount, units: number, now: number): void {
+/** Keeps what was said of the latest client, and looks at it when the counter is written. */
+function addTo(counter: UsageCount, units: number, now: number, client: ClientContext): void {
   counter.count++;
   counter.units += units;
-  counter.lastAt = Math.max(counter.lastAt, now);
+  if (now < counter.lastAt) return;
+  counter.lastAt = now;
+  counter.ip = client.ip;
+  counter.userAgent = shortUserAgent(client.userAgent);
 }
 
 function emptied<T>(counters: Map<string, T>): T[] {
@@ -192,5 +206,5 @@ function slices<T>(counters: readonly T[]): T[][] {
 }
 
 function full(): OverloadError {
-  return new OverloadError('too many counters wait to be written');
+  return new OverloadError('counters', 'too many counters wait to be written');
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { Log } from '../lib/log-events.ts';
+import { counter, gauge, type Metric } from '../lib/metric.ts';
 import type { UsageBatch, UsageCounters } from './counters.ts';
 
 /** Between the attempts of a stop, which is the last chance: long enough for a restart of Postgres. */
@@ -36,20 +37,23 @@ export interface FlusherOptions {
 export class UsageFlusher {
   readonly #counters: UsageCounters;
   readonly #write: WriteUsage;
-  readonly #log: Logger;
+  readonly #log: Log;
   readonly #stopPausesMs: readonly number[];
   readonly #streams: readonly Stream[];
   readonly #stopping = new AbortController();
   /** Of those who wait until what they have counted is written. */
   #waiting: PromiseWithResolvers<void> | null = null;
   #spreadMs = 0;
+  #flushedAt = performance.now();
+  #writes = 0;
+  #failures = 0;
   #ticking = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(
     counters: UsageCounters,
     write: WriteUsage,
-    log: Logger,
+    log: Log,
     { streams = 1, stopPausesMs = STOP_PAUSES_MS }: FlusherOptions = {},
   ) {
     this.#counters = counters;
@@ -62,6 +66,31 @@ export class UsageFlusher {
       batches: [],
       round: null,
     }));
+  }
+
+  get metrics(): Metric[] {
+    return [
+      gauge(
+        'keyward_usage_counters_waiting',
+        'Counters that are not known to be written.',
+        () => this.#counters.size,
+      ),
+      counter(
+        'keyward_usage_flushes_total',
+        'Batches of counters written to the database.',
+        () => this.#writes,
+      ),
+      counter(
+        'keyward_usage_flush_failures_total',
+        'Writes of counters that failed. They are repeated.',
+        () => this.#failures,
+      ),
+      gauge(
+        'keyward_usage_flush_age_seconds',
+        'Time since all counters of then were written.',
+        () => (performance.now() - this.#flushedAt) / 1000,
+      ),
+    ];
   }
 
   /** The batches of a tick are spread over the interval, so that they never come all at once. */
@@ -98,6 +127,7 @@ export class UsageFlusher {
   /** Writes everything that was counted before this call, in every stream. */
   async flush(): Promise<void> {
     await Promise.all(this.#streams.map((stream) => this.#roundAfter(stream)));
+    this.#flushedAt = performance.now();
   }
 
   /** A round that begins after this call. */
@@ -130,6 +160,7 @@ export class UsageFlusher {
       await this.#writeBatches(stream, waiting ? 0 : this.#spreadMs / stream.batches.length);
       waiting?.resolve();
     } catch (error) {
+      this.#failures++;
       (waiting ?? this.#takeWaiting())?.reject(error);
       throw error;
     }
@@ -144,6 +175,7 @@ export class UsageFlusher {
   async #writeBatches(stream: Stream, pauseMs = 0): Promise<void> {
     for (let [batch] = stream.batches; batch; [batch] = stream.batches) {
       await this.#write({ stream: stream.name, sequence: stream.sequence }, batch);
+      this.#writes++;
       stream.sequence++;
       stream.batches.shift();
       this.#counters.release(batch);
@@ -169,7 +201,8 @@ export class UsageFlusher {
       await this.flush();
       return true;
     } catch (err) {
-      this.#log.warn({ err, waiting: this.#counters.size }, 'counters not written, will retry');
+      const line = { err, waiting: this.#counters.size };
+      this.#log.warn({ event: 'usage.flush_failed', ...line }, 'counters not written, will retry');
       return false;
     }
   }

@@ -1,6 +1,7 @@
-import type { Logger } from 'pino';
 import type { Database } from '../db/database.ts';
 import { isTimeout } from '../db/errors.ts';
+import type { Log } from '../lib/log-events.ts';
+import { counter, gauge, type Metric } from '../lib/metric.ts';
 import { foldShard, readWaiting, shardMixed, type WaitingShard } from './log-store.ts';
 import { MIXED_SHARD } from './shards.ts';
 
@@ -21,27 +22,61 @@ const MAX_STEP_COUNTERS = 8000;
  */
 export class UsageFold {
   readonly #database: Database;
-  readonly #log: Logger;
+  readonly #log: Log;
   /** How many counters a step takes, so that about STEP_COUNTERS are left when equal ones are added up. */
   #stepCounters = STEP_COUNTERS;
   #waitingRows = 0;
+  #waitingMs = 0;
+  #folded = 0;
+  #failures = 0;
   #running: Promise<void> | null = null;
   #stopped = false;
 
-  constructor(database: Database, log: Logger) {
+  constructor(database: Database, log: Log) {
     this.#database = database;
     this.#log = log;
   }
 
-  /** Rows in the log when this instance last looked. */
-  get waitingRows(): number {
-    return this.#waitingRows;
+  /** Age of the oldest row in the log when this instance last looked. */
+  get waitingMs(): number {
+    return this.#waitingMs;
+  }
+
+  get metrics(): Metric[] {
+    return [
+      gauge(
+        'keyward_usage_log_rows',
+        'Rows of counters that waited to be folded when this instance last looked, once a second.',
+        () => this.#waitingRows,
+      ),
+      gauge(
+        'keyward_usage_log_age_seconds',
+        'Age of the oldest of these rows; 0 if there is none.',
+        () => this.#waitingMs / 1000,
+      ),
+      counter(
+        'keyward_usage_folded_counters_total',
+        'Counters that this instance has folded, equal ones added up.',
+        () => this.#folded,
+      ),
+      counter(
+        'keyward_usage_fold_failures_total',
+        'Folds that failed. They are repeated.',
+        () => this.#failures,
+      ),
+    ];
   }
 
   /** Folds what is due. A call during another one shares it. */
   run(): Promise<void> {
     this.#running ??= this.#runOnce()
-      .catch((err: unknown) => this.#log.warn({ err }, 'the usage log was not folded, will retry'))
+      .catch((err: unknown) => {
+        this.#failures++;
+        this.#log.warn(
+          { event: 'usage.fold_failed', err },
+          'the usage log was not folded, will retry',
+        );
+      })
       .finally(() => {
         this.#running = null;
       });
@@ -71,6 +106,7 @@ export class UsageFold {
   async #look(): Promise<WaitingShard[]> {
     const waiting = await readWaiting(this.#database);
     this.#waitingRows = waiting.reduce((sum, { rows }) => sum + rows, 0);
+    this.#waitingMs = Math.max(0, ...waiting.map(({ ageMs }) => ageMs));
     return waiting;
   }
 
@@ -81,7 +117,7 @@ export class UsageFold {
   }
 
   async #distribute(counters: number): Promise<void> {
-    for (let left = counters; left > 0; left -= MAX_STEP_COUNTERS) {
+    for (let left = counters; left > 0 && !this.#stopped; left -= MAX_STEP_COUNTERS) {
       if ((await shardMixed(this.#database, MAX_STEP_COUNTERS)) === null) return;
     }
   }
@@ -91,6 +127,7 @@ export class UsageFold {
     for (let left = counters; left > 0; ) {
       const merged = await this.#step(shard);
       if (merged === null) return;
+      this.#folded += merged;
       left -= this.#stepCounters;
       this.#adapt(merged);
     }

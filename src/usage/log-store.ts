@@ -1,16 +1,16 @@
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import type { BatchId } from '../db/batch-sequences.ts';
 import type { Database, Statement } from '../db/database.ts';
-import type { UsageBatch } from './counters.ts';
+import { runInTime } from '../db/statement-timeout.ts';
+import { type KeptIp, originOf } from '../domain/client-context.ts';
+import type { UsageBatch, UsageCount } from './counters.ts';
 import { SHARDS } from './shards.ts';
 
 const HOUR_MS = 3_600_000;
-/** Of folding: shorter than the client's time-out, after which the connection counts as lost. */
-const STATEMENT_TIMEOUT_MS = 1500;
 
 const APPEND: Statement = {
   name: 'append_usage_log',
-  text: 'select append_usage_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
+  text: 'select append_usage_log($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)',
 };
 
 /** What waits in the log for one shard. */
@@ -23,7 +23,7 @@ export interface WaitingShard extends Record<string, unknown> {
 }
 
 /**
- * Writes one frozen batch by one call of a database function (migrations/0018_usage_log.sql): one
+ * Writes one frozen batch by one call of a database function (migrations/0019_usage_store.sql): one
  * transaction and one round trip. A batch whose number was claimed before has no effect. Lists are
  * joined: Postgres reads one text far sooner than an array of 500.
  */
@@ -31,6 +31,7 @@ export async function appendToLog(
   database: Database,
   { instance, stream, sequence }: BatchId,
   { shard, counts, unmatched }: UsageBatch,
+  keptIp: KeptIp = 'truncated',
 ): Promise<void> {
   const latest = Math.round(counts.reduce((time, { lastAt }) => Math.max(time, lastAt), 0));
   await database.query(APPEND, [
@@ -44,7 +45,14 @@ export async function appendToLog(
     list(unmatched, ({ workspaceId }) => workspaceId),
     list(unmatched, ({ hour }) => hour / HOUR_MS),
     list(unmatched, ({ count }) => count),
+    originsOf(counts, keptIp),
   ]);
+}
+
+/** Nothing at all if no caller has said anything, so that most logs pay nothing for it. */
+function originsOf(counts: readonly UsageCount[], keptIp: KeptIp): string {
+  const origins = list(counts, (count) => originOf(count, keptIp));
+  return /[^,]/.test(origins) ? origins : '';
 }
 
 function list<Row>(rows: readonly Row[], value: (row: Row) => string | number): string {
@@ -52,8 +60,8 @@ function list<Row>(rows: readonly Row[], value: (row: Row) => string | number): 
 }
 
 export function readWaiting(database: Database): Promise<WaitingShard[]> {
-  return inTime<WaitingShard>(
-    database,
+  return runInTime<WaitingShard>(
+    database.dataOrm,
     sql`select shard, count(*)::integer as rows, sum(counters)::integer as counters,
                (extract(epoch from clock_timestamp() - min(written_at)) * 1000)::float8 as "ageMs"
           from usage_log group by shard`,
@@ -68,7 +76,7 @@ export async function foldShard(
   { passingLocked }: { passingLocked: boolean },
 ): Promise<number | null> {
   const fold = sql`select fold_usage_log(${shard}, ${maxCounters}, ${passingLocked}) as merged`;
-  const [row] = await inTime<{ merged: number | null }>(database, fold);
+  const [row] = await runInTime<{ merged: number | null }>(database.dataOrm, fold);
   return row?.merged ?? null;
 }
 
@@ -78,16 +86,6 @@ export async function foldShard(
  */
 export async function shardMixed(database: Database, maxCounters: number): Promise<number | null> {
   const move = sql`select shard_usage_log(${maxCounters}, ${SHARDS}) as moved`;
-  const [row] = await inTime<{ moved: number | null }>(database, move);
+  const [row] = await runInTime<{ moved: number | null }>(database.dataOrm, move);
   return row?.moved ?? null;
-}
-
-/** However long the log is, and even if it is locked: no connection is lost for it. */
-function inTime<Row extends Record<string, unknown>>({ dataOrm }: Database, statement: SQL) {
-  return dataOrm.transaction(async (tx) => {
-    await tx.execute(
-      sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`,
-    );
-    return (await tx.execute<Row>(statement)).rows;
-  });
 }

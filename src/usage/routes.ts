@@ -15,7 +15,8 @@ export function usageRoutes(app: App, usage: UsageService): void {
         tags: ['Usage'],
         summary: 'Get the usage of a key',
         description:
-          'Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys.',
+          'Exact counts of verifications by verdict, hour, day or month, in UTC; also of revoked and ' +
+          'deleted keys. `GET /v1/usage` answers more.',
         params: KeyPath,
         querystring: UsageQuery,
         response: answers({ 200: ref(KeyUsage) }, 'NOT_FOUND'),

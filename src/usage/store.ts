@@ -1,47 +1,37 @@
-import { and, eq, gte, lt, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
-import { keys, secrets, usageHourly } from '../db/schema.ts';
+import { keys } from '../db/schema.ts';
+import type { UsageRange } from './query/range.ts';
+import { usageRows } from './query/rows.ts';
 
-export interface UsageBucket {
-  secretRef: string;
-  secretId: string;
-  start: string;
+export interface UsageCount extends Record<string, unknown> {
+  /** Null: of strings that were removed. */
+  secretId: string | null;
+  start: string | null;
   code: string;
-  bucket: Date;
+  /** The number of the bucket, from 1. */
+  bucket: number;
   count: number;
+  units: number;
 }
 
-/** The counts of a key from `from` (inclusive) to `to` (exclusive), by UTC hour or day. */
+/**
+ * The counts of a key in a range. Its strings are found by the key: by the rows alone, a plan would read
+ * all strings of all keys.
+ */
 export async function readUsage(
   orm: Orm,
-  keyId: string,
-  range: { from: Date; to: Date; granularity: 'hour' | 'day' },
-): Promise<UsageBucket[]> {
-  const unit = sql.raw(`'${range.granularity}'`);
-  const bucket = sql<Date>`date_trunc(${unit}, ${usageHourly.hour}, 'UTC')`.mapWith(
-    usageHourly.hour,
-  );
-  return orm
-    .select({
-      secretRef: usageHourly.secretRef,
-      secretId: secrets.id,
-      start: secrets.start,
-      code: usageHourly.code,
-      bucket,
-      count: sql<number>`sum(${usageHourly.count})`.mapWith(Number),
-    })
-    .from(usageHourly)
-    .innerJoin(secrets, eq(secrets.ref, usageHourly.secretRef))
-    .where(
-      and(
-        eq(usageHourly.keyId, keyId),
-        gte(usageHourly.hour, range.from),
-        lt(usageHourly.hour, range.to),
-      ),
-    )
-    .groupBy(usageHourly.secretRef, secrets.id, secrets.start, usageHourly.code, bucket)
-    .orderBy(bucket);
+  { id, workspaceId }: { id: string; workspaceId: string },
+  range: UsageRange,
+): Promise<UsageCount[]> {
+  const counts = usageRows(range, { workspaceId, keyIds: [id] }, ['secretRef', 'code', 'bucket']);
+  const { rows } = await orm.execute<UsageCount>(sql`
+    select s.id as "secretId", s.start, u.code, u.bucket,
+           sum(u.count)::float8 as count, sum(u.units)::float8 as units
+      from (${counts}) as u left join secrets s on s.key_id = ${id} and s.ref = u."secretRef"
+     group by s.id, s.start, u.code, u.bucket order by u.bucket`);
+  return rows;
 }
 
 /** Whose keys are meant. */
@@ -52,14 +42,14 @@ export interface Scope {
   currentOnly: boolean;
 }
 
-/** Whether there is or was such a key: deleted ones keep their history. */
-export async function keyExists(
+/** A key that there is or was: deleted ones keep their history until they are removed. */
+export async function findKey(
   orm: Orm,
   { workspaceId, currentOnly }: Scope,
   keyId: string,
-): Promise<boolean> {
-  const found = await orm
-    .select({ id: keys.id })
+): Promise<{ id: string; workspaceId: string } | undefined> {
+  const [found] = await orm
+    .select({ id: keys.id, workspaceId: keys.workspaceId })
     .from(keys)
     .where(
       and(
@@ -68,5 +58,5 @@ export async function keyExists(
         currentOnly ? inCurrentGeneration(keys) : undefined,
       ),
     );
-  return found.length === 1;
+  return found;
 }

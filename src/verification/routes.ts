@@ -12,10 +12,12 @@ import {
 import { toProblem } from '../http/error-handler.ts';
 import { refuseScheme } from '../http/key-scheme.ts';
 import { statusOf } from '../http/problem.ts';
+import { requestFields } from '../http/request-log.ts';
 import { answers, ref } from '../http/schemas.ts';
 import type { UnsentAnswers } from '../http/unsent-answers.ts';
 import { envelopeCompiler } from '../http/validation/list-items.ts';
 import { type Parsed, parserOf } from '../http/validation/parsers.ts';
+import type { Log } from '../lib/log-events.ts';
 import { OverloadError } from '../lib/overload-error.ts';
 import type { SharedBound } from '../lib/shared-bound.ts';
 import { mapInTurns } from '../lib/turns.ts';
@@ -92,10 +94,9 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
   const parseItem = parserOf(VerifyRequest);
 
   const occupyItems = (group: string, count: number) => {
-    if (batchItems.hasRoom(group, count) && !unsent.isFull(group)) {
-      return batchItems.take(group, count);
-    }
-    throw new OverloadError('this caller has too many batches under way');
+    if (unsent.isFull(group)) throw new OverloadError('unsent', 'this caller reads no answers');
+    if (batchItems.hasRoom(group, count)) return batchItems.take(group, count);
+    throw new OverloadError('batch', 'this caller has too many batches under way');
   };
 
   /** An item stands alone: what is wrong with it is its own result. Its text is made in turns. */
@@ -148,7 +149,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       const release = occupyItems(caller.group, requests.length);
       const verifyAll = async () => {
         // After there is room for them: what is refused as too much does not count.
-        rates.takeItems(caller, requests.length);
+        rates.takeItems(caller, requests.length, '/body/requests');
         const items = await mapInTurns(requests, parseItem);
         return Promise.allSettled(items.map((item) => verifyItem(item, identified, id)));
       };
@@ -173,8 +174,9 @@ function settleEach(
   const [first] = undecided;
   if (first?.status === 'rejected') {
     if (undecided.length === results.length) throw first.reason;
-    const line = { requestId: request.id, undecided: undecided.length, err: first.reason };
-    request.log.warn(line, 'batch items not decided');
+    const line = { ...requestFields(request), undecided: undecided.length, err: first.reason };
+    const log: Log = request.log;
+    log.warn({ event: 'batch.items_undecided', ...line }, 'batch items not decided');
   }
   return results.map((result, index) => {
     if (result.status === 'fulfilled') return result.value;

@@ -22,11 +22,19 @@ export const VerifyRequest = Type.Object(
     key: Type.String({
       description:
         'The key as it was presented, without an authorization scheme. Whatever cannot be a key is ' +
-        'NOT_FOUND, not an error.',
+        'NOT_FOUND, not an error; only `Bearer` before it is refused, as KEY_WITH_SCHEME.',
       examples: ['ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq'],
     }),
     workspaceId: Type.Optional(WorkspaceId),
     ...verificationFields,
+    userAgent: Type.Optional(
+      Type.String({
+        maxLength: 512,
+        description:
+          'User agent of the client, as it was sent. Only its family is kept, with the last use of the key.',
+        examples: ['curl/8.5.0'],
+      }),
+    ),
     cost: Type.Optional(Cost),
   },
   {
@@ -73,7 +81,9 @@ export const VerifyAnswer = Type.Object(
       examples: ['customer_42'],
     }),
     scopes: nullable(Type.Array(Type.String()), {
-      description: 'The scopes that the key has.',
+      description:
+        'The scopes that the key has, wildcards as they were given; where its workspace has ' +
+        '`availableScopes`, they cover these alone.',
       examples: [['sources:read']],
     }),
     resources: nullable(Type.Array(Type.String()), {

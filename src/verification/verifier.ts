@@ -2,8 +2,9 @@ import { isInactive, type KeyCredential, requireKnownPolicy } from '../credentia
 import type { CredentialResolver } from '../credentials/credential-resolver.ts';
 import type { PresentedCaller } from '../domain/caller.ts';
 import { type AccessRequest, type Decision, decide } from '../domain/decide.ts';
-import type { VerdictCode, VerdictCounter } from '../domain/verdict.ts';
+import { VERDICT_CODES, type VerdictCode, type VerdictCounter } from '../domain/verdict.ts';
 import type { Clock } from '../lib/clock.ts';
+import { Counters, counter, countersBy, type Metric } from '../lib/metric.ts';
 import { UnavailableError } from '../lib/unavailable-error.ts';
 import type { QuotaLimiter, QuotaResult } from '../quotas/quota-limiter.ts';
 import { type VerificationCaller, verificationCaller } from './caller.ts';
@@ -20,6 +21,8 @@ export interface VerificationRequest extends AccessRequest {
   workspaceId?: string;
   /** What it consumes of the key's rate limits and credits, 1 by default; 0 consumes nothing. */
   cost?: number;
+  /** What the client called itself. */
+  userAgent?: string;
 }
 
 export interface Verification extends Decision {
@@ -45,9 +48,24 @@ const ANY_WORKSPACE = '*';
  */
 export class Verifier {
   readonly #deps: VerifierDependencies;
+  readonly #verdicts = new Counters<VerdictCode>(VERDICT_CODES);
+  #staleAnswers = 0;
 
   constructor(deps: VerifierDependencies) {
     this.#deps = deps;
+  }
+
+  get metrics(): Metric[] {
+    return [
+      countersBy('code', 'keyward_verdicts_total', 'Verifications by their verdict.', () =>
+        this.#verdicts.entries(),
+      ),
+      counter(
+        'keyward_stale_answers_total',
+        'Verifications answered from memory while the database was away.',
+        () => this.#staleAnswers,
+      ),
+    ];
   }
 
   /** From memory if that can tell, else with what the database says. */
@@ -131,10 +149,13 @@ export class Verifier {
     const { usage, clock } = this.#deps;
     const { uncounted } = identified;
     const now = clock.now();
+    const units = unitsOf(code, request);
     const counted = credential
-      ? usage.count(credential.keyId, credential.ref, code, now, uncounted, unitsOf(code, request))
+      ? usage.count(credential.keyId, credential.ref, code, now, uncounted, units, request)
       : usage.countUnmatched(workspaceId ?? ANY_WORKSPACE, now, uncounted);
     identified.uncounted = null;
+    this.#verdicts.add(code);
+    if (credential?.stale) this.#staleAnswers++;
     return counted;
   }
 

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { App } from '../http/app-type.ts';
 import { getCallContext } from '../http/auth-hooks.ts';
+import { answerNotModified } from '../http/conditional-read.ts';
 import { sendChanged, sendDone, sendResult } from '../http/reply.ts';
 import { answers, Reason, ref, unshown } from '../http/schemas.ts';
 import { PLAN_FIELDS } from './plan.ts';
@@ -44,6 +45,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
     '/v1/workspaces/:id',
     {
       ...read,
+      onSend: answerNotModified,
       schema: {
         operationId: 'getWorkspace',
         tags,

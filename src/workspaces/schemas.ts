@@ -75,7 +75,9 @@ const policies = {
     examples: [false],
   }),
   availableScopes: nullable(Type.Array(AvailableScope, { maxItems: 500 }), {
-    description: 'Scopes that keys may have; others are refused. Default: null, any.',
+    description:
+      'Scopes that keys may have; others are refused. A wildcard is taken, and covers these alone. ' +
+      'Default: null, any.',
     examples: [[{ scope: 'sources:read', title: 'Read sources', description: 'List and read.' }]],
   }),
   immutableKeys: Type.Boolean({
@@ -134,7 +136,9 @@ export const Workspace = Type.Object(
       examples: [7776000],
     }),
     availableScopes: nullable(Type.Array(ShownScope), {
-      description: 'Scopes that keys may have; others are refused. Null: no restriction.',
+      description:
+        'Scopes that keys may have; others are refused, and a wildcard covers these alone. Null: no ' +
+        'restriction.',
       examples: [null],
     }),
     createdAt: time('When the workspace was created, RFC 3339 in UTC.'),

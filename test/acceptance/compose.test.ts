@@ -29,11 +29,11 @@ describe('scripts/make-env.sh', () => {
   it('make-env.sh makes a .env for its owner alone, outside of git, and a second run changes nothing', async () => {
     const folder = await temporaryFolder('keyward-env-');
     const first = await makeEnv(folder);
-    expect(first.stdout).toMatch(/^Made in \.env: OWNER_PASSWORD .* KEYWARD_SECRET\.\n$/);
+    expect(first.stdout).toMatch(/^Made in \.env: OWNER_PASSWORD .* GRAFANA_PASSWORD\.\n$/);
     expect(Object.values(parseEnv(first.text))).toEqual(
-      Array.from({ length: 4 }, () => expect.stringMatching(/^[0-9a-f]{64}$/)),
+      Array.from({ length: 6 }, () => expect.stringMatching(/^[0-9a-f]{64}$/)),
     );
-    expect(new Set(Object.values(parseEnv(first.text))).size).toBe(4);
+    expect(new Set(Object.values(parseEnv(first.text))).size).toBe(6);
     expect(await modeOf(join(folder, '.env'))).toBe('600');
     expect((await fileOf('.gitignore')).split('\n')).toContain('.env');
 

@@ -3,8 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
 import { createKey, rootClient, usageOf, verdictOf } from '../support/client.ts';
 import { dataFolder, emptyDataFolder } from '../support/data-folder.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { connect as connectTo, createTestDatabase } from '../support/database.ts';
 import { verifyContinuously } from '../support/load.ts';
+import { untilWaiting } from '../support/locks.ts';
 import { processesOn } from '../support/processes.ts';
 import { isRunning, launchProgram, postgresPid, startProgram } from '../support/program.ts';
 
@@ -110,20 +111,29 @@ describe('how the program ends', { timeout: 90_000 }, () => {
   );
 
   it('a second signal ends the program at once, whatever it is still waiting for', async () => {
-    const directory = await dataFolder();
+    const database = await createTestDatabase();
     const program = await startProgram({
-      KEYWARD_DATA_DIR: directory,
+      DATABASE_URL: database.url,
       KEYWARD_ROOT_KEY: ROOT_KEY,
       // The first signal alone would end it long after the limit of this test.
       KEYWARD_SHUTDOWN_SECONDS: '3600',
     });
-    await openUnfinishedRequest(program.url);
+    const blocker = await connectTo(database.url);
+    await blocker.query('begin; lock table keys in access exclusive mode');
+    const authorization = `Bearer ${ROOT_KEY}`;
+    const unanswered = fetch(`${program.url}/v1/keys`, { headers: { authorization } }).catch(
+      () => {},
+    );
+    await untilWaiting(database.url, 1);
     const stopped = program.end('SIGTERM');
     await vi.waitFor(() => expect(refuses(program.url)).resolves.toBe(true), UNDER_LOAD);
     // What follows the first signal within half a second counts as the same one.
     const impatient = setInterval(() => program.child.kill('SIGTERM'), 50);
     expect(await stopped).toEqual({ code: 1, signal: null });
     clearInterval(impatient);
+    await unanswered;
+    await blocker.end();
+    await database.drop();
   });
 });
 
@@ -134,7 +144,7 @@ async function pidOfStarting(directory: string): Promise<number> {
   return (await pid()) ?? 0;
 }
 
-/** Sends a request without its body, which a graceful stop has to wait for. */
+/** Sends a request without its body, for which a graceful stop waits a second. */
 async function openUnfinishedRequest(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);

@@ -146,6 +146,20 @@ describe('keys, call by call', () => {
     expect(nothing).toEqual({ found: false, key: null, deletedAt: null, secret: null });
   });
 
+  it('erasePersonalData erases whence the keys of an owner were last used', async () => {
+    const ownerId = `customer_${randomBytes(4).toString('hex')}`;
+    const { id, key } = await makeKey(root, { ownerId });
+    const body = { key, ip: '203.0.113.7', userAgent: 'curl/8.5.0' };
+    expect((await ok(root.POST('/v1/verify', { body }))).code).toBe('VALID');
+    const usedFrom = async () => (await ok(root.GET('/v1/keys/{id}', at(id)))).usage.lastUsedFrom;
+    const expected = { ip: '203.0.113.0/24', userAgent: 'curl' };
+    await expect.poll(usedFrom, { timeout: 20_000 }).toEqual(expected);
+    const path = { ownerId };
+    const erased = await root.DELETE('/v1/owners/{ownerId}/personal-data', { params: { path } });
+    expect(erased.response.status).toBe(204);
+    expect(await usedFrom()).toBeNull();
+  });
+
   it('importKeys imports keys of another system by their digests', async () => {
     const foreign = `legacy-${randomBytes(16).toString('hex')}`;
     const value = createHash('sha256').update(foreign).digest('hex');

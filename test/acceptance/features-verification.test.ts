@@ -94,6 +94,21 @@ describe('verification, call by call', () => {
       expect(usage.total).toBe(3);
     }, SEEN_WITHIN);
   });
+
+  it('getUsage names the keys that are used most, and what they cost', async () => {
+    const { root } = program;
+    const { id, key } = await makeKey(root, { name: 'busy', ownerId: 'customer_usage' });
+    await root.POST('/v1/verify', { body: { key, cost: 5 } });
+    const query = { ownerId: 'customer_usage', groupBy: ['key' as const, 'time' as const] };
+    await vi.waitFor(async () => {
+      const answer = await root.GET('/v1/usage', { params: { query }, parseAs: 'json' });
+      if (answer.data === undefined || typeof answer.data === 'string') throw new Error('no JSON');
+      const { data, total } = answer.data;
+      expect(data).toMatchObject([{ keyId: id, name: 'busy', verifications: 1, units: 5 }]);
+      expect(data[0]?.buckets.at(-1)).toMatchObject({ verifications: 1 });
+      expect(total).toEqual({ verifications: 1, units: 5 });
+    }, SEEN_WITHIN);
+  });
 });
 
 describe('health, call by call', () => {

@@ -19,6 +19,7 @@ it('outside of a terminal every line is JSON with its level as a word, and one s
     .split('\n')
     .map((line) => JSON.parse(line));
   for (const { level } of lines) expect(['info', 'warn']).toContain(level);
+  for (const { event } of lines) expect(event).toMatch(/^(request|start\.\w+|stop\.phase_done)$/);
   const listening = lines.filter(({ msg }) => msg.startsWith('Server listening'));
   expect(listening).toMatchObject([{ level: 'info', msg: `Server listening at ${program.url}` }]);
   expect(program.stderr()).toBe('');

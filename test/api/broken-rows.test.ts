@@ -32,8 +32,8 @@ const BROKEN_KEYS = [
   `update secrets set start = '', created_at = 'infinity', valid_until = '-infinity' where key_id = $1`,
   `insert into secrets (ref, id, key_id, start, hash, status, valid_until, created_at)
    select $1 || n, $1 || n, $1, '', '', 'retiring', 'infinity', 'infinity' from generate_series(1, 3) n`,
-  `insert into key_usage (key_id, total, last_used_at, last_denied_at)
-   values ($1, -9223372036854775808, 'infinity', '-infinity')`,
+  `update key_usage set total = -9223372036854775808, last_used_at = 'infinity',
+          last_denied_at = '-infinity' where key_id = $1`,
 ];
 
 const BROKEN_MANAGEMENT_KEYS = [

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { connect } from '../support/database.ts';
-import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
+import { putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 
 const pair = usePair();
@@ -15,24 +15,34 @@ it('`If-None-Match: *` on PUT makes a workspace and never replaces one', async (
   expect((await put()).body).toMatchObject({ status: 412, code: 'PRECONDITION_FAILED' });
 });
 
-it('whatever has an entity tag is answered with 304 and no body to a caller that has that version, and in full after a change', async () => {
-  const key = await createKey(pair.first, {});
-  const manager = await createManagementKey(pair.first, { permissions: ['keys:read'] });
-  for (const url of [
-    `/v1/keys/${key.id}`,
-    `/v1/management-keys/${manager.id}`,
-    '/v1/workspaces/default',
-  ]) {
-    const { headers } = await pair.first.call('GET', url);
-    const tag = String(headers.etag);
-    const ask = (known: string) =>
-      pair.second.call('GET', url, { headers: { 'if-none-match': known } });
-    for (const known of [tag, `W/${tag}`, `"0", ${tag}`]) {
-      const { status, text, headers: shown } = await ask(known);
-      expect([status, text, shown.etag]).toEqual([304, '', tag]);
-    }
-    await pair.first.call('PATCH', url, { body: { name: 'another' } });
-    expect((await ask(tag)).status).toBe(200);
+it('a workspace is answered with 304 and no body to a caller that has that version, and in full after a change', async () => {
+  const url = '/v1/workspaces/default';
+  const { headers } = await pair.first.call('GET', url);
+  const tag = String(headers.etag);
+  const ask = (known: string) =>
+    pair.second.call('GET', url, { headers: { 'if-none-match': known } });
+  for (const known of [tag, `W/${tag}`, `"0", ${tag}`]) {
+    const { status, text, headers: shown } = await ask(known);
+    expect([status, text, shown.etag]).toEqual([304, '', tag]);
+  }
+  await pair.first.call('PATCH', url, { body: { name: 'another' } });
+  expect((await ask(tag)).status).toBe(200);
+});
+
+it('a key or a management key that has expired is shown so to a caller that has its entity tag', async () => {
+  const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+  const key = await createKey(pair.first, { expiresAt });
+  const { body: manager } = await pair.first.call('POST', '/v1/management-keys', {
+    body: { name: 'short-lived', permissions: ['keys:read'], expiresAt },
+  });
+  const urls = [`/v1/keys/${key.id}`, `/v1/management-keys/${manager.id}`];
+  const tags = await Promise.all(urls.map((url) => pair.second.call('GET', url)));
+  pair.second.advance(3_600_001);
+  for (const [index, url] of urls.entries()) {
+    const known = String(tags[index]?.headers.etag);
+    const answer = await pair.second.call('GET', url, { headers: { 'if-none-match': known } });
+    expect(answer).toMatchObject({ status: 200, body: { status: 'expired' } });
+    expect(answer.headers.etag).toBe(known);
   }
 });
 

@@ -59,15 +59,18 @@ describe('the headers in the OpenAPI document', () => {
     ['getKey', '/v1/keys/'],
     ['getManagementKey', '/v1/management-keys/'],
     ['getWorkspace', '/v1/workspaces/'],
-  ])('%s obeys If-None-Match and gives an ETag, as the document says', async (operation, path) => {
-    const id = await createdAt(path);
-    const { taken, answered } = documentedHeaders(operation, 200);
-    expect([...taken]).toContain('if-none-match');
-    expect([...answered]).toContain('etag');
-    const { etag } = (await pair.first.call('GET', path + id)).headers;
-    const headers = { 'if-none-match': String(etag) };
-    expect((await pair.first.call('GET', path + id, { headers })).status).toBe(304);
-  });
+  ])(
+    '%s gives an ETag, and obeys If-None-Match if the document names it there',
+    async (operation, path) => {
+      const id = await createdAt(path);
+      const { taken, answered } = documentedHeaders(operation, 200);
+      expect([...answered]).toContain('etag');
+      const { etag } = (await pair.first.call('GET', path + id)).headers;
+      const headers = { 'if-none-match': String(etag) };
+      const { status } = await pair.first.call('GET', path + id, { headers });
+      expect(status === 304).toBe(taken.has('if-none-match'));
+    },
+  );
 
   async function createdAt(path: string): Promise<string> {
     if (path.includes('workspaces')) return 'default';

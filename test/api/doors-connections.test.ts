@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startStartupServer } from '../../src/http/startup-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -94,6 +95,29 @@ it('a few requests may wait on one connection; one with too many of them is clos
     `${head('POST /v1/verify', VERIFY)}{"key":"x"}`.repeat(count) + head('GET /livez', CLOSE);
   expect(statuses(await answerTo(pipelined(10)))).toHaveLength(11);
   expect(statuses(await answerTo(pipelined(30)))).toEqual([]);
+});
+
+const openRequests = async () => (await usedBounds(instance)).get('open_requests');
+
+it('of the pages that a client asks for without reading them, one at a time is answered', async () => {
+  const accepted = once(instance.service.app.server, 'connection');
+  const connection = await RawConnection.open(port);
+  const [socket] = await accepted;
+  connection.socket.pause();
+  const text = head('GET /docs/static/swagger-ui-bundle.js').repeat(16);
+  connection.send(text);
+  await expect.poll(() => socket.bytesRead, { interval: 5 }).toBe(text.length);
+  await expect.poll(() => socket.writableLength, { interval: 5 }).toBeGreaterThan(0);
+  expect(socket.writableLength).toBeLessThan(2_000_000);
+  expect(await openRequests()).toBe(1);
+  connection.socket.resume();
+  await expect.poll(() => statuses(connection.received), { interval: 5 }).toHaveLength(16);
+  expect(new Set(statuses(connection.received))).toEqual(new Set([200]));
+});
+
+it('a page that is asked for with a body behind an unanswered request ends the connection', async () => {
+  const page = head('GET /openapi.json');
+  expect(statuses(await answerTo(page + head('GET /', { 'Content-Length': 1 })))).toEqual([]);
 });
 
 const AUTHORIZED = { Authorization: `Bearer ${ROOT_KEY}` };

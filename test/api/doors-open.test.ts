@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { createTestDatabase } from '../support/database.ts';
 import { launchForTest, ROOT_KEY } from '../support/instance.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
@@ -55,10 +55,12 @@ it('however many ask whether an instance is ready, it looks once a second', asyn
 it('every answer forbids caches to keep it, whatever its status', async () => {
   const { first } = pair;
   const { id } = await createKey(first);
-  const { headers } = await first.call('GET', `/v1/keys/${id}`);
+  const { headers } = await first.call('GET', '/v1/workspaces/default');
   const answers = [
     await first.call('GET', '/v1/keys'),
-    await first.call('GET', `/v1/keys/${id}`, { headers: { 'if-none-match': `${headers.etag}` } }),
+    await first.call('GET', '/v1/workspaces/default', {
+      headers: { 'if-none-match': `${headers.etag}` },
+    }),
     await first.call('DELETE', `/v1/keys/${id}`),
     await first.call('POST', '/v1/keys', { body: '{' }),
     await first.call('GET', '/v1/keys', { as: null }),
@@ -86,15 +88,27 @@ it('what a browser opens runs the scripts of this origin alone, and in no frame'
   }
 });
 
-it('the document is the same at each of its addresses', async () => {
-  const [one, other, yaml] = await Promise.all(
-    ['/openapi.json', '/docs/json', '/docs/yaml'].map((url) =>
-      pair.first.call('GET', url, { as: null }),
-    ),
+it('the document is the same at each of its addresses, and is made before anybody asks for it', async () => {
+  const { first } = pair;
+  const made = vi.spyOn(first.service.app, 'swagger');
+  const [one, other] = await Promise.all(
+    ['/openapi.json', '/docs/json'].map((url) => first.call('GET', url, { as: null })),
   );
   expect(one?.body.openapi).toBe('3.1.0');
   expect(other?.text).toBe(one?.text);
-  expect(yaml?.text).toMatch(/^openapi: 3\.1\.0\n/);
+  expect(made).not.toHaveBeenCalled();
+});
+
+it.each(['/docs', '/docs/'])('the page at %s finds everything that it loads', async (url) => {
+  const read = (path: string) => pair.first.call('GET', path, { as: null });
+  const { text, headers } = await read(url);
+  expect(headers['content-type']).toBe('text/html; charset=utf-8');
+  const loaded = [...text.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, path = '']) => path);
+  expect(loaded).toHaveLength(5);
+  for (const path of loaded) {
+    const file = await read(new URL(path, `http://keyward${url}`).pathname);
+    expect([file.status, file.text.length > 0]).toEqual([200, true]);
+  }
 });
 
 it('a client that is refused before its large body is read still gets to know why', async () => {

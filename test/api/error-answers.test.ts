@@ -48,7 +48,7 @@ it.each(UNREADABLE)(
     const headers = { 'content-type': type };
     const answer = await keyward.call('POST', '/v1/keys', { body, headers });
     const expected = {
-      malformed: [400, 'MALFORMED_JSON', 'The body is not valid JSON.'],
+      malformed: [400, 'MALFORMED_JSON', 'The body is not valid JSON, with each name once.'],
       empty: [400, 'MALFORMED_JSON', 'The body is empty; send a JSON object.'],
       'too large': [413, 'BODY_TOO_LARGE', 'The body is larger than 65536 bytes.'],
       'of another type': [415, 'UNSUPPORTED_MEDIA_TYPE', 'Send `Content-Type: application/json`.'],
@@ -59,7 +59,7 @@ it.each(UNREADABLE)(
 );
 
 it('a URL that no route can read is refused with the id of its request', async () => {
-  for (const url of [`/v1/keys/${'x'.repeat(129)}`, '/v1/keys/%zz']) {
+  for (const url of [`/v1/keys/${'x'.repeat(257)}`, '/v1/keys/%zz']) {
     const headers = { 'x-request-id': 'mine' };
     const answer = await keyward.call('GET', url, { headers });
     expectProblem(answer, { status: 400, code: 'INVALID_REQUEST', pointer: '/path' });

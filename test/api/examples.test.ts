@@ -72,12 +72,16 @@ describe('the examples of the OpenAPI document', () => {
   };
 
   const send = async (
-    { path, method }: Call,
+    { path, method, parameters = [] }: Call,
     query: Record<string, unknown> = {},
     body?: object,
   ): Promise<Answer> => {
     const ids = await idsOfThings();
-    const url = path.replace(/\/([a-z-]+)\/\{id\}/, (_, kind) => `/${kind}/${ids[kind]}`);
+    const url = path
+      .replace(/\/([a-z-]+)\/\{id\}/, (_, kind) => `/${kind}/${ids[kind]}`)
+      .replace(/\{(\w+)\}/, (_, name) =>
+        String(parameters.find((it) => it.name === name)?.example),
+      );
     const pairs = Object.entries(query).flatMap(([name, value]) =>
       [value].flat().map((one): [string, string] => [name, String(one)]),
     );

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
+import { metric } from '../support/metrics.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { interceptQuery, recordStatements } from '../support/statements.ts';
 import { warmAnswer, warmKey } from '../support/warm.ts';
@@ -76,11 +77,11 @@ it('an instance that starts on a database restored to an earlier state caches ke
 it('a reset lifts cached denials, so that credits that were restored unnoticed are consumed', async () => {
   const { id, key } = await createKey(instance, { credits: { remaining: 1 } });
   while ((await verdict(instance, key)) === 'VALID');
-  const spendings = instance.service.internals.quotaStore;
-  const { count } = spendings;
+  const statements = () => metric(instance, 'keyward_quota_statements_total');
+  const before = await statements();
   await client.query('update key_consumption set credits = 5 where key_id = $1', [id]);
   expect(await verdict(instance, key)).toBe('CREDITS_EXHAUSTED');
-  expect(spendings.count).toBe(count);
+  expect(await statements()).toBe(before);
   await reset();
   expect(await verdict(instance, key)).toBe('VALID');
 });

@@ -30,7 +30,7 @@ describe('finding the key of a string', () => {
     });
     expect(body.secret.start).toBe(body.key.start);
     expect(Object.keys(body.secret).sort()).toEqual(
-      'createdAt endedBy id imported lastUsedAt start status validUntil'.split(' '),
+      'createdAt endedBy id imported lastUsedAt lastUsedFrom start status validUntil'.split(' '),
     );
   });
 

@@ -160,12 +160,14 @@ describe('Idempotency-Key', () => {
     }
   });
 
-  it('an Idempotency-Key has 1 to 128 visible characters and contains no key', async () => {
+  it('an Idempotency-Key has 1 to 128 visible characters and contains no key, and a refusal says which of both it is', async () => {
     const { key } = await createKey(pair.first);
     for (const name of ['""', 'with blank', 'x'.repeat(129), key]) {
       const answer = await post('/v1/keys', name, { name: 'refused' });
       expect(code(answer)).toBe('400 INVALID_REQUEST');
       expect(answer.body.errors[0].pointer).toBe('/headers/idempotency-key');
+      const why = name === key ? 'must not contain an API key' : 'must be 1 to 128';
+      expect(answer.body.errors[0].detail).toContain(why);
     }
     expect((await post('/v1/keys', 'x'.repeat(128), { name: 'taken' })).status).toBe(201);
   });

@@ -78,6 +78,30 @@ describe('keyward import', { timeout: 600_000 }, () => {
     return { reached, open };
   };
 
+  it.each([
+    ['in a folder that is missing', '/nowhere/report', 'there is no such file or folder (ENOENT).'],
+    ['that is a folder', '/tmp', 'it is a folder (EISDIR).'],
+    ['below a file', '/dev/null/report', 'a part of its path is not a folder (ENOTDIR).'],
+  ])('an import with a report %s fails with a sentence that names it', async (_, report, why) => {
+    const path = await fileOf('one.jsonl', lines([{ name: 'a', hash: hash('a') }]));
+    const outcome = await keyward(path, '--report', report);
+    expect(outcome).toEqual({ code: 1, stdout: '', stderr: `keyward: ${report}: ${why}\n` });
+    expect(await count()).toMatchObject({ keys: 0 });
+  });
+
+  it('an import with a report that is a device, or has an empty name, imports nothing and says so', async () => {
+    const path = await fileOf('one.jsonl', lines([{ name: 'a', hash: hash('a') }]));
+    expect(await keyward(path, '--report', '/dev/full')).toMatchObject({
+      code: 1,
+      stderr: 'keyward: /dev/full is not a file that can hold a report.\n',
+    });
+    expect(await keyward(path, '--report=')).toMatchObject({
+      code: 1,
+      stderr: 'keyward: --report: must name a file.\n',
+    });
+    expect(await count()).toMatchObject({ keys: 0 });
+  });
+
   it('keyward import imports JSON lines and reports for each refused line which field is wrong', async () => {
     const path = await fileOf(
       'keys.jsonl',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describedCalls } from '../support/described-calls.ts';
 import type { Answer } from '../support/instance.ts';
 import { usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
@@ -34,6 +35,45 @@ describe('bodies', () => {
       const answer = await call(method, url, body);
       expect(answer, `${method} ${url}`).toMatchObject({ status: 400 });
       expect(pointerOf(answer)).toMatch(/^\/body\//);
+    }
+  });
+
+  it('every call that needs no body takes an empty one of the type JSON for none', async () => {
+    const calls = (await describedCalls(pair.first)).filter(
+      ({ method, body }) => method !== 'GET' && !body?.required?.length,
+    );
+    expect(calls.map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['revokeKey', 'deleteKey', 'suspendWorkspace', 'endGrace']),
+    );
+    for (const { method, path } of calls.filter(({ path }) => !path.endsWith('/workspaces/{id}'))) {
+      const url = path.replace(/\{\w+\}/g, 'key_0000000000000000000000');
+      const [none, empty] = [await call(method, url), await call(method, url, '')];
+      const outcomeOf = ({ status, body }: Answer) => (status < 300 ? 'done' : body.code);
+      expect(outcomeOf(empty), `${method} ${path}`).toBe(outcomeOf(none));
+    }
+    const { id } = await createKey(pair.first);
+    expect(await call('POST', `/v1/keys/${id}/revoke`, '')).toMatchObject({ status: 200 });
+    expect(await call('DELETE', `/v1/keys/${id}`, '')).toMatchObject({ status: 204 });
+  });
+
+  it('a body in which an object has a name twice is refused as MALFORMED_JSON, whichever value it would have', async () => {
+    const { id, key } = await createKey(pair.first);
+    const calls: [string, string, string][] = [
+      ['POST', '/v1/keys', '{"name":"x","scopes":["read"],"scopes":["admin:*"]}'],
+      ['PATCH', `/v1/keys/${id}`, '{"metadata":{"a":1,"a":1}}'],
+      ['POST', '/v1/verify', `{"key":"${key}","requiredScopes":["a"],"requiredScopes":[]}`],
+      ['POST', '/v1/verify/batch', `{"requests":[{"key":"x","key":"${key}"}]}`],
+      [
+        'POST',
+        '/v1/keys/import',
+        `{"keys":[{"name":"${'x'.repeat(70_000)}"},{"name":"a","name":"b"}]}`,
+      ],
+    ];
+    for (const [method, url, body] of calls) {
+      expect(await call(method, url, body), url).toMatchObject({
+        status: 400,
+        body: { code: 'MALFORMED_JSON' },
+      });
     }
   });
 

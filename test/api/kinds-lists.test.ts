@@ -15,9 +15,11 @@ function badItems(schema: FieldSchema, good: object): string[] {
   return [...fields, ...names, ...wholes];
 }
 
-/** The object with one more field, whose name comes twice if it had it. */
+/** The object with this value in the field, which it need not have had. */
 function textOf(object: object, name: string, value: string): string {
-  return `${JSON.stringify(object).slice(0, -1)},${JSON.stringify(name)}:${value}}`;
+  const others = Object.entries(object).filter(([other]) => other !== name);
+  const fields = others.map(([other, its]) => `${JSON.stringify(other)}:${JSON.stringify(its)}`);
+  return `{${[...fields, `${JSON.stringify(name)}:${value}`].join()}}`;
 }
 
 let digests = 0;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { base62, forgeKey, partsOf, readChecksumKey } from '../support/forged-key.ts';
 import { type Instance, launch } from '../support/instance.ts';
-import { usedBounds } from '../support/metrics.ts';
+import { metric, usedBounds } from '../support/metrics.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 import { warmKey } from '../support/warm.ts';
@@ -51,11 +51,12 @@ function hold(name: string) {
 }
 
 /** Two verifications in a statement each that is held, and a crowd that waits behind them. */
-async function fillBatches(key: string, sent: () => number): Promise<Promise<string>[]> {
-  const asked = [];
-  for (const before = sent(); asked.length < 2; ) {
+async function fillBatches(key: string, counter: string): Promise<Promise<string>[]> {
+  const sent = () => metric(instance, counter);
+  const asked: Promise<string>[] = [];
+  for (const before = await sent(); asked.length < 2; ) {
     asked.push(verdict(instance, key));
-    await vi.waitUntil(() => sent() === before + asked.length, SOON);
+    await vi.waitUntil(async () => (await sent()) === before + asked.length, SOON);
   }
   return [...asked, ...Array.from({ length: CROWD }, () => verdict(instance, key))];
 }
@@ -72,9 +73,8 @@ describe('what is used of each bound', () => {
 
   it('verifications that wait for a load beyond the two under way count as loads_waiting', async () => {
     const { key } = await createKey(instance);
-    const { cache } = instance.service.internals;
     const release = hold('load_credentials');
-    const asked = await fillBatches(key, () => cache.loads);
+    const asked = await fillBatches(key, 'keyward_credential_loads_total');
     await vi.waitUntil(async () => (await changes()).loads_waiting === CROWD, SOON);
     release();
     await Promise.all(asked);
@@ -83,11 +83,10 @@ describe('what is used of each bound', () => {
 
   it('verifications that wait to consume credits beyond the two batches under way count as quota_requests_waiting', async () => {
     const { key } = await createKey(instance, { credits: { remaining: 100 } });
-    const { quotaStore } = instance.service.internals;
     await verdict(instance, key);
     await verdict(instance, key);
     const release = hold('consume_limits');
-    const asked = await fillBatches(key, () => quotaStore.count);
+    const asked = await fillBatches(key, 'keyward_quota_statements_total');
     await vi.waitUntil(async () => (await changes()).quota_requests_waiting === CROWD, SOON);
     release();
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['VALID']));

@@ -69,7 +69,7 @@ it('verification, its quotas, proofs, rehashing and counters go on while all man
                      where name = 'imported' and hash like '$argon2id$%'`;
   await expect.poll(() => count(rehashed), SOON).toBe(1);
   await instance.flush();
-  expect(await count('select from key_usage where key_id = $1', limited.id)).toBe(1);
+  expect(await count('select from key_usage where key_id = $1 and total > 0', limited.id)).toBe(1);
 });
 
 it('management calls are made while all connections of verification are busy', async () => {

@@ -37,7 +37,7 @@ it('each bound has the limit that its setting says, or its own', async () => {
       connections: 2048,
       connections_of_one_address: 55,
       batch_items: 8192 - 77,
-      counters: 20_971,
+      counters: 8192,
       credentials: 12 * MIB,
       denials: 4096,
       loads_waiting: 8192,

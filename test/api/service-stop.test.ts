@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { connect as dial, type Socket } from 'node:net';
 import type pg from 'pg';
-import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch, ROOT_KEY, type TestSettings } from '../support/instance.ts';
+import { head, RawConnection, statuses } from '../support/raw-http.ts';
 import { createKey, verdict } from '../support/sql-keys.ts';
 import { interceptQuery } from '../support/statements.ts';
 import { foldLog } from '../support/usage-log.ts';
@@ -83,18 +83,13 @@ it('a request that is under way when a stop begins is answered and counted', asy
   const { instance, url } = await listening();
   const { id, key } = await createKey(instance);
   await verdict(instance, key);
-  const [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  interceptQuery(instance.service.internals.database, 'fence', async (send) => {
-    reached.resolve();
-    await opened.promise;
-    return send();
-  });
+  const fence = holdFences(instance);
   const answer = ask(url, key);
-  await reached.promise;
+  await fence.reached;
   const stopped = instance.service.stop();
   await expect.poll(() => refuses(url), UNDER_STOP).toBe(true);
   expect(await totalOf(id)).toBe(0);
-  opened.resolve();
+  fence.release();
   expect(await (await answer).json()).toMatchObject({ code: 'VALID' });
   expect(await stopped).toBe(true);
   expect(await totalOf(id)).toBe(2);
@@ -103,7 +98,9 @@ it('a request that is under way when a stop begins is answered and counted', asy
 it('a stop gives half of its time to requests, three tenths to counters and a tenth to connections, and then goes on', async () => {
   const { instance, url } = await listening({ shutdownSeconds: 3 });
   await verdict(instance, 'counted');
-  const socket = await openUnfinishedRequest(url);
+  const fence = holdFences(instance);
+  const unanswered = ask(url, 'unknown').catch(() => {});
+  await fence.reached;
   const gate = Promise.withResolvers<void>();
   await client.query('begin; lock table usage_log in access exclusive mode');
   const { promise: held, resolve } = Promise.withResolvers<void>();
@@ -127,24 +124,119 @@ it('a stop gives half of its time to requests, three tenths to counters and a te
   await client.query('rollback');
   gate.resolve();
   await holding;
-  socket.destroy();
+  fence.release();
+  await unanswered;
 });
 
-/** One whose body has yet to come: a stop has to wait for it. */
-async function openUnfinishedRequest(url: string): Promise<Socket> {
-  const { hostname, port } = new URL(url);
-  const socket = dial(Number(port), hostname);
-  onTestFinished(() => {
-    socket.destroy();
-  });
-  socket.on('error', () => {});
-  const head = 'POST /v1/verify HTTP/1.1\r\nhost: keyward\r\ncontent-type: application/json\r\n';
-  socket.write(
-    `${head}authorization: Bearer ${ROOT_KEY}\r\nexpect: 100-continue\r\ncontent-length: 15\r\n\r\n`,
+it('a stop without time for a request closes its connection before it stops counting, so that no client is answered uncounted', async () => {
+  const { instance, url } = await listening({ shutdownSeconds: 1 });
+  const { id, key } = await createKey(instance);
+  await verdict(instance, key);
+  const fence = holdFences(instance);
+  const answer = ask(url, key).then(
+    () => 'answered',
+    () => 'closed',
   );
-  // The interim answer tells that the server has begun with it.
-  await once(socket, 'data');
-  return socket;
+  await fence.reached;
+  const stopped = instance.service.stop();
+  const outcomes = () => phasesOf(instance).map(({ phase, msg }) => [phase, msg]);
+  await expect
+    .poll(outcomes, UNDER_STOP)
+    .toEqual(expect.arrayContaining([['requests', 'did not stop cleanly']]));
+  await stopped;
+  fence.release();
+  expect(await answer).toBe('closed');
+  expect(await totalOf(id)).toBe(1);
+});
+
+const CALL = {
+  Authorization: `Bearer ${ROOT_KEY}`,
+  'Content-Type': 'application/json',
+  'Content-Length': 15,
+};
+const GATEWAY = { 'X-Keyward-Authorization': `Bearer ${ROOT_KEY}` };
+
+it.each([
+  ['has sent nothing', ''],
+  ['has sent half of its headers', 'GET /livez HTTP/1.1\r\nHost: a\r\n'],
+  ['has sent half of its body', `${head('POST /v1/verify', CALL)}{`],
+  [
+    'was answered before its body arrived',
+    head('POST /v1/authorize', { ...GATEWAY, 'X-Api-Key': 'x', 'Content-Length': 15 }),
+  ],
+  ['reads no answer', head('GET /docs/static/swagger-ui-bundle.js').repeat(16)],
+])('a stop is clean after about a second although a client %s', async (_, text) => {
+  const { instance, url } = await listening();
+  const accepted = once(instance.service.app.server, 'connection');
+  const client = await RawConnection.open(Number(new URL(url).port));
+  const [socket] = await accepted;
+  if (text.includes('bundle')) client.socket.pause();
+  client.send(text);
+  await expect.poll(() => socket.bytesRead, UNDER_STOP).toBe(text.length);
+  if (text.includes('authorize')) await client.until(/NOT_FOUND/);
+  const began = performance.now();
+  expect(await instance.service.stop()).toBe(true);
+  expect(performance.now() - began).toBeLessThan(1000 + 2 * LATE_MS);
+});
+
+it('a client whose body arrives soon after the begin of a stop is answered', async () => {
+  const { instance, url } = await listening();
+  const client = await RawConnection.open(Number(new URL(url).port));
+  client.send(head('POST /v1/verify', { ...CALL, Expect: '100-continue' }));
+  await client.until(/100 Continue/);
+  const stopped = instance.service.stop();
+  await expect.poll(() => refuses(url), UNDER_STOP).toBe(true);
+  client.send('{"key": "none"}');
+  expect(statuses(await client.untilEnded())).toEqual([100, 200]);
+  expect(await stopped).toBe(true);
+});
+
+it.each([
+  ['a call', head('GET /v1/keys', { Authorization: `Bearer ${ROOT_KEY}` }), []],
+  [
+    'a question of a gateway',
+    head('GET /v1/authorize', GATEWAY),
+    ['x-keyward-code: UNAVAILABLE', 'x-keyward-status: 503'],
+  ],
+  ['a call of nothing', head('GET /nothing'), []],
+])(
+  '%s that arrives on an open connection during a stop is refused as UNAVAILABLE, with Retry-After',
+  async (_, text, headers) => {
+    const { instance, url } = await listening();
+    const client = await RawConnection.open(Number(new URL(url).port));
+    client.send(head('POST /v1/verify', { ...CALL, Expect: '100-continue' }));
+    await client.until(/100 Continue/);
+    const stopped = instance.service.stop();
+    await expect.poll(() => refuses(url), UNDER_STOP).toBe(true);
+    client.send(`{"key": "none"}${text}`);
+    const received = await client.untilEnded();
+    expect(statuses(received)).toEqual([100, 200, 503]);
+    const refusal = received.slice(received.lastIndexOf('HTTP/1.1'));
+    for (const line of [
+      ...headers,
+      'retry-after: 1',
+      'cache-control: no-store',
+      'x-request-id: req_',
+      'content-type: application/problem+json',
+      'connection: close',
+    ]) {
+      expect(refusal.toLowerCase()).toContain(line.toLowerCase());
+    }
+    expect(refusal).toContain('"code":"UNAVAILABLE"');
+    expect(await stopped).toBe(true);
+  },
+);
+
+/** Holds the answers of fences back; a verification waits for one. */
+function holdFences({ service }: Instance) {
+  const [reached, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  interceptQuery(service.internals.database, 'fence', async (send) => {
+    const rows = await send();
+    reached.resolve();
+    await opened.promise;
+    return rows;
+  });
+  return { reached: reached.promise, release: () => opened.resolve() };
 }
 
 function refuses(url: string): Promise<boolean> {

@@ -30,10 +30,16 @@ const LISTS: Record<string, string> = {
   listManagementKeys: '/v1/management-keys',
   listAuditEvents: '/v1/audit-events',
   getAuditHead: '/v1/audit-events/head',
+  getUsage: '/v1/usage?groupBy=workspace',
+  getHygieneReport: '/v1/reports/hygiene',
+  listHygieneKeys: '/v1/reports/hygiene/without-expiry',
 };
 
-/** What shows each workspace that a caller may see, and what asks about a presented string. */
-const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey'];
+/**
+ * What shows each workspace that a caller may see, what asks about a presented string, and a list that is
+ * empty here: api/hygiene has its bound callers.
+ */
+const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey', 'listHygieneOwners'];
 
 describe('a management key of one workspace', () => {
   const pair = usePair();
@@ -118,7 +124,8 @@ describe('a management key of one workspace', () => {
       expect(own.status).toBe(200);
       expect(own.text).toContain('mine');
       expectNothingOfTheirs(own.text);
-      const foreign = await ask('GET', `${path}?workspaceId=theirs`);
+      const also = path.includes('?') ? '&' : '?';
+      const foreign = await ask('GET', `${path}${also}workspaceId=theirs`);
       expect(foreign.status).toBe(404);
       expectNothingOfTheirs(foreign.text);
     },

@@ -48,6 +48,27 @@ it('a client that reads nothing of a large answer is cut off, and its answer cou
   expect(unsent.resourceLimit.used()).toBe(0);
 });
 
+it('an answer that is streamed counts until its connection is closed, and its client is cut off like others', async () => {
+  const unsent = new UnsentAnswers(64 * MIB, 50);
+  const { promise, resolve } = Promise.withResolvers<ServerResponse>();
+  const server = createServer((_request, raw) => {
+    unsent.watchStream({ raw }, 'a group');
+    raw.write(ANSWER);
+    resolve(raw);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port }: AddressInfo = Object(server.address());
+  const client = await RawConnection.open(port);
+  client.socket.pause();
+  client.send(head('GET /'));
+  const response = await promise;
+  expect(unsent.resourceLimit.used()).toBeGreaterThan(MIB);
+  await once(response, 'close');
+  expect(unsent.resourceLimit.used()).toBe(0);
+});
+
 it('a client that reads is not cut off, however large its answer is', async () => {
   const unsent = new UnsentAnswers(2 * ANSWER.length);
   const [port, answered] = await answering(unsent);

@@ -28,7 +28,7 @@ afterAll(async () => {
 async function written(id: string): Promise<number[]> {
   await foldLog(client);
   const { rows } = await client.query(
-    `select (select coalesce(sum(count), 0)::int from usage_hourly where key_id = $1) as hours,
+    `select (select coalesce(sum(count), 0)::int from usage_recent where key_id = $1) as hours,
             (select coalesce(sum(total), 0)::int from key_usage where key_id = $1) as total,
             (select coalesce(sum(u.total), 0)::int from secret_usage u
                join secrets s on s.ref = u.secret_ref where s.key_id = $1) as secrets`,

@@ -69,8 +69,8 @@ async function flush(uses: readonly Use[], unmatched: readonly string[] = []): P
 /** What the tables say that are read, and how many rows wait in the log. */
 async function folded() {
   const { rows } = await sql.query(
-    `select (select coalesce(sum(count), 0)::int from usage_hourly) as hours,
-            (select coalesce(sum(units), 0)::int from usage_hourly) as units,
+    `select (select coalesce(sum(count), 0)::int from usage_recent) as hours,
+            (select coalesce(sum(units), 0)::int from usage_recent) as units,
             (select coalesce(sum(total), 0)::int from key_usage) as keys,
             (select coalesce(sum(total), 0)::int from secret_usage) as secrets,
             (select coalesce(sum(count), 0)::int from usage_unmatched) as unmatched,
@@ -110,7 +110,7 @@ it('a fold adds what many flushes wrote to the hours, the totals and the last us
   ]);
   const hours = await sql.query(
     `select extract(epoch from hour)::int / 3600 as hour, count::int, units::int
-       from usage_hourly where key_id = $1 order by 1`,
+       from usage_recent where key_id = $1 order by 1`,
     [one.id],
   );
   expect(hours.rows).toEqual([
@@ -167,7 +167,7 @@ it('the metrics show how many rows wait in the log, and an instance that stops l
   expect(await folded()).toMatchObject({ ...all(0), log: 2 });
 });
 
-const TABLES = ['usage_log', 'usage_unmatched', 'secret_usage', 'key_usage', 'usage_hourly'];
+const TABLES = ['usage_log', 'usage_unmatched', 'secret_usage', 'key_usage', 'usage_recent'];
 
 it.each(TABLES)(
   'a fold that is killed when it writes to %s loses nothing and doubles nothing',
@@ -243,7 +243,7 @@ it('one fold works at a time: another one leaves the log to it, and nothing is c
 it.each([
   ['key_usage', 'key_id', 'id'],
   ['secret_usage', 'secret_ref', 'ref'],
-  ['usage_hourly', 'secret_ref', 'ref'],
+  ['usage_recent', 'secret_ref', 'ref'],
 ] as const)(
   'a locked row of %s holds up no flush, and in the fold the counts of its own key alone',
   async (table, column, name) => {
@@ -283,25 +283,6 @@ it('a flush waits for no other flush, however long its transaction stays open', 
   expect(await folded()).toMatchObject({ ...all(3), log: 0 });
 });
 
-it('what an instance of the version before writes beside a fold is counted once as well', async () => {
-  const keys = await makeKeys(2);
-  const older = (number: number) =>
-    sql.query(`select write_usage($1, 'usage', $2, $3, $4, $5, $6, $7, $8, '{}', '{}', '{}')`, [
-      ...[instance, number, keys.map(({ id }) => id), keys.map(({ ref }) => ref)],
-      ...[
-        ['VALID', 'VALID'],
-        [HOUR, HOUR],
-        [1, 1],
-        [HOUR, HOUR],
-      ],
-    ]);
-  await older(1);
-  await flush(keys);
-  await Promise.all([older(2), fold.foldAll(), flush(keys)]);
-  await fold.foldAll();
-  expect(await folded()).toMatchObject({ ...all(8), units: 4, log: 0 });
-});
-
 it('a fold that cannot read or change the log in time loses no connection, and goes on afterwards', async () => {
   const losses: string[] = [];
   database.onConnectionLoss(() => losses.push('lost'));
@@ -314,7 +295,7 @@ it('a fold that cannot read or change the log in time loses no connection, and g
   await fold.run();
   await locker.query('rollback');
   await locker.query('begin');
-  await locker.query('lock table usage_hourly in access exclusive mode');
+  await locker.query('lock table usage_recent in access exclusive mode');
   await fold.run();
   await locker.query('rollback');
   expect(await folded()).toMatchObject({ hours: 0, log: 1 });

@@ -53,7 +53,8 @@ describe('reading how a key was used', () => {
 
   const used = (ref: string, hour: string, code: string, count: number) =>
     client.query(
-      'insert into usage_hourly (key_id, hour, secret_ref, code, count) values ($1, $2, $3, $4, $5)',
+      `insert into usage_recent (workspace_id, key_id, hour, secret_ref, code, count, units)
+       values ('default', $1, $2, $3, $4, $5::bigint, 2 * $5::bigint)`,
       [id, `${hour}:00:00Z`, ref, code, count],
     );
   const read = (query: string, of = id) => keyward.call('GET', `/v1/keys/${of}/usage?${query}`);
@@ -70,13 +71,19 @@ describe('reading how a key was used', () => {
       to: '2030-03-05T00:00:00.000Z',
       granularity: 'day',
       total: 22,
+      units: 44,
       byCode: { VALID: 18, EXPIRED: 1, DISABLED: 3 },
     });
     expect(body.buckets).toEqual([
-      { start: '2030-03-01T00:00:00.000Z', total: 15, byCode: { VALID: 14, EXPIRED: 1 } },
-      { start: '2030-03-02T00:00:00.000Z', total: 3, byCode: { DISABLED: 3 } },
-      { start: '2030-03-03T00:00:00.000Z', total: 0, byCode: {} },
-      { start: '2030-03-04T00:00:00.000Z', total: 4, byCode: { VALID: 4 } },
+      {
+        start: '2030-03-01T00:00:00.000Z',
+        total: 15,
+        units: 30,
+        byCode: { VALID: 14, EXPIRED: 1 },
+      },
+      { start: '2030-03-02T00:00:00.000Z', total: 3, units: 6, byCode: { DISABLED: 3 } },
+      { start: '2030-03-03T00:00:00.000Z', total: 0, units: 0, byCode: {} },
+      { start: '2030-03-04T00:00:00.000Z', total: 4, units: 8, byCode: { VALID: 4 } },
     ]);
   });
 
@@ -92,6 +99,16 @@ describe('reading how a key was used', () => {
     ]);
     const starts = body.buckets.map(({ start }: Bucket) => Date.parse(start));
     expect(starts.every((at: number, i: number) => at === starts[0] + i * 3_600_000)).toBe(true);
+  });
+
+  it('usage by month has a bucket for every month of the range', async () => {
+    const { body } = await read(
+      'granularity=month&from=2030-02-15T00:00:00Z&to=2030-03-15T00:00:00Z',
+    );
+    expect(body.buckets.map(({ start, total }: Bucket) => [start, total])).toEqual([
+      ['2030-02-01T00:00:00.000Z', 0],
+      ['2030-03-01T00:00:00.000Z', 22],
+    ]);
   });
 
   it('usage shows how often each secret was used, also one that has ended', async () => {
@@ -169,6 +186,8 @@ describe('reading how a key was used', () => {
     ['from=2030-03-02T00:00:00Z&to=2030-03-02T00:00:00Z', '/query/from'],
     ['from=2030-03-02', '/query/from'],
     ['to=2030-02-30T00:00:00Z', '/query/to'],
+    // What is not kept by day any more is not shown as zero.
+    ['from=1970-01-01T00:00:00Z&to=1970-01-02T00:00:00Z', '/query/from'],
     ['granularity=week', '/query/granularity'],
     ['granularity=', '/query/granularity'],
     ['to=9999-12-31T23:59:59.999Z', '/query/to'],
@@ -180,9 +199,9 @@ describe('reading how a key was used', () => {
 
   it('usage at the edges of time is answered and never fails', async () => {
     for (const query of [
-      'from=1970-01-01T00:00:00Z&to=1970-01-02T00:00:00Z',
-      'to=1970-01-01T00:00:00Z',
-      'to=1970-01-02T00:00:00Z',
+      'granularity=month&from=1970-01-01T00:00:00Z&to=1970-01-02T00:00:00Z',
+      'granularity=month&to=1970-01-01T00:00:00Z',
+      'granularity=month&to=1970-01-02T00:00:00Z',
       'to=9999-12-31T00:00:00Z',
       'granularity=hour&from=9999-12-30T00:00:00Z&to=9999-12-30T23:59:59.999Z',
     ]) {

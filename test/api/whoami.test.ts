@@ -152,7 +152,12 @@ describe('whoami', () => {
     await whoami(`${key.key.slice(0, -8)}00000000`);
     await first.flush();
     const { body } = await first.call('GET', `/v1/keys/${key.id}`);
-    expect(body.usage).toEqual({ total: 0, lastUsedAt: null, lastDeniedAt: null });
+    expect(body.usage).toEqual({
+      total: 0,
+      lastUsedAt: null,
+      lastDeniedAt: null,
+      lastUsedFrom: null,
+    });
     const read = await first.call('GET', `/v1/management-keys/${managementKey.id}`);
     expect(read.body.lastUsedAt).toBeNull();
   });

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { explained } from '../../scripts/explained-options.ts';
 import { chosen, SCENARIOS } from './catalogue.ts';
 import { AttackEnv } from './harness/env.ts';
 import { measureBaseline, notMade, runScenario } from './harness/phase.ts';
@@ -17,13 +18,13 @@ import { GROUPS, type Scenario } from './scenario.ts';
  * needs no clock. Exits with 1 if a rule is broken.
  */
 const { values } = parseArgs({
-  options: {
+  options: explained({
     only: { type: 'string' },
     seconds: { type: 'string' },
     list: { type: 'boolean', default: false },
     markdown: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
-  },
+  }),
 });
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 const SECONDS = 10;

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { explained } from '../../scripts/explained-options.ts';
 import { type OpenApi, operationsOf } from '../fuzz/document.ts';
 import { Sender } from '../fuzz/http.ts';
 import { anotherTime, type Probe, probesOf } from './probes.ts';
@@ -12,11 +13,11 @@ import { makeWorld } from './world.ts';
  * that is slower than the reference it is longer by itself.
  */
 const { values: options } = parseArgs({
-  options: {
+  options: explained({
     factor: { type: 'string', default: '1' },
     /** Only calls whose id contains this. */
     only: { type: 'string', default: '' },
-  },
+  }),
 });
 const BUDGET_MS = 20;
 /** What the calibration costs on the machine that the budget is meant for. */

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { explained } from '../../scripts/explained-options.ts';
 import { Random } from '../history/harness/random.ts';
 import { Checks } from './checks.ts';
 import { knownCodes, type OpenApi, type Operation, operationsOf } from './document.ts';
@@ -17,7 +18,7 @@ import { World } from './world.ts';
  * of answers differs between two runs.
  */
 const { values } = parseArgs({
-  options: { requests: { type: 'string' }, seed: { type: 'string' } },
+  options: explained({ requests: { type: 'string' }, seed: { type: 'string' } }),
 });
 const REQUESTS = Number(values.requests ?? 20_000);
 const SEED = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);

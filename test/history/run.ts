@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { explained } from '../../scripts/explained-options.ts';
 import { reportOf } from './report.ts';
 import { type Outcome, runRound } from './round.ts';
 import { SEEDED_BUGS } from './seeded-bugs.ts';
@@ -12,13 +13,13 @@ import { SEEDED_BUGS } from './seeded-bugs.ts';
  * Neighbours attack the service in a run without a bug, unless `--no-attackers` is given.
  */
 const { values } = parseArgs({
-  options: {
+  options: explained({
     minutes: { type: 'string' },
     seconds: { type: 'string' },
     seed: { type: 'string' },
     bug: { type: 'string' },
     attackers: { type: 'boolean', default: true },
-  },
+  }),
   allowNegative: true,
 });
 const RESULTS = fileURLToPath(new URL('results', import.meta.url));

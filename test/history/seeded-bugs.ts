@@ -25,7 +25,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/credentials/credential-cache.ts',
-        find: 'if (this.mayRecall(ref)) await fresh;',
+        find: 'if (isKnown) await fresh;',
         replace: 'if (this.mayRecall(ref)) void fresh.catch(() => {});',
       },
     ],
@@ -79,13 +79,13 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/freshness/fence.ts',
-        find: 'if (!previous || this.#losses !== this.#lossesAtLastFence) return true;',
-        replace: 'if (!previous) return true;',
+        find: "if (this.#losses !== this.#lossesAtLastFence) return 'connection_lost';",
+        replace: '',
       },
       {
         file: 'src/freshness/fence.ts',
-        find: 'return incarnation !== previous.incarnation || started !== previous.started;',
-        replace: 'return false;',
+        find: "return isSame ? null : 'other_run';",
+        replace: 'return null;',
       },
     ],
     faults: ['reuseIds'],
@@ -96,7 +96,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/freshness/fence.ts',
-        find: 'return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);',
+        find: 'return probe.snapshot === this.#previous?.snapshot && this.#otherRun(probe) === null;',
         replace: 'return probe.snapshot === this.#previous?.snapshot;',
       },
     ],
@@ -107,9 +107,9 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/freshness/fence.ts',
-        find: 'return probe.snapshot === this.#previous?.snapshot && !this.#isOtherRun(probe);',
+        find: 'return probe.snapshot === this.#previous?.snapshot && this.#otherRun(probe) === null;',
         replace: `const newest = (moment: Moment | null) => moment?.snapshot.split(':')[1];
-    return newest(probe) === newest(this.#previous) && !this.#isOtherRun(probe);`,
+    return newest(probe) === newest(this.#previous) && this.#otherRun(probe) === null;`,
       },
     ],
   },

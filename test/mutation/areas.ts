@@ -31,7 +31,10 @@ const LIMIT_TESTS = [
   'test/api/{authorize,credits,metrics-bounds,refill-instant}.test.ts',
   'test/api/limits*.test.ts',
 ];
-const USAGE_TESTS = ['test/api/count-before-answering.test.ts', 'test/api/usage-*.test.ts'];
+const USAGE_TESTS = [
+  'test/api/{count-before-answering,last-used-from}.test.ts',
+  'test/api/usage-*.test.ts',
+];
 const CHANGE_TESTS = [
   'test/api/audit-{list,writers}.test.ts',
   'test/api/bulk-revoke.test.ts',
@@ -53,7 +56,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
   domain: {
     sources: ['src/domain/*.ts'],
     tests: [
-      'test/unit/{bearer-token,decide,imported-key,ip,ip-ranges,key-detector}.test.ts',
+      'test/unit/{bearer-token,client-context,decide,imported-key,ip,ip-ranges,key-detector}.test.ts',
       'test/unit/{key-string,limits,pepper,policy-checks,refill,scopes,status}.test.ts',
       'test/unit/{stored-quotas,stored-size,time}.test.ts',
       'test/api/{forged-rows,root-key-in-text,whoami}.test.ts',
@@ -105,7 +108,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     tests: LIMIT_TESTS,
   },
   usage: {
-    sources: ['src/usage/{counters,flusher,service,store}.ts'],
+    sources: ['src/owners/*.ts', 'src/usage/{counters,flusher,log-store,service,store}.ts'],
     tests: [...USAGE_TESTS, 'test/unit/usage-*.test.ts'],
   },
   changes: {

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { explained } from '../../scripts/explained-options.ts';
 import { startTestPostgres } from '../support/postgres-server.ts';
 import { AREAS, type Area } from './areas.ts';
 import { mutantsOf } from './mutants.ts';
@@ -19,13 +20,13 @@ import { Trial } from './trial.ts';
  * `--area NAME` and `--file PART` narrow it, `--sample N` and `--seed N` choose, `--all` tries all.
  */
 const { values } = parseArgs({
-  options: {
+  options: explained({
     area: { type: 'string', multiple: true },
     file: { type: 'string', default: '' },
     sample: { type: 'string', default: '10' },
     seed: { type: 'string' },
     all: { type: 'boolean', default: false },
-  },
+  }),
 });
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
 const size = values.all ? null : Number(values.sample);

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import createClient from 'openapi-fetch';
-import type { paths } from '../acceptance/client/schema.d.ts';
+import type { paths } from '../../openapi/types.d.ts';
 
 /** The client that is generated from openapi.json. */
 export type KeywardClient = ReturnType<typeof clientOf>;

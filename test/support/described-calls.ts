@@ -25,6 +25,7 @@ interface Parameter {
   in: string;
   name: string;
   schema: FieldSchema;
+  example?: string;
 }
 
 interface Described {
@@ -43,7 +44,7 @@ interface Document {
 export interface DescribedCall {
   id: string;
   method: string;
-  /** With `{id}`. */
+  /** With `{id}`; other parameters are examples. */
   path: string;
   query: Parameter[];
   /** Null if it takes none. */
@@ -61,12 +62,18 @@ export async function describedCalls(instance: Instance): Promise<DescribedCall[
       Object.entries(item).map(([method, described]) => ({
         id: described.operationId,
         method: method.toUpperCase(),
-        path,
+        path: filledIn(path, described.parameters ?? []),
         query: (described.parameters ?? []).filter((it) => it.in === 'query'),
         body: resolved(bodyOf(described), document),
         isManaged: described.security === undefined,
       })),
     );
+}
+
+function filledIn(path: string, parameters: Parameter[]): string {
+  return parameters
+    .filter((it) => it.in === 'path' && it.name !== 'id')
+    .reduce((filled, { name, example }) => filled.replace(`{${name}}`, example ?? ''), path);
 }
 
 /** The schema of the body of one call. */

@@ -66,10 +66,9 @@ export async function insertListedKeys(sql: pg.Client, keys: readonly ListedKey[
     [rows],
   );
   await sql.query(
-    `insert into key_usage (key_id, total, last_used_at)
-     select id, 1, last_used_at
+    `update key_usage set total = 1, last_used_at = k.last_used_at
        from jsonb_to_recordset($1) as k (id text, last_used_at timestamptz)
-      where last_used_at is not null`,
+      where key_id = k.id and k.last_used_at is not null`,
     [rows],
   );
 }

@@ -97,6 +97,23 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
     action: 'key.revoked',
     after: 'REVOKED',
   }),
+  erasePersonalData: async ({ instance, workspaceId }) => {
+    const { id, key } = await createKey(instance, { workspaceId, ownerId: 'customer_42' });
+    await instance.call('POST', '/v1/verify', { body: { key, userAgent: 'curl/8.5.0' } });
+    await instance.flush();
+    const url = `/v1/keys/${id}?workspaceId=${workspaceId}`;
+    const observe = async (other: Instance) =>
+      (await other.call('GET', url)).body.usage.lastUsedFrom?.userAgent ?? null;
+    return {
+      method: 'DELETE',
+      url: `/v1/owners/customer_42/personal-data?workspaceId=${workspaceId}`,
+      resourceUrl: null,
+      action: 'owner.personal_data_erased',
+      observe,
+      before: 'curl',
+      after: null,
+    };
+  },
   revokeOwnKey: async (fixture) => ({
     ...onKey(fixture, 'POST', ''),
     url: '/v1/whoami/revoke',

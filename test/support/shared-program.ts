@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { paths } from '../acceptance/client/schema.d.ts';
+import type { paths } from '../../openapi/types.d.ts';
 import { clientOf, type KeywardClient } from './client.ts';
 import { createTestDatabase } from './database.ts';
 import { startProgram } from './program.ts';

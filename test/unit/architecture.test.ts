@@ -15,10 +15,12 @@ const ARROWS: Record<string, readonly string[]> = {
   freshness: ['db', 'lib'],
   credentials: ['errors.ts', 'domain', 'lib', 'db', 'freshness'],
   http: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db'],
+  'tracing.ts': ['lib', 'http'],
   audit: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'http'],
   'unit-of-work': ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'credentials', 'audit'],
   quotas: ['errors.ts', 'domain', 'lib', 'db', 'freshness', 'unit-of-work'],
   usage: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http'],
+  retention: ['config.ts', 'db', 'lib'],
   verification: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
     ...['credentials', 'quotas', 'usage'],
@@ -28,10 +30,13 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'quotas', 'workspaces'],
   ],
+  reports: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'keys'],
+  owners: [...['errors.ts', 'call-context.ts', 'db', 'http', 'unit-of-work', 'workspaces', 'keys']],
   management: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],
   ],
+  console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],
     ...['credentials', 'keys', 'management'],
@@ -106,7 +111,7 @@ describe('the arrows of the code', () => {
 
   it.each(Object.entries(ARROWS))('%s imports nothing but itself and %j', (part, allowed) => {
     const wrong = imports.filter(
-      ({ from, to }) => partOf(from) === part && ![part, ...allowed].includes(partOf(to)),
+      ({ from, to }) => partOf(from) === part && ![part, ...allowed, '..'].includes(partOf(to)),
     );
     expect(wrong.map(shown)).toEqual([]);
   });
@@ -134,9 +139,17 @@ describe('the arrows of the code', () => {
     expect(files.flatMap((file) => circleFrom(file, next))).toEqual([]);
   });
 
-  it('no file of src imports a file outside of src, except the package file', () => {
+  it('no file of src imports a file outside of src, except the package file and the types of the API', () => {
     const outside = imports.filter(({ to }) => to.startsWith('..'));
-    expect(outside.map(shown)).toEqual([]);
+    expect(outside.map(shown)).toEqual(['console/page/api-types.ts imports ../openapi/types.d.ts']);
+  });
+
+  it('what runs in the browser and what runs in the server import nothing of each other', () => {
+    const isOfPage = (file: string) => file.startsWith('console/page/');
+    const across = imports.filter(
+      ({ from, to }) => isOfPage(from) !== isOfPage(to) && !to.startsWith('..'),
+    );
+    expect(across.map(shown)).toEqual([]);
   });
 });
 
@@ -211,6 +224,7 @@ describe('the files of the code', () => {
       'registerValidation',
       'registerErrorHandler',
       'registerAnswerHeaders', // before all that may refuse
+      'registerGracefulClose', // refuses while stopping, before anything is looked at
       'registerAdmission', // its hook comes first of those of the complete request
       'registerRequestLog',
       'registerUnknownRoutes',

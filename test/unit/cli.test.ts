@@ -2,13 +2,13 @@ import { describe, expect, it, vi } from 'vitest';
 import manifest from '../../package.json' with { type: 'json' };
 import { COMMANDS, runCommand } from '../../src/cli.ts';
 
-/** Runs `keyward LINE` in this process, without any setting. */
-async function keyward(line: string) {
+/** Runs `keyward LINE` in this process, with these settings alone. */
+async function keyward(line: string, settings: NodeJS.ProcessEnv = {}) {
   const stdout = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const textOf = (spy: typeof stdout) => spy.mock.calls.map(([text]) => String(text)).join('');
   try {
-    const code = await runCommand(line.split(' '), {}, new AbortController().signal);
+    const code = await runCommand(line.split(' '), { ...settings }, new AbortController().signal);
     return { code, stdout: textOf(stdout), stderr: textOf(stderr) };
   } finally {
     stdout.mockRestore();
@@ -42,6 +42,27 @@ describe('the command line', () => {
       }
       expect(await keyward(`${name} --help`)).toMatchObject({ code: 0, stdout });
       expect(await keyward(`${name} -h`)).toMatchObject({ code: 0, stdout });
+    },
+  );
+
+  const FILE = import.meta.filename;
+
+  it.each([
+    ['is a file', FILE, `KEYWARD_DATA_DIR: ${FILE}: something else is there already (EEXIST).`],
+    [
+      'is below a file',
+      `${FILE}/data`,
+      `KEYWARD_DATA_DIR: ${FILE}/data: a part of its path is not a folder (ENOTDIR).`,
+    ],
+  ])(
+    'a start whose data folder %s fails with a sentence that names it',
+    async (_, path, sentence) => {
+      const outcome = await keyward('start', {
+        KEYWARD_DATA_DIR: path,
+        PORT: '0',
+        LOG_LEVEL: 'silent',
+      });
+      expect(outcome).toEqual({ code: 1, stdout: '', stderr: `keyward: ${sentence}\n` });
     },
   );
 

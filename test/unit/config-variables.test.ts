@@ -26,6 +26,8 @@ const VARIABLES: [string, string, Partial<Config>][] = [
   ['KEYWARD_POOL_SIZE', '7', { poolSize: 7 }],
   ['KEYWARD_PREPARED_STATEMENTS', 'off', { preparedStatements: false }],
   ['KEYWARD_SHUTDOWN_SECONDS', '3', { shutdownSeconds: 3 }],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318', { traces: true }],
+  ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'http://collector:4318/v1/traces', { traces: true }],
 ];
 
 function defaults(): Config {
@@ -42,6 +44,7 @@ it('a setting that is not given has its default', () => {
     rootKey: null,
     pepper: null,
     allowNoSecret: false,
+    console: true,
     keyHeader: undefined,
     usageFlushMs: 1000,
     staleIfErrorMs: 0,
@@ -53,7 +56,10 @@ it('a setting that is not given has its default', () => {
     memory: memoryBudget(heapLimit()),
     poolSize: 10,
     preparedStatements: true,
+    retention: { hours: 35, days: 400, deletedKeys: 90, retiredSecrets: 90 },
+    lastUsedIp: 'truncated',
     shutdownSeconds: 20,
+    traces: false,
   });
 });
 
@@ -69,13 +75,16 @@ it.each([
   'with blank',
   'with:colon',
   '-first',
+  ...['host', 'Connection', 'Content-Type', 'content-length', 'cookie', 'transfer-encoding', 'te'],
+  ...['upgrade', 'expect', 'User-Agent', 'accept', 'accept-encoding', 'forwarded', 'via', 'origin'],
+  ...['X-Forwarded-For', 'referer', 'range', 'if-match', 'If-None-Match', 'X-Request-Id'],
   'x'.repeat(65),
   '',
 ])('KEYWARD_KEY_HEADER=%j is refused: it would be another header, or none', (value) => {
   expect(() => readConfig({ KEYWARD_KEY_HEADER: value })).toThrow(/KEYWARD_KEY_HEADER: must be/);
 });
 
-it.each(['X-Acme-Key', 'authorization-of-acme', 'x'.repeat(64), '0'])(
+it.each(['X-Acme-Key', 'authorization-of-acme', 'host-key', 'x-accept-key', 'x'.repeat(64), '0'])(
   'KEYWARD_KEY_HEADER=%s is taken, and kept in lower case as Node has headers',
   (value) => {
     expect(readConfig({ KEYWARD_KEY_HEADER: value }).keyHeader).toBe(value.toLowerCase());

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConfigError, readConfig } from '../../src/config.ts';
+import { ConfigError, readConfig, SETTINGS } from '../../src/config.ts';
 import { Pepper } from '../../src/domain/pepper.ts';
 
 const KEY = 'k'.repeat(32);
@@ -25,6 +25,12 @@ describe('the settings', () => {
     expect(config).toEqual(readConfig({}));
   });
 
+  it.each(Object.keys(SETTINGS))('%s refuses an empty value and one of spaces', (name) => {
+    for (const value of ['', ' ']) {
+      expect(problemsOf({ [name]: value }), name).toEqual([expect.stringContaining(`${name}: `)]);
+    }
+  });
+
   it('all wrong settings are reported at once, each by its name', () => {
     const problems = problemsOf({
       DATABASE_URL: 'mysql://localhost/x',
@@ -44,6 +50,14 @@ describe('the settings', () => {
       'LOG_LEVEL',
       'PORT',
     ]);
+  });
+
+  it('usage cannot be kept by hour for longer than by day', () => {
+    const kept = { KEYWARD_USAGE_HOURS_KEPT_DAYS: '60', KEYWARD_USAGE_DAYS_KEPT_DAYS: '59' };
+    expect(problemsOf(kept)).toEqual([
+      'KEYWARD_USAGE_DAYS_KEPT_DAYS: must not be less than KEYWARD_USAGE_HOURS_KEPT_DAYS',
+    ]);
+    expect(problemsOf({ ...kept, KEYWARD_USAGE_DAYS_KEPT_DAYS: '60' })).toEqual([]);
   });
 
   it('a variable that begins with KEYWARD_ and is no setting is refused by its name', () => {

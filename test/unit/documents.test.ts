@@ -1,7 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { getTableName, is } from 'drizzle-orm';
+import { PgTable } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
 import { openapiDocument } from '../../openapi/document.ts';
+import { SETTINGS } from '../../src/config.ts';
+import * as schema from '../../src/db/schema.ts';
 import { ERRORS, type ErrorCode, KeywardError } from '../../src/errors.ts';
 import { statusOf } from '../../src/http/problem.ts';
 
@@ -60,6 +64,19 @@ describe('docs/http.md', () => {
     );
     const ofGateways = ['401 KEY_MISSING', '401 KEY_AMBIGUOUS'];
     expect(documented.sort()).toEqual([...actual, ...ofGateways].sort());
+  });
+});
+
+describe('docs/storage.md', () => {
+  it('docs/storage.md has a row for every table, and every setting of what is kept', () => {
+    const text = texts.get(join('docs', 'storage.md')) ?? '';
+    const withoutDrizzle = ['change_feed', 'feed_horizons', 'feed_pruned', 'incarnation'];
+    const tables = Object.values(schema).flatMap((table) => (is(table, PgTable) ? [table] : []));
+    const named = [...tables.map(getTableName), ...withoutDrizzle];
+    const rows = [...text.matchAll(/^\| `([a-z_]+)`/gm)].map(([, table]) => table);
+    expect(rows.sort()).toEqual([...new Set(named)].sort());
+    const settings = Object.keys(SETTINGS).filter((name) => name.endsWith('_KEPT_DAYS'));
+    expect(settings.filter((name) => !text.includes(name))).toEqual([]);
   });
 });
 

@@ -7,7 +7,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 afterEach(() => void vi.useRealTimers());
 
-const BOUNDS: FairQueueBounds = { places: 2, maxWaitingEach: 10, maxWaiting: 20 };
+const BOUNDS: FairQueueBounds = { places: 2, maxWaitingEach: 10, maxWaiting: 20, reason: 'argon2' };
 
 /** A queue whose tasks are named by what they record when they start. */
 function heldQueue(bounds: Partial<FairQueueBounds> = {}) {
@@ -184,7 +184,7 @@ it('a task that rests counts for its group for as long again as it took, and lea
 });
 
 it('a place of a fair queue is free again after a task that fails or throws', async () => {
-  const queue = new FairQueue({ places: 1, maxWaitingEach: 1, maxWaiting: 1 });
+  const queue = new FairQueue({ places: 1, maxWaitingEach: 1, maxWaiting: 1, reason: 'argon2' });
   const ticket = { group: 'a' };
   const fail = () => Promise.reject(new Error('failed'));
   await expect(queue.run(ticket, fail)).rejects.toThrow('failed');

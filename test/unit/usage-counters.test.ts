@@ -30,6 +30,35 @@ describe('the counters in memory', () => {
     expect(counts[0]?.lastAt).toBe(6 * HOUR - 0.5);
   });
 
+  it('a counter keeps the client of its last VALID use alone, by the time of the use', () => {
+    const counters = new UsageCounters(10);
+    const said = (name: string) => ({ ip: name, userAgent: name });
+    const count = (code: 'VALID' | 'REVOKED', now: number, client = {}) =>
+      counters.count('key', 'ref', code, now, { keyId: 'mk', ref: 'caller' }, 1, client);
+    count('VALID', 5, said('first'));
+    count('VALID', 9, said('last'));
+    count('VALID', 7, said('late'));
+    count('REVOKED', 8, said('denied'));
+    const clients = () =>
+      counters
+        .take()
+        .flatMap((batch) => batch.counts)
+        .map(({ secretRef, code, ip, userAgent, lastAt }) => [
+          `${secretRef} ${code}`,
+          [ip, userAgent, lastAt],
+        ]);
+    expect(Object.fromEntries(clients())).toEqual({
+      'ref VALID': ['last', 'last', 9],
+      'ref REVOKED': [undefined, undefined, 8],
+      'caller VALID': [undefined, undefined, 9],
+    });
+    count('VALID', 10, said('known'));
+    count('VALID', 11);
+    expect(Object.fromEntries(clients())).toMatchObject({
+      'ref VALID': [undefined, undefined, 11],
+    });
+  });
+
   it('room that is given back is free again, once, however often it is given back', () => {
     const counters = new UsageCounters(4);
     const giveBack = [counters.reserve(), counters.reserve()];

@@ -4,7 +4,7 @@ import {
   answerHeaders,
   HEADERS,
   headerRefs,
-  isVersioned,
+  isConditionalRead,
   PARAMETERS,
   parameterRefs,
   requestHeaders,
@@ -67,7 +67,7 @@ function complete(method: string, operation: Operation): readonly ErrorCode[] {
     if (status < '300')
       one.headers = { ...headerRefs(answerHeaders(call, status)), ...one.headers };
   }
-  const others = method === 'get' && isVersioned(answer) ? { 304: NOT_MODIFIED_REF } : {};
+  const others = isConditionalRead(method, answer) ? { 304: NOT_MODIFIED_REF } : {};
   operation.responses = { ...others, ...errorResponses(codes), ...responses };
   const added = parameterRefs(requestHeaders(call));
   if (added.length > 0) operation.parameters = [...(operation.parameters ?? []), ...added];

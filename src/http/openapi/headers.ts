@@ -9,7 +9,10 @@ const text = (description: string, example: string, schema: object = {}) => ({
 /** The headers of answers, each described once. */
 export const HEADERS = {
   'X-Request-Id': text('Request id, which identifies the call in the log.', 'req_4fQ2-1a'),
-  ETag: text('Entity tag of the state that the answer shows, for `If-Match`.', '"3"'),
+  ETag: text(
+    'Entity tag of what calls have set, for `If-Match`: it stays when time passes or a key is used.',
+    '"3"',
+  ),
   Location: text('Path of what was created.', '/v1/keys/key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
   'Idempotent-Replayed': text(
     '`true` if this repeats the answer of an earlier call with the same Idempotency-Key.',
@@ -38,7 +41,7 @@ export const PARAMETERS = {
   ),
   KeywardActor: parameter(
     'Keyward-Actor',
-    'On whose behalf the call is made; kept in the audit log.',
+    'On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log.',
     'user:42',
     { minLength: 1, maxLength: 128 },
   ),
@@ -61,6 +64,9 @@ type ParameterName = keyof typeof PARAMETERS;
 /** The answers that show the state of one resource, and so have an entity tag. */
 const VERSIONED = /"#\/components\/schemas\/(Issued|Revoked)?(Key|ManagementKey|Workspace)"/;
 
+/** Of these, what nothing but a change alters: the same entity tag is the same answer. */
+const SETTLED = /"#\/components\/schemas\/Workspace"/;
+
 interface Call {
   method: string;
   codes: readonly ErrorCode[];
@@ -74,7 +80,7 @@ export function requestHeaders({ method, codes, answer }: Call): ParameterName[]
   if (codes.includes('IDEMPOTENCY_MISMATCH')) names.push('IdempotencyKey', 'KeywardActor');
   if (codes.includes('PRECONDITION_FAILED')) names.push('IfMatch');
   if (method === 'put') names.push('IfNew');
-  if (method === 'get' && isVersioned(answer)) names.push('IfNoneMatch');
+  if (isConditionalRead(method, answer)) names.push('IfNoneMatch');
   return names;
 }
 
@@ -87,8 +93,12 @@ export function answerHeaders({ method, codes, answer }: Call, status: string): 
   return names;
 }
 
-export function isVersioned(answer: unknown): boolean {
+function isVersioned(answer: unknown): boolean {
   return VERSIONED.test(JSON.stringify(answer));
+}
+
+export function isConditionalRead(method: string, answer: unknown): boolean {
+  return method === 'get' && SETTLED.test(JSON.stringify(answer));
 }
 
 export function headerRefs(names: readonly HeaderName[]): Record<string, object> {

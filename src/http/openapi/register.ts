@@ -1,10 +1,9 @@
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { packageVersion } from '../../lib/package-version.ts';
 import type { App } from '../app-type.ts';
 import { completeDocument } from './document.ts';
 import { errorCodesOf } from './errors.ts';
+import { documentPages } from './pages.ts';
 
 const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
 
@@ -14,14 +13,6 @@ call. What is not HTTP, too large, too late or of no known route is refused befo
 MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, REQUEST_TIMEOUT, ROUTE_NOT_FOUND,
 METHOD_NOT_ALLOWED. Every call takes an \`X-Request-Id\` and gives it back. Lists of known values may
 grow: treat an unknown verdict as not valid.`;
-
-function once(make: () => string): () => string {
-  let made: string | null = null;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
 
 /** The OpenAPI document, made from the route schemas: served, browsable at /docs, and committed. */
 export async function registerOpenApi(app: App): Promise<void> {
@@ -93,17 +84,5 @@ export async function registerOpenApi(app: App): Promise<void> {
       return document.openapiObject;
     },
   });
-  const document = once(() => JSON.stringify(app.swagger()));
-  const yaml = once(() => app.swagger({ yaml: true }));
-  // The plugin would serialise the document for each request.
-  const prepared = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
-    const { url } = request.routeOptions;
-    if (url === '/docs/json') reply.type('application/json; charset=utf-8').send(document());
-    else if (url === '/docs/yaml') reply.type('application/x-yaml').send(yaml());
-    else done();
-  };
-  await app.register(swaggerUi, { routePrefix: '/docs', uiHooks: { preHandler: prepared } });
-  app.get('/openapi.json', { schema: { hide: true } }, (_request, reply) =>
-    reply.type('application/json; charset=utf-8').send(document()),
-  );
+  documentPages(app);
 }

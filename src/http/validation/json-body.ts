@@ -2,7 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { bodyTooLarge, invalidField, KeywardError } from '../../errors.ts';
+import { OverloadError } from '../../lib/overload-error.ts';
 import type { SharedBound } from '../../lib/shared-bound.ts';
+import { parseStrictJson } from '../../lib/strict-json.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
 import { type BodySize, readBody } from '../body-reader.ts';
@@ -38,6 +40,7 @@ export function registerJsonBodies(app: App, bodies: SharedBound): void {
     refuseOtherEncodings(request);
     readWithin(bodies, request, payload, sizeOf(request), (error, body) => {
       if (error || !body) done(error);
+      else if (body.length === 0 && !needsBody(request)) done(null, undefined);
       else settle(body, done);
     });
   });
@@ -53,7 +56,9 @@ export function readWithin(
 ): void {
   const { callerGroup } = request;
   const bytes = Math.max(MIN_BODY_BYTES, size.declared ?? size.limit);
-  if (!bodies.hasRoom(callerGroup, bytes)) throw new KeywardError('OVERLOADED');
+  if (!bodies.hasRoom(callerGroup, bytes)) {
+    throw new OverloadError('bodies', 'too many bodies are under way');
+  }
   const giveBack = bodies.take(callerGroup, bytes);
   if (request.bodyHolder) whenClosed(request.bodyHolder, giveBack);
   readBody(payload, size, (error, body) => {
@@ -97,6 +102,12 @@ function attempt(work: () => unknown): unknown {
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
+}
+
+/** Clients send the type of a body also where they send none. */
+function needsBody({ routeOptions }: FastifyRequest): boolean {
+  const { required }: { required?: readonly string[] } = { ...Object(routeOptions.schema?.body) };
+  return required !== undefined && required.length > 0;
 }
 
 function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
@@ -166,7 +177,7 @@ function parseGroup(text: string): unknown[] {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseStrictJson(text);
   } catch {
     throw new KeywardError('MALFORMED_JSON');
   }

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { maybeTime, nullable, oneOf, open, ref, time, WorkspaceId } from '../../http/schemas.ts';
-import { Key } from '../schemas/key.ts';
+import { Key, LastUsedFrom } from '../schemas/key.ts';
 
 export const FindKey = Type.Object(
   {
@@ -51,6 +51,7 @@ const FoundSecret = Type.Object(
       'Last time the string was VALID; null: never.',
       '2026-01-31T12:00:00.000Z',
     ),
+    lastUsedFrom: LastUsedFrom,
     validUntil: maybeTime(
       'When the grace period of a replaced string ends or ended; null: it has none.',
     ),

@@ -1,6 +1,7 @@
 import { askerOf, type CallContext } from '../../call-context.ts';
 import type { CredentialResolver } from '../../credentials/credential-resolver.ts';
 import type { Orm } from '../../db/database.ts';
+import { parseLastUsedFrom } from '../../domain/client-context.ts';
 import { isImportedRef } from '../../domain/imported-key.ts';
 import { endWithin, toIso } from '../../domain/time.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -48,6 +49,7 @@ function presentFound({ secret, record }: FoundSecret, ref: string, now: number)
       ...{ id, start, imported: isImportedRef(ref), status: end ? 'ended' : status, endedBy: end },
       createdAt: toIso(secret.createdAt),
       lastUsedAt: toIso(secret.lastUsedAt),
+      lastUsedFrom: parseLastUsedFrom(secret.lastUsedFrom),
       validUntil: toIso(endWithin(secret.validUntil, record.key.expiresAt)),
     },
   };

@@ -28,9 +28,9 @@ export async function findSecret(
 
 async function readSecret(orm: Orm, ref: string): Promise<SecretRow | null> {
   const { keyId, id, start, status, createdAt, validUntil } = secrets;
-  const { lastUsedAt } = secretUsage;
+  const { lastUsedAt, lastUsedFrom } = secretUsage;
   const [secret] = await orm
-    .select({ keyId, id, start, status, createdAt, validUntil, lastUsedAt })
+    .select({ keyId, id, start, status, createdAt, validUntil, lastUsedAt, lastUsedFrom })
     .from(secrets)
     .leftJoin(secretUsage, eq(secretUsage.secretRef, secrets.ref))
     .where(eq(secrets.ref, ref));

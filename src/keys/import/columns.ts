@@ -1,5 +1,6 @@
 import type { FieldError } from '../../errors.ts';
 import { UsageError } from '../../lib/command-line.ts';
+import { parseStrictJson } from '../../lib/strict-json.ts';
 import { plainFields } from '../schemas/fields.ts';
 import type { PlainField } from '../schemas/plain-field.ts';
 
@@ -14,7 +15,7 @@ interface Column {
 
 const readText: ReadCell = (cell) => cell;
 const readWords: ReadCell = (cell) => cell.split(' ').filter((word) => word !== '');
-const readJson: ReadCell = (cell) => JSON.parse(cell);
+const readJson: ReadCell = (cell) => parseStrictJson(cell);
 /** Other words stay text, which the validation of the field refuses. */
 const readBoolean: ReadCell = (cell) => (cell === 'true' ? true : cell === 'false' ? false : cell);
 const readInteger: ReadCell = (cell) => (/^\d{1,15}$/.test(cell) ? Number(cell) : cell);

@@ -64,6 +64,7 @@ function readImportOptions({
   if (!WORKSPACE.test(workspace)) {
     throw new UsageError('--workspace: is not the id of a workspace.');
   }
+  if (report === '') throw new UsageError('--report: must name a file.');
   return { workspaceId: workspace, reportPath: report ?? null };
 }
 

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { CsvError, parse } from 'csv-parse';
 import type { FieldError } from '../../errors.ts';
 import { UsageError } from '../../lib/command-line.ts';
+import { parseStrictJson } from '../../lib/strict-json.ts';
 import { textLines } from '../../lib/text-lines.ts';
 import { itemOfCells, readHeader } from './columns.ts';
 
@@ -32,9 +33,9 @@ async function* jsonRecords(path: string): AsyncGenerator<FileRecord> {
 /** The parser's own message would quote the line. */
 function jsonRecord(line: number, text: string): FileRecord {
   try {
-    return { line, value: JSON.parse(text), errors: [] };
+    return { line, value: parseStrictJson(text), errors: [] };
   } catch {
-    return unreadable(line, 'must be JSON');
+    return unreadable(line, 'must be JSON, with each name once');
   }
 }
 

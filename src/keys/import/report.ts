@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox';
 import type { FieldError } from '../../errors.ts';
 import { guardOf } from '../../http/validation/parsers.ts';
 import { UsageError } from '../../lib/command-line.ts';
+import { explainFileError } from '../../lib/file-errors.ts';
 import { textLines } from '../../lib/text-lines.ts';
 
 /** The file and the workspace that it is imported into: a report belongs to one such pair. */
@@ -47,9 +48,11 @@ export class ReportFile {
   /** Identifies this import over all its runs. */
   readonly id: string;
   readonly position: Position;
+  readonly #path: string;
   readonly #file: FileHandle;
 
-  private constructor(file: FileHandle, id: string, position: Position) {
+  private constructor(path: string, file: FileHandle, id: string, position: Position) {
+    this.#path = path;
     this.#file = file;
     this.id = id;
     this.position = position;
@@ -59,10 +62,13 @@ export class ReportFile {
   static async open(path: string, origin: ImportOrigin): Promise<ReportFile> {
     const file = await open(path, 'a+');
     try {
-      const { header, position, bytes } = await read(path, (await file.stat()).size);
+      const status = await file.stat();
+      // A device would be read without an end.
+      if (!status.isFile()) throw new UsageError(`${path} is not a file that can hold a report.`);
+      const { header, position, bytes } = await read(path, status.size);
       if (header) requireSame(path, header, origin);
-      await file.truncate(bytes);
-      const report = new ReportFile(file, header?.id ?? randomUUID(), position);
+      await file.truncate(bytes).catch(refuseReport(path));
+      const report = new ReportFile(path, file, header?.id ?? randomUUID(), position);
       if (!header) await report.#write([{ type: 'import', id: report.id, ...origin }]);
       return report;
     } catch (error) {
@@ -82,9 +88,19 @@ export class ReportFile {
   }
 
   async #write(entries: readonly object[]): Promise<void> {
-    await this.#file.appendFile(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-    await this.#file.datasync();
+    const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    const refuse = refuseReport(this.#path);
+    await this.#file.appendFile(text).catch(refuse);
+    await this.#file.datasync().catch(refuse);
   }
+}
+
+/** The errors of an open file do not name it. */
+function refuseReport(path: string) {
+  return (error: unknown): never => {
+    const problem = explainFileError(error);
+    throw problem === null ? error : new UsageError(`${path}: ${problem}`);
+  };
 }
 
 /** The header, the last position, and the number of bytes up to its end. */

@@ -1,3 +1,5 @@
+import type { FastifyRequest } from 'fastify';
+import { invalidField } from '../../errors.ts';
 import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
 import { answers, ref } from '../../http/schemas.ts';
@@ -10,6 +12,7 @@ export function listingRoutes(app: App, listing: ListingService): void {
     '/v1/keys',
     {
       config: { permission: 'keys:read' },
+      preValidation: refuseSortByUsage,
       schema: {
         operationId: 'listKeys',
         tags: ['Keys'],
@@ -20,5 +23,15 @@ export function listingRoutes(app: App, listing: ListingService): void {
       },
     },
     (request) => listing.list(getCallContext(request), request.query),
+  );
+}
+
+/** An index by usage would be written with every count of every key: usage has a call of its own. */
+async function refuseSortByUsage({ query }: FastifyRequest): Promise<void> {
+  if (Object(query).sort !== '-usage30d') return;
+  throw invalidField(
+    '/query/sort',
+    'keys are not sorted by usage; use GET /v1/usage?groupBy=key&order=-metric, whose rows name the ' +
+      'keys, and GET /v1/keys?neverUsed=true for those that were never used',
   );
 }

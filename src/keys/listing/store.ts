@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../../db/database.ts';
-import { isTimeout } from '../../db/errors.ts';
 import { keys } from '../../db/schema.ts';
-import { KeywardError } from '../../errors.ts';
 import type { CursorPosition } from '../../http/cursor.ts';
+import { readInTime } from '../../http/read-in-time.ts';
 import { type KeyRecord, selectKeys, withSecrets } from '../key-records.ts';
 import { inExistingWorkspace, inWorkspace, type Scope } from '../store.ts';
 import { conditions, EXPIRY } from './filters.ts';
@@ -38,8 +37,6 @@ export interface PageRequest {
   limit: number;
 }
 
-const STATEMENT_TIMEOUT_MS = 10_000;
-
 /** One page of the keys of a workspace (null: of all), after the last row of the page before. */
 export async function listKeys(
   orm: Orm,
@@ -47,7 +44,7 @@ export async function listKeys(
   query: ListKeys,
   page: PageRequest,
 ): Promise<ListedKey[]> {
-  const rows = await inTime(orm, (tx) => pageOfKeys(tx, scope, query, page));
+  const rows = await readInTime(orm, (tx) => pageOfKeys(tx, scope, query, page));
   const records = await withSecrets(orm, rows);
   return records.map((record, index) => ({ ...record, sortValue: rows[index]?.extra ?? '' }));
 }
@@ -59,17 +56,8 @@ export async function sizesOfKeys(
   query: ListKeys,
   page: PageRequest,
 ): Promise<number[]> {
-  const rows = await inTime(orm, (tx) => idsOfPage(tx, scope, query, page));
+  const rows = await readInTime(orm, (tx) => idsOfPage(tx, scope, query, page));
   return rows.map(({ bytes }) => bytes);
-}
-
-async function inTime<Row>(orm: Orm, read: (tx: Transaction) => PromiseLike<Row[]>) {
-  return orm.transaction(async (tx) => {
-    await tx.execute(
-      sql`select set_config('statement_timeout', ${String(STATEMENT_TIMEOUT_MS)}, true)`,
-    );
-    return Promise.resolve(read(tx)).catch(refuseIfTimedOut);
-  });
 }
 
 /** Finds the page's keys first and joins the rest to them, so that their order can follow an index. */
@@ -113,8 +101,4 @@ function idsOfPage(
 export function listName({ cursor, limit, ...rest }: ListKeys): string {
   const filters = JSON.stringify(Object.entries(rest).sort());
   return `keys:${createHash('sha256').update(filters).digest('hex').slice(0, 12)}`;
-}
-
-function refuseIfTimedOut(error: unknown): never {
-  throw isTimeout(error) ? new KeywardError('QUERY_TOO_BROAD') : error;
 }

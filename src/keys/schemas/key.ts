@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { USER_AGENT_FAMILIES } from '../../domain/client-context.ts';
 import { KEY_STATUSES } from '../../domain/status.ts';
 import { ActorSchema, maybeTime, nullable, oneOf, open, ref, time } from '../../http/schemas.ts';
 import { plainFields } from './fields.ts';
@@ -7,6 +8,30 @@ import { quotaAnswer } from './quota-fields.ts';
 
 export const KeyStatus = oneOf('KeyStatus', KEY_STATUSES);
 const SecretStatus = oneOf('SecretStatus', ['current', 'retiring']);
+
+const UserAgentFamily = oneOf('UserAgentFamily', USER_AGENT_FAMILIES);
+
+/** Of a key or of one of its strings. */
+export const LastUsedFrom = nullable(
+  Type.Object(
+    {
+      ip: nullable(Type.String(), {
+        description: 'Network of the client, by default without the last part; null: not known.',
+        examples: ['203.0.113.0/24'],
+      }),
+      userAgent: nullable(open(UserAgentFamily, {}), {
+        description: 'Family of the user agent of the client; null: not known.',
+        examples: ['curl'],
+      }),
+    },
+    { 'x-name': 'LastUsedFrom' },
+  ),
+  {
+    description:
+      'Whence the last use came, as callers of verify said; null: none did, or it was erased.',
+    examples: [{ ip: '203.0.113.0/24', userAgent: 'curl' }],
+  },
+);
 
 const secretFields = {
   id: Type.String({ description: 'Secret id.', examples: ['sec_5Tn8Wq2Lx7'] }),
@@ -20,6 +45,7 @@ const secretFields = {
     'When the secret was last found valid; null: never.',
     '2026-02-01T08:30:00.000Z',
   ),
+  lastUsedFrom: LastUsedFrom,
   validUntil: maybeTime('When a retiring secret ends; null for the current one.'),
 };
 
@@ -36,6 +62,7 @@ const Usage = Type.Object(
       '2026-02-01T08:30:00.000Z',
     ),
     lastDeniedAt: maybeTime('When a verification was last denied; null: never.'),
+    lastUsedFrom: LastUsedFrom,
   },
   {
     'x-name': 'KeyUsageSummary',

@@ -1,3 +1,4 @@
+import { copyOf } from '../../domain/client-context.ts';
 import { type KeywardError, refusedFields } from '../../errors.ts';
 import { parserOf } from '../../http/validation/parsers.ts';
 import { GatewayQuestion } from './schemas.ts';
@@ -66,6 +67,9 @@ function readValue(name: string, value: string): unknown {
       return value.split(',');
     case 'cost':
       return /^(0|[1-9]\d{0,8})$/.test(value) ? Number(value) : value;
+    case 'ip':
+      // Kept for a moment with the usage of the key, without the rest of the header.
+      return copyOf(value);
     case 'resource':
       return decodeUtf8(value);
     default:

@@ -82,8 +82,15 @@ async function authorize(
   if (question instanceof KeywardError) throw question;
   const options = { forNginx: isForNginx(gateway), now: now() };
   if (presented.key === null) return sendMissingKey(request, reply, presented.reason, options);
-  const verification = await verifier.verify({ key: presented.key, ...question }, caller);
+  const asked = { key: presented.key, ...question, ...clientOf(request) };
+  const verification = await verifier.verify(asked, caller);
   return sendVerification(request, reply, verification, options);
+}
+
+/** What gateways pass on of their client, who has written it: it decides nothing. */
+function clientOf({ headers }: FastifyRequest) {
+  const userAgent = headers['user-agent'];
+  return userAgent === undefined ? {} : { userAgent };
 }
 
 function gatewayHeaders({ raw }: FastifyRequest): GatewayHeader[] {

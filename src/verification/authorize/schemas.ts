@@ -22,7 +22,8 @@ export type GatewayQuestion = Static<typeof GatewayQuestion>;
 const DESCRIPTION = `For gateways that ask before they let a request through (nginx \`auth_request\`,
 Caddy \`forward_auth\`, Traefik ForwardAuth, Envoy \`ext_authz\`): the verdict by status and headers.
 Every method and every path below \`/v1/authorize/\` is taken alike; the path, the query, the body and
-all other headers of the client are ignored.
+all other headers of the client are ignored, but for the family of its \`User-Agent\`, which is kept
+with the last use of the key.
 
 Everything that a gateway says stands in one header, \`X-Keyward-Authorization\`, which the gateway
 writes on each request, so that no client can: its own credential, a management key with the

@@ -179,6 +179,24 @@ const pipelining = [
   }),
 );
 
+const bursts = [
+  { variant: 'openapi.json', path: '/openapi.json', reads: true },
+  { variant: 'scripts-unread', path: '/docs/static/swagger-ui-bundle.js', reads: false },
+  { variant: 'calls', path: '/v1/keys', reads: true },
+].map(({ variant, path, reads }) =>
+  stranger({
+    name: `bursts/${variant}`,
+    does: `130 sockets write 14 GET ${path} at once, every two seconds, and read ${reads ? 'the' : 'no'} answers`,
+    attack: (attack) =>
+      attack.hold(130, (socket) => {
+        if (reads) socket.resume();
+        else socket.pause();
+        const text = `GET ${path} HTTP/1.1\r\n${HOST}\r\n`.repeat(14);
+        drip(text, text, PIPELINE_MS)(socket);
+      }),
+  }),
+);
+
 const hugeHeaders = [
   ['below-the-bound', 15_000],
   ['beyond-the-bound', 40_000],
@@ -204,5 +222,6 @@ export const STRANGERS: readonly Scenario[] = [
   ...loops,
   ...connections,
   ...pipelining,
+  ...bursts,
   ...hugeHeaders,
 ];

@@ -21,7 +21,7 @@ export const connect: Connect = (url, managementKey) => {
       if (answer.status !== 200) return refuse(answer.data);
       return answer.data.data.map(({ name }) => name);
     },
-    etag: async (id) => (await api.getKey(id, {}, {}, options)).headers.get('etag'),
+    etag: async (id) => (await api.getKey(id, {}, options)).headers.get('etag'),
     rename: async (id, name, ifMatch) => {
       const headers = { 'If-Match': ifMatch };
       const answer = await api.updateKey(id, { name }, {}, headers, options);
@@ -38,7 +38,7 @@ export const connect: Connect = (url, managementKey) => {
       return answer.status === 200 ? answer.data.status : refuse(answer.data);
     },
     problemOf: async (id) => {
-      const answer = await api.getKey(id, {}, {}, options);
+      const answer = await api.getKey(id, {}, options);
       return answer.status === 404 ? answer.data.code : 'none';
     },
   };

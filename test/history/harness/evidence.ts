@@ -51,7 +51,9 @@ interface Payload {
 async function readCounts(postgres: Postgres): Promise<Evidence[]> {
   await foldLog(postgres);
   const rows = await postgres.query<{ ref: string; code: string; count: string }>(
-    'select secret_ref as ref, code, sum(count) as count from usage_hourly group by 1, 2',
+    `select secret_ref as ref, code, sum(count) as count
+       from (select secret_ref, code, count from usage_recent
+             union all select secret_ref, code, count from usage_days) as u group by 1, 2`,
   );
   return rows.map(({ ref, code, count }) => ({ type: 'count', ref, code, count: Number(count) }));
 }

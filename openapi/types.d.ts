@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * Metrics of the instance
-         * @description How much of each resource limit is used and how often expensive operations ran since the start, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is away.
+         * @description Requests, verdicts, durations, what waits, what failed and how much of each resource limit is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is away.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -110,7 +110,8 @@ export interface paths {
          * @description For gateways that ask before they let a request through (nginx `auth_request`,
          *     Caddy `forward_auth`, Traefik ForwardAuth, Envoy `ext_authz`): the verdict by status and headers.
          *     Every method and every path below `/v1/authorize/` is taken alike; the path, the query, the body and
-         *     all other headers of the client are ignored.
+         *     all other headers of the client are ignored, but for the family of its `User-Agent`, which is kept
+         *     with the last use of the key.
          *
          *     Everything that a gateway says stands in one header, `X-Keyward-Authorization`, which the gateway
          *     writes on each request, so that no client can: its own credential, a management key with the
@@ -400,6 +401,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/owners/{ownerId}/personal-data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase personal data of an owner
+         * @description Erases whence the owner's keys were last used, deleted keys included, for good: what was counted before and is still to be written does not bring it back. Later uses are kept again. An owner without keys has nothing to erase. Idempotent. Requires the permission `keys:write`.
+         */
+        delete: operations["erasePersonalData"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workspaces": {
         parameters: {
             query?: never;
@@ -589,9 +610,89 @@ export interface paths {
         };
         /**
          * Get the usage of a key
-         * @description Exact counts of verifications by verdict, hour or day; also of revoked and deleted keys. Requires the permission `usage:read`.
+         * @description Exact counts of verifications by verdict, hour, day or month, in UTC; also of revoked and deleted keys. `GET /v1/usage` answers more. Requires the permission `usage:read`.
          */
         get: operations["getKeyUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/hygiene": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the hygiene report
+         * @description How many keys should be looked at, by what is wrong with them: each section is counted up to 10,000, for at most half a second, and read by its name. Revoked and deleted keys are in none. Requires the permission `keys:read`.
+         */
+        get: operations["getHygieneReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/hygiene/{section}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the keys of a section
+         * @description Section by section: `idle` begins with the key that has been idle longest, `expiring` with the next to expire, `many-scopes` with most scopes, others with the oldest or by id. Requires the permission `keys:read`.
+         */
+        get: operations["listHygieneKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reports/hygiene/owners-without-active-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List owners without active keys
+         * @description Owners whose keys are all revoked, expired or disabled. Requires the permission `keys:read`.
+         */
+        get: operations["listHygieneOwners"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Query usage
+         * @description Exact counts of verifications by workspace, owner, key, secret, verdict and time: which use most, and when. With `Accept: text/csv` the same as CSV. Requires the permission `usage:read`.
+         */
+        get: operations["getUsage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -665,7 +766,7 @@ export interface components {
         /** @enum {string} */
         ActorType: "root" | "management_key" | "key" | "system";
         /** @enum {string} */
-        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description One change, in the audit log. */
         AuditEvent: {
             /**
@@ -774,7 +875,7 @@ export interface components {
             id: string;
         };
         /** @enum {string} */
-        AuditTargetType: "key" | "workspace" | "management_key";
+        AuditTargetType: "key" | "owner" | "workspace" | "management_key";
         AvailableScope: {
             /**
              * @description Scope that keys may have.
@@ -1256,6 +1357,14 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
+             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @example {
+             *       "ip": "203.0.113.0/24",
+             *       "userAgent": "curl"
+             *     }
+             */
+            lastUsedFrom: components["schemas"]["LastUsedFrom"] | null;
+            /**
              * @description When the grace period of a replaced string ends or ended; null: it has none.
              * @example null
              */
@@ -1288,6 +1397,254 @@ export interface components {
         };
         /** @enum {string} */
         HealthStatus: "ok" | "not ready";
+        /** @description How many keys a section has. */
+        HygieneCount: {
+            /**
+             * @description Section of the report, to be read by its name.
+             * @example never-used
+             */
+            section: components["schemas"]["HygieneSection"] | string;
+            /**
+             * @description Number of keys, or of owners, up to 10,000; null: the database took more than half a second to count them.
+             * @example 12
+             */
+            count: number | null;
+            /**
+             * @description Whether there are more than `count`.
+             * @example false
+             */
+            more: boolean;
+        };
+        /** @description A key of a section, as lists show it. */
+        HygieneKey: {
+            /**
+             * @description Key id, stable for the life of the key.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the workspace that owns the key.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name: string;
+            /**
+             * @description Key description, for people.
+             * @example Used by the nightly deployment job.
+             */
+            description: string | null;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Whether the key is enabled; false switches it off until it is true again.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Scopes: what the key may do.
+             * @example [
+             *       "sources:read",
+             *       "members:*"
+             *     ]
+             */
+            scopes: string[];
+            /**
+             * @description Resources that the key may touch: null all, an empty list none.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources: string[] | null;
+            /**
+             * @description Addresses that the key may be used from: null all, an empty list none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps: string[] | null;
+            /**
+             * @description Prefix of the key string.
+             * @example ak_live
+             */
+            prefix: string;
+            /**
+             * @description Start of the current key string.
+             * @example ak_live_4fQ2mX…
+             */
+            start: string;
+            /**
+             * @description Key status, derived from the other fields.
+             * @example active
+             */
+            status: components["schemas"]["KeyStatus"] | string;
+            /**
+             * @description Start of the key: it is not valid before this time; null: none.
+             * @example null
+             */
+            notBefore: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time; null: none.
+             * @example null
+             */
+            expiresAt: string | null;
+            /**
+             * @description Rate limits of the key, with what is left of them.
+             * @example []
+             */
+            rateLimits: components["schemas"]["RateLimit"][];
+            /** @description Credits of the key; null: not limited. */
+            credits: components["schemas"]["Credits"] | null;
+            /**
+             * @description Metadata of your own.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * Format: date-time
+             * @description When the key last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt: string;
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Reason of the revocation, for programs.
+             * @example leaked
+             */
+            revokeReason: string | null;
+            /**
+             * @description Note on the revocation, for people.
+             * @example Found in a public repository.
+             */
+            revokeNote: string | null;
+            /** @description Secrets of the key that are valid, the current one first. */
+            secrets: components["schemas"]["KeySecret"][];
+            usage: components["schemas"]["KeyUsageSummary"];
+            /**
+             * Format: date-time
+             * @description The time that the section is about: when the key was created (`never-used`, `without-expiry`, `all-scopes`, `many-scopes`), last used (`idle`), expires (`expiring`) or last changed (`disabled-long`), when its string was issued (`rotation-due`, `imported-never-rotated`), when the retiring one was last used (`retiring-in-use`).
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            since: string;
+        };
+        /** @description One page of the keys of a section. */
+        HygieneKeyPage: {
+            /** @description Keys, by workspace and in the order of the section. */
+            data: components["schemas"]["HygieneKey"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @enum {string} */
+        HygieneKeySection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long";
+        /** @description An owner of keys of which none is active, nor will be by itself. */
+        HygieneOwner: {
+            /**
+             * @description Id of the workspace of the keys.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Owner of the keys in your system.
+             * @example customer_42
+             */
+            ownerId: string;
+            /**
+             * @description Number of the owner’s keys that are not deleted.
+             * @example 3
+             */
+            keys: number;
+        };
+        /** @description One page of owners without active keys. */
+        HygieneOwnerPage: {
+            /** @description Owners, by workspace and id. */
+            data: components["schemas"]["HygieneOwner"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description What the sections were counted with. */
+        HygieneParameters: {
+            /**
+             * @description After how many days without a use a key is `idle`.
+             * @default 90
+             * @example 90
+             */
+            idleDays: number;
+            /**
+             * @description Within how many days a key of `expiring` expires.
+             * @default 30
+             * @example 30
+             */
+            expiringDays: number;
+            /**
+             * @description More scopes than this are `many-scopes`.
+             * @default 10
+             * @example 10
+             */
+            maxScopes: number;
+            /**
+             * @description How many days old a string of `rotation-due` is.
+             * @default 180
+             * @example 180
+             */
+            rotateAfterDays: number;
+            /**
+             * @description For how many days a key of `disabled-long` has not been changed.
+             * @default 90
+             * @example 90
+             */
+            disabledDays: number;
+        };
+        /** @description What should be looked at, in figures. */
+        HygieneReport: {
+            /**
+             * Format: date-time
+             * @description When the report was made.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            asOf: string;
+            /**
+             * @description Workspace of the keys; `*`: every workspace.
+             * @example default
+             */
+            workspaceId: string;
+            parameters: components["schemas"]["HygieneParameters"];
+            /** @description Every section, in the same order. */
+            sections: components["schemas"]["HygieneCount"][];
+        };
+        /** @enum {string} */
+        HygieneSection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long" | "owners-without-active-keys";
         /** @description Digest that the other system stored. */
         ImportHash: {
             /** @example sha256 */
@@ -1839,6 +2196,14 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
+             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @example {
+             *       "ip": "203.0.113.0/24",
+             *       "userAgent": "curl"
+             *     }
+             */
+            lastUsedFrom: components["schemas"]["LastUsedFrom"] | null;
+            /**
              * @description When a retiring secret ends; null for the current one.
              * @example null
              */
@@ -1873,6 +2238,11 @@ export interface components {
              */
             total: number;
             /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+            /**
              * @description Number of verifications by verdict code; codes that did not occur are left out.
              * @example {
              *       "VALID": 118,
@@ -1904,6 +2274,26 @@ export interface components {
              * @example null
              */
             lastDeniedAt: string | null;
+            /**
+             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @example {
+             *       "ip": "203.0.113.0/24",
+             *       "userAgent": "curl"
+             *     }
+             */
+            lastUsedFrom: components["schemas"]["LastUsedFrom"] | null;
+        };
+        LastUsedFrom: {
+            /**
+             * @description Network of the client, by default without the last part; null: not known.
+             * @example 203.0.113.0/24
+             */
+            ip: string | null;
+            /**
+             * @description Family of the user agent of the client; null: not known.
+             * @example curl
+             */
+            userAgent: (components["schemas"]["UserAgentFamily"] | string) | null;
         };
         /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
@@ -2267,20 +2657,25 @@ export interface components {
         /** @description Usage of one secret of a key. */
         SecretUsage: {
             /**
-             * @description Secret id.
+             * @description Secret id; null: strings that were removed long after they had ended.
              * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
              */
-            secretId: string;
+            secretId: string | null;
             /**
-             * @description Start of the key string.
+             * @description Start of the key string; null as `secretId`.
              * @example ak_live_4fQ2mX…
              */
-            start: string;
+            start: string | null;
             /**
              * @description Number of verifications, any verdict.
              * @example 120
              */
             total: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
         };
         UpdateKeyRequest: {
             /**
@@ -2397,7 +2792,7 @@ export interface components {
              */
             maxRequestsPerSecond?: number | null;
         };
-        /** @description Usage in one hour or day. */
+        /** @description Usage in one hour, day or month. */
         UsageBucket: {
             /**
              * Format: date-time
@@ -2411,6 +2806,11 @@ export interface components {
              */
             total: number;
             /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+            /**
              * @description Number of verifications by verdict code; codes that did not occur are left out.
              * @example {
              *       "VALID": 118,
@@ -2422,7 +2822,142 @@ export interface components {
             };
         };
         /** @enum {string} */
-        UsageGranularity: "hour" | "day";
+        UsageDimension: "workspace" | "owner" | "key" | "secret" | "code" | "time";
+        /** @enum {string} */
+        UsageGranularity: "hour" | "day" | "month";
+        /** @description Usage of what one group has in common. */
+        UsageGroup: {
+            /**
+             * @description Workspace id, if grouped by it; `*`: attempts by callers that named no workspace, which matched no key.
+             * @example default
+             */
+            workspaceId: string | null;
+            /**
+             * @description Owner, if grouped by it; null for keys without owner, and for what is of no key.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Key id, if grouped by it; null for what is of no key.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            keyId: string | null;
+            /**
+             * @description Secret id, if grouped by it; null for strings that were removed.
+             * @example sec_5Tn8Wq2Lx7Yb2kQm4Xc9Rt
+             */
+            secretId: string | null;
+            /**
+             * @description Verdict, if grouped by it.
+             * @example VALID
+             */
+            code: components["schemas"]["VerdictCode"] | string | null;
+            /**
+             * @description What is counted, if grouped by owner, key or secret: uses of keys, of keys or strings that were removed long after they had ended, or attempts that matched no key.
+             * @example key
+             */
+            kind: components["schemas"]["UsageKind"] | string | null;
+            /**
+             * @description Name of the key, if grouped by key.
+             * @example CI deploys
+             */
+            name: string | null;
+            /**
+             * @description Start of the key string, if grouped by secret.
+             * @example ak_live_4fQ2mX…
+             */
+            secretStart: string | null;
+            /**
+             * @description Number of verifications.
+             * @example 120
+             */
+            verifications: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+            /** @description If grouped by time: all buckets of the range, oldest first, empty ones included. Else empty. */
+            buckets: components["schemas"]["UsagePoint"][];
+        };
+        /** @enum {string} */
+        UsageKind: "key" | "removed" | "unmatched";
+        /** @enum {string} */
+        UsageMetric: "verifications" | "units";
+        /** @enum {string} */
+        UsageOrder: "-metric" | "group";
+        /** @description Usage in one hour, day or month. */
+        UsagePoint: {
+            /**
+             * Format: date-time
+             * @description Start of the bucket.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            start: string;
+            /**
+             * @description Number of verifications.
+             * @example 120
+             */
+            verifications: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+        };
+        /** @description Usage by group, as far as counters were flushed and folded: usually two seconds ago. */
+        UsageReport: {
+            /**
+             * Format: date-time
+             * @description Start of the range (inclusive), RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description End of the range (exclusive).
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            to: string;
+            /**
+             * @description Bucket width.
+             * @example day
+             */
+            granularity: components["schemas"]["UsageGranularity"] | string;
+            /**
+             * @description Time zone of the buckets.
+             * @example UTC
+             */
+            timeZone: string;
+            /**
+             * @description What is sorted by.
+             * @example verifications
+             */
+            metric: components["schemas"]["UsageMetric"] | string;
+            /** @description Usage of all groups of all pages; null on all pages but the first. */
+            total: components["schemas"]["UsageTotal"] | null;
+            /** @description Groups in the order of `order`; those without use are left out. */
+            data: components["schemas"]["UsageGroup"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        UsageTotal: {
+            /**
+             * @description Number of verifications.
+             * @example 120
+             */
+            verifications: number;
+            /**
+             * @description Units that they cost: the sum of `cost` of those that were VALID.
+             * @example 118
+             */
+            units: number;
+        };
+        /** @enum {string} */
+        UserAgentFamily: "curl" | "wget" | "python-requests" | "httpx" | "aiohttp" | "python" | "Go-http-client" | "axios" | "undici" | "node" | "okhttp" | "Apache-HttpClient" | "Java" | "Guzzle" | "PHP" | "Ruby" | "reqwest" | ".NET" | "Postman" | "Insomnia" | "bot" | "Edge" | "Opera" | "Firefox" | "Chrome" | "Safari" | "other";
         /** @enum {string} */
         VerdictCode: "NOT_FOUND" | "REVOKED" | "WORKSPACE_SUSPENDED" | "DISABLED" | "NOT_YET_VALID" | "EXPIRED" | "IP_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "RESOURCE_NOT_ALLOWED" | "RATE_LIMITED" | "CREDITS_EXHAUSTED" | "VALID";
         /** @description A verdict on a presented key. */
@@ -2458,7 +2993,7 @@ export interface components {
              */
             ownerId: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description The scopes that the key has, wildcards as they were given; where its workspace has `availableScopes`, they cover these alone.
              * @example [
              *       "sources:read"
              *     ]
@@ -2559,7 +3094,7 @@ export interface components {
              */
             ownerId: string | null;
             /**
-             * @description The scopes that the key has.
+             * @description The scopes that the key has, wildcards as they were given; where its workspace has `availableScopes`, they cover these alone.
              * @example [
              *       "sources:read"
              *     ]
@@ -2657,7 +3192,7 @@ export interface components {
         };
         VerifyRequest: {
             /**
-             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error.
+             * @description The key as it was presented, without an authorization scheme. Whatever cannot be a key is NOT_FOUND, not an error; only `Bearer` before it is refused, as KEY_WITH_SCHEME.
              * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
              */
             key: string;
@@ -2690,6 +3225,11 @@ export interface components {
              * @example 203.0.113.7
              */
             ip?: string;
+            /**
+             * @description User agent of the client, as it was sent. Only its family is kept, with the last use of the key.
+             * @example curl/8.5.0
+             */
+            userAgent?: string;
             /**
              * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
              * @example 1
@@ -2843,7 +3383,7 @@ export interface components {
              */
             requireResource: boolean;
             /**
-             * @description Scopes that keys may have; others are refused. Null: no restriction.
+             * @description Scopes that keys may have; others are refused, and a wildcard covers these alone. Null: no restriction.
              * @example null
              */
             availableScopes: components["schemas"]["AvailableScope"][] | null;
@@ -2917,7 +3457,7 @@ export interface components {
              */
             requireResource?: boolean;
             /**
-             * @description Scopes that keys may have; others are refused. Default: null, any.
+             * @description Scopes that keys may have; others are refused. A wildcard is taken, and covers these alone. Default: null, any.
              * @example [
              *       {
              *         "scope": "sources:read",
@@ -3088,7 +3628,7 @@ export interface components {
     parameters: {
         /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
         IdempotencyKey: string;
-        /** @description On whose behalf the call is made; kept in the audit log. */
+        /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
         KeywardActor: string;
         /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
         IfMatch: string;
@@ -3101,7 +3641,7 @@ export interface components {
     headers: {
         /** @description Request id, which identifies the call in the log. */
         "X-Request-Id": string;
-        /** @description Entity tag of the state that the answer shows, for `If-Match`. */
+        /** @description Entity tag of what calls have set, for `If-Match`: it stays when time passes or a key is used. */
         ETag: string;
         /** @description Path of what was created. */
         Location: string;
@@ -3606,7 +4146,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -3670,10 +4210,7 @@ export interface operations {
                 /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
             };
-            header?: {
-                /** @description Entity tag of what you have already; 304 if the resource still has it. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-            };
+            header?: never;
             path: {
                 /**
                  * @description Key id.
@@ -3696,7 +4233,6 @@ export interface operations {
                     "application/json": components["schemas"]["Key"];
                 };
             };
-            304: components["responses"]["NotModified"];
             /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
@@ -3722,7 +4258,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3780,7 +4316,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3862,7 +4398,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3940,7 +4476,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4012,7 +4548,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4067,7 +4603,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4251,7 +4787,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4317,7 +4853,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4362,6 +4898,62 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    erasePersonalData: {
+        parameters: {
+            query?: {
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
+                workspaceId?: string;
+            };
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Owner of the key in your system.
+                 * @example customer_42
+                 */
+                ownerId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Nothing of it is kept. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
@@ -4458,7 +5050,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4552,7 +5144,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4607,7 +5199,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4687,7 +5279,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4765,7 +5357,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -4889,7 +5481,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
             };
             path?: never;
@@ -4949,10 +5541,7 @@ export interface operations {
     getManagementKey: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description Entity tag of what you have already; 304 if the resource still has it. */
-                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
-            };
+            header?: never;
             path: {
                 /**
                  * @description Management key id.
@@ -4975,7 +5564,6 @@ export interface operations {
                     "application/json": components["schemas"]["ManagementKey"];
                 };
             };
-            304: components["responses"]["NotModified"];
             /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
             400: components["responses"]["BadRequest"];
             /** @description `UNAUTHENTICATED` */
@@ -4998,7 +5586,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5077,7 +5665,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5146,7 +5734,7 @@ export interface operations {
             header?: {
                 /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-                /** @description On whose behalf the call is made; kept in the audit log. */
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
                 "Keyward-Actor"?: components["parameters"]["KeywardActor"];
                 /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -5223,11 +5811,11 @@ export interface operations {
             query?: {
                 /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
                 workspaceId?: string;
-                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`. RFC 3339. */
+                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`, or as long as is kept. RFC 3339. */
                 from?: string;
                 /** @description End of the range, rounded up. Default: now. RFC 3339. */
                 to?: string;
-                /** @description Bucket width, in UTC: hours for up to 35 days, days for up to 400. */
+                /** @description Bucket width: hours for up to 35 days, days for up to 400, months for up to 120. Hours and days are kept for as long as the installation is set to, months for ever. */
                 granularity?: components["schemas"]["UsageGranularity"];
             };
             header?: never;
@@ -5268,13 +5856,242 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    getHygieneReport: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description After how many days without a use a key is `idle`. */
+                idleDays?: number;
+                /** @description Within how many days a key of `expiring` expires. */
+                expiringDays?: number;
+                /** @description More scopes than this are `many-scopes`. */
+                maxScopes?: number;
+                /** @description How many days old a string of `rotation-due` is. */
+                rotateAfterDays?: number;
+                /** @description For how many days a key of `disabled-long` has not been changed. */
+                disabledDays?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What should be looked at, in figures. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneReport"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listHygieneKeys: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description After how many days without a use a key is `idle`. */
+                idleDays?: number;
+                /** @description Within how many days a key of `expiring` expires. */
+                expiringDays?: number;
+                /** @description More scopes than this are `many-scopes`. */
+                maxScopes?: number;
+                /** @description How many days old a string of `rotation-due` is. */
+                rotateAfterDays?: number;
+                /** @description For how many days a key of `disabled-long` has not been changed. */
+                disabledDays?: number;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Section of the report.
+                 * @example never-used
+                 */
+                section: components["schemas"]["HygieneKeySection"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of the keys of a section. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneKeyPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listHygieneOwners: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description After how many days without a use a key is `idle`. */
+                idleDays?: number;
+                /** @description Within how many days a key of `expiring` expires. */
+                expiringDays?: number;
+                /** @description More scopes than this are `many-scopes`. */
+                maxScopes?: number;
+                /** @description How many days old a string of `rotation-due` is. */
+                rotateAfterDays?: number;
+                /** @description For how many days a key of `disabled-long` has not been changed. */
+                disabledDays?: number;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of owners without active keys. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HygieneOwnerPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description Start of the range, rounded down to the granularity. Default: 30 days before `to`, or as long as is kept. RFC 3339. */
+                from?: string;
+                /** @description End of the range, rounded up. Default: now. RFC 3339. */
+                to?: string;
+                /** @description Bucket width: hours for up to 35 days, days for up to 400, months for up to 120. Hours and days are kept for as long as the installation is set to, months for ever. */
+                granularity?: components["schemas"]["UsageGranularity"];
+                /** @description Time zone of days and months, by its IANA name. Another one than UTC is read from hours: no further back than those are kept, and only where its offset is a whole number of hours. */
+                timeZone?: string;
+                /** @description What to count by. `time` adds a count for each bucket of the range, also without use, to each group. `secret` needs `keyId` or `secretId`. Usage of an owner is that of its present keys. */
+                groupBy?: components["schemas"]["UsageDimension"][];
+                /** @description Owner whose keys to count. */
+                ownerId?: string;
+                /** @description Keys to count. */
+                keyId?: string[];
+                /** @description Secret to count. */
+                secretId?: string;
+                /** @description Verdicts to count. NOT_FOUND: attempts that matched no key, or one that is deleted or whose string was retired. Default: all. */
+                code?: components["schemas"]["VerdictCode"][];
+                /** @description What `order` sorts by: verifications, or units of their `cost`. */
+                metric?: components["schemas"]["UsageMetric"];
+                /** @description Order of the groups: the largest first, or by their ids. As CSV, `group` is all groups, `-metric` the first `limit`. Default: `-metric`. */
+                order?: components["schemas"]["UsageOrder"];
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Usage by group. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                    "text/csv": string;
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     listAuditEvents: {
         parameters: {
             query?: {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */

@@ -1,0 +1,77 @@
+import { html } from 'htm/preact';
+import { api, done } from '../../api.ts';
+import type { Key } from '../../api-types.ts';
+import { Time } from '../../components/time.ts';
+import { navigate } from '../../router.ts';
+import { ConfirmDialog } from './confirm-dialog.ts';
+import { EditDialog } from './edit-dialog.ts';
+import { LastUse } from './last-use.ts';
+import { type ReadKey, retiringSecret } from './read.ts';
+import { RevokeDialog } from './revoke-dialog.ts';
+import { RotateDialog } from './rotate-dialog.ts';
+
+interface Props {
+  name: string;
+  read: ReadKey;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+/** The dialog of this name. */
+export function KeyDialog({ name, read, onClose, onDone }: Props) {
+  const { key } = read;
+  const rest = { onClose, onDone };
+  if (name === 'edit') return html`<${EditDialog} read=${read} ...${rest} />`;
+  if (name === 'rotate') return html`<${RotateDialog} apiKey=${key} ...${rest} />`;
+  if (name === 'revoke') return html`<${RevokeDialog} apiKey=${key} ...${rest} />`;
+  if (name === 'disable') {
+    return html`
+      <${ConfirmDialog} title="Disable “${key.name}”" verb="Disable key" told="The key was disabled."
+        call=${() => setEnabled(key, false)} ...${rest}>
+        <p>It is refused at once, on every instance, until it is enabled again.</p>
+        <${LastUse} apiKey=${key} />
+      <//>
+    `;
+  }
+  if (name === 'delete') return html`<${Deletion} apiKey=${key} onClose=${onClose} />`;
+  return html`<${EndOfGrace} apiKey=${key} ...${rest} />`;
+}
+
+export function setEnabled({ id }: Key, enabled: boolean): Promise<void> {
+  return done(api.PATCH('/v1/keys/{id}', { params: { path: { id } }, body: { enabled } }));
+}
+
+function Deletion({ apiKey, onClose }: { apiKey: Key; onClose: () => void }) {
+  const { id, name, workspaceId } = apiKey;
+  const call = () => done(api.DELETE('/v1/keys/{id}', { params: { path: { id } } }));
+  const leave = () => navigate('/keys', { workspaceId }, { replace: true });
+  return html`
+    <${ConfirmDialog} title="Delete “${name}”" verb="Delete key" isDanger told="The key was deleted."
+      call=${call} onDone=${leave} onClose=${onClose}>
+      <p>It leaves every list for good. Its counters and its entries in the audit log stay.</p>
+    <//>
+  `;
+}
+
+interface EndProps {
+  apiKey: Key;
+  onClose: () => void;
+  onDone: () => void;
+}
+
+function EndOfGrace({ apiKey, ...rest }: EndProps) {
+  const { id } = apiKey;
+  const retiring = retiringSecret(apiKey);
+  const call = () =>
+    done(api.DELETE('/v1/keys/{id}/retiring-secret', { params: { path: { id } } }));
+  return html`
+    <${ConfirmDialog} title="End the grace now" verb="End the grace" isDanger told="The old string has ended."
+      call=${call} ...${rest}>
+      ${
+        retiring
+          ? html`<p><code>${retiring.start}</code> was last used <${Time} at=${retiring.lastUsedAt} />. It is refused from the next request on.</p>`
+          : html`<p>The old string has ended already.</p>`
+      }
+    <//>
+  `;
+}

@@ -1,0 +1,89 @@
+import { html } from 'htm/preact';
+import type { Key, Permission } from '../../api-types.ts';
+import { KeyStatus } from '../../components/status.ts';
+import { Time } from '../../components/time.ts';
+import { hrefOf } from '../../router.ts';
+import { may } from '../../session.ts';
+
+interface Action {
+  text: string;
+  permission: Permission;
+  isOffered: (key: Key) => boolean;
+  isDanger?: boolean;
+}
+
+/** What can be done with a key in its status. */
+const ACTIONS: Readonly<Record<string, Action>> = {
+  edit: { text: 'Edit…', permission: 'keys:write', isOffered: isAlive },
+  rotate: {
+    text: 'Rotate…',
+    permission: 'keys:write',
+    isOffered: ({ status }) => status !== 'revoked' && status !== 'expired',
+  },
+  disable: {
+    text: 'Disable…',
+    permission: 'keys:write',
+    isOffered: (key) => isAlive(key) && key.enabled,
+  },
+  enable: {
+    text: 'Enable',
+    permission: 'keys:write',
+    isOffered: (key) => isAlive(key) && !key.enabled,
+  },
+  revoke: { text: 'Revoke…', permission: 'keys:revoke', isOffered: isAlive, isDanger: true },
+  delete: {
+    text: 'Delete…',
+    permission: 'keys:revoke',
+    isOffered: (key) => !isAlive(key),
+    isDanger: true,
+  },
+};
+
+function isAlive({ status }: Key): boolean {
+  return status !== 'revoked';
+}
+
+interface Props {
+  apiKey: Key;
+  act: (name: string) => void;
+  reload: () => void;
+}
+
+export function KeyHeader({ apiKey, act, reload }: Props) {
+  const { name, start, workspaceId } = apiKey;
+  const { lastUsedAt } = apiKey.usage;
+  const offered = Object.entries(ACTIONS).filter(
+    ([, { permission, isOffered }]) => may(permission) && isOffered(apiKey),
+  );
+  return html`
+    <p class="crumb"><a href=${hrefOf('/keys', { workspaceId })}>Keys</a></p>
+    <header class="page-head key-head">
+      <div>
+        <div class="row"><h1>${name}</h1><${KeyStatus} ...${apiKey} /></div>
+        <p><code>${start || 'no valid string'}</code> · ${lastUsedAt ? html`last used <${Time} at=${lastUsedAt} />` : 'never used'}</p>
+      </div>
+      <div class="row">
+        <button type="button" class="plain" onClick=${reload}>Refresh</button>
+        ${offered.map(
+          ([id, { text, isDanger }]) => html`
+          <button type="button" key=${id} class=${isDanger ? 'danger' : ''} onClick=${() => act(id)}>${text}</button>
+        `,
+        )}
+      </div>
+    </header>
+  `;
+}
+
+/** How the key ended. */
+export function Revocation({ apiKey }: { apiKey: Key }) {
+  const { revokedAt, revokedBy, revokeReason, revokeNote } = apiKey;
+  if (revokedAt === null) return null;
+  return html`
+    <section class="notice bad rotation" aria-label="Revocation">
+      <div class="stack tight">
+        <b>Revoked <${Time} at=${revokedAt} as="time" />${revokedBy && ` by ${revokedBy.onBehalfOf ?? revokedBy.id}`}${revokeReason && `: ${revokeReason}`}</b>
+        <span>${revokeNote ?? 'It is refused for good, and still counted when it is presented.'}</span>
+      </div>
+    </section>
+  `;
+}
