@@ -99,7 +99,7 @@ const STOP_SHARES = { requests: 0.5, counters: 0.3, connections: 0.1 };
 
 export interface Service {
   app: App;
-  /** Starts the flushes and the housekeeping. The app does not listen yet. */
+  /** Starts flushes, the fold, retention and housekeeping. The app does not listen yet. */
   start(): void;
   /** Finishes requests, writes the counters, closes the connections. Returns whether all succeeded. */
   stop(): Promise<boolean>;

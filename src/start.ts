@@ -131,7 +131,7 @@ async function serve(
   service.start();
   const base = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   log.info({ event: 'start.listening' }, `Server listening at ${base}`);
-  if (process.stdout.isTTY) announce(base, database, service.signInLink);
+  if (process.stdout.isTTY && process.stderr.isTTY) announce(base, database, service.signInLink);
 }
 
 /** Fastify would write a line for each address of the host. */
@@ -160,7 +160,10 @@ function refusePort({ host, port }: Config, error: unknown): never {
   throw error;
 }
 
-/** Tells people where the service is and what to try. Contains no secret, only a file's path. */
+/**
+ * Tells people where the service is and what to try, on a terminal alone: with the embedded database it has a
+ * link that signs in once.
+ */
 function announce(
   base: string,
   { dataDirectory, rootKeyFile }: OpenDatabase,

@@ -13,7 +13,7 @@ export const LIFETIME_MS = 12 * 3_600_000;
 const CIPHER = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
-/** A key of 89 characters and an actor of 128 make about 450. */
+/** A root key of 256 characters and an actor of 128 make about 650. */
 const MAX_SEALED_LENGTH = 1024;
 
 /** Who is signed in: the management key, and the person who uses it. */

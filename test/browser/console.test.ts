@@ -131,6 +131,23 @@ describe.runIf(BROWSER !== '')('the console', { timeout: 120_000 }, () => {
     expect(data?.data).toHaveLength(1);
   });
 
+  it('policies that somebody else has changed meanwhile are not overwritten, and what was typed is kept', async () => {
+    const { page } = ada;
+    const path = { params: { path: { id: 'shared' } } };
+    await program.root.PUT('/v1/workspaces/{id}', { ...path, body: { name: 'Shared' } });
+    await page.goto(`${program.url}/console/workspaces/shared`);
+    await page.getByLabel('Active keys at most').fill('7');
+    await program.root.PATCH('/v1/workspaces/{id}', { ...path, body: { name: 'Theirs' } });
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('has changed meanwhile').waitFor();
+    await page.getByRole('heading', { name: 'Theirs' }).waitFor();
+    expect(await page.getByLabel('Active keys at most').inputValue()).toBe('7');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved.').waitFor();
+    const { data } = await program.root.GET('/v1/workspaces/{id}', path);
+    expect(data).toMatchObject({ name: 'Theirs', maxActiveKeys: 7 });
+  });
+
   it('a session that ends in the middle of a form asks to sign in again, and keeps what was typed', async () => {
     const person = await openPerson(browser);
     const { data: made } = await program.root.POST('/v1/management-keys', {

@@ -117,7 +117,7 @@ function Overview({ report, chosen }: { report: Report; chosen: string | null })
             <li key=${section}>
               <a href=${hrefOf('/hygiene', { workspaceId: workspaceId.value, section })} aria-current=${section === chosen ? 'page' : undefined}>
                 <span>${title}</span>
-                <span class=${count === 0 ? 'soft number' : 'number'}>${count === null ? 'many' : `${formatNumber(count)}${more ? '+' : ''}`}</span>
+                <span class=${count === 0 ? 'soft number' : 'number'}>${count === null ? '?' : `${formatNumber(count)}${more ? '+' : ''}`}</span>
               </a>
             </li>
           `;

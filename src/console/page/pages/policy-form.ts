@@ -38,6 +38,12 @@ export function policyForm(workspace: Schemas['Workspace']): PolicyForm {
   };
 }
 
+/** What was typed stays; what was not touched follows the workspace as it is now. */
+export function rebased(was: PolicyForm, mine: PolicyForm, theirs: PolicyForm): PolicyForm {
+  const typed = Object.entries(mine).filter(([name, value]) => value !== Reflect.get(was, name));
+  return { ...theirs, ...Object.fromEntries(typed) };
+}
+
 /** What was changed, and nothing else. */
 export function changesOf(before: PolicyForm, after: PolicyForm): Schemas['WorkspaceInput'] {
   const [was, is] = [policyOf(before), policyOf(after)];

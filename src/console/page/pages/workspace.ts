@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { useAction } from '../action.ts';
 import { answerOf, api, done } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
@@ -11,7 +12,7 @@ import { faultUnder } from '../faults.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate } from '../router.ts';
 import { may } from '../session.ts';
-import { changesOf, type PolicyForm, policyForm } from './policy-form.ts';
+import { changesOf, type PolicyForm, policyForm, rebased } from './policy-form.ts';
 import { WorkspaceStatus } from './workspaces.ts';
 
 type Workspace = Schemas['Workspace'];
@@ -73,7 +74,7 @@ export function WorkspacePage({ id }: { id: string }) {
           </div>
         </header>
         ${error.value && html`<${Failure} error=${error.value} />`}
-        <${Policies} key=${etag} workspace=${data} etag=${etag} reload=${workspace.reload} />
+        <${Policies} key=${data.id} workspace=${data} etag=${etag} reload=${workspace.reload} />
         ${
           isSuspending.value &&
           html`
@@ -109,7 +110,14 @@ interface PoliciesProps {
 
 function Policies({ workspace, etag, reload }: PoliciesProps) {
   const form = useSignal<PolicyForm>(policyForm(workspace));
-  const { error, run } = useAction();
+  const base = useRef(form.value);
+  useEffect(() => {
+    const fresh = policyForm(workspace);
+    form.value = rebased(base.current, form.value, fresh);
+    base.current = fresh;
+  }, [etag]);
+  const { error, isBusy, run } = useAction();
+  const isOutdated = error.value?.status === 412;
   const isReadOnly = !may('workspaces:write');
   const set = (changes: Partial<PolicyForm>) => {
     form.value = { ...form.value, ...changes };
@@ -121,13 +129,13 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
         api.PATCH('/v1/workspaces/{id}', {
           params: { path: { id: workspace.id } },
           headers: { 'If-Match': etag },
-          body: changesOf(policyForm(workspace), form.value),
+          body: changesOf(base.current, form.value),
         }),
       );
     });
-    if (!isSaved) return;
-    announce('Saved.');
-    reload();
+    if (isSaved) announce('Saved.');
+    // Also where somebody else was first: what was typed stays, on top of what is there now.
+    if (isSaved || error.value?.status === 412) reload();
   };
   const fault = (name: string) => error.value?.faultOf(`/body/${name}`);
   const number = (
@@ -167,8 +175,9 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
           placeholder="orders:read | Read orders | List and read all orders."
           onInput=${(scopes: string) => set({ scopes })} />
       </fieldset>
-      ${error.value && html`<${Failure} error=${error.value} retry=${error.value.status === 412 ? reload : undefined} />`}
-      ${!isReadOnly && html`<div class="actions"><button class="primary">Save</button></div>`}
+      ${isOutdated && html`<p class="notice caution" role="alert">The workspace has changed meanwhile. What you have typed is kept: look at it, then save again.</p>`}
+      ${error.value && !isOutdated && html`<${Failure} error=${error.value} />`}
+      ${!isReadOnly && html`<div class="actions"><button class="primary" disabled=${isBusy.value}>Save</button></div>`}
     </form>
   `;
 }
