@@ -52,5 +52,5 @@ function split(pair: string): [string, string] {
  */
 export function isFromConsole(headers: IncomingHttpHeaders): boolean {
   const { 'keyward-console': proof, 'sec-fetch-site': site = 'same-origin' } = headers;
-  return proof === '1' && site === 'same-origin';
+  return proof !== undefined && site === 'same-origin';
 }

@@ -30,7 +30,8 @@ export class ConsoleGate {
     // Where a header is sent twice, its values are read from here.
     removeRaw(request.rawHeaders, ['authorization', 'keyward-actor']);
     const session = this.open(request)?.session;
-    if (session) {
+    // Another tab may have signed in as somebody else since its page was loaded.
+    if (session && session.id === headers['keyward-console']) {
       headers.authorization = `Bearer ${session.key}`;
       if (session.actor !== null) headers['keyward-actor'] = session.actor;
     }

@@ -124,6 +124,7 @@ function bearer(authorization: string | undefined): string {
 /** What a page needs to know to offer what its user may do, and no more. */
 function sessionView({ type, id, workspaceId, permissions, suspended }: Caller, session: Session) {
   return {
+    id: session.id,
     caller: { type, id, workspaceId, permissions: [...permissions], suspended },
     actor: session.actor,
     endsAt: toIso(session.signedInAt + LIFETIME_MS),

@@ -18,6 +18,8 @@ const MAX_SEALED_LENGTH = 1024;
 
 /** Who is signed in: the management key, and the person who uses it. */
 export interface Session {
+  /** Which its pages name in each call, so that none acts in the session of somebody else. */
+  id: string;
   key: string;
   actor: string | null;
   /** In epoch milliseconds. */
@@ -42,7 +44,7 @@ export class Sessions {
 
   start(key: string, actor: string | null): Session {
     const now = this.#now();
-    return { key, actor, signedInAt: now, seenAt: now };
+    return { id: randomBytes(9).toString('base64url'), key, actor, signedInAt: now, seenAt: now };
   }
 
   /** The same session as of now, so that its idle time begins again. */
@@ -50,10 +52,10 @@ export class Sessions {
     return { ...session, seenAt: this.#now() };
   }
 
-  seal({ key, actor, signedInAt, seenAt }: Session): string {
+  seal({ id, key, actor, signedInAt, seenAt }: Session): string {
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv(CIPHER, this.#key, iv);
-    const text = JSON.stringify([key, actor, signedInAt, seenAt]);
+    const text = JSON.stringify([id, key, actor, signedInAt, seenAt]);
     const sealed = [iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()];
     return Buffer.concat(sealed).toString('base64url');
   }
@@ -74,8 +76,8 @@ export class Sessions {
     cipher.setAuthTag(bytes.subarray(-TAG_BYTES));
     try {
       const text = cipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8');
-      const [key, actor, signedInAt, seenAt] = JSON.parse(text + cipher.final('utf8'));
-      return { key, actor, signedInAt, seenAt };
+      const [id, key, actor, signedInAt, seenAt] = JSON.parse(text + cipher.final('utf8'));
+      return { id, key, actor, signedInAt, seenAt };
     } catch {
       return null;
     }

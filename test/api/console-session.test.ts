@@ -22,7 +22,9 @@ async function browser(instance: Instance, key: string) {
   const answer = await signIn(instance, key);
   expect(answer.status).toBe(200);
   let cookie = cookieOf(answer.headers);
+  const proof = { 'keyward-console': String(answer.body.id) };
   return {
+    proof,
     cookie: () => cookie,
     call: async (
       method: string,
@@ -31,7 +33,7 @@ async function browser(instance: Instance, key: string) {
     ) => {
       const options = {
         as: null,
-        headers: { ...PROOF, cookie, ...headers },
+        headers: { ...proof, cookie, ...headers },
         ...(body && { body }),
       };
       const got = await instance.call(method, `/console/${path}`, options);
@@ -47,7 +49,7 @@ describe('a session of the console', () => {
 
   it('a session calls the API as its management key, on every instance, and names its person as the actor', async () => {
     const { key, id } = await createManagementKey(pair.first, { permissions: [...ALL] });
-    const { call, cookie } = await browser(pair.first, key);
+    const { call, cookie, proof } = await browser(pair.first, key);
     const made = await call('POST', 'api/v1/keys', { body: { name: 'from the console' } });
     expect(made.status).toBe(201);
     expect(made.body.createdBy).toEqual({
@@ -57,7 +59,7 @@ describe('a session of the console', () => {
     });
     const other = await pair.second.call('GET', '/console/api/v1/keys', {
       as: null,
-      headers: { ...PROOF, cookie: cookie() },
+      headers: { ...proof, cookie: cookie() },
     });
     expect(other.status).toBe(200);
   });
@@ -90,20 +92,20 @@ describe('a session of the console', () => {
 
   it('a cookie means nothing to the API itself, nor under the console without the proof that a page of it asks', async () => {
     const { key } = await createManagementKey(pair.first, { permissions: [...ALL] });
-    const { call, cookie } = await browser(pair.first, key);
+    const { call, cookie, proof } = await browser(pair.first, key);
     const status = async (path: string, headers: Record<string, string>) =>
       (await pair.first.call('GET', path, { as: null, headers: { cookie: cookie(), ...headers } }))
         .status;
-    expect(await status('/v1/keys', PROOF)).toBe(401);
+    expect(await status('/v1/keys', proof)).toBe(401);
     expect(await status('/console/api/v1/keys', {})).toBe(401);
-    expect(await status('/console/api/v1/keys', { ...PROOF, 'sec-fetch-site': 'cross-site' })).toBe(
+    expect(await status('/console/api/v1/keys', { ...proof, 'sec-fetch-site': 'cross-site' })).toBe(
       401,
     );
-    expect(await status('/console/api/v1/keys', { ...PROOF, 'sec-fetch-site': 'same-site' })).toBe(
+    expect(await status('/console/api/v1/keys', { ...proof, 'sec-fetch-site': 'same-site' })).toBe(
       401,
     );
     expect(
-      await status('/console/api/v1/keys', { ...PROOF, 'sec-fetch-site': 'same-origin' }),
+      await status('/console/api/v1/keys', { ...proof, 'sec-fetch-site': 'same-origin' }),
     ).toBe(200);
     const forged = await call('POST', 'api/v1/keys', {
       headers: { 'sec-fetch-site': 'cross-site' },
@@ -111,6 +113,19 @@ describe('a session of the console', () => {
     });
     expect(forged.status).toBe(401);
     expect((await call('GET', 'api/metrics')).status).not.toBe(200);
+  });
+
+  it('a page never acts in the session of somebody else who has signed in since it was loaded', async () => {
+    const { key } = await createManagementKey(pair.first, { permissions: [...ALL] });
+    const ada = await browser(pair.first, key);
+    const bob = await browser(pair.first, key);
+    const headers = { ...ada.proof, cookie: bob.cookie() };
+    const { status } = await pair.first.call('POST', '/console/api/v1/keys', {
+      as: null,
+      headers,
+      body: { name: 'by whom?' },
+    });
+    expect(status).toBe(401);
   });
 
   it('a key that is sent under the console is not used: its cookie alone says who calls', async () => {

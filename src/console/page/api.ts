@@ -1,8 +1,11 @@
 import createClient, { type Middleware } from 'openapi-fetch';
 import type { Paths, Problem } from './api-types.ts';
-import { expire } from './session.ts';
+import { expire, session } from './session.ts';
 
-const sessionEnds: Middleware = {
+const inSession: Middleware = {
+  onRequest({ request }) {
+    request.headers.set('Keyward-Console', session.value?.id ?? '');
+  },
   onResponse({ response }) {
     if (response.status === 401) expire();
   },
@@ -11,9 +14,8 @@ const sessionEnds: Middleware = {
 /** The API, as its OpenAPI document describes it, in the session of the reader. */
 export const api = createClient<Paths>({
   baseUrl: '/console/api',
-  headers: { 'Keyward-Console': '1' },
 });
-api.use(sessionEnds);
+api.use(inSession);
 
 /** Why a call was refused: a problem of the API, or that it was not reached. */
 export class ApiError extends Error {

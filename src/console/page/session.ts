@@ -6,6 +6,8 @@ const KEEP_ALIVE_MS = 5 * 60_000;
 let isUsed = false;
 
 export interface Session {
+  /** Named in each call, so that a page never acts in the session of somebody else. */
+  id: string;
   caller: {
     type: 'root' | 'management_key';
     id: string;
@@ -106,5 +108,8 @@ async function keepAlive(): Promise<void> {
 }
 
 function ask(method: string, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch('/console/session', { method, headers: { 'Keyward-Console': '1', ...headers } });
+  return fetch('/console/session', {
+    method,
+    headers: { 'Keyward-Console': 'session', ...headers },
+  });
 }
