@@ -69,7 +69,7 @@ async function timeReads(env: BenchEnv, { orm }: Database, { active }: StoreSize
   const rows = [];
   for (const [granularity, days] of [
     ['hour', 7],
-    ['hour', 35],
+    ['hour', 34],
     ['day', 30],
     ['day', 90],
   ] as const) {

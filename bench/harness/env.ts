@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import pg from 'pg';
 import { migrate } from '../../src/db/migrate.ts';
 import { startEmbeddedPostgres } from '../../src/embedded-postgres/postgres.ts';
@@ -37,8 +38,13 @@ export async function withBenchEnv(run: Run, options: BenchEnvOptions = {}): Pro
   try {
     await runIn(folder, run, options, stop);
   } catch (error) {
-    if (!(stop.reason instanceof StopRequest)) throw error;
-    process.exitCode = SIGNALLED + constants.signals[stop.reason.signal];
+    if (stop.reason instanceof StopRequest) {
+      process.exitCode = SIGNALLED + constants.signals[stop.reason.signal];
+    } else {
+      // Thrown on, it would be taken for a reason to stop, and told to nobody.
+      process.stderr.write(`${inspect(error)}\n`);
+      process.exitCode = 1;
+    }
   } finally {
     await rm(folder, { recursive: true });
   }
