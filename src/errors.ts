@@ -67,7 +67,11 @@ export class KeywardError extends Error {
   readonly errors: readonly FieldError[];
 
   constructor(code: ErrorCode, detail?: string, errors: readonly FieldError[] = []) {
+    // Its cause is the caller: a stack would say nothing, and takes longer than the answer.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(code);
+    Error.stackTraceLimit = stackTraceLimit;
     this.code = code;
     this.detail = detail ?? ERRORS[code];
     this.errors = errors;

@@ -6,6 +6,7 @@ import { OverloadError, type ShedReason } from '../lib/overload-error.ts';
 import type { ResourceLimit } from '../lib/resource-limit.ts';
 import { SharedBound } from '../lib/shared-bound.ts';
 import type { App } from './app-type.ts';
+import { SMALL_BODY_BYTES } from './body-limits.ts';
 import { MAX_PAGE_BYTES } from './page.ts';
 import type { UnsentAnswers } from './unsent-answers.ts';
 
@@ -20,9 +21,7 @@ declare module 'fastify' {
 const ROW_BYTES = 224 * 1024;
 /** However many its rows are, a page ends when they are large: four times what is stored, as above. */
 const PAGE_BYTES = 4 * MAX_PAGE_BYTES + ROW_BYTES;
-/** What is larger, or reads a list, takes the processor for long: then others have as much time. */
-const LARGE_BODY_BYTES = 65_536;
-/** Of the places, for such a call: more of them at once would take the processor from verifications. */
+/** Of the places, for a call that takes the processor for long, as one with a large body or a list: more of them at once would take the processor from verifications. */
 const LONG_SHARE = 0.25;
 /** A body, parsed, and what is made of it. */
 const BODY_FACTOR = 8;
@@ -60,7 +59,7 @@ export function registerPlaces(
       return calls.during(group, estimate, work);
     };
     const release = bodies.take(group, bytes);
-    const isLong = rows > 0 || bytes > LARGE_BODY_BYTES;
+    const isLong = rows > 0 || bytes > SMALL_BODY_BYTES;
     const ofMemory = Math.ceil((places * estimate) / budget.managementBytes);
     const weight = Math.max(ofMemory, isLong ? Math.ceil(places * LONG_SHARE) : 1);
     const ticket = { group, urgent, weight, rests: isLong && !urgent };

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { turnQueue } from '../lib/turns.ts';
 
 /** How long a stop waits for clients: for the rest of a request, or until an answer is read. */
 const CLIENT_GRACE_MS = 1000;
@@ -17,6 +18,7 @@ export class OpenSockets {
   readonly #exchanges = new Map<Socket, Exchange[]>();
   #sweep: NodeJS.Timeout | undefined;
   #isEnded = false;
+  readonly #nextTurn = turnQueue();
 
   get size(): number {
     return this.#exchanges.size;
@@ -39,13 +41,12 @@ export class OpenSockets {
     if (!previous || hasBody(request)) return void request.socket.destroy();
     const exchange = { request, response, isStarted: false };
     this.#record(exchange);
-    previous.response.once('close', () =>
-      setImmediate(() => {
-        if (!response.socket || response.socket.destroyed) return;
-        exchange.isStarted = true;
-        start();
-      }),
-    );
+    previous.response.once('close', async () => {
+      await this.#nextTurn();
+      if (!response.socket || response.socket.destroyed) return;
+      exchange.isStarted = true;
+      start();
+    });
   }
 
   #record(exchange: Exchange): void {

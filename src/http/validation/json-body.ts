@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { bodyTooLarge, invalidField, KeywardError } from '../../errors.ts';
+import { FairQueue, type Ticket } from '../../lib/fair-queue.ts';
 import { OverloadError } from '../../lib/overload-error.ts';
 import type { SharedBound } from '../../lib/shared-bound.ts';
 import { parseStrictJson } from '../../lib/strict-json.ts';
@@ -22,6 +23,9 @@ declare module 'fastify' {
   }
 }
 
+/** One long body is parsed at a time. A caller's next one waits for as long as its last one took. */
+const LONG_BODIES = { places: 1, maxWaitingEach: 64, maxWaiting: 512, reason: 'bodies' } as const;
+
 const DECODER = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -32,6 +36,7 @@ const DECODER = new TextDecoder('utf-8', { fatal: true });
 export function registerJsonBodies(app: App, bodies: SharedBound): void {
   app.removeAllContentTypeParsers();
   app.decorateRequest('bodyHolder', null);
+  const longBodies = new FairQueue(LONG_BODIES);
   app.addHook('onRoute', (route: RouteOptions) => {
     if ((route.bodyLimit ?? 0) <= MAX_ITEM_LENGTH) return;
     route.preParsing = [holdByResponse, ...[route.preParsing ?? []].flat()];
@@ -41,7 +46,7 @@ export function registerJsonBodies(app: App, bodies: SharedBound): void {
     readWithin(bodies, request, payload, sizeOf(request), (error, body) => {
       if (error || !body) done(error);
       else if (body.length === 0 && !needsBody(request)) done(null, undefined);
-      else settle(body, done);
+      else settle(body, (text) => longBodies.run(ticketOf(request), () => parseLong(text)), done);
     });
   });
 }
@@ -85,15 +90,19 @@ function holdByResponse(
 }
 
 /** A short body at once, as most are; a long one over several turns of the event loop. */
-function settle(body: Buffer, done: Done): void {
+function settle(body: Buffer, whenLong: (text: string) => Promise<unknown>, done: Done): void {
   const parsed = attempt(() => {
     const text = decode(body);
-    return text.length > MAX_ITEM_LENGTH ? parseLong(text) : requireSome(parse(text));
+    return text.length > MAX_ITEM_LENGTH ? whenLong(text) : requireSome(parse(text));
   });
   if (parsed instanceof Error) done(parsed);
   else if (parsed instanceof Promise) {
     parsed.then(requireSome).then((value) => done(null, value), done);
   } else done(null, parsed);
+}
+
+function ticketOf({ callerGroup: group }: FastifyRequest): Ticket {
+  return { group, rests: true };
 }
 
 function attempt(work: () => unknown): unknown {
