@@ -70,7 +70,7 @@ export function checkMutability(
 }
 
 /** Compared for one hint: what people type is short, and a comparison takes time by its length. */
-const MAX_COMPARED_CHARACTERS = 16_384;
+const MAX_COMPARED_CHARACTERS = 4096;
 
 function nearestTo(wanted: string, known: readonly AvailableScope[]): string | null {
   let nearest: { scope: string | null; distance: number } = { scope: null, distance: Infinity };

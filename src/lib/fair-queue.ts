@@ -23,7 +23,10 @@ export interface Ticket {
   urgent?: boolean;
   /** How many places it takes: a task that takes more memory leaves fewer to others. */
   weight?: number;
-  /** Counts for its group for as long again as it took; other groups have its places meanwhile. */
+  /**
+   * Counts for its group for as long again as it took; other groups have its places meanwhile. So does
+   * a task that fails, unless it is urgent: what is refused again and again takes time from others.
+   */
   rests?: boolean;
 }
 
@@ -117,11 +120,14 @@ export class FairQueue {
     const entered = this.#enter(group, urgent, weight);
     if (entered) await entered;
     const began = performance.now();
+    let isRefused = true;
     try {
-      return await work();
+      const result = await work();
+      isRefused = false;
+      return result;
     } finally {
       this.#used -= weight;
-      if (rests) {
+      if (rests || (isRefused && !urgent)) {
         setTimeout(() => this.#leave(group, weight), performance.now() - began).unref();
         this.#startNext();
       } else this.#leave(group, weight);

@@ -196,6 +196,30 @@ it('a place of a fair queue is free again after a task that fails or throws', as
   expect(queue.waiting).toBe(0);
 });
 
+it('a task that fails rests, as what is refused again and again takes time from others, but an urgent one does not', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] });
+  const queue = new FairQueue({
+    places: 2,
+    placesEach: 1,
+    maxWaitingEach: 2,
+    maxWaiting: 2,
+    reason: 'management',
+  });
+  const begun: string[] = [];
+  const failAfter = async (ms: number) => {
+    vi.advanceTimersByTime(ms);
+    throw new Error('refused');
+  };
+  await expect(queue.run({ group: 'a' }, () => failAfter(50))).rejects.toThrow('refused');
+  const next = queue.run({ group: 'a' }, async () => begun.push('next'));
+  await expect(queue.run({ group: 'b', urgent: true }, () => failAfter(20))).rejects.toThrow();
+  await queue.run({ group: 'b' }, async () => begun.push('of the urgent'));
+  expect(begun).toEqual(['of the urgent']);
+  vi.advanceTimersByTime(30);
+  await next;
+  expect(begun).toEqual(['of the urgent', 'next']);
+});
+
 it('a fair queue keeps its bounds and serves everyone it has taken, whatever arrives and ends when', async () => {
   const arrival = fc.record({
     group: fc.constantFrom('a', 'b', 'c'),
