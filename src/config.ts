@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cleanEnv, makeValidator, str } from 'envalid';
+import { canonicalIpRanges, parseIpRange } from './domain/ip.ts';
 import { type Pepper, pepperFrom } from './domain/pepper.ts';
 import { RootKey } from './domain/root-key.ts';
 import { heapLimit, type MemoryBudget, memoryBudget } from './lib/memory-budget.ts';
@@ -47,6 +48,16 @@ const keyHeader = matching(
   new RegExp(`^(?!x-keyward-|(?:${STANDARD_HEADERS})$)[A-Za-z0-9][A-Za-z0-9-]{0,63}$`, 'i'),
   'must be the name of a header that nothing else uses, such as X-Acme-Key',
 );
+/** Comma-separated addresses and networks, as they are compared. */
+const networks = makeValidator<string[]>((input) => {
+  const entries = input.split(',').map((entry) => entry.trim());
+  if (entries.every((entry) => parseIpRange(entry) !== null)) return canonicalIpRanges(entries);
+  throw new Error('must be addresses or networks such as 10.0.0.0/8, separated by commas');
+});
+const webUrl = makeValidator<string>((input) => {
+  if (/^https?:\/\//.test(input) && URL.canParse(input)) return input;
+  throw new Error('must be a URL such as https://example.com/keys');
+});
 const rootKey = matching(/^[A-Za-z0-9_-]{32,256}$/, 'must be 32 to 256 characters of A-Za-z0-9_-');
 const metricsToken = matching(/^[!-~]{32,256}$/, 'must be 32 to 256 visible ASCII characters');
 /** Spaces around it count, but not towards the least length. */
@@ -223,6 +234,29 @@ export const SETTINGS = {
     choices: ['truncated', 'full', 'none'],
     desc: 'What is kept of the address that a key was last used from: its /24 or /48 network, all, or nothing.',
   }),
+  KEYWARD_WEBHOOK_NETWORKS: networks({
+    default: undefined,
+    desc: 'Networks that webhooks may be sent to besides public addresses, also by http, such as `10.0.0.0/8,127.0.0.1`.',
+  }),
+  KEYWARD_DELIVERIES_KEPT_DAYS: int(
+    1,
+    3660,
+  )({
+    default: 30,
+    desc: 'Days for which finished webhook deliveries and ended alerts are kept.',
+  }),
+  KEYWARD_AUDIT_STDOUT: onOff({
+    default: false,
+    desc: 'on: every entry of the audit logs is written to stdout too, as a line of JSON.',
+  }),
+  KEYWARD_LEAK_REPORTS: onOff({
+    default: false,
+    desc: 'on: `POST /v1/leaks` takes reports of leaked keys from anyone, and ends the keys.',
+  }),
+  KEYWARD_GITHUB_KEYS_URL: webUrl({
+    default: 'https://api.github.com/meta/public_keys/secret_scanning',
+    desc: 'Where the public keys are that GitHub signs its reports of leaked keys with.',
+  }),
   KEYWARD_SHUTDOWN_SECONDS: int(
     1,
     3600,
@@ -264,7 +298,13 @@ export type Config = Readonly<{
     deletedKeys: number;
     retiredSecrets: number;
   }>;
+  deliveriesKeptDays: number;
   lastUsedIp: 'truncated' | 'full' | 'none';
+  /** Networks that webhooks may be sent to although they are not public. */
+  webhookNetworks: readonly string[];
+  auditToStdout: boolean;
+  leakReports: boolean;
+  githubKeysUrl: string;
   shutdownSeconds: number;
   /** Whether requests become spans that are exported. */
   traces: boolean;
@@ -342,7 +382,12 @@ export function readConfig(environment: NodeJS.ProcessEnv): Config {
       deletedKeys: settings.KEYWARD_DELETED_KEYS_KEPT_DAYS,
       retiredSecrets: settings.KEYWARD_RETIRED_SECRETS_KEPT_DAYS,
     }),
+    deliveriesKeptDays: settings.KEYWARD_DELIVERIES_KEPT_DAYS,
     lastUsedIp: settings.KEYWARD_LAST_USED_IP,
+    webhookNetworks: Object.freeze(settings.KEYWARD_WEBHOOK_NETWORKS ?? []),
+    auditToStdout: settings.KEYWARD_AUDIT_STDOUT,
+    leakReports: settings.KEYWARD_LEAK_REPORTS,
+    githubKeysUrl: settings.KEYWARD_GITHUB_KEYS_URL,
     shutdownSeconds: settings.KEYWARD_SHUTDOWN_SECONDS,
     traces: areTracesWanted(environment),
   });

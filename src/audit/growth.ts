@@ -3,7 +3,7 @@ import type { AuditAction } from './actions.ts';
 import type { AuditEntry } from './chain.ts';
 import type { LogEnd } from './store.ts';
 
-/** What ends or stops something, and what the operator does about it: never refused. */
+/** What ends or stops something, and what the operator does about it: never refused, as are alerts. */
 const ALWAYS: ReadonlySet<AuditAction> = new Set([
   'key.revoked',
   'key.deleted',
@@ -13,6 +13,8 @@ const ALWAYS: ReadonlySet<AuditAction> = new Set([
   'workspace.resumed',
   'workspace.deleted',
   'management_key.revoked',
+  'webhook.disabled',
+  'webhook.deleted',
   'audit.pruned',
   'audit.break',
   'audit.repaired',
@@ -32,7 +34,7 @@ export function requireRoom(
 }
 
 function isAlwaysAllowed({ action, after }: AuditEntry): boolean {
-  if (ALWAYS.has(action)) return true;
+  if (ALWAYS.has(action) || action.startsWith('alert.')) return true;
   const changed = Object.entries({ ...Object(after) });
   // To disable a key is to stop it; the maximum itself is for the operator alone to change.
   if (action === 'workspace.updated') return changed.some(([name]) => name === 'maxAuditEvents');

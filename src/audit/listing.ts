@@ -1,6 +1,6 @@
 import { and, desc, eq, gte, isNotNull, lt, type SQL, sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
-import { auditEvents, managementKeys, workspaces } from '../db/schema.ts';
+import { auditEvents, managementKeys, webhooks, workspaces } from '../db/schema.ts';
 
 export interface AuditFilter {
   action?: string;
@@ -79,12 +79,13 @@ export function sizesOfAuditEvents(
   return sizesIn(asked[0], listAuditEvents(...asked));
 }
 
-/** Management keys for every workspace are on record in `default`, which is one tenant of many. */
+/** Management keys and webhooks for every workspace are on record in `default`, which is one tenant of many. */
 function isOfItsWorkspace(): SQL {
-  return sql`not exists (
-    select from ${managementKeys}
-     where ${managementKeys.id} = ${auditEvents.targetId}
-       and ${managementKeys.workspaceId} is distinct from ${auditEvents.workspaceId})`;
+  const isOfAnother = (table: typeof managementKeys | typeof webhooks) => sql`exists (
+    select from ${table}
+     where ${table.id} = ${auditEvents.targetId}
+       and ${table.workspaceId} is distinct from ${auditEvents.workspaceId})`;
+  return sql`not ${isOfAnother(managementKeys)} and not ${isOfAnother(webhooks)}`;
 }
 
 /** An event of any log. */

@@ -20,7 +20,9 @@ const GRANTS = [
   },
   {
     why: 'Read by dumps alone.',
-    rights: ['SELECT ON SEQUENCE drizzle.__drizzle_migrations_id_seq'],
+    rights: [
+      'SELECT ON SEQUENCE drizzle.__drizzle_migrations_id_seq, webhook_deliveries_position_seq',
+    ],
   },
   {
     why: 'Added to: the audit log at its end, the mark of this run of Postgres, which algorithms were imported.',
@@ -34,7 +36,12 @@ const GRANTS = [
       changing(schema.keys, 'id', 'workspace_id', 'prefix', 'created_at', 'created_by'),
       changing(schema.secrets, 'ref', 'id', 'key_id', 'workspace_id', 'start', 'created_at'),
       changing(schema.secretProofs, 'ref'),
+      changing(schema.webhooks, 'id', 'workspace_id', 'created_at', 'created_by'),
     ],
+  },
+  {
+    why: 'Opened, acknowledged and ended.',
+    rights: [changing(schema.alerts, 'id', 'workspace_id', 'type', 'target_type', 'target_id')],
   },
   {
     why: 'Spent.',
@@ -64,6 +71,7 @@ const GRANTS = [
       'SELECT, INSERT, DELETE ON change_feed, feed_horizons, idempotency_keys',
       changing(schema.batchSequences, 'instance', 'lane'),
       'DELETE ON batch_sequences',
+      'SELECT, INSERT, DELETE, UPDATE (status, due_at, leased_until, attempts, finished_at) ON webhook_deliveries',
     ],
   },
 ];

@@ -16,7 +16,16 @@ import {
   uuid,
 } from 'drizzle-orm/pg-core';
 import type { Permission } from '../domain/caller.ts';
-import { actor, availableScopes, instant, metadata, texts } from './stored-types.ts';
+import type { JsonObject } from '../domain/json.ts';
+import {
+  actor,
+  alertThresholds,
+  availableScopes,
+  idlePolicy,
+  instant,
+  metadata,
+  texts,
+} from './stored-types.ts';
 
 /**
  * The tables that the application reads and writes. Those of the fence (`change_feed`,
@@ -58,13 +67,23 @@ export const workspaces = pgTable(
     requireResource: boolean('require_resource').notNull().default(false),
     availableScopes: availableScopes('available_scopes'),
     immutableKeys: boolean('immutable_keys').notNull().default(false),
+    /** Null: the defaults. */
+    alertThresholds: alertThresholds('alert_thresholds'),
+    /** Null: the default. */
+    idlePolicy: idlePolicy('idle_policy'),
+    leakResponse: text('leak_response', { enum: ['revoke', 'rotate'] })
+      .notNull()
+      .default('revoke'),
     /** The number of changes, which is the ETag. */
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull().default(sql`now()`),
     updatedAt: instant('updated_at').notNull().default(sql`now()`),
     deletedAt: instant('deleted_at'),
   },
-  (table) => [check('workspaces_status', sql`${table.status} in ('active', 'suspended')`)],
+  (table) => [
+    check('workspaces_status', sql`${table.status} in ('active', 'suspended')`),
+    check('workspaces_leak_response', sql`${table.leakResponse} in ('revoke', 'rotate')`),
+  ],
 );
 
 /** What callers authenticate to Keyward with. Their secrets are in `secrets` too. */
@@ -474,3 +493,113 @@ export const auditCheckpoints = pgTable('audit_checkpoints', {
   hash: text('hash').notNull(),
   cutAt: instant('cut_at').notNull(),
 });
+
+/** Where events are sent. One that is deleted stays, without its secrets, for the audit log. */
+export const webhooks = pgTable(
+  'webhooks',
+  {
+    id: text('id').primaryKey(),
+    /** Null: every workspace. */
+    workspaceId: text('workspace_id').references(() => workspaces.id),
+    url: text('url').notNull(),
+    description: text('description'),
+    /** Null: every type. */
+    eventTypes: texts('event_types'),
+    format: text('format', { enum: ['event', 'cloudevents'] }).notNull(),
+    enabled: boolean('enabled').notNull().default(true),
+    /** Why the service disabled it; null: it did not. */
+    disabledReason: text('disabled_reason', { enum: ['gone', 'failing'] }),
+    /** The first failure since the last success; null: it does not fail. */
+    failingSince: instant('failing_since'),
+    lastDeliveredAt: instant('last_delivered_at'),
+    /** Sealed with a key of KEYWARD_SECRET; null: deleted. */
+    signingSecret: bytea('signing_secret'),
+    /** Signs too, until `previousSecretUntil`. */
+    previousSecret: bytea('previous_secret'),
+    previousSecretUntil: instant('previous_secret_until'),
+    revision: integer('revision').notNull().default(1),
+    createdAt: instant('created_at').notNull(),
+    createdBy: actor('created_by').notNull(),
+    updatedAt: instant('updated_at').notNull(),
+    deletedAt: instant('deleted_at'),
+  },
+  (table) => [
+    index('webhooks_by_created')
+      .on(table.createdAt, table.id)
+      .where(sql`${table.deletedAt} is null`),
+  ],
+);
+
+/**
+ * Each event once for each webhook that takes it, from the transaction of the event: see the trigger on
+ * `audit_events`. It is the queue and the log of deliveries. One with the same `subject` waits for
+ * those before it.
+ */
+export const webhookDeliveries = pgTable(
+  'webhook_deliveries',
+  {
+    /** The order of the events of a subject. */
+    position: count('position').primaryKey().generatedAlwaysAsIdentity(),
+    id: uuid('id').notNull().defaultRandom().unique(),
+    webhookId: text('webhook_id').notNull(),
+    /** Which entry of the audit log; null: a ping. */
+    workspaceId: text('workspace_id'),
+    sequence: count('sequence'),
+    eventId: text('event_id').notNull(),
+    eventType: text('event_type').notNull(),
+    subject: text('subject').notNull(),
+    createdAt: instant('created_at').notNull().default(sql`now()`),
+    status: text('status', { enum: ['pending', 'delivered', 'failed'] })
+      .notNull()
+      .default('pending'),
+    /** When the next attempt is due; null: it is over. */
+    dueAt: instant('due_at').default(sql`now()`),
+    /** While an instance sends it, no other does. */
+    leasedUntil: instant('leased_until'),
+    /** `[{at, status, durationMs, error}]`, the oldest first. */
+    attempts: jsonb('attempts').notNull().default([]),
+    finishedAt: instant('finished_at'),
+  },
+  (table) => [
+    index('webhook_deliveries_due')
+      .on(table.webhookId, table.dueAt)
+      .where(sql`${table.status} = 'pending'`),
+    index('webhook_deliveries_waiting')
+      .on(table.webhookId, table.subject, table.position)
+      .where(sql`${table.status} = 'pending'`),
+    index('webhook_deliveries_log').on(table.webhookId, table.position),
+    index('webhook_deliveries_finished')
+      .on(table.finishedAt)
+      .where(sql`${table.finishedAt} is not null`),
+    check('webhook_deliveries_status', sql`${table.status} in ('pending', 'delivered', 'failed')`),
+  ],
+);
+
+/** What someone should know. Each fires once for its cause. */
+export const alerts = pgTable(
+  'alerts',
+  {
+    id: text('id').primaryKey(),
+    workspaceId: text('workspace_id').notNull(),
+    type: text('type').notNull(),
+    targetType: text('target_type', {
+      enum: ['key', 'management_key', 'workspace', 'webhook'],
+    }).notNull(),
+    targetId: text('target_id').notNull(),
+    /** What tells this alert from the next one of its type and target, such as the expiry that is near. */
+    cause: text('cause').notNull(),
+    /** Figures and times, by type. */
+    details: jsonb('details').$type<JsonObject>().notNull(),
+    openedAt: instant('opened_at').notNull(),
+    endedAt: instant('ended_at'),
+    acknowledgedAt: instant('acknowledged_at'),
+    acknowledgedBy: actor('acknowledged_by'),
+  },
+  (table) => [
+    uniqueIndex('alerts_once').on(table.workspaceId, table.type, table.targetId, table.cause),
+    index('alerts_open').on(table.workspaceId, table.type).where(sql`${table.endedAt} is null`),
+    index('alerts_by_opened').on(table.workspaceId, table.openedAt, table.id),
+    index('alerts_of_all').on(table.openedAt, table.id),
+    index('alerts_by_target').on(table.targetId, table.openedAt),
+  ],
+);

@@ -1,5 +1,7 @@
 import { customType } from 'drizzle-orm/pg-core';
+import { type AlertThresholds, DEFAULT_ALERT_THRESHOLDS } from '../domain/alert-thresholds.ts';
 import type { Actor } from '../domain/caller.ts';
+import { DEFAULT_IDLE_POLICY, type IdlePolicy } from '../domain/idle-policy.ts';
 import { isJsonObject, type Json, type JsonObject } from '../domain/json.ts';
 import type { AvailableScope } from '../domain/scopes.ts';
 import { FIRST_INSTANT, LAST_INSTANT } from '../domain/time.ts';
@@ -72,4 +74,53 @@ function readAvailableScope(value: Json): AvailableScope[] {
 
 function isText(value: Json | undefined): value is string {
   return typeof value === 'string';
+}
+
+export const alertThresholds = customType<{ data: AlertThresholds; driverData: Json }>({
+  dataType: () => 'jsonb',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: readThresholds,
+});
+
+function readThresholds(value: Json): AlertThresholds {
+  const stored = isJsonObject(value) ? value : {};
+  const standard = DEFAULT_ALERT_THRESHOLDS;
+  const days = Array.isArray(stored.expiringDays) ? stored.expiringDays.filter(isNumber) : null;
+  return {
+    expiringDays: days ?? standard.expiringDays,
+    rotationDueDays: numberOrNull(stored.rotationDueDays, standard.rotationDueDays),
+    limitedHours: numberOrNull(stored.limitedHours, standard.limitedHours),
+    creditsLow: numberOrNull(stored.creditsLow, standard.creditsLow),
+    wrongKeysPerHour: numberOrNull(stored.wrongKeysPerHour, standard.wrongKeysPerHour),
+    unusualFactor: numberOrNull(stored.unusualFactor, standard.unusualFactor),
+    unusualMinimum: isNumber(stored.unusualMinimum)
+      ? stored.unusualMinimum
+      : standard.unusualMinimum,
+  };
+}
+
+export const idlePolicy = customType<{ data: IdlePolicy; driverData: Json }>({
+  dataType: () => 'jsonb',
+  toDriver: (value) => JSON.stringify(value),
+  fromDriver: readIdlePolicy,
+});
+
+/** What cannot be read ends no key. */
+function readIdlePolicy(value: Json): IdlePolicy {
+  const stored = isJsonObject(value) ? value : {};
+  const { warnAfterDays, noticeDays } = DEFAULT_IDLE_POLICY;
+  return {
+    warnAfterDays: numberOrNull(stored.warnAfterDays, warnAfterDays),
+    disableAfterDays: numberOrNull(stored.disableAfterDays, null),
+    revokeAfterDays: numberOrNull(stored.revokeAfterDays, null),
+    noticeDays: isNumber(stored.noticeDays) ? stored.noticeDays : noticeDays,
+  };
+}
+
+function numberOrNull(value: Json | undefined, standard: number | null): number | null {
+  return value === null || isNumber(value) ? value : standard;
+}
+
+function isNumber(value: Json | undefined): value is number {
+  return typeof value === 'number';
 }

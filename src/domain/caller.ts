@@ -12,6 +12,10 @@ export const PERMISSIONS = [
   'workspaces:write',
   'management:read',
   'management:write',
+  'alerts:read',
+  'alerts:write',
+  'webhooks:read',
+  'webhooks:write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 

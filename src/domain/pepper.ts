@@ -12,6 +12,8 @@ export class Pepper {
   readonly #auditKey: KeyObject;
   /** Seals the sessions of the console. */
   readonly sessionKey: KeyObject;
+  /** Seals the signing secrets of webhooks. */
+  readonly webhookKey: KeyObject;
 
   constructor(secret: string) {
     this.id = derive(secret, 'id').export().toString('hex').slice(0, 16);
@@ -19,6 +21,7 @@ export class Pepper {
     this.#tagKey = derive(secret, 'proof tag');
     this.#auditKey = derive(secret, 'audit');
     this.sessionKey = derive(secret, 'console session');
+    this.webhookKey = derive(secret, 'webhook');
   }
 
   proofOf(key: string): Buffer {

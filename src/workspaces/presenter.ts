@@ -6,6 +6,8 @@ export function presentWorkspace(row: WorkspaceRow) {
   const { revision, deletedAt, ...fields } = row;
   return {
     ...fields,
+    alertThresholds: row.alertThresholds && { ...row.alertThresholds },
+    idlePolicy: row.idlePolicy && { ...row.idlePolicy },
     availableScopes: row.availableScopes?.map((scope) => ({ ...scope })) ?? null,
     createdAt: toIso(row.createdAt),
     updatedAt: toIso(row.updatedAt),

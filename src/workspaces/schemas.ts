@@ -86,6 +86,12 @@ const policies = {
       'Default: false.',
     examples: [false],
   }),
+  leakResponse: oneOf('LeakResponse', ['revoke', 'rotate'], {
+    description:
+      'What happens to a key whose string was reported as leaked: it is revoked, or its string ends ' +
+      'within an hour and another rotation gives it a new one. Default: `revoke`.',
+    examples: ['revoke'],
+  }),
   defaultPrefix: Type.String({
     pattern: PREFIX_PATTERN,
     maxLength: PREFIX_MAX_LENGTH,
@@ -94,9 +100,80 @@ const policies = {
   }),
 };
 
+const days = (description: string, example: number | null) =>
+  nullable(Type.Integer({ minimum: 1, maximum: 3650 }), { description, examples: [example] });
+
+const AlertThresholds = Type.Object(
+  {
+    expiringDays: Type.Array(Type.Integer({ minimum: 1, maximum: 365 }), {
+      maxItems: 10,
+      uniqueItems: true,
+      description:
+        'How many days before its expiry a key, or a management key, is alerted of; `[]`: never. ' +
+        'Not of one that was made for no longer than that.',
+      examples: [[30, 7, 1]],
+    }),
+    rotationDueDays: days('Days since a key got its string; null: never due.', 365),
+    limitedHours: nullable(Type.Integer({ minimum: 1, maximum: 24 }), {
+      description: 'In how many of the last 24 hours a key was limited; null: no alert.',
+      examples: [6],
+    }),
+    creditsLow: nullable(Type.Integer({ minimum: 1, maximum: 1_000_000_000 }), {
+      description:
+        'How many credits a key has left, of one with a refill at most a tenth of it; null: no ' +
+        'alert, except of those that are exhausted.',
+      examples: [100],
+    }),
+    wrongKeysPerHour: nullable(Type.Integer({ minimum: 1, maximum: 1_000_000_000 }), {
+      description: 'Attempts in an hour with strings that match no key; null: no alert.',
+      examples: [1000],
+    }),
+    unusualFactor: nullable(Type.Number({ minimum: 1.5, maximum: 1000 }), {
+      description:
+        'How many times as much as it ever was at this hour of the week makes the use of a key ' +
+        'unusual; null: no alert.',
+      examples: [5],
+    }),
+    unusualMinimum: Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000_000,
+      description: 'Verifications in an hour below which no use is unusual.',
+      examples: [100],
+    }),
+  },
+  { 'x-name': 'AlertThresholds', additionalProperties: false },
+);
+
+const IdlePolicy = Type.Object(
+  {
+    warnAfterDays: days('Days without use after which there is an alert; null: never.', 90),
+    disableAfterDays: days('Days without use after which a key is disabled; null: never.', null),
+    revokeAfterDays: days('Days without use after which a key is revoked; null: never.', null),
+    noticeDays: Type.Integer({
+      minimum: 1,
+      maximum: 365,
+      description: 'Days for which each step was visible before the next one follows.',
+      examples: [14],
+    }),
+  },
+  { 'x-name': 'IdlePolicy', additionalProperties: false },
+);
+
+const watching = {
+  alertThresholds: nullable(AlertThresholds, {
+    description: 'From where on something is alerted. Default: null, the values of the examples.',
+    examples: [null],
+  }),
+  idlePolicy: nullable(IdlePolicy, {
+    description:
+      'What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.',
+    examples: [null],
+  }),
+};
+
 const Name = nullable(line(100, 'Workspace name, for people.', 'Acme Inc.'));
 
-export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies }), {
+export const WorkspaceInput = Type.Partial(Type.Object({ name: Name, ...policies, ...watching }), {
   'x-name': 'WorkspaceInput',
   additionalProperties: false,
   examples: [{ name: 'Acme Inc.', maxActiveKeys: 100 }],
@@ -126,6 +203,7 @@ export const Workspace = Type.Object(
       examples: ['active'],
     }),
     ...policies,
+    ...watching,
     // Answers promise no limits: a row that was written otherwise is shown as it is.
     maxActiveKeys: nullable(Type.Integer(), {
       description: 'Maximum number of active keys: neither revoked nor expired. Null: no limit.',

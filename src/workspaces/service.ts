@@ -40,6 +40,9 @@ const DEFAULTS = {
   requireResource: false,
   availableScopes: null,
   immutableKeys: false,
+  alertThresholds: null,
+  idlePolicy: null,
+  leakResponse: 'revoke',
 } satisfies WorkspaceChanges;
 
 type End = (write: WriteContext, workspaceId: string, by: Actor) => Promise<number>;
@@ -86,6 +89,7 @@ export class WorkspaceService {
   /** Creates a workspace or replaces its fields, so that provisioning can be repeated. */
   put(call: CallContext, id: string, input: WorkspaceInput): Promise<PutResult> {
     refuseReservedPrefix(input);
+    requireNotice(input);
     const fields = { ...DEFAULTS, ...input };
     refuseTooLarge(fields);
     return this.#deps.unitOfWork.run(call, async (write) => {
@@ -121,6 +125,7 @@ export class WorkspaceService {
 
   patch(call: CallContext, id: string, input: WorkspaceInput): Promise<Versioned<Workspace>> {
     refuseReservedPrefix(input);
+    requireNotice(input);
     return this.#change(call, id, 'update', (write, row) => {
       refuseTooLarge({ ...row, ...input });
       requireSamePlan(call.caller, row, input);
@@ -198,6 +203,26 @@ function refuseReservedPrefix({ defaultPrefix }: WorkspaceInput): void {
   if (defaultPrefix !== MANAGEMENT_PREFIX) return;
   const detail = `${MANAGEMENT_PREFIX} is the prefix of management keys`;
   throw invalidField('/body/defaultPrefix', detail);
+}
+
+/** Nothing of a policy happens to a key before what comes first was visible for long enough. */
+function requireNotice({ idlePolicy }: WorkspaceInput): void {
+  if (!idlePolicy) return;
+  const { warnAfterDays, disableAfterDays, revokeAfterDays, noticeDays } = idlePolicy;
+  let earliest = warnAfterDays === null ? Infinity : warnAfterDays + noticeDays;
+  const steps = [
+    ['disableAfterDays', disableAfterDays],
+    ['revokeAfterDays', revokeAfterDays],
+  ] as const;
+  for (const [name, days] of steps) {
+    if (days === null) continue;
+    if (days < earliest) {
+      const detail =
+        'must be at least noticeDays after the step before it, and needs warnAfterDays';
+      throw invalidField(`/body/idlePolicy/${name}`, detail);
+    }
+    earliest = days + noticeDays;
+  }
 }
 
 /** As it would be after a change, however small that is. */
