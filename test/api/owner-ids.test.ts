@@ -37,7 +37,7 @@ it.each(DOT_STEPS)('an import refuses an item with the owner %j, and no other', 
 });
 
 it.each(['...', '.a', 'a.', 'a..b', '..a', '. .'])(
-  'an owner id that contains dots among other characters is taken: %j',
+  'an owner id that contains dots among other characters is accepted: %j',
   async (ownerId) => {
     const { id } = await createKey(pair.first, { ownerId });
     expect((await call('GET', `/v1/keys/${id}`)).body.ownerId).toBe(ownerId);
