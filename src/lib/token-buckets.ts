@@ -40,6 +40,12 @@ export class TokenBuckets {
     return true;
   }
 
+  /** Gives back what was taken for something that does not count after all. */
+  give(rate: Rate, amount: number): void {
+    const bucket = this.#refilled(rate, this.#now());
+    bucket.tokens = Math.min(rate.perSecond, bucket.tokens + amount);
+  }
+
   #refilled({ id, perSecond }: Rate, now: number): Bucket {
     const bucket = this.#buckets.get(id) ?? { tokens: perSecond, at: now };
     const elapsed = Math.max(0, now - bucket.at);
