@@ -1,17 +1,23 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { openapiDocument } from './document.ts';
+import { eventsTable } from './events-page.ts';
 import { permissionTables } from './permissions-page.ts';
 
 /** Writes what is made from the routes; with `--check` it only says whether that is up to date. */
 const FILE = new URL('openapi.json', import.meta.url);
-const PAGE = new URL('../docs/permissions.md', import.meta.url);
+const PERMISSIONS = new URL('../docs/permissions.md', import.meta.url);
+const EVENTS = new URL('../docs/events.md', import.meta.url);
 const MARK = '<!-- What follows is made by `npm run openapi`. -->\n';
 
 const document = await openapiDocument();
-const written = await readFile(PAGE, 'utf8');
-const [introduction = ''] = written.split(MARK);
 await settle(FILE, `${JSON.stringify(document, null, 2)}\n`);
-await settle(PAGE, `${introduction}${MARK}\n${permissionTables({ ...document })}`);
+await settlePage(PERMISSIONS, permissionTables({ ...document }));
+await settlePage(EVENTS, eventsTable());
+
+async function settlePage(page: URL, made: string): Promise<void> {
+  const [introduction = ''] = (await readFile(page, 'utf8')).split(MARK);
+  await settle(page, `${introduction}${MARK}\n${made}`);
+}
 
 async function settle(file: URL, current: string): Promise<void> {
   if (!process.argv.includes('--check')) return writeFile(file, current);

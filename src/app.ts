@@ -5,6 +5,7 @@ import type { AuditService } from './audit/service.ts';
 import type { Authenticate, Present } from './call-context.ts';
 import type { ConsoleGate } from './console/gate.ts';
 import { type ConsoleDependencies, consoleRoutes } from './console/routes.ts';
+import { eventWebhooks } from './events/document.ts';
 import { Admission, registerAdmission } from './http/admission.ts';
 import { registerAnswerHeaders } from './http/answer-headers.ts';
 import type { App } from './http/app-type.ts';
@@ -125,7 +126,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerAuth(app, { ...deps, rates });
   registerPresentedCallers(app);
   const places = registerPlaces(app, deps.management, deps.unsent, deps.memory);
-  await registerOpenApi(app);
+  await registerOpenApi(app, eventWebhooks());
   frontPageRoute(app);
   healthRoutes(app, deps.readiness, () => deps.gateway.now());
   const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);

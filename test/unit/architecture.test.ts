@@ -36,6 +36,7 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],
   ],
+  events: ['http', 'audit', 'keys', 'management', 'webhooks', 'workspaces'],
   console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],

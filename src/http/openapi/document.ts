@@ -35,8 +35,8 @@ const NOT_MODIFIED = {
 };
 const NOT_MODIFIED_REF = { $ref: '#/components/responses/NotModified' };
 
-/** Completes what the routes say of themselves by what follows from it. */
-export function completeDocument(document: object): void {
+/** Completes what the routes say of themselves by what follows from it, and by the calls of receivers. */
+export function completeDocument(document: object, webhooks: object): void {
   const { paths = {}, components = {} }: Document = { ...document };
   const codes = Object.values(paths).flatMap((operations) =>
     Object.entries(operations).flatMap(([method, operation]) => complete(method, operation)),
@@ -45,6 +45,7 @@ export function completeDocument(document: object): void {
   const schemas = { ...Object(nameSchemas(components.schemas, named)) };
   Object.assign(document, {
     paths: nameSchemas(paths, named),
+    webhooks: nameSchemas(resolveRefs(webhooks), named),
     components: {
       ...components,
       schemas: inOrder({ ...schemas, ...named }),
@@ -89,6 +90,20 @@ function relaxParameters({ parameters = [] }: Operation): void {
     parameter.schema = { ...parameter.schema, examples: [parameter.example] };
     delete parameter.example;
   }
+}
+
+/** Routes have their references resolved by the plugin. */
+function resolveRefs(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(resolveRefs);
+  if (typeof part !== 'object' || part === null) return part;
+  return Object.fromEntries(
+    Object.entries(part).map(([name, value]) => [
+      name,
+      name === '$ref' && typeof value === 'string'
+        ? `#/components/schemas/${value.replace(/#$/, '')}`
+        : resolveRefs(value),
+    ]),
+  );
 }
 
 function inOrder(schemas: Record<string, unknown>): Record<string, unknown> {

@@ -15,7 +15,7 @@ METHOD_NOT_ALLOWED. Every call takes an \`X-Request-Id\` and gives it back. List
 grow: treat an unknown verdict as not valid.`;
 
 /** The OpenAPI document, made from the route schemas: served, browsable at /docs, and committed. */
-export async function registerOpenApi(app: App): Promise<void> {
+export async function registerOpenApi(app: App, webhooks: object): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -36,6 +36,7 @@ export async function registerOpenApi(app: App): Promise<void> {
         },
         { name: 'Usage', description: 'Exact counts of verifications.' },
         { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
+        { name: 'Events', description: 'What Keyward calls your webhooks with.' },
         { name: 'Health', description: 'For load balancers and orchestrators.' },
       ],
       components: {
@@ -80,7 +81,7 @@ export async function registerOpenApi(app: App): Promise<void> {
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject;
-      completeDocument(document.openapiObject);
+      completeDocument(document.openapiObject, webhooks);
       return document.openapiObject;
     },
   });

@@ -1,0 +1,75 @@
+import { type TSchema, Type } from 'typebox';
+import { nullable, reasonFields, time } from '../http/schemas.ts';
+import { Key } from '../keys/schemas/key.ts';
+import { ManagementKey } from '../management/schemas.ts';
+import { Webhook } from '../webhooks/schemas.ts';
+import { Workspace } from '../workspaces/schemas.ts';
+
+/** What an event says of a change: the fields that changed, by the names that answers have for them. */
+const changed = (name: string, of: string, fields: Record<string, TSchema>) =>
+  Type.Partial(Type.Object(fields), {
+    'x-name': name,
+    description: `Changed fields of ${of}; those that did not change are left out.`,
+  });
+
+// Verifications change balances and windows, which are no changes of a key.
+const { usage, secrets, status, start, credits, rateLimits, ...keyFields } = Key.properties;
+const RateLimit = Type.Object(
+  {
+    name: Type.String({ description: 'Rate limit name.', examples: ['per-minute'] }),
+    limit: Type.Integer({ description: 'Units in any interval of the window.', examples: [100] }),
+    windowSeconds: Type.Integer({ description: 'Window length.', examples: [60] }),
+  },
+  { 'x-name': 'ChangedRateLimit' },
+);
+
+export const KeyChange = changed('KeyChange', 'a key', {
+  ...keyFields,
+  rateLimits: Type.Array(RateLimit, { description: 'Rate limits of the key.' }),
+  creditsLimited: Type.Boolean({ description: 'Whether the key has credits.', examples: [true] }),
+  refill: nullable(Type.Object({}, { description: 'Refill of the credits; null: none.' })),
+});
+
+export const WorkspaceChange = changed('WorkspaceChange', 'a workspace', {
+  ...Workspace.properties,
+  ...reasonFields,
+});
+
+export const ManagementKeyChange = changed('ManagementKeyChange', 'a management key', {
+  ...ManagementKey.properties,
+  ...reasonFields,
+  revokedWith: Type.String({ description: 'Id of the management key that it was revoked with.' }),
+});
+
+export const WebhookChange = changed('WebhookChange', 'a webhook', {
+  ...Webhook.properties,
+  url: Type.String({ description: 'Where events are sent, without its path.' }),
+});
+
+export const ChainLink = Type.Object(
+  {
+    sequence: Type.Integer({ description: 'Position in the log.', examples: [17] }),
+    hash: Type.String({ description: 'Hash of the entry at that position.' }),
+  },
+  { 'x-name': 'AuditChainLink' },
+);
+
+const alertId = Type.String({
+  description: 'Alert id.',
+  examples: ['alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+});
+
+export const AlertOpened = Type.Object(
+  {
+    alertId,
+    details: Type.Object({}, { description: 'Figures and times of what it is about.' }),
+  },
+  { 'x-name': 'AlertOpened' },
+);
+
+export const AlertAcknowledged = Type.Object(
+  { alertId, acknowledgedAt: time('When it was acknowledged.') },
+  { 'x-name': 'AlertAcknowledged' },
+);
+
+export const AlertEnded = Type.Object({ alertId }, { 'x-name': 'AlertEnded' });

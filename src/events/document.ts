@@ -1,0 +1,97 @@
+import { type TSchema, Type } from 'typebox';
+import { AUDIT_ACTIONS, type AuditAction } from '../audit/actions.ts';
+import { AuditEvent } from '../audit/schemas.ts';
+import { time } from '../http/schemas.ts';
+import { EVENTS, EVENTS_VERSION, type EventType } from './catalogue.ts';
+
+const { hash, before: _before, after: _after, ...fields } = AuditEvent.properties;
+
+const EventData = Type.Object(fields, {
+  'x-name': 'EventData',
+  description: 'What all events have: the fields of an entry of the audit log.',
+});
+
+const CloudEvent = Type.Object(
+  {
+    specversion: Type.Literal('1.0'),
+    id: Type.String({ description: 'Event id.', examples: ['evt_2Lx7Yb2kQm4Xc9'] }),
+    source: Type.String({ description: 'Workspace of the event.', examples: ['/workspaces/acme'] }),
+    type: Type.String({ description: 'Event type.', examples: ['key.revoked'] }),
+    subject: Type.String({ description: 'Id of what the event is about.' }),
+    time: time('Time of the event.'),
+    datacontenttype: Type.Literal('application/json'),
+    hash,
+    data: EventData,
+  },
+  { 'x-name': 'CloudEvent', description: 'An event as CloudEvents 1.0, structured as JSON.' },
+);
+
+const header = (name: string, description: string, example: string) => ({
+  ...{ name, in: 'header', required: true, description, example },
+  schema: { type: 'string' },
+});
+
+/** Of Standard Webhooks. */
+const SIGNATURE_HEADERS = [
+  header('webhook-id', 'Event id: the same each time that it is delivered.', 'evt_2Lx7Yb2kQm4Xc9'),
+  header('webhook-timestamp', 'Time of the attempt, in seconds since 1970.', '1767225600'),
+  header(
+    'webhook-signature',
+    'Signatures, one for each secret, separated by spaces.',
+    'v1,g0hM9S=',
+  ),
+];
+
+const RESPONSES = {
+  '2XX': { description: 'Accepted. Any other answer, or none in time, is a failed attempt.' },
+  '410': { description: 'No longer wanted: the webhook is disabled.' },
+};
+
+/** The `webhooks` of the OpenAPI document: a call that receivers answer, for each type of event. */
+export function eventWebhooks(): Record<string, object> {
+  return Object.fromEntries(AUDIT_ACTIONS.map((type) => [type, { post: operationOf(type) }]));
+}
+
+function operationOf(type: AuditAction): object {
+  return {
+    operationId: `on${nameOf(type)}`,
+    summary: EVENTS[type].description,
+    tags: ['Events'],
+    security: [],
+    'x-event-version': EVENTS_VERSION,
+    parameters: SIGNATURE_HEADERS,
+    requestBody: {
+      required: true,
+      content: {
+        'application/json': { schema: eventSchema(type) },
+        'application/cloudevents+json': { schema: CloudEvent },
+      },
+    },
+    responses: RESPONSES,
+  };
+}
+
+/** What a receiver gets for an event: the entry of the audit log, and what links it to its chain. */
+export function eventSchema(type: AuditAction): TSchema {
+  const { description, targetType, before = Type.Null(), after }: EventType = EVENTS[type];
+  const target = Type.Object({
+    type: Type.Unsafe<string>({ enum: [targetType].flat() }),
+    id: Type.String(),
+  });
+  const own = Type.Object({ action: Type.Literal(type), target, before, after });
+  return Type.Object(
+    {
+      type: Type.Literal(type),
+      timestamp: time('Time of the event, RFC 3339 in UTC.'),
+      hash,
+      data: Type.Unsafe({ allOf: [EventData, own] }),
+    },
+    { 'x-name': nameOf(type), description },
+  );
+}
+
+/** `key.grace_ended` is `KeyGraceEndedEvent` in the document. */
+function nameOf(type: string): string {
+  const words = type.split(/[._]/).map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return `${words.join('')}Event`;
+}
