@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { nullable, reasonFields, time } from '../http/schemas.ts';
+import { nullable, time } from '../http/schemas.ts';
 import { Key } from '../keys/schemas/key.ts';
 import { ManagementKey } from '../management/schemas.ts';
 import { Webhook } from '../webhooks/schemas.ts';
@@ -30,14 +30,19 @@ export const KeyChange = changed('KeyChange', 'a key', {
   refill: nullable(Type.Object({}, { description: 'Refill of the credits; null: none.' })),
 });
 
+const reason = {
+  reason: nullable(Type.String(), { description: 'Reason, for programs.', examples: ['leaked'] }),
+  note: nullable(Type.String(), { description: 'Note, for people.', examples: [null] }),
+};
+
 export const WorkspaceChange = changed('WorkspaceChange', 'a workspace', {
   ...Workspace.properties,
-  ...reasonFields,
+  ...reason,
 });
 
 export const ManagementKeyChange = changed('ManagementKeyChange', 'a management key', {
   ...ManagementKey.properties,
-  ...reasonFields,
+  ...reason,
   revokedWith: Type.String({ description: 'Id of the management key that it was revoked with.' }),
 });
 
