@@ -63,6 +63,8 @@ export class HistoryBuilder {
   ): this {
     const entry: AuditEntry = {
       type: 'audit',
+      eventId: `evt_${this.#sequence}`,
+      isOwn: false,
       workspaceId: call.workspaceId,
       sequence: ++this.#sequence,
       time: WALL + call.start,

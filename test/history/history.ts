@@ -2,7 +2,7 @@
  * The record of a run: one JSON object per line. Times are milliseconds of the recorder's monotonic
  * clock; `wall` is its wall clock at the start, for comparison with times of the service.
  */
-export type Entry = Run | Verification | ChangeCall | Fault | Ending | Flush | Evidence;
+export type Entry = Run | Verification | ChangeCall | Fault | Ending | Flush | Received | Evidence;
 
 interface Run {
   type: 'run';
@@ -127,15 +127,37 @@ export interface Flush {
   at: number;
 }
 
+/** An attempt to deliver an event to the webhook that takes all, as its receiver saw it. */
+export interface Received {
+  type: 'received';
+  eventId: string;
+  at: number;
+  accepted: boolean;
+}
+
 /** What the database and the stopped processes show at the end of the run. */
 export type Evidence =
   | AuditEntry
   | { type: 'count'; ref: string; code: string; count: number }
   | { type: 'balance'; keyId: string; credits: number | null }
-  | { type: 'chain'; intact: boolean; said: string };
+  | { type: 'chain'; intact: boolean; said: string }
+  | Delivery;
+
+/** An event in the queue of the webhook that takes all. */
+export interface Delivery {
+  type: 'delivery';
+  eventId: string;
+  subject: string;
+  /** In the order of the queue. */
+  position: number;
+  status: string;
+}
 
 export interface AuditEntry {
   type: 'audit';
+  eventId: string;
+  /** Whether the service made it by itself, as alerts are. */
+  isOwn: boolean;
   workspaceId: string;
   sequence: number;
   /** Epoch milliseconds. */
@@ -149,7 +171,7 @@ export interface AuditEntry {
 
 /** A promise that the record shows to have been broken. */
 export interface Violation {
-  promise: 'P1' | 'P3' | 'P4' | 'P6' | 'answers';
+  promise: 'P1' | 'P3' | 'P4' | 'P6' | 'answers' | 'events';
   what: string;
   /** The call that shows it, if there is one. */
   call?: string;

@@ -1,5 +1,11 @@
 import { lossWindows } from './check/counting.ts';
-import { type Entry, isAnswered, type Verification, type Violation } from './history.ts';
+import {
+  type Entry,
+  isAnswered,
+  type Received,
+  type Verification,
+  type Violation,
+} from './history.ts';
 
 const SHOWN = 12;
 
@@ -8,6 +14,7 @@ export function reportOf(history: readonly Entry[], violations: readonly Violati
   const verifications = history.filter((e): e is Verification => e.type === 'verify');
   const changes = history.filter((entry) => entry.type === 'change');
   const faults = history.filter((entry) => entry.type === 'fault');
+  const received = history.filter((e): e is Received => e.type === 'received');
   const counted = history.reduce((sum, e) => sum + (e.type === 'count' ? e.count : 0), 0);
   const windows = lossWindows(history).map(({ from, to }) => to - from);
   const lines = [
@@ -18,6 +25,7 @@ export function reportOf(history: readonly Entry[], violations: readonly Violati
     `faults         ${faults.length}: ${tally(faults.map(({ kind }) => kind))}`,
     `counted        ${counted}`,
     `audit entries  ${history.filter(({ type }) => type === 'audit').length}`,
+    `events         received ${received.length}, accepted ${received.filter(({ accepted }) => accepted).length}, queued: ${tally(history.flatMap((e) => (e.type === 'delivery' ? [e.status] : [])))}`,
     `kill -9        ${windows.length}; could lose the last ${windows.map((ms) => Math.round(ms)).join(', ')} ms`,
     `endings        ${tally(history.flatMap((e) => (e.type === 'ending' ? [`${e.how} ${e.exitCode}`] : [])))}`,
     '',

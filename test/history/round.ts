@@ -12,6 +12,7 @@ import { injectFaults, Mutex } from './harness/faults.ts';
 import { Instance } from './harness/instance.ts';
 import { Network } from './harness/network.ts';
 import { Random } from './harness/random.ts';
+import { Receiver } from './harness/receiver.ts';
 import { Recorder } from './harness/recorder.ts';
 import { Postgres } from './harness/server.ts';
 import { runClients } from './harness/workload.ts';
@@ -20,6 +21,12 @@ import type { Entry, Violation } from './history.ts';
 import { copyProgram, type SeededBug } from './seeded-bugs.ts';
 
 const INSTANCES = 3;
+
+/** So that what the load does is alerted of. */
+const ALERTED_EARLY = {
+  ...{ expiringDays: [30], rotationDueDays: 1, limitedHours: 1, creditsLow: 1_000_000_000 },
+  ...{ wrongKeysPerHour: 1, unusualFactor: 1.5, unusualMinimum: 1 },
+};
 
 export interface Round {
   seed: number;
@@ -87,6 +94,9 @@ async function recordRound(
   const world = new World(await readChecksumKey(postgres.url));
   const client = new Client(instances, recorder, world);
   const context = { client, world, random: random.fork() };
+  const receiver = await Receiver.open(recorder, random.fork());
+  cleanUps.push(() => receiver.close());
+  await receiver.subscribe(instances[0]);
   await makeWorkspaces(context);
   const harness = {
     postgres,
@@ -121,7 +131,8 @@ async function runLoad(round: Round, harness: Parameters<typeof injectFaults>[0]
 
 async function makeWorkspaces({ client, random }: ClientContext): Promise<void> {
   for (const id of WORKSPACES.slice(1)) {
-    const request = { method: 'PUT', path: `/v1/workspaces/${id}`, body: {}, targets: [id] };
+    const body = { alertThresholds: ALERTED_EARLY };
+    const request = { method: 'PUT', path: `/v1/workspaces/${id}`, body, targets: [id] };
     await client.change(random, { ...request, op: 'create-workspace', workspaceId: id });
   }
 }

@@ -6,6 +6,7 @@ import {
   type Violation,
 } from '../history.ts';
 import { checkCounting } from './counting.ts';
+import { checkEvents } from './events.ts';
 import { checkFreshness } from './freshness.ts';
 import { Model } from './model.ts';
 import { checkRecords } from './records.ts';
@@ -23,6 +24,7 @@ export function checkHistory(history: readonly Entry[]): Violation[] {
     ...checkCounting(history),
     ...checkSpending(model, history),
     ...checkRecords(model, history),
+    ...checkEvents(history),
   ];
 }
 

@@ -11,7 +11,8 @@ export async function readEvidence(postgres: Postgres, main: string): Promise<Ev
     await readCounts(postgres),
     await readBalances(postgres),
   ];
-  return [...audit, ...counts, ...balances, verifyChain(postgres.url, main)];
+  const deliveries = await readDeliveries(postgres);
+  return [...audit, ...counts, ...balances, ...deliveries, verifyChain(postgres.url, main)];
 }
 
 /** Without the changes of the attackers, whose calls are not in the history. */
@@ -26,6 +27,8 @@ async function readAudit(postgres: Postgres): Promise<Evidence[]> {
     const entry: Payload = JSON.parse(payload);
     return {
       type: 'audit',
+      eventId: entry.id,
+      isOwn: entry.actor.type === 'system',
       workspaceId: entry.workspaceId,
       sequence: Number(sequence),
       time: Date.parse(entry.time),
@@ -39,6 +42,8 @@ async function readAudit(postgres: Postgres): Promise<Evidence[]> {
 }
 
 interface Payload {
+  id: string;
+  actor: { type: string };
   workspaceId: string;
   time: string;
   requestId: string;
@@ -74,6 +79,18 @@ async function readBalances(postgres: Postgres): Promise<Evidence[]> {
     type: 'balance',
     keyId: id,
     credits: credits === null ? null : Number(credits),
+  }));
+}
+
+async function readDeliveries(postgres: Postgres): Promise<Evidence[]> {
+  const rows = await postgres.query<{
+    event_id: string;
+    subject: string;
+    position: string;
+    status: string;
+  }>('select event_id, subject, position, status from webhook_deliveries order by position');
+  return rows.map(({ event_id, subject, position, status }) => ({
+    ...{ type: 'delivery', eventId: event_id, subject, position: Number(position), status },
   }));
 }
 

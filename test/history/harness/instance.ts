@@ -163,6 +163,7 @@ function settings(port: number, databaseUrl: string): Record<string, string> {
     KEYWARD_SECRET: SECRET,
     KEYWARD_USAGE_FLUSH_MS: String(FLUSH_MS),
     KEYWARD_POOL_SIZE: '6',
+    KEYWARD_WEBHOOK_NETWORKS: '127.0.0.0/8',
     KEYWARD_ARGON2_MEMORY_KIB: '8192',
     KEYWARD_ARGON2_ITERATIONS: '1',
   };
