@@ -27,6 +27,9 @@ export const ERRORS = {
   KEY_EXPIRED: 'The key has expired; extend it first.',
   KEY_IMMUTABLE: "The workspace does not allow this field to change after the key's creation.",
   KEY_LIMIT_REACHED: 'The workspace has reached its maximum of keys.',
+  WEBHOOK_LIMIT_REACHED: 'The workspace has 20 webhooks, which is the maximum.',
+  WEBHOOKS_NEED_SECRET:
+    'Set KEYWARD_SECRET first: the signing secrets of webhooks are sealed with a key of it.',
   CREDITS_UNLIMITED: 'The credits of this key are not limited; set `credits` first.',
   ROTATION_UNDER_WAY: 'A rotation is in progress; end its grace period, or send `supersede: true`.',
   DEFAULT_WORKSPACE: 'The workspace `default` cannot be deleted.',

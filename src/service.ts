@@ -72,6 +72,10 @@ import { appendToLog } from './usage/log-store.ts';
 import { UsageQueryService } from './usage/query/service.ts';
 import { UsageService } from './usage/service.ts';
 import { Verifier } from './verification/verifier.ts';
+import { DeliveriesService } from './webhooks/deliveries/service.ts';
+import { deleteDeliveriesOfEnded } from './webhooks/deliveries/store.ts';
+import { WebhookService } from './webhooks/service.ts';
+import { deleteWebhooksOfWorkspace } from './webhooks/store.ts';
 import { WhoamiService } from './whoami/service.ts';
 import { WorkspaceService } from './workspaces/service.ts';
 
@@ -329,7 +333,7 @@ function createDataPlane(
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
 function createControlPlane(
-  { config, orm, clock, unitOfWork, management }: Kernel,
+  { config, orm, clock, unitOfWork, management, pepper }: Kernel,
   { issuer, resolver, rootKey }: Credentials,
 ) {
   const { retention } = config;
@@ -352,8 +356,15 @@ function createControlPlane(
       endSomeKeys: ({ tx, at }, id, by) => endKeysOfWorkspace(tx, id, by, at),
       hasKeys: ({ tx }, id) => hasKeys(tx, id),
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
+      endWebhooks: ({ tx, at }, id) => deleteWebhooksOfWorkspace(tx, id, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
+    webhooks: new WebhookService({
+      ...{ orm, unitOfWork, clock },
+      sealingKey: pepper?.webhookKey ?? null,
+      networks: config.webhookNetworks,
+    }),
+    deliveries: new DeliveriesService(orm, unitOfWork),
     usage: new UsageService(orm, clock, retention),
     usageQuery: new UsageQueryService({
       ...{ orm, clock, retention },
@@ -478,7 +489,7 @@ function stopCounting(app: App, flusher: UsageFlusher): Promise<void> {
 /** Housekeeping: deletes what has served its purpose, and shows which secret is in use. */
 async function runHousekeeping({ orm, pepper, log, management }: Kernel): Promise<void> {
   const jobs: ((orm: Orm) => Promise<unknown>)[] = [
-    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
+    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
     ...(pepper ? [() => recordSecretUse(orm, pepper.id)] : []),
   ];
   // One after another, so that they never hold more than one connection. One that fails stops no other.

@@ -36,6 +36,10 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],
   ],
+  webhooks: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['audit', 'workspaces', 'management'],
+  ],
   console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],
@@ -51,6 +55,8 @@ const TABLE_OWNERS: Record<string, string> = {
   workspaces: 'workspaces/store.ts',
   keys: 'keys/store.ts',
   managementKeys: 'management/store.ts',
+  webhooks: 'webhooks/store.ts',
+  webhookDeliveries: 'webhooks/deliveries/store.ts',
   secrets: 'credentials/store.ts',
   secretProofs: 'credentials/store.ts',
   importedAlgorithms: 'credentials/store.ts',
