@@ -26,7 +26,8 @@ export async function hasLog(orm: Orm, workspaceId: string): Promise<boolean> {
  */
 export async function findFirstSequence(
   orm: Orm | Transaction,
-  workspaceId: string): Promise<number> {
+  workspaceId: string,
+): Promise<number> {
   const [created] = await orm
     .select({ sequence: auditEvents.sequence })
     .from(auditEvents)

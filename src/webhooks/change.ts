@@ -49,7 +49,8 @@ export function settingsOf(row: Settings): Settings {
 /** To send more, or elsewhere, or again. */
 function isWider(changes: Settings, row: Settings): boolean {
   if (changes.url !== row.url || (changes.enabled && !row.enabled)) return true;
-  if (isDeepStrictEqual(changes.eventTypes, row.eventTypes) || row.eventTypes === null) return false;
+  if (isDeepStrictEqual(changes.eventTypes, row.eventTypes) || row.eventTypes === null)
+    return false;
   const known = new Set(row.eventTypes);
   return changes.eventTypes === null || changes.eventTypes.some((type) => !known.has(type));
 }

@@ -17,6 +17,7 @@ import {
   time,
   WorkspaceId,
 } from '../http/schemas.ts';
+import { MAX_URL_LENGTH } from './target-url.ts';
 
 const URL_EXAMPLE = 'https://example.com/hooks/keyward';
 
@@ -26,7 +27,7 @@ const Format = oneOf('WebhookFormat', ['event', 'cloudevents']);
 const settings = {
   url: Type.String({
     pattern: '^[Hh][Tt]{2}[Pp][Ss]?://\\S+$',
-    maxLength: 2048,
+    maxLength: MAX_URL_LENGTH,
     description:
       'Where events are sent: an `https` URL without credentials, of a public host. Other hosts, and ' +
       '`http`, are for the networks of `KEYWARD_WEBHOOK_NETWORKS` alone.',

@@ -4,7 +4,7 @@ import type { Orm } from '../db/database.ts';
 import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { newId } from '../domain/key-string.ts';
 import { toIso } from '../domain/time.ts';
-import { invalidField, KeywardError, noWorkspace } from '../errors.ts';
+import { KeywardError, noWorkspace } from '../errors.ts';
 import { etagOf, requireMatch, type Versioned } from '../http/etag.ts';
 import { readPage } from '../http/page.ts';
 import type { CallResult } from '../http/reply.ts';
@@ -14,7 +14,6 @@ import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { lockWorkspace, workspaceExisted } from '../workspaces/store.ts';
 import { auditWebhook } from './audit.ts';
 import { mayWiden, patchWebhook, requireAuditReader, settingsOf } from './change.ts';
-import { requireTarget } from './delivery/target.ts';
 import { isRetiring, presentVersioned, presentWebhook } from './presenter.ts';
 import type {
   CreateWebhook,
@@ -36,6 +35,7 @@ import {
   updateWebhook,
   type WebhookRow,
 } from './store.ts';
+import { requireTarget } from './target-url.ts';
 
 /** Of a workspace, and of those for all: each event makes a row for each of them. */
 const MAX_WEBHOOKS = 20;
@@ -150,13 +150,8 @@ export class WebhookService {
     return { id, secret, sealed: sealSecret(sealingKey, id, secret) };
   }
 
-  /** As it is compared and shown: an address in any notation is one address. */
   #targetOf(url: string): string {
-    try {
-      return requireTarget(url, this.#deps.networks).href;
-    } catch (error) {
-      throw invalidField('/body/url', error instanceof Error ? error.message : 'is not valid');
-    }
+    return requireTarget(url, this.#deps.networks).href;
   }
 }
 

@@ -18,7 +18,10 @@ export async function findWebhook(
   id: string,
   scope: Scope,
 ): Promise<WebhookRow | null> {
-  const [row] = await db.select().from(webhooks).where(and(eq(webhooks.id, id), within(scope)));
+  const [row] = await db
+    .select()
+    .from(webhooks)
+    .where(and(eq(webhooks.id, id), within(scope)));
   return row ?? null;
 }
 
