@@ -22,7 +22,10 @@ import { MAX_URL_LENGTH } from './target-url.ts';
 const URL_EXAMPLE = 'https://example.com/hooks/keyward';
 
 const EventType = oneOf('EventType', AUDIT_ACTIONS);
-const Format = oneOf('WebhookFormat', ['event', 'cloudevents']);
+const Format = oneOf('WebhookFormat', ['event', 'cloudevents'], {
+  description: 'Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.',
+  examples: ['event'],
+});
 
 const settings = {
   url: Type.String({
@@ -43,12 +46,7 @@ const settings = {
       },
     ),
   ),
-  format: Type.Optional(
-    oneOf('WebhookFormat', ['event', 'cloudevents'], {
-      description: 'Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.',
-      examples: ['event'],
-    }),
-  ),
+  format: Type.Optional(Format),
   enabled: Type.Optional(
     Type.Boolean({
       description:

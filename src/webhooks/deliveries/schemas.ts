@@ -16,8 +16,8 @@ import {
 /** The test event, which is in no audit log. */
 export const PING = 'webhook.ping';
 
-const DeliveredType = oneOf('DeliveredEventType', [...AUDIT_ACTIONS, PING]);
-const Status = oneOf('DeliveryStatus', ['pending', 'delivered', 'failed']);
+const TYPES = [...AUDIT_ACTIONS, PING] as const;
+const STATUSES = ['pending', 'delivered', 'failed'] as const;
 const ID_EXAMPLE = '0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10';
 
 const Attempt = Type.Object(
@@ -49,12 +49,15 @@ export const Delivery = Type.Object(
         'Event id, which is sent as `webhook-id`: the same for every delivery of an event.',
       examples: ['evt_2Lx7Yb2kQm4Xc9'],
     }),
-    eventType: open(DeliveredType, { description: 'Event type.', examples: ['key.revoked'] }),
+    eventType: open(oneOf('DeliveredEventType', TYPES), {
+      description: 'Event type.',
+      examples: ['key.revoked'],
+    }),
     workspaceId: nullable(Type.String(), {
       description: 'Id of the workspace whose audit log has the event; null: a test event.',
       examples: ['acme'],
     }),
-    status: open(Status, {
+    status: open(oneOf('DeliveryStatus', STATUSES), {
       description:
         'Delivery status: `pending` until the receiver accepts it or no attempt is left.',
       examples: ['delivered'],
@@ -73,16 +76,22 @@ export type Delivery = Static<typeof Delivery>;
 
 export const ListDeliveries = Type.Object(
   {
-    status: Type.Optional({
-      ...Status,
-      description: 'Status to list.',
-      examples: ['failed'],
-    }),
-    eventType: Type.Optional({
-      ...DeliveredType,
-      description: 'Event type to list.',
-      examples: ['key.revoked'],
-    }),
+    status: Type.Optional(
+      Type.Unsafe<(typeof STATUSES)[number]>({
+        type: 'string',
+        enum: [...STATUSES],
+        description: 'Status to list.',
+        examples: ['failed'],
+      }),
+    ),
+    eventType: Type.Optional(
+      Type.Unsafe<(typeof TYPES)[number]>({
+        type: 'string',
+        enum: [...TYPES],
+        description: 'Event type to list.',
+        examples: ['key.revoked'],
+      }),
+    ),
     limit: PageLimit,
     cursor: Type.Optional(Cursor),
   },
