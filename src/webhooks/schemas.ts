@@ -17,16 +17,20 @@ import {
   time,
   WorkspaceId,
 } from '../http/schemas.ts';
+import { MAX_URL_LENGTH } from './target-url.ts';
 
 const URL_EXAMPLE = 'https://example.com/hooks/keyward';
 
 const EventType = oneOf('EventType', AUDIT_ACTIONS);
-const Format = oneOf('WebhookFormat', ['event', 'cloudevents']);
+const Format = oneOf('WebhookFormat', ['event', 'cloudevents'], {
+  description: 'Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.',
+  examples: ['event'],
+});
 
 const settings = {
   url: Type.String({
     pattern: '^[Hh][Tt]{2}[Pp][Ss]?://\\S+$',
-    maxLength: 2048,
+    maxLength: MAX_URL_LENGTH,
     description:
       'Where events are sent: an `https` URL without credentials, of a public host. Other hosts, and ' +
       '`http`, are for the networks of `KEYWARD_WEBHOOK_NETWORKS` alone.',
@@ -42,12 +46,7 @@ const settings = {
       },
     ),
   ),
-  format: Type.Optional(
-    oneOf('WebhookFormat', ['event', 'cloudevents'], {
-      description: 'Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.',
-      examples: ['event'],
-    }),
-  ),
+  format: Type.Optional(Format),
   enabled: Type.Optional(
     Type.Boolean({
       description:

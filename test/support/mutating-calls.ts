@@ -179,6 +179,52 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
     ...(await onManagementKey(fixture, '/revoke')),
     action: 'management_key.revoked',
   }),
+  createWebhook: async ({ workspaceId }) => ({
+    method: 'POST',
+    url: '/v1/webhooks',
+    body: { url: RECEIVER, workspaceId },
+    resourceUrl: null,
+    action: 'webhook.created',
+    observe: async (instance, answer) =>
+      answer ? (await instance.call('GET', `/v1/webhooks/${answer.body.id}`)).status : null,
+    before: null,
+    after: 200,
+  }),
+  updateWebhook: async (fixture) => ({
+    ...(await onWebhook(fixture, 'PATCH', '', ({ body }) => body.description)),
+    body: { description: 'Chat' },
+    action: 'webhook.updated',
+    before: null,
+    after: 'Chat',
+  }),
+  rotateSigningSecret: async (fixture) => ({
+    ...(await onWebhook(fixture, 'POST', '/rotate-secret', isRotated)),
+    body: { graceSeconds: 3600 },
+    action: 'webhook.secret_rotated',
+    before: false,
+    after: true,
+  }),
+  deleteWebhook: async (fixture) => ({
+    ...(await onWebhook(fixture, 'DELETE', '', ({ status }) => status)),
+    action: 'webhook.deleted',
+    before: 200,
+    after: 404,
+  }),
+  pingWebhook: async (fixture) => ({
+    ...(await onWebhook(fixture, 'POST', '/ping')),
+    resourceUrl: null,
+    action: 'webhook.pinged',
+    before: [],
+    after: ['webhook.ping'],
+  }),
+  redeliverEvents: async (fixture) => ({
+    ...(await onWebhook(fixture, 'POST', '/redeliver')),
+    body: { after: '2020-01-01T00:00:00Z' },
+    resourceUrl: null,
+    action: 'webhook.redelivered',
+    before: [],
+    after: ['workspace.deleted'],
+  }),
 };
 
 /** Calls other than GET that change nothing. */

@@ -37,6 +37,10 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['audit', 'credentials', 'workspaces'],
   ],
   events: ['http', 'audit', 'keys', 'management', 'webhooks', 'workspaces'],
+  webhooks: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['audit', 'workspaces', 'management'],
+  ],
   console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],
@@ -55,6 +59,8 @@ const TABLE_OWNERS: Record<string, string> = {
   workspaces: 'workspaces/store.ts',
   keys: 'keys/store.ts',
   managementKeys: 'management/store.ts',
+  webhooks: 'webhooks/store.ts',
+  webhookDeliveries: 'webhooks/deliveries/store.ts',
   secrets: 'credentials/store.ts',
   secretProofs: 'credentials/store.ts',
   importedAlgorithms: 'credentials/store.ts',
