@@ -10,19 +10,33 @@ import { Retention } from './retention/jobs.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import type { UsageFold } from './usage/fold.ts';
 import { deleteDeliveriesOfEnded, deleteFinishedDeliveries } from './webhooks/deliveries/store.ts';
+import { Attempts } from './webhooks/delivery/attempts.ts';
+import { disableIfOver } from './webhooks/delivery/disabling.ts';
+import { Dispatcher } from './webhooks/delivery/dispatcher.ts';
+import { Sender } from './webhooks/delivery/sender.ts';
+import { switchStdoutExport } from './webhooks/delivery/stdout-export.ts';
 
 const FOLD_MS = 1000;
 const MINUTE_MS = 60_000;
+const DELIVERY_MS = 500;
+/** Of an attempt to deliver an event: lookup, connection and answer. */
+const ATTEMPT_MS = 10_000;
 
 /** What an instance does by itself, at intervals. Every task that repeats is in the list of tasks. */
-export function createBackground(kernel: Kernel, fold: UsageFold) {
+export function createBackground(kernel: Kernel, fold: UsageFold, deliveries: Dispatcher) {
   const { config, log, orm, clock, unitOfWork, inBackground: inTurn } = kernel;
   const kept = config.retention;
   const retention = new Retention({ orm, log, clock, fold, kept, inTurn });
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
-  const housekeeping = new Housekeeping({ orm, log, inTurn, jobs: housekeepingJobs(kernel) });
+  const housekeeping = new Housekeeping({
+    orm,
+    log,
+    inTurn,
+    jobs: housekeepingJobs(kernel, deliveries),
+  });
   const tasks = [
     new PeriodicTask((stopping) => fold.run(stopping), FOLD_MS),
+    new PeriodicTask(() => deliveries.run(), DELIVERY_MS),
     new PeriodicTask((stopping) => housekeeping.run(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => deleted.endKeys(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => retention.run(stopping), MINUTE_MS),
@@ -30,11 +44,30 @@ export function createBackground(kernel: Kernel, fold: UsageFold) {
   return { retention, tasks };
 }
 
+/** Sends events to webhooks, and to stdout where that is set. */
+export async function createDeliveries(kernel: Kernel): Promise<Dispatcher> {
+  const { config, log, orm, clock, pepper, unitOfWork, inBackground: inTurn } = kernel;
+  const { webhookNetworks: networks, auditToStdout: writesStdout } = config;
+  await switchStdoutExport(orm, writesStdout, clock.date());
+  const timeoutMs = ATTEMPT_MS;
+  const sender = new Sender({ networks, resolve: kernel.resolveHost, timeoutMs });
+  const attempts = new Attempts({ pepper, sender, writeLine: kernel.writeLine, timeoutMs });
+  return new Dispatcher({
+    ...{ orm, clock, log, inTurn, writesStdout },
+    attempt: (claim, at, stopping) => attempts.make(claim, at, stopping),
+    onFailure: (claim, outcome, at) => inTurn(() => disableIfOver(unitOfWork, claim, outcome, at)),
+  });
+}
+
 /** They delete what has served its purpose, and show which secret is in use. */
-function housekeepingJobs({ config, clock, pepper }: Kernel): ((orm: Orm) => Promise<unknown>)[] {
+function housekeepingJobs(
+  { config, clock, pepper }: Kernel,
+  deliveries: Dispatcher,
+): ((orm: Orm) => Promise<unknown>)[] {
   return [
     ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
-    (orm: Orm) => deleteFinishedDeliveries(orm, clock.date(), config.deliveriesKeptDays),
+    (orm) => deleteFinishedDeliveries(orm, clock.date(), config.deliveriesKeptDays),
+    (orm) => deliveries.measure(orm),
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }

@@ -11,6 +11,8 @@ import { Clock } from './lib/clock.ts';
 import { FairQueue, type InTurn } from './lib/fair-queue.ts';
 import type { Log } from './lib/log-events.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
+import { type WriteLine, writeToStdout } from './webhooks/delivery/stdout-export.ts';
+import { type ResolveHost, resolveByDns } from './webhooks/delivery/target.ts';
 
 const URGENT_PLACES = 2;
 const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024, reason: 'management' } as const;
@@ -26,13 +28,23 @@ export interface ServiceOptions {
   log: Logger;
   /** Milliseconds added to the clock; tests move time with it. */
   clockOffset?: () => number;
+  /** Where the audit logs go with KEYWARD_AUDIT_STDOUT; by default to stdout, without regard to the log. */
+  writeLine?: WriteLine;
+  /** How the hosts of webhooks are found. */
+  resolveHost?: ResolveHost;
 }
 
 export type Kernel = Awaited<ReturnType<typeof createKernel>>;
 
 /** What everything else stands on. */
 export async function createKernel(
-  { config, log: logger, clockOffset = () => 0 }: ServiceOptions,
+  {
+    config,
+    log: logger,
+    clockOffset = () => 0,
+    writeLine = writeToStdout,
+    resolveHost = resolveByDns,
+  }: ServiceOptions,
   database: Database,
 ) {
   const log: Log = logger;
@@ -50,7 +62,7 @@ export async function createKernel(
   const inBackground: InTurn = (step) => management.queue.run(BACKGROUND, step);
   return {
     postgres,
-    ...{ config, log, clockOffset },
+    ...{ config, log, clockOffset, writeLine, resolveHost },
     ...{ database, orm, checksumKey, clock, fence, pepper, unitOfWork, instance },
     ...{ management, inBackground },
   };

@@ -4,11 +4,14 @@ import type { Kernel } from './kernel.ts';
 import type { PeriodicTask } from './lib/periodic-task.ts';
 import { stopInOrder } from './lib/stop-phases.ts';
 import type { UsageFlusher } from './usage/flusher.ts';
+import type { Dispatcher } from './webhooks/delivery/dispatcher.ts';
 
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;
 /** How much of the time of a stop each phase may take; the rest is the embedded database's. */
 const STOP_SHARES = { requests: 0.5, counters: 0.3, connections: 0.1 };
+/** Of the time of a stop: then attempts to deliver events are ended, well within the phase of requests. */
+const DELIVERY_SHARE = 0.25;
 
 export interface Lifecycle {
   /** Starts the writes of the counters and the periodic tasks. The app does not listen yet. */
@@ -21,6 +24,7 @@ interface Parts {
   app: App;
   flusher: UsageFlusher;
   tasks: readonly PeriodicTask[];
+  deliveries: Dispatcher;
   stopTracing: (() => Promise<void>) | undefined;
 }
 
@@ -40,12 +44,18 @@ export function createLifecycle({ config, log, database }: Kernel, parts: Parts)
   };
 }
 
-function stopPhases({ app, flusher, stopTracing }: Parts, database: Database, limitMs: number) {
+function stopPhases(
+  { app, flusher, deliveries, stopTracing }: Parts,
+  database: Database,
+  limitMs: number,
+) {
   const phase = (name: keyof typeof STOP_SHARES, run: () => Promise<unknown>) => {
     return { name, deadlineMs: limitMs * STOP_SHARES[name], run };
   };
   return [
-    phase('requests', () => app.close().finally(stopTracing)),
+    phase('requests', () =>
+      Promise.all([app.close().finally(stopTracing), deliveries.stop(limitMs * DELIVERY_SHARE)]),
+    ),
     phase('counters', () => stopCounting(app, flusher)),
     phase('connections', () => database.close()),
   ];

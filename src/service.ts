@@ -1,5 +1,5 @@
 import { buildApp } from './app.ts';
-import { createBackground } from './background.ts';
+import { createBackground, createDeliveries } from './background.ts';
 import { createConsole, createControlPlane } from './control-plane.ts';
 import type { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import type { CredentialCache } from './credentials/credential-cache.ts';
@@ -32,6 +32,7 @@ import { retentionMetrics } from './retention/metrics.ts';
 import type { UsageFlusher } from './usage/flusher.ts';
 import type { UsageFold } from './usage/fold.ts';
 import type { Verifier } from './verification/verifier.ts';
+import type { Dispatcher } from './webhooks/delivery/dispatcher.ts';
 
 export interface Service extends Lifecycle {
   app: App;
@@ -49,6 +50,7 @@ export interface Service extends Lifecycle {
     database: Database;
     clock: Clock;
     retention: Retention;
+    deliveries: Dispatcher;
   };
 }
 
@@ -71,7 +73,8 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
-  const { retention, tasks } = createBackground(kernel, usage.fold);
+  const deliveries = await createDeliveries(kernel);
+  const { retention, tasks } = createBackground(kernel, usage.fold, deliveries);
   await kernel.fence.waitUntilFresh();
   const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const controlPlane = createControlPlane(kernel, credentials);
@@ -91,17 +94,17 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     ...dataPlane,
     ...controlPlane,
     console,
-    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention),
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention, deliveries),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, { app, flusher, tasks, stopTracing: tracing?.stop }),
+    ...createLifecycle(kernel, { app, flusher, tasks, deliveries, stopTracing: tracing?.stop }),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, clock, retention },
+    internals: { hasher, fence, cache, flusher, fold, database, clock, retention, deliveries },
   };
 }
 
@@ -125,9 +128,12 @@ function createMetrics(
   { limiter, store }: Quotas,
   verifier: Verifier,
   retention: Retention,
+  deliveries: Dispatcher,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
-  const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database];
+  const measured = [
+    ...[verifier, fence, cache, hasher, flusher, fold, store, limiter, database, deliveries],
+  ];
   const suppressed = 'Repeated log lines that another line with their number stands for.';
   return {
     resourceLimits: limited.flatMap(({ resourceLimits }) => resourceLimits),

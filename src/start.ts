@@ -6,7 +6,7 @@ import { whenReady } from './db/wait.ts';
 import type { App } from './http/app-type.ts';
 import { startStartupServer } from './http/startup-server.ts';
 import { defineCommand } from './lib/command.ts';
-import { createLogger, standardOutput } from './lib/logger.ts';
+import { createLogger, type StandardOutput, standardOutput } from './lib/logger.ts';
 import { OperatorError } from './lib/operator-error.ts';
 import { StopRequest, untilStopped } from './lib/stop.ts';
 import { stopInOrder } from './lib/stop-phases.ts';
@@ -38,11 +38,13 @@ export const startCommand = defineCommand({
 /** Runs the service until a signal ends it, at whatever moment. Resolves to the exit code. */
 async function start(config: Config, stop: AbortSignal): Promise<number> {
   requireSecret(config);
-  const log = createLogger(config.logLevel, standardOutput());
+  const output = standardOutput();
+  const log = createLogger(config.logLevel, output.log);
   const stopTimeLeft = limitStop(stop, config.shutdownSeconds * 1000);
   const startup = await startStartupServer(config).catch((error) => refusePort(config, error));
   try {
-    return (await runOnDatabase({ config, log, stop, stopTimeLeft, startup })) ? 0 : 1;
+    const { writeLine } = output;
+    return (await runOnDatabase({ config, log, writeLine, stop, stopTimeLeft, startup })) ? 0 : 1;
   } catch (error) {
     if (error instanceof StopRequest) return 0;
     throw error;
@@ -70,6 +72,7 @@ function limitStop(stop: AbortSignal, limitMs: number): () => number {
 interface Start {
   config: Config;
   log: Logger;
+  writeLine: StandardOutput['writeLine'];
   stop: AbortSignal;
   stopTimeLeft: () => number;
   startup: App;
@@ -94,12 +97,12 @@ async function runOnDatabase(start: Start): Promise<boolean> {
 }
 
 async function runService(start: Start, database: OpenDatabase): Promise<boolean> {
-  const { config, log, stop } = start;
+  const { config, log, writeLine, stop } = start;
   const lost = database.lost.then((): never => {
     throw new StartError('The embedded database ended unexpectedly; its log is server.log.');
   });
   const { pepper, rootKey, url: databaseUrl } = database;
-  const options = { config: { ...config, pepper, rootKey }, databaseUrl, log };
+  const options = { config: { ...config, pepper, rootKey }, databaseUrl, log, writeLine };
   const built = whenReady(() => createService(options), log, stop);
   const service = await Promise.race([built, lost]);
   try {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type DestinationStream, type LogFn, type Logger, type LoggerOptions, pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { LogEvent } from './log-events.ts';
@@ -36,14 +37,36 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   return destination ? pino(options, destination) : pino(options);
 }
 
+export interface StandardOutput {
+  log: DestinationStream;
+  /**
+   * Writes a line between those of the log, never into one. Resolves once it has left the process; rejects
+   * when it has not in time.
+   */
+  writeLine: (line: string, late: AbortSignal) => Promise<void>;
+}
+
 /** Readable lines on a terminal, JSON elsewhere. */
-export function standardOutput(): DestinationStream {
+export function standardOutput(): StandardOutput {
   if (!process.stdout.isTTY) {
     // Asynchronous: lines that arrive while one is being written are written together.
-    return pino.destination({ dest: 1, sync: false });
+    const log = pino.destination({ dest: 1, sync: false });
+    return { log, writeLine: (line, late) => writeThrough(log, line, late) };
   }
   const style = { translateTime: 'SYS:HH:MM:ss', ignore: 'service', singleLine: true };
-  return pretty({ destination: 1, sync: true, ...style });
+  const log = pretty({ destination: 1, sync: true, ...style });
+  return { log, writeLine: async (line) => void process.stdout.write(line) };
+}
+
+/** Its buffer is empty at the next drain, for it writes at once. */
+async function writeThrough(
+  log: ReturnType<typeof pino.destination>,
+  line: string,
+  late: AbortSignal,
+): Promise<void> {
+  const drained = once(log, 'drain', { signal: late });
+  log.write(line);
+  await drained;
 }
 
 const WARN = 40;

@@ -4,6 +4,7 @@ import { inject, onTestFinished } from 'vitest';
 import { type Config, readConfig } from '../../src/config.ts';
 import { pepperFrom } from '../../src/domain/pepper.ts';
 import { RootKey } from '../../src/domain/root-key.ts';
+import type { ServiceOptions } from '../../src/kernel.ts';
 import { createLogger } from '../../src/lib/logger.ts';
 import { createService, type Service } from '../../src/service.ts';
 import { requireDocumented } from './documented.ts';
@@ -47,7 +48,11 @@ export interface TestSettings extends Partial<Omit<Config, 'rootKey' | 'pepper'>
   secret?: string | undefined;
 }
 
-export async function launch(databaseUrl: string, settings: TestSettings = {}): Promise<Instance> {
+export async function launch(
+  databaseUrl: string,
+  settings: TestSettings = {},
+  outside: Pick<ServiceOptions, 'writeLine' | 'resolveHost'> = {},
+): Promise<Instance> {
   const logLines: string[] = [];
   const sink = new Writable({
     write: (chunk, _encoding, done) => {
@@ -62,6 +67,7 @@ export async function launch(databaseUrl: string, settings: TestSettings = {}): 
     databaseUrl: connection.databaseUrl,
     log: createLogger('trace', sink),
     clockOffset: () => offset,
+    ...outside,
   });
   await service.app.ready();
   return {
@@ -85,8 +91,9 @@ export async function launch(databaseUrl: string, settings: TestSettings = {}): 
 export async function launchForTest(
   databaseUrl: string,
   settings: TestSettings = {},
+  outside: Pick<ServiceOptions, 'writeLine' | 'resolveHost'> = {},
 ): Promise<Instance> {
-  const instance = await launch(databaseUrl, settings);
+  const instance = await launch(databaseUrl, settings, outside);
   onTestFinished(instance.stop);
   return instance;
 }

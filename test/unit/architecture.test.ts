@@ -39,8 +39,9 @@ const ARROWS: Record<string, readonly string[]> = {
   events: ['http', 'audit', 'keys', 'management', 'webhooks', 'workspaces'],
   webhooks: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
-    ...['audit', 'workspaces', 'management'],
+    ...['audit', 'workspaces', 'management', 'alerts'],
   ],
+  alerts: ['domain', 'db', 'unit-of-work'],
   console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],

@@ -1,0 +1,49 @@
+import type { Pepper } from '../../domain/pepper.ts';
+import type { Outcome } from './attempt.ts';
+import { messageOf, signedHeaders, signingSecretsOf } from './message.ts';
+import type { Claim } from './queue.ts';
+import type { Sender } from './sender.ts';
+import { auditLine, STDOUT, type WriteLine } from './stdout-export.ts';
+
+interface AttemptOptions {
+  pepper: Pepper | null;
+  sender: Sender;
+  writeLine: WriteLine;
+  timeoutMs: number;
+}
+
+/** How an attempt is made: to a receiver by HTTP, or to stdout. */
+export class Attempts {
+  readonly #options: AttemptOptions;
+
+  constructor(options: AttemptOptions) {
+    this.#options = options;
+  }
+
+  async make(claim: Claim, at: Date, stopping: AbortSignal): Promise<Outcome | null> {
+    const message = messageOf(claim);
+    if (!message) return failed('entry_unreadable');
+    if (claim.webhookId === STDOUT) return this.#write(claim);
+    const { pepper, sender } = this.#options;
+    const secrets = signingSecretsOf(claim, pepper?.webhookKey ?? null, at);
+    if (!secrets) return failed('secret_unreadable');
+    const { contentType, body } = message;
+    const headers = { 'content-type': contentType, ...signedHeaders(message, secrets, at) };
+    return sender.send(claim.url, headers, body, stopping);
+  }
+
+  /** A reader that does not read delays this alone. */
+  async #write({ payload, hash }: Claim): Promise<Outcome> {
+    const { writeLine, timeoutMs } = this.#options;
+    try {
+      await writeLine(auditLine(payload ?? '', hash ?? ''), AbortSignal.timeout(timeoutMs));
+      return { status: null, error: null };
+    } catch {
+      return failed('not_written');
+    }
+  }
+}
+
+function failed(error: NonNullable<Outcome['error']>): Outcome {
+  return { status: null, error };
+}

@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto';
+import { and, eq, lte, sql } from 'drizzle-orm';
+import { openAlert } from '../../alerts/store.ts';
+import { nextRevision } from '../../db/revision.ts';
+import { webhooks } from '../../db/schema.ts';
+import { type Actor, DEFAULT_WORKSPACE } from '../../domain/caller.ts';
+import { toIso } from '../../domain/time.ts';
+import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
+import type { Outcome } from './attempt.ts';
+import type { Claim } from './queue.ts';
+import { STDOUT } from './stdout-export.ts';
+
+const ACTOR: Actor = { type: 'system', id: 'webhooks', onBehalfOf: null };
+const MAX_FAILING_MS = 5 * 86_400_000;
+
+type Reason = 'gone' | 'failing';
+
+/** Disables a webhook whose receiver says that it is gone, or that has only failed for five days. */
+export async function disableIfOver(
+  unitOfWork: UnitOfWork,
+  { webhookId, failingSince }: Claim,
+  { error }: Outcome,
+  at: Date,
+): Promise<void> {
+  if (webhookId === STDOUT) return;
+  const failingMs = at.getTime() - (failingSince ?? at).getTime();
+  if (error === 'gone') await disable(unitOfWork, webhookId, 'gone');
+  else if (failingMs >= MAX_FAILING_MS) await disable(unitOfWork, webhookId, 'failing');
+}
+
+async function disable(unitOfWork: UnitOfWork, id: string, reason: Reason): Promise<void> {
+  const requestId = `system_${randomUUID()}`;
+  const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
+  await unitOfWork.run(call, async (write) => {
+    await disableEnabled(write, id, reason);
+    return { body: {} };
+  });
+}
+
+/** Changes nothing if it was disabled, deleted or delivered to meanwhile. */
+async function disableEnabled(write: WriteContext, id: string, reason: Reason): Promise<void> {
+  const { tx, at } = write;
+  const failedBefore = new Date(at.getTime() - MAX_FAILING_MS);
+  const isOver = reason === 'gone' ? undefined : lte(webhooks.failingSince, failedBefore);
+  const [row] = await tx
+    .update(webhooks)
+    .set({
+      enabled: false,
+      disabledReason: reason,
+      revision: nextRevision(webhooks.revision),
+      updatedAt: at,
+    })
+    .where(and(eq(webhooks.id, id), webhooks.enabled, sql`${webhooks.deletedAt} is null`, isOver))
+    .returning();
+  if (!row) return;
+  const workspaceId = row.workspaceId ?? DEFAULT_WORKSPACE;
+  write.audit({
+    ...{ workspaceId, action: 'webhook.disabled', target: { type: 'webhook', id } },
+    before: { enabled: true, disabledReason: null },
+    after: { enabled: false, disabledReason: reason },
+  });
+  if (reason === 'gone' || !row.failingSince) return;
+  const failingSince = toIso(row.failingSince);
+  const found = {
+    targetType: 'webhook',
+    targetId: id,
+    cause: failingSince,
+    details: { failingSince },
+  } as const;
+  await openAlert(write, { type: 'webhook_disabled', workspaceId, ...found });
+}
