@@ -1,3 +1,5 @@
+import { AlertJob } from './alerts/job.ts';
+import { deleteEndedAlerts } from './alerts/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import type { Orm } from './db/database.ts';
 import { recordSecretUse } from './db/known-secrets.ts';
@@ -22,30 +24,31 @@ const DELIVERY_MS = 500;
 /** Of an attempt to deliver an event: lookup, connection and answer. */
 const ATTEMPT_MS = 10_000;
 
+export type Background = Awaited<ReturnType<typeof createBackground>>;
+
 /** What an instance does by itself, at intervals. Every task that repeats is in the list of tasks. */
-export function createBackground(kernel: Kernel, fold: UsageFold, deliveries: Dispatcher) {
+export async function createBackground(kernel: Kernel, fold: UsageFold) {
   const { config, log, orm, clock, unitOfWork, inBackground: inTurn } = kernel;
   const kept = config.retention;
   const retention = new Retention({ orm, log, clock, fold, kept, inTurn });
+  const alerts = new AlertJob({ orm, unitOfWork, log, clock, inTurn });
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
-  const housekeeping = new Housekeeping({
-    orm,
-    log,
-    inTurn,
-    jobs: housekeepingJobs(kernel, deliveries),
-  });
+  const deliveries = await createDeliveries(kernel);
+  const jobs = housekeepingJobs(kernel, deliveries);
+  const housekeeping = new Housekeeping({ orm, log, inTurn, jobs });
   const tasks = [
     new PeriodicTask((stopping) => fold.run(stopping), FOLD_MS),
     new PeriodicTask(() => deliveries.run(), DELIVERY_MS),
     new PeriodicTask((stopping) => housekeeping.run(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => deleted.endKeys(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => retention.run(stopping), MINUTE_MS),
+    new PeriodicTask((stopping) => alerts.run(stopping), MINUTE_MS),
   ];
-  return { retention, tasks };
+  return { retention, alerts, deliveries, tasks };
 }
 
 /** Sends events to webhooks, and to stdout where that is set. */
-export async function createDeliveries(kernel: Kernel): Promise<Dispatcher> {
+async function createDeliveries(kernel: Kernel): Promise<Dispatcher> {
   const { config, log, orm, clock, pepper, unitOfWork, inBackground: inTurn } = kernel;
   const { webhookNetworks: networks, auditToStdout: writesStdout } = config;
   await switchStdoutExport(orm, writesStdout, clock.date());
@@ -67,6 +70,7 @@ function housekeepingJobs(
   return [
     ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
     (orm) => deleteFinishedDeliveries(orm, clock.date(), config.deliveriesKeptDays),
+    (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
     (orm) => deliveries.measure(orm),
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];

@@ -1,5 +1,7 @@
+import type { AlertJob } from './alerts/job.ts';
+import { alertMetrics } from './alerts/metrics.ts';
 import { buildApp } from './app.ts';
-import { createBackground, createDeliveries } from './background.ts';
+import { type Background, createBackground } from './background.ts';
 import { createConsole, createControlPlane } from './control-plane.ts';
 import type { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import type { CredentialCache } from './credentials/credential-cache.ts';
@@ -50,6 +52,7 @@ export interface Service extends Lifecycle {
     database: Database;
     clock: Clock;
     retention: Retention;
+    alerts: AlertJob;
     deliveries: Dispatcher;
   };
 }
@@ -73,8 +76,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
-  const deliveries = await createDeliveries(kernel);
-  const { retention, tasks } = createBackground(kernel, usage.fold, deliveries);
+  const background = await createBackground(kernel, usage.fold);
   await kernel.fence.waitUntilFresh();
   const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const controlPlane = createControlPlane(kernel, credentials);
@@ -94,17 +96,29 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     ...dataPlane,
     ...controlPlane,
     console,
-    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention, deliveries),
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, background),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher, fold } = usage;
+  const { retention, alerts, deliveries, tasks } = background;
   return {
     app,
     ...createLifecycle(kernel, { app, flusher, tasks, deliveries, stopTracing: tracing?.stop }),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, clock, retention, deliveries },
+    internals: {
+      hasher,
+      fence,
+      cache,
+      flusher,
+      fold,
+      database,
+      clock,
+      retention,
+      alerts,
+      deliveries,
+    },
   };
 }
 
@@ -127,8 +141,7 @@ function createMetrics(
   { counters, flusher, fold }: Usage,
   { limiter, store }: Quotas,
   verifier: Verifier,
-  retention: Retention,
-  deliveries: Dispatcher,
+  { retention, alerts, deliveries }: Background,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
   const measured = [
@@ -141,6 +154,7 @@ function createMetrics(
       ...measured.flatMap(({ metrics }) => metrics),
       counter('keyward_log_lines_suppressed_total', suppressed, suppressedLines),
       ...retentionMetrics(retention),
+      ...alertMetrics(alerts),
       buildInfo(postgres),
     ],
   };

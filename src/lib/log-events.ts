@@ -11,6 +11,7 @@ export const LOG_EVENTS = [
   'retention.step_failed',
   'retention.removed',
   'webhooks.queue_failed',
+  'alerts.check_failed',
   'proof.not_stored',
   'rehash.not_stored',
   'traces.not_exported',
