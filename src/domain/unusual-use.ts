@@ -13,15 +13,6 @@ export interface UnusualUseThresholds {
   minimum: number;
 }
 
-export interface UnusualUse {
-  /** Verifications in the hour that is judged. */
-  count: number;
-  /** More than this is unusual. */
-  threshold: number;
-  /** How many hours before the judged one it began, within a day. */
-  hoursAgo: number;
-}
-
 const DAY = 24;
 const WEEK = 7 * DAY;
 const WEEKS = 4;
@@ -29,89 +20,57 @@ const WEEKS = 4;
 const HISTORY = 35 * DAY;
 /** For so many hours back the present use does not count as usual. */
 const PRESENT = DAY;
-/** Of a key that was first used since then, nobody knows what is usual. */
+/** Of a key that was first used since then, or on fewer days, nobody knows what is usual. */
 const FIRST_USED = 14 * DAY;
 const MIN_DAYS_OF_USE = 7;
-/** How far beyond the highest peak at least. */
-const LEAST_MARGIN = 1.5;
-/** Which peak the highest one is compared with: how much peaks differ shows how much the next one may. */
-const COMPARED_PEAK = 3;
+/** How far beyond the highest peak. */
+const MARGIN = 2;
 
-/** As many hours are looked at: of the judged hour, of the day before it, and of the history. */
+/** As many hours are looked at: the judged one, and the history. */
 export const UNUSUAL_USE_HOURS = HISTORY + 1;
 
 /**
- * Whether a key is used far more than ever: a spike above what it had at this hour of the week, and above
- * all peaks. docs/unusual-use.md has the rule in words.
+ * Above how many verifications the judged hour is unusual, if it is; else null. A spike alone is: above
+ * what the key had at this hour of the week, and above all its peaks. docs/alerts.md has the rule in words.
  */
-export function findUnusualUse(
+export function unusualAbove(
   { hours, busiestDay }: UseHistory,
   { factor, minimum }: UnusualUseThresholds,
-): UnusualUse | null {
+): number | null {
   const [count = 0] = hours;
-  if (count < minimum || count <= factor * mostAtThisHour(hours)) return null;
-  const usual = hours.slice(PRESENT, UNUSUAL_USE_HOURS);
-  const general = generalThreshold(usual, busiestDay, factor);
-  if (general === null) return null;
-  const isUnusual = (at: number) => {
-    const own = hours[at] ?? 0;
-    return own >= minimum && own > general && own > factor * mostAtThisHour(hours, at);
-  };
-  if (!isUnusual(0)) return null;
-  const threshold = Math.max(general, factor * mostAtThisHour(hours), minimum - 1);
-  const began = hours.slice(0, PRESENT).findLastIndex((_, at) => isUnusual(at));
-  return { count, threshold, hoursAgo: began };
+  const atThisHour = factor * mostAtThisHour(hours);
+  if (count < minimum || count <= atThisHour) return null;
+  const everywhere = aboveAllPeaks(hours.slice(PRESENT, UNUSUAL_USE_HOURS), busiestDay, factor);
+  if (everywhere === null || count <= everywhere) return null;
+  return Math.max(everywhere, atThisHour, minimum - 1);
 }
 
-/** Most verifications around this hour of the week, in the weeks before. */
-export function mostAtThisHour(hours: readonly number[], at = 0): number {
-  let most = 0;
-  for (const ago of hoursCompared(at)) most = Math.max(most, hours[ago] ?? 0);
-  return most;
-}
+/** How long ago the hours are that are around this hour of the week, in the weeks before. */
+export const COMPARED_HOURS: readonly number[] = Array.from(
+  { length: WEEKS },
+  (_, week) => (week + 1) * WEEK,
+).flatMap((ago) => [ago - 1, ago, ago + 1]);
 
-/** How long ago the hours are that the judged one is compared with first. */
-export function hoursCompared(at = 0): number[] {
-  return Array.from({ length: WEEKS }, (_, week) => at + (week + 1) * WEEK).flatMap((ago) => [
-    ago - 1,
-    ago,
-    ago + 1,
-  ]);
+export function mostAtThisHour(hours: readonly number[]): number {
+  return Math.max(...COMPARED_HOURS.map((ago) => hours[ago] ?? 0));
 }
 
 /** What no hour had, by far; null: too little is known of the key. */
-function generalThreshold(
+function aboveAllPeaks(
   usual: readonly number[],
   busiestDay: number,
   factor: number,
 ): number | null {
-  const peaks = dailyPeaks(usual);
-  const [most = 0] = peaks;
+  const most = Math.max(...usual);
   // Back from a quiet time, such as a school year that begins, or a job of each quarter.
-  if (most * factor < busiestDay / DAY) return busiestDay * LEAST_MARGIN;
-  if (busiestDay === 0 && !isKnown(usual, peaks)) return null;
-  return most * marginOf(peaks, factor);
+  if (most * factor < busiestDay / DAY) return MARGIN * busiestDay;
+  return busiestDay > 0 || isKnown(usual) ? MARGIN * most : null;
 }
 
-/** The largest first; no day without use. */
-function dailyPeaks(hours: readonly number[]): number[] {
-  const peaks: number[] = [];
-  for (let at = 0; at < hours.length; at += DAY) {
-    const peak = Math.max(...hours.slice(at, at + DAY));
-    if (peak > 0) peaks.push(peak);
-  }
-  return peaks.sort((a, b) => b - a);
-}
-
-function isKnown(usual: readonly number[], peaks: readonly number[]): boolean {
+function isKnown(usual: readonly number[]): boolean {
   const first = usual.findLastIndex((count) => count > 0);
-  return first + PRESENT >= FIRST_USED && peaks.length >= MIN_DAYS_OF_USE;
-}
-
-/** A key of steady peaks is unusual sooner than one whose peaks differ. */
-function marginOf(peaks: readonly number[], factor: number): number {
-  const [most = 0] = peaks;
-  const compared = peaks[COMPARED_PEAK - 1] ?? 0;
-  const spread = compared === 0 ? factor : most / compared;
-  return Math.min(Math.max(spread, LEAST_MARGIN), Math.max(factor, LEAST_MARGIN));
+  if (first + PRESENT < FIRST_USED) return false;
+  const days = Math.ceil(usual.length / DAY);
+  const used = Array.from({ length: days }, (_, day) => usual.slice(day * DAY, (day + 1) * DAY));
+  return used.filter((day) => day.some((count) => count > 0)).length >= MIN_DAYS_OF_USE;
 }

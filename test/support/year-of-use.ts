@@ -1,4 +1,4 @@
-import { findUnusualUse, mostAtThisHour, UNUSUAL_USE_HOURS } from '../../src/domain/unusual-use.ts';
+import { mostAtThisHour, UNUSUAL_USE_HOURS, unusualAbove } from '../../src/domain/unusual-use.ts';
 
 export const THRESHOLDS = { factor: 5, minimum: 100 };
 const DAY = 24;
@@ -63,8 +63,10 @@ const SHAPES: Record<string, (moment: Moment, random: () => number) => number> =
   builds: (m, random) =>
     (isWeekend(m) || m.isHoliday ? 0.1 : atWork(m) ? 1 : 0.2) * Math.exp(1.1 * normal(random)),
   'moved batch': (m) => (m.hour === (m.day < 180 ? 2 : 5) ? 1 : 0.02),
-  new: (m) => (m.day < 150 ? 0 : atWork(m) && !isWeekend(m) ? Math.min(1, (m.day - 149) / 30) : 0.05),
-  'tested, then live': (m) => (m.day < 150 ? 0 : m.day < 170 ? (m.day < 153 && m.hour === 10 ? 0.001 : 0) : 1),
+  new: (m) =>
+    m.day < 150 ? 0 : atWork(m) && !isWeekend(m) ? Math.min(1, (m.day - 149) / 30) : 0.05,
+  'tested, then live': (m) =>
+    m.day < 150 ? 0 : m.day < 170 ? (m.day < 153 && m.hour === 10 ? 0.001 : 0) : 1,
 };
 
 function isFirstWorkday(moment: Moment): boolean {
@@ -78,7 +80,7 @@ function normal(random: () => number): number {
 
 /** Something that does not belong to the use of a key. */
 export interface Planted {
-  kind: 'leak' | 'retry storm' | 'slow leak by night' | 'just below';
+  kind: 'leak' | 'retry storm' | 'below the peak, by night' | 'just below';
   from: number;
   hours: number;
 }
@@ -103,37 +105,34 @@ function yearOfUse(shape: string, volume: number, random: () => number): KeyYear
   const share = SHAPES[shape] ?? (() => 0);
   const counts = Array.from({ length: BEFORE + YEAR }, (_, at) => {
     const mean = volume * share(momentAt(at), random);
-    return Math.max(0, Math.round(mean * (1 + 0.12 * normal(random)) + Math.sqrt(mean) * normal(random)));
+    const noise = mean * 0.12 * normal(random) + Math.sqrt(mean) * normal(random);
+    return Math.max(0, Math.round(mean + noise));
   });
   const planted: Planted[] = [];
-  const kinds = ['just below', 'leak', 'slow leak by night', 'retry storm'] as const;
+  const kinds = ['just below', 'leak', 'below the peak, by night', 'retry storm'] as const;
   for (const [season, kind] of kinds.entries()) {
     const day = 40 + 80 * season + 10 + Math.floor(random() * 40);
-    plant(counts, planted, kind, day * DAY, random);
+    const hour = kind === 'below the peak, by night' ? 1 : Math.floor(random() * 18);
+    plant(counts, planted, kind, day * DAY + hour);
   }
   return { shape, counts, planted };
 }
 
+const HOURS = { leak: 6, 'retry storm': 1, 'below the peak, by night': 4, 'just below': 2 };
+
 /** Nothing is planted where a key is not used yet. */
-function plant(
-  counts: number[],
-  planted: Planted[],
-  kind: Planted['kind'],
-  day: number,
-  random: () => number,
-): void {
-  const history = counts.slice(Math.max(0, day - 35 * DAY), day);
-  const peak = Math.max(...history);
-  if (history.findIndex((count) => count > 0) > 20 * DAY || peak === 0) return;
-  const from = day + (kind === 'slow leak by night' ? 1 : Math.floor(random() * 18));
-  const hours = { leak: 6, 'retry storm': 1, 'slow leak by night': 4, 'just below': 2 }[kind];
+function plant(counts: number[], planted: Planted[], kind: Planted['kind'], from: number): void {
+  const usual = backwards(counts, from).slice(DAY);
+  const peak = Math.max(...usual);
+  if (peak === 0 || usual.findLastIndex((count) => count > 0) < 14 * DAY) return;
   const most = {
     leak: Math.max(8 * peak, 300),
     'retry storm': Math.max(12 * peak, 300),
-    'slow leak by night': 0.8 * peak,
-    'just below': Math.min(1.4 * peak, 4.5 * Math.max(mostAtThisHour(backwards(counts, from)), peak)),
+    'below the peak, by night': 0.8 * peak,
+    'just below': 1.95 * peak,
   }[kind];
-  for (let at = from; at < from + hours; at++) counts[at] = (counts[at] ?? 0) + Math.round(most);
+  const hours = HOURS[kind];
+  for (let at = from; at < from + hours; at++) counts[at] = Math.round(most);
   planted.push({ kind, from, hours });
 }
 
@@ -141,27 +140,27 @@ function backwards(counts: readonly number[], at: number): number[] {
   return counts.slice(Math.max(0, at - UNUSUAL_USE_HOURS + 1), at + 1).reverse();
 }
 
-/** When each alert of a year begins; one that goes on is the same. */
+/** When each alert of a year is opened: at most one a day, and none while one is open. */
 export function alertsOf({ counts }: Pick<KeyYear, 'counts'>): number[] {
   const alerts: number[] = [];
   const days = daysOf(counts);
   let open = false;
   for (let at = BEFORE; at < counts.length; at++) {
-    const found = unusualAt(counts, days, at);
-    const began = found === null ? null : at - found.hoursAgo;
-    if (began !== null && !open && !alerts.includes(began)) alerts.push(began);
-    open = began !== null;
+    const found = isUnusual(counts, days, at);
+    const isNewDay = Math.floor((alerts.at(-1) ?? 0) / DAY) !== Math.floor(at / DAY);
+    if (found && !open && isNewDay) alerts.push(at);
+    open = found;
   }
   return alerts;
 }
 
-function unusualAt(counts: readonly number[], days: readonly number[], at: number) {
-  if ((counts[at] ?? 0) < THRESHOLDS.minimum) return null;
+function isUnusual(counts: readonly number[], days: readonly number[], at: number): boolean {
+  if ((counts[at] ?? 0) < THRESHOLDS.minimum) return false;
   const hours = backwards(counts, at);
-  if ((hours[0] ?? 0) <= THRESHOLDS.factor * mostAtThisHour(hours)) return null;
-  const end = Math.floor(at / DAY) - 35;
-  const busiestDay = Math.max(0, ...days.slice(Math.max(0, end - 365), Math.max(0, end)));
-  return findUnusualUse({ hours, busiestDay }, THRESHOLDS);
+  if ((hours[0] ?? 0) <= THRESHOLDS.factor * mostAtThisHour(hours)) return false;
+  const end = Math.max(0, Math.floor(at / DAY) - 35);
+  const busiestDay = Math.max(0, ...days.slice(Math.max(0, end - 365), end));
+  return unusualAbove({ hours, busiestDay }, THRESHOLDS) !== null;
 }
 
 function daysOf(counts: readonly number[]): number[] {
