@@ -1,3 +1,10 @@
+CREATE TABLE "alert_checks" (
+	"type" text PRIMARY KEY NOT NULL,
+	"begun_at" timestamp (3) with time zone NOT NULL,
+	"held_until" timestamp (3) with time zone NOT NULL,
+	"place" text
+);
+--> statement-breakpoint
 CREATE TABLE "alerts" (
 	"id" text PRIMARY KEY NOT NULL,
 	"workspace_id" text NOT NULL,
@@ -9,7 +16,8 @@ CREATE TABLE "alerts" (
 	"opened_at" timestamp (3) with time zone NOT NULL,
 	"ended_at" timestamp (3) with time zone,
 	"acknowledged_at" timestamp (3) with time zone,
-	"acknowledged_by" jsonb
+	"acknowledged_by" jsonb,
+	"acknowledge_note" text
 );
 --> statement-breakpoint
 CREATE TABLE "webhook_deliveries" (
@@ -66,6 +74,11 @@ CREATE INDEX "webhook_deliveries_waiting" ON "webhook_deliveries" USING btree ("
 CREATE INDEX "webhook_deliveries_log" ON "webhook_deliveries" USING btree ("webhook_id","position");--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_finished" ON "webhook_deliveries" USING btree ("finished_at") WHERE "webhook_deliveries"."finished_at" is not null;--> statement-breakpoint
 CREATE INDEX "webhooks_by_created" ON "webhooks" USING btree ("created_at","id") WHERE "webhooks"."deleted_at" is null;--> statement-breakpoint
+CREATE INDEX "alerts_open_by_opened" ON "alerts" USING btree ("workspace_id","opened_at","id") WHERE "alerts"."ended_at" is null;--> statement-breakpoint
+CREATE INDEX "alerts_ended" ON "alerts" USING btree ("ended_at") WHERE "alerts"."ended_at" is not null;--> statement-breakpoint
+CREATE INDEX "keys_with_credits" ON "keys" USING btree ("workspace_id","id") WHERE "keys"."deleted_at" is null and "keys"."revoked_at" is null and "keys"."credits_limited";--> statement-breakpoint
+CREATE INDEX "management_keys_by_expiry" ON "management_keys" USING btree (coalesce("workspace_id", 'default'),"expires_at","id") WHERE "management_keys"."revoked_at" is null and "management_keys"."expires_at" is not null;--> statement-breakpoint
+CREATE INDEX "usage_recent_denied" ON "usage_recent" USING btree ("workspace_id","code","hour","key_id","secret_ref") WHERE "usage_recent"."code" <> 'VALID';--> statement-breakpoint
 ALTER TABLE "workspaces" ADD CONSTRAINT "workspaces_leak_response" CHECK ("workspaces"."leak_response" in ('revoke', 'rotate'));
 --> statement-breakpoint
 

@@ -1,5 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger } from 'fastify';
+import { alertRoutes } from './alerts/routes.ts';
+import type { AlertService } from './alerts/service.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
 import type { Authenticate, Present } from './call-context.ts';
@@ -89,6 +91,7 @@ export interface AppDependencies {
   hygiene: HygieneService;
   usageQuery: UsageQueryService;
   audit: AuditService;
+  alerts: AlertService;
   /** Null: there is no console. */
   console: Pick<ConsoleDependencies, 'sessions' | 'gate' | 'link'> | null;
   readiness: ReadinessChecks;
@@ -169,5 +172,6 @@ function registerFeatures(app: App, deps: Features): void {
   hygieneRoutes(app, deps.hygiene);
   usageQueryRoutes(app, deps.usageQuery);
   auditRoutes(app, deps.audit);
+  alertRoutes(app, deps.alerts);
   if (deps.console) consoleRoutes(app, { ...deps, ...deps.console, ...deps.gateway });
 }

@@ -1,3 +1,5 @@
+import { AlertJob } from './alerts/job.ts';
+import { deleteEndedAlerts } from './alerts/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import type { Orm } from './db/database.ts';
 import { recordSecretUse } from './db/known-secrets.ts';
@@ -18,6 +20,7 @@ export function createBackground(kernel: Kernel, fold: UsageFold) {
   const { config, log, orm, clock, unitOfWork, inBackground: inTurn } = kernel;
   const kept = config.retention;
   const retention = new Retention({ orm, log, clock, fold, kept, inTurn });
+  const alerts = new AlertJob({ orm, unitOfWork, log, clock, inTurn });
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const housekeeping = new Housekeeping({ orm, log, inTurn, jobs: housekeepingJobs(kernel) });
   const tasks = [
@@ -25,14 +28,16 @@ export function createBackground(kernel: Kernel, fold: UsageFold) {
     new PeriodicTask((stopping) => housekeeping.run(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => deleted.endKeys(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => retention.run(stopping), MINUTE_MS),
+    new PeriodicTask((stopping) => alerts.run(stopping), MINUTE_MS),
   ];
-  return { retention, tasks };
+  return { retention, alerts, tasks };
 }
 
 /** They delete what has served its purpose, and show which secret is in use. */
-function housekeepingJobs({ pepper }: Kernel): ((orm: Orm) => Promise<unknown>)[] {
+function housekeepingJobs({ config, pepper }: Kernel): ((orm: Orm) => Promise<unknown>)[] {
   return [
     ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
+    (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }

@@ -1,3 +1,4 @@
+import { AlertService } from './alerts/service.ts';
 import { AuditService } from './audit/service.ts';
 import { ConsoleGate } from './console/gate.ts';
 import { createLocalKey } from './console/local-key.ts';
@@ -58,6 +59,7 @@ export function createControlPlane(
     }),
     hygiene: new HygieneService(orm, clock),
     audit: new AuditService(orm),
+    alerts: new AlertService(orm, unitOfWork),
   };
 }
 

@@ -1,3 +1,5 @@
+import type { AlertJob } from './alerts/job.ts';
+import { alertMetrics } from './alerts/metrics.ts';
 import { buildApp } from './app.ts';
 import { createBackground } from './background.ts';
 import { createConsole, createControlPlane } from './control-plane.ts';
@@ -49,6 +51,7 @@ export interface Service extends Lifecycle {
     database: Database;
     clock: Clock;
     retention: Retention;
+    alerts: AlertJob;
   };
 }
 
@@ -71,7 +74,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
-  const { retention, tasks } = createBackground(kernel, usage.fold);
+  const { retention, alerts, tasks } = createBackground(kernel, usage.fold);
   await kernel.fence.waitUntilFresh();
   const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const controlPlane = createControlPlane(kernel, credentials);
@@ -91,7 +94,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     ...dataPlane,
     ...controlPlane,
     console,
-    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention),
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention, alerts),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
@@ -101,7 +104,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     ...createLifecycle(kernel, { app, flusher, tasks, stopTracing: tracing?.stop }),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, clock, retention },
+    internals: { hasher, fence, cache, flusher, fold, database, clock, retention, alerts },
   };
 }
 
@@ -125,6 +128,7 @@ function createMetrics(
   { limiter, store }: Quotas,
   verifier: Verifier,
   retention: Retention,
+  alerts: AlertJob,
 ) {
   const limited = [cache, secrets, limiter, store, counters, hasher, database];
   const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database];
@@ -135,6 +139,7 @@ function createMetrics(
       ...measured.flatMap(({ metrics }) => metrics),
       counter('keyward_log_lines_suppressed_total', suppressed, suppressedLines),
       ...retentionMetrics(retention),
+      ...alertMetrics(alerts),
       buildInfo(postgres),
     ],
   };

@@ -40,8 +40,12 @@ const GRANTS = [
     ],
   },
   {
-    why: 'Opened, acknowledged and ended.',
-    rights: [changing(schema.alerts, 'id', 'workspace_id', 'type', 'target_type', 'target_id')],
+    why: 'Opened, acknowledged and ended; cleared away long after that.',
+    rights: [
+      changing(schema.alerts, 'id', 'workspace_id', 'type', 'target_type', 'target_id'),
+      changing(schema.alertChecks, 'type'),
+      'DELETE ON alerts',
+    ],
   },
   {
     why: 'Spent.',

@@ -110,6 +110,9 @@ export const managementKeys = pgTable(
     index('management_keys_by_created').on(table.createdAt, table.id),
     index('management_keys_by_maker').on(sql`(${table.createdBy} ->> 'id')`),
     index('management_keys_by_rotator').using('gin', table.rotatedBy),
+    index('management_keys_by_expiry')
+      .on(sql`coalesce(${table.workspaceId}, 'default')`, table.expiresAt, table.id)
+      .where(sql`${table.revokedAt} is null and ${table.expiresAt} is not null`),
   ],
 );
 
@@ -220,6 +223,11 @@ export const keys = pgTable(
     index('keys_owner_state')
       .on(table.workspaceId, table.ownerId, table.revokedAt, table.enabled, table.expiresAt)
       .where(sql`${table.deletedAt} is null and ${table.ownerId} is not null`),
+    index('keys_with_credits')
+      .on(table.workspaceId, table.id)
+      .where(
+        sql`${table.deletedAt} is null and ${table.revokedAt} is null and ${table.creditsLimited}`,
+      ),
     index('keys_deleted').on(table.deletedAt).where(sql`${table.deletedAt} is not null`),
     index('keys_scheduled')
       .on(table.workspaceId, table.createdAt, table.id, table.notBefore)
@@ -330,6 +338,9 @@ export const usageRecent = pgTable(
     primaryKey({
       columns: [table.workspaceId, table.keyId, table.hour, table.secretRef, table.code],
     }),
+    index('usage_recent_denied')
+      .on(table.workspaceId, table.code, table.hour, table.keyId, table.secretRef)
+      .where(sql`${table.code} <> 'VALID'`),
   ],
 );
 
@@ -594,12 +605,27 @@ export const alerts = pgTable(
     endedAt: instant('ended_at'),
     acknowledgedAt: instant('acknowledged_at'),
     acknowledgedBy: actor('acknowledged_by'),
+    acknowledgeNote: text('acknowledge_note'),
   },
   (table) => [
     uniqueIndex('alerts_once').on(table.workspaceId, table.type, table.targetId, table.cause),
     index('alerts_open').on(table.workspaceId, table.type).where(sql`${table.endedAt} is null`),
+    index('alerts_open_by_opened')
+      .on(table.workspaceId, table.openedAt, table.id)
+      .where(sql`${table.endedAt} is null`),
+    index('alerts_ended').on(table.endedAt).where(sql`${table.endedAt} is not null`),
     index('alerts_by_opened').on(table.workspaceId, table.openedAt, table.id),
     index('alerts_of_all').on(table.openedAt, table.id),
     index('alerts_by_target').on(table.targetId, table.openedAt),
   ],
 );
+
+/** How far the look for alerts of a type has come: one instance at a time goes on with it. */
+export const alertChecks = pgTable('alert_checks', {
+  type: text('type').primaryKey(),
+  begunAt: instant('begun_at').notNull(),
+  /** Until when the instance that is at work has it for itself. */
+  heldUntil: instant('held_until').notNull(),
+  /** The last workspace that was looked at; null: all were. */
+  place: text('place'),
+});

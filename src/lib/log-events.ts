@@ -10,6 +10,7 @@ export const LOG_EVENTS = [
   'workspace.keys_not_ended',
   'retention.step_failed',
   'retention.removed',
+  'alerts.check_failed',
   'proof.not_stored',
   'rehash.not_stored',
   'traces.not_exported',

@@ -3,14 +3,10 @@ import { PgDialect } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seedKeys } from '../../bench/seed.ts';
+import { planSettings } from '../../src/db/plan-settings.ts';
 import { Pepper } from '../../src/domain/pepper.ts';
 import { type KeySection, sectionQuery } from '../../src/reports/hygiene/sections.ts';
-import {
-  ownersOf,
-  planSettings,
-  rowsOf,
-  type SectionPosition,
-} from '../../src/reports/hygiene/store.ts';
+import { ownersOf, rowsOf, type SectionPosition } from '../../src/reports/hygiene/store.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { TEST_SECRET } from '../support/instance.ts';
 

@@ -30,6 +30,10 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'quotas', 'workspaces'],
   ],
+  alerts: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['workspaces'],
+  ],
   reports: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'keys'],
   owners: [...['errors.ts', 'call-context.ts', 'db', 'http', 'unit-of-work', 'workspaces', 'keys']],
   management: [
@@ -60,6 +64,8 @@ const TABLE_OWNERS: Record<string, string> = {
   knownSecrets: 'db/known-secrets.ts',
   keyConsumption: 'quotas/consumption-store.ts',
   idempotencyKeys: 'unit-of-work/idempotency-store.ts',
+  alerts: 'alerts/store.ts',
+  alertChecks: 'alerts/checks.ts',
   auditEvents: 'audit/store.ts',
   auditCheckpoints: 'audit/store.ts',
   batchSequences: 'db/batch-sequences.ts',

@@ -35,6 +35,7 @@ export async function registerOpenApi(app: App): Promise<void> {
           description: 'Credentials for calling Keyward itself.',
         },
         { name: 'Usage', description: 'Exact counts of verifications.' },
+        { name: 'Alerts', description: 'What someone should know: once for its cause.' },
         { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
         { name: 'Health', description: 'For load balancers and orchestrators.' },
       ],

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { anyOf } from '../../db/any-of.ts';
 import type { Orm, Transaction } from '../../db/database.ts';
 import { isTimeout } from '../../db/errors.ts';
+import { planSettings } from '../../db/plan-settings.ts';
 import { keys } from '../../db/schema.ts';
 import { readInstant } from '../../db/stored-types.ts';
 import { KeywardError } from '../../errors.ts';
@@ -155,25 +156,6 @@ async function readPageInTime<T>(orm: Orm, read: (tx: Transaction) => Promise<T>
   } catch (error) {
     throw isTimeout(error) ? new KeywardError('QUERY_TOO_BROAD') : error;
   }
-}
-
-/**
- * What no plan of a section needs: all follow an index, in its order, whatever the planner believes
- * to know of a table; compiling them would take longer than running them.
- */
-const UNNEEDED = [
-  'jit',
-  'enable_seqscan',
-  'enable_bitmapscan',
-  'enable_hashjoin',
-  'enable_mergejoin',
-  'enable_sort',
-  'enable_incremental_sort',
-];
-
-export function planSettings(timeoutMs: number): SQL {
-  const off = UNNEEDED.map((name) => sql`set_config(${name}, 'off', true)`);
-  return sql`select set_config('statement_timeout', ${String(timeoutMs)}, true), ${sql.join(off, sql`, `)}`;
 }
 
 function inTime<T>(orm: Orm, ms: number, read: (tx: Transaction) => Promise<T>): Promise<T> {
