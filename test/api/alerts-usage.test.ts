@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AlertReader } from '../../src/alerts/alert-reader.ts';
 import type { Condition, Found } from '../../src/alerts/condition.ts';
 import { LIMITED_OFTEN } from '../../src/alerts/conditions/limited-often.ts';
 import { USAGE_UNUSUAL } from '../../src/alerts/conditions/unusual-use.ts';
@@ -50,7 +51,8 @@ function find(condition: Condition, look: Look = {}): Promise<Found[]> {
   const { workspace: id = 'w', now = NOON, limit = 500, targets, createdAt = ZERO } = look;
   const thresholds = { ...DEFAULT_ALERT_THRESHOLDS, ...look.thresholds };
   const workspace = { id, createdAt, thresholds, idlePolicy: DEFAULT_IDLE_POLICY };
-  return condition.find({ orm, workspace, now, limit, ...(targets && { targets }) });
+  const { query: read } = new AlertReader(orm, (step) => step());
+  return condition.find({ orm, read, workspace, now, limit, ...(targets && { targets }) });
 }
 
 const targetsOf = (found: readonly Found[]) => found.map(({ targetId }) => targetId);

@@ -1,6 +1,4 @@
-import { and, eq, isNull } from 'drizzle-orm';
-import { anyOf } from '../../db/any-of.ts';
-import { alerts } from '../../db/schema.ts';
+import { sql } from 'drizzle-orm';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
 
@@ -9,24 +7,18 @@ import type { Condition, FindInput, Found } from '../condition.ts';
  * what comes and goes is alerted once a day.
  */
 export async function withCauses(
-  { orm, workspace }: FindInput,
+  { read, workspace }: FindInput,
   type: Condition['type'],
   hour: number,
   found: readonly Omit<Found, 'cause'>[],
 ): Promise<Found[]> {
   if (found.length === 0) return [];
   const targets = found.map(({ targetId }) => targetId);
-  const open = await orm
-    .select({ targetId: alerts.targetId, cause: alerts.cause })
-    .from(alerts)
-    .where(
-      and(
-        eq(alerts.workspaceId, workspace.id),
-        eq(alerts.type, type),
-        anyOf(alerts.targetId, targets),
-        isNull(alerts.endedAt),
-      ),
-    );
+  const open = await read<{ targetId: string; cause: string }>(
+    sql`select target_id as "targetId", cause from alerts
+         where workspace_id = ${workspace.id} and type = ${type} and ended_at is null
+           and target_id = any(${sql.param(targets)})`,
+  );
   const causes = new Map(open.map(({ targetId, cause }) => [targetId, cause]));
   const day = toIso(hour).slice(0, 10);
   return found.map((one) => ({ ...one, cause: causes.get(one.targetId) ?? day }));

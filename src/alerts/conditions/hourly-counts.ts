@@ -1,8 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
-import type { Orm } from '../../db/database.ts';
-import { runInTime } from '../../db/statement-timeout.ts';
 import { toIso } from '../../domain/time.ts';
-import type { FindInput } from '../condition.ts';
+import type { FindInput, Read } from '../condition.ts';
+import { among, at, NOT_ENDED } from './look.ts';
 
 /** As many keys are looked at by one statement. */
 const PAGE = 1000;
@@ -14,17 +13,15 @@ interface UsedRow extends Record<string, unknown> {
 
 /** The keys of a workspace that were presented since then, in pages by id. Revoked ones are in none. */
 export async function* pagesOfUsedKeys(
-  { orm, workspace, targets }: FindInput,
+  { read, workspace, targets }: FindInput,
   since: number,
 ): AsyncGenerator<string[]> {
   for (let after: string | null = ''; after !== null; ) {
-    const rows: UsedRow[] = await runInTime<UsedRow>(
-      orm,
-      sql`select k.id, coalesce(greatest(u.last_used_at, u.last_denied_at) >= ${toIso(since)}, false) as used
+    const rows: UsedRow[] = await read<UsedRow>(
+      sql`select k.id, coalesce(greatest(u.last_used_at, u.last_denied_at) >= ${at(since)}, false) as used
             from keys k left join key_usage u on u.key_id = k.id
-           where k.workspace_id = ${workspace.id} and k.id > ${after}
-             and k.deleted_at is null and k.revoked_at is null
-             ${targets ? sql`and k.id = any(${sql.param([...targets])})` : sql``}
+           where k.workspace_id = ${workspace.id} and k.id > ${after} and ${NOT_ENDED}
+             ${among(sql`k.id`, targets)}
            order by k.id limit ${PAGE}`,
     );
     const ids = rows.filter(({ used }) => used).map(({ id }) => id);
@@ -53,12 +50,11 @@ interface HourRow extends Record<string, unknown> {
 
 /** Verifications by key and hour; each is in one of the two tables. */
 export async function readHours(
-  orm: Orm,
+  read: Read,
   selection: HourlySelection,
 ): Promise<Map<string, Map<number, number>>> {
   const where = conditions(selection);
-  const rows = await runInTime<HourRow>(
-    orm,
+  const rows = await read<HourRow>(
     sql`select key_id as "keyId", extract(epoch from hour)::float8 * 1000 as hour, sum(count)::float8 as count
           from (select key_id, hour, count from usage_hours where ${where}
                 union all
@@ -71,12 +67,12 @@ export async function readHours(
 }
 
 function conditions({ workspaceId, keyIds, from, to, hours, code }: HourlySelection): SQL {
-  const among = hours && sql.param(hours.map((hour) => toIso(hour)));
+  const listed = hours && sql.param(hours.map((hour) => toIso(hour)));
   return sql.join(
     [
       sql`workspace_id = ${workspaceId} and key_id = any(${sql.param([...keyIds])})`,
-      sql`hour >= ${toIso(from)}::timestamptz and hour <= ${toIso(to)}::timestamptz`,
-      ...(among ? [sql`hour = any(${among}::timestamptz[])`] : []),
+      sql`hour >= ${at(from)} and hour <= ${at(to)}`,
+      ...(listed ? [sql`hour = any(${listed}::timestamptz[])`] : []),
       ...(code === undefined ? [] : [sql`code = ${code}`]),
     ],
     sql` and `,
@@ -85,12 +81,11 @@ function conditions({ workspaceId, keyIds, from, to, hours, code }: HourlySelect
 
 /** Most verifications on one of the days from `from` to before `to`, by key; none: it was not used. */
 export async function readBusiestDays(
-  orm: Orm,
+  read: Read,
   { workspaceId, keyIds, from, to }: Omit<HourlySelection, 'hours' | 'code'>,
 ): Promise<Map<string, number>> {
   const day = (time: number) => toIso(time).slice(0, 10);
-  const rows = await runInTime<{ keyId: string; most: number }>(
-    orm,
+  const rows = await read<{ keyId: string; most: number }>(
     sql`select key_id as "keyId", max(count)::float8 as most
           from (select key_id, day, sum(count) as count from usage_days
                  where workspace_id = ${workspaceId} and key_id = any(${sql.param([...keyIds])})

@@ -1,10 +1,13 @@
+import { sql } from 'drizzle-orm';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
 import { withCauses } from './causes.ts';
 import { pagesOfUsedKeys, readHours } from './hourly-counts.ts';
-import { EVERY_QUARTER_MS, HOUR_MS, lastSettledHour } from './settled-hour.ts';
+import { HOUR_MS } from './look.ts';
+import { EVERY_QUARTER_MS, lastSettledHour } from './settled-hour.ts';
 
 const HOURS = 24;
+const CODE = 'RATE_LIMITED';
 
 type Limited = Omit<Found, 'cause'>;
 
@@ -12,6 +15,8 @@ type Limited = Omit<Found, 'cause'>;
 export const LIMITED_OFTEN: Condition = {
   type: 'limited_often',
   everyMs: EVERY_QUARTER_MS,
+  concerns: () => sql`exists (
+    select from usage_recent r where r.workspace_id = w.id and r.code = ${CODE})`,
   find: async (input) => {
     const hour = lastSettledHour(input.now);
     return withCauses(input, 'limited_often', hour, await findLimited(input, hour));
@@ -19,13 +24,13 @@ export const LIMITED_OFTEN: Condition = {
 };
 
 async function findLimited(input: FindInput, to: number): Promise<Limited[]> {
-  const { orm, workspace, limit } = input;
+  const { read, workspace, limit } = input;
   const { limitedHours } = workspace.thresholds;
   const found: Limited[] = [];
   if (limitedHours === null) return found;
-  const range = { from: to - (HOURS - 1) * HOUR_MS, to, code: 'RATE_LIMITED' };
+  const range = { from: to - (HOURS - 1) * HOUR_MS, to, code: CODE };
   for await (const keyIds of pagesOfUsedKeys(input, range.from)) {
-    const counts = await readHours(orm, { workspaceId: workspace.id, keyIds, ...range });
+    const counts = await readHours(read, { workspaceId: workspace.id, keyIds, ...range });
     const often = [...counts].filter(([, hours]) => hours.size >= limitedHours);
     found.push(...often.map(([id, hours]) => toFound(id, hours, to)).sort(byTarget));
     if (found.length >= limit) return found.slice(0, limit);

@@ -1,4 +1,5 @@
-export const HOUR_MS = 3_600_000;
+import { HOUR_MS } from './look.ts';
+
 /** After its end, what was counted in an hour has been flushed and folded. */
 const SETTLED_MS = 5 * 60_000;
 /** Often enough that no hour is passed by, and soon after its end. */

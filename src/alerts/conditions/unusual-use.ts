@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { toIso } from '../../domain/time.ts';
 import {
   COMPARED_HOURS,
@@ -9,9 +10,10 @@ import { partsOf } from '../../lib/turns.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
 import { withCauses } from './causes.ts';
 import { pagesOfUsedKeys, readBusiestDays, readHours } from './hourly-counts.ts';
-import { EVERY_QUARTER_MS, HOUR_MS, lastSettledHour } from './settled-hour.ts';
+import { DAY_MS, HOUR_MS } from './look.ts';
+import { EVERY_QUARTER_MS, lastSettledHour } from './settled-hour.ts';
 
-const YEAR_MS = 365 * 24 * HOUR_MS;
+const YEAR_MS = 365 * DAY_MS;
 /** Keys whose whole history one statement reads. */
 const HISTORIES = 10;
 
@@ -21,6 +23,11 @@ type Unusual = Omit<Found, 'cause'>;
 export const USAGE_UNUSUAL: Condition = {
   type: 'usage_unusual',
   everyMs: EVERY_QUARTER_MS,
+  concerns: (now) => {
+    const day = toIso(lastSettledHour(now)).slice(0, 10);
+    return sql`exists (
+      select from key_usage u where u.workspace_id = w.id and u.last_used_day >= ${day}::date)`;
+  },
   find: async (input) => {
     const hour = lastSettledHour(input.now);
     return withCauses(input, 'usage_unusual', hour, await findUnusual(input, hour));
@@ -41,9 +48,9 @@ async function findUnusual(input: FindInput, hour: number): Promise<Unusual[]> {
 }
 
 /** Those of a page with more than the minimum, which are few. */
-async function busyKeys({ orm, workspace }: FindInput, hour: number, keyIds: readonly string[]) {
+async function busyKeys({ read, workspace }: FindInput, hour: number, keyIds: readonly string[]) {
   const range = { from: hour, to: hour };
-  const counts = await readHours(orm, { workspaceId: workspace.id, keyIds, ...range });
+  const counts = await readHours(read, { workspaceId: workspace.id, keyIds, ...range });
   const { unusualMinimum } = workspace.thresholds;
   return [...counts].flatMap(([id, hours]) =>
     (hours.get(hour) ?? 0) >= unusualMinimum ? [id] : [],
@@ -52,7 +59,7 @@ async function busyKeys({ orm, workspace }: FindInput, hour: number, keyIds: rea
 
 /** What most busy keys are not, which spares the reading of their histories. */
 async function beyondThisHour(
-  { orm, workspace }: FindInput,
+  { read, workspace }: FindInput,
   hour: number,
   keyIds: readonly string[],
 ): Promise<string[]> {
@@ -60,7 +67,7 @@ async function beyondThisHour(
   const agos = [0, ...COMPARED_HOURS];
   const hours = agos.map((ago) => hour - ago * HOUR_MS);
   const range = { from: Math.min(...hours), to: hour, hours };
-  const counts = await readHours(orm, { workspaceId: workspace.id, keyIds, ...range });
+  const counts = await readHours(read, { workspaceId: workspace.id, keyIds, ...range });
   const factor = workspace.thresholds.unusualFactor ?? 0;
   return keyIds.filter((id) => {
     const own = backwards(counts.get(id), hour);
@@ -69,12 +76,12 @@ async function beyondThisHour(
 }
 
 async function judge(input: FindInput, hour: number, keyIds: readonly string[]) {
-  const { orm, workspace } = input;
+  const { read, workspace } = input;
   const { unusualFactor, unusualMinimum: minimum } = workspace.thresholds;
   const selection = { workspaceId: workspace.id, keyIds };
   const from = hour - (UNUSUAL_USE_HOURS - 1) * HOUR_MS;
-  const counts = await readHours(orm, { ...selection, from, to: hour });
-  const busiest = await readBusiestDays(orm, { ...selection, from: from - YEAR_MS, to: from });
+  const counts = await readHours(read, { ...selection, from, to: hour });
+  const busiest = await readBusiestDays(read, { ...selection, from: from - YEAR_MS, to: from });
   return keyIds.flatMap((id): Unusual[] => {
     const hours = backwards(counts.get(id), hour);
     const history = { hours, busiestDay: busiest.get(id) ?? 0 };
