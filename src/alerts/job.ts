@@ -12,8 +12,11 @@ import type { Condition } from './condition.ts';
 import { CREDITS_CONDITIONS } from './conditions/credits.ts';
 import { ENDED_STRING_USED } from './conditions/ended-strings.ts';
 import { EXPIRY_CONDITIONS } from './conditions/expiry.ts';
+import { LIMITED_OFTEN } from './conditions/limited-often.ts';
 import { ROTATION_DUE } from './conditions/rotation.ts';
 import { KEY_UNUSED } from './conditions/unused.ts';
+import { USAGE_UNUSUAL } from './conditions/unusual-use.ts';
+import { WRONG_KEYS } from './conditions/wrong-keys.ts';
 import { findingsOf } from './findings.ts';
 import { countOpen, readWatched, type Watched } from './watched.ts';
 
@@ -23,6 +26,9 @@ const CONDITIONS: readonly Condition[] = [
   ENDED_STRING_USED,
   ROTATION_DUE,
   KEY_UNUSED,
+  USAGE_UNUSUAL,
+  LIMITED_OFTEN,
+  WRONG_KEYS,
 ];
 /** New alerts of one run. The next one goes on. */
 const MAX_OPENED = 500;
