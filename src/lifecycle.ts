@@ -1,6 +1,7 @@
 import type { Database } from './db/database.ts';
 import type { App } from './http/app-type.ts';
 import type { Kernel } from './kernel.ts';
+import type { LeakQueue } from './leaks/queue.ts';
 import type { PeriodicTask } from './lib/periodic-task.ts';
 import { stopInOrder } from './lib/stop-phases.ts';
 import type { UsageFlusher } from './usage/flusher.ts';
@@ -19,6 +20,7 @@ export interface Lifecycle {
 
 interface Parts {
   app: App;
+  leakQueue: LeakQueue;
   flusher: UsageFlusher;
   tasks: readonly PeriodicTask[];
   stopTracing: (() => Promise<void>) | undefined;
@@ -40,15 +42,25 @@ export function createLifecycle({ config, log, database }: Kernel, parts: Parts)
   };
 }
 
-function stopPhases({ app, flusher, stopTracing }: Parts, database: Database, limitMs: number) {
+function stopPhases(
+  { app, leakQueue, flusher, stopTracing }: Parts,
+  database: Database,
+  limitMs: number,
+) {
   const phase = (name: keyof typeof STOP_SHARES, run: () => Promise<unknown>) => {
     return { name, deadlineMs: limitMs * STOP_SHARES[name], run };
   };
   return [
-    phase('requests', () => app.close().finally(stopTracing)),
+    phase('requests', () => finishRequests(app, leakQueue).finally(stopTracing)),
     phase('counters', () => stopCounting(app, flusher)),
     phase('connections', () => database.close()),
   ];
+}
+
+/** With the reports of leaks that were answered and not looked at yet. */
+async function finishRequests(app: App, leakQueue: LeakQueue): Promise<void> {
+  await app.close();
+  await leakQueue.stop();
 }
 
 /** What would be answered from here on would not be counted. */

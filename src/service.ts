@@ -1,6 +1,6 @@
 import { buildApp } from './app.ts';
 import { createBackground } from './background.ts';
-import { createConsole, createControlPlane } from './control-plane.ts';
+import { createConsole, createControlPlane, createLeaks } from './control-plane.ts';
 import type { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import type { CredentialCache } from './credentials/credential-cache.ts';
 import {
@@ -22,6 +22,7 @@ import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { UnsentAnswers } from './http/unsent-answers.ts';
 import { createKernel, type Kernel, type ServiceOptions } from './kernel.ts';
+import type { Leaks } from './leaks/leaks.ts';
 import { buildInfo } from './lib/build-info.ts';
 import type { Clock } from './lib/clock.ts';
 import { counter } from './lib/metric.ts';
@@ -75,6 +76,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   await kernel.fence.waitUntilFresh();
   const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const controlPlane = createControlPlane(kernel, credentials);
+  const leaks = createLeaks(kernel, credentials);
   const console = config.console ? createConsole(kernel, controlPlane) : null;
   const tracing = config.traces ? (await import('./tracing.ts')).startTracing(kernel.log) : null;
   const app = await buildApp({
@@ -90,15 +92,18 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     unsent: new UnsentAnswers(config.memory.unsentBytes),
     ...dataPlane,
     ...controlPlane,
+    leaks,
     console,
-    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention),
+    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, retention, leaks),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher, fold } = usage;
   return {
     app,
-    ...createLifecycle(kernel, { app, flusher, tasks, stopTracing: tracing?.stop }),
+    ...createLifecycle(kernel, {
+      ...{ app, leakQueue: leaks.queue, flusher, tasks, stopTracing: tracing?.stop },
+    }),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
     internals: { hasher, fence, cache, flusher, fold, database, clock, retention },
@@ -125,9 +130,10 @@ function createMetrics(
   { limiter, store }: Quotas,
   verifier: Verifier,
   retention: Retention,
+  leaks: Leaks,
 ) {
-  const limited = [cache, secrets, limiter, store, counters, hasher, database];
-  const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database];
+  const limited = [cache, secrets, limiter, store, counters, hasher, database, leaks];
+  const measured = [verifier, fence, cache, hasher, flusher, fold, store, limiter, database, leaks];
   const suppressed = 'Repeated log lines that another line with their number stands for.';
   return {
     resourceLimits: limited.flatMap(({ resourceLimits }) => resourceLimits),

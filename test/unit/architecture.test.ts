@@ -36,6 +36,10 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'credentials', 'workspaces'],
   ],
+  leaks: [
+    ...['errors.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['alerts', 'credentials', 'keys', 'management'],
+  ],
   console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],
