@@ -11,7 +11,7 @@ export const GITHUB_BODY_BYTES = 65_536;
 /** Requests of strangers, each until its answer is sent. */
 const MAX_UNDER_WAY = 64;
 /** For one network, be it that of a proxy. */
-const SHARE = 0.25;
+const SHARE = 0.5;
 
 /** What the calls that take reports work with. */
 export class Leaks {

@@ -42,7 +42,7 @@ export function leakRoutes(app: App, leaks: Leaks): void {
   };
   const receive = (reports: readonly LeakReport[], reply: FastifyReply) => {
     leaks.queue.add(reports);
-    return reply.status(202).send(null);
+    return reply.status(202).send();
   };
   app.register(async (scope) => {
     takeRawBodies(scope);
