@@ -39,6 +39,8 @@ import { registerSingleHeaders } from './http/single-headers.ts';
 import type { UnsentAnswers } from './http/unsent-answers.ts';
 import { registerValidation } from './http/validation/register.ts';
 import { type KeyServices, keyRoutes } from './keys/routes.ts';
+import type { Leaks } from './leaks/leaks.ts';
+import { leakRoutes } from './leaks/routes.ts';
 import { type MemoryBudget, WAITING_BYTES } from './lib/memory-budget.ts';
 import type { Metric } from './lib/metric.ts';
 import { limitMetrics, type ResourceLimit } from './lib/resource-limit.ts';
@@ -99,6 +101,7 @@ export interface AppDependencies {
   usageQuery: UsageQueryService;
   audit: AuditService;
   alerts: AlertService;
+  leaks: Leaks;
   /** Null: there is no console. */
   console: Pick<ConsoleDependencies, 'sessions' | 'gate' | 'link'> | null;
   readiness: ReadinessChecks;
@@ -182,5 +185,6 @@ function registerFeatures(app: App, deps: Features): void {
   usageQueryRoutes(app, deps.usageQuery);
   auditRoutes(app, deps.audit);
   alertRoutes(app, deps.alerts);
+  leakRoutes(app, deps.leaks);
   if (deps.console) consoleRoutes(app, { ...deps, ...deps.console, ...deps.gateway });
 }

@@ -5,6 +5,7 @@ import { createLocalKey } from './console/local-key.ts';
 import { Sessions } from './console/sessions.ts';
 import { SignInLink } from './console/sign-in-link.ts';
 import type { Credentials } from './data-plane.ts';
+import { KeyDetector } from './http/key-detector.ts';
 import type { Kernel } from './kernel.ts';
 import { BulkRevokeService } from './keys/bulk-revoke/service.ts';
 import { CreditsService } from './keys/credits/service.ts';
@@ -15,6 +16,11 @@ import { ListingService } from './keys/listing/service.ts';
 import { RotationService } from './keys/rotation/service.ts';
 import { KeyService } from './keys/service.ts';
 import { countKeys, endKeysOfWorkspace, hasKeys } from './keys/store.ts';
+import { GithubKeys } from './leaks/github-keys.ts';
+import { LeakHandler } from './leaks/handler.ts';
+import { Leaks } from './leaks/leaks.ts';
+import { LeakQueue } from './leaks/queue.ts';
+import { LeakResponse } from './leaks/response.ts';
 import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { OwnerService } from './owners/service.ts';
@@ -71,6 +77,19 @@ export function createControlPlane(
     audit: new AuditService(orm),
     alerts: new AlertService(orm, unitOfWork),
   };
+}
+
+/** Takes reports of leaked keys, and ends these. */
+export function createLeaks(kernel: Kernel, { issuer, resolver, rootKey }: Credentials): Leaks {
+  const { config, log, orm, clock, unitOfWork, checksumKey, inBackground } = kernel;
+  const now = () => clock.now();
+  const response = new LeakResponse({ orm, unitOfWork, issuer });
+  const detector = new KeyDetector(checksumKey, rootKey);
+  const handler = new LeakHandler({
+    ...{ resolver, rootKey, detector, response, inBackground, log, now },
+  });
+  const queue = new LeakQueue((report, stopping) => handler.handle(report, stopping), log);
+  return new Leaks(config.leakReports, queue, new GithubKeys(config.githubKeysUrl, now, log));
 }
 
 /** The page on which people manage keys, and its sessions. */

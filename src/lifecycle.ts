@@ -1,6 +1,7 @@
 import type { Database } from './db/database.ts';
 import type { App } from './http/app-type.ts';
 import type { Kernel } from './kernel.ts';
+import type { LeakQueue } from './leaks/queue.ts';
 import type { PeriodicTask } from './lib/periodic-task.ts';
 import { stopInOrder } from './lib/stop-phases.ts';
 import type { UsageFlusher } from './usage/flusher.ts';
@@ -22,6 +23,7 @@ export interface Lifecycle {
 
 interface Parts {
   app: App;
+  leakQueue: LeakQueue;
   flusher: UsageFlusher;
   tasks: readonly PeriodicTask[];
   deliveries: Dispatcher;
@@ -45,7 +47,7 @@ export function createLifecycle({ config, log, database }: Kernel, parts: Parts)
 }
 
 function stopPhases(
-  { app, flusher, deliveries, stopTracing }: Parts,
+  { app, leakQueue, flusher, deliveries, stopTracing }: Parts,
   database: Database,
   limitMs: number,
 ) {
@@ -54,11 +56,20 @@ function stopPhases(
   };
   return [
     phase('requests', () =>
-      Promise.all([app.close().finally(stopTracing), deliveries.stop(limitMs * DELIVERY_SHARE)]),
+      Promise.all([
+        finishRequests(app, leakQueue).finally(stopTracing),
+        deliveries.stop(limitMs * DELIVERY_SHARE),
+      ]),
     ),
     phase('counters', () => stopCounting(app, flusher)),
     phase('connections', () => database.close()),
   ];
+}
+
+/** With the reports of leaks that were answered and not looked at yet. */
+async function finishRequests(app: App, leakQueue: LeakQueue): Promise<void> {
+  await app.close();
+  await leakQueue.stop();
 }
 
 /** What would be answered from here on would not be counted. */

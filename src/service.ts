@@ -2,7 +2,7 @@ import type { AlertJob } from './alerts/job.ts';
 import { alertMetrics } from './alerts/metrics.ts';
 import { buildApp } from './app.ts';
 import { type Background, createBackground } from './background.ts';
-import { createConsole, createControlPlane } from './control-plane.ts';
+import { createConsole, createControlPlane, createLeaks } from './control-plane.ts';
 import type { Argon2Hasher } from './credentials/argon2-hasher.ts';
 import type { CredentialCache } from './credentials/credential-cache.ts';
 import {
@@ -24,6 +24,7 @@ import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { UnsentAnswers } from './http/unsent-answers.ts';
 import { createKernel, type Kernel, type ServiceOptions } from './kernel.ts';
+import type { Leaks } from './leaks/leaks.ts';
 import { buildInfo } from './lib/build-info.ts';
 import type { Clock } from './lib/clock.ts';
 import { counter } from './lib/metric.ts';
@@ -80,6 +81,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   await kernel.fence.waitUntilFresh();
   const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const controlPlane = createControlPlane(kernel, credentials);
+  const leaks = createLeaks(kernel, credentials);
   const console = config.console ? createConsole(kernel, controlPlane) : null;
   const tracing = config.traces ? (await import('./tracing.ts')).startTracing(kernel.log) : null;
   const app = await buildApp({
@@ -95,8 +97,9 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     unsent: new UnsentAnswers(config.memory.unsentBytes),
     ...dataPlane,
     ...controlPlane,
+    leaks,
     console,
-    ...createMetrics(kernel, credentials, usage, quotas, dataPlane.verifier, background),
+    ...createMetrics(kernel, { credentials, usage, quotas, background, leaks, ...dataPlane }),
   });
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
@@ -104,7 +107,9 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const { retention, alerts, deliveries, tasks } = background;
   return {
     app,
-    ...createLifecycle(kernel, { app, flusher, tasks, deliveries, stopTracing: tracing?.stop }),
+    ...createLifecycle(kernel, {
+      ...{ app, leakQueue: leaks.queue, flusher, tasks, deliveries, stopTracing: tracing?.stop },
+    }),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
     internals: {
@@ -134,18 +139,27 @@ function createReadinessChecks({ orm, fence }: Kernel): ReadinessChecks {
   };
 }
 
+interface Measured {
+  credentials: Credentials;
+  usage: Usage;
+  quotas: Quotas;
+  verifier: Verifier;
+  background: Background;
+  leaks: Leaks;
+}
+
 /** What is measured, wherever: a part that has metrics has a getter of them, and is named here. */
 function createMetrics(
   { database, fence, postgres }: Kernel,
-  { cache, secrets, hasher }: Credentials,
-  { counters, flusher, fold }: Usage,
-  { limiter, store }: Quotas,
-  verifier: Verifier,
-  { retention, alerts, deliveries }: Background,
+  { credentials, usage, quotas, verifier, background, leaks }: Measured,
 ) {
-  const limited = [cache, secrets, limiter, store, counters, hasher, database];
+  const { cache, secrets, hasher } = credentials;
+  const { counters, flusher, fold } = usage;
+  const { limiter, store } = quotas;
+  const { retention, alerts, deliveries } = background;
+  const limited = [cache, secrets, limiter, store, counters, hasher, database, leaks];
   const measured = [
-    ...[verifier, fence, cache, hasher, flusher, fold, store, limiter, database, deliveries],
+    ...[verifier, fence, cache, hasher, flusher, fold, store, limiter, database, leaks, deliveries],
   ];
   const suppressed = 'Repeated log lines that another line with their number stands for.';
   return {

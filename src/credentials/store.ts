@@ -56,6 +56,14 @@ export async function endRetiringSecret(tx: Transaction, keyId: string): Promise
   return ended.map(({ id }) => id);
 }
 
+/** Sets when a retiring secret ends. */
+export async function setGraceEnd(tx: Transaction, ref: string, validUntil: Date): Promise<void> {
+  await tx
+    .update(secrets)
+    .set({ validUntil })
+    .where(and(eq(secrets.ref, ref), eq(secrets.status, 'retiring')));
+}
+
 /** Whether a retiring secret of the key is still valid. */
 export async function hasRetiringSecret(
   tx: Transaction,

@@ -154,7 +154,7 @@ export class Connections {
 }
 
 /** One IPv4 address, or the IPv6 network whose addresses one host can use at will. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
   return plain.includes(':') ? (canonicalIpRanges([`${plain}/64`])[0] ?? plain) : plain;
 }

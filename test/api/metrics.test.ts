@@ -36,6 +36,8 @@ describe('metrics', () => {
       'credentials',
       'denials',
       'held_bodies',
+      'leak_reports',
+      'leak_requests',
       'loads_waiting',
       'management_calls',
       'management_connections',

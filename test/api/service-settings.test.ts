@@ -42,6 +42,8 @@ it('each bound has the limit that its setting says, or its own', async () => {
       denials: 4096,
       loads_waiting: 8192,
       held_bodies: 4 * MIB,
+      leak_reports: 2 * MIB,
+      leak_requests: 64,
       management_calls: 32 * MIB,
       management_connections: 7,
       open_requests: 100,

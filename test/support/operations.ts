@@ -49,8 +49,10 @@ export const PERMISSION_OF: Record<string, Permission> = {
   getAuditHead: 'audit:read',
 };
 
-/** Calls with another credential: that of a gateway, or the presented key itself. */
-export const OTHERWISE_AUTHENTICATED = ['authorize', 'revokeOwnKey', 'whoAmI'];
+/** Calls with another credential: that of a gateway, the presented key itself, a signature, or none. */
+export const OTHERWISE_AUTHENTICATED = [
+  ...['authorize', 'reportLeaks', 'reportLeaksByGithub', 'revokeOwnKey', 'whoAmI'],
+];
 
 interface Described {
   operationId?: string;

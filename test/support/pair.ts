@@ -1,16 +1,28 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { Permission } from '../../src/domain/caller.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
-import { type Answer, type CallOptions, type Instance, launch } from './instance.ts';
+import {
+  type Answer,
+  type CallOptions,
+  type Instance,
+  launch,
+  type TestSettings,
+} from './instance.ts';
 
 /** Two instances on one fresh database. */
 export class Pair {
+  readonly #settings: TestSettings;
   #database: TestDatabase | undefined;
   #instances: readonly Instance[] = [];
 
+  constructor(settings: TestSettings = {}) {
+    this.#settings = settings;
+  }
+
   async start(): Promise<void> {
     this.#database = await createTestDatabase();
-    this.#instances = [await launch(this.#database.url), await launch(this.#database.url)];
+    const { url } = this.#database;
+    this.#instances = [await launch(url, this.#settings), await launch(url, this.#settings)];
   }
 
   async stop(): Promise<void> {
@@ -49,8 +61,8 @@ export class Pair {
 }
 
 /** Starts a pair for the tests of the file or block that calls this. */
-export function usePair(): Pair {
-  const pair = new Pair();
+export function usePair(settings: TestSettings = {}): Pair {
+  const pair = new Pair(settings);
   beforeAll(() => pair.start());
   afterAll(() => pair.stop());
   return pair;

@@ -45,7 +45,10 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['audit', 'workspaces', 'management', 'alerts'],
   ],
-  alerts: ['domain', 'db', 'unit-of-work'],
+  leaks: [
+    ...['errors.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['alerts', 'credentials', 'keys', 'management'],
+  ],
   console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],

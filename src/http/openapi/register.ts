@@ -7,7 +7,7 @@ import { documentPages } from './pages.ts';
 
 const DESCRIPTION = `Keyward issues, verifies, meters and revokes API keys for other backend services.
 
-All calls but the health checks need a management key: \`Authorization: Bearer <management key>\`.
+All calls but the health checks and reports of leaks need a management key: \`Authorization: Bearer <management key>\`.
 Errors are \`application/problem+json\` with a stable \`code\`; \`x-error-codes\` lists those of each
 call. What is not HTTP, too large, too late or of no known route is refused before any call is found:
 MALFORMED_HTTP, EXPECTATION_FAILED, HEADERS_TOO_LARGE, REQUEST_TIMEOUT, ROUTE_NOT_FOUND,
@@ -38,6 +38,7 @@ export async function registerOpenApi(app: App, webhooks: object): Promise<void>
         { name: 'Alerts', description: 'What someone should know: once for its cause.' },
         { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
         { name: 'Events', description: 'What Keyward calls your webhooks with.' },
+        { name: 'Leaks', description: 'Called by those who find keys where they should not be.' },
         { name: 'Health', description: 'For load balancers and orchestrators.' },
       ],
       components: {

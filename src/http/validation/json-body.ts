@@ -74,7 +74,12 @@ export function readWithin(
 
 /** The value of a body that is short, or why it has none. */
 export function parseShort(body: Buffer): unknown {
-  return attempt(() => requireSome(parse(decode(body))));
+  return attempt(() => requireSome(readJson(body)));
+}
+
+/** Any value of a body that is short, also null; throws MALFORMED_JSON. */
+export function readJson(body: Buffer): unknown {
+  return parse(decode(body));
 }
 
 type Done = (error: Error | null, body?: unknown) => void;
@@ -119,14 +124,14 @@ function needsBody({ routeOptions }: FastifyRequest): boolean {
   return required !== undefined && required.length > 0;
 }
 
-function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
+export function sizeOf({ headers, routeOptions }: FastifyRequest): BodySize {
   const { bodyLimit: limit } = routeOptions;
   const declared = headers['content-length'];
   if (Number(declared ?? 0) > limit) throw bodyTooLarge(limit);
   return { limit, declared: declared === undefined ? null : Number(declared) };
 }
 
-function refuseOtherEncodings({ headers }: FastifyRequest): void {
+export function refuseOtherEncodings({ headers }: FastifyRequest): void {
   const charsets = (headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*"?([^";\s]*)"?/gi);
   for (const [, charset = ''] of charsets) {
     if (!/^utf-?8$/i.test(charset)) {
