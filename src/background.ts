@@ -9,7 +9,7 @@ import { Housekeeping } from './retention/housekeeping.ts';
 import { Retention } from './retention/jobs.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import type { UsageFold } from './usage/fold.ts';
-import { deleteDeliveriesOfEnded, deleteFinishedDeliveries } from './webhooks/deliveries/store.ts';
+import { deleteDeliveriesOfEnded } from './webhooks/deliveries/store.ts';
 
 const FOLD_MS = 1000;
 const MINUTE_MS = 60_000;
@@ -31,10 +31,9 @@ export function createBackground(kernel: Kernel, fold: UsageFold) {
 }
 
 /** They delete what has served its purpose, and show which secret is in use. */
-function housekeepingJobs({ config, clock, pepper }: Kernel): ((orm: Orm) => Promise<unknown>)[] {
+function housekeepingJobs({ pepper }: Kernel): ((orm: Orm) => Promise<unknown>)[] {
   return [
     ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
-    (orm: Orm) => deleteFinishedDeliveries(orm, clock.date(), config.deliveriesKeptDays),
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }
