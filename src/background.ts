@@ -11,10 +11,11 @@ import { Housekeeping } from './retention/housekeeping.ts';
 import { Retention } from './retention/jobs.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import type { UsageFold } from './usage/fold.ts';
-import { deleteDeliveriesOfEnded, deleteFinishedDeliveries } from './webhooks/deliveries/store.ts';
+import { deleteDeliveriesOfEnded } from './webhooks/deliveries/store.ts';
 import { Attempts } from './webhooks/delivery/attempts.ts';
 import { disableIfOver } from './webhooks/delivery/disabling.ts';
 import { Dispatcher } from './webhooks/delivery/dispatcher.ts';
+import { deleteOldDeliveries } from './webhooks/delivery/old-deliveries.ts';
 import { Sender } from './webhooks/delivery/sender.ts';
 import { switchStdoutExport } from './webhooks/delivery/stdout-export.ts';
 
@@ -69,7 +70,7 @@ function housekeepingJobs(
 ): ((orm: Orm) => Promise<unknown>)[] {
   return [
     ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
-    (orm) => deleteFinishedDeliveries(orm, clock.date(), config.deliveriesKeptDays),
+    (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
     (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
     (orm) => deliveries.measure(orm),
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
+import { createWebhook, queuedTypes, RECEIVER } from './webhooks.ts';
 
 /** A workspace with a key, on which one call is made. */
 export interface Fixture {
@@ -223,7 +224,7 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
     resourceUrl: null,
     action: 'webhook.redelivered',
     before: [],
-    after: ['workspace.deleted'],
+    after: ['workspace.created'],
   }),
 };
 
@@ -250,6 +251,22 @@ async function onManagementKey({ instance, workspaceId }: Fixture, path: string,
   const resourceUrl = `/v1/management-keys/${id}`;
   const observe = (other: Instance) => statusOfCall(other, key);
   return { method, url: resourceUrl + path, resourceUrl, observe, before: 200, after: 401 };
+}
+
+const isRotated = ({ body }: Answer) => typeof body.previousSecretUntil === 'string';
+
+/** On a webhook that takes nothing of what happens from now on. */
+async function onWebhook(
+  { instance, workspaceId }: Fixture,
+  method: string,
+  path: string,
+  shown?: (answer: Answer) => unknown,
+) {
+  const { id } = await createWebhook(instance, { workspaceId, eventTypes: ['workspace.created'] });
+  const resourceUrl = `/v1/webhooks/${id}`;
+  const observe = async (other: Instance) =>
+    shown ? shown(await other.call('GET', resourceUrl)) : queuedTypes(other, id);
+  return { method, url: resourceUrl + path, resourceUrl, observe };
 }
 
 export async function createFixture(instance: Instance, workspaceId: string): Promise<Fixture> {

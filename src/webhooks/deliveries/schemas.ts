@@ -33,7 +33,7 @@ const Attempt = Type.Object(
     }),
     error: nullable(Type.String(), {
       description: 'Why the attempt failed; null: the receiver accepted the event.',
-      examples: ['status 503'],
+      examples: ['status_not_2xx'],
     }),
   },
   { 'x-name': 'DeliveryAttempt', description: 'One attempt to send an event.' },

@@ -7,7 +7,6 @@ import type { DeliveryAttempt } from './schemas.ts';
 
 /** How many rows one step of housekeeping deletes: some ten milliseconds. */
 const STEP = 5000;
-const DAY_MS = 86_400_000;
 
 export type DeliveryRow = Awaited<ReturnType<typeof selectDeliveries>>[number];
 
@@ -151,20 +150,6 @@ function isNotWaiting(webhookId: string): SQL {
      where waiting.webhook_id = ${webhookId} and waiting.status = 'pending'
        and waiting.subject = coalesce(${auditEvents.targetId}, '')
        and waiting.event_id = ${auditEvents.id})`;
-}
-
-/** Deletes some of the deliveries that have been finished for longer than they are kept. */
-export async function deleteFinishedDeliveries(
-  orm: Orm,
-  now: Date,
-  keptDays: number,
-): Promise<void> {
-  const before = new Date(now.getTime() - keptDays * DAY_MS);
-  await orm.execute(sql`
-    delete from ${webhookDeliveries} where position = any(array(
-      select position from ${webhookDeliveries}
-       where finished_at < ${before.toISOString()}::timestamptz
-       order by finished_at limit ${STEP}))`);
 }
 
 /** Deletes some of the deliveries of deleted webhooks, which nobody can see or send any more. */
