@@ -75,12 +75,39 @@ export class ChainWalk {
   /** Checks the end of the log against its stored head. Returns what could not be compared. */
   end(head: Head | null): string[] {
     this.#requireStoredHead(head ?? FIRST_HEAD);
-    const { checkpoint, peppers, allowUnkeyed } = this.#options;
+    const { checkpoint } = this.#options;
     if (checkpoint && !this.#isCutRecorded) {
       throw new BrokenChain(
         `the front up to entry ${checkpoint.sequence} is missing, and no entry records that it was pruned`,
       );
     }
+    const repaired = this.#requireSoundEnd();
+    return [...repaired, ...this.#options.expected.flatMap((head) => this.#compareOutside(head))];
+  }
+
+  /** Checks the end of a copy, which says nothing of what is before or behind it. Returns likewise. */
+  endOfCopy(): string[] {
+    const repaired = this.#requireSoundEnd();
+    const { expected, checkpoint } = this.#options;
+    const start = checkpoint ?? FIRST_HEAD;
+    for (const { sequence, hash } of expected) {
+      if (sequence > this.#last.sequence) {
+        throw new BrokenChain(
+          `the end is missing: the copy ends at ${this.#last.sequence}, the expected head is ${sequence}`,
+        );
+      }
+      if (sequence === start.sequence && hash !== start.hash) throw rewritten(sequence);
+    }
+    const earlier = expected.filter(({ sequence }) => sequence < start.sequence);
+    return [
+      ...repaired,
+      ...earlier.map(({ sequence }) => `the copy begins after the expected head ${sequence}`),
+    ];
+  }
+
+  /** Returns which breaks were repaired. */
+  #requireSoundEnd(): string[] {
+    const { peppers, allowUnkeyed } = this.#options;
     if (this.#entries > 0 && this.#lastPepperId === null && peppers.size > 0 && !allowUnkeyed) {
       throw unkeyed(this.#last.sequence);
     }
@@ -89,8 +116,7 @@ export class ChainWalk {
         `entry ${this.#openBreak} records that the log did not end where its head said; once you know why, run keyward audit repair`,
       );
     }
-    const repaired = this.#breaks.map((sequence) => `entry ${sequence} records a repaired break`);
-    return [...repaired, ...this.#options.expected.flatMap((head) => this.#compareOutside(head))];
+    return this.#breaks.map((sequence) => `entry ${sequence} records a repaired break`);
   }
 
   #noteBreak(sequence: number, { action }: Claims): void {

@@ -7,7 +7,9 @@ import { defineCommand } from '../lib/command.ts';
 import { type OptionValues, UsageError } from '../lib/command-line.ts';
 import type { Head } from './chain.ts';
 import { type AuditCheckResult, checkLog } from './check.ts';
+import { checkCopy } from './check-copy.ts';
 import { logsFor } from './command-logs.ts';
+import { readCopy } from './copy.ts';
 
 const PROGRESS_EVERY = 100_000;
 
@@ -18,6 +20,12 @@ const OPTIONS = {
     multiple: true,
     value: '[WORKSPACE:]SEQUENCE:HASH',
     description: 'the log must contain this head, as GET /v1/audit-events/head gave it',
+  },
+  copy: {
+    type: 'string',
+    value: 'FILE',
+    description:
+      'check the lines of the export, or bodies of webhooks one a line, not the database',
   },
   'former-secret-file': {
     type: 'string',
@@ -37,6 +45,10 @@ export const auditVerifyCommand = defineCommand({
   options: OPTIONS,
   run: async ({ options }, context: CommandContext) => {
     const request = readVerifyOptions(options);
+    if (options.copy !== undefined) {
+      const { pepper } = context.settings();
+      return (await verifyCopy(options.copy, pepper, request)) ? 0 : 1;
+    }
     const areIntact = await withDatabase(context, ({ orm, pepper }) =>
       verifyLogs(orm, pepper, request),
     );
@@ -108,6 +120,32 @@ async function verifyLogs(
     process.stdout.write(`${describe(result)}\n`);
     results.push(result);
   }
+  return results.every(({ problem }) => problem === null);
+}
+
+/** Prints a line for each log in the copy, without a database. Returns whether all of them are intact. */
+async function verifyCopy(
+  path: string,
+  pepper: Pepper | null,
+  { workspaceId, expected, formerPeppers, allowUnkeyed }: VerifyRequest,
+): Promise<boolean> {
+  const copy = await readCopy(path);
+  const named = workspaceId === undefined ? [...copy.keys()].sort() : [workspaceId];
+  const logs = [...new Set([...named, ...expected.keys()])];
+  const missing = logs.find((log) => !copy.has(log));
+  if (missing !== undefined || logs.length === 0) {
+    throw new UsageError(`--copy ${path}: has no entries of ${missing ?? 'an audit log'}.`);
+  }
+  const peppers = [...formerPeppers, ...(pepper ? [pepper] : [])];
+  const results = logs.map((log) =>
+    checkCopy(copy, {
+      workspaceId: log,
+      peppers: new Map(peppers.map((known) => [known.id, known])),
+      expected: expected.get(log) ?? [],
+      allowUnkeyed,
+    }),
+  );
+  for (const result of results) process.stdout.write(`${describe(result)}\n`);
   return results.every(({ problem }) => problem === null);
 }
 

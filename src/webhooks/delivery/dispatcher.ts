@@ -16,11 +16,11 @@ const LEAST_LEASE_MS = 30_000;
 const SLOW_MS = 1000;
 
 /** Slow receivers use up their own places alone. */
-const LANES = {
+const PLACES = {
   quick: { places: 24, placesEach: 4 },
   slow: { places: 8, placesEach: 1 },
 } as const;
-type Lane = keyof typeof LANES;
+type Pace = keyof typeof PLACES;
 
 interface DispatcherOptions {
   orm: Orm;
@@ -93,44 +93,44 @@ export class Dispatcher {
     }
   }
 
-  async #claim(lane: Lane): Promise<void> {
+  async #claim(pace: Pace): Promise<void> {
     const { orm, clock, inTurn, writesStdout, log } = this.#options;
-    const { placesEach, places: all } = LANES[lane];
-    const places = all - this.#used[lane];
+    const { placesEach, places: all } = PLACES[pace];
+    const places = all - this.#used[pace];
     if (places === 0) return;
     const of = {
       underWay: this.#underWay,
       slowWebhooks: [...this.#slow],
-      isForSlow: lane === 'slow',
+      isForSlow: pace === 'slow',
     };
     const room = { places, placesEach, ...of, writesStdout };
     try {
       const now = clock.date();
       const leasedUntil = new Date(now.getTime() + LEASE_MS);
       const claims = await inTurn(() => claimDue(orm, room, now, leasedUntil));
-      for (const claim of claims) this.#start(claim, lane);
+      for (const claim of claims) this.#start(claim, pace);
     } catch (err) {
       log.warn({ event: 'webhooks.queue_failed', err }, 'deliveries could not be read, will retry');
     }
   }
 
-  #start(claim: Claim, lane: Lane): void {
-    this.#count(claim, lane, 1);
+  #start(claim: Claim, pace: Pace): void {
+    this.#count(claim, pace, 1);
     const attempt = this.#work(claim)
       .catch((err) => {
         const event = 'webhooks.queue_failed';
         this.#options.log.warn({ event, err }, 'an attempt was not recorded, will be repeated');
       })
       .finally(() => {
-        this.#count(claim, lane, -1);
+        this.#count(claim, pace, -1);
         this.#attempts.delete(attempt);
         void this.run();
       });
     this.#attempts.add(attempt);
   }
 
-  #count({ webhookId }: Claim, lane: Lane, change: 1 | -1): void {
-    this.#used[lane] += change;
+  #count({ webhookId }: Claim, pace: Pace, change: 1 | -1): void {
+    this.#used[pace] += change;
     const underWay = (this.#underWay.get(webhookId) ?? 0) + change;
     if (underWay === 0) this.#underWay.delete(webhookId);
     else this.#underWay.set(webhookId, underWay);
