@@ -6,7 +6,7 @@ import { runInProcess } from '../support/command.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { type Instance, launch, TEST_SECRET } from '../support/instance.ts';
-import { deliver } from '../support/webhooks.ts';
+import { deliver } from '../support/sent-webhooks.ts';
 
 describe('a copy of the audit logs on stdout', { timeout: 60_000 }, () => {
   let url: string;

@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { connect, createTestDatabase } from '../support/database.ts';
 import { launchForTest, type TestSettings } from '../support/instance.ts';
 import { startReceiver } from '../support/receiver.ts';
-import { addWebhook, createKey, deliver, deliveriesOf } from '../support/webhooks.ts';
+import { addWebhook, createKey, deliver, deliveriesOf } from '../support/sent-webhooks.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;

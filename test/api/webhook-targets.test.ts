@@ -11,7 +11,7 @@ import { connect, createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { launchForTest } from '../support/instance.ts';
 import { startReceiver } from '../support/receiver.ts';
-import { addWebhook, createKey, deliver, deliveriesOf } from '../support/webhooks.ts';
+import { addWebhook, createKey, deliver, deliveriesOf } from '../support/sent-webhooks.ts';
 
 const UNSTOPPED = new AbortController().signal;
 const NOT_ASKED: ResolveHost = async () => {
