@@ -13,13 +13,19 @@ const EventData = Type.Object(fields, {
 
 const CloudEvent = Type.Object(
   {
-    specversion: Type.Literal('1.0'),
+    specversion: Type.Literal('1.0', { description: 'Version of CloudEvents.', examples: ['1.0'] }),
     id: Type.String({ description: 'Event id.', examples: ['evt_2Lx7Yb2kQm4Xc9'] }),
     source: Type.String({ description: 'Workspace of the event.', examples: ['/workspaces/acme'] }),
     type: Type.String({ description: 'Event type.', examples: ['key.revoked'] }),
-    subject: Type.String({ description: 'Id of what the event is about.' }),
+    subject: Type.String({
+      description: 'Id of what the event is about.',
+      examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+    }),
     time: time('Time of the event.'),
-    datacontenttype: Type.Literal('application/json'),
+    datacontenttype: Type.Literal('application/json', {
+      description: 'Media type of the data.',
+      examples: ['application/json'],
+    }),
     hash,
     data: EventData,
   },
@@ -55,7 +61,7 @@ export function eventWebhooks(): Record<string, object> {
 function operationOf(type: AuditAction): object {
   return {
     operationId: `on${nameOf(type)}`,
-    summary: EVENTS[type].description,
+    summary: EVENTS[type].description.replace(/\.$/, ''),
     tags: ['Events'],
     security: [],
     'x-event-version': EVENTS_VERSION,
@@ -73,20 +79,42 @@ function operationOf(type: AuditAction): object {
 
 /** What a receiver gets for an event: the entry of the audit log, and what links it to its chain. */
 export function eventSchema(type: AuditAction): TSchema {
-  const { description, targetType, before = Type.Null(), after }: EventType = EVENTS[type];
-  const target = Type.Object({
-    type: Type.Unsafe<string>({ enum: [targetType].flat() }),
-    id: Type.String(),
-  });
-  const own = Type.Object({ action: Type.Literal(type), target, before, after });
+  const typeName = Type.Literal(type, { description: 'Event type.', examples: [type] });
   return Type.Object(
     {
-      type: Type.Literal(type),
+      type: typeName,
       timestamp: time('Time of the event, RFC 3339 in UTC.'),
       hash,
-      data: Type.Unsafe({ allOf: [EventData, own] }),
+      data: Type.Unsafe({
+        allOf: [EventData, ownData(type)],
+        description: 'Entry of the audit log.',
+        examples: [{ action: type }],
+      }),
     },
-    { 'x-name': nameOf(type), description },
+    { 'x-name': nameOf(type), description: EVENTS[type].description },
+  );
+}
+
+/** What the data of events of this type have of their own. */
+function ownData(type: AuditAction): TSchema {
+  const { targetType, before = NOTHING, after }: EventType = EVENTS[type];
+  return Type.Object({
+    action: Type.Literal(type, { description: 'Event type.', examples: [type] }),
+    target: targetOf([targetType].flat()),
+    before,
+    after,
+  });
+}
+
+const NOTHING = Type.Null({ description: 'There was nothing before.', examples: [null] });
+
+function targetOf(types: string[]): TSchema {
+  return Type.Object(
+    {
+      type: Type.Unsafe<string>({ enum: types, description: 'Target type.', examples: types }),
+      id: Type.String({ description: 'Target id.', examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'] }),
+    },
+    { description: 'What the event is about.' },
   );
 }
 

@@ -37,6 +37,7 @@ export async function registerOpenApi(app: App, webhooks: object): Promise<void>
         { name: 'Usage', description: 'Exact counts of verifications.' },
         { name: 'Alerts', description: 'What someone should know: once for its cause.' },
         { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
+        { name: 'Webhooks', description: 'Where events are sent, and what became of each.' },
         { name: 'Events', description: 'What Keyward calls your webhooks with.' },
         { name: 'Leaks', description: 'Called by those who find keys where they should not be.' },
         { name: 'Health', description: 'For load balancers and orchestrators.' },
