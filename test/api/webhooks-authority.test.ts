@@ -150,7 +150,7 @@ describe('who may do what with webhooks', () => {
     for (const { id } of foreign) expect(again.map(({ eventId }) => eventId)).not.toContain(id);
   });
 
-  it('a workspace that was made again is sent no event of its predecessor, whoever asks for them', async () => {
+  it('a workspace that was made again is sent no event of its predecessor, not even to the root key', async () => {
     await putWorkspace(pair.first, 'again');
     const key = await createKey(pair.first, { workspaceId: 'again' });
     await pair.first.call('DELETE', '/v1/workspaces/again');
