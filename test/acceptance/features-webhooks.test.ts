@@ -14,7 +14,7 @@ const URL = 'https://receiver.invalid/hooks/keyward';
 let program: SharedProgram;
 let root: KeywardClient;
 beforeAll(async () => {
-  program = await startSharedProgram();
+  program = await startSharedProgram({ KEYWARD_SECRET: 'secret-of-the-feature-table-0123456789' });
   root = program.root;
   return program.end;
 });
