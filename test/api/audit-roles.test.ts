@@ -13,7 +13,7 @@ import { runInProcess } from '../support/command.ts';
 import { connect, ormOf } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { addRecent, instantOf, sumsOf } from '../support/kept-usage.ts';
-import { RECEIVER } from '../support/webhooks.ts';
+import { RECEIVER } from '../support/webhook-calls.ts';
 
 const DOCUMENT = new URL('../../docs/database-roles.md', import.meta.url);
 /** Roles are shared by the whole server, so this run needs unique names. */

@@ -5,7 +5,7 @@ import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { OTHERWISE_AUTHENTICATED, operationsOf, PERMISSION_OF } from '../support/operations.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verify } from '../support/sql-keys.ts';
-import { createWebhook } from '../support/webhooks.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 /** The things of one workspace that calls name. */
 interface Things {

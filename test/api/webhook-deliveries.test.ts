@@ -5,7 +5,7 @@ import { connect, ormOf } from '../support/database.ts';
 import { auditOf, putWorkspace, usePair } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { createWebhook, deliveriesOf, queuedTypes } from '../support/webhooks.ts';
+import { createWebhook, deliveriesOf, queuedTypes } from '../support/webhook-calls.ts';
 
 const LONG_AGO = '2020-01-01T00:00:00Z';
 

@@ -3,7 +3,7 @@ import type { Permission } from '../../src/domain/caller.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { createWebhook, deliveriesOf, queuedTypes, RECEIVER } from '../support/webhooks.ts';
+import { createWebhook, deliveriesOf, queuedTypes, RECEIVER } from '../support/webhook-calls.ts';
 
 const WRITE: Permission[] = ['webhooks:read', 'webhooks:write'];
 const FULL: Permission[] = [...WRITE, 'audit:read'];
