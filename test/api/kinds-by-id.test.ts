@@ -4,7 +4,7 @@ import { type DescribedCall, describedCalls, leastBody } from '../support/descri
 import type { Answer } from '../support/instance.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { createWebhook } from '../support/webhooks.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 const UNKNOWN: Record<string, string> = {
   keys: `key_${'0'.repeat(22)}`,

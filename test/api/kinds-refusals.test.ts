@@ -13,7 +13,7 @@ import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { createManagementKey, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { nestedJson, unacceptableValues } from '../support/unacceptable.ts';
-import { createWebhook } from '../support/webhooks.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 /** Lists whose items are answered one by one. */
 const LISTS = new Set(['keys', 'requests', 'ids']);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
-import { createWebhook, queuedTypes, RECEIVER } from './webhooks.ts';
+import { createWebhook, queuedTypes, RECEIVER } from './webhook-calls.ts';
 
 /** A workspace with a key, on which one call is made. */
 export interface Fixture {
