@@ -65,9 +65,9 @@ function housekeepingJobs(
   deliveries: Dispatcher,
 ): ((orm: Orm) => Promise<unknown>)[] {
   return [
-    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
     (orm) => deliveries.measure(orm),
+    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }
