@@ -69,10 +69,10 @@ function housekeepingJobs(
   deliveries: Dispatcher,
 ): ((orm: Orm) => Promise<unknown>)[] {
   return [
-    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
     (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
     (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
     (orm) => deliveries.measure(orm),
+    ...[deleteDeliveriesOfEnded, pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }
