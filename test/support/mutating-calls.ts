@@ -20,7 +20,7 @@ export interface PreparedCall {
   method: string;
   url: string;
   body?: object;
-  /** Where the changed resource is read; null if the call creates one or changes many. */
+  /** Where the changed resource is read with its version; null if the call creates one or changes many. */
   resourceUrl: string | null;
   action: string;
   /** Reads what the call changes on an instance, before it and after it. */
@@ -151,14 +151,14 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
     };
   },
   acknowledgeAlert: async (fixture) => {
-    const resourceUrl = `/v1/alerts/${await openAlertOf(fixture)}`;
+    const url = `/v1/alerts/${await openAlertOf(fixture)}`;
     return {
       method: 'POST',
-      url: `${resourceUrl}/acknowledge`,
+      url: `${url}/acknowledge`,
       body: { note: 'seen' },
-      resourceUrl,
+      resourceUrl: null,
       action: 'alert.acknowledged',
-      observe: async (instance) => (await instance.call('GET', resourceUrl)).body.acknowledgeNote,
+      observe: async (instance) => (await instance.call('GET', url)).body.acknowledgeNote,
       before: null,
       after: 'seen',
     };
