@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { alerts } from '../../src/db/schema.ts';
-import { newId } from '../../src/domain/key-string.ts';
+import { insertAlert } from './alerts.ts';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
@@ -150,8 +149,8 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
       after: 'VALID',
     };
   },
-  acknowledgeAlert: async (fixture) => {
-    const url = `/v1/alerts/${await openAlertOf(fixture)}`;
+  acknowledgeAlert: async ({ instance, workspaceId, key }) => {
+    const url = `/v1/alerts/${await insertAlert(instance, workspaceId, key.id)}`;
     return {
       method: 'POST',
       url: `${url}/acknowledge`,
@@ -211,16 +210,6 @@ function onWorkspace({ key, workspaceId }: Fixture, method: string, path: string
   const resourceUrl = `/v1/workspaces/${workspaceId}`;
   const observe = (instance: Instance) => verdict(instance, key.key);
   return { method, url: resourceUrl + path, resourceUrl, observe, before: 'VALID' };
-}
-
-async function openAlertOf({ instance, workspaceId, key }: Fixture): Promise<string> {
-  const { database, clock } = instance.service.internals;
-  const id = newId('alert');
-  await database.orm.insert(alerts).values({
-    ...{ id, workspaceId, type: 'key_unused', targetType: 'key', targetId: key.id },
-    ...{ cause: id, details: {}, openedAt: clock.date() },
-  });
-  return id;
 }
 
 async function onManagementKey({ instance, workspaceId }: Fixture, path: string, method = 'POST') {
