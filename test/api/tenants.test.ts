@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
+import { insertAlert } from '../support/alerts.ts';
 import type { CallOptions } from '../support/instance.ts';
 import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { OTHERWISE_AUTHENTICATED, operationsOf, PERMISSION_OF } from '../support/operations.ts';
@@ -13,6 +14,7 @@ interface Things {
   key: { id: string; key: string };
   manager: { id: string; key: string };
   webhook: { id: string };
+  alertId: string;
 }
 
 type Read = (things: Things) => { method: string; url: string; body?: object };
@@ -29,6 +31,7 @@ const READS: Record<string, Read> = {
     method: 'GET',
     url: `/v1/webhooks/${webhook.id}/deliveries`,
   }),
+  getAlert: ({ alertId }) => ({ method: 'GET', url: `/v1/alerts/${alertId}` }),
 };
 
 /** Every call that reads what a workspace has, with its path. */
@@ -37,6 +40,7 @@ const LISTS: Record<string, string> = {
   listManagementKeys: '/v1/management-keys',
   listWebhooks: '/v1/webhooks',
   listAuditEvents: '/v1/audit-events',
+  listAlerts: '/v1/alerts',
   getAuditHead: '/v1/audit-events/head',
   getUsage: '/v1/usage?groupBy=workspace',
   getHygieneReport: '/v1/reports/hygiene',
@@ -62,7 +66,9 @@ describe('a management key of one workspace', () => {
     await createManagementKey(pair.first, options);
     await verify(pair.first, key.key);
     const webhook = await createWebhook(pair.first, { workspaceId });
-    return { workspaceId, key, webhook, manager: await createManagementKey(pair.first, options) };
+    const alertId = await insertAlert(pair.first, workspaceId, key.id);
+    const manager = await createManagementKey(pair.first, options);
+    return { workspaceId, key, webhook, manager, alertId };
   }
 
   beforeAll(async () => {
@@ -77,7 +83,8 @@ describe('a management key of one workspace', () => {
     ask(method, url, { headers: { 'x-request-id': 'the-same' }, ...(body && { body }) });
   /** Nothing by which the other workspace or a thing of it could be recognized. */
   const expectNothingOfTheirs = (text: string) => {
-    for (const trace of ['theirs', theirs.key.id, theirs.manager.id, theirs.webhook.id]) {
+    const { key, manager, webhook, alertId } = theirs;
+    for (const trace of ['theirs', key.id, manager.id, webhook.id, alertId]) {
       expect(text).not.toContain(trace);
     }
   };

@@ -47,6 +47,9 @@ export const PERMISSION_OF: Record<string, Permission> = {
   redeliverEvents: 'webhooks:write',
   listAuditEvents: 'audit:read',
   getAuditHead: 'audit:read',
+  listAlerts: 'alerts:read',
+  getAlert: 'alerts:read',
+  acknowledgeAlert: 'alerts:write',
 };
 
 /** Calls with another credential: that of a gateway, the presented key itself, a signature, or none. */
