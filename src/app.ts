@@ -48,6 +48,8 @@ import { ownerRoutes } from './owners/routes.ts';
 import type { OwnerService } from './owners/service.ts';
 import { hygieneRoutes } from './reports/hygiene/routes.ts';
 import type { HygieneService } from './reports/hygiene/service.ts';
+import { idleKeysRoutes } from './reports/idle-keys/routes.ts';
+import type { IdleKeysService } from './reports/idle-keys/service.ts';
 import { usageQueryRoutes } from './usage/query/routes.ts';
 import type { UsageQueryService } from './usage/query/service.ts';
 import { usageRoutes } from './usage/routes.ts';
@@ -89,6 +91,7 @@ export interface AppDependencies {
   managementKeys: ManagementService;
   usage: UsageService;
   hygiene: HygieneService;
+  idleKeys: IdleKeysService;
   usageQuery: UsageQueryService;
   audit: AuditService;
   alerts: AlertService;
@@ -170,6 +173,7 @@ function registerFeatures(app: App, deps: Features): void {
   managementRoutes(app, deps.managementKeys);
   usageRoutes(app, deps.usage);
   hygieneRoutes(app, deps.hygiene);
+  idleKeysRoutes(app, deps.idleKeys);
   usageQueryRoutes(app, deps.usageQuery);
   auditRoutes(app, deps.audit);
   alertRoutes(app, deps.alerts);

@@ -4,6 +4,7 @@ import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import type { Orm } from './db/database.ts';
 import { recordSecretUse } from './db/known-secrets.ts';
 import { pruneFeed } from './freshness/feed-pruning.ts';
+import { IdlePolicyJob } from './idle-policy/job.ts';
 import type { Kernel } from './kernel.ts';
 import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
@@ -21,6 +22,7 @@ export function createBackground(kernel: Kernel, fold: UsageFold) {
   const kept = config.retention;
   const retention = new Retention({ orm, log, clock, fold, kept, inTurn });
   const alerts = new AlertJob({ orm, unitOfWork, log, clock, inTurn });
+  const idlePolicy = new IdlePolicyJob({ orm, unitOfWork, log, fold, inTurn });
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const housekeeping = new Housekeeping({ orm, log, inTurn, jobs: housekeepingJobs(kernel) });
   const tasks = [
@@ -29,8 +31,9 @@ export function createBackground(kernel: Kernel, fold: UsageFold) {
     new PeriodicTask((stopping) => deleted.endKeys(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => retention.run(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => alerts.run(stopping), MINUTE_MS),
+    new PeriodicTask((stopping) => idlePolicy.run(stopping), 10 * MINUTE_MS),
   ];
-  return { retention, alerts, tasks };
+  return { retention, alerts, idlePolicy, tasks };
 }
 
 /** They delete what has served its purpose, and show which secret is in use. */

@@ -23,6 +23,7 @@ import type { App } from './http/app-type.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { UnsentAnswers } from './http/unsent-answers.ts';
+import type { IdlePolicyJob } from './idle-policy/job.ts';
 import { createKernel, type Kernel, type ServiceOptions } from './kernel.ts';
 import { buildInfo } from './lib/build-info.ts';
 import type { Clock } from './lib/clock.ts';
@@ -52,6 +53,7 @@ export interface Service extends Lifecycle {
     clock: Clock;
     retention: Retention;
     alerts: AlertJob;
+    idlePolicy: IdlePolicyJob;
   };
 }
 
@@ -74,7 +76,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const credentials = createCredentials(kernel);
   const usage = createUsage(kernel);
   const quotas = createQuotas(kernel);
-  const { retention, alerts, tasks } = createBackground(kernel, usage.fold);
+  const { retention, alerts, idlePolicy, tasks } = createBackground(kernel, usage.fold);
   await kernel.fence.waitUntilFresh();
   const dataPlane = createDataPlane(kernel, credentials, usage.counter, quotas.limiter);
   const controlPlane = createControlPlane(kernel, credentials);
@@ -104,7 +106,18 @@ async function buildService(options: ServiceOptions, database: Database): Promis
     ...createLifecycle(kernel, { app, flusher, tasks, stopTracing: tracing?.stop }),
     signInLink: console && (() => console.link.issue()),
     warnings: await findWarnings(kernel),
-    internals: { hasher, fence, cache, flusher, fold, database, clock, retention, alerts },
+    internals: {
+      hasher,
+      fence,
+      cache,
+      flusher,
+      fold,
+      database,
+      clock,
+      retention,
+      alerts,
+      idlePolicy,
+    },
   };
 }
 

@@ -10,6 +10,8 @@ export const LOG_EVENTS = [
   'workspace.keys_not_ended',
   'retention.step_failed',
   'retention.removed',
+  'idle_policy.applied',
+  'idle_policy.failed',
   'alerts.check_failed',
   'proof.not_stored',
   'rehash.not_stored',
