@@ -741,10 +741,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List alerts
+         * @description What someone should know, newest first: keys that expire, are not used or run out of credits, ended strings that are still presented, and more. An alert opens once for its cause, and ends by itself. A caller that is bound to a workspace sees those of its own things alone. Requires the permission `alerts:read`.
+         */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an alert
+         * @description Requires the permission `alerts:read`.
+         */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge an alert
+         * @description Says that someone has seen it: the first acknowledgement stays, another one changes nothing. The alert ends when what it is about is over; that of a leaked key ends with the acknowledgement. Requires the permission `alerts:write`.
+         */
+        post: operations["acknowledgeAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcknowledgeAlert: {
+            /**
+             * @description Note, for people.
+             * @example The integration moves to a new key on Monday.
+             */
+            note?: string;
+        };
         /** @description Who made a change. */
         Actor: {
             /**
@@ -765,8 +832,136 @@ export interface components {
         };
         /** @enum {string} */
         ActorType: "root" | "management_key" | "key" | "system";
+        /** @description Something that someone should know. */
+        Alert: {
+            /**
+             * @description Alert id.
+             * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the workspace; `default` for what is of every workspace, such as some management keys.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Alert type.
+             * @example key_expiring
+             */
+            type: components["schemas"]["AlertType"] | string;
+            target: components["schemas"]["AlertTarget"];
+            /**
+             * @description Details as they were when the alert opened, by type.
+             * @example {
+             *       "expiresAt": "2026-02-28T00:00:00.000Z",
+             *       "days": 7
+             *     }
+             */
+            details: unknown;
+            /**
+             * @description State: `ended` once what it is about is over.
+             * @example open
+             */
+            state: components["schemas"]["AlertState"] | string;
+            /**
+             * Format: date-time
+             * @description When the alert opened.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            openedAt: string;
+            /**
+             * @description When it ended; null: it is open.
+             * @example null
+             */
+            endedAt: string | null;
+            /**
+             * @description When it was first acknowledged; null: not yet.
+             * @example null
+             */
+            acknowledgedAt: string | null;
+            /**
+             * @description Who acknowledged it; null: nobody yet.
+             * @example null
+             */
+            acknowledgedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Note on the acknowledgement, for people.
+             * @example The integration moves to a new key on Monday.
+             */
+            acknowledgeNote: string | null;
+        };
+        /** @description One page of alerts. */
+        AlertPage: {
+            /** @description Alerts, the newest first. */
+            data: components["schemas"]["Alert"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
         /** @enum {string} */
-        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+        AlertState: "open" | "ended";
+        /** @description Target: what the alert is about. */
+        AlertTarget: {
+            /**
+             * @description Target type.
+             * @example key
+             */
+            type: components["schemas"]["AlertTargetType"] | string;
+            /**
+             * @description Target id.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+        };
+        /** @enum {string} */
+        AlertTargetType: "key" | "management_key" | "workspace" | "webhook";
+        AlertThresholds: {
+            /**
+             * @description How many days before its expiry a key, or a management key, is alerted of; `[]`: never. Not of one that was made for no longer than that.
+             * @example [
+             *       30,
+             *       7,
+             *       1
+             *     ]
+             */
+            expiringDays: number[];
+            /**
+             * @description Days since a key got its string; null: never due.
+             * @example 365
+             */
+            rotationDueDays: number | null;
+            /**
+             * @description In how many of the last 24 hours a key was limited; null: no alert.
+             * @example 6
+             */
+            limitedHours: number | null;
+            /**
+             * @description How many credits a key has left, of one with a refill at most a tenth of it; null: no alert, except of those that are exhausted.
+             * @example 100
+             */
+            creditsLow: number | null;
+            /**
+             * @description Attempts in an hour with strings that match no key; null: no alert.
+             * @example 1000
+             */
+            wrongKeysPerHour: number | null;
+            /**
+             * @description How many times as much as it ever was at this hour of the week makes the use of a key unusual; null: no alert.
+             * @example 5
+             */
+            unusualFactor: number | null;
+            /**
+             * @description Verifications in an hour below which no use is unusual.
+             * @example 100
+             */
+            unusualMinimum: number;
+        };
+        /** @enum {string} */
+        AlertType: "key_expiring" | "key_expired" | "management_key_expiring" | "management_key_expired" | "rotation_due" | "key_unused" | "ended_string_used" | "usage_unusual" | "limited_often" | "credits_low" | "credits_exhausted" | "wrong_keys" | "key_leaked" | "webhook_disabled";
+        /** @enum {string} */
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description One change, in the audit log. */
         AuditEvent: {
             /**
@@ -875,7 +1070,7 @@ export interface components {
             id: string;
         };
         /** @enum {string} */
-        AuditTargetType: "key" | "owner" | "workspace" | "management_key";
+        AuditTargetType: "key" | "owner" | "workspace" | "management_key" | "webhook";
         AvailableScope: {
             /**
              * @description Scope that keys may have.
@@ -1645,6 +1840,28 @@ export interface components {
         };
         /** @enum {string} */
         HygieneSection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long" | "owners-without-active-keys";
+        IdlePolicy: {
+            /**
+             * @description Days without use after which there is an alert; null: never.
+             * @example 90
+             */
+            warnAfterDays: number | null;
+            /**
+             * @description Days without use after which a key is disabled; null: never.
+             * @example null
+             */
+            disableAfterDays: number | null;
+            /**
+             * @description Days without use after which a key is revoked; null: never.
+             * @example null
+             */
+            revokeAfterDays: number | null;
+            /**
+             * @description Days for which each step was visible before the next one follows.
+             * @example 14
+             */
+            noticeDays: number;
+        };
         /** @description Digest that the other system stored. */
         ImportHash: {
             /** @example sha256 */
@@ -2295,6 +2512,11 @@ export interface components {
              */
             userAgent: (components["schemas"]["UserAgentFamily"] | string) | null;
         };
+        /**
+         * @description What happens to a key whose string was reported as leaked: it is revoked, or its string ends within an hour and another rotation gives it a new one. Default: `revoke`.
+         * @enum {string}
+         */
+        LeakResponse: "revoke" | "rotate";
         /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
             /**
@@ -2388,7 +2610,7 @@ export interface components {
          * @description Permission of a management key.
          * @enum {string}
          */
-        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write";
+        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write" | "alerts:read" | "alerts:write" | "webhooks:read" | "webhooks:write";
         /** @enum {string} */
         PresentedKeyType: "key" | "management_key" | "root";
         /** @description Error, as defined by RFC 9457. */
@@ -3392,11 +3614,23 @@ export interface components {
              * @example false
              */
             immutableKeys: boolean;
+            /** @example revoke */
+            leakResponse: components["schemas"]["LeakResponse"];
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
              */
             defaultPrefix: string;
+            /**
+             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @example null
+             */
+            alertThresholds: components["schemas"]["AlertThresholds"] | null;
+            /**
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @example null
+             */
+            idlePolicy: components["schemas"]["IdlePolicy"] | null;
             /**
              * Format: date-time
              * @description When the workspace was created, RFC 3339 in UTC.
@@ -3472,11 +3706,23 @@ export interface components {
              * @example false
              */
             immutableKeys?: boolean;
+            /** @example revoke */
+            leakResponse?: components["schemas"]["LeakResponse"];
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
              */
             defaultPrefix?: string;
+            /**
+             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @example null
+             */
+            alertThresholds?: components["schemas"]["AlertThresholds"] | null;
+            /**
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @example null
+             */
+            idlePolicy?: components["schemas"]["IdlePolicy"] | null;
         };
         /** @description One page of workspaces. */
         WorkspacePage: {
@@ -6091,7 +6337,7 @@ export interface operations {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */
@@ -6169,6 +6415,170 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /** @description `NOT_FOUND` */
             404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description Alert type to list. */
+                type?: components["schemas"]["AlertType"];
+                /** @description Id of what the alert is about. */
+                targetId?: string;
+                /** @description State to list. */
+                state?: components["schemas"]["AlertState"];
+                /** @description True: only those that were acknowledged; false: only the others. */
+                acknowledged?: boolean;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of alerts. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Alert id.
+                 * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Something that someone should know. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    acknowledgeAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Alert id.
+                 * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "The integration moves to a new key on Monday."
+                 *     }
+                 */
+                "application/json": components["schemas"]["AcknowledgeAlert"];
+            };
+        };
+        responses: {
+            /** @description Something that someone should know. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The change is made, for a caller without the permission `alerts:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
             /** @description `TOO_MANY_REQUESTS` */
             429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */

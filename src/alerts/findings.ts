@@ -30,8 +30,8 @@ export async function findingsOf(
   workspace: Watched,
   now: Date,
 ): Promise<Findings> {
-  const { id, createdAt, deleted } = workspace;
-  const all = await reader.run((tx) => readOpen(tx, condition.type, id));
+  const { id, createdAt, deleted, hasOpen } = workspace;
+  const all = hasOpen ? await reader.run((tx) => readOpen(tx, condition.type, id)) : [];
   const isFormer = ({ openedAt }: OpenAlert) => deleted || openedAt < createdAt;
   const former = idsOf(all.filter(isFormer));
   if (deleted) return { fresh: [], gone: [], former, heldBack: false };

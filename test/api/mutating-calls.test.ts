@@ -22,6 +22,7 @@ const DIGEST_QUERY = `
     union all select to_jsonb(w)::text from workspaces w
     union all select to_jsonb(m)::text from management_keys m
     union all select to_jsonb(a)::text from audit_events a
+    union all select to_jsonb(l)::text from alerts l
     union all select to_jsonb(i)::text from idempotency_keys i
   ) as lines`;
 

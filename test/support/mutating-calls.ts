@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { alerts } from '../../src/db/schema.ts';
+import { newId } from '../../src/domain/key-string.ts';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
@@ -148,6 +150,19 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
       after: 'VALID',
     };
   },
+  acknowledgeAlert: async (fixture) => {
+    const resourceUrl = `/v1/alerts/${await openAlertOf(fixture)}`;
+    return {
+      method: 'POST',
+      url: `${resourceUrl}/acknowledge`,
+      body: { note: 'seen' },
+      resourceUrl,
+      action: 'alert.acknowledged',
+      observe: async (instance) => (await instance.call('GET', resourceUrl)).body.acknowledgeNote,
+      before: null,
+      after: 'seen',
+    };
+  },
   deleteWorkspace: async (fixture) => ({
     ...onWorkspace(fixture, 'DELETE', ''),
     action: 'workspace.deleted',
@@ -196,6 +211,16 @@ function onWorkspace({ key, workspaceId }: Fixture, method: string, path: string
   const resourceUrl = `/v1/workspaces/${workspaceId}`;
   const observe = (instance: Instance) => verdict(instance, key.key);
   return { method, url: resourceUrl + path, resourceUrl, observe, before: 'VALID' };
+}
+
+async function openAlertOf({ instance, workspaceId, key }: Fixture): Promise<string> {
+  const { database, clock } = instance.service.internals;
+  const id = newId('alert');
+  await database.orm.insert(alerts).values({
+    ...{ id, workspaceId, type: 'key_unused', targetType: 'key', targetId: key.id },
+    ...{ cause: id, details: {}, openedAt: clock.date() },
+  });
+  return id;
 }
 
 async function onManagementKey({ instance, workspaceId }: Fixture, path: string, method = 'POST') {

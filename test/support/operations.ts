@@ -39,6 +39,9 @@ export const PERMISSION_OF: Record<string, Permission> = {
   revokeManagementKey: 'management:write',
   listAuditEvents: 'audit:read',
   getAuditHead: 'audit:read',
+  listAlerts: 'alerts:read',
+  getAlert: 'alerts:read',
+  acknowledgeAlert: 'alerts:write',
 };
 
 /** Calls with another credential: that of a gateway, or the presented key itself. */

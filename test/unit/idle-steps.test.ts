@@ -57,6 +57,11 @@ it.each([
   ['revoking with both', { disableAfterDays: 44, revokeAfterDays: 58 }, null],
   ['only a warning', {}, null],
 ])('a policy is refused by the step that comes too soon: %s', (_what, more, expected) => {
-  const policy = { warnAfterDays: 30, disableAfterDays: null, revokeAfterDays: null, noticeDays: 14 };
+  const policy = {
+    warnAfterDays: 30,
+    disableAfterDays: null,
+    revokeAfterDays: null,
+    noticeDays: 14,
+  };
   expect(stepTooSoon({ ...policy, ...more })).toBe(expected);
 });

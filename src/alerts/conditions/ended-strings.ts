@@ -30,7 +30,7 @@ export function endedStringsQuery({ workspace, now, limit, targets }: FindInput)
                     case when k.deleted_at is not null then 'deletion'
                          when s.status = 'current' then 'revocation' else 'rotation' end as "endedBy"
                from (${presented}) presented
-               join secrets s on s.ref = presented.ref
+               cross join lateral (select * from secrets where ref = presented.ref limit 1) s
                join keys k on k.id = s.key_id and k.workspace_id = ${workspace.id}
                join secret_usage v on v.secret_ref = s.ref
               where v.last_denied_at > ${since}

@@ -25,6 +25,9 @@ export function rotationQuery(input: FindInput, dueDays: number): SQL {
 export const ROTATION_DUE: Condition = {
   type: 'rotation_due',
   everyMs: HOUR_MS,
+  concerns: (now) => sql`exists (
+    select from secrets s where s.workspace_id = w.id and s.status = 'current'
+       and s.created_at <= ${at(now.getTime() - DAY_MS)})`,
   find: async (input) => {
     const dueDays = input.workspace.thresholds.rotationDueDays;
     if (dueDays === null) return [];
