@@ -95,7 +95,8 @@ describe('a management key of one workspace', () => {
       expect((await askFor(read(mine))).status).toBe(200);
       const [id, workspaceId] = ['0'.repeat(22), 'unborn'];
       const key = { id: `key_${id}`, key: '' };
-      const unborn = { workspaceId, key, manager: { id: `mk_${id}`, key: '' } };
+      const named = { workspaceId, key, alertId: `alert_${id}` };
+      const unborn = { ...named, manager: { id: `mk_${id}`, key: '' } };
       const texts = [];
       for (const things of [theirs, unborn]) {
         const { status, text } = await askFor(read(things));
