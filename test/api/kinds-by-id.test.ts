@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
+import { insertAlert } from '../support/alerts.ts';
 import { type DescribedCall, describedCalls, leastBody } from '../support/described-calls.ts';
 import type { Answer } from '../support/instance.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
@@ -9,6 +10,7 @@ const UNKNOWN: Record<string, string> = {
   keys: `key_${'0'.repeat(22)}`,
   'management-keys': `mk_${'0'.repeat(22)}`,
   workspaces: 'never-made',
+  alerts: `alert_${'0'.repeat(22)}`,
 };
 
 const kindOf = ({ path }: DescribedCall) => path.split('/')[2] ?? '';
@@ -43,6 +45,7 @@ describe('calls by id', () => {
     const workspaceId = `theirs-${++count}`;
     await putWorkspace(pair.first, workspaceId);
     if (kindOf(call) === 'workspaces') return workspaceId;
+    if (kindOf(call) === 'alerts') return insertAlert(pair.first, workspaceId, 'key_theirs');
     const made =
       kindOf(call) === 'keys'
         ? await createKey(pair.first, { workspaceId, credits: { remaining: 5 } })

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ERRORS } from '../../src/errors.ts';
+import { insertAlert } from '../support/alerts.ts';
 import { connect } from '../support/database.ts';
 import {
   type DescribedCall,
@@ -29,7 +30,9 @@ describe('every call refuses what it does not understand', () => {
     calls = (await describedCalls(pair.first)).filter(isOfClients);
     key = await createKey(pair.first, { credits: { remaining: 5 } });
     const management = await createManagementKey(pair.first, { permissions: ['keys:read'] });
-    ids = { keys: key.id, 'management-keys': management.id, workspaces: 'default' };
+    const alertId = await insertAlert(pair.first, 'default', key.id);
+    const own = { keys: key.id, 'management-keys': management.id };
+    ids = { ...own, workspaces: 'default', alerts: alertId };
   });
 
   interface Request {

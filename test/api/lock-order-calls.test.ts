@@ -20,6 +20,7 @@ const ORDER = [
   ['secrets', /(?:insert into|update) "secrets"/],
   ['secret proofs', /(?:insert into|update) "secret_proofs"/],
   ['imported algorithms', /insert into "imported_algorithms"/],
+  ['alerts', /(?:insert into|update) "alerts"|from "alerts".* for /],
   ['stored answers', /insert into "idempotency_keys"/],
   ['audit heads', /lock_audit_logs/],
   ['audit events', /insert into "audit_events"/],

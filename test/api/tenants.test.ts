@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
+import { insertAlert } from '../support/alerts.ts';
 import type { CallOptions } from '../support/instance.ts';
 import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { OTHERWISE_AUTHENTICATED, operationsOf, PERMISSION_OF } from '../support/operations.ts';
@@ -11,6 +12,7 @@ interface Things {
   workspaceId: string;
   key: { id: string; key: string };
   manager: { id: string; key: string };
+  alertId: string;
 }
 
 type Read = (things: Things) => { method: string; url: string; body?: object };
@@ -22,6 +24,7 @@ const READS: Record<string, Read> = {
   getKeyUsage: ({ key }) => ({ method: 'GET', url: `/v1/keys/${key.id}/usage` }),
   getWorkspace: ({ workspaceId }) => ({ method: 'GET', url: `/v1/workspaces/${workspaceId}` }),
   getManagementKey: ({ manager }) => ({ method: 'GET', url: `/v1/management-keys/${manager.id}` }),
+  getAlert: ({ alertId }) => ({ method: 'GET', url: `/v1/alerts/${alertId}` }),
 };
 
 /** Every call that reads what a workspace has, with its path. */
@@ -29,6 +32,7 @@ const LISTS: Record<string, string> = {
   listKeys: '/v1/keys',
   listManagementKeys: '/v1/management-keys',
   listAuditEvents: '/v1/audit-events',
+  listAlerts: '/v1/alerts',
   getAuditHead: '/v1/audit-events/head',
   getUsage: '/v1/usage?groupBy=workspace',
   getHygieneReport: '/v1/reports/hygiene',
@@ -53,7 +57,9 @@ describe('a management key of one workspace', () => {
     await createKey(pair.first, { workspaceId, name: `another of ${workspaceId}` });
     await createManagementKey(pair.first, options);
     await verify(pair.first, key.key);
-    return { workspaceId, key, manager: await createManagementKey(pair.first, options) };
+    const alertId = await insertAlert(pair.first, workspaceId, key.id);
+    const manager = await createManagementKey(pair.first, options);
+    return { workspaceId, key, manager, alertId };
   }
 
   beforeAll(async () => {
@@ -68,7 +74,7 @@ describe('a management key of one workspace', () => {
     ask(method, url, { headers: { 'x-request-id': 'the-same' }, ...(body && { body }) });
   /** Nothing by which the other workspace or a thing of it could be recognized. */
   const expectNothingOfTheirs = (text: string) => {
-    for (const trace of ['theirs', theirs.key.id, theirs.manager.id]) {
+    for (const trace of ['theirs', theirs.key.id, theirs.manager.id, theirs.alertId]) {
       expect(text).not.toContain(trace);
     }
   };
@@ -89,7 +95,8 @@ describe('a management key of one workspace', () => {
       expect((await askFor(read(mine))).status).toBe(200);
       const [id, workspaceId] = ['0'.repeat(22), 'unborn'];
       const key = { id: `key_${id}`, key: '' };
-      const unborn = { workspaceId, key, manager: { id: `mk_${id}`, key: '' } };
+      const named = { workspaceId, key, alertId: `alert_${id}` };
+      const unborn = { ...named, manager: { id: `mk_${id}`, key: '' } };
       const texts = [];
       for (const things of [theirs, unborn]) {
         const { status, text } = await askFor(read(things));

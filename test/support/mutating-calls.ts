@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { alerts } from '../../src/db/schema.ts';
-import { newId } from '../../src/domain/key-string.ts';
+import { insertAlert } from './alerts.ts';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
@@ -20,7 +19,7 @@ export interface PreparedCall {
   method: string;
   url: string;
   body?: object;
-  /** Where the changed resource is read; null if the call creates one or changes many. */
+  /** Where the changed resource is read with its version; null if the call creates one or changes many. */
   resourceUrl: string | null;
   action: string;
   /** Reads what the call changes on an instance, before it and after it. */
@@ -150,15 +149,15 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
       after: 'VALID',
     };
   },
-  acknowledgeAlert: async (fixture) => {
-    const resourceUrl = `/v1/alerts/${await openAlertOf(fixture)}`;
+  acknowledgeAlert: async ({ instance, workspaceId, key }) => {
+    const url = `/v1/alerts/${await insertAlert(instance, workspaceId, key.id)}`;
     return {
       method: 'POST',
-      url: `${resourceUrl}/acknowledge`,
+      url: `${url}/acknowledge`,
       body: { note: 'seen' },
-      resourceUrl,
+      resourceUrl: null,
       action: 'alert.acknowledged',
-      observe: async (instance) => (await instance.call('GET', resourceUrl)).body.acknowledgeNote,
+      observe: async (instance) => (await instance.call('GET', url)).body.acknowledgeNote,
       before: null,
       after: 'seen',
     };
@@ -211,16 +210,6 @@ function onWorkspace({ key, workspaceId }: Fixture, method: string, path: string
   const resourceUrl = `/v1/workspaces/${workspaceId}`;
   const observe = (instance: Instance) => verdict(instance, key.key);
   return { method, url: resourceUrl + path, resourceUrl, observe, before: 'VALID' };
-}
-
-async function openAlertOf({ instance, workspaceId, key }: Fixture): Promise<string> {
-  const { database, clock } = instance.service.internals;
-  const id = newId('alert');
-  await database.orm.insert(alerts).values({
-    ...{ id, workspaceId, type: 'key_unused', targetType: 'key', targetId: key.id },
-    ...{ cause: id, details: {}, openedAt: clock.date() },
-  });
-  return id;
 }
 
 async function onManagementKey({ instance, workspaceId }: Fixture, path: string, method = 'POST') {
