@@ -681,6 +681,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/idle-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Try out an idle policy
+         * @description What the idle policy of a workspace does with its keys, and when, or would do if it were as the parameters say and came into force now. Changes nothing. A page may have fewer keys than asked for, of which those without steps are left out. Requires the permission `keys:read`.
+         */
+        get: operations["listIdleKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/usage": {
         parameters: {
             query?: never;
@@ -1840,6 +1860,83 @@ export interface components {
         };
         /** @enum {string} */
         HygieneSection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long" | "owners-without-active-keys";
+        /** @description A key that nobody uses, and what the policy does with it. */
+        IdleKey: {
+            /**
+             * @description Key id.
+             * @example key_4fZkT9qLmR2xW7cVbN1yHd
+             */
+            id: string;
+            /**
+             * @description Key name, for people.
+             * @example CI pipeline
+             */
+            name: string;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Whether the key is enabled.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description When the key was last found valid; null: never.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when nobody could use the key and nobody did.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            unusedSince: string;
+            /**
+             * @description When its alert was opened; null: none is open.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            warnedAt: string | null;
+            /** @description What happens, in order; what is due has the time of the report. */
+            steps: components["schemas"]["IdlePlannedStep"][];
+        };
+        /** @description What an idle policy does, one page of keys at a time. */
+        IdleKeyPage: {
+            /**
+             * Format: date-time
+             * @description When the report was made.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            asOf: string;
+            /**
+             * @description Workspace of the keys.
+             * @example default
+             */
+            workspaceId: string;
+            policy: components["schemas"]["IdlePolicyShown"];
+            /** @description Keys with steps: those longest without use first, then those never used. */
+            data: components["schemas"]["IdleKey"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description Something that will happen. */
+        IdlePlannedStep: {
+            /**
+             * @description What happens to the key.
+             * @example disable
+             */
+            step: components["schemas"]["IdleStep"] | string;
+            /**
+             * Format: date-time
+             * @description When it happens, if nobody uses, presents or changes the key until then.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            at: string;
+        };
         IdlePolicy: {
             /**
              * @description Days without use after which there is an alert; null: never.
@@ -1862,6 +1959,31 @@ export interface components {
              */
             noticeDays: number;
         };
+        /** @description The policy that the steps follow from. */
+        IdlePolicyShown: {
+            /**
+             * @description Days without use until the alert; null: never.
+             * @example 90
+             */
+            warnAfterDays: number | null;
+            /**
+             * @description Days without use until a key is disabled; null: never.
+             * @example 120
+             */
+            disableAfterDays: number | null;
+            /**
+             * @description Days without use until a key is revoked; null: never.
+             * @example 180
+             */
+            revokeAfterDays: number | null;
+            /**
+             * @description Days for which each step is visible before the next one.
+             * @example 14
+             */
+            noticeDays: number;
+        };
+        /** @enum {string} */
+        IdleStep: "warn" | "disable" | "revoke";
         /** @description Digest that the other system stored. */
         ImportHash: {
             /** @example sha256 */
@@ -6244,6 +6366,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HygieneOwnerPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listIdleKeys: {
+        parameters: {
+            query?: {
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
+                workspaceId?: string;
+                /** @description Days without use until the alert; 0: none. Default: as the workspace has it. */
+                warnAfterDays?: number;
+                /** @description Days until a key is disabled; 0: it is not. Default: as the workspace has it. */
+                disableAfterDays?: number;
+                /** @description Days until a key is revoked; 0: it is not. Default: as the workspace has it. */
+                revokeAfterDays?: number;
+                /** @description Days for which each step is visible. Default: as the workspace has it. */
+                noticeDays?: number;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What an idle policy does, one page of keys at a time. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdleKeyPage"];
                 };
             };
             /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */

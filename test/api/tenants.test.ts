@@ -105,8 +105,8 @@ describe('a management key of one workspace', () => {
       expect((await askFor(read(mine))).status).toBe(200);
       const [id, workspaceId] = ['0'.repeat(22), 'unborn'];
       const key = { id: `key_${id}`, key: '' };
-      const webhook = { id: `wh_${id}` };
-      const unborn = { workspaceId, key, webhook, manager: { id: `mk_${id}`, key: '' } };
+      const named = { workspaceId, key, webhook: { id: `wh_${id}` }, alertId: `alert_${id}` };
+      const unborn = { ...named, manager: { id: `mk_${id}`, key: '' } };
       const texts = [];
       for (const things of [theirs, unborn]) {
         const { status, text } = await askFor(read(things));

@@ -22,6 +22,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
   getHygieneReport: 'keys:read',
   listHygieneKeys: 'keys:read',
   listHygieneOwners: 'keys:read',
+  listIdleKeys: 'keys:read',
   getUsage: 'usage:read',
   listWorkspaces: 'workspaces:read',
   getWorkspace: 'workspaces:read',
