@@ -9,7 +9,7 @@ import type { LeakReport } from './report.ts';
 /** What was made of a report: it is one of a key, of none, or nobody looked. */
 export type Outcome = 'matched' | 'unmatched' | 'dropped';
 
-const MAX_BYTES = 2 * 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 /** For what anyone sends; the rest is GitHub's. */
 const SHARE = 0.75;
 const REPORT_BYTES = 256;
