@@ -204,6 +204,10 @@ export const Workspace = Type.Object(
     }),
     ...policies,
     ...watching,
+    leakResponse: open(policies.leakResponse, {
+      description: 'What happens to a key whose string was reported as leaked.',
+      examples: ['revoke'],
+    }),
     // Answers promise no limits: a row that was written otherwise is shown as it is.
     maxActiveKeys: nullable(Type.Integer(), {
       description: 'Maximum number of active keys: neither revoked nor expired. Null: no limit.',

@@ -189,7 +189,7 @@ describe('reports that GitHub signs', () => {
       page.answer = answer;
       const fresh = newPair();
       const id = `fresh-${how.replaceAll(' ', '-')}`;
-    const unknown = signedBy('[]', fresh, id);
+      const unknown = signedBy('[]', fresh, id);
       const { status, headers, body } = await post('[]', unknown);
       expect([status, headers['retry-after'], body.code]).toEqual([503, '1', 'UNAVAILABLE']);
       expect(await statusOf('[]', signedBy('[]', known))).toBe(202);
