@@ -18,8 +18,8 @@ import { createWebhook } from '../support/webhook-calls.ts';
 
 /** Lists whose items are answered one by one. */
 const LISTS = new Set(['keys', 'requests', 'ids']);
-/** Asked by gateways, from one header alone. */
-const isOfClients = ({ path }: DescribedCall) => !path.startsWith('/v1/authorize');
+/** Not asked by gateways, from one header alone, and not the reports that are answered alike whatever they hold. */
+const isOfClients = ({ path }: DescribedCall) => !/^\/v1\/(authorize|leaks)/.test(path);
 
 describe('every call refuses what it does not understand', () => {
   const pair = usePair();
