@@ -32,7 +32,7 @@ const GRANTS = [
       changing(schema.workspaces, 'id'),
       changing(schema.managementKeys, 'id', 'workspace_id', 'created_at', 'created_by'),
       changing(schema.keys, 'id', 'workspace_id', 'prefix', 'created_at', 'created_by'),
-      changing(schema.secrets, 'ref', 'id', 'key_id', 'workspace_id', 'start', 'created_at'),
+      changing(schema.secrets, 'ref', 'id', 'key_id', 'workspace_id', 'start', 'created_at', 'ended'),
       changing(schema.secretProofs, 'ref'),
     ],
   },

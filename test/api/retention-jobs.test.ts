@@ -60,6 +60,7 @@ it('every minute an instance looks for what is due, says when the last run was c
     'drop_partitions',
     'remove_retired_secrets',
     'remove_deleted_keys',
+    'mark_ended_keys',
   ]);
 });
 
