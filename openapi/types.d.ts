@@ -47,7 +47,7 @@ export interface paths {
         };
         /**
          * Metrics of the instance
-         * @description Requests, verdicts, durations, what waits, what failed and how much of each resource limit is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is away.
+         * @description Requests, verdicts, durations, what waits, what failed and how much of each resource limit is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or the root key; answered also while the database is unavailable.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -413,7 +413,7 @@ export interface paths {
         post?: never;
         /**
          * Erase personal data of an owner
-         * @description Erases whence the owner's keys were last used, deleted keys included, for good: what was counted before and is still to be written does not bring it back. Later uses are kept again. An owner without keys has nothing to erase. Idempotent. Requires the permission `keys:write`.
+         * @description Erases from where the owner's keys were last used, deleted keys included, for good: what was counted before and is still to be written does not bring it back. Later uses are kept again. An owner without keys has nothing to erase. The owner ids `.` and `..`, which older versions accepted, fit no path: give the keys another owner first. Idempotent. Requires the permission `keys:write`.
          */
         delete: operations["erasePersonalData"];
         options?: never;
@@ -969,7 +969,7 @@ export interface components {
              */
             workspaceId?: string;
             /**
-             * @description Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` and keeps no other key valid. Management keys that rule all workspaces find a key by its id in any; `workspaceId` narrows.
+             * @description Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` and keeps no other key valid. Management keys for all workspaces find a key by its id in any; `workspaceId` narrows.
              * @example [
              *       "key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd"
              *     ]
@@ -1357,7 +1357,7 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
-             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @description Where the last use came from, as callers of verify said; null: none did, or it was erased.
              * @example {
              *       "ip": "203.0.113.0/24",
              *       "userAgent": "curl"
@@ -2196,7 +2196,7 @@ export interface components {
              */
             lastUsedAt: string | null;
             /**
-             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @description Where the last use came from, as callers of verify said; null: none did, or it was erased.
              * @example {
              *       "ip": "203.0.113.0/24",
              *       "userAgent": "curl"
@@ -2275,7 +2275,7 @@ export interface components {
              */
             lastDeniedAt: string | null;
             /**
-             * @description Whence the last use came, as callers of verify said; null: none did, or it was erased.
+             * @description Where the last use came from, as callers of verify said; null: none did, or it was erased.
              * @example {
              *       "ip": "203.0.113.0/24",
              *       "userAgent": "curl"
@@ -3035,7 +3035,7 @@ export interface components {
              */
             rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
             /**
-             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @description True: the database is unavailable, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
              * @example false
              */
             stale: boolean;
@@ -3136,7 +3136,7 @@ export interface components {
              */
             rateLimits: components["schemas"]["VerifyRateLimit"][] | null;
             /**
-             * @description True: the database is away, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
+             * @description True: the database is unavailable, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set.
              * @example false
              */
             stale: boolean;
@@ -3457,7 +3457,7 @@ export interface components {
              */
             requireResource?: boolean;
             /**
-             * @description Scopes that keys may have; others are refused. A wildcard is taken, and covers these alone. Default: null, any.
+             * @description Scopes that keys may have; others are refused. A wildcard is accepted, and covers these alone. Default: null, any.
              * @example [
              *       {
              *         "scope": "sources:read",
@@ -3979,7 +3979,7 @@ export interface operations {
             };
             /** @description `INTERNAL` */
             500: components["responses"]["InternalServerError"];
-            /** @description No answer is to be had; try again after a moment. */
+            /** @description No answer is available; try again after a moment. */
             503: {
                 headers: {
                     /** @description The verdict, or the code of the problem. */

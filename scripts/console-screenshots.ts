@@ -48,6 +48,8 @@ async function takeAll(
     keys: 'keys',
     key: `keys/${keyId}`,
     create: 'keys/new?workspaceId=acme',
+    import: 'keys/import',
+    'every-workspace': 'keys?workspaceId=*',
     usage: 'usage',
     hygiene: 'hygiene?section=without-expiry',
     audit: 'audit',

@@ -6,10 +6,10 @@ import { whenReady } from './db/wait.ts';
 import type { App } from './http/app-type.ts';
 import { startStartupServer } from './http/startup-server.ts';
 import { defineCommand } from './lib/command.ts';
-import { stopInOrder } from './lib/lifecycle.ts';
 import { createLogger, standardOutput } from './lib/logger.ts';
 import { OperatorError } from './lib/operator-error.ts';
 import { StopRequest, untilStopped } from './lib/stop.ts';
+import { stopInOrder } from './lib/stop-phases.ts';
 import { createService, type Service } from './service.ts';
 
 /** What the embedded database may take of the time that a stop has left: the rest is for its line in the log. */

@@ -6,15 +6,15 @@ import { KeywardError } from '../errors.ts';
 import type { App } from '../http/app-type.ts';
 import { readActor } from '../http/call-contexts.ts';
 import type { KeyDetector } from '../http/key-detector.ts';
-import { TokenBuckets } from '../lib/token-buckets.ts';
 import { loadConsole } from './assets.ts';
 import { cookieHeader, isFromConsole, isSecureOrigin, NO_COOKIES } from './cookie.ts';
 import type { ConsoleGate, OpenSession } from './gate.ts';
 import { LIFETIME_MS, type Session, type Sessions } from './sessions.ts';
+import { SignInLimits } from './sign-in-limits.ts';
 import type { SignInLink } from './sign-in-link.ts';
 
-/** Of one address. Guesses cost an argon2 run at most, like those at any other door. */
-const SIGN_INS_PER_SECOND = 5;
+/** What a page names that does not know its session yet. */
+const ANY_SESSION = 'session';
 const HIDDEN = { schema: { hide: true } };
 const SAFE_HEADERS = {
   'cross-origin-opener-policy': 'same-origin',
@@ -41,7 +41,7 @@ export function consoleRoutes(app: App, deps: ConsoleDependencies): void {
 
 function sessionRoutes(app: App, deps: ConsoleDependencies): void {
   const { sessions, gate, link, authenticate, keyDetector } = deps;
-  const signIns = new TokenBuckets(deps.now);
+  const limits = new SignInLimits(deps.now);
   const answer = async (reply: FastifyReply, { session, isSecure }: OpenSession) => {
     const caller = await authenticate(`Bearer ${session.key}`);
     setCookies(reply, cookieHeader({ value: sessions.seal(session), isSecure }));
@@ -50,21 +50,18 @@ function sessionRoutes(app: App, deps: ConsoleDependencies): void {
 
   app.post('/console/session', HIDDEN, async (request, reply) => {
     requireConsole(request);
-    if (!signIns.take([{ id: request.ip, perSecond: SIGN_INS_PER_SECOND }], 1)) {
-      throw new KeywardError('TOO_MANY_REQUESTS', 'Too many sign-ins from this address.');
-    }
-    const { authorization } = request.headers;
+    const { authorization, 'keyward-console-link': token } = request.headers;
     // Before a link is spent.
     const actor = readActor(request.headers['keyward-actor'], keyDetector);
-    const key =
-      (await link.redeem(request.headers['keyward-console-link'])) ?? bearer(authorization);
-    const session = sessions.start(key, actor);
-    return answer(reply, { session, isSecure: isSecureOrigin(request.headers) });
+    return limits.attempt(request.ip, `${token ?? authorization}`, async () => {
+      const session = sessions.start((await link.redeem(token)) ?? bearer(authorization), actor);
+      return answer(reply, { session, isSecure: isSecureOrigin(request.headers) });
+    });
   });
 
   app.get('/console/session', HIDDEN, async (request, reply) => {
     const open = gate.open(request.raw);
-    if (!open) throw new KeywardError('UNAUTHENTICATED');
+    if (!open || !isNamed(request, open.session)) throw new KeywardError('UNAUTHENTICATED');
     return answer(reply, { ...open, session: sessions.continue(open.session) });
   });
 
@@ -109,6 +106,12 @@ function pageRoutes(app: App): void {
 
 function requireConsole({ headers }: FastifyRequest): void {
   if (!isFromConsole(headers)) throw new KeywardError('UNAUTHENTICATED');
+}
+
+/** A page keeps alive its own session alone; a new page asks which there is. */
+function isNamed({ headers }: FastifyRequest, { id }: Session): boolean {
+  const named = headers['keyward-console'];
+  return named === ANY_SESSION || named === id;
 }
 
 function setCookies(reply: FastifyReply, cookies: string | string[]): void {

@@ -57,7 +57,7 @@ export function copyOf(text: string): string {
 }
 
 /**
- * Whence a key was used, as it is stored: network and family of the user agent with a space between,
+ * From where a key was used, as it is stored: network and family of the user agent with a space between,
  * or nothing if neither is known. The client's own text, which may be a key, is no part of it.
  */
 export function originOf({ ip, userAgent }: ClientContext, kept: KeptIp): string {

@@ -36,7 +36,7 @@ export interface VerdictCounter {
   reserve(): () => void;
   /**
    * Units are what the verification cost, if it was VALID; uses of a management key have none. Of the
-   * client it is kept for a moment whence the key was last used.
+   * client it is kept for a moment from where the key was last used.
    */
   count(
     keyId: string,

@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CallContext } from '../call-context.ts';
 import type { Permission } from '../domain/caller.ts';
 import { newSearchBudget, type SearchBudget } from '../domain/key-string.ts';
@@ -30,6 +30,8 @@ declare module 'fastify' {
     call: CallContext | null;
     /** Whose share of bounded resources it uses, by `groupOf`; empty until that is known. */
     callerGroup: string;
+    /** Gives back what the items of its list took of the caller's rate. */
+    giveItemsBack: (() => void) | null;
   }
 }
 
@@ -42,6 +44,7 @@ export function registerAuth(
 ): void {
   app.decorateRequest('call', null);
   app.decorateRequest('callerGroup', '');
+  app.decorateRequest('giveItemsBack', null);
   const authenticate = async (request: FastifyRequest) => {
     const { permission, urgent } = request.routeOptions.config;
     if (!permission) return;
@@ -59,7 +62,14 @@ export function registerAuth(
     if (!route.config?.permission) return;
     route.onRequest = [authenticate, ...[route.onRequest ?? []].flat()];
     route.preHandler = [authenticateAgain, inspectBody, ...[route.preHandler ?? []].flat()];
+    if (route.config.list) route.onSend = [countNoItems, ...[route.onSend ?? []].flat()];
   });
+}
+
+/** What is refused as too much, or could not be done, does not count. */
+async function countNoItems(request: FastifyRequest, reply: FastifyReply, payload: unknown) {
+  if (reply.statusCode === 503) request.giveItemsBack?.();
+  return payload;
 }
 
 function itemsIn(body: unknown, list: string): number {
@@ -78,7 +88,10 @@ function bodyInspector({ keyDetector, rates }: { keyDetector: KeyDetector; rates
     const { list, takesKey, urgent } = request.routeOptions.config;
     if (!request.call || takesKey) return;
     const { body = null, params, query, method } = request;
-    if (list && !urgent) rates.takeItems(request.call.caller, itemsIn(body, list), `/body/${list}`);
+    if (list && !urgent) {
+      const items = itemsIn(body, list);
+      request.giveItemsBack = rates.takeItems(request.call.caller, items, `/body/${list}`);
+    }
     if (list) await setItemsAside(body, list, faultOfItem(newSearchBudget()));
     const envelope = list ? { ...Object(body), [list]: null } : body;
     // A change stores or audits what its path and query say too.

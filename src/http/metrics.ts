@@ -37,7 +37,7 @@ export function metricsRoutes(app: App, deps: MetricsDependencies): void {
           'Requests, verdicts, durations, what waits, what failed and how much of each resource limit ' +
           'is used, in the text format of Prometheus. Only numbers, and only of this instance: nothing ' +
           'about keys, owners or workspaces. Requires the token that `KEYWARD_METRICS_TOKEN` sets, or ' +
-          'the root key; answered also while the database is away.',
+          'the root key; answered also while the database is unavailable.',
         security: [{ metricsToken: [] }, { managementKey: [] }],
         produces: ['text/plain'],
         response: answers(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type CursorPosition, decodeCursor, encodeCursor } from './cursor.ts';
 
 /** How the rows of a list are read, and where in its order a row stands. */
@@ -18,6 +19,15 @@ export interface PageQuery {
 export interface Page<Row> {
   rows: Row[];
   nextCursor: string | null;
+}
+
+/**
+ * Names a list together with its parameters, such as filters and the sort order: a cursor of one is refused
+ * by every other.
+ */
+export function listName(list: string, { cursor, limit, ...parameters }: PageQuery): string {
+  const text = JSON.stringify(Object.entries(parameters).sort());
+  return `${list}:${createHash('sha256').update(text).digest('hex').slice(0, 12)}`;
 }
 
 /** Of what the rows of a page say. A page of more would hold the event loop, and fill the memory. */

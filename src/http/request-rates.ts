@@ -30,16 +30,19 @@ export class RequestRates {
 
   /**
    * Counts the items of a call, which are at `pointer`, beyond the first one, which counted as the call.
-   * More than a second allows never pass: INVALID_REQUEST.
+   * More than a second allows never pass: INVALID_REQUEST. What it returns gives them back, and may be
+   * called once.
    */
-  takeItems(caller: Caller, items: number, pointer: string): void {
-    if (caller.maxRequestsPerSecond === null || items <= 1) return;
+  takeItems(caller: Caller, items: number, pointer: string): () => void {
+    if (caller.maxRequestsPerSecond === null || items <= 1) return () => {};
     const rates = ratesOf(caller);
     const max = Math.min(...rates.map(({ perSecond }) => perSecond));
     if (items > max) {
       throw invalidField(pointer, `must have at most ${max} items: ${rulesOf(caller)}`);
     }
-    if (this.#buckets.take(rates, items - 1)) return;
+    if (this.#buckets.take(rates, items - 1)) {
+      return () => this.#buckets.giveBack(rates, items - 1);
+    }
     throw new KeywardError(
       'TOO_MANY_REQUESTS',
       `Each of the ${items} items counts as a request, of which ${max} a second are allowed: send fewer at once.`,

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Orm } from '../db/database.ts';
 import type { Actor } from '../domain/caller.ts';
+import type { InTurn } from '../lib/fair-queue.ts';
 import type { Log } from '../lib/log-events.ts';
+import { UNSTOPPED } from '../lib/periodic-task.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import { endKeysOfWorkspace, findWorkspaceToEmpty, type WorkspaceToEmpty } from './store.ts';
 
 const ACTOR: Actor = { type: 'system', id: 'workspace-deletion', onBehalfOf: null };
-
-type InTurn = <T>(step: () => Promise<T>) => Promise<T>;
 
 /**
  * Ends the keys of deleted workspaces, many of which a deletion leaves to be ended later. That their
@@ -19,10 +19,7 @@ export class DeletedWorkspaces {
   readonly #unitOfWork: UnitOfWork;
   readonly #log: Log;
   readonly #inTurn: InTurn;
-  #isRunning = false;
-  #isStopped = false;
 
-  /** @param inTurn runs a step when it may take a connection */
   constructor(orm: Orm, unitOfWork: UnitOfWork, log: Log, inTurn: InTurn) {
     this.#orm = orm;
     this.#unitOfWork = unitOfWork;
@@ -30,24 +27,15 @@ export class DeletedWorkspaces {
     this.#inTurn = inTurn;
   }
 
-  /** Runs until no key is left. Never rejects. */
-  async endKeys(): Promise<void> {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
+  /** Runs until no key is left; stopping, until the step in progress is finished. Never rejects. */
+  async endKeys(stopping = UNSTOPPED): Promise<void> {
     try {
-      for (let more = true; more && !this.#isStopped; )
+      for (let more = true; more && !stopping.aborted; )
         more = await this.#inTurn(() => this.#step());
     } catch (err) {
       const event = 'workspace.keys_not_ended';
       this.#log.warn({ event, err }, 'keys of a deleted workspace were not ended yet, will retry');
-    } finally {
-      this.#isRunning = false;
     }
-  }
-
-  /** A step in progress is finished. */
-  stop(): void {
-    this.#isStopped = true;
   }
 
   /** False if nothing is left, or what is left is locked at the moment. */

@@ -2,6 +2,9 @@ import { WAITING_TASK_BYTES } from './memory-budget.ts';
 import { OverloadError, type ShedReason } from './overload-error.ts';
 import type { ResourceLimit } from './resource-limit.ts';
 
+/** Runs a step when it may take a connection. */
+export type InTurn = <T>(step: () => Promise<T>) => Promise<T>;
+
 export interface FairQueueBounds {
   /** Tasks at work at once. */
   places: number;

@@ -40,6 +40,15 @@ export class TokenBuckets {
     return true;
   }
 
+  /** What was taken and not used. */
+  giveBack(rates: readonly Rate[], amount: number): void {
+    const now = this.#now();
+    for (const rate of rates) {
+      const bucket = this.#refilled(rate, now);
+      bucket.tokens = Math.min(rate.perSecond, bucket.tokens + amount);
+    }
+  }
+
   #refilled({ id, perSecond }: Rate, now: number): Bucket {
     const bucket = this.#buckets.get(id) ?? { tokens: perSecond, at: now };
     const elapsed = Math.max(0, now - bucket.at);

@@ -204,7 +204,7 @@ export class ManagementService {
   }
 }
 
-/** What a key created may be in every workspace that the caller rules. */
+/** What a key created may be in every workspace that the caller is for. */
 function everywhereOf({ caller }: CallContext, createdBy: string | undefined): string | undefined {
   return createdBy !== undefined && caller.workspaceId === null ? EVERY_WORKSPACE : undefined;
 }

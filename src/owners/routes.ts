@@ -18,9 +18,10 @@ export function ownerRoutes(app: App, owners: OwnerService): void {
         tags: ['Keys'],
         summary: 'Erase personal data of an owner',
         description:
-          "Erases whence the owner's keys were last used, deleted keys included, for good: what was " +
-          'counted before and is still to be written does not bring it back. Later uses are kept again. ' +
-          'An owner without keys has nothing to erase. Idempotent.',
+          "Erases from where the owner's keys were last used, deleted keys included, for good: what " +
+          'was counted before and is still to be written does not bring it back. Later uses are kept again. ' +
+          'An owner without keys has nothing to erase. The owner ids `.` and `..`, which older versions ' +
+          'accepted, fit no path: give the keys another owner first. Idempotent.',
         params: OwnerPath,
         querystring: WorkspaceQuery,
         response: answers(

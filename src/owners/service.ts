@@ -26,7 +26,7 @@ export class OwnerService {
   }
 
   /**
-   * Erases whence the owner's keys were last used, in steps of a transaction each: usage that is written
+   * Erases from where the owner's keys were last used, in steps of a transaction each: usage that is written
    * waits for a step at most. What an error leaves undone, a repetition of the call does.
    */
   erasePersonalData(

@@ -37,7 +37,7 @@ export async function findKeysOfOwner(
 /** Instances agree on the time but for a few milliseconds. */
 const AHEAD_MS = 1000;
 
-/** Whence keys were last used, which counters that still wait do not bring back. */
+/** From where keys were last used, which counters that still wait do not bring back. */
 export async function eraseLastUsedFrom(
   tx: Transaction,
   ids: readonly string[],

@@ -3,7 +3,9 @@ import type { Config } from '../config.ts';
 import type { Orm } from '../db/database.ts';
 import { isTimeout } from '../db/errors.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { InTurn } from '../lib/fair-queue.ts';
 import type { Log } from '../lib/log-events.ts';
+import { UNSTOPPED } from '../lib/periodic-task.ts';
 import { type Cutoffs, cutoffsAt } from './cutoffs.ts';
 import type { StepResult } from './job.ts';
 import { JobRun } from './job-run.ts';
@@ -22,8 +24,7 @@ export interface RetentionOptions {
   clock: Pick<Clock, 'now'>;
   fold: { readonly waitingMs: number };
   kept: Config['retention'];
-  /** Runs a step when it may take a connection. */
-  inTurn: <T>(step: () => Promise<T>) => Promise<T>;
+  inTurn: InTurn;
 }
 
 /**
@@ -34,8 +35,6 @@ export interface RetentionOptions {
 export class Retention {
   readonly #options: RetentionOptions;
   readonly #runs = JOBS.map((job) => new JobRun(job));
-  readonly #stop = new AbortController();
-  #isRunning = false;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -53,26 +52,18 @@ export class Retention {
     return this.#runs.find(({ job }) => job.name === 'move_recent')?.oldestHour ?? null;
   }
 
-  /** Does what is due. Never rejects. */
-  async run(): Promise<void> {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    for (const run of this.#runs) await this.#work(run);
-    this.#isRunning = false;
-  }
-
-  /** A step in progress is finished. */
-  stop(): void {
-    this.#stop.abort();
+  /** Does what is due; stopping, it finishes the step in progress. Never rejects. */
+  async run(stopping = UNSTOPPED): Promise<void> {
+    for (const run of this.#runs) await this.#work(run, stopping);
   }
 
   /** One that fails keeps no other from its work. */
-  async #work(run: JobRun): Promise<void> {
+  async #work(run: JobRun, stopping: AbortSignal): Promise<void> {
     const { clock, kept, log } = this.#options;
     try {
-      for (let more = true; more && !this.#stop.signal.aborted; ) {
+      for (let more = true; more && !stopping.aborted; ) {
         const cutoffs = cutoffsAt(clock.now(), kept);
-        more = run.isDue(cutoffs, clock.now()) && (await this.#step(run, cutoffs));
+        more = run.isDue(cutoffs, clock.now()) && (await this.#step(run, cutoffs, stopping));
       }
     } catch (err) {
       run.failures++;
@@ -82,12 +73,12 @@ export class Retention {
   }
 
   /** Whether there is more to do now. The pause leaves the database half of the time at least. */
-  async #step(run: JobRun, cutoffs: Cutoffs): Promise<boolean> {
+  async #step(run: JobRun, cutoffs: Cutoffs, stopping: AbortSignal): Promise<boolean> {
     if (this.#options.fold.waitingMs > MAX_WAITING_MS) return false;
     const { result, tookMs } = await this.#attempt(run, cutoffs);
     if (result === null) return false;
     if (result !== 'too long') this.#add(run, result);
-    await delay(tookMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    await delay(tookMs, undefined, { signal: stopping }).catch(() => undefined);
     return true;
   }
 

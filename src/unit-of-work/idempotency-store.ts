@@ -61,7 +61,7 @@ export async function storeAnswer(
   await tx.insert(idempotencyKeys).values({ callerId, key, fingerprint, answer, createdAt });
 }
 
-/** Without the key string, and without whence the key was used: an erasure would not find it here. */
+/** Without the key string, and without from where the key was used: an erasure would not find it here. */
 function storable(body: object): object {
   return {
     ...body,

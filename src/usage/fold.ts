@@ -2,6 +2,7 @@ import type { Database } from '../db/database.ts';
 import { isTimeout } from '../db/errors.ts';
 import type { Log } from '../lib/log-events.ts';
 import { counter, gauge, type Metric } from '../lib/metric.ts';
+import { UNSTOPPED } from '../lib/periodic-task.ts';
 import { foldShard, readWaiting, shardMixed, type WaitingShard } from './log-store.ts';
 import { MIXED_SHARD } from './shards.ts';
 
@@ -29,8 +30,6 @@ export class UsageFold {
   #waitingMs = 0;
   #folded = 0;
   #failures = 0;
-  #running: Promise<void> | null = null;
-  #stopped = false;
 
   constructor(database: Database, log: Log) {
     this.#database = database;
@@ -67,40 +66,28 @@ export class UsageFold {
     ];
   }
 
-  /** Folds what is due. A call during another one shares it. */
-  run(): Promise<void> {
-    this.#running ??= this.#runOnce()
-      .catch((err: unknown) => {
-        this.#failures++;
-        this.#log.warn(
-          { event: 'usage.fold_failed', err },
-          'the usage log was not folded, will retry',
-        );
-      })
-      .finally(() => {
-        this.#running = null;
-      });
-    return this.#running;
+  /**
+   * Folds what is due. Stopping, it ends after the step in progress: what is left in the log is folded by
+   * other instances, or later. Never rejects.
+   */
+  async run(stopping = UNSTOPPED): Promise<void> {
+    try {
+      const waiting = await this.#look();
+      const counters = waiting.reduce((sum, shard) => sum + shard.counters, 0);
+      const areFew = counters <= FEW_COUNTERS;
+      await forEachShard(waiting, (shard) =>
+        areFew ? this.#foldShard(shard, stopping) : this.#foldDue(shard, stopping),
+      );
+    } catch (err) {
+      this.#failures++;
+      const event = 'usage.fold_failed';
+      this.#log.warn({ event, err }, 'the usage log was not folded, will retry');
+    }
   }
 
-  /** Ends after the step under way: what is left in the log is folded by other instances, or later. */
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  /** Folds everything that is in the log, due or not, unless another instance is at work. */
+  /** Folds everything that is in the log, due or not, unless another run is at work. */
   async foldAll(): Promise<void> {
-    await this.#running;
-    await forEachShard(await this.#look(), (waiting) => this.#foldShard(waiting));
-  }
-
-  async #runOnce(): Promise<void> {
-    const waiting = await this.#look();
-    const counters = waiting.reduce((sum, shard) => sum + shard.counters, 0);
-    const areFew = counters <= FEW_COUNTERS;
-    await forEachShard(waiting, (shard) =>
-      areFew ? this.#foldShard(shard) : this.#foldDue(shard),
-    );
+    await forEachShard(await this.#look(), (waiting) => this.#foldShard(waiting, UNSTOPPED));
   }
 
   async #look(): Promise<WaitingShard[]> {
@@ -110,21 +97,22 @@ export class UsageFold {
     return waiting;
   }
 
-  async #foldDue(waiting: WaitingShard): Promise<void> {
+  async #foldDue(waiting: WaitingShard, stopping: AbortSignal): Promise<void> {
     const { shard, counters, ageMs } = waiting;
-    if (shard === MIXED_SHARD && counters > STEP_COUNTERS) await this.#distribute(counters);
-    else if (shard === MIXED_SHARD || ageMs >= MERGE_MS) await this.#foldShard(waiting);
+    const isMixed = shard === MIXED_SHARD;
+    if (isMixed && counters > STEP_COUNTERS) await this.#distribute(counters, stopping);
+    else if (isMixed || ageMs >= MERGE_MS) await this.#foldShard(waiting, stopping);
   }
 
-  async #distribute(counters: number): Promise<void> {
-    for (let left = counters; left > 0 && !this.#stopped; left -= MAX_STEP_COUNTERS) {
+  async #distribute(counters: number, stopping: AbortSignal): Promise<void> {
+    for (let left = counters; left > 0 && !stopping.aborted; left -= MAX_STEP_COUNTERS) {
       if ((await shardMixed(this.#database, MAX_STEP_COUNTERS)) === null) return;
     }
   }
 
   /** What was there, not what comes meanwhile, to end. */
-  async #foldShard({ shard, counters }: WaitingShard): Promise<void> {
-    for (let left = counters; left > 0; ) {
+  async #foldShard({ shard, counters }: WaitingShard, stopping: AbortSignal): Promise<void> {
+    for (let left = counters; left > 0 && !stopping.aborted; ) {
       const merged = await this.#step(shard);
       if (merged === null) return;
       this.#folded += merged;
@@ -135,7 +123,6 @@ export class UsageFold {
 
   /** Rows that others have locked are passed by in a second attempt, of less: it costs more. */
   async #step(shard: number): Promise<number | null> {
-    if (this.#stopped) return null;
     try {
       return await foldShard(this.#database, shard, this.#stepCounters, { passingLocked: false });
     } catch (error) {

@@ -3,7 +3,7 @@ import type { Orm } from '../db/database.ts';
 import { toIso } from '../domain/time.ts';
 import { KeywardError } from '../errors.ts';
 import type { Clock } from '../lib/clock.ts';
-import { type Retention, rangeOf, type UsageRange } from './query/range.ts';
+import { type RetentionDays, rangeOf, type UsageRange } from './query/range.ts';
 import type { KeyUsage, UsageQuery } from './schemas.ts';
 import { findKey, readUsage, type UsageCount } from './store.ts';
 
@@ -11,9 +11,9 @@ import { findKey, readUsage, type UsageCount } from './store.ts';
 export class UsageService {
   readonly #orm: Orm;
   readonly #clock: Clock;
-  readonly #retention: Retention;
+  readonly #retention: RetentionDays;
 
-  constructor(orm: Orm, clock: Clock, retention: Retention) {
+  constructor(orm: Orm, clock: Clock, retention: RetentionDays) {
     this.#orm = orm;
     this.#clock = clock;
     this.#retention = retention;

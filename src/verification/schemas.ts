@@ -145,7 +145,7 @@ export const VerifyAnswer = Type.Object(
     ),
     stale: Type.Boolean({
       description:
-        'True: the database is away, and this is what was last known of the key. Only with ' +
+        'True: the database is unavailable, and this is what was last known of the key. Only with ' +
         '`KEYWARD_STALE_IF_ERROR_MS` set.',
       examples: [false],
     }),

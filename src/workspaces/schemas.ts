@@ -76,7 +76,7 @@ const policies = {
   }),
   availableScopes: nullable(Type.Array(AvailableScope, { maxItems: 500 }), {
     description:
-      'Scopes that keys may have; others are refused. A wildcard is taken, and covers these alone. ' +
+      'Scopes that keys may have; others are refused. A wildcard is accepted, and covers these alone. ' +
       'Default: null, any.',
     examples: [[{ scope: 'sources:read', title: 'Read sources', description: 'List and read.' }]],
   }),

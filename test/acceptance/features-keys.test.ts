@@ -146,7 +146,7 @@ describe('keys, call by call', () => {
     expect(nothing).toEqual({ found: false, key: null, deletedAt: null, secret: null });
   });
 
-  it('erasePersonalData erases whence the keys of an owner were last used', async () => {
+  it('erasePersonalData erases from where the keys of an owner were last used', async () => {
     const ownerId = `customer_${randomBytes(4).toString('hex')}`;
     const { id, key } = await makeKey(root, { ownerId });
     const body = { key, ip: '203.0.113.7', userAgent: 'curl/8.5.0' };

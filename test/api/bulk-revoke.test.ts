@@ -105,7 +105,7 @@ describe('bulk revocation', () => {
     expect(await verdicts(key)).toEqual(['VALID']);
   });
 
-  it('a bulk revocation by ids finds keys in every workspace that the caller rules, unless it names one', async () => {
+  it('a bulk revocation by ids finds keys in every workspace of the caller, unless it names one', async () => {
     await putWorkspace(pair.first, 'elsewhere');
     const keys = [
       await createKey(pair.first),

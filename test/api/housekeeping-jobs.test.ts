@@ -106,7 +106,7 @@ describe('housekeeping', () => {
     },
   );
 
-  it('an instance that was stopped keeps no house and writes no counters any more', async () => {
+  it('an instance that was stopped does no housekeeping and writes no counters any more', async () => {
     await startWith();
     await instance.stop();
     const lines = instance.logLines.length;

@@ -89,7 +89,7 @@ async function storedText(): Promise<string> {
 }
 
 it.each(DOORS)(
-  'after %s a key and each of its strings show whence they were last used, by default without the last octet',
+  'after %s a key and each of its strings show from where they were last used, by default without the last octet',
   async (_door, use) => {
     const { id, key } = await createKey(instance);
     expect(await shown(id)).toEqual([null, null]);
@@ -107,7 +107,7 @@ it.each(DOORS)(
   },
 );
 
-it('lists and find show whence a key was last used, as reading the key does', async () => {
+it('lists and find show from where a key was last used, as reading the key does', async () => {
   const { id, key } = await createKey(instance, { ownerId: 'listed' });
   await verify(key, { ip: '2001:db8:1:2::3', userAgent: 'Wget/1.21' });
   await instance.flush();
@@ -129,7 +129,7 @@ it('a use of which the caller says one thing shows that alone', async () => {
   expect((await shown(two.id))[0]).toEqual({ ip: null, userAgent: 'curl' });
 });
 
-it('only a use that is VALID shows whence it came, and a later flush of an earlier use changes nothing', async () => {
+it('only a use that is VALID shows where it came from, and a later flush of an earlier use changes nothing', async () => {
   const other = await launchForTest(database.url);
   const { id, key } = await createKey(instance);
   await verify(key, { ip: '192.0.2.1', userAgent: 'axios/1.6' });
@@ -142,7 +142,7 @@ it('only a use that is VALID shows whence it came, and a later flush of an earli
   expect(await shown(id)).toEqual([FROM_CURL, FROM_CURL]);
 });
 
-it('a verification that counts before it answers and one with limits keep whence they came', async () => {
+it('a verification that counts before it answers and one with limits keep where they came from', async () => {
   const other = await launchForTest(database.url, { usageFlushMs: 0 });
   const rateLimits = [{ name: 'minute', limit: 10, windowSeconds: 60 }];
   const { id, key } = await createKey(instance, { rateLimits });
@@ -354,7 +354,7 @@ it('erasing is not undone by a counter that the log adds to a later one of which
   expect((await read(id)).usage).toMatchObject({ total: 2, lastUsedFrom: null });
 });
 
-it('counters that are brought into shards, or wait for a locked row, keep whence they came', async () => {
+it('counters that are brought into shards, or wait for a locked row, keep where they came from', async () => {
   const { id, key } = await createKey(instance);
   const { flusher, fold, database: connections } = instance.service.internals;
   await verify(key, { ip: IP, userAgent: CURL });
@@ -432,7 +432,7 @@ it('a bound caller erases nothing of a former tenant of its workspace, and an un
   expect(await stored()).toMatch(/^\d{13} {2}$/);
 });
 
-it('an answer that is kept for its Idempotency-Key does not keep whence the key was used', async () => {
+it('an answer that is kept for its Idempotency-Key does not keep from where the key was used', async () => {
   const { id, key } = await createKey(instance);
   await verify(key, { ip: '198.18.7.9', userAgent: 'insomnia/9' });
   await instance.flush();

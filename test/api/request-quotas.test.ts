@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
-import type { Answer, CallOptions } from '../support/instance.ts';
+import { memoryBudget } from '../../src/lib/memory-budget.ts';
+import { type Answer, type CallOptions, launchForTest } from '../support/instance.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 
@@ -127,6 +128,21 @@ describe('the maximum of requests', () => {
     expect((await root('GET', `/v1/keys?workspaceId=${workspaceId}`)).body.data).toEqual([]);
     expect((await load(3)).body.created).toBe(3);
     expect(outcome(await load(1))).toBe(REFUSED);
+  });
+
+  it('the items of an import that finds no room do not count, so that the next one passes in the same second', async () => {
+    const memory = { ...memoryBudget(1024 ** 3), heldBodyBytes: 8000 };
+    const instance = await launchForTest(pair.databaseUrl, { memory });
+    const { key } = await manager({ maxRequestsPerSecond: 10 });
+    const load = (fields: object) => {
+      const keys = itemsOf(9).map((item) => ({ ...item, ...fields }));
+      return instance.call('POST', '/v1/keys/import', { as: key, body: { keys } });
+    };
+    const now = Date.now();
+    Object.defineProperty(instance.service.internals.clock, 'now', { value: () => now });
+    expect(outcome(await load({ description: 'x'.repeat(1000) }))).toBe('503 OVERLOADED');
+    expect((await load({})).body.created).toBe(9);
+    expect(outcome(await load({}))).toBe(REFUSED);
   });
 
   it('to nginx, the maximum of the gateway itself is 503, with the code in a header', async () => {

@@ -128,9 +128,13 @@ it('nothing is moved while counters wait longer for the fold than half a minute'
 });
 
 it('a stop lets the step of retention end that is in progress, and begins no other', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
   const instance = await launchHere();
-  const { retention } = instance.service.internals;
-  await retention.run();
+  await instance.service.internals.retention.run();
+  instance.service.start();
   await addRecent(sql, 3, 4);
   await sql.query(`insert into usage_unmatched values ('w', $1, 3)`, [instantOf(3)]);
   const name = 'move_usage(timestamptz, timestamptz, date, text, text, integer)';
@@ -139,12 +143,11 @@ it('a stop lets the step of retention end that is in progress, and begins no oth
   const locker = await connect(copy.url);
   await locker.query('begin');
   await locker.query('lock table usage_months in share mode');
-  const running = retention.run();
+  vi.advanceTimersByTime(MINUTE_MS);
   await untilWaiting(copy.url, 1);
   const stopped = instance.service.stop();
   await locker.query('commit');
   expect(await stopped).toBe(true);
-  await running;
   expect(await sumsOf(sql)).toMatchObject({ recent: 0, days: 1, unmatched: 3 });
 });
 

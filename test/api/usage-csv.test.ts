@@ -75,7 +75,15 @@ it('no cell of usage as CSV begins as a formula of a spreadsheet, and quotes are
 it.each([
   ['text/csv', 'text/csv'],
   ['text/csv;q=0.9, application/json;q=0.8', 'text/csv'],
+  ['text/csv;q=0.5, application/json;q=0.8', 'application/json'],
   ['application/json, text/csv', 'application/json'],
+  ['application/json, text/csv;q=0.5', 'application/json'],
+  ['application/json;q=0.5, text/csv', 'text/csv'],
+  ['TEXT/CSV; charset=utf-8', 'text/csv'],
+  ['text/csv, */*;q=0.1', 'text/csv'],
+  ['text/*', 'text/csv'],
+  ['text/csv;q=0', 'application/json'],
+  ['text/csv;q=0, */*', 'application/json'],
   ['*/*', 'application/json'],
   ['text/html', 'application/json'],
 ])('usage for Accept: %s is %s', async (accept, type) => {

@@ -161,8 +161,7 @@ it('the metrics show how many rows wait in the log, and an instance that stops l
   expect(await shown()).toBe('0');
   await flush(keys);
   await flush(keys);
-  keyward.service.internals.fold.stop();
-  await keyward.service.internals.fold.run();
+  await keyward.service.internals.fold.run(AbortSignal.abort());
   expect(await shown()).toBe('2');
   expect(await folded()).toMatchObject({ ...all(0), log: 2 });
 });

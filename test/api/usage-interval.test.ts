@@ -20,8 +20,9 @@ describe('the writes of the counters', () => {
 
   it('counters are written once in each configured interval', async () => {
     const { id, key } = await createKey(instance);
-    const { flusher } = instance.service.internals;
+    const { flusher, fold } = instance.service.internals;
     const flushes = vi.spyOn(flusher, 'flush');
+    const folds = vi.spyOn(fold, 'run');
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     onTestFinished(() => void vi.useRealTimers());
     instance.service.start();
@@ -33,7 +34,8 @@ describe('the writes of the counters', () => {
       expect(flushes).toHaveBeenCalledTimes(times);
       await flushes.mock.results[times - 1]?.value;
       await new Promise((resolve) => setImmediate(resolve));
-      await instance.service.internals.fold.foldAll();
+      await Promise.all(folds.mock.results.map(({ value }) => value));
+      await fold.foldAll();
       const { body } = await instance.call('GET', `/v1/keys/${id}`);
       expect(body.usage.total).toBe(times);
     }

@@ -149,9 +149,7 @@ describe('a deleted workspace with thousands of keys', () => {
     await putWorkspace(pair.first, 'stopped');
     await fill('stopped', 1500);
     await remove('stopped');
-    const job = jobOf(pair.first);
-    job.stop();
-    await job.endKeys();
+    await jobOf(pair.first).endKeys(AbortSignal.abort());
     expect(await left('stopped')).toBe(1000);
   });
 });

@@ -12,6 +12,8 @@ import { expectAccessible, openPerson, type Person, settled, signIn } from './co
 const PAGES = [
   'keys',
   'keys/new',
+  'keys/import',
+  'keys?workspaceId=*',
   'keys?view=revoked',
   'usage',
   'hygiene',

@@ -124,9 +124,9 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
           order by recorded_at desc limit 1)`,
       },
       {
-        file: 'src/service.ts',
-        find: 'const HOUSEKEEPING_MS = 60_000;',
-        replace: 'const HOUSEKEEPING_MS = 250;',
+        file: 'src/background.ts',
+        find: 'const MINUTE_MS = 60_000;',
+        replace: 'const MINUTE_MS = 250;',
       },
     ],
     faults: ['freeze'],

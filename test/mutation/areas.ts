@@ -166,7 +166,7 @@ export const AREAS: Readonly<Record<string, Area>> = {
     ],
   },
   wiring: {
-    sources: ['src/{app,service}.ts'],
+    sources: ['src/{app,background,control-plane,data-plane,kernel,lifecycle,service}.ts'],
     tests: [
       ...VERIFICATION_TESTS,
       ...LIMIT_TESTS,

@@ -156,7 +156,7 @@ it('a text that is no address is nothing, and fails no flush', () => {
   );
 });
 
-it('nothing is known whence a key was used that nobody said or that was erased', () => {
+it('from where a key was used is not known if nobody has said it or it was erased', () => {
   expect(originOf({}, 'full')).toBe('');
   expect(originOf({ userAgent: '' }, 'full')).toBe('');
   expect(parseLastUsedFrom(null)).toBeNull();

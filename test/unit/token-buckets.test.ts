@@ -70,3 +70,20 @@ it('buckets are kept up to a documented number, those used last', () => {
   }
   expect(limit.used()).toBe(limit.max);
 });
+
+it('tokens that are given back may be taken again, and no bucket holds more than those of one second', () => {
+  const { buckets } = bucketsAt(0);
+  const rates = [
+    { id: 'own', perSecond: 5 },
+    { id: 'shared', perSecond: 8 },
+  ];
+  expect(buckets.take(rates, 5)).toBe(true);
+  buckets.giveBack(rates, 3);
+  expect([buckets.take(rates, 4), buckets.take(rates, 3)]).toEqual([false, true]);
+  buckets.giveBack(rates, 100);
+  expect([buckets.take(rates, 6), buckets.take(rates, 5), buckets.take(rates, 1)]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+});

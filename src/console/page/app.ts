@@ -1,13 +1,15 @@
 import { html } from 'htm/preact';
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Permission } from './api-types.ts';
 import { Announcements, announce } from './components/announce.ts';
 import { Brand } from './components/brand.ts';
+import { isShortcutHelpOpen, Shortcuts } from './components/shortcuts.ts';
 import { WorkspaceField } from './components/workspace-field.ts';
 import { AuditPage } from './pages/audit.ts';
 import { CreateKeyPage } from './pages/create-key.ts';
 import { HygienePage } from './pages/hygiene.ts';
+import { ImportPage } from './pages/import.ts';
 import { KeyPage } from './pages/key.ts';
 import { KeysPage } from './pages/keys.ts';
 import { ManagementKeysPage } from './pages/management-keys.ts';
@@ -16,7 +18,7 @@ import { TryPage } from './pages/try.ts';
 import { UsagePage } from './pages/usage.ts';
 import { WorkspacePage } from './pages/workspace.ts';
 import { WorkspacesPage } from './pages/workspaces.ts';
-import { hrefOf, navigate, place } from './router.ts';
+import { hrefOf, place } from './router.ts';
 import { hasExpired, may, session, signOut } from './session.ts';
 import { isUnbound, workspaceId } from './workspace.ts';
 
@@ -34,6 +36,7 @@ interface Page {
 const PAGES: readonly Page[] = [
   page(/^\/keys$/, 'Keys', KeysPage, 'keys:read', true),
   page(/^\/keys\/new$/, 'Create a key', CreateKeyPage, 'keys:write', false),
+  page(/^\/keys\/import$/, 'Import keys', ImportPage, 'keys:write', false),
   page(/^\/keys\/([^/]+)$/, 'Key', KeyPage, 'keys:read', false),
   page(/^\/usage$/, 'Usage', UsagePage, 'usage:read', true),
   page(/^\/audit$/, 'Audit log', AuditPage, 'audit:read', true),
@@ -72,7 +75,7 @@ export function App() {
     <div class="shell">
       <${Navigation} path=${path} />
       <main id="main" tabindex="-1">
-        ${isAllowed ? html`<${Titled} title=${found.title}><${found.component} key=${path} id=${id} /><//>` : html`<${NotHere} isKnown=${!!found} />`}
+        ${isAllowed ? html`<${Titled} title=${found.title} path=${path}><${found.component} key=${path} id=${id} /><//>` : html`<${NotHere} isKnown=${!!found} />`}
       </main>
     </div>
     <${Announcements} />
@@ -81,11 +84,23 @@ export function App() {
   `;
 }
 
+interface TitledProps {
+  title: string;
+  path: string;
+  children: unknown;
+}
+
 /** The title of the window names the page and never what is on it. */
-function Titled({ title, children }: { title: string; children: unknown }) {
+function Titled({ title, path, children }: TitledProps) {
+  const last = useRef(path);
   useEffect(() => {
     document.title = `${title} · Keyward`;
-  }, [title]);
+    // What had the focus may have gone with the page before.
+    if (last.current !== path && document.activeElement === document.body) {
+      document.getElementById('main')?.focus();
+    }
+    last.current = path;
+  }, [title, path]);
   return children;
 }
 
@@ -124,31 +139,10 @@ function Navigation({ path }: { path: string }) {
         <b>${actor ?? caller?.id}</b><br />
         ${caller?.workspaceId ? `workspace ${caller.workspaceId}` : 'every workspace'} ·${' '}
         <button type="button" class="link" onClick=${() => void leave()}>sign out</button>
+        <button type="button" class="link shortcut-help" onClick=${() => {
+          isShortcutHelpOpen.value = true;
+        }}>shortcuts</button>
       </div>
     </nav>
   `;
-}
-
-/** `/` searches, `n` makes a new key; neither while something is typed or a dialog is open. */
-function Shortcuts() {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const { target, key, ctrlKey, metaKey, altKey } = event;
-      const isTyping = target instanceof Element && target.closest('input, textarea, select');
-      if (isTyping || ctrlKey || metaKey || altKey || document.querySelector('dialog[open]'))
-        return;
-      if (key === '/') {
-        event.preventDefault();
-        const search = document.querySelector<HTMLInputElement>('input[type="search"]');
-        if (search) search.focus();
-        else navigate('/keys', { workspaceId: workspaceId.value });
-      } else if (key === 'n' && may('keys:write')) {
-        event.preventDefault();
-        navigate('/keys/new', { workspaceId: workspaceId.value });
-      }
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
-  return null;
 }

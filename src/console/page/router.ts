@@ -10,9 +10,40 @@ export interface Place {
 
 export const place = signal<Place>(here());
 
-addEventListener('popstate', () => {
+/** Of this page among those that the back and forward buttons lead to; kept in the history itself. */
+let position = positionOf(history.state) ?? 0;
+history.replaceState({ position }, '');
+let onRefusal: (() => void) | null = null;
+
+/** Until it is released, the back and forward buttons lead back here, and `refused` says why. */
+export function holdPlace(refused: () => void): () => void {
+  onRefusal = refused;
+  return () => {
+    onRefusal = null;
+  };
+}
+
+addEventListener('popstate', ({ state }) => {
+  const to = positionOf(state) ?? position;
+  if (onRefusal) {
+    if (to === position) return;
+    history.go(position - to);
+    onRefusal();
+    return;
+  }
+  position = to;
   place.value = here();
 });
+
+function positionOf(state: unknown): number | null {
+  const isKnown = typeof state === 'object' && state !== null && 'position' in state;
+  return isKnown && typeof state.position === 'number' ? state.position : null;
+}
+
+function push(href: string): void {
+  position++;
+  history.pushState({ position }, '', href);
+}
 
 function here(): Place {
   const { pathname, search } = location;
@@ -35,8 +66,8 @@ export function hrefOf(path: string, query: Query = {}): string {
 /** Goes to another page; `replace` keeps the back button on the one before. */
 export function navigate(path: string, query: Query = {}, { replace = false } = {}): void {
   const href = hrefOf(path, query);
-  if (replace) history.replaceState(null, '', href);
-  else history.pushState(null, '', href);
+  if (replace) history.replaceState({ position }, '', href);
+  else push(href);
   place.value = here();
 }
 
@@ -56,7 +87,7 @@ addEventListener('click', (event) => {
   const { origin, pathname } = new URL(link.href);
   if (origin !== location.origin || !pathname.startsWith(`${BASE}/`)) return;
   event.preventDefault();
-  history.pushState(null, '', link.href);
+  push(link.href);
   place.value = here();
   scrollTo(0, 0);
 });

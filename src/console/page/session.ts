@@ -2,6 +2,8 @@ import { signal } from '@preact/signals';
 import type { Permission } from './api-types.ts';
 
 const KEEP_ALIVE_MS = 5 * 60_000;
+/** Named before the page knows its session. */
+const ANY_SESSION = 'session';
 /** Since the last call that kept the session. */
 let isUsed = false;
 
@@ -42,7 +44,7 @@ export async function startSession(): Promise<void> {
   const link = location.hash.slice(1);
   if (link !== '') {
     // In no history, and in no copy of the address.
-    history.replaceState(null, '', location.pathname + location.search);
+    history.replaceState(history.state, '', location.pathname + location.search);
     if ((await signInWith({ 'Keyward-Console-Link': link })) !== null) {
       signInNotice.value =
         'This link was used before, or is too old. Sign in with a management key.';
@@ -103,13 +105,19 @@ async function signInWith(headers: Record<string, string>): Promise<Refusal | nu
 async function keepAlive(): Promise<void> {
   if (!session.value || hasExpired.value || !isUsed) return;
   isUsed = false;
-  const response = await ask('GET');
-  if (response.status === 401) expire();
+  await refreshSession().catch(() => {});
+}
+
+/** What the signed-in key may do can change while a page is open. */
+export async function refreshSession(): Promise<void> {
+  const response = await ask('GET', { 'Keyward-Console': session.value?.id ?? ANY_SESSION });
+  if (response.ok) session.value = await response.json();
+  else if (response.status === 401) expire();
 }
 
 function ask(method: string, headers: Record<string, string> = {}): Promise<Response> {
   return fetch('/console/session', {
     method,
-    headers: { 'Keyward-Console': 'session', ...headers },
+    headers: { 'Keyward-Console': ANY_SESSION, ...headers },
   });
 }

@@ -1,3 +1,4 @@
+import type { Permission } from './api-types.ts';
 import { plural } from './format.ts';
 
 const UNITS = [
@@ -14,22 +15,27 @@ export function windowText(seconds: number): string {
   return plural(seconds, 'second');
 }
 
-/** What a verdict says of a key. */
-const VERDICTS: Record<string, string> = {
-  VALID: 'Valid',
-  NOT_FOUND: 'Not found',
-  REVOKED: 'Revoked',
-  WORKSPACE_SUSPENDED: 'Workspace suspended',
-  DISABLED: 'Disabled',
-  NOT_YET_VALID: 'Not yet valid',
-  EXPIRED: 'Expired',
-  IP_NOT_ALLOWED: 'Address not allowed',
-  INSUFFICIENT_SCOPE: 'Scope missing',
-  RESOURCE_NOT_ALLOWED: 'Resource not allowed',
-  RATE_LIMITED: 'Rate limited',
-  CREDITS_EXHAUSTED: 'Credits exhausted',
+/** Each verdict: what it says of a key, and what it means for the request. */
+const VERDICTS: Record<string, readonly [text: string, meaning: string]> = {
+  VALID: ['Valid', 'The request may go on.'],
+  NOT_FOUND: [
+    'Not found',
+    'No key has this string: it was mistyped, has ended, or belongs to another workspace.',
+  ],
+  REVOKED: ['Revoked', 'The key was revoked, for ever.'],
+  WORKSPACE_SUSPENDED: ['Workspace suspended', 'The workspace of the key is suspended.'],
+  DISABLED: ['Disabled', 'The key is switched off.'],
+  NOT_YET_VALID: ['Not yet valid', 'The key is not valid yet.'],
+  EXPIRED: ['Expired', 'The key has expired.'],
+  IP_NOT_ALLOWED: ['Address not allowed', 'The key is not accepted from this address.'],
+  INSUFFICIENT_SCOPE: ['Scope missing', 'The key lacks a scope that was asked for.'],
+  RESOURCE_NOT_ALLOWED: ['Resource not allowed', 'The key may not touch this resource.'],
+  RATE_LIMITED: ['Rate limited', 'The key has used up its rate limit for now.'],
+  CREDITS_EXHAUSTED: ['Credits exhausted', 'The key has no credits left.'],
 };
-export const verdictText = (code: string) => VERDICTS[code] ?? code;
+export const verdictText = (code: string) => VERDICTS[code]?.[0] ?? code;
+export const verdictMeaning = (code: string) =>
+  VERDICTS[code]?.[1] ?? 'Treat a verdict that you do not know as not valid.';
 
 /** What is checked, by the verdict of its failure. */
 const CHECKS: Record<string, string> = {
@@ -57,6 +63,28 @@ const ACTIONS: Record<string, string> = {
   'key.credits_changed': 'Credits changed',
 };
 export const actionText = (action: string) => ACTIONS[action] ?? action;
+
+/** What each permission lets its holder do; docs/permissions.md has every call. */
+const PERMISSIONS: readonly (readonly [Permission, string])[] = [
+  ['keys:read', 'See keys and the hygiene report'],
+  ['keys:write', 'Create, change, rotate and import keys'],
+  ['keys:revoke', 'Revoke and delete keys'],
+  ['keys:verify', 'Verify keys, as services do'],
+  ['usage:read', 'See usage'],
+  ['audit:read', 'See the audit log'],
+  ['workspaces:read', 'See workspaces and their policies'],
+  ['workspaces:write', 'Create, change, suspend and delete workspaces'],
+  ['management:read', 'See management keys'],
+  ['management:write', 'Create, change, rotate and revoke management keys'],
+];
+export function permissionText(permission: Permission): string {
+  return PERMISSIONS.find(([known]) => known === permission)?.[1] ?? '';
+}
+
+/** The permissions that this page knows, of those that are named. */
+export function knownPermissions(names: readonly string[]): Permission[] {
+  return PERMISSIONS.flatMap(([known]) => (names.includes(known) ? [known] : []));
+}
 
 /** “revokeNote” as people read it. */
 export function fieldText(name: string): string {

@@ -8,5 +8,9 @@ export const workspaceId = computed(() => {
   return bound ?? place.value.query.get('workspaceId') ?? 'default';
 });
 
+/** Lists show all workspaces at once. */
+export const EVERY_WORKSPACE = '*';
+export const isEvery = computed(() => workspaceId.value === EVERY_WORKSPACE);
+
 /** Whether the reader may look at other workspaces. */
 export const isUnbound = computed(() => session.value?.caller.workspaceId === null);

@@ -13,7 +13,7 @@ export const BulkRevoke = Type.Object(
         maxItems: 1000,
         description:
           'Key ids to revoke. Give either `ids` or `ownerId`. What is no key id is reported in `errors` ' +
-          'and keeps no other key valid. Management keys that rule all workspaces find a key by its ' +
+          'and keeps no other key valid. Management keys for all workspaces find a key by its ' +
           'id in any; `workspaceId` narrows.',
         examples: [['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd']],
       }),

@@ -1,11 +1,11 @@
 import { type CallContext, listedWorkspaceId } from '../../call-context.ts';
 import type { Orm } from '../../db/database.ts';
-import { readPage } from '../../http/page.ts';
+import { listName, readPage } from '../../http/page.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { presentKey } from '../presenter.ts';
 import { readPolicies } from '../workspace-policies.ts';
 import type { KeyPage, ListKeys } from './schemas.ts';
-import { listKeys, listName, sizesOfKeys } from './store.ts';
+import { listKeys, sizesOfKeys } from './store.ts';
 
 export interface ListingDependencies {
   orm: Orm;
@@ -26,7 +26,7 @@ export class ListingService {
     if (scope !== null) await readPolicies(orm, scope);
     const now = clock.date();
     const { rows, nextCursor } = await readPage(query, {
-      name: listName(query),
+      name: listName('keys', query),
       read: (after, limit) => listKeys(orm, scope, query, { after, now, limit }),
       measure: (after, limit) => sizesOfKeys(orm, scope, query, { after, now, limit }),
       positionOf: ({ sortValue, key }) => ({ value: sortValue, id: key.id }),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../../db/database.ts';
 import { keys } from '../../db/schema.ts';
@@ -95,10 +94,4 @@ function idsOfPage(
     .where(and(listed, ...conditions(db, query, now), beyond ?? undefined))
     .orderBy(...orderOf(query))
     .limit(limit);
-}
-
-/** Names a list by its sort and filters: a cursor of one list is refused by another. */
-export function listName({ cursor, limit, ...rest }: ListKeys): string {
-  const filters = JSON.stringify(Object.entries(rest).sort());
-  return `keys:${createHash('sha256').update(filters).digest('hex').slice(0, 12)}`;
 }

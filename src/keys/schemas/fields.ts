@@ -3,11 +3,14 @@ import type { JsonObject } from '../../domain/json.ts';
 import { PREFIX_MAX_LENGTH, PREFIX_PATTERN } from '../../domain/key-string.ts';
 import { GRANTED_SCOPE_PATTERN, SCOPE_MAX_LENGTH } from '../../domain/scopes.ts';
 import { ExpiresInSeconds, instant, line, nullable, text } from '../../http/schemas.ts';
+import { NO_DOT_STEP_PATTERN } from '../../http/validation/patterns.ts';
 import { MAX_METADATA_NAMES } from '../metadata.ts';
 import { clearable, optional, type PlainField, required, variant } from './plain-field.ts';
 import { CreditsSetting, RateLimits } from './quota-fields.ts';
 
 export const OwnerId = line(128, 'Owner of the key in your system.', 'customer_42');
+/** Clients shorten a path with a step `.` or `..`, so that no call could name such an owner. */
+const NewOwnerId = Type.String({ ...OwnerId, pattern: NO_DOT_STEP_PATTERN });
 
 const Scope = Type.String({
   pattern: GRANTED_SCOPE_PATTERN,
@@ -25,7 +28,7 @@ export const plainFields = {
   description: clearable(
     text(1000, 'Key description, for people.', 'Used by the nightly deployment job.'),
   ),
-  ownerId: clearable(OwnerId),
+  ownerId: clearable(NewOwnerId),
   enabled: optional(
     Type.Boolean({
       description: 'Whether the key is enabled; false switches it off until it is true again.',

@@ -28,7 +28,7 @@ export const LastUsedFrom = nullable(
   ),
   {
     description:
-      'Whence the last use came, as callers of verify said; null: none did, or it was erased.',
+      'Where the last use came from, as callers of verify said; null: none did, or it was erased.',
     examples: [{ ip: '203.0.113.0/24', userAgent: 'curl' }],
   },
 );

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { type CallContext, EVERY_WORKSPACE, listedWorkspaceId } from '../../call-context.ts';
 import type { Orm } from '../../db/database.ts';
 import { toIso } from '../../domain/time.ts';
 import { badCursor, type CursorPosition } from '../../http/cursor.ts';
-import { readPage } from '../../http/page.ts';
+import { listName, readPage } from '../../http/page.ts';
 import { presentKey } from '../../keys/presenter.ts';
 import type { Scope } from '../../keys/store.ts';
 import { readPolicies } from '../../keys/workspace-policies.ts';
@@ -116,10 +115,4 @@ function toPosition(after: CursorPosition | null): SectionPosition | null {
   const [, workspaceId, value] = /^(\S*) (.*)$/.exec(after.value ?? '') ?? [];
   if (workspaceId === undefined || value === undefined) throw badCursor();
   return { workspaceId, value: value || null, id: after.id };
-}
-
-/** A cursor of one section and parameters is refused by every other. */
-function listName(section: string, { cursor, limit, ...rest }: HygieneSectionQuery): string {
-  const asked = JSON.stringify(Object.entries(rest).sort());
-  return `${section}:${createHash('sha256').update(asked).digest('hex').slice(0, 12)}`;
 }

@@ -3,7 +3,7 @@ import { invalidField, type KeywardError } from '../../errors.ts';
 import { bucketEdges, DAY_MS, type Granularity, HOUR_MS, offsetOf, UTC } from './buckets.ts';
 
 /** For how many days usage is kept by hour and by day; by month it is kept for ever. */
-export interface Retention {
+export interface RetentionDays {
   hours: number;
   days: number;
 }
@@ -33,7 +33,7 @@ const MAX_RANGE = { hour: '35 days', day: '400 days', month: '120 months' };
 const MAX_END = Date.UTC(9999, 11, 31);
 
 /** The range of a query, widened to whole buckets. What is not kept any more is refused, not zero. */
-export function rangeOf(query: RangeQuery, now: number, retention: Retention): UsageRange {
+export function rangeOf(query: RangeQuery, now: number, retention: RetentionDays): UsageRange {
   const { granularity, timeZone = 'UTC' } = query;
   const zone = offsetOf(timeZone);
   if (!zone) {
@@ -63,7 +63,7 @@ export function rangeOf(query: RangeQuery, now: number, retention: Retention): U
 }
 
 /** Whole days in UTC, as retention removes them. */
-function oldestKept(detail: Granularity, now: number, { hours, days }: Retention): number {
+function oldestKept(detail: Granularity, now: number, { hours, days }: RetentionDays): number {
   if (detail === 'month') return Number.NEGATIVE_INFINITY;
   return Math.floor(now / DAY_MS - (detail === 'hour' ? hours : days)) * DAY_MS;
 }

@@ -1,10 +1,16 @@
 import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import Negotiator from 'negotiator';
 import { Type } from 'typebox';
 import type { App } from '../../http/app-type.ts';
 import { getCallContext } from '../../http/auth-hooks.ts';
 import { answers, ref } from '../../http/schemas.ts';
 import { ReadUsage, UsageReport } from './schemas.ts';
 import type { UsageQueryService } from './service.ts';
+
+/** With their parameters, which an `Accept` may name or leave out. */
+const JSON_TYPE = 'application/json; charset=utf-8';
+const CSV_TYPE = 'text/csv; charset=utf-8';
 
 const Csv = Type.Unsafe<Readable>(
   Type.String({
@@ -48,16 +54,15 @@ export function usageQueryRoutes(app: App, usage: UsageQueryService): void {
     },
     async (request, reply) => {
       const call = getCallContext(request);
-      if (!prefersCsv(request.headers.accept)) return usage.read(call, request.query);
-      reply.type('text/csv; charset=utf-8');
+      if (!prefersCsv(request)) return usage.read(call, request.query);
+      reply.type(CSV_TYPE);
       // Not the reply: the call's place would be held until its client has read everything.
       return Readable.from(await usage.readCsv(call, request.query));
     },
   );
 }
 
-/** Whichever of the two is named first. */
-function prefersCsv(accept = ''): boolean {
-  const [, named] = /(?:^|,)\s*(text\/csv|application\/json)\s*(?:[;,]|$)/i.exec(accept) ?? [];
-  return named?.toLowerCase() === 'text/csv';
+/** By `Accept`; JSON also where neither is acceptable. */
+function prefersCsv(request: FastifyRequest): boolean {
+  return new Negotiator(request).mediaType([JSON_TYPE, CSV_TYPE]) === CSV_TYPE;
 }

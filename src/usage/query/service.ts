@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
 import { type CallContext, listedWorkspaceId } from '../../call-context.ts';
 import type { Orm, Transaction } from '../../db/database.ts';
 import { toIso } from '../../domain/time.ts';
 import { invalidField, KeywardError } from '../../errors.ts';
 import { badCursor, decodeCursor } from '../../http/cursor.ts';
-import { readPage } from '../../http/page.ts';
+import { listName, readPage } from '../../http/page.ts';
 import { readInTime } from '../../http/read-in-time.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { csvOf } from './csv.ts';
-import { type Retention, rangeOf, type UsageRange } from './range.ts';
+import { type RetentionDays, rangeOf, type UsageRange } from './range.ts';
 import { DIMENSIONS, type ReadUsage, type UsageGroup, type UsageReport } from './schemas.ts';
 import {
   findCreation,
@@ -23,7 +22,7 @@ import {
 export interface UsageQueryDependencies {
   orm: Orm;
   clock: Clock;
-  retention: Retention;
+  retention: RetentionDays;
   /** Runs what reads a page of a stream in its caller's turn, as its first page was. */
   inTurn: <T>(group: string, read: () => Promise<T>) => Promise<T>;
 }
@@ -54,7 +53,7 @@ export class UsageQueryService {
   }
 
   async read(call: CallContext, query: ReadUsage): Promise<UsageReport> {
-    const name = queryName(query);
+    const name = listName('usage', query);
     const question = this.#questionOf(call, query, name);
     requireFewPoints(question, query.limit);
     const { range, metric } = question;
@@ -83,7 +82,7 @@ export class UsageQueryService {
 
   /** Answers once the first page is read: what is wrong with the question is an answer of its own. */
   async readCsv(call: CallContext, query: ReadUsage): Promise<AsyncIterable<string>> {
-    const name = queryName(query);
+    const name = listName('usage', query);
     const question = this.#questionOf(call, query, name);
     const start = query.cursor === undefined ? null : decodeCursor(name, query.cursor);
     const after = start && positionIn(start.value, start.id);
@@ -197,12 +196,6 @@ function toGroups(
 
 function shownRange({ from, to, granularity, timeZone }: UsageRange) {
   return { from: toIso(from), to: toIso(to), granularity, timeZone };
-}
-
-/** Names what is asked for: a cursor of one question is refused by another. */
-function queryName({ cursor: _, limit: _limit, ...rest }: ReadUsage): string {
-  const parameters = JSON.stringify(Object.entries(rest).sort());
-  return `usage:${createHash('sha256').update(parameters).digest('hex').slice(0, 12)}`;
 }
 
 const POSITION = /^(\d{1,18}) (-?\d{1,15}) (-?\d{1,15})$/;

@@ -119,7 +119,7 @@ export const authorizeSchema = {
       }),
       404: denial("The workspace is not the gateway's."),
       429: denial('A limit is reached.', { ...RETRY, ...RATE_LIMIT_HEADERS }),
-      503: denial('No answer is to be had; try again after a moment.', { ...RETRY, ...CHALLENGE }),
+      503: denial('No answer is available; try again after a moment.', { ...RETRY, ...CHALLENGE }),
     },
     'GATEWAY_UNAUTHENTICATED',
     'FORBIDDEN',

@@ -1,6 +1,6 @@
 import { html } from 'htm/preact';
 import type { ComponentChildren } from 'preact';
-import { useId } from 'preact/hooks';
+import { useEffect, useId, useRef } from 'preact/hooks';
 
 interface FieldProps {
   label: string;
@@ -22,8 +22,14 @@ interface FieldProps {
 export function Field(props: FieldProps) {
   const { label, hint, fault, value, onInput, type = 'text', rows, list, placeholder } = props;
   const id = useId();
+  const element = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
+  // Browsers heed autofocus on the first page alone, and when a dialog opens.
+  useEffect(() => {
+    if (props.hasFocus) element.current?.focus();
+  }, []);
   const own = {
     id,
+    ref: element,
     value,
     placeholder,
     required: props.isRequired,

@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useEffect } from 'preact/hooks';
+import { holdPlace } from '../router.ts';
 import { CopyButton } from './copy.ts';
 import { Dialog } from './dialog.ts';
 import { Check } from './field.ts';
@@ -23,10 +24,17 @@ const FORM_NAMES: readonly Form[] = ['key', 'env', 'curl'];
 export function OneTimeKey({ value, onClose }: { value: string; onClose: () => void }) {
   const form = useSignal<Form>('key');
   const isStored = useSignal(false);
+  const wasLeaving = useSignal(false);
   useEffect(() => {
     if (isStored.value) return undefined;
     addEventListener('beforeunload', ask);
-    return () => removeEventListener('beforeunload', ask);
+    const release = holdPlace(() => {
+      wasLeaving.value = true;
+    });
+    return () => {
+      removeEventListener('beforeunload', ask);
+      release();
+    };
   }, [isStored.value]);
   const text = FORMS[form.value].of(value);
   const store = () => {
@@ -48,6 +56,7 @@ export function OneTimeKey({ value, onClose }: { value: string; onClose: () => v
         `,
         )}
       </div>
+      ${wasLeaving.value && !isStored.value && html`<p class="notice caution" role="alert">Copy the key first, or say that it is stored: it would be lost.</p>`}
       <div class="row apart">
         <${Check} label="I have stored it" isChecked=${isStored.value} onChange=${(is: boolean) => {
           isStored.value = is;
@@ -58,7 +67,7 @@ export function OneTimeKey({ value, onClose }: { value: string; onClose: () => v
   `;
 }
 
-/** The browser asks before the page is left. */
+/** The browser asks before the page is left for another site, or loaded again. */
 function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }

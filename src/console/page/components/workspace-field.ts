@@ -4,7 +4,7 @@ import { looksLikeKey } from '../key-text.ts';
 import { useResource } from '../resource.ts';
 import { navigate, place } from '../router.ts';
 import { may } from '../session.ts';
-import { workspaceId } from '../workspace.ts';
+import { EVERY_WORKSPACE, workspaceId } from '../workspace.ts';
 import { announce } from './announce.ts';
 
 const VALID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -20,19 +20,22 @@ export function WorkspaceField() {
   }, []);
   const change = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
     const id = currentTarget.value.trim();
-    if (VALID.test(id) && !looksLikeKey(id)) {
+    if (id === EVERY_WORKSPACE || (VALID.test(id) && !looksLikeKey(id))) {
       const { path } = place.value;
-      navigate(path.startsWith('/keys/') ? '/keys' : path, { workspaceId: id });
+      // A key is of the workspace before.
+      navigate(path.startsWith('/keys/key_') ? '/keys' : path, { workspaceId: id });
     } else {
       currentTarget.value = workspaceId.value;
-      announce('A workspace id has letters, digits, dots, dashes and underscores.');
+      announce(
+        'A workspace id has letters, digits, dots, dashes and underscores; * means every one.',
+      );
     }
   };
   return html`
     <div class="workspace-field">
       <label for="workspace">Workspace</label>
       <input id="workspace" list="workspaces" value=${workspaceId.value} onChange=${change} autocomplete="off" />
-      <datalist id="workspaces">${(known.data ?? []).map((id) => html`<option value=${id} />`)}</datalist>
+      <datalist id="workspaces"><option value=${EVERY_WORKSPACE}>every workspace</option>${(known.data ?? []).map((id) => html`<option value=${id} />`)}</datalist>
     </div>
   `;
 }

@@ -5,12 +5,13 @@ import { Changes } from '../components/changes.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
 import { Time } from '../components/time.ts';
+import { WorkspaceName } from '../components/workspace-name.ts';
 import { formatNumber, plural } from '../format.ts';
 import { looksLikeKey } from '../key-text.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate, place, withQuery } from '../router.ts';
 import { actionText } from '../words.ts';
-import { workspaceId } from '../workspace.ts';
+import { isEvery, workspaceId } from '../workspace.ts';
 
 type AuditEvent = Schemas['AuditEvent'];
 type Head = Schemas['AuditHead'];
@@ -65,11 +66,9 @@ export function AuditPage() {
       ),
     [workspaceId.value, JSON.stringify(filters), cursor],
   );
+  // Each workspace has a chain of its own.
   const head = useResource(
-    () =>
-      answerOf(
-        api.GET('/v1/audit-events/head', { params: { query: { workspaceId: workspaceId.value } } }),
-      ),
+    async () => (isEvery.value ? null : readHead(workspaceId.value)),
     [workspaceId.value],
   );
   const change =
@@ -82,7 +81,7 @@ export function AuditPage() {
     <header class="page-head">
       <div>
         <h1>Audit log</h1>
-        <p>Workspace <b>${workspaceId.value}</b>: every change, in a chain of hashes.</p>
+        <p><${WorkspaceName} />: every change, in a chain of hashes.</p>
       </div>
       ${head.data && html`<${ChainHead} ...${head.data} />`}
     </header>
@@ -108,6 +107,10 @@ export function AuditPage() {
   `;
 }
 
+function readHead(of: string): Promise<Head> {
+  return answerOf(api.GET('/v1/audit-events/head', { params: { query: { workspaceId: of } } }));
+}
+
 /** What to keep elsewhere, so that a log that was cut shows. */
 function ChainHead({ sequence, hash }: Head) {
   return html`
@@ -122,12 +125,13 @@ function EventTable({ events }: { events: readonly AuditEvent[] }) {
   return html`
     <div class="table-wrap">
       <table>
-        <thead><tr><th>When</th><th>What</th><th>Target</th><th>By</th><th>Change</th></tr></thead>
+        <thead><tr><th>When</th>${isEvery.value && html`<th>Workspace</th>`}<th>What</th><th>Target</th><th>By</th><th>Change</th></tr></thead>
         <tbody>
           ${events.map(
             (event) => html`
               <tr key=${event.id}>
                 <td class="nowrap"><${Time} at=${event.time} as="time" /></td>
+                ${isEvery.value && html`<td>${event.workspaceId}</td>`}
                 <td class="nowrap"><code>${event.action}</code></td>
                 <td><${Target} ...${event.target} workspaceId=${event.workspaceId} /></td>
                 <td><${By} ...${event} /></td>

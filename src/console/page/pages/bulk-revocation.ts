@@ -9,7 +9,7 @@ import { Field } from '../components/field.ts';
 import { Failure, Loaded } from '../components/states.ts';
 import { plural } from '../format.ts';
 import { useResource } from '../resource.ts';
-import { workspaceId } from '../workspace.ts';
+import { isEvery, workspaceId } from '../workspace.ts';
 
 interface Props {
   keys: readonly Key[];
@@ -26,7 +26,8 @@ export function BulkRevocation({ keys, onClose, onDone }: Props) {
     answerOf(
       api.POST('/v1/keys/bulk-revoke', {
         body: {
-          workspaceId: workspaceId.value,
+          // Without one, keys are found in every workspace.
+          ...(!isEvery.value && { workspaceId: workspaceId.value }),
           ids,
           dryRun,
           ...(reason.value.trim() !== '' && { reason: reason.value.trim() }),

@@ -9,12 +9,14 @@ import { CopyButton } from '../components/copy.ts';
 import { Check, Choice, Field } from '../components/field.ts';
 import { OneTimeKey } from '../components/one-time-key.ts';
 import { Failure } from '../components/states.ts';
+import { WorkspaceName } from '../components/workspace-name.ts';
 import { faultUnder } from '../faults.ts';
 import { formatTime, formatUtc, plural } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate } from '../router.ts';
 import { may } from '../session.ts';
-import { workspaceId } from '../workspace.ts';
+import { isEvery, workspaceId } from '../workspace.ts';
+import { ChooseWorkspace } from './choose-workspace.ts';
 import { LostString, useCreation } from './creation.ts';
 import { EXPIRIES, emptyKeyForm, expiryOf, type KeyForm, requestOf } from './key-form.ts';
 
@@ -24,6 +26,18 @@ type Workspace = Schemas['Workspace'];
 const LIMIT_FIELDS = ['rateLimits', 'credits', 'allowedIps', 'description'];
 
 export function CreateKeyPage() {
+  return html`
+    <header class="page-head">
+      <div>
+        <h1>Create a key</h1>
+        <p><${WorkspaceName} /></p>
+      </div>
+    </header>
+    ${isEvery.value ? html`<${ChooseWorkspace} />` : html`<${Creation} />`}
+  `;
+}
+
+function Creation() {
   const form = useSignal<KeyForm>(emptyKeyForm());
   const { error, isBusy, run } = useAction();
   const create = useCreation();
@@ -51,12 +65,6 @@ export function CreateKeyPage() {
   const fault = (name: string) => faultUnder(error.value, `/body/${name}`);
   const isFieldFault = error.value !== null && error.value.problem.errors.length > 0;
   return html`
-    <header class="page-head">
-      <div>
-        <h1>Create a key</h1>
-        <p>In workspace <b>${workspaceId.value}</b></p>
-      </div>
-    </header>
     <form class="columns" onSubmit=${submit}>
       <div class="card padded stack">
         <${Field} label="Name" value=${form.value.name} fault=${fault('name')} isRequired hasFocus

@@ -4,11 +4,12 @@ import { useAction } from '../action.ts';
 import { answerOf, api } from '../api.ts';
 import type { Permission } from '../api-types.ts';
 import { Dialog } from '../components/dialog.ts';
-import { Check, Choice, Field } from '../components/field.ts';
+import { Choice, Field } from '../components/field.ts';
+import { PermissionChecks } from '../components/permission-checks.ts';
 import { Failure } from '../components/states.ts';
 import { useIntent } from '../intent.ts';
 import { session } from '../session.ts';
-import { isUnbound, workspaceId } from '../workspace.ts';
+import { isEvery, isUnbound, workspaceId } from '../workspace.ts';
 
 const LIFETIMES = [
   ['2592000', 'In 30 days'],
@@ -17,20 +18,6 @@ const LIFETIMES = [
   ['', 'Never'],
 ] as const;
 
-/** What each permission lets its holder do; docs/permissions.md has every call. */
-const PERMISSIONS: Record<Permission, string> = {
-  'keys:read': 'See keys and the hygiene report',
-  'keys:write': 'Create, change, rotate and import keys',
-  'keys:revoke': 'Revoke and delete keys',
-  'keys:verify': 'Verify keys, as services do',
-  'usage:read': 'See usage',
-  'audit:read': 'See the audit log',
-  'workspaces:read': 'See workspaces and their policies',
-  'workspaces:write': 'Create, change, suspend and delete workspaces',
-  'management:read': 'See management keys',
-  'management:write': 'Create, rotate and revoke management keys',
-};
-
 interface Props {
   onClose: () => void;
   onIssued: (key: string) => void;
@@ -38,23 +25,18 @@ interface Props {
 
 export function CreateManagementKey({ onClose, onIssued }: Props) {
   const name = useSignal('');
-  const reach = useSignal('own');
+  const reach = useSignal(isEvery.value ? 'all' : 'own');
   const lifetime = useSignal('31536000');
-  const granted = useSignal<ReadonlySet<string>>(new Set());
+  const granted = useSignal<readonly Permission[]>([]);
   const { error, isBusy, run } = useAction();
   const intent = useIntent();
   const offered = session.value?.caller.permissions ?? [];
-  const toggle = (permission: Permission) => {
-    const next = new Set(granted.value);
-    if (!next.delete(permission)) next.add(permission);
-    granted.value = next;
-  };
   const submit = async (event: Event) => {
     event.preventDefault();
     await run(async () => {
       const body = {
         name: name.value,
-        permissions: offered.filter((one) => granted.value.has(one)),
+        permissions: [...granted.value],
         workspaceId: reach.value === 'all' ? null : workspaceId.value,
         ...(lifetime.value !== '' && { expiresInSeconds: Number(lifetime.value) }),
       };
@@ -76,19 +58,16 @@ export function CreateManagementKey({ onClose, onIssued }: Props) {
           isUnbound.value &&
           html`
             <${Choice} label="For" value=${reach.value} fault=${fault('workspaceId')}
-              options=${[['own', `Workspace ${workspaceId.value}`], ['all', 'Every workspace']]}
+              options=${[...(isEvery.value ? [] : [['own', `Workspace ${workspaceId.value}`]]), ['all', 'Every workspace']]}
               onInput=${(value: string) => {
                 reach.value = value;
               }} />
           `
         }
-        <fieldset class="field">
-          <legend>May</legend>
-          <div class="grid-2">
-            ${offered.map((permission) => html`<${Check} label=${html`<code>${permission}</code><br /><span class="soft">${PERMISSIONS[permission]}</span>`} isChecked=${granted.value.has(permission)} onChange=${() => toggle(permission)} />`)}
-          </div>
-          ${fault('permissions') && html`<div class="fault" role="alert">${fault('permissions')}</div>`}
-        </fieldset>
+        <${PermissionChecks} offered=${offered} granted=${granted.value} fault=${fault('permissions')}
+          set=${(permissions: readonly Permission[]) => {
+            granted.value = permissions;
+          }} />
         <${Choice} label="Expires" value=${lifetime.value} options=${LIFETIMES} fault=${fault('expiresInSeconds')}
           onInput=${(value: string) => {
             lifetime.value = value;

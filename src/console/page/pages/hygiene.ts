@@ -5,10 +5,11 @@ import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
 import { KeyStatus } from '../components/status.ts';
 import { Time } from '../components/time.ts';
+import { WorkspaceName } from '../components/workspace-name.ts';
 import { formatNumber, plural } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, place } from '../router.ts';
-import { workspaceId } from '../workspace.ts';
+import { isEvery, workspaceId } from '../workspace.ts';
 
 type Report = Schemas['HygieneReport'];
 type HygieneKey = Schemas['HygieneKey'];
@@ -89,7 +90,7 @@ export function HygienePage() {
     <header class="page-head">
       <div>
         <h1>Hygiene</h1>
-        <p>Keys of workspace <b>${workspaceId.value}</b> that somebody should look at</p>
+        <p><${WorkspaceName} />: keys that somebody should look at</p>
       </div>
     </header>
     <div class="columns reversed">
@@ -153,7 +154,7 @@ function KeyList({ section }: { section: KeySection }) {
               <div class="card">
                 <div class="table-wrap">
                   <table>
-                    <thead><tr><th>Key</th><th>Owner</th><th>Status</th><th>${since}</th></tr></thead>
+                    <thead><tr><th>Key</th>${isEvery.value && html`<th>Workspace</th>`}<th>Owner</th><th>Status</th><th>${since}</th></tr></thead>
                     <tbody>
                       ${data.map(
                         (key) => html`
@@ -162,6 +163,7 @@ function KeyList({ section }: { section: KeySection }) {
                               <div class="name"><a href=${hrefOf(`/keys/${key.id}`, { workspaceId: key.workspaceId })}>${key.name}</a></div>
                               <div class="below">${key.start}</div>
                             </td>
+                            ${isEvery.value && html`<td>${key.workspaceId}</td>`}
                             <td>${key.ownerId ?? html`<span class="soft">none</span>`}</td>
                             <td><${KeyStatus} ...${key} /></td>
                             <td class="nowrap"><${Time} at=${key.since} /></td>
@@ -203,12 +205,13 @@ function OwnerList() {
                 ? html`<${Empty} title="None" />`
                 : html`
                   <table>
-                    <thead><tr><th>Owner</th><th>Keys</th></tr></thead>
+                    <thead><tr><th>Owner</th>${isEvery.value && html`<th>Workspace</th>`}<th>Keys</th></tr></thead>
                     <tbody>
                       ${data.map(
                         ({ ownerId, keys, workspaceId: of }) => html`
-                          <tr key=${ownerId}>
+                          <tr key=${`${of} ${ownerId}`}>
                             <td><a href=${hrefOf('/keys', { workspaceId: of, ownerId, view: 'all' })}>${ownerId}</a></td>
+                            ${isEvery.value && html`<td>${of}</td>`}
                             <td class="number">${formatNumber(keys)}</td>
                           </tr>
                         `,

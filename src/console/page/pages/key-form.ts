@@ -1,4 +1,5 @@
 import type { Schemas } from '../api-types.ts';
+import { fromLocal } from '../local-time.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -47,16 +48,10 @@ export function emptyKeyForm(): KeyForm {
 /** The time that the form means, in UTC; null: never, or not said yet. */
 export function expiryOf({ expiry, expiresAt }: KeyForm, now = Date.now()): string | null {
   if (expiry === 'never') return null;
-  if (expiry === 'custom') return expiresAt === '' ? null : utcOf(expiresAt);
+  if (expiry === 'custom') return fromLocal(expiresAt);
   const at = new Date(now + Number(expiry) * DAY_MS);
   at.setUTCSeconds(0, 0);
   return at.toISOString();
-}
-
-/** What is no time that the API knows is sent as it is, to be refused beside its field. */
-function utcOf(local: string): string {
-  const at = new Date(local);
-  return at.getUTCFullYear() <= 9999 ? at.toISOString() : local;
 }
 
 /** What is asked of the API: fields that are empty are left out. */

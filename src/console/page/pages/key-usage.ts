@@ -4,6 +4,7 @@ import type { Key } from '../api-types.ts';
 import type { Bar } from '../components/bars.ts';
 import { may } from '../session.ts';
 import { readBars } from '../usage-report.ts';
+import { workspaceId } from '../workspace.ts';
 
 const DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -29,10 +30,9 @@ export function useKeyUsage(keys: readonly Key[]): ReadonlyMap<string, Bar[]> | 
 }
 
 function readDays(keys: readonly Key[]): Promise<Map<string, Bar[]>> {
-  const [first] = keys;
   return readBars(
     {
-      ...(first && { workspaceId: first.workspaceId }),
+      workspaceId: workspaceId.value,
       from: new Date(Date.now() - (DAYS - 1) * DAY_MS).toISOString(),
       to: new Date().toISOString(),
       granularity: 'day',

@@ -9,12 +9,13 @@ import { Pager } from '../components/pager.ts';
 import { Empty, Loaded, Skeleton } from '../components/states.ts';
 import { KeyStatus } from '../components/status.ts';
 import { Time } from '../components/time.ts';
+import { WorkspaceName } from '../components/workspace-name.ts';
 import { plural } from '../format.ts';
 import { looksLikeKey } from '../key-text.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate, place, withQuery } from '../router.ts';
 import { may } from '../session.ts';
-import { workspaceId } from '../workspace.ts';
+import { isEvery, workspaceId } from '../workspace.ts';
 import { BulkRevocation } from './bulk-revocation.ts';
 import { useKeyUsage } from './key-usage.ts';
 
@@ -86,10 +87,17 @@ export function KeysPage() {
     <header class="page-head">
       <div>
         <h1>Keys</h1>
-        <p>Workspace <b>${workspaceId.value}</b></p>
+        <p><${WorkspaceName} /></p>
       </div>
       <div class="row">
-        ${may('keys:write') && html`<a class="button primary" href=${hrefOf('/keys/new', { workspaceId: workspaceId.value })}>Create key</a>`}
+        ${
+          may('keys:write') &&
+          !isEvery.value &&
+          html`
+            <a class="button" href=${hrefOf('/keys/import', { workspaceId: workspaceId.value })}>Import</a>
+            <a class="button primary" href=${hrefOf('/keys/new', { workspaceId: workspaceId.value })}>Create key</a>
+          `
+        }
       </div>
     </header>
     <nav class="tabs" aria-label="Views">
@@ -204,7 +212,7 @@ function KeyTable({ keys, nextCursor, reload, empty }: TableProps) {
           <thead>
             <tr>
               ${canSelect && html`<th><input type="checkbox" aria-label="Select all on this page" checked=${areAllSelected} onChange=${toggleAll} /></th>`}
-              <th>Name</th><th>Owner</th><th>Scopes</th><th>Status</th>${hasUsage && html`<th>Last 30 days</th>`}<th>Last used</th><th>Expires</th>
+              <th>Name</th>${isEvery.value && html`<th>Workspace</th>`}<th>Owner</th><th>Scopes</th><th>Status</th>${hasUsage && html`<th>Last 30 days</th>`}<th>Last used</th><th>Expires</th>
             </tr>
           </thead>
           <tbody onKeyDown=${moveBetweenRows}>
@@ -216,6 +224,7 @@ function KeyTable({ keys, nextCursor, reload, empty }: TableProps) {
                   <div class="name"><a href=${hrefOf(`/keys/${key.id}`, { workspaceId: key.workspaceId })}>${key.name}</a></div>
                   <div class="below">${key.start}</div>
                 </td>
+                ${isEvery.value && html`<td>${key.workspaceId}</td>`}
                 <td>${key.ownerId ?? html`<span class="soft">none</span>`}</td>
                 <td><${Scopes} scopes=${key.scopes} /></td>
                 <td><${KeyStatus} ...${key} /></td>
@@ -291,7 +300,7 @@ function NoKeys({ isFiltered, view }: { isFiltered: boolean; view: View }) {
   -H "Authorization: Bearer $MANAGEMENT_KEY" \\
   -H 'Content-Type: application/json' \\
   -d '{"name": "my first key"}'</pre>
-      ${may('keys:write') && html`<a class="button primary" href=${hrefOf('/keys/new', { workspaceId: workspaceId.value })}>Create key</a>`}
+      ${may('keys:write') && !isEvery.value && html`<a class="button primary" href=${hrefOf('/keys/new', { workspaceId: workspaceId.value })}>Create key</a>`}
     <//>
   `;
 }

@@ -2,13 +2,12 @@ import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { answerOf, api } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
-import { announce } from '../components/announce.ts';
+import { Confirmation } from '../components/confirmation.ts';
 import { OneTimeKey } from '../components/one-time-key.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
 import { Pill } from '../components/status.ts';
 import { Time } from '../components/time.ts';
-import { TypedConfirmation } from '../components/typed-confirmation.ts';
 import { plural } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { place } from '../router.ts';
@@ -16,11 +15,14 @@ import { may, session } from '../session.ts';
 import { isUnbound, workspaceId } from '../workspace.ts';
 import { CreateManagementKey } from './create-management-key.ts';
 import { LostString } from './creation.ts';
+import { EditManagementKey } from './edit-management-key.ts';
 
 type ManagementKey = Schemas['ManagementKey'];
 type ManagementKeyList = Schemas['ManagementKeyPage'];
 
 const DAY_SECONDS = 86_400;
+
+type Action = 'edit' | 'rotate' | 'revoke';
 
 export function ManagementKeysPage() {
   const cursor = place.value.query.get('cursor');
@@ -90,19 +92,18 @@ interface TableProps extends ManagementKeyList {
 }
 
 function Table({ data, nextCursor, reload, onIssued }: TableProps) {
-  const asked = useSignal<{ what: 'rotate' | 'revoke'; key: ManagementKey } | null>(null);
+  const asked = useSignal<{ what: Action; key: ManagementKey } | null>(null);
   const close = () => {
     asked.value = null;
   };
-  const ask = (what: 'rotate' | 'revoke', key: ManagementKey) => () => {
+  const ask = (what: Action, key: ManagementKey) => () => {
     asked.value = { what, key };
   };
   const revoke = async (id: string) => {
     const { alsoRevoked } = await answerOf(
       api.POST('/v1/management-keys/{id}/revoke', { params: { path: { id } }, body: {} }),
     );
-    announce(`Revoked, and ${plural(alsoRevoked.length, 'key')} that it had made.`);
-    reload();
+    return `Revoked, and ${plural(alsoRevoked.length, 'key')} that it had made.`;
   };
   const rotate = async (id: string) => {
     const { key } = await answerOf(
@@ -111,7 +112,8 @@ function Table({ data, nextCursor, reload, onIssued }: TableProps) {
         body: { graceSeconds: DAY_SECONDS },
       }),
     );
-    if (key !== null) onIssued(key);
+    onIssued(key ?? '');
+    return 'The management key was rotated.';
   };
   const { what, key: target } = asked.value ?? {};
   return html`
@@ -131,16 +133,7 @@ function Table({ data, nextCursor, reload, onIssued }: TableProps) {
                   <td><${Status} ...${key} /></td>
                   <td class="nowrap"><${Time} at=${key.lastUsedAt} none="Never" /></td>
                   <td class="nowrap"><${Time} at=${key.expiresAt} none="Never" as="date" /></td>
-                  <td class="nowrap">
-                    ${
-                      may('management:write') &&
-                      key.status === 'active' &&
-                      html`
-                        <button type="button" class="plain" aria-label=${`Rotate ${key.name}`} onClick=${ask('rotate', key)}>Rotate</button>
-                        <button type="button" class="plain danger" aria-label=${`Revoke ${key.name}`} onClick=${ask('revoke', key)}>Revoke</button>
-                      `
-                    }
-                  </td>
+                  <td class="nowrap"><${Actions} of=${key} ask=${ask} /></td>
                 </tr>
               `,
             )}
@@ -153,8 +146,8 @@ function Table({ data, nextCursor, reload, onIssued }: TableProps) {
       what === 'revoke' &&
       target &&
       html`
-        <${TypedConfirmation} title="Revoke ${target.name}" word=${target.lastUsedAt ? target.name : null} verb="Revoke"
-          run=${() => revoke(target.id)} onClose=${close}>
+        <${Confirmation} title="Revoke ${target.name}" word=${target.lastUsedAt ? target.name : null} verb="Revoke" isDanger
+          call=${() => revoke(target.id)} onDone=${reload} onClose=${close}>
           <p>It ends at once on every instance, and so does every management key that it has made.</p>
           ${target.id === session.value?.caller.id && html`<p class="notice bad">You are signed in with it: this session ends too.</p>`}
           ${target.lastUsedAt && html`<p class="notice caution">It was used <${Time} at=${target.lastUsedAt} />.</p>`}
@@ -162,14 +155,37 @@ function Table({ data, nextCursor, reload, onIssued }: TableProps) {
       `
     }
     ${
+      what === 'edit' &&
+      target &&
+      html`<${EditManagementKey} id=${target.id} name=${target.name} onClose=${close} onDone=${reload} />`
+    }
+    ${
       what === 'rotate' &&
       target &&
       html`
-        <${TypedConfirmation} title="Rotate ${target.name}" word=${null} verb="Rotate" run=${() => rotate(target.id)} onClose=${close}>
+        <${Confirmation} title="Rotate ${target.name}" verb="Rotate" call=${() => rotate(target.id)} onClose=${close}>
           <p>You get a new string. The old one stays valid for a day.</p>
         <//>
       `
     }
+  `;
+}
+
+interface ActionsProps {
+  of: ManagementKey;
+  ask: (what: Action, key: ManagementKey) => () => void;
+}
+
+/** One that has expired can still be extended. */
+function Actions({ of: key, ask }: ActionsProps) {
+  if (!may('management:write') || key.status === 'revoked') return null;
+  const button = (what: Action, verb: string, tone = '') => html`
+    <button type="button" class="plain ${tone}" aria-label=${`${verb} ${key.name}`} onClick=${ask(what, key)}>${verb}</button>
+  `;
+  return html`
+    ${button('edit', 'Edit')}
+    ${key.status === 'active' && button('rotate', 'Rotate')}
+    ${key.status === 'active' && button('revoke', 'Revoke', 'danger')}
   `;
 }
 

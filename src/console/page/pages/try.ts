@@ -10,25 +10,10 @@ import { faultUnder } from '../faults.ts';
 import { formatTime } from '../format.ts';
 import { hrefOf } from '../router.ts';
 import { may } from '../session.ts';
+import { verdictMeaning, verdictText } from '../words.ts';
 import { isUnbound, workspaceId } from '../workspace.ts';
 
 type Answer = Schemas['VerifyAnswer'];
-
-/** What each verdict means, for people. */
-const MEANINGS: Record<string, string> = {
-  VALID: 'The request may go on.',
-  NOT_FOUND: 'No key has this string: it was mistyped, has ended, or belongs to another workspace.',
-  REVOKED: 'The key was revoked, for ever.',
-  WORKSPACE_SUSPENDED: 'The workspace of the key is suspended.',
-  DISABLED: 'The key is switched off.',
-  NOT_YET_VALID: 'The key is not valid yet.',
-  EXPIRED: 'The key has expired.',
-  IP_NOT_ALLOWED: 'The key is not accepted from this address.',
-  INSUFFICIENT_SCOPE: 'The key lacks a scope that was asked for.',
-  RESOURCE_NOT_ALLOWED: 'The key may not touch this resource.',
-  RATE_LIMITED: 'The key has used up its rate limit for now.',
-  CREDITS_EXHAUSTED: 'The key has no credits left.',
-};
 
 /** Verifies a key as a service would. It costs nothing of the key's limits, and is counted. */
 export function TryPage() {
@@ -95,8 +80,8 @@ function Verdict(answer: Answer) {
   const missingScopes = answer.missingScopes ?? [];
   return html`
     <div class="card padded stack">
-      <div class="row"><${Pill} tone=${valid ? 'good' : 'bad'} text=${code} /></div>
-      <p>${MEANINGS[code] ?? 'Treat a verdict that you do not know as not valid.'}</p>
+      <div class="row"><${Pill} tone=${valid ? 'good' : 'bad'} text=${verdictText(code)} /><code>${code}</code></div>
+      <p>${verdictMeaning(code)}</p>
       ${
         keyId &&
         html`

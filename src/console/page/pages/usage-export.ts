@@ -3,6 +3,7 @@ import { html } from 'htm/preact';
 import { answerOf, api } from '../api.ts';
 import type { UsageQuery } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
+import { download } from '../download.ts';
 import { toApiError } from '../resource.ts';
 
 /** All groups as CSV, which the API streams, into a file of the reader. */
@@ -25,12 +26,4 @@ export function ExportButton({ query }: { query: UsageQuery }) {
     }
   };
   return html`<button type="button" disabled=${isBusy.value} onClick=${() => void save()}>${isBusy.value ? 'Exporting…' : 'Export CSV'}</button>`;
-}
-
-function download(file: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(file);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

@@ -3,11 +3,12 @@ import type { Schemas } from '../api-types.ts';
 import { type Bar, Chart } from '../components/bars.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
+import { WorkspaceName } from '../components/workspace-name.ts';
 import { formatNumber, formatPercent, plural } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate, place, withQuery } from '../router.ts';
 import { type UsageReport as Report, readBars, readUsage } from '../usage-report.ts';
-import { workspaceId } from '../workspace.ts';
+import { isEvery, workspaceId } from '../workspace.ts';
 import { ExportButton } from './usage-export.ts';
 
 type Group = Schemas['UsageGroup'];
@@ -38,9 +39,17 @@ export function UsagePage() {
   const cursor = query.get('cursor');
   const from = new Date(startOfDay() - (Number(days) - 1) * DAY_MS).toISOString();
   const range = { workspaceId: workspaceId.value, from, granularity: 'day' as const };
+  const dimensions = isEvery.value ? (['workspace', groupBy] as const) : ([groupBy] as const);
   const inputs = [workspaceId.value, days, groupBy, metric, cursor];
   const groups = useResource(
-    () => readUsage({ ...range, groupBy: [groupBy], metric, limit: 25, ...(cursor && { cursor }) }),
+    () =>
+      readUsage({
+        ...range,
+        groupBy: [...dimensions],
+        metric,
+        limit: 25,
+        ...(cursor && { cursor }),
+      }),
     inputs,
   );
   const chart = useResource(
@@ -53,12 +62,12 @@ export function UsagePage() {
     <header class="page-head">
       <div>
         <h1>Usage</h1>
-        <p>Workspace <b>${workspaceId.value}</b>, in days of UTC</p>
+        <p><${WorkspaceName} />, in days of UTC</p>
       </div>
       <div class="row">
         <${Select} label="Range" options=${RANGES} value=${days} onChange=${change('days')} />
         <${Select} label="Count" options=${METRICS} value=${metric} onChange=${change('metric')} />
-        <${ExportButton} query=${{ ...range, groupBy: [groupBy], order: 'group', metric }} />
+        <${ExportButton} query=${{ ...range, groupBy: dimensions, order: 'group', metric }} />
       </div>
     </header>
     <div class="stack">
@@ -125,13 +134,14 @@ function GroupTable({ report: { data, total, nextCursor }, groupBy, metric }: Ta
       <div class="table-wrap">
         <table>
           <thead>
-            <tr><th>${GROUPS.find(([name]) => name === groupBy)?.[1]}</th><th>Verifications</th><th>Units</th><th>Compared with the most</th><th>Share</th></tr>
+            <tr><th>${GROUPS.find(([name]) => name === groupBy)?.[1]}</th>${isEvery.value && html`<th>Workspace</th>`}<th>Verifications</th><th>Units</th><th>Compared with the most</th><th>Share</th></tr>
           </thead>
           <tbody>
             ${data.map(
               (group) => html`
-                <tr key=${group.keyId ?? group.ownerId ?? group.code ?? group.kind}>
+                <tr key=${`${group.workspaceId} ${group.keyId ?? group.ownerId ?? group.code ?? group.kind}`}>
                   <td><${GroupName} group=${group} groupBy=${groupBy} /></td>
+                  ${isEvery.value && html`<td>${group.workspaceId === '*' ? html`<span class="soft">none named</span>` : group.workspaceId}</td>`}
                   <td class="number">${formatNumber(group.verifications)}</td>
                   <td class="number">${formatNumber(group.units)}</td>
                   <td><div class="meter"><span style=${{ width: `${(100 * group[metric]) / most}%` }}></span></div></td>
@@ -156,12 +166,13 @@ const KINDS: Record<string, string> = {
 
 function GroupName({ group, groupBy }: { group: Group; groupBy: GroupBy }) {
   const { keyId, ownerId, code, kind, name } = group;
+  const of = group.workspaceId ?? workspaceId.value;
   if (groupBy === 'code') return html`<code>${code}</code>`;
   if (groupBy === 'owner' && ownerId !== null) {
-    return html`<a href=${hrefOf('/keys', { workspaceId: workspaceId.value, ownerId, view: 'all' })}>${ownerId}</a>`;
+    return html`<a href=${hrefOf('/keys', { workspaceId: of, ownerId, view: 'all' })}>${ownerId}</a>`;
   }
   if (groupBy === 'key' && keyId !== null) {
-    return html`<div class="name"><a href=${hrefOf(`/keys/${keyId}`, { workspaceId: workspaceId.value })}>${name ?? keyId}</a></div>`;
+    return html`<div class="name"><a href=${hrefOf(`/keys/${keyId}`, { workspaceId: of })}>${name ?? keyId}</a></div>`;
   }
   return html`<span class="soft">${KINDS[kind ?? ''] ?? 'Other'}</span>`;
 }

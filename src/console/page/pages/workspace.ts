@@ -5,9 +5,9 @@ import { useAction } from '../action.ts';
 import { answerOf, api, done } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
+import { Confirmation } from '../components/confirmation.ts';
 import { Check, Field } from '../components/field.ts';
 import { Failure, Loaded } from '../components/states.ts';
-import { TypedConfirmation } from '../components/typed-confirmation.ts';
 import { faultUnder } from '../faults.ts';
 import { useResource } from '../resource.ts';
 import { hrefOf, navigate } from '../router.ts';
@@ -37,14 +37,12 @@ export function WorkspacePage({ id }: { id: string }) {
   };
   const suspendAll = async () => {
     await answerOf(api.POST('/v1/workspaces/{id}/suspend', { params: { path } }));
-    announce('Suspended: all its keys are refused.');
-    workspace.reload();
+    return 'Suspended: all its keys are refused.';
   };
   const resume = () => answerOf(api.POST('/v1/workspaces/{id}/resume', { params: { path } }));
   const remove = async () => {
     await done(api.DELETE('/v1/workspaces/{id}', { params: { path } }));
-    announce('The workspace was deleted.');
-    navigate('/workspaces');
+    return 'The workspace was deleted.';
   };
   return html`
     <${Loaded} resource=${workspace}>
@@ -78,7 +76,7 @@ export function WorkspacePage({ id }: { id: string }) {
         ${
           isSuspending.value &&
           html`
-            <${TypedConfirmation} title="Suspend workspace ${data.id}" word=${null} verb="Suspend" run=${suspendAll}
+            <${Confirmation} title="Suspend workspace ${data.id}" verb="Suspend" isDanger call=${suspendAll} onDone=${workspace.reload}
               onClose=${() => {
                 isSuspending.value = false;
               }}>
@@ -89,7 +87,8 @@ export function WorkspacePage({ id }: { id: string }) {
         ${
           isDeleting.value &&
           html`
-            <${TypedConfirmation} title="Delete workspace ${data.id}" word=${data.id} verb="Delete" run=${remove}
+            <${Confirmation} title="Delete workspace ${data.id}" word=${data.id} verb="Delete" isDanger call=${remove}
+              onDone=${() => navigate('/workspaces')}
               onClose=${() => {
                 isDeleting.value = false;
               }}>

@@ -1,9 +1,9 @@
 import { html } from 'htm/preact';
 import { api, done } from '../../api.ts';
 import type { Key } from '../../api-types.ts';
+import { Confirmation } from '../../components/confirmation.ts';
 import { Time } from '../../components/time.ts';
 import { navigate } from '../../router.ts';
-import { ConfirmDialog } from './confirm-dialog.ts';
 import { EditDialog } from './edit-dialog.ts';
 import { LastUse } from './last-use.ts';
 import { type ReadKey, retiringSecret } from './read.ts';
@@ -26,8 +26,7 @@ export function KeyDialog({ name, read, onClose, onDone }: Props) {
   if (name === 'revoke') return html`<${RevokeDialog} apiKey=${key} ...${rest} />`;
   if (name === 'disable') {
     return html`
-      <${ConfirmDialog} title="Disable “${key.name}”" verb="Disable key" told="The key was disabled."
-        call=${() => setEnabled(key, false)} ...${rest}>
+      <${Confirmation} title="Disable “${key.name}”" verb="Disable key" call=${() => disable(key)} ...${rest}>
         <p>It is refused at once, on every instance, until it is enabled again.</p>
         <${LastUse} apiKey=${key} />
       <//>
@@ -41,13 +40,20 @@ export function setEnabled({ id }: Key, enabled: boolean): Promise<void> {
   return done(api.PATCH('/v1/keys/{id}', { params: { path: { id } }, body: { enabled } }));
 }
 
+async function disable(key: Key): Promise<string> {
+  await setEnabled(key, false);
+  return 'The key was disabled.';
+}
+
 function Deletion({ apiKey, onClose }: { apiKey: Key; onClose: () => void }) {
   const { id, name, workspaceId } = apiKey;
-  const call = () => done(api.DELETE('/v1/keys/{id}', { params: { path: { id } } }));
+  const call = async () => {
+    await done(api.DELETE('/v1/keys/{id}', { params: { path: { id } } }));
+    return 'The key was deleted.';
+  };
   const leave = () => navigate('/keys', { workspaceId }, { replace: true });
   return html`
-    <${ConfirmDialog} title="Delete “${name}”" verb="Delete key" isDanger told="The key was deleted."
-      call=${call} onDone=${leave} onClose=${onClose}>
+    <${Confirmation} title="Delete “${name}”" verb="Delete key" isDanger call=${call} onDone=${leave} onClose=${onClose}>
       <p>It leaves every list for good. Its counters and its entries in the audit log stay.</p>
     <//>
   `;
@@ -62,11 +68,12 @@ interface EndProps {
 function EndOfGrace({ apiKey, ...rest }: EndProps) {
   const { id } = apiKey;
   const retiring = retiringSecret(apiKey);
-  const call = () =>
-    done(api.DELETE('/v1/keys/{id}/retiring-secret', { params: { path: { id } } }));
+  const call = async () => {
+    await done(api.DELETE('/v1/keys/{id}/retiring-secret', { params: { path: { id } } }));
+    return 'The old string has ended.';
+  };
   return html`
-    <${ConfirmDialog} title="End the grace now" verb="End the grace" isDanger told="The old string has ended."
-      call=${call} ...${rest}>
+    <${Confirmation} title="End the grace now" verb="End the grace" isDanger call=${call} ...${rest}>
       ${
         retiring
           ? html`<p><code>${retiring.start}</code> was last used <${Time} at=${retiring.lastUsedAt} />. It is refused from the next request on.</p>`

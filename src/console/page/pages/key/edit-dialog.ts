@@ -1,16 +1,15 @@
-import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { useAction } from '../../action.ts';
-import { ApiError, api, done } from '../../api.ts';
+import { api, done } from '../../api.ts';
 import { announce } from '../../components/announce.ts';
+import { ConflictNotice } from '../../components/conflict-notice.ts';
 import { Dialog } from '../../components/dialog.ts';
-import { Failure } from '../../components/states.ts';
-import { faultyFields } from '../../faults.ts';
-import { plural } from '../../format.ts';
-import { type Conflict, ConflictNotice, conflictOf, rebase } from './conflict.ts';
+import { SaveBar } from '../../components/save-bar.ts';
+import { changedParts } from '../../conflict.ts';
+import { useEditing } from '../../editing.ts';
+import { readLastChange } from '../../last-change.ts';
 import { EditFields } from './edit-fields.ts';
-import { changedParts, type EditForm, formOf, metadataFault, patchOf } from './edit-form.ts';
+import { type EditForm, formOf, metadataFault, PARTS, patchOf } from './edit-form.ts';
 import { type ReadKey, readKey } from './read.ts';
 
 interface Props {
@@ -21,56 +20,35 @@ interface Props {
 
 /** Changes the state that the form began with, and no other. */
 export function EditDialog({ read, onClose, onDone }: Props) {
-  const base = useSignal(read);
-  const form = useSignal<EditForm>(formOf(read.key));
-  const conflict = useSignal<Conflict | null>(null);
-  const { error, isBusy, run } = useAction();
+  const { base, form, conflict, error, isBusy, save, set } = useEditing({
+    state: read,
+    parts: PARTS,
+    formOf: ({ key }) => formOf(key),
+    patch,
+    read: () => readKey(read.key.id),
+    lastChange,
+    onChange: onDone,
+  });
   const element = useRef<HTMLFormElement>(null);
   useEffect(() => {
     if (error.value) element.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }, [error.value]);
   const { key } = base.value;
-  const changed = changedParts(formOf(key), form.value);
-  const save = async () => {
-    try {
-      await patch(base.value, form.value);
-    } catch (caught) {
-      if (!isOutdated(caught)) throw caught;
-      const fresh = await readKey(key.id);
-      conflict.value = await conflictOf(formOf(key), () => form.value, fresh);
-      form.value = rebase(conflict.value);
-      base.value = fresh;
-      onDone();
-      return;
-    }
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (metadataFault(form.value.metadata) !== null || !(await save())) return;
     announce('The key was changed.');
     onClose();
-    onDone();
   };
-  const submit = (event: Event) => {
-    event.preventDefault();
-    if (metadataFault(form.value.metadata) === null) void run(save);
-  };
-  const set = (changes: Partial<EditForm>) => {
-    form.value = { ...form.value, ...changes };
-  };
-  const faults = faultyFields(error.value);
   const isRevoked = key.status === 'revoked';
   return html`
     <${Dialog} title="Edit “${read.key.name}”" onClose=${onClose} isWide>
       <form class="stack" ref=${element} onSubmit=${submit}>
-        ${!isRevoked && conflict.value && html`<${ConflictNotice} conflict=${conflict.value} form=${form.value} set=${set} />`}
+        ${!isRevoked && conflict.value && html`<${ConflictNotice} what="this key" parts=${PARTS} conflict=${conflict.value} form=${form.value} set=${set} />`}
         ${isRevoked && html`<${RevokedNotice} by=${conflict.value?.by} />`}
         <${EditFields} form=${form.value} set=${set} error=${error.value} wereLimited=${key.credits !== null} />
-        <div class="actions sticky">
-          ${error.value && faults === 0 && html`<${Failure} error=${error.value} />`}
-          ${faults > 0 && html`<p class="notice bad" role="alert">Nothing was changed: ${plural(faults, 'field')} to correct.</p>`}
-          <span class="soft grow">${changed.length === 0 ? 'Nothing changed yet' : `Changes: ${changed.map(({ label }) => label.toLowerCase()).join(', ')}`}</span>
-          <button type="button" onClick=${onClose}>Cancel</button>
-          <button class="primary" disabled=${isBusy.value || isRevoked || changed.length === 0}>
-            ${isBusy.value ? 'Saving…' : conflict.value ? 'Save again' : 'Save'}
-          </button>
-        </div>
+        <${SaveBar} changed=${changedParts(PARTS, formOf(key), form.value)} error=${error.value} isBusy=${isBusy.value}
+          hasEnded=${isRevoked} hasConflict=${conflict.value !== null} onClose=${onClose} />
       </form>
     <//>
   `;
@@ -85,9 +63,9 @@ function RevokedNotice({ by }: { by: string | null | undefined }) {
   `;
 }
 
-/** Somebody else has changed the key meanwhile, or the API wants to know what is changed. */
-function isOutdated(error: unknown): boolean {
-  return error instanceof ApiError && (error.status === 412 || error.status === 428);
+async function lastChange({ key }: ReadKey) {
+  const { by } = await readLastChange(key.id, key.workspaceId);
+  return { by, at: key.updatedAt };
 }
 
 function patch({ key, etag }: ReadKey, form: EditForm): Promise<void> {

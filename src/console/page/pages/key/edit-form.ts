@@ -1,4 +1,6 @@
 import type { Key, Schemas } from '../../api-types.ts';
+import { changedParts, type Part } from '../../conflict.ts';
+import { fromLocal, toLocal } from '../../local-time.ts';
 import { windowText } from '../../words.ts';
 
 type Update = Schemas['UpdateKeyRequest'];
@@ -60,10 +62,7 @@ export function formOf(key: Key): EditForm {
 }
 
 /** What is changed, and shown to be changed, as one. */
-export interface Part {
-  label: string;
-  fields: readonly (keyof EditForm)[];
-  text: (form: EditForm) => string;
+interface KeyPart extends Part<EditForm> {
   /** The part of the merge patch; `base` is the key as the form began with it. */
   patch: (form: EditForm, base: Key) => Update;
 }
@@ -76,7 +75,7 @@ const lines = (text: string) =>
 const words = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '');
 const orNull = (text: string) => (text.trim() === '' ? null : text.trim());
 
-const PARTS: readonly Part[] = [
+export const PARTS: readonly KeyPart[] = [
   {
     label: 'Name',
     fields: ['name'],
@@ -117,13 +116,13 @@ const PARTS: readonly Part[] = [
     label: 'Valid from',
     fields: ['notBefore'],
     text: (form) => form.notBefore.replace('T', ' '),
-    patch: (form) => ({ notBefore: toIso(form.notBefore) }),
+    patch: (form) => ({ notBefore: fromLocal(form.notBefore) }),
   },
   {
     label: 'Expires',
     fields: ['expiresAt'],
     text: (form) => form.expiresAt.replace('T', ' ') || 'never',
-    patch: (form) => ({ expiresAt: toIso(form.expiresAt) }),
+    patch: (form) => ({ expiresAt: fromLocal(form.expiresAt) }),
   },
   {
     label: 'Rate limits',
@@ -145,18 +144,8 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-/** The parts that differ between two states of the form. */
-export function changedParts(from: EditForm, to: EditForm): Part[] {
-  return PARTS.filter(({ text }) => text(from) !== text(to));
-}
-
-/** A form with the fields of a part as another form has them. */
-export function withPart(form: EditForm, { fields }: Part, from: EditForm): EditForm {
-  return { ...form, ...Object.fromEntries(fields.map((name) => [name, from[name]])) };
-}
-
 export function patchOf(base: Key, form: EditForm): Update {
-  const changed = changedParts(formOf(base), form);
+  const changed = changedParts(PARTS, formOf(base), form);
   return Object.assign({}, ...changed.map(({ patch }) => patch(form, base)));
 }
 
@@ -213,15 +202,4 @@ function creditsOf(form: EditForm, wereLimited: boolean): NonNullable<Update['cr
 function listText(are: string, text: string): string {
   if (are === 'any') return 'any';
   return words(text).length > 0 ? lines(text).join(', ') : 'none at all';
-}
-
-/** For `datetime-local`, in the reader's zone. */
-function toLocal(iso: string | null): string {
-  if (iso === null) return '';
-  const at = new Date(iso);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
-}
-
-function toIso(local: string): string | null {
-  return local === '' ? null : new Date(local).toISOString();
 }

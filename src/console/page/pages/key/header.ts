@@ -1,4 +1,5 @@
 import { html } from 'htm/preact';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Key, Permission } from '../../api-types.ts';
 import { KeyStatus } from '../../components/status.ts';
 import { Time } from '../../components/time.ts';
@@ -50,7 +51,9 @@ interface Props {
 }
 
 export function KeyHeader({ apiKey, act, reload }: Props) {
-  const { name, start, workspaceId } = apiKey;
+  const { id, name, start, workspaceId } = apiKey;
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), [id]);
   const { lastUsedAt } = apiKey.usage;
   const offered = Object.entries(ACTIONS).filter(
     ([, { permission, isOffered }]) => may(permission) && isOffered(apiKey),
@@ -59,14 +62,14 @@ export function KeyHeader({ apiKey, act, reload }: Props) {
     <p class="crumb"><a href=${hrefOf('/keys', { workspaceId })}>Keys</a></p>
     <header class="page-head key-head">
       <div>
-        <div class="row"><h1>${name}</h1><${KeyStatus} ...${apiKey} /></div>
+        <div class="row"><h1 ref=${heading} tabindex="-1">${name}</h1><${KeyStatus} ...${apiKey} /></div>
         <p><code>${start || 'no valid string'}</code> · ${lastUsedAt ? html`last used <${Time} at=${lastUsedAt} />` : 'never used'}</p>
       </div>
       <div class="row">
         <button type="button" class="plain" onClick=${reload}>Refresh</button>
         ${offered.map(
-          ([id, { text, isDanger }]) => html`
-          <button type="button" key=${id} class=${isDanger ? 'danger' : ''} onClick=${() => act(id)}>${text}</button>
+          ([action, { text, isDanger }]) => html`
+          <button type="button" key=${action} class=${isDanger ? 'danger' : ''} onClick=${() => act(action)}>${text}</button>
         `,
         )}
       </div>

@@ -19,7 +19,7 @@ export interface UsedFrom {
   userAgent: string | null;
 }
 
-/** Whence the last use of a key, or of one of its strings, came; null where that is not kept. */
+/** Where the last use of a key, or of one of its strings, came from; null where that is not kept. */
 export function lastUsedFrom(use: Key['usage'] | Key['secrets'][number]): UsedFrom | null {
   const from = 'lastUsedFrom' in use ? use.lastUsedFrom : null;
   if (typeof from !== 'object' || from === null) return null;

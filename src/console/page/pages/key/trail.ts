@@ -22,8 +22,8 @@ interface Page {
   nextCursor: string | null;
 }
 
-export function readTrail(id: string, workspaceId: string, limit = SHOWN): Promise<Page> {
-  const query = { targetId: id, workspaceId, limit };
+function readTrail(id: string, workspaceId: string): Promise<Page> {
+  const query = { targetId: id, workspaceId, limit: SHOWN };
   return answerOf(api.GET('/v1/audit-events', { params: { query } }));
 }
 

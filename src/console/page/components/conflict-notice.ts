@@ -1,60 +1,27 @@
 import { html } from 'htm/preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { Time } from '../../components/time.ts';
-import { may } from '../../session.ts';
-import { changedParts, type EditForm, formOf, type Part, withPart } from './edit-form.ts';
-import type { ReadKey } from './read.ts';
-import { readTrail } from './trail.ts';
+import { type Conflict, changedParts, type Part, withPart } from '../conflict.ts';
+import { Time } from './time.ts';
 
-/** A change that somebody else has made since the form was opened. */
-export interface Conflict {
-  /** The form as it was begun, and as the key is now. */
-  was: EditForm;
-  theirs: EditForm;
-  /** As it was typed when the other change was found. */
-  mine: EditForm;
-  at: string;
-  by: string | null;
-}
-
-export async function conflictOf(
-  was: EditForm,
-  mine: () => EditForm,
-  { key }: ReadKey,
-): Promise<Conflict> {
-  const { id, workspaceId, updatedAt: at } = key;
-  const by = may('audit:read') ? await readTrail(id, workspaceId, 1).catch(() => null) : null;
-  const actor = by?.data[0]?.actor;
-  return {
-    was,
-    mine: mine(),
-    theirs: formOf(key),
-    at,
-    by: actor ? (actor.onBehalfOf ?? actor.id) : null,
-  };
-}
-
-/** What was typed stays; what was not touched follows the key as it is now. */
-export function rebase({ was, mine, theirs }: Conflict): EditForm {
-  return changedParts(was, mine).reduce((form, part) => withPart(form, part, mine), theirs);
-}
-
-interface Props {
-  conflict: Conflict;
-  form: EditForm;
-  set: (form: EditForm) => void;
+interface Props<Form> {
+  /** What was changed, such as “this key”. */
+  what: string;
+  parts: readonly Part<Form>[];
+  conflict: Conflict<Form>;
+  form: Form;
+  set: (form: Form) => void;
 }
 
 /** The other change beside what was typed; nothing is saved before the reader has seen it. */
-export function ConflictNotice({ conflict, form, set }: Props) {
+export function ConflictNotice<Form>({ what, parts, conflict, form, set }: Props<Form>) {
   const { was, theirs, at, by } = conflict;
   const notice = useRef<HTMLDivElement>(null);
   // The button that saves is at the other end of the form.
   useEffect(() => notice.current?.focus(), [conflict]);
-  const changed = changedParts(was, theirs);
+  const changed = changedParts(parts, was, theirs);
   return html`
     <div class="notice caution" role="alert" tabindex="-1" ref=${notice}>
-      <b>${by ?? 'Somebody else'} changed this key <${Time} at=${at} />, while you were typing</b>
+      <b>${by ?? 'Somebody else'} changed ${what}${at && html` <${Time} at=${at} />`}, while you were typing</b>
       <span>${
         changed.length === 0
           ? 'None of these fields was changed. Nothing was saved yet: save again if it is still right.'
@@ -75,12 +42,15 @@ export function ConflictNotice({ conflict, form, set }: Props) {
   `;
 }
 
-interface RowProps extends Props {
-  part: Part;
+interface RowProps<Form> {
+  part: Part<Form>;
+  conflict: Conflict<Form>;
+  form: Form;
+  set: (form: Form) => void;
 }
 
 /** What is in the form can be changed to theirs, and back. */
-function Row({ part, conflict: { was, mine, theirs }, form, set }: RowProps) {
+function Row<Form>({ part, conflict: { was, mine, theirs }, form, set }: RowProps<Form>) {
   const isMine = part.text(form) === part.text(mine);
   const [other, text] = isMine ? [theirs, 'Use theirs'] : [mine, 'Use mine'];
   const wasTouched = part.text(mine) !== part.text(was) && part.text(mine) !== part.text(theirs);

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { stopInOrder } from '../../src/lib/lifecycle.ts';
 import { createLogger } from '../../src/lib/logger.ts';
+import { stopInOrder } from '../../src/lib/stop-phases.ts';
 
 function recorder() {
   const order: string[] = [];

@@ -1,0 +1,131 @@
+import type { Schemas } from '../../api-types.ts';
+import { csvRecords, headerFault, itemOfCells } from './csv.ts';
+
+export type ImportItem = Schemas['ImportItem'];
+
+/** A line of the file: what to import, or what is wrong with it. */
+export interface ImportRow {
+  line: number;
+  item: ImportItem | null;
+  /** For the table, as far as it can be read. */
+  name: string;
+  fault: string | null;
+}
+
+interface Parsed {
+  rows: ImportRow[];
+  /** What is wrong with the file as a whole; null: nothing. */
+  fault: string | null;
+}
+
+/** More are for the command, which reads files of any size. */
+export const MAX_ROWS = 10_000;
+const MAX_ITEMS = 500;
+const MAX_LENGTH = 500_000;
+
+/** JSON lines, which begin with a brace, or CSV whose first line names its columns. */
+export function parseImport(source: string): Parsed {
+  const text = source.replace(/^\uFEFF/, '');
+  const parsed = text.trimStart().startsWith('{') ? parseJsonLines(text) : parseCsv(text);
+  if (parsed.rows.length <= MAX_ROWS) return parsed;
+  const fault = `A page imports ${MAX_ROWS} keys at most: use the command keyward import.`;
+  return { rows: [], fault };
+}
+
+function parseJsonLines(text: string): Parsed {
+  const lines = text.split(/\r\n|\r|\n/).map((json, index) => ({ json, line: index + 1 }));
+  const rows = lines
+    .filter(({ json }) => json.trim() !== '')
+    .map(({ json, line }) => rowOf(line, () => JSON.parse(json), 'is no JSON'));
+  return { rows, fault: null };
+}
+
+function parseCsv(text: string): Parsed {
+  const { records, brokenAt } = csvRecords(text);
+  const [header, ...others] = records;
+  // After a stray quote the records cannot be told apart, so nothing is guessed.
+  if (brokenAt !== null) return { rows: [], fault: `Line ${brokenAt} has a quote out of place.` };
+  const names = (header?.cells ?? []).map((name) => name.trim());
+  const fault = headerFault(names);
+  if (fault !== null) return { rows: [], fault };
+  const rows = others.map(({ line, cells }) => {
+    if (cells.length === names.length) return rowOf(line, () => itemOfCells(names, cells));
+    const wrong = `has ${cells.length} columns, the first line ${names.length}`;
+    return { line, item: null, name: '', fault: wrong };
+  });
+  return { rows, fault: null };
+}
+
+function rowOf(line: number, read: () => unknown, unreadable?: string): ImportRow {
+  let value: unknown;
+  try {
+    value = read();
+  } catch (error) {
+    const fault = unreadable ?? (error instanceof Error ? error.message : '');
+    return { line, item: null, name: '', fault };
+  }
+  const fault = faultOf(value);
+  const name = nameOf(value);
+  return fault === null && isItem(value)
+    ? { line, item: value, name, fault }
+    : { line, item: null, name, fault: fault ?? 'is no key' };
+}
+
+/** What is needed; everything else is for the API to judge. */
+function faultOf(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'is no object';
+  if (nameOf(value) === '') return 'has no name';
+  const hash = 'hash' in value ? value.hash : null;
+  if (typeof hash !== 'object' || hash === null) return 'has no hash';
+  const { algorithm, value: digest } = { algorithm: '', value: '', ...hash };
+  if (algorithm !== 'sha256' && algorithm !== 'sha512') {
+    return 'its hash algorithm is neither sha256 nor sha512';
+  }
+  return isDigest(algorithm, digest) ? null : `its hash value is no ${algorithm} digest`;
+}
+
+const BYTES = { sha256: 32, sha512: 64 };
+
+/** In hex, base64 or base64url. */
+function isDigest(algorithm: keyof typeof BYTES, text: unknown): boolean {
+  if (typeof text !== 'string') return false;
+  const bytes = BYTES[algorithm];
+  if (/^[0-9a-fA-F]+$/.test(text) && text.length === bytes * 2) return true;
+  const length = Math.ceil((bytes * 8) / 6);
+  return /^[\w+/-]+={0,2}$/.test(text) && text.replace(/=+$/, '').length === length;
+}
+
+function nameOf(value: unknown): string {
+  const hasName = typeof value === 'object' && value !== null && 'name' in value;
+  return hasName && typeof value.name === 'string' ? value.name : '';
+}
+
+function isItem(value: unknown): value is ImportItem {
+  return faultOf(value) === null;
+}
+
+/** A row that can be sent. */
+export interface SendableRow extends ImportRow {
+  item: ImportItem;
+}
+
+export function isSendable(row: ImportRow): row is SendableRow {
+  return row.item !== null;
+}
+
+/** As many as fit into one call. */
+export function batchesOf(rows: readonly SendableRow[]): SendableRow[][] {
+  const batches: SendableRow[][] = [];
+  let room = 0;
+  for (const row of rows) {
+    const length = JSON.stringify(row.item).length;
+    const last = batches.at(-1);
+    if (last && last.length < MAX_ITEMS && length <= room) last.push(row);
+    else {
+      batches.push([row]);
+      room = MAX_LENGTH;
+    }
+    room -= length;
+  }
+  return batches;
+}
