@@ -12,6 +12,6 @@ await client.connect();
 if (process.argv[2] === 'seed') {
   const t = performance.now();
   const env = { query: async (text: string, values: unknown[] = []) => (await client.query(text, values)).rows } as never;
-  await seedStore(env, { keys: 1_000_000, active: 100_000, workspaces: 10, days: 90, hourDays: 35 });
+  await seedStore(env, { keys: 1_000_000, active: 100_000, workspaces: 10, days: 90, hourDays: 3 });
   console.log('seeded', (performance.now() - t) / 1000);
 }

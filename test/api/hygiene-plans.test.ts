@@ -33,7 +33,7 @@ const INDEX: Record<KeySection, { first: string; value: string | null }> = {
   'rotation-due': { first: 'secrets_current', value: at(-365) },
   'imported-never-rotated': { first: 'secrets_imported', value: at(-365) },
   'retiring-in-use': { first: 'secrets_retiring', value: at(1) },
-  'disabled-long': { first: 'keys_disabled', value: at(-365) },
+  'disabled-long': { first: 'keys_disabled', value: at(-1000) },
 };
 const sections = Object.entries(INDEX).map(([section, { first, value }]) => ({
   section: section as KeySection,
