@@ -17,6 +17,8 @@ import { TEST_SECRET } from '../support/instance.ts';
 const KEYS = 5000;
 const COUNTED = 10_001;
 const PAGE = 51;
+/** A scan that is off, as Postgres shows it up to 17 and since 18. */
+const SWITCHED_OFF = /cost=1\d{10}|Disabled: true/;
 const input = {
   now: Date.now(),
   ...{ idleDays: 90, expiringDays: 30, maxScopes: 10, rotateAfterDays: 180, disabledDays: 90 },
@@ -33,7 +35,7 @@ const INDEX: Record<KeySection, { first: string; value: string | null }> = {
   'rotation-due': { first: 'secrets_current', value: at(-365) },
   'imported-never-rotated': { first: 'secrets_imported', value: at(-365) },
   'retiring-in-use': { first: 'secrets_retiring', value: at(1) },
-  'disabled-long': { first: 'keys_disabled', value: at(-1000) },
+  'disabled-long': { first: 'keys_disabled', value: at(-365) },
 };
 const sections = Object.entries(INDEX).map(([section, { first, value }]) => ({
   section: section as KeySection,
@@ -102,6 +104,7 @@ describe('the plan of a section of the hygiene report', () => {
           expect(kind, plan).toMatch(/^(Parallel )?Index (Only )?Scan$/);
         expect(plan).not.toMatch(/^\s*(-> +)?(Incremental )?Sort/m);
         expect(plan).not.toContain('Materialize');
+        expect(plan).not.toMatch(SWITCHED_OFF);
       }
     },
   );
