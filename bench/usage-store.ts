@@ -120,7 +120,7 @@ async function timeTops({ orm }: Database) {
     for (let read = -1; read < TOP_READS; read++) {
       const selection = {
         ...{ range: rangeOfDays(days, 'day'), filter: { workspaceId } },
-        ...{ groupBy: new Set([dimension]), metric: 'verifications', order: '-metric' } as const,
+        ...({ groupBy: new Set([dimension]), metric: 'verifications', order: '-metric' } as const),
       };
       const ms = await timed(() =>
         readInTime(orm, (tx) => readGroups(tx, selection, null, TOP + 1)),

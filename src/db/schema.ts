@@ -201,9 +201,7 @@ export const keys = pgTable(
     index('keys_owner_state')
       .on(table.workspaceId, table.ownerId, table.revokedAt, table.enabled, table.expiresAt)
       .where(sql`${table.deletedAt} is null and ${table.ownerId} is not null`),
-    index('keys_ended')
-      .on(table.revokedAt, table.id)
-      .where(sql`${table.revokedAt} is not null`),
+    index('keys_ended').on(table.revokedAt, table.id).where(sql`${table.revokedAt} is not null`),
     index('keys_deleted').on(table.deletedAt).where(sql`${table.deletedAt} is not null`),
     index('keys_scheduled')
       .on(table.workspaceId, table.createdAt, table.id, table.notBefore)
