@@ -114,6 +114,7 @@ async function timeTops({ orm }: Database) {
     ['key', workspaceOf(0), 90],
     ['code', workspaceOf(0), 30],
     ['key', null, 30],
+    ['code', null, 30],
     ['workspace', null, 30],
   ] as const) {
     const times: number[] = [];
