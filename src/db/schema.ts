@@ -201,6 +201,7 @@ export const keys = pgTable(
     index('keys_owner_state')
       .on(table.workspaceId, table.ownerId, table.revokedAt, table.enabled, table.expiresAt)
       .where(sql`${table.deletedAt} is null and ${table.ownerId} is not null`),
+    index('keys_ended').on(table.revokedAt, table.id).where(sql`${table.revokedAt} is not null`),
     index('keys_deleted').on(table.deletedAt).where(sql`${table.deletedAt} is not null`),
     index('keys_scheduled')
       .on(table.workspaceId, table.createdAt, table.id, table.notBefore)
@@ -225,6 +226,8 @@ export const secrets = pgTable(
     status: text('status', { enum: ['current', 'retiring', 'retired'] }).notNull(),
     validUntil: instant('valid_until'),
     createdAt: instant('created_at').notNull(),
+    /** Of a key that was revoked; marked a while after it, for the hygiene report alone. */
+    ended: boolean('ended').notNull().default(false),
   },
   (table) => [
     index('secrets_by_key').on(table.keyId),
@@ -238,10 +241,12 @@ export const secrets = pgTable(
     // Those of the hygiene report: see docs/hygiene.md.
     index('secrets_current')
       .on(table.workspaceId, table.createdAt, table.keyId)
-      .where(sql`${table.status} = 'current'`),
+      .where(sql`${table.status} = 'current' and not ${table.ended}`),
     index('secrets_imported')
       .on(table.workspaceId, table.createdAt, table.keyId)
-      .where(sql`${table.status} = 'current' and position('@' in ${table.ref}) > 0`),
+      .where(
+        sql`${table.status} = 'current' and position('@' in ${table.ref}) > 0 and not ${table.ended}`,
+      ),
     index('secrets_retiring')
       .on(table.workspaceId, table.validUntil, table.keyId)
       .where(sql`${table.status} = 'retiring'`),
@@ -387,15 +392,17 @@ export const keyUsage = pgTable(
     /** Of `last_used_at`, in UTC: changes once a day, so that an index may have it. */
     lastUsedDay: date('last_used_day'),
     lastUsedFrom: usedFrom(),
+    /** Its key was revoked; marked a while after it, for the hygiene report alone. */
+    ended: boolean('ended').notNull().default(false),
   },
   // Those of the hygiene report: see docs/hygiene.md.
   (table) => [
     index('key_usage_never')
       .on(table.workspaceId, table.keyId)
-      .where(sql`${table.lastUsedDay} is null`),
+      .where(sql`${table.lastUsedDay} is null and not ${table.ended}`),
     index('key_usage_by_day')
       .on(table.workspaceId, table.lastUsedDay, table.keyId)
-      .where(sql`${table.lastUsedDay} is not null`),
+      .where(sql`${table.lastUsedDay} is not null and not ${table.ended}`),
   ],
 );
 
