@@ -22,7 +22,7 @@ interface Parsed {
 }
 
 /** More are for the command, which reads files of any size. */
-export const MAX_ROWS = 10_000;
+const MAX_ROWS = 10_000;
 const MAX_ITEMS = 500;
 const MAX_LENGTH = 500_000;
 
