@@ -1,7 +1,7 @@
 import type { Schemas } from '../../api-types.ts';
 import { csvRecords, headerFault, itemOfCells } from './csv.ts';
 
-export type ImportItem = Schemas['ImportItem'];
+type ImportItem = Schemas['ImportItem'];
 
 /** A line of the file, or an entry of its array: what to import, or what is wrong with it. */
 export interface ImportRow {
