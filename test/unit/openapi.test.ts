@@ -79,7 +79,8 @@ describe('the OpenAPI document', () => {
     const fields = namesIn(schemas, answers).flatMap((name) => fieldsOf(schemas[name], name));
     const closed = fields.filter(({ field }) => 'enum' in target(field));
     const open = fields.filter(
-      ({ path, field }) => /(code|status|action|interval)$/.test(path) && !JSON.stringify(field).includes('"integer"'),
+      ({ path, field }) =>
+        /(code|status|action|interval)$/.test(path) && !JSON.stringify(field).includes('"integer"'),
     );
     expect(closed.map(({ path }) => path)).toEqual([]);
     expect(open.length).toBeGreaterThan(10);
