@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/folder.ts';
 import { TEST_SECRET } from '../support/instance.ts';
 import { runProgram, startProgram } from '../support/program.ts';
 import { startReceiver, verifySigned } from '../support/receiver.ts';
-import { addWebhook } from '../support/webhooks.ts';
+import { addWebhook } from '../support/sent-webhooks.ts';
 
 const ROOT_KEY = 'a-root-key-for-deliveries-00000000000';
 
