@@ -36,8 +36,8 @@ export function createBackground(kernel: Kernel, fold: UsageFold) {
 /** They delete what has served its purpose, and show which secret is in use. */
 function housekeepingJobs({ config, pepper }: Kernel): ((orm: Orm) => Promise<unknown>)[] {
   return [
-    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
+    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }
