@@ -25,7 +25,7 @@ export interface Found {
 }
 
 /** Runs one statement that reads, when it may take a connection, by indexes and for a bounded time. */
-export type Read = AlertReader['query'];
+type Read = AlertReader['query'];
 
 export interface FindInput {
   orm: Orm;

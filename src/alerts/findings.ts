@@ -4,7 +4,7 @@ import type { Condition, FindInput, Found } from './condition.ts';
 import { type OpenAlert, readKnown, readOpen, type Watched } from './watched.ts';
 
 /** Open alerts of a type in a workspace. The rest waits until some of them end. */
-export const MAX_OPEN = 10_000;
+const MAX_OPEN = 10_000;
 /** Targets in one statement. */
 const PART = 500;
 /** Between the cause of a finding that may recur and the time at which it did. */

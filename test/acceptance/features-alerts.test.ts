@@ -1,4 +1,4 @@
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
 import type { KeywardClient } from '../support/client.ts';
 import { at, makeKey, makeWorkspace, ok, startSharedProgram } from '../support/shared-program.ts';
 
@@ -18,9 +18,8 @@ beforeAll(async () => {
   const { id, key } = await makeKey(root, { workspaceId, credits: { remaining: 5 } });
   keyId = id;
   await ok(root.POST('/v1/verify', { body: { key } }));
-  await expect
-    .poll(async () => (await list()).data.length, { timeout: WAIT_MS, interval: 1000 })
-    .toBe(1);
+  const isOpen = async () => expect((await list()).data).toHaveLength(1);
+  await vi.waitFor(isOpen, { timeout: WAIT_MS, interval: 1000 });
   return program.end;
 }, WAIT_MS + 30_000);
 

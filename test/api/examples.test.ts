@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openapiDocument } from '../../openapi/document.ts';
+import { insertAlert } from '../support/alerts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, type Instance, launch } from '../support/instance.ts';
 
@@ -61,14 +62,15 @@ describe('the examples of the OpenAPI document', () => {
     await database.drop();
   });
 
-  /** A key with credits in the middle of a rotation, a workspace, and a management key. */
+  /** A key with credits in the middle of a rotation, a workspace, a management key, and an alert. */
   const idsOfThings = async (): Promise<Record<string, string>> => {
     const create = { name: 'a key', ownerId: 'customer_42', credits: { remaining: 1000 } };
     const key = (await instance.call('POST', '/v1/keys', { body: create })).body;
     await instance.call('PUT', '/v1/workspaces/acme', { body: {} });
     const body = { name: 'a service', permissions: ['keys:verify'] };
     const managementKey = (await instance.call('POST', '/v1/management-keys', { body })).body;
-    return { keys: key.id, workspaces: 'acme', 'management-keys': managementKey.id };
+    const alerts = await insertAlert(instance, 'default', key.id);
+    return { keys: key.id, workspaces: 'acme', 'management-keys': managementKey.id, alerts };
   };
 
   const send = async (

@@ -18,7 +18,7 @@ interface Row extends Record<string, unknown> {
 /** What is answered of a string that has ended, and of nothing else that has a key. */
 const ENDED_CODES = sql`u.code in ('NOT_FOUND', 'REVOKED')`;
 
-export function endedStringsQuery({ workspace, now, limit, targets }: FindInput): SQL {
+function endedStringsQuery({ workspace, now, limit, targets }: FindInput): SQL {
   const since = at(now.getTime() - QUIET_MS);
   // Asked about keys, their strings; else what was counted today, by the index of denials.
   const presented = targets

@@ -49,7 +49,7 @@ interface Row extends Record<string, unknown> {
 const days = (count: number | SQL) => sql`make_interval(hours => 24 * ${count}::integer)`;
 
 /** What expires soon. The smallest threshold that is reached counts, and none that spans a whole life. */
-export function expiringQuery(kind: Kind, input: FindInput): SQL | null {
+function expiringQuery(kind: Kind, input: FindInput): SQL | null {
   const { workspace, now, limit, targets } = input;
   const thresholds = workspace.thresholds.expiringDays;
   if (thresholds.length === 0) return null;
@@ -67,7 +67,7 @@ export function expiringQuery(kind: Kind, input: FindInput): SQL | null {
 }
 
 /** What has expired of late though it was in use, unless it was made for less than any threshold. */
-export function expiredQuery(kind: Kind, input: FindInput): SQL | null {
+function expiredQuery(kind: Kind, input: FindInput): SQL | null {
   const { workspace, now, limit, targets } = input;
   const thresholds = workspace.thresholds.expiringDays;
   if (thresholds.length === 0) return null;

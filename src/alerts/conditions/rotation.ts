@@ -10,7 +10,7 @@ interface Row extends Record<string, unknown> {
   issuedAt: string;
 }
 
-export function rotationQuery(input: FindInput, dueDays: number): SQL {
+function rotationQuery(input: FindInput, dueDays: number): SQL {
   const { workspace, now, limit, targets } = input;
   return sql`select s.key_id as "keyId", s.id as "secretId", s.created_at as "issuedAt"
                from secrets s join keys k on k.workspace_id = s.workspace_id and k.id = s.key_id
