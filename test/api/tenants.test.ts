@@ -51,7 +51,9 @@ const LISTS: Record<string, string> = {
  * What shows each workspace that a caller may see, what asks about a presented string, and a list that is
  * empty here: api/hygiene has its bound callers.
  */
-const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey', 'listHygieneOwners'];
+const OTHERS = [
+  ...['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey', 'listHygieneOwners', 'listIdleKeys'],
+];
 
 describe('a management key of one workspace', () => {
   const pair = usePair();
