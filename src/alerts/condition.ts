@@ -25,7 +25,7 @@ export interface Found {
 }
 
 /** Runs one statement that reads, when it may take a connection, by indexes and for a bounded time. */
-type Read = AlertReader['query'];
+export type Read = AlertReader['query'];
 
 export interface FindInput {
   orm: Orm;
