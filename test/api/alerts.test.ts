@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Condition, Found } from '../../src/alerts/condition.ts';
 import { AlertJob } from '../../src/alerts/job.ts';
+import { deleteEndedAlerts } from '../../src/alerts/store.ts';
 import type { AlertType } from '../../src/domain/alert-types.ts';
 import { PERMISSIONS, type Permission } from '../../src/domain/caller.ts';
 import type { Log } from '../../src/lib/log-events.ts';
@@ -11,6 +12,7 @@ import {
   DAY_MS,
   DAY_S,
   HOUR_MS,
+  insertAlert,
   lookAfter,
   MINUTE_MS,
   newWorkspace,
@@ -130,6 +132,45 @@ describe('an alert', () => {
     const again = await acknowledge(alert.id, { headers });
     expect(first.body).toMatchObject({ state: 'ended', acknowledgeNote: null });
     expect([again.body, again.headers['idempotent-replayed']]).toEqual([first.body, 'true']);
+  });
+});
+
+describe('what becomes of alerts', () => {
+  it('the alert of a leaked key ends with its acknowledgement, which nothing else can end', async () => {
+    const workspaceId = await newWorkspace(pair);
+    const { id: keyId } = await createKey(pair.first, { workspaceId });
+    const id = await insertAlert(pair.first, workspaceId, keyId, 'key_leaked');
+    await lookAfter(pair, HOUR_MS);
+    expect(await openIn(pair, workspaceId)).toEqual([`key_leaked ${keyId}`]);
+    const { body } = await acknowledge(id);
+    expect(body).toMatchObject({ state: 'ended', endedAt: body.acknowledgedAt });
+    expect(await openIn(pair, workspaceId)).toEqual([]);
+    const actions = (await auditOf(pair.first, keyId, workspaceId)).map(
+      ({ action }: { action: string }) => action,
+    );
+    expect(actions).toEqual(['alert.ended', 'alert.acknowledged', 'key.created']);
+  });
+
+  it('alerts that ended long ago are cleared away, never those that are open', async () => {
+    const workspaceId = await newWorkspace(pair);
+    const ids = [];
+    for (const key of ['key_a', 'key_b', 'key_c'])
+      ids.push(await insertAlert(pair.first, workspaceId, key, 'key_leaked'));
+    const { orm } = pair.first.service.internals.database;
+    for (const [id, days] of [
+      [ids[0], 31],
+      [ids[1], 29],
+    ] as const) {
+      await orm.execute(
+        sql`update alerts set ended_at = now() - make_interval(days => ${days}) where id = ${id}`,
+      );
+    }
+    await orm.execute(
+      sql`update alerts set opened_at = now() - interval '1 year' where id = any(${sql.param(ids)})`,
+    );
+    await deleteEndedAlerts(orm, 30);
+    const left = (await alertsOf(pair, workspaceId)).map(({ id }) => id);
+    expect(left.toSorted()).toEqual(ids.slice(1).toSorted());
   });
 });
 

@@ -1,4 +1,5 @@
 import { alerts } from '../../src/db/schema.ts';
+import type { AlertType } from '../../src/domain/alert-types.ts';
 import { newId } from '../../src/domain/key-string.ts';
 import type { Instance } from './instance.ts';
 import { type Pair, putWorkspace } from './pair.ts';
@@ -70,11 +71,12 @@ export async function insertAlert(
   { service }: Instance,
   workspaceId: string,
   targetId: string,
+  type: AlertType = 'key_unused',
 ): Promise<string> {
   const { database, clock } = service.internals;
   const id = newId('alert');
   await database.orm.insert(alerts).values({
-    ...{ id, workspaceId, type: 'key_unused', targetType: 'key', targetId },
+    ...{ id, workspaceId, type, targetType: 'key', targetId },
     ...{ cause: id, details: {}, openedAt: clock.date() },
   });
   return id;
