@@ -18,7 +18,7 @@ import { disableIfOver } from './webhooks/delivery/disabling.ts';
 import { Dispatcher } from './webhooks/delivery/dispatcher.ts';
 import { deleteOldDeliveries } from './webhooks/delivery/old-deliveries.ts';
 import { Sender } from './webhooks/delivery/sender.ts';
-import { switchStdoutExport } from './webhooks/delivery/stdout-export.ts';
+import { switchStdoutExport } from './webhooks/store.ts';
 
 const FOLD_MS = 1000;
 const MINUTE_MS = 60_000;

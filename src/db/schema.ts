@@ -526,7 +526,7 @@ export const webhooks = pgTable(
     format: text('format', { enum: ['event', 'cloudevents'] }).notNull(),
     enabled: boolean('enabled').notNull().default(true),
     /** Why the service disabled it; null: it did not. */
-    disabledReason: text('disabled_reason', { enum: ['gone', 'failing'] }),
+    disabledReason: text('disabled_reason', { enum: ['gone', 'failing', 'creator_revoked'] }),
     /** The first failure since the last success; null: it does not fail. */
     failingSince: instant('failing_since'),
     lastDeliveredAt: instant('last_delivered_at'),

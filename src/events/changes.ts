@@ -94,4 +94,7 @@ export const AlertAcknowledged = Type.Object(
   { 'x-name': 'AlertAcknowledged' },
 );
 
-export const AlertEnded = Type.Object({ alertId }, { 'x-name': 'AlertEnded' });
+export const AlertEnded = Type.Object(
+  { alertId, type: Type.String({ description: 'Alert type.', examples: ['key_expiring'] }) },
+  { 'x-name': 'AlertEnded' },
+);

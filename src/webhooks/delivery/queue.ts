@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { Orm } from '../../db/database.ts';
 import { auditEvents, webhookDeliveries, webhooks } from '../../db/schema.ts';
 import { readInstant } from '../../db/stored-types.ts';
+import { STDOUT } from '../store.ts';
 import type { Attempt } from './attempt.ts';
-import { STDOUT } from './stdout-export.ts';
 
 /** A delivery that this instance alone may send until its lease ends, with all that is sent. */
 export interface Claim {
