@@ -461,7 +461,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a workspace
-         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Requires the permission `workspaces:write`.
+         * @description Its keys, management keys and webhooks end at once; usage and audit entries stay. `default` cannot be deleted. Requires the permission `workspaces:write`.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
@@ -595,6 +595,138 @@ export interface paths {
          * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks
+         * @description Requires the permission `webhooks:read`.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create a webhook
+         * @description Every event of the audit log is sent to its URL, at least once. The answer holds the signing secret, for the only time. Requires `audit:read` as well. Requires the permission `webhooks:write`.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook
+         * @description Requires the permission `webhooks:read`.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description Nothing is sent any more, queued events neither. Requires the permission `webhooks:write`.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook
+         * @description Another URL, more event types or enabling it require `audit:read` as well. What is queued already goes to the new URL. Requires the permission `webhooks:write`.
+         */
+        patch: operations["updateWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate the signing secret of a webhook
+         * @description Both secrets sign until the grace ends. The answer holds the new one, for the only time. Requires the permission `webhooks:write`.
+         */
+        post: operations["rotateSigningSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of a webhook
+         * @description With every attempt. Finished ones are kept for `KEYWARD_DELIVERIES_KEPT_DAYS`. Requires the permission `webhooks:read`.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test event to a webhook
+         * @description Queues an event of the type `webhook.ping`, whatever types the webhook takes. One that waits already is sent now instead. Requires the permission `webhooks:write`.
+         */
+        post: operations["pingWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events to a webhook again
+         * @description One event by its delivery, or all that the webhook takes of a range of time, at most 10,000: also those that it was not sent while it was disabled. They come behind what waits. A range requires `audit:read` as well. Requires the permission `webhooks:write`.
+         */
+        post: operations["redeliverEvents"];
         delete?: never;
         options?: never;
         head?: never;
@@ -765,8 +897,49 @@ export interface components {
         };
         /** @enum {string} */
         ActorType: "root" | "management_key" | "key" | "system";
+        AlertThresholds: {
+            /**
+             * @description How many days before its expiry a key, or a management key, is alerted of; `[]`: never. Not of one that was made for no longer than that.
+             * @example [
+             *       30,
+             *       7,
+             *       1
+             *     ]
+             */
+            expiringDays: number[];
+            /**
+             * @description Days since a key got its string; null: never due.
+             * @example 365
+             */
+            rotationDueDays: number | null;
+            /**
+             * @description In how many of the last 24 hours a key was limited; null: no alert.
+             * @example 6
+             */
+            limitedHours: number | null;
+            /**
+             * @description How many credits a key has left, of one with a refill at most a tenth of it; null: no alert, except of those that are exhausted.
+             * @example 100
+             */
+            creditsLow: number | null;
+            /**
+             * @description Attempts in an hour with strings that match no key; null: no alert.
+             * @example 1000
+             */
+            wrongKeysPerHour: number | null;
+            /**
+             * @description How many times as much as it ever was at this hour of the week makes the use of a key unusual; null: no alert.
+             * @example 5
+             */
+            unusualFactor: number | null;
+            /**
+             * @description Verifications in an hour below which no use is unusual.
+             * @example 100
+             */
+            unusualMinimum: number;
+        };
         /** @enum {string} */
-        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description One change, in the audit log. */
         AuditEvent: {
             /**
@@ -875,7 +1048,7 @@ export interface components {
             id: string;
         };
         /** @enum {string} */
-        AuditTargetType: "key" | "owner" | "workspace" | "management_key";
+        AuditTargetType: "key" | "owner" | "workspace" | "management_key" | "webhook";
         AvailableScope: {
             /**
              * @description Scope that keys may have.
@@ -1140,6 +1313,38 @@ export interface components {
              */
             maxRequestsPerSecond?: number | null;
         };
+        CreateWebhookRequest: {
+            /**
+             * @description Id of the one workspace whose events are sent; null: all. Default: the caller's own, or `default`.
+             * @example acme
+             */
+            workspaceId?: string | null;
+            /**
+             * @description Where events are sent: an `https` URL without credentials, of a public host. Other hosts, and `http`, are for the networks of `KEYWARD_WEBHOOK_NETWORKS` alone.
+             * @example https://example.com/hooks/keyward
+             */
+            url: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description?: string | null;
+            /**
+             * @description Types of the events that are sent; null: all, also those of later versions.
+             * @example [
+             *       "key.revoked",
+             *       "alert.key_expiring"
+             *     ]
+             */
+            eventTypes?: components["schemas"]["EventType"][] | null;
+            /** @example event */
+            format?: components["schemas"]["WebhookFormat"];
+            /**
+             * @description Whether events are queued and sent. What was queued waits while it is disabled. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
+        };
         Credits: {
             /**
              * @description Credits left.
@@ -1213,7 +1418,98 @@ export interface components {
             nextAt?: unknown;
         };
         /** @enum {string} */
-        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "AUDIT_LIMIT_REACHED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        DeliveredEventType: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired" | "webhook.ping";
+        /** @description An event on its way to a webhook, or the record of it. */
+        Delivery: {
+            /**
+             * @description Delivery id.
+             * @example 0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10
+             */
+            id: string;
+            /**
+             * @description Webhook id.
+             * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            webhookId: string;
+            /**
+             * @description Event id, which is sent as `webhook-id`: the same for every delivery of an event.
+             * @example evt_2Lx7Yb2kQm4Xc9
+             */
+            eventId: string;
+            /**
+             * @description Event type.
+             * @example key.revoked
+             */
+            eventType: components["schemas"]["DeliveredEventType"] | string;
+            /**
+             * @description Id of the workspace whose audit log has the event; null: a test event.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Delivery status: `pending` until the receiver accepts it or no attempt is left.
+             * @example delivered
+             */
+            status: components["schemas"]["DeliveryStatus"] | string;
+            /**
+             * Format: date-time
+             * @description When the event was queued, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * @description When the next attempt is due; null: none is.
+             * @example null
+             */
+            nextAttemptAt: string | null;
+            /**
+             * @description When the receiver accepted the event, or the last attempt failed; null: it is pending.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            finishedAt: string | null;
+            /** @description Attempts, the oldest first; at most ten. */
+            attempts: components["schemas"]["DeliveryAttempt"][];
+        };
+        /** @description One attempt to send an event. */
+        DeliveryAttempt: {
+            /**
+             * Format: date-time
+             * @description When the attempt was made.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            at: string;
+            /**
+             * @description HTTP status of the answer; null: there was none.
+             * @example 503
+             */
+            status: number | null;
+            /**
+             * @description Milliseconds until the answer or the failure.
+             * @example 84
+             */
+            durationMs: number;
+            /**
+             * @description Why the attempt failed; null: the receiver accepted the event.
+             * @example status_not_2xx
+             */
+            error: string | null;
+        };
+        /** @description One page of deliveries. */
+        DeliveryPage: {
+            /** @description Deliveries, newest first. */
+            data: components["schemas"]["Delivery"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @enum {string} */
+        DeliveryStatus: "pending" | "delivered" | "failed";
+        /** @enum {string} */
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "WEBHOOK_LIMIT_REACHED" | "WEBHOOK_DISABLED" | "WEBHOOKS_NEED_SECRET" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "TOO_MANY_EVENTS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "AUDIT_LIMIT_REACHED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        /** @enum {string} */
+        EventType: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
         ExplainKeyRequest: {
             /**
              * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
@@ -1645,6 +1941,28 @@ export interface components {
         };
         /** @enum {string} */
         HygieneSection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long" | "owners-without-active-keys";
+        IdlePolicy: {
+            /**
+             * @description Days without use after which there is an alert; null: never.
+             * @example 90
+             */
+            warnAfterDays: number | null;
+            /**
+             * @description Days without use after which a key is disabled; null: never.
+             * @example null
+             */
+            disableAfterDays: number | null;
+            /**
+             * @description Days without use after which a key is revoked; null: never.
+             * @example null
+             */
+            revokeAfterDays: number | null;
+            /**
+             * @description Days for which each step was visible before the next one follows.
+             * @example 14
+             */
+            noticeDays: number;
+        };
         /** @description Digest that the other system stored. */
         ImportHash: {
             /** @example sha256 */
@@ -2025,6 +2343,76 @@ export interface components {
              */
             key: string | null;
         };
+        /** @description A webhook, with its signing secret for the only time. */
+        IssuedWebhook: {
+            /**
+             * @description Webhook id.
+             * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace whose events are sent; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Where events are sent.
+             * @example https://example.com/hooks/keyward
+             */
+            url: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description: string | null;
+            /**
+             * @description Types of the events that are sent; null: all.
+             * @example null
+             */
+            eventTypes: (components["schemas"]["EventType"] | string)[] | null;
+            /**
+             * @description Format of the bodies.
+             * @example event
+             */
+            format: components["schemas"]["WebhookFormat"] | string;
+            /**
+             * @description Whether events are queued and sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @example null
+             */
+            disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
+            /**
+             * @description When the first attempt since the last success failed; null: none has.
+             * @example null
+             */
+            failingSince: string | null;
+            /**
+             * @description When the receiver last accepted an event; null: never.
+             * @example null
+             */
+            lastDeliveredAt: string | null;
+            /**
+             * @description Until when the secret before the last rotation signs too; null: it does not.
+             * @example null
+             */
+            previousSecretUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the webhook was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description Signing secret of Standard Webhooks. Shown here and never again; null if the call repeats an earlier one with the same Idempotency-Key.
+             * @example whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+             */
+            signingSecret: string | null;
+        };
         /** @description A key, without its string. */
         Key: {
             /**
@@ -2295,6 +2683,11 @@ export interface components {
              */
             userAgent: (components["schemas"]["UserAgentFamily"] | string) | null;
         };
+        /**
+         * @description What happens to a key whose string was reported as leaked: it is revoked, or its string ends within an hour and another rotation gives it a new one. Default: `revoke`.
+         * @enum {string}
+         */
+        LeakResponse: "revoke" | "rotate";
         /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
             /**
@@ -2388,7 +2781,7 @@ export interface components {
          * @description Permission of a management key.
          * @enum {string}
          */
-        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write";
+        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write" | "alerts:read" | "alerts:write" | "webhooks:read" | "webhooks:write";
         /** @enum {string} */
         PresentedKeyType: "key" | "management_key" | "root";
         /** @description Error, as defined by RFC 9457. */
@@ -2499,6 +2892,33 @@ export interface components {
              * @example Found in a public repository.
              */
             note?: string;
+        };
+        RedeliverRequest: {
+            /**
+             * @description Id of the delivery whose event is sent again. Give either this or `after`.
+             * @example 0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10
+             */
+            deliveryId?: string;
+            /**
+             * Format: date-time
+             * @description Earliest time of the events that are sent again, from the audit log. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            after?: string;
+            /**
+             * Format: date-time
+             * @description Time that the events were before. Default: now. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            before?: string;
+        };
+        /** @description Result of a redelivery. */
+        Redelivery: {
+            /**
+             * @description Number of events that were queued; those that waited already are not among them.
+             * @example 1
+             */
+            queued: number;
         };
         /**
          * @description Refill interval: at 00:00 UTC each day, or once a month.
@@ -2650,6 +3070,18 @@ export interface components {
              */
             supersede?: boolean;
         };
+        RotateSigningSecretRequest: {
+            /**
+             * @description Grace period in seconds, at most 30 days, in which both secrets sign. With 0 only the new one does.
+             * @example 86400
+             */
+            graceSeconds: number;
+            /**
+             * @description Whether to supersede a rotation that is in its grace period: the secret before it signs no longer. Default: false, which answers 409.
+             * @example false
+             */
+            supersede?: boolean;
+        };
         /** @enum {string} */
         SecretEnd: "rotation" | "revocation" | "deletion" | "expiry";
         /** @enum {string} */
@@ -2791,6 +3223,33 @@ export interface components {
              * @example null
              */
             maxRequestsPerSecond?: number | null;
+        };
+        UpdateWebhookRequest: {
+            /**
+             * @description Where events are sent: an `https` URL without credentials, of a public host. Other hosts, and `http`, are for the networks of `KEYWARD_WEBHOOK_NETWORKS` alone.
+             * @example https://example.com/hooks/keyward
+             */
+            url?: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description?: string | null;
+            /**
+             * @description Types of the events that are sent; null: all, also those of later versions.
+             * @example [
+             *       "key.revoked",
+             *       "alert.key_expiring"
+             *     ]
+             */
+            eventTypes?: components["schemas"]["EventType"][] | null;
+            /** @example event */
+            format?: components["schemas"]["WebhookFormat"];
+            /**
+             * @description Whether events are queued and sent. What was queued waits while it is disabled. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
         };
         /** @description Usage in one hour, day or month. */
         UsageBucket: {
@@ -3248,6 +3707,88 @@ export interface components {
              */
             validUntil: string | null;
         };
+        /** @description Where events are sent, without the signing secret. */
+        Webhook: {
+            /**
+             * @description Webhook id.
+             * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace whose events are sent; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Where events are sent.
+             * @example https://example.com/hooks/keyward
+             */
+            url: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description: string | null;
+            /**
+             * @description Types of the events that are sent; null: all.
+             * @example null
+             */
+            eventTypes: (components["schemas"]["EventType"] | string)[] | null;
+            /**
+             * @description Format of the bodies.
+             * @example event
+             */
+            format: components["schemas"]["WebhookFormat"] | string;
+            /**
+             * @description Whether events are queued and sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @example null
+             */
+            disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
+            /**
+             * @description When the first attempt since the last success failed; null: none has.
+             * @example null
+             */
+            failingSince: string | null;
+            /**
+             * @description When the receiver last accepted an event; null: never.
+             * @example null
+             */
+            lastDeliveredAt: string | null;
+            /**
+             * @description Until when the secret before the last rotation signs too; null: it does not.
+             * @example null
+             */
+            previousSecretUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the webhook was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+        };
+        /** @enum {string} */
+        WebhookDisabledReason: "gone" | "failing";
+        /**
+         * @description Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.
+         * @enum {string}
+         */
+        WebhookFormat: "event" | "cloudevents";
+        /** @description One page of webhooks. */
+        WebhookPage: {
+            /** @description Webhooks, newest first. */
+            data: components["schemas"]["Webhook"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
             /**
@@ -3392,11 +3933,23 @@ export interface components {
              * @example false
              */
             immutableKeys: boolean;
+            /** @example revoke */
+            leakResponse: components["schemas"]["LeakResponse"];
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
              */
             defaultPrefix: string;
+            /**
+             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @example null
+             */
+            alertThresholds: components["schemas"]["AlertThresholds"] | null;
+            /**
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @example null
+             */
+            idlePolicy: components["schemas"]["IdlePolicy"] | null;
             /**
              * Format: date-time
              * @description When the workspace was created, RFC 3339 in UTC.
@@ -3472,11 +4025,23 @@ export interface components {
              * @example false
              */
             immutableKeys?: boolean;
+            /** @example revoke */
+            leakResponse?: components["schemas"]["LeakResponse"];
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
              */
             defaultPrefix?: string;
+            /**
+             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @example null
+             */
+            alertThresholds?: components["schemas"]["AlertThresholds"] | null;
+            /**
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @example null
+             */
+            idlePolicy?: components["schemas"]["IdlePolicy"] | null;
         };
         /** @description One page of workspaces. */
         WorkspacePage: {
@@ -5806,6 +6371,531 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of webhooks. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://example.com/hooks/keyward"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateWebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description A webhook, with its signing secret for the only time. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOK_LIMIT_REACHED`, `WEBHOOKS_NEED_SECRET`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where events are sent, without the signing secret. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook is deleted. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateWebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description Where events are sent, without the signing secret. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The change is made, for a caller without the permission `webhooks:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    rotateSigningSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "graceSeconds": 86400
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateSigningSecretRequest"];
+            };
+        };
+        responses: {
+            /** @description A webhook, with its signing secret for the only time. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOKS_NEED_SECRET`, `ROTATION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Status to list. */
+                status?: "pending" | "delivered" | "failed";
+                /** @description Event type to list. */
+                eventType?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired" | "webhook.ping";
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of deliveries. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    pingWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An event on its way to a webhook, or the record of it. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The change is made, for a caller without the permission `webhooks:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOK_DISABLED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redeliverEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "deliveryId": "0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedeliverRequest"];
+            };
+        };
+        responses: {
+            /** @description Result of a redelivery. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redelivery"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOK_DISABLED`, `TOO_MANY_EVENTS`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     getKeyUsage: {
         parameters: {
             query?: {
@@ -6091,7 +7181,7 @@ export interface operations {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */

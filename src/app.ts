@@ -57,6 +57,10 @@ import {
 } from './verification/authorize/routes.ts';
 import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
+import { deliveryRoutes } from './webhooks/deliveries/routes.ts';
+import type { DeliveriesService } from './webhooks/deliveries/service.ts';
+import { webhookRoutes } from './webhooks/routes.ts';
+import type { WebhookService } from './webhooks/service.ts';
 import { whoamiRoutes } from './whoami/routes.ts';
 import type { WhoamiService } from './whoami/service.ts';
 import { workspaceRoutes } from './workspaces/routes.ts';
@@ -85,6 +89,8 @@ export interface AppDependencies {
   owners: OwnerService;
   workspaces: WorkspaceService;
   managementKeys: ManagementService;
+  webhooks: WebhookService;
+  deliveries: DeliveriesService;
   usage: UsageService;
   hygiene: HygieneService;
   usageQuery: UsageQueryService;
@@ -165,6 +171,8 @@ function registerFeatures(app: App, deps: Features): void {
   ownerRoutes(app, deps.owners);
   workspaceRoutes(app, deps.workspaces);
   managementRoutes(app, deps.managementKeys);
+  webhookRoutes(app, deps.webhooks);
+  deliveryRoutes(app, deps.deliveries);
   usageRoutes(app, deps.usage);
   hygieneRoutes(app, deps.hygiene);
   usageQueryRoutes(app, deps.usageQuery);

@@ -9,6 +9,7 @@ import { Housekeeping } from './retention/housekeeping.ts';
 import { Retention } from './retention/jobs.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import type { UsageFold } from './usage/fold.ts';
+import { deleteDeliveriesOfEnded } from './webhooks/deliveries/store.ts';
 import { Attempts } from './webhooks/delivery/attempts.ts';
 import { disableIfOver } from './webhooks/delivery/disabling.ts';
 import { Dispatcher } from './webhooks/delivery/dispatcher.ts';
@@ -67,7 +68,7 @@ function housekeepingJobs(
   return [
     (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
     (orm) => deliveries.measure(orm),
-    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
+    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }

@@ -20,13 +20,16 @@ import { OwnerService } from './owners/service.ts';
 import { HygieneService } from './reports/hygiene/service.ts';
 import { UsageQueryService } from './usage/query/service.ts';
 import { UsageService } from './usage/service.ts';
+import { DeliveriesService } from './webhooks/deliveries/service.ts';
+import { WebhookService } from './webhooks/service.ts';
+import { deleteWebhooksOfWorkspace } from './webhooks/store.ts';
 import { WorkspaceService } from './workspaces/service.ts';
 
 type ControlPlane = ReturnType<typeof createControlPlane>;
 
 /** Manages keys, workspaces and management keys, and shows what became of them. */
 export function createControlPlane(
-  { config, orm, clock, unitOfWork, management }: Kernel,
+  { config, orm, clock, unitOfWork, management, pepper }: Kernel,
   { issuer, resolver, rootKey }: Credentials,
 ) {
   const { retention } = config;
@@ -49,8 +52,15 @@ export function createControlPlane(
       endSomeKeys: ({ tx, at }, id, by) => endKeysOfWorkspace(tx, id, by, at),
       hasKeys: ({ tx }, id) => hasKeys(tx, id),
       endManagementKeys: ({ tx, at }, id, by) => revokeManagementKeysOfWorkspace(tx, id, by, at),
+      endWebhooks: ({ tx, at }, id) => deleteWebhooksOfWorkspace(tx, id, at),
     }),
     managementKeys: new ManagementService({ orm, unitOfWork, issuer, clock }),
+    webhooks: new WebhookService({
+      ...{ orm, unitOfWork, clock },
+      sealingKey: pepper?.webhookKey ?? null,
+      networks: config.webhookNetworks,
+    }),
+    deliveries: new DeliveriesService(orm, unitOfWork),
     usage: new UsageService(orm, clock, retention),
     usageQuery: new UsageQueryService({
       ...{ orm, clock, retention },

@@ -27,12 +27,17 @@ export const ERRORS = {
   KEY_EXPIRED: 'The key has expired; extend it first.',
   KEY_IMMUTABLE: "The workspace does not allow this field to change after the key's creation.",
   KEY_LIMIT_REACHED: 'The workspace has reached its maximum of keys.',
+  WEBHOOK_LIMIT_REACHED: 'The workspace has 20 webhooks, which is the maximum.',
+  WEBHOOK_DISABLED: 'The webhook is disabled; enable it first.',
+  WEBHOOKS_NEED_SECRET:
+    'Set KEYWARD_SECRET first: the signing secrets of webhooks are sealed with a key of it.',
   CREDITS_UNLIMITED: 'The credits of this key are not limited; set `credits` first.',
   ROTATION_UNDER_WAY: 'A rotation is in progress; end its grace period, or send `supersede: true`.',
   DEFAULT_WORKSPACE: 'The workspace `default` cannot be deleted.',
   WORKSPACE_DELETION_UNDER_WAY:
     'Not all keys of the deleted workspace have ended yet; try again after some minutes.',
   TOO_MANY_KEYS: 'More keys match than one call may revoke; narrow the filter.',
+  TOO_MANY_EVENTS: 'More than 10,000 events match; narrow the range.',
   IDEMPOTENCY_IN_FLIGHT: 'The first call with this Idempotency-Key is still in progress.',
   PRECONDITION_FAILED:
     'The resource has changed since it was read (`If-Match`); read it again and compare.',

@@ -41,6 +41,8 @@ export const AUDIT_ACTIONS = [
   'webhook.created',
   'webhook.updated',
   'webhook.secret_rotated',
+  'webhook.pinged',
+  'webhook.redelivered',
   'webhook.disabled',
   'webhook.deleted',
   ...ALERT_ACTIONS,

@@ -36,7 +36,8 @@ export function requireRoom(
 function isAlwaysAllowed({ action, after }: AuditEntry): boolean {
   if (ALWAYS.has(action) || action.startsWith('alert.')) return true;
   const changed = Object.entries({ ...Object(after) });
-  // To disable a key is to stop it; the maximum itself is for the operator alone to change.
+  // To disable something is to stop it; the maximum itself is for the operator alone to change.
   if (action === 'workspace.updated') return changed.some(([name]) => name === 'maxAuditEvents');
-  return action === 'key.updated' && changed.every(([name, value]) => name === 'enabled' && !value);
+  if (action !== 'key.updated' && action !== 'webhook.updated') return false;
+  return changed.every(([name, value]) => name === 'enabled' && !value);
 }

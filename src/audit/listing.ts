@@ -1,5 +1,5 @@
 import { and, desc, eq, gte, isNotNull, lt, type SQL, sql } from 'drizzle-orm';
-import type { Orm } from '../db/database.ts';
+import type { Orm, Transaction } from '../db/database.ts';
 import { auditEvents, managementKeys, webhooks, workspaces } from '../db/schema.ts';
 
 export interface AuditFilter {
@@ -24,7 +24,10 @@ export async function hasLog(orm: Orm, workspaceId: string): Promise<boolean> {
  * Where the log of a workspace begins for its present tenant: at its last creation, if that is still
  * kept. A workspace id that was deleted and made again goes on with its log.
  */
-export async function findFirstSequence(orm: Orm, workspaceId: string): Promise<number> {
+export async function findFirstSequence(
+  orm: Orm | Transaction,
+  workspaceId: string,
+): Promise<number> {
   const [created] = await orm
     .select({ sequence: auditEvents.sequence })
     .from(auditEvents)
@@ -80,7 +83,7 @@ export function sizesOfAuditEvents(
 }
 
 /** Management keys and webhooks for every workspace are on record in `default`, which is one tenant of many. */
-function isOfItsWorkspace(): SQL {
+export function isOfItsWorkspace(): SQL {
   const isOfAnother = (table: typeof managementKeys | typeof webhooks) => sql`exists (
     select from ${table}
      where ${table.id} = ${auditEvents.targetId}

@@ -140,6 +140,6 @@ function randomText(length: number): string {
 }
 
 /** A random identifier with its type in front, such as `key_…`: 22 characters, 130 bits. */
-export function newId(type: 'key' | 'sec' | 'mk' | 'evt' | 'alert'): string {
+export function newId(type: 'key' | 'sec' | 'mk' | 'evt' | 'alert' | 'wh'): string {
   return `${type}_${randomText(22)}`;
 }

@@ -61,11 +61,15 @@ export async function storeAnswer(
   await tx.insert(idempotencyKeys).values({ callerId, key, fingerprint, answer, createdAt });
 }
 
-/** Without the key string, and without from where the key was used: an erasure would not find it here. */
+/**
+ * Without the key string or signing secret, and without from where the key was used: an erasure would
+ * not find it here.
+ */
 function storable(body: object): object {
   return {
     ...body,
     ...('key' in body && { key: null }),
+    ...('signingSecret' in body && { signingSecret: null }),
     ...('usage' in body && { usage: withoutOrigin(body.usage) }),
     ...('secrets' in body &&
       Array.isArray(body.secrets) && { secrets: body.secrets.map(withoutOrigin) }),

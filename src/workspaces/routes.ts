@@ -174,7 +174,7 @@ export function workspaceRoutes(app: App, workspaces: WorkspaceService): void {
         tags,
         summary: 'Delete a workspace',
         description:
-          'Its keys and management keys end at once; their usage and audit entries stay. ' +
+          'Its keys, management keys and webhooks end at once; usage and audit entries stay. ' +
           '`default` cannot be deleted.',
         params,
         response: answers(

@@ -55,6 +55,7 @@ export interface WorkspaceServiceDependencies {
   endSomeKeys: End;
   hasKeys: (write: WriteContext, workspaceId: string) => Promise<boolean>;
   endManagementKeys: End;
+  endWebhooks: End;
 }
 
 export type PutResult = Versioned<Workspace> & { created: boolean };
@@ -148,17 +149,18 @@ export class WorkspaceService {
   }
 
   /**
-   * Ends the workspace, and with it its keys and management keys; usage and audit entries stay. No
+   * Ends the workspace, and with it its keys, management keys and webhooks; usage and audit entries stay. No
    * key of a deleted workspace is valid, so all but some of their rows can follow later.
    */
   async delete(call: CallContext, id: string): Promise<CallResult<object>> {
     if (authorizedWorkspaceId(call, id) === DEFAULT_WORKSPACE)
       throw new KeywardError('DEFAULT_WORKSPACE');
-    const { countKeys, endSomeKeys, endManagementKeys } = this.#deps;
+    const { countKeys, endSomeKeys, endManagementKeys, endWebhooks } = this.#deps;
     return this.#change(call, id, 'update', async (write, row) => {
       const keysEnded = await countKeys(write, id);
       await endSomeKeys(write, id, call.actor);
       await endManagementKeys(write, id, call.actor);
+      await endWebhooks(write, id, call.actor);
       auditWorkspace(write, 'deleted', row, { after: { keysEnded } });
       return updateWorkspace(write.tx, id, { deletedAt: write.at });
     });

@@ -3,6 +3,7 @@ import { documentedHeaders } from '../support/documented.ts';
 import type { Answer } from '../support/instance.ts';
 import { createFixture, MUTATING_CALLS, type PreparedCall } from '../support/mutating-calls.ts';
 import { usePair } from '../support/pair.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 describe('the headers in the OpenAPI document', () => {
   const pair = usePair();
@@ -58,6 +59,7 @@ describe('the headers in the OpenAPI document', () => {
   it.each([
     ['getKey', '/v1/keys/'],
     ['getManagementKey', '/v1/management-keys/'],
+    ['getWebhook', '/v1/webhooks/'],
     ['getWorkspace', '/v1/workspaces/'],
   ])(
     '%s gives an ETag, and obeys If-None-Match if the document names it there',
@@ -74,6 +76,7 @@ describe('the headers in the OpenAPI document', () => {
 
   async function createdAt(path: string): Promise<string> {
     if (path.includes('workspaces')) return 'default';
+    if (path.includes('webhooks')) return (await createWebhook(pair.first)).id;
     const more = path.includes('management') ? { permissions: ['keys:read'] } : {};
     const body = { name: 'documented', ...more };
     return (await pair.first.call('POST', path.slice(0, -1), { body })).body.id;

@@ -13,6 +13,7 @@ import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { createManagementKey, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { nestedJson, unacceptableValues } from '../support/unacceptable.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 /** Lists whose items are answered one by one. */
 const LISTS = new Set(['keys', 'requests', 'ids']);
@@ -29,7 +30,13 @@ describe('every call refuses what it does not understand', () => {
     calls = (await describedCalls(pair.first)).filter(isOfClients);
     key = await createKey(pair.first, { credits: { remaining: 5 } });
     const management = await createManagementKey(pair.first, { permissions: ['keys:read'] });
-    ids = { keys: key.id, 'management-keys': management.id, workspaces: 'default' };
+    const webhook = await createWebhook(pair.first);
+    ids = {
+      keys: key.id,
+      'management-keys': management.id,
+      webhooks: webhook.id,
+      workspaces: 'default',
+    };
   });
 
   interface Request {
@@ -218,6 +225,7 @@ describe('every call refuses what it does not understand', () => {
     expect([...new Set(rows.map(({ it }) => it))].sort()).toEqual([
       'key.created',
       'management_key.created',
+      'webhook.created',
     ]);
   });
 });

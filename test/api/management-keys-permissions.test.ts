@@ -32,7 +32,8 @@ describe('permissions', () => {
   const make = (permissions: readonly Permission[]) =>
     createManagementKey(pair.first, { permissions });
   const call = async ({ method, path, hasBody }: Operation, as: string | null) => {
-    const id = path.includes('management-keys') ? `mk_${ID}` : `key_${ID}`;
+    const kind = { 'management-keys': 'mk', webhooks: 'wh' }[path.split('/')[2] ?? ''] ?? 'key';
+    const id = `${kind}_${ID}`;
     const options = hasBody ? { as, body: {} } : { as };
     return (await pair.second.call(method, path.replace(/\{\w+\}/, id), options)).status;
   };

@@ -22,8 +22,16 @@ const DIGEST_QUERY = `
     union all select to_jsonb(w)::text from workspaces w
     union all select to_jsonb(m)::text from management_keys m
     union all select to_jsonb(a)::text from audit_events a
+    union all select to_jsonb(h)::text from webhooks h
+    union all select to_jsonb(d)::text from webhook_deliveries d
     union all select to_jsonb(i)::text from idempotency_keys i
   ) as lines`;
+
+/** What a call requires beside its permission: these hand out what the audit log has. */
+const ALSO: Record<string, string[]> = {
+  createWebhook: ['audit:read'],
+  redeliverEvents: ['audit:read'],
+};
 
 const KEYS = new RegExp(KEY_SCAN_PATTERN, 'g');
 
@@ -61,7 +69,7 @@ describe('every call that changes something', () => {
     // Nobody grants or hands out again what they do not have themselves.
     const granted = operation.endsWith('ManagementKey') ? ['management:read', 'keys:read'] : [];
     const permissions = PERMISSIONS.filter((one) =>
-      [PERMISSION_OF[operation], ...granted].includes(one),
+      [PERMISSION_OF[operation], ...granted, ...(ALSO[operation] ?? [])].includes(one),
     );
     // A suspension binds the tenant's own management keys.
     const binding = operation === 'resumeWorkspace' ? null : workspaceId;

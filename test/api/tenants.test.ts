@@ -5,12 +5,14 @@ import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { OTHERWISE_AUTHENTICATED, operationsOf, PERMISSION_OF } from '../support/operations.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verify } from '../support/sql-keys.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 /** The things of one workspace that calls name. */
 interface Things {
   workspaceId: string;
   key: { id: string; key: string };
   manager: { id: string; key: string };
+  webhook: { id: string };
 }
 
 type Read = (things: Things) => { method: string; url: string; body?: object };
@@ -22,12 +24,18 @@ const READS: Record<string, Read> = {
   getKeyUsage: ({ key }) => ({ method: 'GET', url: `/v1/keys/${key.id}/usage` }),
   getWorkspace: ({ workspaceId }) => ({ method: 'GET', url: `/v1/workspaces/${workspaceId}` }),
   getManagementKey: ({ manager }) => ({ method: 'GET', url: `/v1/management-keys/${manager.id}` }),
+  getWebhook: ({ webhook }) => ({ method: 'GET', url: `/v1/webhooks/${webhook.id}` }),
+  listDeliveries: ({ webhook }) => ({
+    method: 'GET',
+    url: `/v1/webhooks/${webhook.id}/deliveries`,
+  }),
 };
 
 /** Every call that reads what a workspace has, with its path. */
 const LISTS: Record<string, string> = {
   listKeys: '/v1/keys',
   listManagementKeys: '/v1/management-keys',
+  listWebhooks: '/v1/webhooks',
   listAuditEvents: '/v1/audit-events',
   getAuditHead: '/v1/audit-events/head',
   getUsage: '/v1/usage?groupBy=workspace',
@@ -53,7 +61,8 @@ describe('a management key of one workspace', () => {
     await createKey(pair.first, { workspaceId, name: `another of ${workspaceId}` });
     await createManagementKey(pair.first, options);
     await verify(pair.first, key.key);
-    return { workspaceId, key, manager: await createManagementKey(pair.first, options) };
+    const webhook = await createWebhook(pair.first, { workspaceId });
+    return { workspaceId, key, webhook, manager: await createManagementKey(pair.first, options) };
   }
 
   beforeAll(async () => {
@@ -68,7 +77,7 @@ describe('a management key of one workspace', () => {
     ask(method, url, { headers: { 'x-request-id': 'the-same' }, ...(body && { body }) });
   /** Nothing by which the other workspace or a thing of it could be recognized. */
   const expectNothingOfTheirs = (text: string) => {
-    for (const trace of ['theirs', theirs.key.id, theirs.manager.id]) {
+    for (const trace of ['theirs', theirs.key.id, theirs.manager.id, theirs.webhook.id]) {
       expect(text).not.toContain(trace);
     }
   };
@@ -89,7 +98,8 @@ describe('a management key of one workspace', () => {
       expect((await askFor(read(mine))).status).toBe(200);
       const [id, workspaceId] = ['0'.repeat(22), 'unborn'];
       const key = { id: `key_${id}`, key: '' };
-      const unborn = { workspaceId, key, manager: { id: `mk_${id}`, key: '' } };
+      const webhook = { id: `wh_${id}` };
+      const unborn = { workspaceId, key, webhook, manager: { id: `mk_${id}`, key: '' } };
       const texts = [];
       for (const things of [theirs, unborn]) {
         const { status, text } = await askFor(read(things));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
+import { createWebhook, queuedTypes, RECEIVER } from './webhook-calls.ts';
 
 /** A workspace with a key, on which one call is made. */
 export interface Fixture {
@@ -179,6 +180,52 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
     ...(await onManagementKey(fixture, '/revoke')),
     action: 'management_key.revoked',
   }),
+  createWebhook: async ({ workspaceId }) => ({
+    method: 'POST',
+    url: '/v1/webhooks',
+    body: { url: RECEIVER, workspaceId },
+    resourceUrl: null,
+    action: 'webhook.created',
+    observe: async (instance, answer) =>
+      answer ? (await instance.call('GET', `/v1/webhooks/${answer.body.id}`)).status : null,
+    before: null,
+    after: 200,
+  }),
+  updateWebhook: async (fixture) => ({
+    ...(await onWebhook(fixture, 'PATCH', '', ({ body }) => body.description)),
+    body: { description: 'Chat' },
+    action: 'webhook.updated',
+    before: null,
+    after: 'Chat',
+  }),
+  rotateSigningSecret: async (fixture) => ({
+    ...(await onWebhook(fixture, 'POST', '/rotate-secret', isRotated)),
+    body: { graceSeconds: 3600 },
+    action: 'webhook.secret_rotated',
+    before: false,
+    after: true,
+  }),
+  deleteWebhook: async (fixture) => ({
+    ...(await onWebhook(fixture, 'DELETE', '', ({ status }) => status)),
+    action: 'webhook.deleted',
+    before: 200,
+    after: 404,
+  }),
+  pingWebhook: async (fixture) => ({
+    ...(await onWebhook(fixture, 'POST', '/ping')),
+    resourceUrl: null,
+    action: 'webhook.pinged',
+    before: [],
+    after: ['webhook.ping'],
+  }),
+  redeliverEvents: async (fixture) => ({
+    ...(await onWebhook(fixture, 'POST', '/redeliver')),
+    body: { after: '2020-01-01T00:00:00Z' },
+    resourceUrl: null,
+    action: 'webhook.redelivered',
+    before: [],
+    after: ['workspace.created'],
+  }),
 };
 
 /** Calls other than GET that change nothing. */
@@ -204,6 +251,22 @@ async function onManagementKey({ instance, workspaceId }: Fixture, path: string,
   const resourceUrl = `/v1/management-keys/${id}`;
   const observe = (other: Instance) => statusOfCall(other, key);
   return { method, url: resourceUrl + path, resourceUrl, observe, before: 200, after: 401 };
+}
+
+const isRotated = ({ body }: Answer) => typeof body.previousSecretUntil === 'string';
+
+/** On a webhook that takes nothing of what happens from now on. */
+async function onWebhook(
+  { instance, workspaceId }: Fixture,
+  method: string,
+  path: string,
+  shown?: (answer: Answer) => unknown,
+) {
+  const { id } = await createWebhook(instance, { workspaceId, eventTypes: ['workspace.created'] });
+  const resourceUrl = `/v1/webhooks/${id}`;
+  const observe = async (other: Instance) =>
+    shown ? shown(await other.call('GET', resourceUrl)) : queuedTypes(other, id);
+  return { method, url: resourceUrl + path, resourceUrl, observe };
 }
 
 export async function createFixture(instance: Instance, workspaceId: string): Promise<Fixture> {

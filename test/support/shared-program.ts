@@ -13,10 +13,12 @@ export interface SharedProgram {
   end: () => Promise<void>;
 }
 
-export async function startSharedProgram(): Promise<SharedProgram> {
+export async function startSharedProgram(
+  more: Record<string, string> = {},
+): Promise<SharedProgram> {
   const database = await createTestDatabase();
   const ends: (() => Promise<void>)[] = [];
-  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY };
+  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY, ...more };
   const { url } = await startProgram(settings, { onCleanup: (end) => ends.push(end) });
   const end = async () => {
     for (const stop of ends) await stop();

@@ -37,7 +37,10 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['audit', 'credentials', 'workspaces'],
   ],
   alerts: ['domain', 'db', 'unit-of-work'],
-  webhooks: ['domain', 'lib', 'db', 'unit-of-work', 'alerts'],
+  webhooks: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
+    ...['audit', 'alerts', 'workspaces', 'management'],
+  ],
   console: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'http'],
   whoami: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'http', 'unit-of-work'],
@@ -56,6 +59,8 @@ const TABLE_OWNERS: Record<string, string> = {
   workspaces: 'workspaces/store.ts',
   keys: 'keys/store.ts',
   managementKeys: 'management/store.ts',
+  webhooks: 'webhooks/store.ts',
+  webhookDeliveries: 'webhooks/deliveries/store.ts',
   secrets: 'credentials/store.ts',
   secretProofs: 'credentials/store.ts',
   importedAlgorithms: 'credentials/store.ts',

@@ -62,7 +62,8 @@ export const PARAMETERS = {
 type ParameterName = keyof typeof PARAMETERS;
 
 /** The answers that show the state of one resource, and so have an entity tag. */
-const VERSIONED = /"#\/components\/schemas\/(Issued|Revoked)?(Key|ManagementKey|Workspace)"/;
+const VERSIONED =
+  /"#\/components\/schemas\/(Issued|Revoked)?(Key|ManagementKey|Webhook|Workspace)"/;
 
 /** Of these, what nothing but a change alters: the same entity tag is the same answer. */
 const SETTLED = /"#\/components\/schemas\/Workspace"/;

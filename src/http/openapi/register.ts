@@ -35,6 +35,7 @@ export async function registerOpenApi(app: App): Promise<void> {
           description: 'Credentials for calling Keyward itself.',
         },
         { name: 'Usage', description: 'Exact counts of verifications.' },
+        { name: 'Webhooks', description: 'Where events are sent, and what became of them.' },
         { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
         { name: 'Health', description: 'For load balancers and orchestrators.' },
       ],
