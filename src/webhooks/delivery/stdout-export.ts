@@ -17,15 +17,13 @@ export async function switchStdoutExport(orm: Orm, isOn: boolean, at: Date): Pro
     await orm.execute(sql`update ${webhooks} set enabled = false where id = ${STDOUT} and enabled`);
     return;
   }
-  const made = { createdAt: at, createdBy: ACTOR, updatedAt: at };
-  await orm
-    .insert(webhooks)
-    .values({ id: STDOUT, url: 'stdout:', format: 'event', ...made })
-    .onConflictDoUpdate({
-      target: webhooks.id,
-      set: { enabled: true, failingSince: null, updatedAt: at },
-      setWhere: sql`not ${webhooks.enabled}`,
-    });
+  const now = at.toISOString();
+  await orm.execute(sql`
+    insert into ${webhooks} as w (id, url, format, created_at, created_by, updated_at)
+    values (${STDOUT}, 'stdout:', 'event', ${now}, ${JSON.stringify(ACTOR)}::jsonb, ${now})
+    on conflict (id) do update
+       set enabled = true, failing_since = null, updated_at = excluded.updated_at
+     where not w.enabled`);
 }
 
 /** An entry as a line: its text as it is stored, so that the chain can be checked with the lines alone. */
