@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, lte, ne, not, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, ne, not, type SQL, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { nextRevision } from '../db/revision.ts';
 import { webhooks } from '../db/schema.ts';
@@ -88,24 +88,6 @@ export async function updateWebhook(
     .returning();
   if (!row) throw new Error('a locked row can be updated');
   return row;
-}
-
-/** Disables a webhook that is enabled, and has failed since that time if one is given; else null. */
-export async function disableWebhook(
-  tx: Transaction,
-  id: string,
-  disabledReason: NonNullable<WebhookRow['disabledReason']>,
-  at: Date,
-  failingSince: Date | null,
-): Promise<WebhookRow | null> {
-  const isFailing = failingSince ? lte(webhooks.failingSince, failingSince) : undefined;
-  const revision = nextRevision(webhooks.revision);
-  const [row] = await tx
-    .update(webhooks)
-    .set({ enabled: false, disabledReason, revision, updatedAt: at })
-    .where(and(eq(webhooks.id, id), webhooks.enabled, isNull(webhooks.deletedAt), isFailing))
-    .returning();
-  return row ?? null;
 }
 
 /** From here on entries wait for stdout, or do not. */

@@ -238,3 +238,25 @@ it('an event whose instance is gone is sent by another one once its lease has en
   await deliver(instance);
   expect(receiver.received).toHaveLength(1);
 });
+
+it('a test event and an event that is sent again arrive signed, through the same queue', async () => {
+  const { instance } = await start();
+  const receiver = await startReceiver();
+  const body = { url: receiver.url, eventTypes: ['key.created'] };
+  const { id, signingSecret } = (await instance.call('POST', '/v1/webhooks', { body })).body;
+  expect((await instance.call('POST', `/v1/webhooks/${id}/ping`)).status).toBe(202);
+  await createKey(instance);
+  await deliver(instance);
+  const list = await instance.call('GET', `/v1/webhooks/${id}/deliveries`);
+  const deliveries: { id: string; eventType: string; status: string }[] = list.body.data;
+  expect(deliveries.map(({ status }) => status)).toEqual(['delivered', 'delivered']);
+  const created = deliveries.find(({ eventType }) => eventType === 'key.created');
+  const again = { body: { deliveryId: created?.id } };
+  expect((await instance.call('POST', `/v1/webhooks/${id}/redeliver`, again)).status).toBe(202);
+  await deliver(instance);
+  for (const one of receiver.received) expect(verifySigned(one, signingSecret)).toEqual(one.event);
+  const types = receiver.received.map(({ event }) => event.type);
+  expect(types.toSorted()).toEqual(['key.created', 'key.created', 'webhook.ping']);
+  const ping = receiver.received.find(({ event }) => event.type === 'webhook.ping');
+  expect(ping?.event).toMatchObject({ data: { target: { type: 'webhook', id } }, hash: null });
+});

@@ -3,7 +3,7 @@ import { openAlert } from '../../alerts/store.ts';
 import { type Actor, DEFAULT_WORKSPACE } from '../../domain/caller.ts';
 import { toIso } from '../../domain/time.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
-import { disableWebhook, STDOUT } from '../store.ts';
+import { lockWebhook, STDOUT, updateWebhook } from '../store.ts';
 import type { Outcome } from './attempt.ts';
 import type { Claim } from './queue.ts';
 
@@ -37,9 +37,11 @@ async function disable(unitOfWork: UnitOfWork, id: string, reason: Reason): Prom
 /** Changes nothing if it was disabled, deleted or delivered to meanwhile. */
 async function disableEnabled(write: WriteContext, id: string, reason: Reason): Promise<void> {
   const { tx, at } = write;
-  const failingSince = reason === 'gone' ? null : new Date(at.getTime() - MAX_FAILING_MS);
-  const row = await disableWebhook(tx, id, reason, at, failingSince);
-  if (!row) return;
+  const row = await lockWebhook(tx, id, null);
+  if (!row?.enabled) return;
+  const failingMs = at.getTime() - (row.failingSince ?? at).getTime();
+  if (reason === 'failing' && failingMs < MAX_FAILING_MS) return;
+  await updateWebhook(tx, id, { enabled: false, disabledReason: reason, updatedAt: at });
   const workspaceId = row.workspaceId ?? DEFAULT_WORKSPACE;
   write.audit({
     ...{ workspaceId, action: 'webhook.disabled', target: { type: 'webhook', id } },
