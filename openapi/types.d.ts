@@ -1743,6 +1743,23 @@ export interface webhooks {
         patch?: never;
         trace?: never;
     };
+    "webhook.ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody asked for a test event */
+        post: operations["onWebhookPingEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export interface components {
     schemas: {
@@ -2015,6 +2032,11 @@ export interface components {
              * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             alertId: string;
+            /**
+             * @description Alert type.
+             * @example key_expiring
+             */
+            type: string;
         };
         /** @description What an alert was about is over. */
         AlertEndedEvent: {
@@ -3271,7 +3293,7 @@ export interface components {
             id: string;
             /**
              * @description Workspace of the event.
-             * @example /workspaces/acme
+             * @example /v1/workspaces/acme
              */
             source: string;
             /**
@@ -4667,7 +4689,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -7013,7 +7035,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -7078,7 +7100,7 @@ export interface components {
              */
             enabled?: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
              * @example null
              */
             disabledReason?: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -7264,7 +7286,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        WebhookDisabledReason: "gone" | "failing";
+        WebhookDisabledReason: "gone" | "failing" | "creator_revoked";
         /**
          * @description Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.
          * @enum {string}
@@ -7279,6 +7301,59 @@ export interface components {
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
+        };
+        /** @description Somebody asked for a test event. */
+        WebhookPingEvent: {
+            /**
+             * @description Event type.
+             * @example webhook.ping
+             * @constant
+             */
+            type: "webhook.ping";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /** @description What a test event says. */
+            data: {
+                /**
+                 * @description Event id.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description Time of the event, RFC 3339 in UTC.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                time: string;
+                /**
+                 * @description Action.
+                 * @example key.revoked
+                 */
+                action: components["schemas"]["AuditAction"] | string;
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+            };
+            /**
+             * @description It is in no chain.
+             * @example null
+             */
+            hash: null;
         };
         /** @description Somebody asked for a test event, which this is. */
         WebhookPingedEvent: {
@@ -13681,6 +13756,52 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditRepairedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookPingEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPingEvent"];
                 "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
