@@ -223,6 +223,26 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
       },
     ],
   },
+  'delivery-out-of-order': {
+    description: 'an event is sent to a webhook while one of the same key waits before it',
+    edits: [
+      {
+        file: 'src/webhooks/delivery/queue.ts',
+        find: 'earlier.position < queued.position',
+        replace: 'earlier.position < 0',
+      },
+    ],
+  },
+  'delivery-unaccepted': {
+    description: 'an event counts as delivered although its receiver refused it',
+    edits: [
+      {
+        file: 'src/webhooks/delivery/queue.ts',
+        find: "const status = dueAt ? 'pending' : finished;",
+        replace: "const status = finished === 'failed' ? 'delivered' : finished;",
+      },
+    ],
+  },
   'audit-later': {
     description: 'audit entries are written after the change was committed',
     edits: [
