@@ -592,7 +592,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. Idempotent. Requires the permission `management:write`.
+         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. The webhooks that they made are disabled. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -1361,7 +1361,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Somebody asked for a test event, which this is */
+        /** Somebody asked for a test event, which is sent as `webhook.ping` */
         post: operations["onWebhookPingedEvent"];
         delete?: never;
         options?: never;
@@ -1395,7 +1395,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was disabled, for its receiver said so or failed for too long */
+        /** A webhook was disabled: its receiver said so, or failed for too long */
         post: operations["onWebhookDisabledEvent"];
         delete?: never;
         options?: never;
@@ -7235,7 +7235,7 @@ export interface components {
                 after: components["schemas"]["WebhookChange"];
             };
         };
-        /** @description A webhook was disabled, for its receiver said so or failed for too long. */
+        /** @description A webhook was disabled: its receiver said so, or failed for too long. */
         WebhookDisabledEvent: {
             /**
              * @description Event type.
@@ -7355,7 +7355,7 @@ export interface components {
              */
             hash: null;
         };
-        /** @description Somebody asked for a test event, which this is. */
+        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
         WebhookPingedEvent: {
             /**
              * @description Event type.
@@ -7740,12 +7740,12 @@ export interface components {
              */
             defaultPrefix: string;
             /**
-             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
              * @example null
              */
             idlePolicy: components["schemas"]["IdlePolicy"] | null;
@@ -7840,12 +7840,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;
@@ -8060,12 +8060,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;

@@ -147,13 +147,13 @@ export const EVENTS: Record<AuditAction, EventType> = {
     }),
   },
   'webhook.disabled': {
-    description: 'A webhook was disabled, for its receiver said so or failed for too long.',
+    description: 'A webhook was disabled: its receiver said so, or failed for too long.',
     targetType: 'webhook',
     before: WebhookChange,
     after: WebhookChange,
   },
   'webhook.pinged': {
-    description: 'Somebody asked for a test event, which this is.',
+    description: 'Somebody asked for a test event, which is sent as `webhook.ping`.',
     targetType: 'webhook',
     after: fields({}),
   },

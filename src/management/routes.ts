@@ -154,7 +154,7 @@ export function managementRoutes(app: App, managementKeys: ManagementService): v
         summary: 'Revoke a management key',
         description:
           'For good, and everywhere once answered, with the management keys that it made unless ' +
-          '`includeCreated` is false. Idempotent.',
+          '`includeCreated` is false. The webhooks that they made are disabled. Idempotent.',
         params,
         body: RevokeManagementKey,
         response: answers(

@@ -163,12 +163,12 @@ const IdlePolicy = Type.Object(
 
 const watching = {
   alertThresholds: nullable(AlertThresholds, {
-    description: 'From where on something is alerted. Default: null, the values of the examples.',
+    description: 'Thresholds of alerts, all of them. Default: null, the values of the examples.',
     examples: [null],
   }),
   idlePolicy: nullable(IdlePolicy, {
     description:
-      'What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.',
+      'What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.',
     examples: [null],
   }),
 };
