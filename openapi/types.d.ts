@@ -461,7 +461,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a workspace
-         * @description Its keys and management keys end at once; their usage and audit entries stay. `default` cannot be deleted. Requires the permission `workspaces:write`.
+         * @description Its keys, management keys and webhooks end at once; usage and audit entries stay. `default` cannot be deleted. Requires the permission `workspaces:write`.
          */
         delete: operations["deleteWorkspace"];
         options?: never;
@@ -601,6 +601,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks
+         * @description Requires the permission `webhooks:read`.
+         */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Create a webhook
+         * @description Every event of the audit log is sent to its URL, at least once. The answer holds the signing secret, for the only time. Requires `audit:read` as well. Requires the permission `webhooks:write`.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook
+         * @description Requires the permission `webhooks:read`.
+         */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook
+         * @description Nothing is sent any more, queued events neither. Requires the permission `webhooks:write`.
+         */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook
+         * @description Another URL, more event types or enabling it require `audit:read` as well. What is queued already goes to the new URL. Requires the permission `webhooks:write`.
+         */
+        patch: operations["updateWebhook"];
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate the signing secret of a webhook
+         * @description Both secrets sign until the grace ends. The answer holds the new one, for the only time. Requires the permission `webhooks:write`.
+         */
+        post: operations["rotateSigningSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of a webhook
+         * @description With every attempt. Finished ones are kept for `KEYWARD_DELIVERIES_KEPT_DAYS`. Requires the permission `webhooks:read`.
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test event to a webhook
+         * @description Queues an event of the type `webhook.ping`, whatever types the webhook takes. One that waits already is sent now instead. Requires the permission `webhooks:write`.
+         */
+        post: operations["pingWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send events to a webhook again
+         * @description One event by its delivery, or all that the webhook takes of a range of time, at most 10,000: also those that it was not sent while it was disabled. They come behind what waits. A range requires `audit:read` as well. Requires the permission `webhooks:write`.
+         */
+        post: operations["redeliverEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/keys/{id}/usage": {
         parameters: {
             query?: never;
@@ -681,6 +813,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reports/idle-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Try out an idle policy
+         * @description What the idle policy of a workspace does with its keys, and when, or would do if it were as the parameters say and came into force now. Changes nothing. A page may have fewer keys than asked for, of which those without steps are left out. Requires the permission `keys:read`.
+         */
+        get: operations["listIdleKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/usage": {
         parameters: {
             query?: never;
@@ -741,10 +893,866 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List alerts
+         * @description What someone should know, newest first: keys that expire, are not used or run out of credits, ended strings that are still presented, and more. An alert opens once for its cause, and ends by itself. A caller that is bound to a workspace sees those of its own things alone. Requires the permission `alerts:read`.
+         */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get an alert
+         * @description Requires the permission `alerts:read`.
+         */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Acknowledge an alert
+         * @description Says that someone has seen it: the first acknowledgement stays, another one changes nothing. The alert ends when what it is about is over; that of a leaked key ends with the acknowledgement. Requires the permission `alerts:write`.
+         */
+        post: operations["acknowledgeAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report leaked keys
+         * @description Reports strings that were found where they should not be. The answer is the same whatever is reported. What it is worth is looked at afterwards: a string of a key is ended, as its workspace says (`leakResponse`), and alerted of. Answers 404 unless `KEYWARD_LEAK_REPORTS` is on. Takes no credential.
+         */
+        post: operations["reportLeaks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leaks/github": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report leaked keys, as GitHub does
+         * @description Reports strings that were found where they should not be. The answer is the same whatever is reported. What it is worth is looked at afterwards: a string of a key is ended, as its workspace says (`leakResponse`), and alerted of. Answers 404 unless `KEYWARD_LEAK_REPORTS` is on. For the secret scanning of GitHub, which signs its reports.
+         */
+        post: operations["reportLeaksByGithub"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    "key.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was created. */
+        post: operations["onKeyCreatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.imported": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was imported. */
+        post: operations["onKeyImportedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fields of a key changed. */
+        post: operations["onKeyUpdatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was revoked, for good. */
+        post: operations["onKeyRevokedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was deleted. */
+        post: operations["onKeyDeletedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key has a new string; the one before ends with the grace. */
+        post: operations["onKeyRotatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.grace_ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The strings of a key before its current one were ended before their time. */
+        post: operations["onKeyGraceEndedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "key.credits_changed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The credits of a key were set or added to. */
+        post: operations["onKeyCreditsChangedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "owner.personal_data_erased": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** From where the keys of an owner were last used was erased. */
+        post: operations["onOwnerPersonalDataErasedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A workspace was created. */
+        post: operations["onWorkspaceCreatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fields of a workspace changed. */
+        post: operations["onWorkspaceUpdatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.suspended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A workspace was suspended. */
+        post: operations["onWorkspaceSuspendedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.resumed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A workspace was resumed. */
+        post: operations["onWorkspaceResumedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "workspace.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A workspace was deleted, and its keys with it. */
+        post: operations["onWorkspaceDeletedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "management_key.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A management key was created. */
+        post: operations["onManagementKeyCreatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "management_key.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fields of a management key changed. */
+        post: operations["onManagementKeyUpdatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "management_key.rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A management key has a new string. */
+        post: operations["onManagementKeyRotatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "management_key.revoked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A management key was revoked, for good. */
+        post: operations["onManagementKeyRevokedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.created": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was created. */
+        post: operations["onWebhookCreatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.updated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Fields of a webhook changed. */
+        post: operations["onWebhookUpdatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.secret_rotated": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook has a new signing secret. */
+        post: operations["onWebhookSecretRotatedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.pinged": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody asked for a test event, which this is. */
+        post: operations["onWebhookPingedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.redelivered": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody had events delivered again. */
+        post: operations["onWebhookRedeliveredEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was disabled, for its receiver said so or failed for too long. */
+        post: operations["onWebhookDisabledEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was deleted. */
+        post: operations["onWebhookDeletedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.key_expiring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key expires soon. */
+        post: operations["onAlertKeyExpiringEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.key_expired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key that was in use has expired. */
+        post: operations["onAlertKeyExpiredEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.management_key_expiring": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A management key expires soon. */
+        post: operations["onAlertManagementKeyExpiringEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.management_key_expired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A management key has expired. */
+        post: operations["onAlertManagementKeyExpiredEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.rotation_due": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key has had the same string for too long. */
+        post: operations["onAlertRotationDueEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.key_unused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key has not been used for a long time. */
+        post: operations["onAlertKeyUnusedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.ended_string_used": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A string of a key that has ended is still presented. */
+        post: operations["onAlertEndedStringUsedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.usage_unusual": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key was used far more than ever at this hour of the week. */
+        post: operations["onAlertUsageUnusualEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.limited_often": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key met its rate limit in many hours of a day. */
+        post: operations["onAlertLimitedOftenEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.credits_low": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key has few credits left. */
+        post: operations["onAlertCreditsLowEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.credits_exhausted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A key has no credits left. */
+        post: operations["onAlertCreditsExhaustedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.wrong_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Many strings that match no key were tried. */
+        post: operations["onAlertWrongKeysEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.key_leaked": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The string of a key was found where it does not belong. */
+        post: operations["onAlertKeyLeakedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.webhook_disabled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A webhook was disabled. */
+        post: operations["onAlertWebhookDisabledEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.acknowledged": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody acknowledged an alert. */
+        post: operations["onAlertAcknowledgedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "alert.ended": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an alert was about is over. */
+        post: operations["onAlertEndedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "audit.pruned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Old entries of the audit log were dropped, on the record. */
+        post: operations["onAuditPrunedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "audit.break": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The audit log did not end where its head said, and was continued. */
+        post: operations["onAuditBreakEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "audit.repaired": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The head of the audit log was put right by a command. */
+        post: operations["onAuditRepairedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
+        AcknowledgeAlert: {
+            /**
+             * @description Note, for people.
+             * @example The integration moves to a new key on Monday.
+             */
+            note?: string;
+        };
         /** @description Who made a change. */
         Actor: {
             /**
@@ -765,8 +1773,633 @@ export interface components {
         };
         /** @enum {string} */
         ActorType: "root" | "management_key" | "key" | "system";
+        /** @description Something that someone should know. */
+        Alert: {
+            /**
+             * @description Alert id.
+             * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the workspace; `default` for what is of every workspace, such as some management keys.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Alert type.
+             * @example key_expiring
+             */
+            type: components["schemas"]["AlertType"] | string;
+            target: components["schemas"]["AlertTarget"];
+            /**
+             * @description Details as they were when the alert opened, by type.
+             * @example {
+             *       "expiresAt": "2026-02-28T00:00:00.000Z",
+             *       "days": 7
+             *     }
+             */
+            details: unknown;
+            /**
+             * @description State: `ended` once what it is about is over.
+             * @example open
+             */
+            state: components["schemas"]["AlertState"] | string;
+            /**
+             * Format: date-time
+             * @description When the alert opened.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            openedAt: string;
+            /**
+             * @description When it ended; null: it is open.
+             * @example null
+             */
+            endedAt: string | null;
+            /**
+             * @description When it was first acknowledged; null: not yet.
+             * @example null
+             */
+            acknowledgedAt: string | null;
+            /**
+             * @description Who acknowledged it; null: nobody yet.
+             * @example null
+             */
+            acknowledgedBy: components["schemas"]["Actor"] | null;
+            /**
+             * @description Note on the acknowledgement, for people.
+             * @example The integration moves to a new key on Monday.
+             */
+            acknowledgeNote: string | null;
+        };
+        AlertAcknowledged: {
+            /**
+             * @description Alert id.
+             * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            alertId: string;
+            /**
+             * Format: date-time
+             * @description When it was acknowledged.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            acknowledgedAt: string;
+        };
+        /** @description Somebody acknowledged an alert. */
+        AlertAcknowledgedEvent: {
+            /** @constant */
+            type: "alert.acknowledged";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.acknowledged";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key" | "management_key" | "workspace" | "webhook";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertAcknowledged"];
+            };
+        };
+        /** @description A key has no credits left. */
+        AlertCreditsExhaustedEvent: {
+            /** @constant */
+            type: "alert.credits_exhausted";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.credits_exhausted";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A key has few credits left. */
+        AlertCreditsLowEvent: {
+            /** @constant */
+            type: "alert.credits_low";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.credits_low";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        AlertEnded: {
+            /**
+             * @description Alert id.
+             * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            alertId: string;
+        };
+        /** @description What an alert was about is over. */
+        AlertEndedEvent: {
+            /** @constant */
+            type: "alert.ended";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.ended";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key" | "management_key" | "workspace" | "webhook";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertEnded"];
+            };
+        };
+        /** @description A string of a key that has ended is still presented. */
+        AlertEndedStringUsedEvent: {
+            /** @constant */
+            type: "alert.ended_string_used";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.ended_string_used";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A key that was in use has expired. */
+        AlertKeyExpiredEvent: {
+            /** @constant */
+            type: "alert.key_expired";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.key_expired";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A key expires soon. */
+        AlertKeyExpiringEvent: {
+            /** @constant */
+            type: "alert.key_expiring";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.key_expiring";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description The string of a key was found where it does not belong. */
+        AlertKeyLeakedEvent: {
+            /** @constant */
+            type: "alert.key_leaked";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.key_leaked";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key" | "management_key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A key has not been used for a long time. */
+        AlertKeyUnusedEvent: {
+            /** @constant */
+            type: "alert.key_unused";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.key_unused";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A key met its rate limit in many hours of a day. */
+        AlertLimitedOftenEvent: {
+            /** @constant */
+            type: "alert.limited_often";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.limited_often";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A management key has expired. */
+        AlertManagementKeyExpiredEvent: {
+            /** @constant */
+            type: "alert.management_key_expired";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.management_key_expired";
+                target: {
+                    /** @enum {unknown} */
+                    type: "management_key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A management key expires soon. */
+        AlertManagementKeyExpiringEvent: {
+            /** @constant */
+            type: "alert.management_key_expiring";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.management_key_expiring";
+                target: {
+                    /** @enum {unknown} */
+                    type: "management_key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        AlertOpened: {
+            /**
+             * @description Alert id.
+             * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            alertId: string;
+            /** @description Figures and times of what it is about. */
+            details: Record<string, never>;
+        };
+        /** @description One page of alerts. */
+        AlertPage: {
+            /** @description Alerts, the newest first. */
+            data: components["schemas"]["Alert"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description A key has had the same string for too long. */
+        AlertRotationDueEvent: {
+            /** @constant */
+            type: "alert.rotation_due";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.rotation_due";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
         /** @enum {string} */
-        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+        AlertState: "open" | "ended";
+        /** @description Target: what the alert is about. */
+        AlertTarget: {
+            /**
+             * @description Target type.
+             * @example key
+             */
+            type: components["schemas"]["AlertTargetType"] | string;
+            /**
+             * @description Target id.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+        };
+        /** @enum {string} */
+        AlertTargetType: "key" | "management_key" | "workspace" | "webhook";
+        AlertThresholds: {
+            /**
+             * @description How many days before its expiry a key, or a management key, is alerted of; `[]`: never. Not of one that was made for no longer than that.
+             * @example [
+             *       30,
+             *       7,
+             *       1
+             *     ]
+             */
+            expiringDays: number[];
+            /**
+             * @description Days since a key got its string; null: never due.
+             * @example 365
+             */
+            rotationDueDays: number | null;
+            /**
+             * @description In how many of the last 24 hours a key was limited; null: no alert.
+             * @example 6
+             */
+            limitedHours: number | null;
+            /**
+             * @description How many credits a key has left, of one with a refill at most a tenth of it; null: no alert, except of those that are exhausted.
+             * @example 100
+             */
+            creditsLow: number | null;
+            /**
+             * @description Attempts in an hour with strings that match no key; null: no alert.
+             * @example 1000
+             */
+            wrongKeysPerHour: number | null;
+            /**
+             * @description How many times as much as it ever was at this hour of the week makes the use of a key unusual; null: no alert.
+             * @example 5
+             */
+            unusualFactor: number | null;
+            /**
+             * @description Verifications in an hour below which no use is unusual.
+             * @example 100
+             */
+            unusualMinimum: number;
+        };
+        /** @enum {string} */
+        AlertType: "key_expiring" | "key_expired" | "management_key_expiring" | "management_key_expired" | "rotation_due" | "key_unused" | "ended_string_used" | "usage_unusual" | "limited_often" | "credits_low" | "credits_exhausted" | "wrong_keys" | "key_leaked" | "webhook_disabled";
+        /** @description A key was used far more than ever at this hour of the week. */
+        AlertUsageUnusualEvent: {
+            /** @constant */
+            type: "alert.usage_unusual";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.usage_unusual";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description A webhook was disabled. */
+        AlertWebhookDisabledEvent: {
+            /** @constant */
+            type: "alert.webhook_disabled";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.webhook_disabled";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @description Many strings that match no key were tried. */
+        AlertWrongKeysEvent: {
+            /** @constant */
+            type: "alert.wrong_keys";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "alert.wrong_keys";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["AlertOpened"];
+            };
+        };
+        /** @enum {string} */
+        AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
+        /** @description The audit log did not end where its head said, and was continued. */
+        AuditBreakEvent: {
+            /** @constant */
+            type: "audit.break";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "audit.break";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: components["schemas"]["AuditChainLink"];
+                after: components["schemas"]["AuditChainLink"];
+            };
+        };
+        AuditChainLink: {
+            /**
+             * @description Position in the log.
+             * @example 17
+             */
+            sequence: number;
+            /** @description Hash of the entry at that position. */
+            hash: string;
+        };
         /** @description One change, in the audit log. */
         AuditEvent: {
             /**
@@ -861,6 +2494,69 @@ export interface components {
              */
             time: string;
         };
+        /** @description Old entries of the audit log were dropped, on the record. */
+        AuditPrunedEvent: {
+            /** @constant */
+            type: "audit.pruned";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "audit.pruned";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: components["schemas"]["AuditChainLink"];
+                after: {
+                    /** @description Time that the dropped entries were before. */
+                    before: string;
+                    /** @description How many entries were dropped. */
+                    dropped: number;
+                    /** @description Position of the last dropped entry. */
+                    sequence: number;
+                    /** @description Hash of the last dropped entry. */
+                    hash: string;
+                };
+            };
+        };
+        /** @description The head of the audit log was put right by a command. */
+        AuditRepairedEvent: {
+            /** @constant */
+            type: "audit.repaired";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "audit.repaired";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: components["schemas"]["AuditChainLink"];
+                after: components["schemas"]["AuditChainLink"];
+            };
+        };
         /** @description Target: what was changed. */
         AuditTarget: {
             /**
@@ -875,7 +2571,7 @@ export interface components {
             id: string;
         };
         /** @enum {string} */
-        AuditTargetType: "key" | "owner" | "workspace" | "management_key";
+        AuditTargetType: "key" | "owner" | "workspace" | "management_key" | "webhook";
         AvailableScope: {
             /**
              * @description Scope that keys may have.
@@ -1010,6 +2706,59 @@ export interface components {
              */
             amount: number;
         };
+        ChangedRateLimit: {
+            /**
+             * @description Rate limit name.
+             * @example per-minute
+             */
+            name: string;
+            /**
+             * @description Units in any interval of the window.
+             * @example 100
+             */
+            limit: number;
+            /**
+             * @description Window length.
+             * @example 60
+             */
+            windowSeconds: number;
+        };
+        /** @description An event as CloudEvents 1.0, structured as JSON. */
+        CloudEvent: {
+            /** @constant */
+            specversion: "1.0";
+            /**
+             * @description Event id.
+             * @example evt_2Lx7Yb2kQm4Xc9
+             */
+            id: string;
+            /**
+             * @description Workspace of the event.
+             * @example /workspaces/acme
+             */
+            source: string;
+            /**
+             * @description Event type.
+             * @example key.revoked
+             */
+            type: string;
+            /** @description Id of what the event is about. */
+            subject: string;
+            /**
+             * Format: date-time
+             * @description Time of the event.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
+            /** @constant */
+            datacontenttype: "application/json";
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"];
+        };
         CreateKeyRequest: {
             /**
              * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
@@ -1140,6 +2889,38 @@ export interface components {
              */
             maxRequestsPerSecond?: number | null;
         };
+        CreateWebhookRequest: {
+            /**
+             * @description Id of the one workspace whose events are sent; null: all. Default: the caller's own, or `default`.
+             * @example acme
+             */
+            workspaceId?: string | null;
+            /**
+             * @description Where events are sent: an `https` URL without credentials, of a public host. Other hosts, and `http`, are for the networks of `KEYWARD_WEBHOOK_NETWORKS` alone.
+             * @example https://example.com/hooks/keyward
+             */
+            url: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description?: string | null;
+            /**
+             * @description Types of the events that are sent; null: all, also those of later versions.
+             * @example [
+             *       "key.revoked",
+             *       "alert.key_expiring"
+             *     ]
+             */
+            eventTypes?: components["schemas"]["EventType"][] | null;
+            /** @example event */
+            format?: components["schemas"]["WebhookFormat"];
+            /**
+             * @description Whether events are queued and sent. What was queued waits while it is disabled. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
+        };
         Credits: {
             /**
              * @description Credits left.
@@ -1213,7 +2994,139 @@ export interface components {
             nextAt?: unknown;
         };
         /** @enum {string} */
-        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "AUDIT_LIMIT_REACHED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        DeliveredEventType: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired" | "webhook.ping";
+        /** @description An event on its way to a webhook, or the record of it. */
+        Delivery: {
+            /**
+             * @description Delivery id.
+             * @example 0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10
+             */
+            id: string;
+            /**
+             * @description Webhook id.
+             * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            webhookId: string;
+            /**
+             * @description Event id, which is sent as `webhook-id`: the same for every delivery of an event.
+             * @example evt_2Lx7Yb2kQm4Xc9
+             */
+            eventId: string;
+            /**
+             * @description Event type.
+             * @example key.revoked
+             */
+            eventType: components["schemas"]["DeliveredEventType"] | string;
+            /**
+             * @description Id of the workspace whose audit log has the event; null: a test event.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Delivery status: `pending` until the receiver accepts it or no attempt is left.
+             * @example delivered
+             */
+            status: components["schemas"]["DeliveryStatus"] | string;
+            /**
+             * Format: date-time
+             * @description When the event was queued, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * @description When the next attempt is due; null: none is.
+             * @example null
+             */
+            nextAttemptAt: string | null;
+            /**
+             * @description When the receiver accepted the event, or the last attempt failed; null: it is pending.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            finishedAt: string | null;
+            /** @description Attempts, the oldest first; at most ten. */
+            attempts: components["schemas"]["DeliveryAttempt"][];
+        };
+        /** @description One attempt to send an event. */
+        DeliveryAttempt: {
+            /**
+             * Format: date-time
+             * @description When the attempt was made.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            at: string;
+            /**
+             * @description HTTP status of the answer; null: there was none.
+             * @example 503
+             */
+            status: number | null;
+            /**
+             * @description Milliseconds until the answer or the failure.
+             * @example 84
+             */
+            durationMs: number;
+            /**
+             * @description Why the attempt failed; null: the receiver accepted the event.
+             * @example status_not_2xx
+             */
+            error: string | null;
+        };
+        /** @description One page of deliveries. */
+        DeliveryPage: {
+            /** @description Deliveries, newest first. */
+            data: components["schemas"]["Delivery"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @enum {string} */
+        DeliveryStatus: "pending" | "delivered" | "failed";
+        /** @enum {string} */
+        ErrorCode: "INVALID_REQUEST" | "MALFORMED_JSON" | "INVALID_CURSOR" | "CONTAINS_KEY" | "KEY_WITH_SCHEME" | "UNAUTHENTICATED" | "GATEWAY_UNAUTHENTICATED" | "FORBIDDEN" | "WORKSPACE_SUSPENDED" | "UPGRADE_REQUIRED" | "NOT_FOUND" | "ROUTE_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "REQUEST_TIMEOUT" | "MALFORMED_HTTP" | "EXPECTATION_FAILED" | "HEADERS_TOO_LARGE" | "KEY_REVOKED" | "KEY_EXPIRED" | "KEY_IMMUTABLE" | "KEY_LIMIT_REACHED" | "WEBHOOK_LIMIT_REACHED" | "WEBHOOK_DISABLED" | "WEBHOOKS_NEED_SECRET" | "CREDITS_UNLIMITED" | "ROTATION_UNDER_WAY" | "DEFAULT_WORKSPACE" | "WORKSPACE_DELETION_UNDER_WAY" | "TOO_MANY_KEYS" | "TOO_MANY_EVENTS" | "IDEMPOTENCY_IN_FLIGHT" | "PRECONDITION_FAILED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_MISMATCH" | "AUDIT_LIMIT_REACHED" | "TOO_MANY_REQUESTS" | "INTERNAL" | "OVERLOADED" | "QUERY_TOO_BROAD" | "TIMED_OUT" | "UNAVAILABLE";
+        /** @description What all events have: the fields of an entry of the audit log. */
+        EventData: {
+            /**
+             * @description Event id.
+             * @example evt_2Lx7Yb2kQm4Xc9
+             */
+            id: string;
+            /**
+             * @description Id of the workspace whose log the event is in.
+             * @example default
+             */
+            workspaceId: string;
+            /**
+             * @description Position in the log, from 1 without gaps, of which bound callers see those of their own things.
+             * @example 17
+             */
+            sequence: number;
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description Action.
+             * @example key.revoked
+             */
+            action: components["schemas"]["AuditAction"] | string;
+            actor: components["schemas"]["Actor"];
+            target: components["schemas"]["AuditTarget"];
+            /**
+             * @description Id of the request.
+             * @example req_4fQ2-1a
+             */
+            requestId: string;
+            /**
+             * @description IP address that the request came from; null: none.
+             * @example 203.0.113.7
+             */
+            ip: string | null;
+        };
+        /** @enum {string} */
+        EventType: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
         ExplainKeyRequest: {
             /**
              * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
@@ -1372,6 +3285,29 @@ export interface components {
         };
         /** @enum {string} */
         FoundSecretStatus: "current" | "retiring" | "ended";
+        GithubAlert: {
+            /**
+             * @description Type of the string.
+             * @example keyward_api_key
+             */
+            type: string;
+            /**
+             * @description String that was found. It is neither logged nor stored.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            token: string;
+            /**
+             * @description Where it was found.
+             * @example https://github.com/acme/app/blob/main/config.js
+             */
+            url?: string;
+            /**
+             * @description In what it was found.
+             * @example content
+             */
+            source?: string;
+        };
+        GithubLeakReport: components["schemas"]["GithubAlert"][];
         /**
          * @description Hash algorithm of the digest.
          * @enum {string}
@@ -1645,6 +3581,130 @@ export interface components {
         };
         /** @enum {string} */
         HygieneSection: "never-used" | "idle" | "without-expiry" | "expiring" | "all-scopes" | "many-scopes" | "rotation-due" | "imported-never-rotated" | "retiring-in-use" | "disabled-long" | "owners-without-active-keys";
+        /** @description A key that nobody uses, and what the policy does with it. */
+        IdleKey: {
+            /**
+             * @description Key id.
+             * @example key_4fZkT9qLmR2xW7cVbN1yHd
+             */
+            id: string;
+            /**
+             * @description Key name, for people.
+             * @example CI pipeline
+             */
+            name: string;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId: string | null;
+            /**
+             * @description Whether the key is enabled.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description When the key was last found valid; null: never.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when nobody could use the key and nobody did.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            unusedSince: string;
+            /**
+             * @description When its alert was opened; null: none is open.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            warnedAt: string | null;
+            /** @description What happens, in order; what is due has the time of the report. */
+            steps: components["schemas"]["IdlePlannedStep"][];
+        };
+        /** @description What an idle policy does, one page of keys at a time. */
+        IdleKeyPage: {
+            /**
+             * Format: date-time
+             * @description When the report was made.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            asOf: string;
+            /**
+             * @description Workspace of the keys.
+             * @example default
+             */
+            workspaceId: string;
+            policy: components["schemas"]["IdlePolicyShown"];
+            /** @description Keys with steps: those longest without use first, then those never used. */
+            data: components["schemas"]["IdleKey"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description Something that will happen. */
+        IdlePlannedStep: {
+            /**
+             * @description What happens to the key.
+             * @example disable
+             */
+            step: components["schemas"]["IdleStep"] | string;
+            /**
+             * Format: date-time
+             * @description When it happens, if nobody uses, presents or changes the key until then.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            at: string;
+        };
+        IdlePolicy: {
+            /**
+             * @description Days without use after which there is an alert; null: never.
+             * @example 90
+             */
+            warnAfterDays: number | null;
+            /**
+             * @description Days without use after which a key is disabled; null: never.
+             * @example null
+             */
+            disableAfterDays: number | null;
+            /**
+             * @description Days without use after which a key is revoked; null: never.
+             * @example null
+             */
+            revokeAfterDays: number | null;
+            /**
+             * @description Days for which each step was visible before the next one follows.
+             * @example 14
+             */
+            noticeDays: number;
+        };
+        /** @description The policy that the steps follow from. */
+        IdlePolicyShown: {
+            /**
+             * @description Days without use until the alert; null: never.
+             * @example 90
+             */
+            warnAfterDays: number | null;
+            /**
+             * @description Days without use until a key is disabled; null: never.
+             * @example 120
+             */
+            disableAfterDays: number | null;
+            /**
+             * @description Days without use until a key is revoked; null: never.
+             * @example 180
+             */
+            revokeAfterDays: number | null;
+            /**
+             * @description Days for which each step is visible before the next one.
+             * @example 14
+             */
+            noticeDays: number;
+        };
+        /** @enum {string} */
+        IdleStep: "warn" | "disable" | "revoke";
         /** @description Digest that the other system stored. */
         ImportHash: {
             /** @example sha256 */
@@ -2025,6 +4085,76 @@ export interface components {
              */
             key: string | null;
         };
+        /** @description A webhook, with its signing secret for the only time. */
+        IssuedWebhook: {
+            /**
+             * @description Webhook id.
+             * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace whose events are sent; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Where events are sent.
+             * @example https://example.com/hooks/keyward
+             */
+            url: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description: string | null;
+            /**
+             * @description Types of the events that are sent; null: all.
+             * @example null
+             */
+            eventTypes: (components["schemas"]["EventType"] | string)[] | null;
+            /**
+             * @description Format of the bodies.
+             * @example event
+             */
+            format: components["schemas"]["WebhookFormat"] | string;
+            /**
+             * @description Whether events are queued and sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @example null
+             */
+            disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
+            /**
+             * @description When the first attempt since the last success failed; null: none has.
+             * @example null
+             */
+            failingSince: string | null;
+            /**
+             * @description When the receiver last accepted an event; null: never.
+             * @example null
+             */
+            lastDeliveredAt: string | null;
+            /**
+             * @description Until when the secret before the last rotation signs too; null: it does not.
+             * @example null
+             */
+            previousSecretUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the webhook was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+            /**
+             * @description Signing secret of Standard Webhooks. Shown here and never again; null if the call repeats an earlier one with the same Idempotency-Key.
+             * @example whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD
+             */
+            signingSecret: string | null;
+        };
         /** @description A key, without its string. */
         Key: {
             /**
@@ -2157,6 +4287,268 @@ export interface components {
             secrets: components["schemas"]["KeySecret"][];
             usage: components["schemas"]["KeyUsageSummary"];
         };
+        /** @description Changed fields of a key; those that did not change are left out. */
+        KeyChange: {
+            /**
+             * @description Key id, stable for the life of the key.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id?: string;
+            /**
+             * @description Id of the workspace that owns the key.
+             * @example default
+             */
+            workspaceId?: string;
+            /**
+             * @description Key name, for people.
+             * @example CI deploys
+             */
+            name?: string;
+            /**
+             * @description Key description, for people.
+             * @example Used by the nightly deployment job.
+             */
+            description?: string | null;
+            /**
+             * @description Owner of the key in your system.
+             * @example customer_42
+             */
+            ownerId?: string | null;
+            /**
+             * @description Whether the key is enabled; false switches it off until it is true again.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Scopes: what the key may do.
+             * @example [
+             *       "sources:read",
+             *       "members:*"
+             *     ]
+             */
+            scopes?: string[];
+            /**
+             * @description Resources that the key may touch: null all, an empty list none.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            resources?: string[] | null;
+            /**
+             * @description Addresses that the key may be used from: null all, an empty list none.
+             * @example [
+             *       "203.0.113.0/24"
+             *     ]
+             */
+            allowedIps?: string[] | null;
+            /**
+             * @description Prefix of the key string.
+             * @example ak_live
+             */
+            prefix?: string;
+            /**
+             * @description Start of the key: it is not valid before this time; null: none.
+             * @example null
+             */
+            notBefore?: string | null;
+            /**
+             * @description Expiry of the key: it is valid until just before this time; null: none.
+             * @example null
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Metadata of your own.
+             * @example {
+             *       "plan": "pro"
+             *     }
+             */
+            metadata?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt?: string;
+            createdBy?: components["schemas"]["Actor"];
+            /**
+             * Format: date-time
+             * @description When the key last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt?: string;
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt?: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy?: components["schemas"]["Actor"] | null;
+            /**
+             * @description Reason of the revocation, for programs.
+             * @example leaked
+             */
+            revokeReason?: string | null;
+            /**
+             * @description Note on the revocation, for people.
+             * @example Found in a public repository.
+             */
+            revokeNote?: string | null;
+            /** @description Rate limits of the key. */
+            rateLimits?: components["schemas"]["ChangedRateLimit"][];
+            /**
+             * @description Whether the key has credits.
+             * @example true
+             */
+            creditsLimited?: boolean;
+            /** @description Refill of the credits; null: none. */
+            refill?: Record<string, never> | null;
+        };
+        /** @description A key was created. */
+        KeyCreatedEvent: {
+            /** @constant */
+            type: "key.created";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.created";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["KeyChange"];
+            };
+        };
+        /** @description The credits of a key were set or added to. */
+        KeyCreditsChangedEvent: {
+            /** @constant */
+            type: "key.credits_changed";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.credits_changed";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: {
+                    credits: number;
+                };
+                after: {
+                    credits: number;
+                };
+            };
+        };
+        /** @description A key was deleted. */
+        KeyDeletedEvent: {
+            /** @constant */
+            type: "key.deleted";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.deleted";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: components["schemas"]["KeyChange"];
+                after: components["schemas"]["KeyChange"];
+            };
+        };
+        /** @description The strings of a key before its current one were ended before their time. */
+        KeyGraceEndedEvent: {
+            /** @constant */
+            type: "key.grace_ended";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.grace_ended";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: {
+                    endedSecretIds: string[];
+                };
+            };
+        };
+        /** @description A key was imported. */
+        KeyImportedEvent: {
+            /** @constant */
+            type: "key.imported";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.imported";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["KeyChange"];
+            };
+        };
         /** @description One page of keys. */
         KeyPage: {
             /** @description Keys in the order of `sort`. */
@@ -2166,6 +4558,65 @@ export interface components {
              * @example eyJhZnRlciI6Ii4uLiJ9
              */
             nextCursor: string | null;
+        };
+        /** @description A key was revoked, for good. */
+        KeyRevokedEvent: {
+            /** @constant */
+            type: "key.revoked";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.revoked";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: components["schemas"]["KeyChange"];
+                after: components["schemas"]["KeyChange"];
+            };
+        };
+        /** @description A key has a new string; the one before ends with the grace. */
+        KeyRotatedEvent: {
+            /** @constant */
+            type: "key.rotated";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.rotated";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: null;
+                after: {
+                    /** @description How long the string before stays valid, in seconds. */
+                    graceSeconds: number;
+                    /** @description Start of the new string. */
+                    start: string;
+                };
+            };
         };
         /** @description A secret of a key: it belongs to one key string. */
         KeySecret: {
@@ -2213,6 +4664,33 @@ export interface components {
         KeySort: "-createdAt" | "name" | "expiresAt";
         /** @enum {string} */
         KeyStatus: "active" | "scheduled" | "disabled" | "expired" | "revoked";
+        /** @description Fields of a key changed. */
+        KeyUpdatedEvent: {
+            /** @constant */
+            type: "key.updated";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "key.updated";
+                target: {
+                    /** @enum {unknown} */
+                    type: "key";
+                    id: string;
+                };
+                before: components["schemas"]["KeyChange"];
+                after: components["schemas"]["KeyChange"];
+            };
+        };
         /** @description Usage of a key, as far as counters were flushed and folded: usually two seconds ago. */
         KeyUsage: {
             /**
@@ -2295,6 +4773,32 @@ export interface components {
              */
             userAgent: (components["schemas"]["UserAgentFamily"] | string) | null;
         };
+        LeakReport: {
+            /** @description Strings that were found. What is beyond 100 is ignored. */
+            keys: components["schemas"]["LeakedKey"][];
+        };
+        /**
+         * @description What happens to a key whose string was reported as leaked: it is revoked, or its string ends within an hour and another rotation gives it a new one. Default: `revoke`.
+         * @enum {string}
+         */
+        LeakResponse: "revoke" | "rotate";
+        LeakedKey: {
+            /**
+             * @description String that was found. It is neither logged nor stored.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            key: string;
+            /**
+             * @description Where it was found: a web address of at most 2000 characters, which is not kept if it shows a part of a key.
+             * @example https://example.com/pastes/42
+             */
+            url?: string;
+            /**
+             * @description In what it was found, in a few words.
+             * @example paste
+             */
+            source?: string;
+        };
         /** @description A management key, which callers authenticate to Keyward with, without its string. */
         ManagementKey: {
             /**
@@ -2372,6 +4876,122 @@ export interface components {
              */
             revokedBy: components["schemas"]["Actor"] | null;
         };
+        /** @description Changed fields of a management key; those that did not change are left out. */
+        ManagementKeyChange: {
+            /**
+             * @description Management key id, stable over rotations.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id?: string;
+            /**
+             * @description Id of the one workspace that the key is for; null: all.
+             * @example acme
+             */
+            workspaceId?: string | null;
+            /**
+             * @description Management key name, for people.
+             * @example API gateway
+             */
+            name?: string;
+            /**
+             * @description Start of the key string.
+             * @example kw_4fQ2mX…
+             */
+            start?: string;
+            /**
+             * @description Permissions of the key.
+             * @example [
+             *       "keys:verify"
+             *     ]
+             */
+            permissions?: (components["schemas"]["Permission"] | string)[];
+            /**
+             * @description Management key status.
+             * @example active
+             */
+            status?: components["schemas"]["ManagementKeyStatus"] | string;
+            /**
+             * @description When the key expires; null: never.
+             * @example null
+             */
+            expiresAt?: string | null;
+            /**
+             * @description Maximum number of calls a second, on each instance of Keyward; null: none.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
+            /**
+             * @description When the key last authenticated a call, up to the last flush of the counters.
+             * @example null
+             */
+            lastUsedAt?: string | null;
+            /**
+             * @description When the string before the last rotation ends; null: it has ended.
+             * @example null
+             */
+            retiringUntil?: string | null;
+            /**
+             * Format: date-time
+             * @description When the key was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt?: string;
+            createdBy?: components["schemas"]["Actor"];
+            /**
+             * @description Ids of the other management keys that rotated it, and so were handed its string, since the root key last did without grace. They count as its makers: it ends with each of them.
+             * @example []
+             */
+            rotatedBy?: string[];
+            /**
+             * @description When the key was revoked; null: it is not.
+             * @example null
+             */
+            revokedAt?: string | null;
+            /**
+             * @description Who revoked the key; null: it is not revoked.
+             * @example null
+             */
+            revokedBy?: components["schemas"]["Actor"] | null;
+            /**
+             * @description Reason, for programs.
+             * @example leaked
+             */
+            reason?: string | null;
+            /**
+             * @description Note, for people.
+             * @example null
+             */
+            note?: string | null;
+            /** @description Id of the management key that it was revoked with. */
+            revokedWith?: string;
+        };
+        /** @description A management key was created. */
+        ManagementKeyCreatedEvent: {
+            /** @constant */
+            type: "management_key.created";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "management_key.created";
+                target: {
+                    /** @enum {unknown} */
+                    type: "management_key";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["ManagementKeyChange"];
+            };
+        };
         /** @description One page of management keys. */
         ManagementKeyPage: {
             /** @description Management keys, newest first. */
@@ -2382,13 +5002,127 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        /** @description A management key was revoked, for good. */
+        ManagementKeyRevokedEvent: {
+            /** @constant */
+            type: "management_key.revoked";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "management_key.revoked";
+                target: {
+                    /** @enum {unknown} */
+                    type: "management_key";
+                    id: string;
+                };
+                before: components["schemas"]["ManagementKeyChange"];
+                after: components["schemas"]["ManagementKeyChange"];
+            };
+        };
+        /** @description A management key has a new string. */
+        ManagementKeyRotatedEvent: {
+            /** @constant */
+            type: "management_key.rotated";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "management_key.rotated";
+                target: {
+                    /** @enum {unknown} */
+                    type: "management_key";
+                    id: string;
+                };
+                before: null;
+                after: {
+                    /** @description How long the string before stays valid, in seconds. */
+                    graceSeconds: number;
+                };
+            };
+        };
         /** @enum {string} */
         ManagementKeyStatus: "active" | "expired" | "revoked";
+        /** @description Fields of a management key changed. */
+        ManagementKeyUpdatedEvent: {
+            /** @constant */
+            type: "management_key.updated";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "management_key.updated";
+                target: {
+                    /** @enum {unknown} */
+                    type: "management_key";
+                    id: string;
+                };
+                before: components["schemas"]["ManagementKeyChange"];
+                after: components["schemas"]["ManagementKeyChange"];
+            };
+        };
+        /** @description From where the keys of an owner were last used was erased. */
+        OwnerPersonalDataErasedEvent: {
+            /** @constant */
+            type: "owner.personal_data_erased";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "owner.personal_data_erased";
+                target: {
+                    /** @enum {unknown} */
+                    type: "owner";
+                    id: string;
+                };
+                before: null;
+                after: {
+                    /** @description How many keys it was erased of. */
+                    keys: number;
+                };
+            };
+        };
         /**
          * @description Permission of a management key.
          * @enum {string}
          */
-        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write";
+        Permission: "keys:read" | "keys:write" | "keys:revoke" | "keys:verify" | "usage:read" | "audit:read" | "workspaces:read" | "workspaces:write" | "management:read" | "management:write" | "alerts:read" | "alerts:write" | "webhooks:read" | "webhooks:write";
         /** @enum {string} */
         PresentedKeyType: "key" | "management_key" | "root";
         /** @description Error, as defined by RFC 9457. */
@@ -2499,6 +5233,33 @@ export interface components {
              * @example Found in a public repository.
              */
             note?: string;
+        };
+        RedeliverRequest: {
+            /**
+             * @description Id of the delivery whose event is sent again. Give either this or `after`.
+             * @example 0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10
+             */
+            deliveryId?: string;
+            /**
+             * Format: date-time
+             * @description Earliest time of the events that are sent again, from the audit log. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            after?: string;
+            /**
+             * Format: date-time
+             * @description Time that the events were before. Default: now. RFC 3339.
+             * @example 2030-01-31T12:00:00.000Z
+             */
+            before?: string;
+        };
+        /** @description Result of a redelivery. */
+        Redelivery: {
+            /**
+             * @description Number of events that were queued; those that waited already are not among them.
+             * @example 1
+             */
+            queued: number;
         };
         /**
          * @description Refill interval: at 00:00 UTC each day, or once a month.
@@ -2650,6 +5411,18 @@ export interface components {
              */
             supersede?: boolean;
         };
+        RotateSigningSecretRequest: {
+            /**
+             * @description Grace period in seconds, at most 30 days, in which both secrets sign. With 0 only the new one does.
+             * @example 86400
+             */
+            graceSeconds: number;
+            /**
+             * @description Whether to supersede a rotation that is in its grace period: the secret before it signs no longer. Default: false, which answers 409.
+             * @example false
+             */
+            supersede?: boolean;
+        };
         /** @enum {string} */
         SecretEnd: "rotation" | "revocation" | "deletion" | "expiry";
         /** @enum {string} */
@@ -2791,6 +5564,33 @@ export interface components {
              * @example null
              */
             maxRequestsPerSecond?: number | null;
+        };
+        UpdateWebhookRequest: {
+            /**
+             * @description Where events are sent: an `https` URL without credentials, of a public host. Other hosts, and `http`, are for the networks of `KEYWARD_WEBHOOK_NETWORKS` alone.
+             * @example https://example.com/hooks/keyward
+             */
+            url?: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description?: string | null;
+            /**
+             * @description Types of the events that are sent; null: all, also those of later versions.
+             * @example [
+             *       "key.revoked",
+             *       "alert.key_expiring"
+             *     ]
+             */
+            eventTypes?: components["schemas"]["EventType"][] | null;
+            /** @example event */
+            format?: components["schemas"]["WebhookFormat"];
+            /**
+             * @description Whether events are queued and sent. What was queued waits while it is disabled. Default: true.
+             * @example true
+             */
+            enabled?: boolean;
         };
         /** @description Usage in one hour, day or month. */
         UsageBucket: {
@@ -3248,6 +6048,342 @@ export interface components {
              */
             validUntil: string | null;
         };
+        /** @description Where events are sent, without the signing secret. */
+        Webhook: {
+            /**
+             * @description Webhook id.
+             * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id: string;
+            /**
+             * @description Id of the one workspace whose events are sent; null: all.
+             * @example acme
+             */
+            workspaceId: string | null;
+            /**
+             * @description Where events are sent.
+             * @example https://example.com/hooks/keyward
+             */
+            url: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description: string | null;
+            /**
+             * @description Types of the events that are sent; null: all.
+             * @example null
+             */
+            eventTypes: (components["schemas"]["EventType"] | string)[] | null;
+            /**
+             * @description Format of the bodies.
+             * @example event
+             */
+            format: components["schemas"]["WebhookFormat"] | string;
+            /**
+             * @description Whether events are queued and sent.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @example null
+             */
+            disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
+            /**
+             * @description When the first attempt since the last success failed; null: none has.
+             * @example null
+             */
+            failingSince: string | null;
+            /**
+             * @description When the receiver last accepted an event; null: never.
+             * @example null
+             */
+            lastDeliveredAt: string | null;
+            /**
+             * @description Until when the secret before the last rotation signs too; null: it does not.
+             * @example null
+             */
+            previousSecretUntil: string | null;
+            /**
+             * Format: date-time
+             * @description When the webhook was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["Actor"];
+        };
+        /** @description Changed fields of a webhook; those that did not change are left out. */
+        WebhookChange: {
+            /**
+             * @description Webhook id.
+             * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            id?: string;
+            /**
+             * @description Id of the one workspace whose events are sent; null: all.
+             * @example acme
+             */
+            workspaceId?: string | null;
+            /** @description Where events are sent, without its path. */
+            url?: string;
+            /**
+             * @description Webhook description, for people.
+             * @example Chat
+             */
+            description?: string | null;
+            /**
+             * @description Types of the events that are sent; null: all.
+             * @example null
+             */
+            eventTypes?: (components["schemas"]["EventType"] | string)[] | null;
+            /**
+             * @description Format of the bodies.
+             * @example event
+             */
+            format?: components["schemas"]["WebhookFormat"] | string;
+            /**
+             * @description Whether events are queued and sent.
+             * @example true
+             */
+            enabled?: boolean;
+            /**
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @example null
+             */
+            disabledReason?: components["schemas"]["WebhookDisabledReason"] | string | null;
+            /**
+             * @description When the first attempt since the last success failed; null: none has.
+             * @example null
+             */
+            failingSince?: string | null;
+            /**
+             * @description When the receiver last accepted an event; null: never.
+             * @example null
+             */
+            lastDeliveredAt?: string | null;
+            /**
+             * @description Until when the secret before the last rotation signs too; null: it does not.
+             * @example null
+             */
+            previousSecretUntil?: string | null;
+            /**
+             * Format: date-time
+             * @description When the webhook was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt?: string;
+            createdBy?: components["schemas"]["Actor"];
+        };
+        /** @description A webhook was created. */
+        WebhookCreatedEvent: {
+            /** @constant */
+            type: "webhook.created";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "webhook.created";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["WebhookChange"];
+            };
+        };
+        /** @description A webhook was deleted. */
+        WebhookDeletedEvent: {
+            /** @constant */
+            type: "webhook.deleted";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "webhook.deleted";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["WebhookChange"];
+            };
+        };
+        /** @description A webhook was disabled, for its receiver said so or failed for too long. */
+        WebhookDisabledEvent: {
+            /** @constant */
+            type: "webhook.disabled";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "webhook.disabled";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: components["schemas"]["WebhookChange"];
+                after: components["schemas"]["WebhookChange"];
+            };
+        };
+        /** @enum {string} */
+        WebhookDisabledReason: "gone" | "failing";
+        /**
+         * @description Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.
+         * @enum {string}
+         */
+        WebhookFormat: "event" | "cloudevents";
+        /** @description One page of webhooks. */
+        WebhookPage: {
+            /** @description Webhooks, newest first. */
+            data: components["schemas"]["Webhook"][];
+            /**
+             * @description Cursor of the next page, to be passed as `cursor`; null on the last page.
+             * @example eyJhZnRlciI6Ii4uLiJ9
+             */
+            nextCursor: string | null;
+        };
+        /** @description Somebody asked for a test event, which this is. */
+        WebhookPingedEvent: {
+            /** @constant */
+            type: "webhook.pinged";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "webhook.pinged";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: null;
+                after: Record<string, never>;
+            };
+        };
+        /** @description Somebody had events delivered again. */
+        WebhookRedeliveredEvent: {
+            /** @constant */
+            type: "webhook.redelivered";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "webhook.redelivered";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: null;
+                after: Record<string, never>;
+            };
+        };
+        /** @description A webhook has a new signing secret. */
+        WebhookSecretRotatedEvent: {
+            /** @constant */
+            type: "webhook.secret_rotated";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "webhook.secret_rotated";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: null;
+                after: {
+                    /** @description How long the secret before signs too, in seconds. */
+                    graceSeconds: number;
+                };
+            };
+        };
+        /** @description Fields of a webhook changed. */
+        WebhookUpdatedEvent: {
+            /** @constant */
+            type: "webhook.updated";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "webhook.updated";
+                target: {
+                    /** @enum {unknown} */
+                    type: "webhook";
+                    id: string;
+                };
+                before: components["schemas"]["WebhookChange"];
+                after: components["schemas"]["WebhookChange"];
+            };
+        };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
             /**
@@ -3392,11 +6528,23 @@ export interface components {
              * @example false
              */
             immutableKeys: boolean;
+            /** @example revoke */
+            leakResponse: components["schemas"]["LeakResponse"];
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
              */
             defaultPrefix: string;
+            /**
+             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @example null
+             */
+            alertThresholds: components["schemas"]["AlertThresholds"] | null;
+            /**
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @example null
+             */
+            idlePolicy: components["schemas"]["IdlePolicy"] | null;
             /**
              * Format: date-time
              * @description When the workspace was created, RFC 3339 in UTC.
@@ -3409,6 +6557,170 @@ export interface components {
              * @example 2026-01-31T12:00:00.000Z
              */
             updatedAt: string;
+        };
+        /** @description Changed fields of a workspace; those that did not change are left out. */
+        WorkspaceChange: {
+            /**
+             * @description Workspace id: your own tenant id.
+             * @example acme
+             */
+            id?: string;
+            /**
+             * @description Workspace name, for people.
+             * @example Acme Inc.
+             */
+            name?: string | null;
+            /**
+             * @description Workspace status.
+             * @example active
+             */
+            status?: components["schemas"]["WorkspaceStatus"] | string;
+            /**
+             * @description Whether keys can be created, imported and rotated; without it they answer 403 UPGRADE_REQUIRED, and existing keys go on working. Default: true.
+             * @example true
+             */
+            apiAccess?: boolean;
+            /**
+             * @description Maximum number of active keys: neither revoked nor expired. Null: no limit.
+             * @example 100
+             */
+            maxActiveKeys?: number | null;
+            /**
+             * @description Maximum number of keys that are not deleted, whatever their status. Default: null, no limit.
+             * @example null
+             */
+            maxKeys?: number | null;
+            /**
+             * @description Maximum number of entries in its audit log, without those that retention has dropped. Beyond it changes are refused, but never a revocation, a deletion, the end of a grace period, a key that is disabled, or a suspension. Default: null, no limit.
+             * @example null
+             */
+            maxAuditEvents?: number | null;
+            /**
+             * @description Maximum number of calls a second by the management keys that are bound to it, together, on each instance of Keyward; each item of a batch or an import counts. Calls that end or stop something pass. Default: null, no limit.
+             * @example null
+             */
+            maxRequestsPerSecond?: number | null;
+            /**
+             * @description Whether every new key must expire. Default: false.
+             * @example false
+             */
+            requireExpiry?: boolean;
+            /**
+             * @description Longest lifetime of a key from now, in seconds. Null: no limit.
+             * @example 7776000
+             */
+            maxLifetimeSeconds?: number | null;
+            /**
+             * @description Whether a verification of a key that lists resources must name one. Default: false.
+             * @example false
+             */
+            requireResource?: boolean;
+            /**
+             * @description Scopes that keys may have; others are refused, and a wildcard covers these alone. Null: no restriction.
+             * @example null
+             */
+            availableScopes?: components["schemas"]["AvailableScope"][] | null;
+            /**
+             * @description Whether keys are immutable: then only `name`, `description` and `enabled` can change. Default: false.
+             * @example false
+             */
+            immutableKeys?: boolean;
+            /** @example revoke */
+            leakResponse?: components["schemas"]["LeakResponse"];
+            /**
+             * @description Prefix of keys that are created without one. Default: `ak_live`.
+             * @example ak_live
+             */
+            defaultPrefix?: string;
+            /**
+             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @example null
+             */
+            alertThresholds?: components["schemas"]["AlertThresholds"] | null;
+            /**
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @example null
+             */
+            idlePolicy?: components["schemas"]["IdlePolicy"] | null;
+            /**
+             * Format: date-time
+             * @description When the workspace was created, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            createdAt?: string;
+            /**
+             * Format: date-time
+             * @description When the workspace last changed.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            updatedAt?: string;
+            /**
+             * @description Reason, for programs.
+             * @example leaked
+             */
+            reason?: string | null;
+            /**
+             * @description Note, for people.
+             * @example null
+             */
+            note?: string | null;
+        };
+        /** @description A workspace was created. */
+        WorkspaceCreatedEvent: {
+            /** @constant */
+            type: "workspace.created";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "workspace.created";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: null;
+                after: components["schemas"]["WorkspaceChange"];
+            };
+        };
+        /** @description A workspace was deleted, and its keys with it. */
+        WorkspaceDeletedEvent: {
+            /** @constant */
+            type: "workspace.deleted";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "workspace.deleted";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: null;
+                after: {
+                    /** @description How many keys ended with it at once. */
+                    keysEnded: number;
+                };
+            };
         };
         WorkspaceInput: {
             /**
@@ -3472,11 +6784,23 @@ export interface components {
              * @example false
              */
             immutableKeys?: boolean;
+            /** @example revoke */
+            leakResponse?: components["schemas"]["LeakResponse"];
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
              */
             defaultPrefix?: string;
+            /**
+             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @example null
+             */
+            alertThresholds?: components["schemas"]["AlertThresholds"] | null;
+            /**
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @example null
+             */
+            idlePolicy?: components["schemas"]["IdlePolicy"] | null;
         };
         /** @description One page of workspaces. */
         WorkspacePage: {
@@ -3488,8 +6812,89 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        /** @description A workspace was resumed. */
+        WorkspaceResumedEvent: {
+            /** @constant */
+            type: "workspace.resumed";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "workspace.resumed";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: components["schemas"]["WorkspaceChange"];
+                after: components["schemas"]["WorkspaceChange"];
+            };
+        };
         /** @enum {string} */
         WorkspaceStatus: "active" | "suspended";
+        /** @description A workspace was suspended. */
+        WorkspaceSuspendedEvent: {
+            /** @constant */
+            type: "workspace.suspended";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "workspace.suspended";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: components["schemas"]["WorkspaceChange"];
+                after: components["schemas"]["WorkspaceChange"];
+            };
+        };
+        /** @description Fields of a workspace changed. */
+        WorkspaceUpdatedEvent: {
+            /** @constant */
+            type: "workspace.updated";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"] & {
+                /** @constant */
+                action: "workspace.updated";
+                target: {
+                    /** @enum {unknown} */
+                    type: "workspace";
+                    id: string;
+                };
+                before: components["schemas"]["WorkspaceChange"];
+                after: components["schemas"]["WorkspaceChange"];
+            };
+        };
     };
     responses: {
         /** @description Bad Request; `code` says why. */
@@ -5806,6 +9211,531 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of webhooks. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://example.com/hooks/keyward"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CreateWebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description A webhook, with its signing secret for the only time. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    Location: components["headers"]["Location"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOK_LIMIT_REACHED`, `WEBHOOKS_NEED_SECRET`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where events are sent, without the signing secret. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook is deleted. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    updateWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": false
+                 *     }
+                 */
+                "application/json": components["schemas"]["UpdateWebhookRequest"];
+            };
+        };
+        responses: {
+            /** @description Where events are sent, without the signing secret. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The change is made, for a caller without the permission `webhooks:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    rotateSigningSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+                /** @description Entity tag that the resource must still have, as `ETag` gave it; else 412. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "graceSeconds": 86400
+                 *     }
+                 */
+                "application/json": components["schemas"]["RotateSigningSecretRequest"];
+            };
+        };
+        responses: {
+            /** @description A webhook, with its signing secret for the only time. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOKS_NEED_SECRET`, `ROTATION_UNDER_WAY`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `PRECONDITION_FAILED` */
+            412: components["responses"]["PreconditionFailed"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Status to list. */
+                status?: "pending" | "delivered" | "failed";
+                /** @description Event type to list. */
+                eventType?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired" | "webhook.ping";
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of deliveries. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    pingWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An event on its way to a webhook, or the record of it. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description The change is made, for a caller without the permission `webhooks:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOK_DISABLED`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    redeliverEvents: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Webhook id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "deliveryId": "0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RedeliverRequest"];
+            };
+        };
+        responses: {
+            /** @description Result of a redelivery. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redelivery"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `WEBHOOK_DISABLED`, `TOO_MANY_EVENTS`, `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `AUDIT_LIMIT_REACHED`, `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     getKeyUsage: {
         parameters: {
             query?: {
@@ -6018,6 +9948,58 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listIdleKeys: {
+        parameters: {
+            query?: {
+                /** @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find. */
+                workspaceId?: string;
+                /** @description Days without use until the alert; 0: none. Default: as the workspace has it. */
+                warnAfterDays?: number;
+                /** @description Days until a key is disabled; 0: it is not. Default: as the workspace has it. */
+                disableAfterDays?: number;
+                /** @description Days until a key is revoked; 0: it is not. Default: as the workspace has it. */
+                revokeAfterDays?: number;
+                /** @description Days for which each step is visible. Default: as the workspace has it. */
+                noticeDays?: number;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What an idle policy does, one page of keys at a time. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdleKeyPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `QUERY_TOO_BROAD` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     getUsage: {
         parameters: {
             query?: {
@@ -6091,7 +10073,7 @@ export interface operations {
                 /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
                 workspaceId?: string;
                 /** @description Action to list. */
-                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "audit.pruned" | "audit.break" | "audit.repaired";
+                action?: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
                 /** @description Id of the acting management key. */
                 actorId?: string;
                 /** @description On whose behalf the actor acted. */
@@ -6175,6 +10157,2276 @@ export interface operations {
             500: components["responses"]["InternalServerError"];
             /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Workspace id, or `*` for every workspace, which a management key that is bound to one may not list. A bound management key implies its own; for others the default is `default`. */
+                workspaceId?: string;
+                /** @description Alert type to list. */
+                type?: components["schemas"]["AlertType"];
+                /** @description Id of what the alert is about. */
+                targetId?: string;
+                /** @description State to list. */
+                state?: components["schemas"]["AlertState"];
+                /** @description True: only those that were acknowledged; false: only the others. */
+                acknowledged?: boolean;
+                /** @description Maximum number of entries on the page. */
+                limit?: number;
+                /** @description Cursor: `nextCursor` of the previous page, with the same filters and sort order. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page of alerts. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `INVALID_CURSOR`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Alert id.
+                 * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Something that someone should know. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description `INVALID_REQUEST`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    acknowledgeAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Value of your own choice that names this call: sent again with the same key and payload, it gets the stored answer and changes nothing. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+                /** @description On whose behalf the call is made, in visible ASCII and inner spaces; kept in the audit log. */
+                "Keyward-Actor"?: components["parameters"]["KeywardActor"];
+            };
+            path: {
+                /**
+                 * @description Alert id.
+                 * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "The integration moves to a new key on Monday."
+                 *     }
+                 */
+                "application/json": components["schemas"]["AcknowledgeAlert"];
+            };
+        };
+        responses: {
+            /** @description Something that someone should know. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description The change is made, for a caller without the permission `alerts:read`. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON`, `CONTAINS_KEY` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN`, `WORKSPACE_SUSPENDED` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `IDEMPOTENCY_IN_FLIGHT` */
+            409: components["responses"]["Conflict"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `IDEMPOTENCY_MISMATCH` */
+            422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    reportLeaks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "keys": [
+                 *         {
+                 *           "key": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq",
+                 *           "url": "https://example.com/pastes/42"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["LeakReport"];
+            };
+        };
+        responses: {
+            /** @description The report was received. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+            400: components["responses"]["BadRequest"];
+            /** @description `ROUTE_NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    reportLeaksByGithub: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["GithubLeakReport"];
+            };
+        };
+        responses: {
+            /** @description The report was received. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `INVALID_REQUEST`, `MALFORMED_JSON` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `ROUTE_NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    onKeyCreatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyCreatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onKeyImportedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyImportedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onKeyUpdatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyUpdatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onKeyRevokedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRevokedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onKeyDeletedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyDeletedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onKeyRotatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRotatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onKeyGraceEndedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyGraceEndedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onKeyCreditsChangedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyCreditsChangedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onOwnerPersonalDataErasedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OwnerPersonalDataErasedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWorkspaceCreatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceCreatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWorkspaceUpdatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceUpdatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWorkspaceSuspendedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceSuspendedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWorkspaceResumedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceResumedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWorkspaceDeletedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkspaceDeletedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onManagementKeyCreatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagementKeyCreatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onManagementKeyUpdatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagementKeyUpdatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onManagementKeyRotatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagementKeyRotatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onManagementKeyRevokedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagementKeyRevokedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookCreatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookCreatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookUpdatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookUpdatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookSecretRotatedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookSecretRotatedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookPingedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPingedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookRedeliveredEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookRedeliveredEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookDisabledEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookDisabledEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookDeletedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookDeletedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertKeyExpiringEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertKeyExpiringEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertKeyExpiredEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertKeyExpiredEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertManagementKeyExpiringEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertManagementKeyExpiringEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertManagementKeyExpiredEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertManagementKeyExpiredEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertRotationDueEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRotationDueEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertKeyUnusedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertKeyUnusedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertEndedStringUsedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertEndedStringUsedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertUsageUnusualEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertUsageUnusualEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertLimitedOftenEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertLimitedOftenEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertCreditsLowEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertCreditsLowEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertCreditsExhaustedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertCreditsExhaustedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertWrongKeysEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertWrongKeysEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertKeyLeakedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertKeyLeakedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertWebhookDisabledEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertWebhookDisabledEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertAcknowledgedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertAcknowledgedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAlertEndedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertEndedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAuditPrunedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditPrunedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAuditBreakEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditBreakEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onAuditRepairedEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuditRepairedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

@@ -51,6 +51,8 @@ import { ownerRoutes } from './owners/routes.ts';
 import type { OwnerService } from './owners/service.ts';
 import { hygieneRoutes } from './reports/hygiene/routes.ts';
 import type { HygieneService } from './reports/hygiene/service.ts';
+import { idleKeysRoutes } from './reports/idle-keys/routes.ts';
+import type { IdleKeysService } from './reports/idle-keys/service.ts';
 import { usageQueryRoutes } from './usage/query/routes.ts';
 import type { UsageQueryService } from './usage/query/service.ts';
 import { usageRoutes } from './usage/routes.ts';
@@ -98,6 +100,7 @@ export interface AppDependencies {
   deliveries: DeliveriesService;
   usage: UsageService;
   hygiene: HygieneService;
+  idleKeys: IdleKeysService;
   usageQuery: UsageQueryService;
   audit: AuditService;
   alerts: AlertService;
@@ -182,6 +185,7 @@ function registerFeatures(app: App, deps: Features): void {
   deliveryRoutes(app, deps.deliveries);
   usageRoutes(app, deps.usage);
   hygieneRoutes(app, deps.hygiene);
+  idleKeysRoutes(app, deps.idleKeys);
   usageQueryRoutes(app, deps.usageQuery);
   auditRoutes(app, deps.audit);
   alertRoutes(app, deps.alerts);

@@ -4,6 +4,7 @@ import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import type { Orm } from './db/database.ts';
 import { recordSecretUse } from './db/known-secrets.ts';
 import { pruneFeed } from './freshness/feed-pruning.ts';
+import { IdlePolicyJob } from './idle-policy/job.ts';
 import type { Kernel } from './kernel.ts';
 import { DeletedWorkspaces } from './keys/deleted-workspaces.ts';
 import { PeriodicTask } from './lib/periodic-task.ts';
@@ -33,6 +34,7 @@ export async function createBackground(kernel: Kernel, fold: UsageFold) {
   const kept = config.retention;
   const retention = new Retention({ orm, log, clock, fold, kept, inTurn });
   const alerts = new AlertJob({ orm, unitOfWork, log, clock, inTurn });
+  const idlePolicy = new IdlePolicyJob({ orm, unitOfWork, log, fold, inTurn });
   const deleted = new DeletedWorkspaces(orm, unitOfWork, log, inTurn);
   const deliveries = await createDeliveries(kernel);
   const jobs = housekeepingJobs(kernel, deliveries);
@@ -44,8 +46,9 @@ export async function createBackground(kernel: Kernel, fold: UsageFold) {
     new PeriodicTask((stopping) => deleted.endKeys(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => retention.run(stopping), MINUTE_MS),
     new PeriodicTask((stopping) => alerts.run(stopping), MINUTE_MS),
+    new PeriodicTask((stopping) => idlePolicy.run(stopping), 10 * MINUTE_MS),
   ];
-  return { retention, alerts, deliveries, tasks };
+  return { retention, alerts, idlePolicy, deliveries, tasks };
 }
 
 /** Sends events to webhooks, and to stdout where that is set. */

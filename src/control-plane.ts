@@ -25,6 +25,7 @@ import { ManagementService } from './management/service.ts';
 import { revokeManagementKeysOfWorkspace } from './management/store.ts';
 import { OwnerService } from './owners/service.ts';
 import { HygieneService } from './reports/hygiene/service.ts';
+import { IdleKeysService } from './reports/idle-keys/service.ts';
 import { UsageQueryService } from './usage/query/service.ts';
 import { UsageService } from './usage/service.ts';
 import { DeliveriesService } from './webhooks/deliveries/service.ts';
@@ -74,6 +75,7 @@ export function createControlPlane(
       inTurn: (group, read) => management.queue.run({ group, rests: true }, read),
     }),
     hygiene: new HygieneService(orm, clock),
+    idleKeys: new IdleKeysService(orm, clock),
     audit: new AuditService(orm),
     alerts: new AlertService(orm, unitOfWork),
   };

@@ -23,6 +23,7 @@ import type { App } from './http/app-type.ts';
 import { migrationsCheck, type ReadinessChecks } from './http/health.ts';
 import { KeyDetector } from './http/key-detector.ts';
 import { UnsentAnswers } from './http/unsent-answers.ts';
+import type { IdlePolicyJob } from './idle-policy/job.ts';
 import { createKernel, type Kernel, type ServiceOptions } from './kernel.ts';
 import type { Leaks } from './leaks/leaks.ts';
 import { buildInfo } from './lib/build-info.ts';
@@ -55,6 +56,7 @@ export interface Service extends Lifecycle {
     retention: Retention;
     alerts: AlertJob;
     deliveries: Dispatcher;
+    idlePolicy: IdlePolicyJob;
   };
 }
 
@@ -104,7 +106,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
   const { fence, clock } = kernel;
   const { hasher, cache } = credentials;
   const { flusher, fold } = usage;
-  const { retention, alerts, deliveries, tasks } = background;
+  const { retention, alerts, idlePolicy, deliveries, tasks } = background;
   return {
     app,
     ...createLifecycle(kernel, {
@@ -123,6 +125,7 @@ async function buildService(options: ServiceOptions, database: Database): Promis
       retention,
       alerts,
       deliveries,
+      idlePolicy,
     },
   };
 }

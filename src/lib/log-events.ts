@@ -11,6 +11,8 @@ export const LOG_EVENTS = [
   'retention.step_failed',
   'retention.removed',
   'webhooks.queue_failed',
+  'idle_policy.applied',
+  'idle_policy.failed',
   'alerts.check_failed',
   'proof.not_stored',
   'rehash.not_stored',

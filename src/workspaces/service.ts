@@ -1,6 +1,7 @@
 import { authorizedWorkspaceId, type CallContext } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { type Actor, DEFAULT_WORKSPACE } from '../domain/caller.ts';
+import { stepTooSoon } from '../domain/idle-policy.ts';
 import { MANAGEMENT_PREFIX } from '../domain/key-string.ts';
 import { isTooLarge, MAX_STORED_BYTES } from '../domain/stored-size.ts';
 import { invalidField, KeywardError } from '../errors.ts';
@@ -210,21 +211,10 @@ function refuseReservedPrefix({ defaultPrefix }: WorkspaceInput): void {
 /** Nothing of a policy happens to a key before what comes first was visible for long enough. */
 function requireNotice({ idlePolicy }: WorkspaceInput): void {
   if (!idlePolicy) return;
-  const { warnAfterDays, disableAfterDays, revokeAfterDays, noticeDays } = idlePolicy;
-  let earliest = warnAfterDays === null ? Infinity : warnAfterDays + noticeDays;
-  const steps = [
-    ['disableAfterDays', disableAfterDays],
-    ['revokeAfterDays', revokeAfterDays],
-  ] as const;
-  for (const [name, days] of steps) {
-    if (days === null) continue;
-    if (days < earliest) {
-      const detail =
-        'must be at least noticeDays after the step before it, and needs warnAfterDays';
-      throw invalidField(`/body/idlePolicy/${name}`, detail);
-    }
-    earliest = days + noticeDays;
-  }
+  const step = stepTooSoon(idlePolicy);
+  if (step === null) return;
+  const detail = 'must be at least noticeDays after the step before it, and needs warnAfterDays';
+  throw invalidField(`/body/idlePolicy/${step}`, detail);
 }
 
 /** As it would be after a change, however small that is. */

@@ -45,15 +45,15 @@ const DAY_MS = 86_400_000;
 /** A key may be on its way to where it will be used. */
 const NEW_KEY_MS = DAY_MS;
 
-const at = (ms: number) => sql`${new Date(ms).toISOString()}::timestamptz`;
+export const at = (ms: number) => sql`${new Date(ms).toISOString()}::timestamptz`;
 const EXPIRY = sql`coalesce(k.expires_at, 'infinity'::timestamptz)`;
 /** As the partial indexes say it. */
 const NOT_ENDED = sql`k.deleted_at is null and k.revoked_at is null`;
-const living = (now: number) =>
+export const living = (now: number) =>
   sql`${NOT_ENDED} and (k.expires_at is null or k.expires_at > ${at(now)})`;
 
 const OF_KEYS = { workspaceId: sql`k.workspace_id`, id: sql`k.id` };
-const OF_USAGE = {
+export const OF_USAGE = {
   from: sql`key_usage u join keys k on k.workspace_id = u.workspace_id and k.id = u.key_id`,
   workspaceId: sql`u.workspace_id`,
   id: sql`u.key_id`,
