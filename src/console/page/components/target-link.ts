@@ -24,6 +24,7 @@ const PAGES: Record<string, readonly [Permission, (target: Target) => string]> =
 export function TargetLink(target: Target) {
   const text = target.children ?? target.id;
   const [permission, href] = PAGES[target.type] ?? [];
-  if (!href || !permission || !may(permission)) return html`<code>${text}</code>`;
-  return html`<a class="mono" href=${href(target)}>${text}</a>`;
+  if (!href || !permission || !may(permission))
+    return target.children ? html`<span>${text}</span>` : html`<code>${text}</code>`;
+  return html`<a class=${target.children ? '' : 'mono'} href=${href(target)}>${text}</a>`;
 }

@@ -62,7 +62,7 @@ function WebhookView({ read, isLoading, reload }: ViewProps) {
         <${WebhookTrouble} ...${webhook} />
         <${PingOutcome} ping=${ping} />
       </div>
-      <div class="columns">
+      <div class="columns webhook">
         <${Deliveries} webhook=${webhook} turn=${turn.value} onChange=${refresh} />
         <${WebhookFacts} webhook=${webhook} />
       </div>

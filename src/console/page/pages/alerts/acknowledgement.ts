@@ -14,15 +14,17 @@ import { type Alert, AlertSentence, alertTitle } from './words.ts';
 interface Props {
   alert: Alert;
   onDone: () => void;
+  /** Where no heading says what the name is that of. */
+  lead?: string;
 }
 
 /** Who has acknowledged an alert, or the button that does. */
-export function Acknowledgement({ alert, onDone }: Props) {
+export function Acknowledgement({ alert, onDone, lead = '' }: Props) {
   const isOpen = useSignal(false);
   const { acknowledgedAt, acknowledgedBy, acknowledgeNote } = alert;
   if (acknowledgedAt !== null) {
     return html`
-      <div>by ${acknowledgedBy?.onBehalfOf ?? acknowledgedBy?.id ?? 'somebody'}, <${Time} at=${acknowledgedAt} /></div>
+      <div>${lead}by ${acknowledgedBy?.onBehalfOf ?? acknowledgedBy?.id ?? 'somebody'}, <${Time} at=${acknowledgedAt} /></div>
       ${acknowledgeNote && html`<div class="soft">“${acknowledgeNote}”</div>`}
     `;
   }
@@ -42,7 +44,11 @@ export function Acknowledgement({ alert, onDone }: Props) {
   `;
 }
 
-function AcknowledgeDialog({ alert, onDone, onClose }: Props & { onClose: () => void }) {
+function AcknowledgeDialog({
+  alert,
+  onDone,
+  onClose,
+}: Omit<Props, 'lead'> & { onClose: () => void }) {
   const note = useSignal('');
   const { error, isBusy, run } = useAction();
   const submit = async (event: Event) => {

@@ -115,7 +115,7 @@ const WORDS: Record<AlertType, Words> = {
     title: 'Leaked',
     tone: 'bad',
     sentence: (d) => html`
-      Its string was found ${d.text('url') ? html`at <code>${d.text('url')}</code>` : 'in the open'}${d.text('source') && html` (${d.text('source')})`}.
+      Its string was found ${d.text('url') ? html`at <code>${d.text('url')}</code>` : 'in the open'}${d.text('source') && html` (${d.text('source')})`}.${' '}
       ${RESPONSES[d.text('response') ?? ''] ?? ''} Acknowledging ends the alert.
     `,
   },

@@ -39,7 +39,7 @@ export function KeyAlerts({ id, workspaceId, version }: Props) {
                 <li key=${alert.id}>
                   <div class="row apart"><${AlertPill} alert=${alert} /><span class="soft"><${Time} at=${alert.openedAt} /></span></div>
                   <${AlertSentence} alert=${alert} />
-                  <div>${alert.acknowledgedAt && 'Acknowledged '}<${Acknowledgement} alert=${alert} onDone=${alerts.reload} /></div>
+                  <div><${Acknowledgement} alert=${alert} onDone=${alerts.reload} lead="Acknowledged " /></div>
                 </li>
               `,
             )}

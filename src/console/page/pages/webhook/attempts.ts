@@ -30,12 +30,21 @@ export function attemptText({ status, error, durationMs }: Attempt): string {
 export function Attempts({ attempts }: { attempts: readonly Attempt[] }) {
   const last = attempts.at(-1);
   if (!last) return html`<span class="soft">none yet</span>`;
+  const earlier = attempts.slice(0, -1);
   return html`
-    <details>
-      <summary>${attempts.length > 1 && `${plural(attempts.length, 'attempt')}, the last `}${attemptText(last)}</summary>
-      <ol class="trail small">
-        ${attempts.map((attempt) => html`<li key=${attempt.at}><span><${Time} at=${attempt.at} as="time" />: ${attemptText(attempt)}</span></li>`)}
-      </ol>
-    </details>
+    <${One} ...${last} />
+    ${
+      earlier.length > 0 &&
+      html`
+        <details>
+          <summary class="small">${plural(earlier.length, 'attempt')} before</summary>
+          <ol class="trail small">${earlier.map((attempt) => html`<li key=${attempt.at}><${One} ...${attempt} /></li>`)}</ol>
+        </details>
+      `
+    }
   `;
+}
+
+function One(attempt: Attempt) {
+  return html`<div>${attemptText(attempt)}</div><div class="soft small"><${Time} at=${attempt.at} as="time" /></div>`;
 }

@@ -20,7 +20,7 @@ type Delivery = Schemas['Delivery'];
 type DeliveryList = Schemas['DeliveryPage'];
 
 const PAGE_SIZE = 25;
-const PING = 'webhook.ping';
+const PING = 'webhook.ping' as const;
 const VIEWS = [
   ['', 'All'],
   ['pending', 'Waiting'],

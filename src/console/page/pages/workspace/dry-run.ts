@@ -3,7 +3,7 @@ import { html } from 'htm/preact';
 import { useAction } from '../../action.ts';
 import { answerOf, api } from '../../api.ts';
 import type { Schemas } from '../../api-types.ts';
-import { Empty, Failure } from '../../components/states.ts';
+import { Failure } from '../../components/states.ts';
 import { Time } from '../../components/time.ts';
 import { plural } from '../../format.ts';
 import { hrefOf } from '../../router.ts';
