@@ -10,19 +10,22 @@ export const ROOT_KEY = 'root-key-of-the-feature-table-0123456789';
 export interface SharedProgram {
   url: string;
   root: KeywardClient;
+  databaseUrl: string;
   end: () => Promise<void>;
 }
 
-export async function startSharedProgram(): Promise<SharedProgram> {
+export async function startSharedProgram(
+  own: Record<string, string> = {},
+): Promise<SharedProgram> {
   const database = await createTestDatabase();
   const ends: (() => Promise<void>)[] = [];
-  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY };
+  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY, ...own };
   const { url } = await startProgram(settings, { onCleanup: (end) => ends.push(end) });
   const end = async () => {
     for (const stop of ends) await stop();
     await database.drop();
   };
-  return { url, root: clientOf(url, ROOT_KEY), end };
+  return { url, root: clientOf(url, ROOT_KEY), databaseUrl: database.url, end };
 }
 
 /** The data of a call that must succeed. */

@@ -146,7 +146,7 @@ interface TableProps {
 function AlertTable({ alerts, names, reload }: TableProps) {
   return html`
     <div class="table-wrap">
-      <table class="alerts">
+      <table class="alerts stacked">
         <thead><tr><th>Alert</th><th>About</th>${isEvery.value && html`<th>Workspace</th>`}<th>Since</th><th>Acknowledged</th></tr></thead>
         <tbody>
           ${alerts.map(

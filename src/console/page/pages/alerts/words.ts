@@ -92,13 +92,13 @@ const WORDS: Record<AlertType, Words> = {
     title: 'Limited often',
     tone: 'caution',
     sentence: (d) =>
-      html`It reached its rate limit in ${plural(d.number('hours'), 'hour')} of the day before ${d.time('until')}: ${plural(d.number('limited'), 'request')} were refused.`,
+      html`It reached its rate limit in ${plural(d.number('hours'), 'hour')} of the day before ${d.time('until')}: ${plural(d.number('limited'), 'request')} refused.`,
   },
   credits_low: {
     title: 'Credits low',
     tone: 'caution',
     sentence: (d) =>
-      html`${plural(d.number('remaining'), 'credit')} were left; up to ${formatNumber(d.number('threshold'))} are few.`,
+      html`It had ${plural(d.number('remaining'), 'credit')} left; up to ${formatNumber(d.number('threshold'))} are few.`,
   },
   credits_exhausted: {
     title: 'Credits exhausted',

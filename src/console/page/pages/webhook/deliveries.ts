@@ -118,7 +118,7 @@ function Table({ deliveries, canSend, onChange }: TableProps) {
   return html`
     ${error.value && html`<${Failure} error=${error.value} />`}
     <div class="table-wrap">
-      <table>
+      <table class="stacked">
         <thead>
           <tr><th>Event</th><th>Queued</th><th>Status</th><th>Attempts</th>${canSend && html`<th><span class="visually-hidden">Actions</span></th>`}</tr>
         </thead>
@@ -150,6 +150,10 @@ function DeliveryStatus({ status, nextAttemptAt, attempts }: Delivery) {
   if (status === 'failed') return html`<${Pill} tone="bad" text="Failed" />`;
   return html`
     <${Pill} tone=${attempts.length > 0 ? 'caution' : 'neutral'} text="Waiting" />
-    ${attempts.length > 0 && nextAttemptAt && html`<div class="soft small">next <${Time} at=${nextAttemptAt} /></div>`}
+    ${attempts.length > 0 && nextAttemptAt && html`<div class="soft small">next ${isNear(nextAttemptAt) ? 'within a minute' : html`<${Time} at=${nextAttemptAt} />`}</div>`}
   `;
+}
+
+function isNear(at: string): boolean {
+  return Date.parse(at) - Date.now() < 60_000;
 }

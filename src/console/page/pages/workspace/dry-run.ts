@@ -1,13 +1,14 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
 import { useAction } from '../../action.ts';
-import { answerOf, api } from '../../api.ts';
+import { type ApiError, answerOf, api } from '../../api.ts';
 import type { Schemas } from '../../api-types.ts';
 import { Failure } from '../../components/states.ts';
 import { Time } from '../../components/time.ts';
 import { plural } from '../../format.ts';
 import { hrefOf } from '../../router.ts';
 import { idlePolicyOf, type WatchForm } from './watch-form.ts';
+import { IDLE_FIELDS } from './watching.ts';
 
 type Policy = Schemas['IdlePolicy'];
 type Report = Schemas['IdleKeyPage'];
@@ -40,10 +41,24 @@ export function DryRun({ workspaceId, form }: Props) {
         <button type="button" disabled=${isBusy.value} onClick=${() => void read(null)}>${isBusy.value ? 'Looking…' : 'What would happen?'}</button>
         <span class="soft">With these values, if they came into force now. Nothing is changed.</span>
       </div>
-      ${error.value && html`<${Failure} error=${error.value} />`}
+      ${error.value && html`<${Refusal} error=${error.value} />`}
       <div role="status">${report && html`<p>${summaryOf(report)}</p>`}</div>
       ${report && report.data.length > 0 && html`<${Steps} report=${report} workspaceId=${workspaceId} />`}
       ${report?.nextCursor && html`<div class="row"><button type="button" disabled=${isBusy.value} onClick=${() => void read(report.nextCursor)}>Look further</button></div>`}
+    </div>
+  `;
+}
+
+/** What is wrong with a value, by the name that it has here. */
+function Refusal({ error }: { error: ApiError }) {
+  const { errors } = error.problem;
+  if (errors.length === 0) return html`<${Failure} error=${error} />`;
+  const labelOf = (pointer: string) =>
+    IDLE_FIELDS.find(([name]) => pointer === `/query/${name}`)?.[1] ?? pointer;
+  return html`
+    <div class="notice bad" role="alert">
+      <b>With these values there is nothing to say</b>
+      ${errors.map(({ pointer, detail }) => html`<span>${labelOf(pointer)}: ${detail}</span>`)}
     </div>
   `;
 }
@@ -61,21 +76,22 @@ function readReport(workspaceId: string, policy: Policy, cursor: string | null):
   return answerOf(api.GET('/v1/reports/idle-keys', { params: { query } }));
 }
 
-const VERBS: Record<string, string> = {
-  warn: 'alerted of',
-  disable: 'disabled',
-  revoke: 'revoked',
+/** What a key would do, and what the line of a key says. */
+const STEPS: Record<string, readonly [would: string, will: string]> = {
+  warn: ['get an alert', 'Alert'],
+  disable: ['be disabled', 'Disabled'],
+  revoke: ['be revoked', 'Revoked'],
 };
 
-/** Such as “3 keys would be alerted of, 1 key would be disabled.” */
+/** Such as “3 keys would get an alert, 1 key would be disabled.” */
 function summaryOf({ data, nextCursor, policy }: Report): string {
   if (policy.warnAfterDays === null) return 'Nothing: without an alert nothing follows.';
-  const counts = Object.entries(VERBS).flatMap(([step, verb]) => {
+  const counts = Object.entries(STEPS).flatMap(([step, [would]]) => {
     const count = data.filter(({ steps }) => steps.some((one) => one.step === step)).length;
-    return count === 0 ? [] : [`${plural(count, 'key')} would be ${verb}`];
+    return count === 0 ? [] : [`${plural(count, 'key')} would ${would}`];
   });
   if (counts.length === 0) return nextCursor ? 'Nothing so far.' : 'Nothing: every key is in use.';
-  return `${counts.join(', ')}${nextCursor ? ', so far' : ''}; nobody using them meanwhile.`;
+  return `${counts.join(', ')}${nextCursor ? ', so far' : ''}, unless somebody uses them before.`;
 }
 
 function Steps({ report, workspaceId }: { report: Report; workspaceId: string }) {
@@ -104,8 +120,8 @@ function Row({ idle, asOf, workspaceId }: RowProps) {
       </td>
       <td class="nowrap"><${Time} at=${idle.lastUsedAt} none="Never" /></td>
       <td>
-        ${idle.warnedAt && html`<div class="soft">alerted of <${Time} at=${idle.warnedAt} as="date" /></div>`}
-        ${idle.steps.map(({ step, at }) => html`<div key=${step}>${VERBS[step] ?? step} ${at <= asOf ? html`<b>now</b>` : html`on <${Time} at=${at} as="date" />`}</div>`)}
+        ${idle.warnedAt && html`<div class="soft">Alert of <${Time} at=${idle.warnedAt} as="date" /></div>`}
+        ${idle.steps.map(({ step, at }) => html`<div key=${step}>${STEPS[step]?.[1] ?? step} ${at <= asOf ? html`<b>now</b>` : html`on <${Time} at=${at} as="date" />`}</div>`)}
       </td>
     </tr>
   `;

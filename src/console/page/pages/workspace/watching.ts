@@ -13,7 +13,7 @@ interface Props {
 
 type Entry = readonly [name: keyof WatchForm, label: string, hint: string];
 
-const IDLE: readonly Entry[] = [
+export const IDLE_FIELDS: readonly Entry[] = [
   ['warnAfterDays', 'Alert after days without use', 'Empty: never, and nothing follows.'],
   ['noticeDays', 'Days of notice', 'For which each step is visible before the next one follows.'],
   ['disableAfterDays', 'Disable after days without use', 'Empty: never.'],
@@ -43,7 +43,7 @@ export function IdleFields(props: Props) {
     <fieldset class="field stack section" disabled=${props.isReadOnly}>
       <legend>Unused keys</legend>
       <p class="soft">What becomes of keys that nobody uses. Whoever uses, presents or changes a key meanwhile stops it.</p>
-      <div class="grid-2">${IDLE.map((entry) => html`<${NumberField} entry=${entry} parent="idlePolicy" ...${props} />`)}</div>
+      <div class="grid-2">${IDLE_FIELDS.map((entry) => html`<${NumberField} entry=${entry} parent="idlePolicy" ...${props} />`)}</div>
     </fieldset>
   `;
 }
