@@ -74,8 +74,7 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     await page.getByText('Alerts', { exact: true }).last().click();
     await page.getByLabel('Every event of alerts').check();
     await page.getByLabel('Alert ended').uncheck();
-    const group = page.getByLabel('Every event of alerts');
-    expect(await group.evaluate('(box) => box.indeterminate')).toBe(true);
+    expect(await page.locator('input:indeterminate').count()).toBe(1);
     await page.getByText('Owners', { exact: true }).click();
     await page.getByLabel('Personal data erased').check();
     await expectAccessible(page);
@@ -117,7 +116,9 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     await expect.poll(async () => (await read(id)).failingSince).toBeNull();
     await button('Refresh').click();
     await page.getByText('1 attempt before').click();
-    await page.getByText(/answered 503/).waitFor();
+    await rows()
+      .getByText(/answered 503/)
+      .waitFor();
     await page.getByText('Failing since').waitFor({ state: 'detached' });
     expect(receiver.received.length).toBeGreaterThanOrEqual(2);
   });
@@ -129,7 +130,7 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     await button('Send test event').click();
     await page.getByText('The receiver accepted the test event').waitFor();
     await expect.poll(() => rows().count()).toBe(2);
-    await page.getByLabel('Event').selectOption('Revoked');
+    await page.getByLabel('Event', { exact: true }).selectOption('Revoked');
     await expect.poll(() => rows().count()).toBe(1);
     await page.getByRole('link', { name: 'Failed' }).click();
     await page.getByText('No delivery matches').waitFor();
@@ -152,7 +153,7 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     await inDialog('Disable webhook').click();
     await closed();
     expect((await read(id)).enabled).toBe(false);
-    expect(await page.getByRole('button', { name: 'Send test event' }).count()).toBe(0);
+    await button('Send test event').waitFor({ state: 'detached' });
     const revoked = await revokeKey();
     await button('Enable').click();
     await page.getByText('The webhook was enabled.').waitFor();
@@ -245,7 +246,7 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     await button('Send test event').click();
     await page.getByText('Keyward has disabled this webhook').waitFor();
     await page.getByText('The receiver answered 410').waitFor();
-    await page.getByText('Disabled by Keyward').waitFor();
+    await page.locator('.pill').getByText('Disabled by Keyward').waitFor();
     await expectAccessible(page);
     await button('Delete…').click();
     await page.getByRole('dialog').getByText(url).waitFor();
