@@ -203,10 +203,14 @@ describe.runIf(BROWSER !== '')('what people do on the console', { timeout: 120_0
 
   it('lists across all workspaces say of which one each line is, and what is made asks for one', async () => {
     const other = await makeWorkspace(program.root);
-    const { key } = await makeKey(program.root, { name: 'far away', workspaceId: other });
+    const { key } = await makeKey(program.root, {
+      name: 'far away',
+      workspaceId: other,
+      scopes: ['*'],
+    });
     await ok(program.root.POST('/v1/verify', { body: { key } }));
     for (const path of ['keys', 'audit', 'usage', 'hygiene']) {
-      await open(`${path}?workspaceId=*${path === 'hygiene' ? '&section=without-expiry' : ''}`);
+      await open(`${path}?workspaceId=*${path === 'hygiene' ? '&section=all-scopes' : ''}`);
       await settled(page);
       await page.getByRole('columnheader', { name: 'Workspace' }).waitFor();
       await page.getByRole('cell', { name: other, exact: true }).first().waitFor();
