@@ -113,3 +113,20 @@ CREATE TRIGGER audit_to_webhooks AFTER INSERT ON audit_events REFERENCING NEW TA
 FOR EACH STATEMENT EXECUTE FUNCTION queue_webhook_deliveries();
 --> statement-breakpoint
 ALTER TABLE audit_events ENABLE ALWAYS TRIGGER audit_to_webhooks;
+--> statement-breakpoint
+
+-- Who had a management key may have made webhooks with it: they end with it, until someone else enables them.
+CREATE FUNCTION disable_webhooks_of_creator() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE public.webhooks
+     SET enabled = false, disabled_reason = 'creator_revoked', revision = revision + 1, updated_at = NEW.revoked_at
+   WHERE created_by ->> 'id' = NEW.id AND enabled AND deleted_at IS NULL;
+  RETURN NULL;
+END
+$$;
+--> statement-breakpoint
+CREATE TRIGGER management_keys_to_webhooks AFTER UPDATE OF revoked_at ON management_keys FOR EACH ROW
+WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL) EXECUTE FUNCTION disable_webhooks_of_creator();
+--> statement-breakpoint
+ALTER TABLE management_keys ENABLE ALWAYS TRIGGER management_keys_to_webhooks;

@@ -1004,7 +1004,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key was created. */
+        /** A key was created */
         post: operations["onKeyCreatedEvent"];
         delete?: never;
         options?: never;
@@ -1021,7 +1021,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key was imported. */
+        /** A key was imported */
         post: operations["onKeyImportedEvent"];
         delete?: never;
         options?: never;
@@ -1038,7 +1038,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Fields of a key changed. */
+        /** Fields of a key changed */
         post: operations["onKeyUpdatedEvent"];
         delete?: never;
         options?: never;
@@ -1055,7 +1055,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key was revoked, for good. */
+        /** A key was revoked, for good */
         post: operations["onKeyRevokedEvent"];
         delete?: never;
         options?: never;
@@ -1072,7 +1072,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key was deleted. */
+        /** A key was deleted */
         post: operations["onKeyDeletedEvent"];
         delete?: never;
         options?: never;
@@ -1089,7 +1089,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key has a new string; the one before ends with the grace. */
+        /** A key has a new string; the one before ends with the grace */
         post: operations["onKeyRotatedEvent"];
         delete?: never;
         options?: never;
@@ -1106,7 +1106,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** The strings of a key before its current one were ended before their time. */
+        /** The strings of a key before its current one were ended before their time */
         post: operations["onKeyGraceEndedEvent"];
         delete?: never;
         options?: never;
@@ -1123,7 +1123,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** The credits of a key were set or added to. */
+        /** The credits of a key were set or added to */
         post: operations["onKeyCreditsChangedEvent"];
         delete?: never;
         options?: never;
@@ -1140,7 +1140,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** From where the keys of an owner were last used was erased. */
+        /** From where the keys of an owner were last used was erased */
         post: operations["onOwnerPersonalDataErasedEvent"];
         delete?: never;
         options?: never;
@@ -1157,7 +1157,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A workspace was created. */
+        /** A workspace was created */
         post: operations["onWorkspaceCreatedEvent"];
         delete?: never;
         options?: never;
@@ -1174,7 +1174,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Fields of a workspace changed. */
+        /** Fields of a workspace changed */
         post: operations["onWorkspaceUpdatedEvent"];
         delete?: never;
         options?: never;
@@ -1191,7 +1191,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A workspace was suspended. */
+        /** A workspace was suspended */
         post: operations["onWorkspaceSuspendedEvent"];
         delete?: never;
         options?: never;
@@ -1208,7 +1208,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A workspace was resumed. */
+        /** A workspace was resumed */
         post: operations["onWorkspaceResumedEvent"];
         delete?: never;
         options?: never;
@@ -1225,7 +1225,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A workspace was deleted, and its keys with it. */
+        /** A workspace was deleted, and its keys with it */
         post: operations["onWorkspaceDeletedEvent"];
         delete?: never;
         options?: never;
@@ -1242,7 +1242,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A management key was created. */
+        /** A management key was created */
         post: operations["onManagementKeyCreatedEvent"];
         delete?: never;
         options?: never;
@@ -1259,7 +1259,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Fields of a management key changed. */
+        /** Fields of a management key changed */
         post: operations["onManagementKeyUpdatedEvent"];
         delete?: never;
         options?: never;
@@ -1276,7 +1276,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A management key has a new string. */
+        /** A management key has a new string */
         post: operations["onManagementKeyRotatedEvent"];
         delete?: never;
         options?: never;
@@ -1293,7 +1293,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A management key was revoked, for good. */
+        /** A management key was revoked, for good */
         post: operations["onManagementKeyRevokedEvent"];
         delete?: never;
         options?: never;
@@ -1310,7 +1310,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was created. */
+        /** A webhook was created */
         post: operations["onWebhookCreatedEvent"];
         delete?: never;
         options?: never;
@@ -1327,7 +1327,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Fields of a webhook changed. */
+        /** Fields of a webhook changed */
         post: operations["onWebhookUpdatedEvent"];
         delete?: never;
         options?: never;
@@ -1344,7 +1344,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook has a new signing secret. */
+        /** A webhook has a new signing secret */
         post: operations["onWebhookSecretRotatedEvent"];
         delete?: never;
         options?: never;
@@ -1361,7 +1361,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Somebody asked for a test event, which this is. */
+        /** Somebody asked for a test event, which this is */
         post: operations["onWebhookPingedEvent"];
         delete?: never;
         options?: never;
@@ -1378,7 +1378,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Somebody had events delivered again. */
+        /** Somebody had events delivered again */
         post: operations["onWebhookRedeliveredEvent"];
         delete?: never;
         options?: never;
@@ -1395,7 +1395,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was disabled, for its receiver said so or failed for too long. */
+        /** A webhook was disabled, for its receiver said so or failed for too long */
         post: operations["onWebhookDisabledEvent"];
         delete?: never;
         options?: never;
@@ -1412,7 +1412,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was deleted. */
+        /** A webhook was deleted */
         post: operations["onWebhookDeletedEvent"];
         delete?: never;
         options?: never;
@@ -1429,7 +1429,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key expires soon. */
+        /** A key expires soon */
         post: operations["onAlertKeyExpiringEvent"];
         delete?: never;
         options?: never;
@@ -1446,7 +1446,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key that was in use has expired. */
+        /** A key that was in use has expired */
         post: operations["onAlertKeyExpiredEvent"];
         delete?: never;
         options?: never;
@@ -1463,7 +1463,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A management key expires soon. */
+        /** A management key expires soon */
         post: operations["onAlertManagementKeyExpiringEvent"];
         delete?: never;
         options?: never;
@@ -1480,7 +1480,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A management key has expired. */
+        /** A management key has expired */
         post: operations["onAlertManagementKeyExpiredEvent"];
         delete?: never;
         options?: never;
@@ -1497,7 +1497,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key has had the same string for too long. */
+        /** A key has had the same string for too long */
         post: operations["onAlertRotationDueEvent"];
         delete?: never;
         options?: never;
@@ -1514,7 +1514,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key has not been used for a long time. */
+        /** A key has not been used for a long time */
         post: operations["onAlertKeyUnusedEvent"];
         delete?: never;
         options?: never;
@@ -1531,7 +1531,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A string of a key that has ended is still presented. */
+        /** A string of a key that has ended is still presented */
         post: operations["onAlertEndedStringUsedEvent"];
         delete?: never;
         options?: never;
@@ -1548,7 +1548,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key was used far more than ever at this hour of the week. */
+        /** A key was used far more than ever at this hour of the week */
         post: operations["onAlertUsageUnusualEvent"];
         delete?: never;
         options?: never;
@@ -1565,7 +1565,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key met its rate limit in many hours of a day. */
+        /** A key met its rate limit in many hours of a day */
         post: operations["onAlertLimitedOftenEvent"];
         delete?: never;
         options?: never;
@@ -1582,7 +1582,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key has few credits left. */
+        /** A key has few credits left */
         post: operations["onAlertCreditsLowEvent"];
         delete?: never;
         options?: never;
@@ -1599,7 +1599,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key has no credits left. */
+        /** A key has no credits left */
         post: operations["onAlertCreditsExhaustedEvent"];
         delete?: never;
         options?: never;
@@ -1616,7 +1616,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Many strings that match no key were tried. */
+        /** Many strings that match no key were tried */
         post: operations["onAlertWrongKeysEvent"];
         delete?: never;
         options?: never;
@@ -1633,7 +1633,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** The string of a key was found where it does not belong. */
+        /** The string of a key was found where it does not belong */
         post: operations["onAlertKeyLeakedEvent"];
         delete?: never;
         options?: never;
@@ -1650,7 +1650,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was disabled. */
+        /** A webhook was disabled */
         post: operations["onAlertWebhookDisabledEvent"];
         delete?: never;
         options?: never;
@@ -1667,7 +1667,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Somebody acknowledged an alert. */
+        /** Somebody acknowledged an alert */
         post: operations["onAlertAcknowledgedEvent"];
         delete?: never;
         options?: never;
@@ -1684,7 +1684,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** What an alert was about is over. */
+        /** What an alert was about is over */
         post: operations["onAlertEndedEvent"];
         delete?: never;
         options?: never;
@@ -1701,7 +1701,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Old entries of the audit log were dropped, on the record. */
+        /** Old entries of the audit log were dropped, on the record */
         post: operations["onAuditPrunedEvent"];
         delete?: never;
         options?: never;
@@ -1718,7 +1718,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** The audit log did not end where its head said, and was continued. */
+        /** The audit log did not end where its head said, and was continued */
         post: operations["onAuditBreakEvent"];
         delete?: never;
         options?: never;
@@ -1735,8 +1735,25 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** The head of the audit log was put right by a command. */
+        /** The head of the audit log was put right by a command */
         post: operations["onAuditRepairedEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "webhook.ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Somebody asked for a test event */
+        post: operations["onWebhookPingEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1846,7 +1863,11 @@ export interface components {
         };
         /** @description Somebody acknowledged an alert. */
         AlertAcknowledgedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.acknowledged
+             * @constant
+             */
             type: "alert.acknowledged";
             /**
              * Format: date-time
@@ -1859,21 +1880,51 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.acknowledged"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.acknowledged
+                 * @constant
+                 */
                 action: "alert.acknowledged";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @example management_key
+                     * @example workspace
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "key" | "management_key" | "workspace" | "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertAcknowledged"];
             };
         };
         /** @description A key has no credits left. */
         AlertCreditsExhaustedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.credits_exhausted
+             * @constant
+             */
             type: "alert.credits_exhausted";
             /**
              * Format: date-time
@@ -1886,21 +1937,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.credits_exhausted"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.credits_exhausted
+                 * @constant
+                 */
                 action: "alert.credits_exhausted";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A key has few credits left. */
         AlertCreditsLowEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.credits_low
+             * @constant
+             */
             type: "alert.credits_low";
             /**
              * Format: date-time
@@ -1913,14 +1991,37 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.credits_low"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.credits_low
+                 * @constant
+                 */
                 action: "alert.credits_low";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
@@ -1931,10 +2032,19 @@ export interface components {
              * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             alertId: string;
+            /**
+             * @description Alert type.
+             * @example key_expiring
+             */
+            type: string;
         };
         /** @description What an alert was about is over. */
         AlertEndedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.ended
+             * @constant
+             */
             type: "alert.ended";
             /**
              * Format: date-time
@@ -1947,21 +2057,51 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.ended"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.ended
+                 * @constant
+                 */
                 action: "alert.ended";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @example management_key
+                     * @example workspace
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "key" | "management_key" | "workspace" | "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertEnded"];
             };
         };
         /** @description A string of a key that has ended is still presented. */
         AlertEndedStringUsedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.ended_string_used
+             * @constant
+             */
             type: "alert.ended_string_used";
             /**
              * Format: date-time
@@ -1974,21 +2114,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.ended_string_used"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.ended_string_used
+                 * @constant
+                 */
                 action: "alert.ended_string_used";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A key that was in use has expired. */
         AlertKeyExpiredEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.key_expired
+             * @constant
+             */
             type: "alert.key_expired";
             /**
              * Format: date-time
@@ -2001,21 +2168,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_expired"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.key_expired
+                 * @constant
+                 */
                 action: "alert.key_expired";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A key expires soon. */
         AlertKeyExpiringEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.key_expiring
+             * @constant
+             */
             type: "alert.key_expiring";
             /**
              * Format: date-time
@@ -2028,21 +2222,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_expiring"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.key_expiring
+                 * @constant
+                 */
                 action: "alert.key_expiring";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description The string of a key was found where it does not belong. */
         AlertKeyLeakedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.key_leaked
+             * @constant
+             */
             type: "alert.key_leaked";
             /**
              * Format: date-time
@@ -2055,21 +2276,49 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_leaked"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.key_leaked
+                 * @constant
+                 */
                 action: "alert.key_leaked";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @example management_key
+                     * @enum {unknown}
+                     */
                     type: "key" | "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A key has not been used for a long time. */
         AlertKeyUnusedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.key_unused
+             * @constant
+             */
             type: "alert.key_unused";
             /**
              * Format: date-time
@@ -2082,21 +2331,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_unused"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.key_unused
+                 * @constant
+                 */
                 action: "alert.key_unused";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A key met its rate limit in many hours of a day. */
         AlertLimitedOftenEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.limited_often
+             * @constant
+             */
             type: "alert.limited_often";
             /**
              * Format: date-time
@@ -2109,21 +2385,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.limited_often"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.limited_often
+                 * @constant
+                 */
                 action: "alert.limited_often";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A management key has expired. */
         AlertManagementKeyExpiredEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.management_key_expired
+             * @constant
+             */
             type: "alert.management_key_expired";
             /**
              * Format: date-time
@@ -2136,21 +2439,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.management_key_expired"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.management_key_expired
+                 * @constant
+                 */
                 action: "alert.management_key_expired";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
                     type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A management key expires soon. */
         AlertManagementKeyExpiringEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.management_key_expiring
+             * @constant
+             */
             type: "alert.management_key_expiring";
             /**
              * Format: date-time
@@ -2163,14 +2493,37 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.management_key_expiring"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.management_key_expiring
+                 * @constant
+                 */
                 action: "alert.management_key_expiring";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
                     type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
@@ -2181,7 +2534,12 @@ export interface components {
              * @example alert_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
              */
             alertId: string;
-            /** @description Figures and times of what it is about. */
+            /**
+             * @description Figures and times of what it is about.
+             * @example {
+             *       "expiresAt": "2026-01-31T12:00:00.000Z"
+             *     }
+             */
             details: Record<string, never>;
         };
         /** @description One page of alerts. */
@@ -2196,7 +2554,11 @@ export interface components {
         };
         /** @description A key has had the same string for too long. */
         AlertRotationDueEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.rotation_due
+             * @constant
+             */
             type: "alert.rotation_due";
             /**
              * Format: date-time
@@ -2209,14 +2571,37 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.rotation_due"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.rotation_due
+                 * @constant
+                 */
                 action: "alert.rotation_due";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
@@ -2283,7 +2668,11 @@ export interface components {
         AlertType: "key_expiring" | "key_expired" | "management_key_expiring" | "management_key_expired" | "rotation_due" | "key_unused" | "ended_string_used" | "usage_unusual" | "limited_often" | "credits_low" | "credits_exhausted" | "wrong_keys" | "key_leaked" | "webhook_disabled";
         /** @description A key was used far more than ever at this hour of the week. */
         AlertUsageUnusualEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.usage_unusual
+             * @constant
+             */
             type: "alert.usage_unusual";
             /**
              * Format: date-time
@@ -2296,21 +2685,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.usage_unusual"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.usage_unusual
+                 * @constant
+                 */
                 action: "alert.usage_unusual";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description A webhook was disabled. */
         AlertWebhookDisabledEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.webhook_disabled
+             * @constant
+             */
             type: "alert.webhook_disabled";
             /**
              * Format: date-time
@@ -2323,21 +2739,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.webhook_disabled"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.webhook_disabled
+                 * @constant
+                 */
                 action: "alert.webhook_disabled";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
         };
         /** @description Many strings that match no key were tried. */
         AlertWrongKeysEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example alert.wrong_keys
+             * @constant
+             */
             type: "alert.wrong_keys";
             /**
              * Format: date-time
@@ -2350,14 +2793,37 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.wrong_keys"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example alert.wrong_keys
+                 * @constant
+                 */
                 action: "alert.wrong_keys";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["AlertOpened"];
             };
@@ -2366,7 +2832,11 @@ export interface components {
         AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description The audit log did not end where its head said, and was continued. */
         AuditBreakEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example audit.break
+             * @constant
+             */
             type: "audit.break";
             /**
              * Format: date-time
@@ -2379,12 +2849,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "audit.break"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example audit.break
+                 * @constant
+                 */
                 action: "audit.break";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["AuditChainLink"];
@@ -2397,7 +2886,10 @@ export interface components {
              * @example 17
              */
             sequence: number;
-            /** @description Hash of the entry at that position. */
+            /**
+             * @description Hash of the entry at that position.
+             * @example 9f86d081
+             */
             hash: string;
         };
         /** @description One change, in the audit log. */
@@ -2496,7 +2988,11 @@ export interface components {
         };
         /** @description Old entries of the audit log were dropped, on the record. */
         AuditPrunedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example audit.pruned
+             * @constant
+             */
             type: "audit.pruned";
             /**
              * Format: date-time
@@ -2509,30 +3005,70 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "audit.pruned"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example audit.pruned
+                 * @constant
+                 */
                 action: "audit.pruned";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["AuditChainLink"];
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
-                    /** @description Time that the dropped entries were before. */
+                    /**
+                     * Format: date-time
+                     * @description Time that the dropped entries were before.
+                     * @example 2026-01-31T12:00:00.000Z
+                     */
                     before: string;
-                    /** @description How many entries were dropped. */
+                    /**
+                     * @description How many entries were dropped.
+                     * @example 3
+                     */
                     dropped: number;
-                    /** @description Position of the last dropped entry. */
+                    /**
+                     * @description Position of the last dropped entry.
+                     * @example 3
+                     */
                     sequence: number;
-                    /** @description Hash of the last dropped entry. */
+                    /**
+                     * @description Hash of the last dropped entry.
+                     * @example 9f86d081
+                     */
                     hash: string;
                 };
             };
         };
         /** @description The head of the audit log was put right by a command. */
         AuditRepairedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example audit.repaired
+             * @constant
+             */
             type: "audit.repaired";
             /**
              * Format: date-time
@@ -2545,12 +3081,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "audit.repaired"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example audit.repaired
+                 * @constant
+                 */
                 action: "audit.repaired";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["AuditChainLink"];
@@ -2725,7 +3280,11 @@ export interface components {
         };
         /** @description An event as CloudEvents 1.0, structured as JSON. */
         CloudEvent: {
-            /** @constant */
+            /**
+             * @description Version of CloudEvents.
+             * @example 1.0
+             * @constant
+             */
             specversion: "1.0";
             /**
              * @description Event id.
@@ -2734,7 +3293,7 @@ export interface components {
             id: string;
             /**
              * @description Workspace of the event.
-             * @example /workspaces/acme
+             * @example /v1/workspaces/acme
              */
             source: string;
             /**
@@ -2742,7 +3301,10 @@ export interface components {
              * @example key.revoked
              */
             type: string;
-            /** @description Id of what the event is about. */
+            /**
+             * @description Id of what the event is about.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
             subject: string;
             /**
              * Format: date-time
@@ -2750,7 +3312,11 @@ export interface components {
              * @example 2026-01-31T12:00:00.000Z
              */
             time: string;
-            /** @constant */
+            /**
+             * @description Media type of the data.
+             * @example application/json
+             * @constant
+             */
             datacontenttype: "application/json";
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
@@ -4123,7 +4689,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -4405,12 +4971,19 @@ export interface components {
              * @example true
              */
             creditsLimited?: boolean;
-            /** @description Refill of the credits; null: none. */
+            /**
+             * @description Refill of the credits; null: none.
+             * @example null
+             */
             refill?: Record<string, never> | null;
         };
         /** @description A key was created. */
         KeyCreatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.created
+             * @constant
+             */
             type: "key.created";
             /**
              * Format: date-time
@@ -4423,21 +4996,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.created"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.created
+                 * @constant
+                 */
                 action: "key.created";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["KeyChange"];
             };
         };
         /** @description The credits of a key were set or added to. */
         KeyCreditsChangedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.credits_changed
+             * @constant
+             */
             type: "key.credits_changed";
             /**
              * Format: date-time
@@ -4450,25 +5050,64 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.credits_changed"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.credits_changed
+                 * @constant
+                 */
                 action: "key.credits_changed";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 before: {
+                    /**
+                     * @description Balance of the credits.
+                     * @example 1000
+                     */
                     credits: number;
                 };
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
+                    /**
+                     * @description Balance of the credits.
+                     * @example 1000
+                     */
                     credits: number;
                 };
             };
         };
         /** @description A key was deleted. */
         KeyDeletedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.deleted
+             * @constant
+             */
             type: "key.deleted";
             /**
              * Format: date-time
@@ -4481,12 +5120,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.deleted"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.deleted
+                 * @constant
+                 */
                 action: "key.deleted";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["KeyChange"];
@@ -4495,7 +5153,11 @@ export interface components {
         };
         /** @description The strings of a key before its current one were ended before their time. */
         KeyGraceEndedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.grace_ended
+             * @constant
+             */
             type: "key.grace_ended";
             /**
              * Format: date-time
@@ -4508,23 +5170,60 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.grace_ended"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.grace_ended
+                 * @constant
+                 */
                 action: "key.grace_ended";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
+                    /**
+                     * @description Ids of their secrets.
+                     * @example [
+                     *       "sec_5Tn8Wq2Lx7"
+                     *     ]
+                     */
                     endedSecretIds: string[];
                 };
             };
         };
         /** @description A key was imported. */
         KeyImportedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.imported
+             * @constant
+             */
             type: "key.imported";
             /**
              * Format: date-time
@@ -4537,14 +5236,37 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.imported"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.imported
+                 * @constant
+                 */
                 action: "key.imported";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["KeyChange"];
             };
@@ -4561,7 +5283,11 @@ export interface components {
         };
         /** @description A key was revoked, for good. */
         KeyRevokedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.revoked
+             * @constant
+             */
             type: "key.revoked";
             /**
              * Format: date-time
@@ -4574,12 +5300,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.revoked"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.revoked
+                 * @constant
+                 */
                 action: "key.revoked";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["KeyChange"];
@@ -4588,7 +5333,11 @@ export interface components {
         };
         /** @description A key has a new string; the one before ends with the grace. */
         KeyRotatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.rotated
+             * @constant
+             */
             type: "key.rotated";
             /**
              * Format: date-time
@@ -4601,19 +5350,52 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.rotated"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.rotated
+                 * @constant
+                 */
                 action: "key.rotated";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
-                    /** @description How long the string before stays valid, in seconds. */
+                    /**
+                     * @description How long the string before stays valid, in seconds.
+                     * @example 86400
+                     */
                     graceSeconds: number;
-                    /** @description Start of the new string. */
+                    /**
+                     * @description Start of the new string.
+                     * @example ak_live_4fQ2mX…
+                     */
                     start: string;
                 };
             };
@@ -4666,7 +5448,11 @@ export interface components {
         KeyStatus: "active" | "scheduled" | "disabled" | "expired" | "revoked";
         /** @description Fields of a key changed. */
         KeyUpdatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example key.updated
+             * @constant
+             */
             type: "key.updated";
             /**
              * Format: date-time
@@ -4679,12 +5465,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.updated"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example key.updated
+                 * @constant
+                 */
                 action: "key.updated";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
                     type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["KeyChange"];
@@ -4962,12 +5767,19 @@ export interface components {
              * @example null
              */
             note?: string | null;
-            /** @description Id of the management key that it was revoked with. */
+            /**
+             * @description Id of the management key that it was revoked with.
+             * @example mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
             revokedWith?: string;
         };
         /** @description A management key was created. */
         ManagementKeyCreatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example management_key.created
+             * @constant
+             */
             type: "management_key.created";
             /**
              * Format: date-time
@@ -4980,14 +5792,37 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "management_key.created"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example management_key.created
+                 * @constant
+                 */
                 action: "management_key.created";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
                     type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["ManagementKeyChange"];
             };
@@ -5004,7 +5839,11 @@ export interface components {
         };
         /** @description A management key was revoked, for good. */
         ManagementKeyRevokedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example management_key.revoked
+             * @constant
+             */
             type: "management_key.revoked";
             /**
              * Format: date-time
@@ -5017,12 +5856,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "management_key.revoked"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example management_key.revoked
+                 * @constant
+                 */
                 action: "management_key.revoked";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
                     type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["ManagementKeyChange"];
@@ -5031,7 +5889,11 @@ export interface components {
         };
         /** @description A management key has a new string. */
         ManagementKeyRotatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example management_key.rotated
+             * @constant
+             */
             type: "management_key.rotated";
             /**
              * Format: date-time
@@ -5044,17 +5906,47 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "management_key.rotated"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example management_key.rotated
+                 * @constant
+                 */
                 action: "management_key.rotated";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
                     type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
-                    /** @description How long the string before stays valid, in seconds. */
+                    /**
+                     * @description How long the string before stays valid, in seconds.
+                     * @example 86400
+                     */
                     graceSeconds: number;
                 };
             };
@@ -5063,7 +5955,11 @@ export interface components {
         ManagementKeyStatus: "active" | "expired" | "revoked";
         /** @description Fields of a management key changed. */
         ManagementKeyUpdatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example management_key.updated
+             * @constant
+             */
             type: "management_key.updated";
             /**
              * Format: date-time
@@ -5076,12 +5972,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "management_key.updated"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example management_key.updated
+                 * @constant
+                 */
                 action: "management_key.updated";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
                     type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["ManagementKeyChange"];
@@ -5090,7 +6005,11 @@ export interface components {
         };
         /** @description From where the keys of an owner were last used was erased. */
         OwnerPersonalDataErasedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example owner.personal_data_erased
+             * @constant
+             */
             type: "owner.personal_data_erased";
             /**
              * Format: date-time
@@ -5103,17 +6022,47 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "owner.personal_data_erased"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example owner.personal_data_erased
+                 * @constant
+                 */
                 action: "owner.personal_data_erased";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example owner
+                     * @enum {unknown}
+                     */
                     type: "owner";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
-                    /** @description How many keys it was erased of. */
+                    /**
+                     * @description How many keys it was erased of.
+                     * @example 3
+                     */
                     keys: number;
                 };
             };
@@ -6086,7 +7035,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -6125,7 +7074,10 @@ export interface components {
              * @example acme
              */
             workspaceId?: string | null;
-            /** @description Where events are sent, without its path. */
+            /**
+             * @description Where events are sent, without its path.
+             * @example https://example.com/…
+             */
             url?: string;
             /**
              * @description Webhook description, for people.
@@ -6148,7 +7100,7 @@ export interface components {
              */
             enabled?: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
              * @example null
              */
             disabledReason?: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -6177,7 +7129,11 @@ export interface components {
         };
         /** @description A webhook was created. */
         WebhookCreatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example webhook.created
+             * @constant
+             */
             type: "webhook.created";
             /**
              * Format: date-time
@@ -6190,21 +7146,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.created"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example webhook.created
+                 * @constant
+                 */
                 action: "webhook.created";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["WebhookChange"];
             };
         };
         /** @description A webhook was deleted. */
         WebhookDeletedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example webhook.deleted
+             * @constant
+             */
             type: "webhook.deleted";
             /**
              * Format: date-time
@@ -6217,21 +7200,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.deleted"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example webhook.deleted
+                 * @constant
+                 */
                 action: "webhook.deleted";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["WebhookChange"];
             };
         };
         /** @description A webhook was disabled, for its receiver said so or failed for too long. */
         WebhookDisabledEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example webhook.disabled
+             * @constant
+             */
             type: "webhook.disabled";
             /**
              * Format: date-time
@@ -6244,12 +7254,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.disabled"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example webhook.disabled
+                 * @constant
+                 */
                 action: "webhook.disabled";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["WebhookChange"];
@@ -6257,7 +7286,7 @@ export interface components {
             };
         };
         /** @enum {string} */
-        WebhookDisabledReason: "gone" | "failing";
+        WebhookDisabledReason: "gone" | "failing" | "creator_revoked";
         /**
          * @description Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.
          * @enum {string}
@@ -6273,9 +7302,66 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        /** @description Somebody asked for a test event. */
+        WebhookPingEvent: {
+            /**
+             * @description Event type.
+             * @example webhook.ping
+             * @constant
+             */
+            type: "webhook.ping";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /** @description What a test event says. */
+            data: {
+                /**
+                 * @description Event id.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                id: string;
+                /**
+                 * Format: date-time
+                 * @description Time of the event, RFC 3339 in UTC.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                time: string;
+                /**
+                 * @description Action.
+                 * @example key.revoked
+                 */
+                action: components["schemas"]["AuditAction"] | string;
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+            };
+            /**
+             * @description It is in no chain.
+             * @example null
+             */
+            hash: null;
+        };
         /** @description Somebody asked for a test event, which this is. */
         WebhookPingedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example webhook.pinged
+             * @constant
+             */
             type: "webhook.pinged";
             /**
              * Format: date-time
@@ -6288,21 +7374,52 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.pinged"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example webhook.pinged
+                 * @constant
+                 */
                 action: "webhook.pinged";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: Record<string, never>;
             };
         };
         /** @description Somebody had events delivered again. */
         WebhookRedeliveredEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example webhook.redelivered
+             * @constant
+             */
             type: "webhook.redelivered";
             /**
              * Format: date-time
@@ -6315,21 +7432,52 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.redelivered"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example webhook.redelivered
+                 * @constant
+                 */
                 action: "webhook.redelivered";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: Record<string, never>;
             };
         };
         /** @description A webhook has a new signing secret. */
         WebhookSecretRotatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example webhook.secret_rotated
+             * @constant
+             */
             type: "webhook.secret_rotated";
             /**
              * Format: date-time
@@ -6342,24 +7490,58 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.secret_rotated"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example webhook.secret_rotated
+                 * @constant
+                 */
                 action: "webhook.secret_rotated";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
-                    /** @description How long the secret before signs too, in seconds. */
+                    /**
+                     * @description How long the secret before signs too, in seconds.
+                     * @example 86400
+                     */
                     graceSeconds: number;
                 };
             };
         };
         /** @description Fields of a webhook changed. */
         WebhookUpdatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example webhook.updated
+             * @constant
+             */
             type: "webhook.updated";
             /**
              * Format: date-time
@@ -6372,12 +7554,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.updated"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example webhook.updated
+                 * @constant
+                 */
                 action: "webhook.updated";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
                     type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["WebhookChange"];
@@ -6528,8 +7729,11 @@ export interface components {
              * @example false
              */
             immutableKeys: boolean;
-            /** @example revoke */
-            leakResponse: components["schemas"]["LeakResponse"];
+            /**
+             * @description What happens to a key whose string was reported as leaked.
+             * @example revoke
+             */
+            leakResponse: components["schemas"]["LeakResponse"] | string;
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
@@ -6625,8 +7829,11 @@ export interface components {
              * @example false
              */
             immutableKeys?: boolean;
-            /** @example revoke */
-            leakResponse?: components["schemas"]["LeakResponse"];
+            /**
+             * @description What happens to a key whose string was reported as leaked.
+             * @example revoke
+             */
+            leakResponse?: components["schemas"]["LeakResponse"] | string;
             /**
              * @description Prefix of keys that are created without one. Default: `ak_live`.
              * @example ak_live
@@ -6667,7 +7874,11 @@ export interface components {
         };
         /** @description A workspace was created. */
         WorkspaceCreatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example workspace.created
+             * @constant
+             */
             type: "workspace.created";
             /**
              * Format: date-time
@@ -6680,21 +7891,48 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.created"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example workspace.created
+                 * @constant
+                 */
                 action: "workspace.created";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
                 after: components["schemas"]["WorkspaceChange"];
             };
         };
         /** @description A workspace was deleted, and its keys with it. */
         WorkspaceDeletedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example workspace.deleted
+             * @constant
+             */
             type: "workspace.deleted";
             /**
              * Format: date-time
@@ -6707,17 +7945,47 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.deleted"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example workspace.deleted
+                 * @constant
+                 */
                 action: "workspace.deleted";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
                 before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
                 after: {
-                    /** @description How many keys ended with it at once. */
+                    /**
+                     * @description How many keys ended with it at once.
+                     * @example 3
+                     */
                     keysEnded: number;
                 };
             };
@@ -6814,7 +8082,11 @@ export interface components {
         };
         /** @description A workspace was resumed. */
         WorkspaceResumedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example workspace.resumed
+             * @constant
+             */
             type: "workspace.resumed";
             /**
              * Format: date-time
@@ -6827,12 +8099,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.resumed"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example workspace.resumed
+                 * @constant
+                 */
                 action: "workspace.resumed";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["WorkspaceChange"];
@@ -6843,7 +8134,11 @@ export interface components {
         WorkspaceStatus: "active" | "suspended";
         /** @description A workspace was suspended. */
         WorkspaceSuspendedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example workspace.suspended
+             * @constant
+             */
             type: "workspace.suspended";
             /**
              * Format: date-time
@@ -6856,12 +8151,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.suspended"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example workspace.suspended
+                 * @constant
+                 */
                 action: "workspace.suspended";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["WorkspaceChange"];
@@ -6870,7 +8184,11 @@ export interface components {
         };
         /** @description Fields of a workspace changed. */
         WorkspaceUpdatedEvent: {
-            /** @constant */
+            /**
+             * @description Event type.
+             * @example workspace.updated
+             * @constant
+             */
             type: "workspace.updated";
             /**
              * Format: date-time
@@ -6883,12 +8201,31 @@ export interface components {
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.updated"
+             *     }
+             */
             data: components["schemas"]["EventData"] & {
-                /** @constant */
+                /**
+                 * @description Event type.
+                 * @example workspace.updated
+                 * @constant
+                 */
                 action: "workspace.updated";
+                /** @description What the event is about. */
                 target: {
-                    /** @enum {unknown} */
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
                     type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
                     id: string;
                 };
                 before: components["schemas"]["WorkspaceChange"];
@@ -10377,6 +11714,16 @@ export interface operations {
         };
         requestBody?: {
             content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "type": "keyward_api_key",
+                 *         "token": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq",
+                 *         "url": "https://github.com/acme/app/blob/main/config.js",
+                 *         "source": "content"
+                 *       }
+                 *     ]
+                 */
                 "application/json": components["schemas"]["GithubLeakReport"];
             };
         };
@@ -12409,6 +13756,52 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditRepairedEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+            };
+        };
+        responses: {
+            /** @description No longer wanted: the webhook is disabled. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Accepted. Any other answer, or none in time, is a failed attempt. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    onWebhookPingEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Event id: the same each time that it is delivered.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                "webhook-id": string;
+                /**
+                 * @description Time of the attempt, in seconds since 1970.
+                 * @example 1767225600
+                 */
+                "webhook-timestamp": string;
+                /**
+                 * @description Signatures, one for each secret, separated by spaces.
+                 * @example v1,g0hM9S=
+                 */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPingEvent"];
                 "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };

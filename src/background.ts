@@ -18,7 +18,7 @@ import { disableIfOver } from './webhooks/delivery/disabling.ts';
 import { Dispatcher } from './webhooks/delivery/dispatcher.ts';
 import { deleteOldDeliveries } from './webhooks/delivery/old-deliveries.ts';
 import { Sender } from './webhooks/delivery/sender.ts';
-import { switchStdoutExport } from './webhooks/delivery/stdout-export.ts';
+import { switchStdoutExport } from './webhooks/store.ts';
 
 const FOLD_MS = 1000;
 const MINUTE_MS = 60_000;
@@ -72,10 +72,10 @@ function housekeepingJobs(
   deliveries: Dispatcher,
 ): ((orm: Orm) => Promise<unknown>)[] {
   return [
-    ...[pruneFeed, deleteOldBatchSequences, deleteOldAnswers, deleteDeliveriesOfEnded],
     (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
     (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
     (orm) => deliveries.measure(orm),
+    ...[deleteDeliveriesOfEnded, pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
   ];
 }

@@ -90,7 +90,7 @@ export function createLeaks(kernel: Kernel, { issuer, resolver, rootKey }: Crede
   const handler = new LeakHandler({
     ...{ resolver, rootKey, detector, response, inBackground, log, now },
   });
-  const queue = new LeakQueue((report, stopping) => handler.handle(report, stopping), log);
+  const queue = new LeakQueue(handler, log);
   return new Leaks(config.leakReports, queue, new GithubKeys(config.githubKeysUrl, now, log));
 }
 

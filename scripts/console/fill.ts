@@ -34,6 +34,8 @@ export async function fillInstallation(call: Call, query: BenchEnv['query']): Pr
       { scope: 'orders:write', title: 'Write orders', description: 'Create and cancel orders.' },
     ],
   });
+  // What pictures create is in no other picture.
+  await call('PUT', '/v1/workspaces/try', { name: 'Trials' });
   for (const name of ['gateway', 'dashboard', 'ci']) {
     await call('POST', '/v1/management-keys', { name, permissions: ['keys:read', 'keys:verify'] });
   }

@@ -4,7 +4,7 @@ import type { Condition, FindInput, Found } from './condition.ts';
 import { type OpenAlert, readKnown, readOpen, type Watched } from './watched.ts';
 
 /** Open alerts of a type in a workspace. The rest waits until some of them end. */
-export const MAX_OPEN = 10_000;
+const MAX_OPEN = 10_000;
 /** Targets in one statement. */
 const PART = 500;
 /** Between the cause of a finding that may recur and the time at which it did. */
@@ -30,8 +30,8 @@ export async function findingsOf(
   workspace: Watched,
   now: Date,
 ): Promise<Findings> {
-  const { id, createdAt, deleted } = workspace;
-  const all = await reader.run((tx) => readOpen(tx, condition.type, id));
+  const { id, createdAt, deleted, hasOpen } = workspace;
+  const all = hasOpen ? await reader.run((tx) => readOpen(tx, condition.type, id)) : [];
   const isFormer = ({ openedAt }: OpenAlert) => deleted || openedAt < createdAt;
   const former = idsOf(all.filter(isFormer));
   if (deleted) return { fresh: [], gone: [], former, heldBack: false };

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Orm } from '../db/database.ts';
+import { ALERT_TYPES, type AlertType } from '../domain/alert-types.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { InTurn } from '../lib/fair-queue.ts';
 import type { Log } from '../lib/log-events.ts';
@@ -68,7 +69,7 @@ export class AlertJob {
   readonly #reader: AlertReader;
   readonly #writer: AlertWriter;
   readonly #watches: readonly Watch[];
-  #open: readonly (readonly [string, number])[] = [];
+  #open: ReadonlyMap<string, number> = new Map();
   #first = 0;
   /** How many more may open in this run. */
   #room = MAX_OPENED;
@@ -90,8 +91,8 @@ export class AlertJob {
   }
 
   /** Open alerts of all workspaces by type, as this instance last counted them. */
-  get open(): readonly (readonly [string, number])[] {
-    return this.#open;
+  get open(): [AlertType, number][] {
+    return ALERT_TYPES.map((type) => [type, this.#open.get(type) ?? 0]);
   }
 
   /** Does what is due, beginning with another type each time: none takes all the room for itself. Never rejects. */
@@ -105,7 +106,7 @@ export class AlertJob {
   }
 
   async #count(): Promise<void> {
-    this.#open = await this.#reader.run(countOpen);
+    this.#open = new Map(await this.#reader.run(countOpen));
   }
 
   /** What fails is logged and counted, and keeps nothing else from its turn. */
@@ -113,7 +114,7 @@ export class AlertJob {
     try {
       return await work();
     } catch (err) {
-      if (err instanceof CheckLostError) return false;
+      if (err instanceof CheckLostError) throw err;
       watch.failures++;
       const event = { event: 'alerts.check_failed', type: watch.condition.type } as const;
       this.#options.log.warn({ err, ...event }, 'a look for alerts failed, will retry');
@@ -129,6 +130,8 @@ export class AlertJob {
     let isComplete = false;
     try {
       isComplete = await this.#walk(watch, check, stopping);
+    } catch (err) {
+      if (!(err instanceof CheckLostError)) throw err;
     } finally {
       const place = isComplete ? null : check.place;
       await inTurn(() => check.release(orm, clock.date(), place));

@@ -13,6 +13,8 @@ const w = alias(workspaces, 'w');
 
 export interface Watched extends WatchedWorkspace {
   deleted: boolean;
+  /** Whether it has open alerts of the type. */
+  hasOpen: boolean;
 }
 
 export interface OpenAlert {
@@ -33,17 +35,19 @@ export async function readWatched(
     .select({ id: alerts.id })
     .from(alerts)
     .where(and(eq(alerts.workspaceId, w.id), eq(alerts.type, type), isNull(alerts.endedAt)));
+  const isOpen = sql<boolean>`${exists(open)}`;
   const { id, createdAt, deletedAt, alertThresholds, idlePolicy } = w;
   const rows = await tx
-    .select({ id, createdAt, deletedAt, alertThresholds, idlePolicy })
+    .select({ id, createdAt, deletedAt, alertThresholds, idlePolicy, hasOpen: isOpen })
     .from(w)
-    .where(and(gt(id, after), or(and(isNull(deletedAt), concerns), exists(open))))
+    .where(and(gt(id, after), or(and(isNull(deletedAt), concerns), isOpen)))
     .orderBy(asc(id))
     .limit(PAGE);
   return rows.map((row) => ({
     id: row.id,
     createdAt: row.createdAt,
     deleted: row.deletedAt !== null,
+    hasOpen: row.hasOpen,
     thresholds: row.alertThresholds ?? DEFAULT_ALERT_THRESHOLDS,
     idlePolicy: row.idlePolicy ?? DEFAULT_IDLE_POLICY,
   }));

@@ -228,6 +228,7 @@ export const keys = pgTable(
       .where(
         sql`${table.deletedAt} is null and ${table.revokedAt} is null and ${table.creditsLimited}`,
       ),
+    index('keys_ended').on(table.revokedAt, table.id).where(sql`${table.revokedAt} is not null`),
     index('keys_deleted').on(table.deletedAt).where(sql`${table.deletedAt} is not null`),
     index('keys_scheduled')
       .on(table.workspaceId, table.createdAt, table.id, table.notBefore)
@@ -252,6 +253,8 @@ export const secrets = pgTable(
     status: text('status', { enum: ['current', 'retiring', 'retired'] }).notNull(),
     validUntil: instant('valid_until'),
     createdAt: instant('created_at').notNull(),
+    /** Of a key that was revoked; marked a while after it, for the hygiene report alone. */
+    ended: boolean('ended').notNull().default(false),
   },
   (table) => [
     index('secrets_by_key').on(table.keyId),
@@ -265,10 +268,12 @@ export const secrets = pgTable(
     // Those of the hygiene report: see docs/hygiene.md.
     index('secrets_current')
       .on(table.workspaceId, table.createdAt, table.keyId)
-      .where(sql`${table.status} = 'current'`),
+      .where(sql`${table.status} = 'current' and not ${table.ended}`),
     index('secrets_imported')
       .on(table.workspaceId, table.createdAt, table.keyId)
-      .where(sql`${table.status} = 'current' and position('@' in ${table.ref}) > 0`),
+      .where(
+        sql`${table.status} = 'current' and position('@' in ${table.ref}) > 0 and not ${table.ended}`,
+      ),
     index('secrets_retiring')
       .on(table.workspaceId, table.validUntil, table.keyId)
       .where(sql`${table.status} = 'retiring'`),
@@ -417,15 +422,17 @@ export const keyUsage = pgTable(
     /** Of `last_used_at`, in UTC: changes once a day, so that an index may have it. */
     lastUsedDay: date('last_used_day'),
     lastUsedFrom: usedFrom(),
+    /** Its key was revoked; marked a while after it, for the hygiene report alone. */
+    ended: boolean('ended').notNull().default(false),
   },
   // Those of the hygiene report: see docs/hygiene.md.
   (table) => [
     index('key_usage_never')
       .on(table.workspaceId, table.keyId)
-      .where(sql`${table.lastUsedDay} is null`),
+      .where(sql`${table.lastUsedDay} is null and not ${table.ended}`),
     index('key_usage_by_day')
       .on(table.workspaceId, table.lastUsedDay, table.keyId)
-      .where(sql`${table.lastUsedDay} is not null`),
+      .where(sql`${table.lastUsedDay} is not null and not ${table.ended}`),
   ],
 );
 
@@ -519,7 +526,7 @@ export const webhooks = pgTable(
     format: text('format', { enum: ['event', 'cloudevents'] }).notNull(),
     enabled: boolean('enabled').notNull().default(true),
     /** Why the service disabled it; null: it did not. */
-    disabledReason: text('disabled_reason', { enum: ['gone', 'failing'] }),
+    disabledReason: text('disabled_reason', { enum: ['gone', 'failing', 'creator_revoked'] }),
     /** The first failure since the last success; null: it does not fail. */
     failingSince: instant('failing_since'),
     lastDeliveredAt: instant('last_delivered_at'),

@@ -18,7 +18,7 @@ const WEEK = 7 * DAY;
 const WEEKS = 4;
 /** The same day of the last month is within it. */
 const HISTORY = 35 * DAY;
-/** For so many hours back the present use does not count as usual. */
+/** The hours back from the present in which use does not count as usual yet. */
 const PRESENT = DAY;
 /** Of a key that was first used since then, or on fewer days, nobody knows what is usual. */
 const FIRST_USED = 14 * DAY;

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 import type { AuditAction, AuditTargetType } from '../audit/actions.ts';
+import { time } from '../http/schemas.ts';
 import {
   AlertAcknowledged,
   AlertEnded,
@@ -23,8 +24,17 @@ export interface EventType {
   after: TSchema;
 }
 
-const count = (description: string) => Type.Integer({ minimum: 0, description });
-const seconds = (description: string) => Type.Number({ minimum: 0, description });
+const count = (description: string) => Type.Integer({ minimum: 0, description, examples: [3] });
+const seconds = (description: string) =>
+  Type.Number({ minimum: 0, description, examples: [86400] });
+
+/** Fields of an event that is no change of fields. */
+const fields = (properties: Record<string, TSchema>) =>
+  Type.Object(properties, { description: 'What happened.', examples: [{}] });
+
+const Credits = fields({
+  credits: Type.Integer({ description: 'Balance of the credits.', examples: [1000] }),
+});
 
 const alert = (description: string, targetType: EventType['targetType'] = 'key'): EventType => ({
   description,
@@ -56,26 +66,34 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'key.rotated': {
     description: 'A key has a new string; the one before ends with the grace.',
     targetType: 'key',
-    after: Type.Object({
+    after: fields({
       graceSeconds: seconds('How long the string before stays valid, in seconds.'),
-      start: Type.String({ description: 'Start of the new string.' }),
+      start: Type.String({
+        description: 'Start of the new string.',
+        examples: ['ak_live_4fQ2mX…'],
+      }),
     }),
   },
   'key.grace_ended': {
     description: 'The strings of a key before its current one were ended before their time.',
     targetType: 'key',
-    after: Type.Object({ endedSecretIds: Type.Array(Type.String()) }),
+    after: fields({
+      endedSecretIds: Type.Array(Type.String(), {
+        description: 'Ids of their secrets.',
+        examples: [['sec_5Tn8Wq2Lx7']],
+      }),
+    }),
   },
   'key.credits_changed': {
     description: 'The credits of a key were set or added to.',
     targetType: 'key',
-    before: Type.Object({ credits: Type.Integer() }),
-    after: Type.Object({ credits: Type.Integer() }),
+    before: Credits,
+    after: Credits,
   },
   'owner.personal_data_erased': {
     description: 'From where the keys of an owner were last used was erased.',
     targetType: 'owner',
-    after: Type.Object({ keys: count('How many keys it was erased of.') }),
+    after: fields({ keys: count('How many keys it was erased of.') }),
   },
   'workspace.created': workspace('A workspace was created.'),
   'workspace.updated': workspace('Fields of a workspace changed.', WorkspaceChange),
@@ -84,7 +102,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'workspace.deleted': {
     description: 'A workspace was deleted, and its keys with it.',
     targetType: 'workspace',
-    after: Type.Object({ keysEnded: count('How many keys ended with it at once.') }),
+    after: fields({ keysEnded: count('How many keys ended with it at once.') }),
   },
   'management_key.created': {
     description: 'A management key was created.',
@@ -100,7 +118,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'management_key.rotated': {
     description: 'A management key has a new string.',
     targetType: 'management_key',
-    after: Type.Object({
+    after: fields({
       graceSeconds: seconds('How long the string before stays valid, in seconds.'),
     }),
   },
@@ -124,7 +142,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'webhook.secret_rotated': {
     description: 'A webhook has a new signing secret.',
     targetType: 'webhook',
-    after: Type.Object({
+    after: fields({
       graceSeconds: seconds('How long the secret before signs too, in seconds.'),
     }),
   },
@@ -137,12 +155,12 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'webhook.pinged': {
     description: 'Somebody asked for a test event, which this is.',
     targetType: 'webhook',
-    after: Type.Object({}),
+    after: fields({}),
   },
   'webhook.redelivered': {
     description: 'Somebody had events delivered again.',
     targetType: 'webhook',
-    after: Type.Object({}),
+    after: fields({}),
   },
   'webhook.deleted': {
     description: 'A webhook was deleted.',
@@ -180,11 +198,11 @@ export const EVENTS: Record<AuditAction, EventType> = {
     description: 'Old entries of the audit log were dropped, on the record.',
     targetType: 'workspace',
     before: ChainLink,
-    after: Type.Object({
-      before: Type.String({ description: 'Time that the dropped entries were before.' }),
+    after: fields({
+      before: time('Time that the dropped entries were before.'),
       dropped: count('How many entries were dropped.'),
-      sequence: Type.Integer({ description: 'Position of the last dropped entry.' }),
-      hash: Type.String({ description: 'Hash of the last dropped entry.' }),
+      sequence: count('Position of the last dropped entry.'),
+      hash: Type.String({ description: 'Hash of the last dropped entry.', examples: ['9f86d081'] }),
     }),
   },
   'audit.break': {

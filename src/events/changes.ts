@@ -27,7 +27,9 @@ export const KeyChange = changed('KeyChange', 'a key', {
   ...keyFields,
   rateLimits: Type.Array(RateLimit, { description: 'Rate limits of the key.' }),
   creditsLimited: Type.Boolean({ description: 'Whether the key has credits.', examples: [true] }),
-  refill: nullable(Type.Object({}, { description: 'Refill of the credits; null: none.' })),
+  refill: nullable(
+    Type.Object({}, { description: 'Refill of the credits; null: none.', examples: [null] }),
+  ),
 });
 
 const reason = {
@@ -43,18 +45,27 @@ export const WorkspaceChange = changed('WorkspaceChange', 'a workspace', {
 export const ManagementKeyChange = changed('ManagementKeyChange', 'a management key', {
   ...ManagementKey.properties,
   ...reason,
-  revokedWith: Type.String({ description: 'Id of the management key that it was revoked with.' }),
+  revokedWith: Type.String({
+    description: 'Id of the management key that it was revoked with.',
+    examples: ['mk_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+  }),
 });
 
 export const WebhookChange = changed('WebhookChange', 'a webhook', {
   ...Webhook.properties,
-  url: Type.String({ description: 'Where events are sent, without its path.' }),
+  url: Type.String({
+    description: 'Where events are sent, without its path.',
+    examples: ['https://example.com/…'],
+  }),
 });
 
 export const ChainLink = Type.Object(
   {
     sequence: Type.Integer({ description: 'Position in the log.', examples: [17] }),
-    hash: Type.String({ description: 'Hash of the entry at that position.' }),
+    hash: Type.String({
+      description: 'Hash of the entry at that position.',
+      examples: ['9f86d081'],
+    }),
   },
   { 'x-name': 'AuditChainLink' },
 );
@@ -67,7 +78,13 @@ const alertId = Type.String({
 export const AlertOpened = Type.Object(
   {
     alertId,
-    details: Type.Object({}, { description: 'Figures and times of what it is about.' }),
+    details: Type.Object(
+      {},
+      {
+        description: 'Figures and times of what it is about.',
+        examples: [{ expiresAt: '2026-01-31T12:00:00.000Z' }],
+      },
+    ),
   },
   { 'x-name': 'AlertOpened' },
 );
@@ -77,4 +94,7 @@ export const AlertAcknowledged = Type.Object(
   { 'x-name': 'AlertAcknowledged' },
 );
 
-export const AlertEnded = Type.Object({ alertId }, { 'x-name': 'AlertEnded' });
+export const AlertEnded = Type.Object(
+  { alertId, type: Type.String({ description: 'Alert type.', examples: ['key_expiring'] }) },
+  { 'x-name': 'AlertEnded' },
+);

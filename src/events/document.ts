@@ -2,6 +2,7 @@ import { type TSchema, Type } from 'typebox';
 import { AUDIT_ACTIONS, type AuditAction } from '../audit/actions.ts';
 import { AuditEvent } from '../audit/schemas.ts';
 import { time } from '../http/schemas.ts';
+import { PING } from '../webhooks/deliveries/schemas.ts';
 import { EVENTS, EVENTS_VERSION, type EventType } from './catalogue.ts';
 
 const { hash, before: _before, after: _after, ...fields } = AuditEvent.properties;
@@ -13,13 +14,22 @@ const EventData = Type.Object(fields, {
 
 const CloudEvent = Type.Object(
   {
-    specversion: Type.Literal('1.0'),
+    specversion: Type.Literal('1.0', { description: 'Version of CloudEvents.', examples: ['1.0'] }),
     id: Type.String({ description: 'Event id.', examples: ['evt_2Lx7Yb2kQm4Xc9'] }),
-    source: Type.String({ description: 'Workspace of the event.', examples: ['/workspaces/acme'] }),
+    source: Type.String({
+      description: 'Workspace of the event.',
+      examples: ['/v1/workspaces/acme'],
+    }),
     type: Type.String({ description: 'Event type.', examples: ['key.revoked'] }),
-    subject: Type.String({ description: 'Id of what the event is about.' }),
+    subject: Type.String({
+      description: 'Id of what the event is about.',
+      examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+    }),
     time: time('Time of the event.'),
-    datacontenttype: Type.Literal('application/json'),
+    datacontenttype: Type.Literal('application/json', {
+      description: 'Media type of the data.',
+      examples: ['application/json'],
+    }),
     hash,
     data: EventData,
   },
@@ -49,13 +59,37 @@ const RESPONSES = {
 
 /** The `webhooks` of the OpenAPI document: a call that receivers answer, for each type of event. */
 export function eventWebhooks(): Record<string, object> {
-  return Object.fromEntries(AUDIT_ACTIONS.map((type) => [type, { post: operationOf(type) }]));
+  const calls = AUDIT_ACTIONS.map((type) => [type, { post: operationOf(type) }]);
+  return { ...Object.fromEntries(calls), [PING]: { post: pingOperation() } };
 }
 
 function operationOf(type: AuditAction): object {
+  return receivedCall(`on${nameOf(type)}`, EVENTS[type].description, eventSchema(type));
+}
+
+/** A test event is no entry of a log. */
+function pingOperation(): object {
+  const target = targetOf(['webhook'], 'wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd');
+  const { id, time: at, action } = fields;
+  const body = Type.Object(
+    {
+      type: Type.Literal(PING, { description: 'Event type.', examples: [PING] }),
+      timestamp: time('Time of the event, RFC 3339 in UTC.'),
+      data: Type.Object(
+        { id, time: at, action, target },
+        { description: 'What a test event says.' },
+      ),
+      hash: Type.Null({ description: 'It is in no chain.', examples: [null] }),
+    },
+    { 'x-name': nameOf(PING), description: 'Somebody asked for a test event.' },
+  );
+  return receivedCall(`on${nameOf(PING)}`, 'Somebody asked for a test event.', body);
+}
+
+function receivedCall(operationId: string, description: string, body: TSchema): object {
   return {
-    operationId: `on${nameOf(type)}`,
-    summary: EVENTS[type].description,
+    operationId,
+    summary: description.replace(/\.$/, ''),
     tags: ['Events'],
     security: [],
     'x-event-version': EVENTS_VERSION,
@@ -63,7 +97,7 @@ function operationOf(type: AuditAction): object {
     requestBody: {
       required: true,
       content: {
-        'application/json': { schema: eventSchema(type) },
+        'application/json': { schema: body },
         'application/cloudevents+json': { schema: CloudEvent },
       },
     },
@@ -72,21 +106,43 @@ function operationOf(type: AuditAction): object {
 }
 
 /** What a receiver gets for an event: the entry of the audit log, and what links it to its chain. */
-export function eventSchema(type: AuditAction): TSchema {
-  const { description, targetType, before = Type.Null(), after }: EventType = EVENTS[type];
-  const target = Type.Object({
-    type: Type.Unsafe<string>({ enum: [targetType].flat() }),
-    id: Type.String(),
-  });
-  const own = Type.Object({ action: Type.Literal(type), target, before, after });
+function eventSchema(type: AuditAction): TSchema {
+  const typeName = Type.Literal(type, { description: 'Event type.', examples: [type] });
   return Type.Object(
     {
-      type: Type.Literal(type),
+      type: typeName,
       timestamp: time('Time of the event, RFC 3339 in UTC.'),
       hash,
-      data: Type.Unsafe({ allOf: [EventData, own] }),
+      data: Type.Unsafe({
+        allOf: [EventData, ownData(type)],
+        description: 'Entry of the audit log.',
+        examples: [{ action: type }],
+      }),
     },
-    { 'x-name': nameOf(type), description },
+    { 'x-name': nameOf(type), description: EVENTS[type].description },
+  );
+}
+
+/** What the data of events of this type have of their own. */
+function ownData(type: AuditAction): TSchema {
+  const { targetType, before = NOTHING, after }: EventType = EVENTS[type];
+  return Type.Object({
+    action: Type.Literal(type, { description: 'Event type.', examples: [type] }),
+    target: targetOf([targetType].flat(), 'key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'),
+    before,
+    after,
+  });
+}
+
+const NOTHING = Type.Null({ description: 'There was nothing before.', examples: [null] });
+
+function targetOf(types: string[], example: string): TSchema {
+  return Type.Object(
+    {
+      type: Type.Unsafe<string>({ enum: types, description: 'Target type.', examples: types }),
+      id: Type.String({ description: 'Target id.', examples: [example] }),
+    },
+    { description: 'What the event is about.' },
   );
 }
 

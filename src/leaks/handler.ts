@@ -6,7 +6,7 @@ import type { InTurn } from '../lib/fair-queue.ts';
 import type { Log } from '../lib/log-events.ts';
 import { TokenBuckets } from '../lib/token-buckets.ts';
 import { foundAt } from './found-at.ts';
-import type { Outcome } from './queue.ts';
+import type { Order, Outcome, ReportHandler } from './queue.ts';
 import type { LeakReport } from './report.ts';
 import type { LeakResponse } from './response.ts';
 
@@ -30,7 +30,7 @@ export interface LeakHandlerDependencies {
  * Looks at what was reported. The checksum tells almost every string that is none of ours: of the
  * others, which may be imported keys, a few are looked up each second. Argon2 runs in its lowest lane.
  */
-export class LeakHandler {
+export class LeakHandler implements ReportHandler {
   readonly #deps: LeakHandlerDependencies;
   readonly #lookups: TokenBuckets;
   readonly #done = new LRUCache<string, true>({ max: MAX_DONE, ttl: DONE_MS });
@@ -41,15 +41,20 @@ export class LeakHandler {
   }
 
   /** A stop waits for the strings with a valid checksum alone. */
-  async handle(report: LeakReport, stopping: AbortSignal): Promise<Outcome> {
+  orderOf({ text, entrance }: LeakReport, stopping: AbortSignal): Order {
+    const { resolver, rootKey } = this.#deps;
+    const { ref, digest } = resolver.present(text);
+    if (ref !== null || rootKey?.hasDigest(digest)) return 'now';
+    return !stopping.aborted && this.#mayLookUp(entrance) ? 'later' : 'never';
+  }
+
+  async handle(report: LeakReport): Promise<Outcome> {
     const { resolver, rootKey, log } = this.#deps;
     const { text, entrance } = report;
-    const { ref, digest } = resolver.present(text);
-    if (rootKey?.hasDigest(digest)) {
+    if (rootKey?.isPresented(text)) {
       log.error({ event: 'leak.root_key' }, 'the root key was reported as leaked: replace it');
       return 'matched';
     }
-    if (ref === null && (stopping.aborted || !this.#mayLookUp(entrance))) return 'dropped';
     const credential = await resolver.resolveAny(text);
     if (!credential) return 'unmatched';
     if (!this.#done.has(credential.ref)) {

@@ -9,7 +9,7 @@ export const BODY_BYTES = 32_768;
 /** GitHub reports all that it found in one push. */
 export const GITHUB_BODY_BYTES = 65_536;
 /** Requests of strangers, each until its answer is sent. */
-const MAX_UNDER_WAY = 64;
+const MAX_UNDER_WAY = 16;
 /** For one network, be it that of a proxy. */
 const SHARE = 0.5;
 

@@ -6,16 +6,27 @@ import { SharedBound } from '../lib/shared-bound.ts';
 import { turnKeeper } from '../lib/turns.ts';
 import type { LeakReport } from './report.ts';
 
-/** What was made of a report: it is one of a key, of none, or nobody looked. */
-export type Outcome = 'matched' | 'unmatched' | 'dropped';
+/** Whether a report is one of a key. */
+export type Outcome = 'matched' | 'unmatched';
 
-const MAX_BYTES = 2 * 1024 * 1024;
+const MAX_BYTES = 1024 * 1024;
 /** For what anyone sends; the rest is GitHub's. */
 const SHARE = 0.75;
 const REPORT_BYTES = 256;
 const BYTES_PER_CHARACTER = 2;
+/** Strings that wait to be looked up, of each entrance: they are looked up together. */
+const MAX_LOOKUPS = 100;
 const RETRY_MS = 1000;
 const MAX_ATTEMPTS = 30;
+
+/** How a report is worked off: at once, together with others once nothing else waits, or never. */
+export type Order = 'now' | 'later' | 'never';
+
+export interface ReportHandler {
+  /** Tells it without asking anyone, so that what is forged delays nothing. */
+  orderOf: (report: LeakReport, stopping: AbortSignal) => Order;
+  handle: (report: LeakReport) => Promise<Outcome>;
+}
 
 interface Waiting {
   report: LeakReport;
@@ -25,20 +36,21 @@ interface Waiting {
 
 /**
  * Reports that wait in memory until they are looked at, one after the other. One that finds no room is
- * dropped, and only counted: whoever sent it is told nothing. What fails waits at the end for another
+ * dropped, and only counted: its sender is told nothing. What fails waits at the end for another
  * attempt.
  */
 export class LeakQueue {
-  readonly #handle: (report: LeakReport, stopping: AbortSignal) => Promise<Outcome>;
+  readonly #handler: ReportHandler;
   readonly #log: Log;
   readonly #waiting: Waiting[] = [];
+  readonly #lookups: Waiting[] = [];
   readonly #bytes = new SharedBound(MAX_BYTES, SHARE);
   readonly #counts = new Counters(['reported', 'matched', 'dropped']);
   readonly #stopping = new AbortController();
   #work: Promise<void> | null = null;
 
-  constructor(handle: (report: LeakReport, stopping: AbortSignal) => Promise<Outcome>, log: Log) {
-    this.#handle = handle;
+  constructor(handler: ReportHandler, log: Log) {
+    this.#handler = handler;
     this.#log = log;
   }
 
@@ -77,19 +89,30 @@ export class LeakQueue {
   async #workOff(): Promise<void> {
     const turn = turnKeeper();
     await delay(0);
-    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+    while (this.#waiting.length + this.#lookups.length > 0) {
       await turn();
-      await this.#attempt(next);
+      const next = this.#waiting.shift();
+      if (next) await this.#begin(next);
+      else await Promise.all(this.#lookups.splice(0).map((one) => this.#attempt(one)));
     }
     this.#work = null;
+  }
+
+  async #begin(next: Waiting): Promise<void> {
+    const { report } = next;
+    const order = this.#handler.orderOf(report, this.#stopping.signal);
+    const others = this.#lookups.filter((one) => one.report.entrance === report.entrance);
+    if (order === 'now') await this.#attempt(next);
+    else if (order === 'later' && others.length < MAX_LOOKUPS) this.#lookups.push(next);
+    else this.#drop(next);
   }
 
   async #attempt(waiting: Waiting): Promise<void> {
     const { signal } = this.#stopping;
     waiting.attempts++;
     try {
-      const outcome = await this.#handle(waiting.report, signal);
-      if (outcome !== 'unmatched') this.#counts.add(outcome);
+      const outcome = await this.#handler.handle(waiting.report);
+      if (outcome === 'matched') this.#counts.add(outcome);
       waiting.release();
     } catch (err) {
       this.#log.warn({ event: 'leak.not_handled', err }, 'a report of a leak was not handled');
@@ -97,10 +120,14 @@ export class LeakQueue {
         this.#waiting.push(waiting);
         await delay(RETRY_MS, undefined, { ref: false, signal }).catch(() => {});
       } else {
-        this.#counts.add('dropped');
-        waiting.release();
+        this.#drop(waiting);
       }
     }
+  }
+
+  #drop({ release }: Waiting): void {
+    this.#counts.add('dropped');
+    release();
   }
 }
 

@@ -65,5 +65,17 @@ export const ReportLeaksByGithub = Type.Array(
     },
     { 'x-name': 'GithubAlert' },
   ),
-  { 'x-name': 'GithubLeakReport' },
+  {
+    'x-name': 'GithubLeakReport',
+    examples: [
+      [
+        {
+          type: 'keyward_api_key',
+          token: 'ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq',
+          url: 'https://github.com/acme/app/blob/main/config.js',
+          source: 'content',
+        },
+      ],
+    ],
+  },
 );

@@ -3,6 +3,8 @@ import type { Config } from '../config.ts';
 const DAY_MS = 86_400_000;
 /** After midnight, what was counted before it has been flushed and folded. */
 const SETTLED_MS = 15 * 60_000;
+/** Longer than any transaction that revokes. */
+const COMMITTED_MS = 10 * 60_000;
 
 /** Up to where what is kept. Days are in UTC. */
 export interface Cutoffs {
@@ -13,6 +15,8 @@ export interface Cutoffs {
   daysFrom: string;
   keysDeletedBefore: string;
   secretsRetiredBefore: string;
+  /** Until when revocations have committed. */
+  keysEndedBefore: string;
 }
 
 export function cutoffsAt(now: number, kept: Config['retention']): Cutoffs {
@@ -24,6 +28,7 @@ export function cutoffsAt(now: number, kept: Config['retention']): Cutoffs {
     daysFrom: `${oldestDay.slice(0, 7)}-01`,
     keysDeletedBefore: toText(now - kept.deletedKeys * DAY_MS),
     secretsRetiredBefore: toText(now - kept.retiredSecrets * DAY_MS),
+    keysEndedBefore: toText(now - COMMITTED_MS),
   };
 }
 

@@ -35,13 +35,13 @@ export class JobRun {
   }
 
   /** Returns how many rows the run had, once it is complete. */
-  add({ rows, next, oldestHour = null }: StepResult, now: number): number | null {
+  add({ rows, next, resumeAt = START, oldestHour = null }: StepResult, now: number): number | null {
     this.rows += rows;
     this.#rowsOfRun += rows;
     if (oldestHour !== null) {
       this.#oldestOfRun = Math.min(oldestHour, this.#oldestOfRun ?? oldestHour);
     }
-    if (next !== null) this.place = next;
+    this.place = next ?? resumeAt;
     // What made it smaller, such as a locked row, may be over.
     this.maxRows = Math.min(this.maxRows * 2, this.job.maxRows);
     return next === null ? this.#complete(now) : null;
@@ -62,7 +62,6 @@ export class JobRun {
     this.#begunBefore = '';
     this.#rowsOfRun = 0;
     this.#oldestOfRun = null;
-    this.place = START;
     this.maxRows = this.job.maxRows;
     return rows;
   }

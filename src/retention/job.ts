@@ -5,15 +5,19 @@ import type { Cutoffs } from './cutoffs.ts';
 export interface Place {
   workspaceId: string;
   keyId: string;
+  /** Where keys are looked at in the order of their end: that of the key. */
+  endedAt: string;
 }
 
-export const START: Place = { workspaceId: '', keyId: '' };
+export const START: Place = { workspaceId: '', keyId: '', endedAt: '-infinity' };
 
 export interface StepResult {
-  /** Moved or removed. */
+  /** Moved, marked or removed. */
   rows: number;
   /** Where the next step begins; null: nothing is left to do. */
   next: Place | null;
+  /** Where the next run begins, if not at the start. */
+  resumeAt?: Place;
   /** The first hour that is still counted in, of those that were looked at, in epoch milliseconds. */
   oldestHour?: number | null;
 }
@@ -25,7 +29,8 @@ type JobName =
   | 'move_days'
   | 'drop_partitions'
   | 'remove_retired_secrets'
-  | 'remove_deleted_keys';
+  | 'remove_deleted_keys'
+  | 'mark_ended_keys';
 
 /** Work that is done in steps, each a transaction that is exact by itself. */
 export interface RetentionJob {

@@ -9,13 +9,14 @@ import { UNSTOPPED } from '../lib/periodic-task.ts';
 import { type Cutoffs, cutoffsAt } from './cutoffs.ts';
 import type { StepResult } from './job.ts';
 import { JobRun } from './job-run.ts';
+import { MARK_ENDED_KEYS } from './marks.ts';
 import { MOVES } from './moves.ts';
 import { DROP_PARTITIONS, MAKE_PARTITIONS } from './partitions.ts';
 import { REMOVALS } from './removals.ts';
 
 /** How long counters wait in the usage log where the fold is behind: then the database has enough to do. */
 const MAX_WAITING_MS = 30_000;
-const JOBS = [MAKE_PARTITIONS, ...MOVES, DROP_PARTITIONS, ...REMOVALS];
+const JOBS = [MAKE_PARTITIONS, ...MOVES, DROP_PARTITIONS, ...REMOVALS, MARK_ENDED_KEYS];
 
 export interface RetentionOptions {
   orm: Orm;

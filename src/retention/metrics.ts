@@ -17,7 +17,7 @@ export function retentionMetrics(retention: Retention): Metric[] {
     countersBy(
       'task',
       'keyward_retention_rows_total',
-      'Rows that tasks of retention moved or removed.',
+      'Rows that tasks of retention moved, marked or removed.',
       byTask(({ rows }) => rows),
     ),
     countersBy(

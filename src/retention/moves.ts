@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Orm } from '../db/database.ts';
 import { runInTime } from '../db/statement-timeout.ts';
 import type { Cutoffs } from './cutoffs.ts';
-import { fromStart, type Place, type RetentionJob, type StepResult } from './job.ts';
+import { fromStart, type Place, type RetentionJob, START, type StepResult } from './job.ts';
 
 const MAX_ROWS = 5000;
 
@@ -59,7 +59,7 @@ function toResult(moved: Moved | undefined): StepResult | null {
   if (!moved || moved.moved === null) return null;
   const { workspaceId, keyId, oldestHour = null } = moved;
   const isLast = workspaceId === null || keyId === null;
-  return { rows: moved.moved, next: isLast ? null : { workspaceId, keyId }, oldestHour };
+  return { rows: moved.moved, next: isLast ? null : { ...START, workspaceId, keyId }, oldestHour };
 }
 
 /** Each count goes from the recent rows to its hour and its day, and later to its month. */

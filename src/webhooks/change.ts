@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { endAlertsOf } from '../alerts/store.ts';
 import { KeywardError } from '../errors.ts';
 import type { Authority } from '../management/grants.ts';
 import { differs, pickChanged } from '../unit-of-work/difference.ts';
@@ -38,6 +39,7 @@ export async function patchWebhook(
     ...{ ...changes, ...status, updatedAt: write.at },
   });
   auditWebhook(write, 'updated', row, pickChanged(settingsOf(row), settingsOf(updated)));
+  if (changes.enabled && !row.enabled) await endAlertsOf(write, 'webhook_disabled', row.id);
   return updated;
 }
 

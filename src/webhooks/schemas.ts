@@ -22,6 +22,7 @@ import { MAX_URL_LENGTH } from './target-url.ts';
 const URL_EXAMPLE = 'https://example.com/hooks/keyward';
 
 const EventType = oneOf('EventType', AUDIT_ACTIONS);
+const WEBHOOK_DISABLED_REASONS = ['gone', 'failing', 'creator_revoked'] as const;
 const Format = oneOf('WebhookFormat', ['event', 'cloudevents'], {
   description: 'Format of the bodies: `event`, or CloudEvents 1.0 as JSON. Default: `event`.',
   examples: ['event'],
@@ -123,10 +124,10 @@ const fields = {
   }),
   format: open(Format, { description: 'Format of the bodies.', examples: ['event'] }),
   enabled: Type.Boolean({ description: 'Whether events are queued and sent.', examples: [true] }),
-  disabledReason: openOrNull(oneOf('WebhookDisabledReason', ['gone', 'failing']), {
+  disabledReason: openOrNull(oneOf('WebhookDisabledReason', WEBHOOK_DISABLED_REASONS), {
     description:
-      'Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days. ' +
-      'Null: it did not.',
+      'Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or ' +
+      'the management key that created it was revoked. Null: it did not.',
     examples: [null],
   }),
   failingSince: maybeTime('When the first attempt since the last success failed; null: none has.'),

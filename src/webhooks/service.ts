@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { endAlertsOf } from '../alerts/store.ts';
 import { type CallContext, listedWorkspaceId } from '../call-context.ts';
 import type { Orm } from '../db/database.ts';
 import { DEFAULT_WORKSPACE } from '../domain/caller.ts';
@@ -139,6 +140,7 @@ export class WebhookService {
       await deleteWebhook(write.tx, id, write.at);
       const difference = { before: { deletedAt: null }, after: { deletedAt: toIso(write.at) } };
       auditWebhook(write, 'deleted', row, difference);
+      await endAlertsOf(write, 'webhook_disabled', id);
       return { body: {} };
     });
   }

@@ -1,7 +1,8 @@
-import { and, desc, eq, isNull, ne, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, ne, not, type SQL, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../db/database.ts';
 import { nextRevision } from '../db/revision.ts';
 import { webhooks } from '../db/schema.ts';
+import type { Actor } from '../domain/caller.ts';
 import type { CursorPosition } from '../http/cursor.ts';
 
 export type WebhookRow = typeof webhooks.$inferSelect;
@@ -9,8 +10,9 @@ export type WebhookRow = typeof webhooks.$inferSelect;
 /** The workspace of the webhooks that are meant; null: all of them. */
 export type Scope = string | null;
 
-/** The row by which the audit logs are written to stdout, which is no webhook of anyone. */
-const STDOUT = 'stdout';
+/** The row through which the audit logs go to stdout, which is no webhook of anyone. */
+export const STDOUT = 'stdout';
+const STDOUT_MAKER: Actor = { type: 'system', id: STDOUT, onBehalfOf: null };
 const ENDED = { enabled: false, signingSecret: null, previousSecret: null };
 
 export async function findWebhook(
@@ -86,6 +88,24 @@ export async function updateWebhook(
     .returning();
   if (!row) throw new Error('a locked row can be updated');
   return row;
+}
+
+/** From here on entries wait for stdout, or do not. */
+export async function switchStdoutExport(orm: Orm, isOn: boolean, at: Date): Promise<void> {
+  if (!isOn) {
+    const isEnabled = and(eq(webhooks.id, STDOUT), webhooks.enabled);
+    await orm.update(webhooks).set({ enabled: false }).where(isEnabled);
+    return;
+  }
+  const made = { createdAt: at, createdBy: STDOUT_MAKER, updatedAt: at };
+  await orm
+    .insert(webhooks)
+    .values({ id: STDOUT, url: 'stdout:', format: 'event', ...made })
+    .onConflictDoUpdate({
+      target: webhooks.id,
+      set: { enabled: true, failingSince: null, updatedAt: at },
+      setWhere: not(webhooks.enabled),
+    });
 }
 
 /** Ends a locked webhook: nothing is queued for it any more. */

@@ -30,6 +30,13 @@ const AvailableScope = Type.Object(
   { 'x-name': 'AvailableScopeInput', additionalProperties: false },
 );
 
+const LeakResponse = oneOf('LeakResponse', ['revoke', 'rotate'], {
+  description:
+    'What happens to a key whose string was reported as leaked: it is revoked, or its string ends ' +
+    'within an hour and another rotation gives it a new one. Default: `revoke`.',
+  examples: ['revoke'],
+});
+
 const policies = {
   apiAccess: Type.Boolean({
     description:
@@ -86,12 +93,7 @@ const policies = {
       'Default: false.',
     examples: [false],
   }),
-  leakResponse: oneOf('LeakResponse', ['revoke', 'rotate'], {
-    description:
-      'What happens to a key whose string was reported as leaked: it is revoked, or its string ends ' +
-      'within an hour and another rotation gives it a new one. Default: `revoke`.',
-    examples: ['revoke'],
-  }),
+  leakResponse: LeakResponse,
   defaultPrefix: Type.String({
     pattern: PREFIX_PATTERN,
     maxLength: PREFIX_MAX_LENGTH,
@@ -204,6 +206,10 @@ export const Workspace = Type.Object(
     }),
     ...policies,
     ...watching,
+    leakResponse: open(LeakResponse, {
+      description: 'What happens to a key whose string was reported as leaked.',
+      examples: ['revoke'],
+    }),
     // Answers promise no limits: a row that was written otherwise is shown as it is.
     maxActiveKeys: nullable(Type.Integer(), {
       description: 'Maximum number of active keys: neither revoked nor expired. Null: no limit.',

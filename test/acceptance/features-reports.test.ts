@@ -59,3 +59,15 @@ describe('the hygiene report, call by call', () => {
     expect(data).toEqual([{ workspaceId, ownerId: 'left', keys: 1 }]);
   });
 });
+
+describe('the report of idle keys, call by call', () => {
+  it('listIdleKeys says what an idle policy would do', async () => {
+    const workspaceId = await makeWorkspace(root);
+    await makeKey(root, { workspaceId });
+    const tried = { warnAfterDays: 20, disableAfterDays: 50, revokeAfterDays: 0, noticeDays: 7 };
+    const params = { query: { workspaceId, ...tried } };
+    const report = await ok(root.GET('/v1/reports/idle-keys', { params }));
+    expect(report).toMatchObject({ workspaceId, policy: { ...tried, revokeAfterDays: null } });
+    expect(report).toMatchObject({ data: [], nextCursor: null });
+  });
+});

@@ -12,8 +12,9 @@ import {
 } from '../../src/domain/alert-thresholds.ts';
 import { DEFAULT_IDLE_POLICY } from '../../src/domain/idle-policy.ts';
 import { connect, createTestDatabase, ormOf, type TestDatabase } from '../support/database.ts';
+import { launchForTest } from '../support/instance.ts';
 import { HOUR_MS, instantOf, retain, timeOf } from '../support/kept-usage.ts';
-import { insertKey } from '../support/sql-keys.ts';
+import { createKey, insertKey, verdict } from '../support/sql-keys.ts';
 
 const MINUTE_MS = 60_000;
 const ZERO = new Date(0);
@@ -351,5 +352,48 @@ describe('the alert of wrong keys', () => {
     await tried('other', JUDGED, 1_000_000);
     const thresholds = { wrongKeysPerHour: null };
     expect(await find(WRONG_KEYS, { workspace: 'other', thresholds })).toEqual([]);
+  });
+});
+
+describe('the job of alerts', () => {
+  it('the job opens an alert of wrong keys and of a key that is limited often, once, and ends them when it is over', async () => {
+    const instance = await launchForTest(database.url);
+    const alertThresholds = { ...DEFAULT_ALERT_THRESHOLDS, wrongKeysPerHour: 3, limitedHours: 1 };
+    await instance.call('PUT', '/v1/workspaces/watched', { body: { alertThresholds } });
+    const rateLimits = [{ name: 'burst', limit: 1, windowSeconds: 60 }];
+    const { id, key } = await createKey(instance, { workspaceId: 'watched', rateLimits });
+    // Within one hour, whenever the test runs.
+    instance.advance(HOUR_MS - (Date.now() % HOUR_MS));
+    expect([await verdict(instance, key), await verdict(instance, key)]).toEqual([
+      ...['VALID', 'RATE_LIMITED'],
+    ]);
+    for (let i = 0; i < 3; i++) {
+      const body = { key: 'not one of ours', workspaceId: 'watched' };
+      await instance.call('POST', '/v1/verify', { body });
+    }
+    await instance.flush();
+    const alertsAt = async (hours: number) => {
+      instance.advance(hours * HOUR_MS);
+      for (let i = 0; i < 2; i++) await instance.service.internals.alerts.run();
+      const { body } = await instance.call('GET', '/v1/alerts?workspaceId=watched');
+      return body.data
+        .map((one: { type: string; target: { id: string }; endedAt: string | null }) => {
+          return [one.type, one.target.id, one.endedAt === null];
+        })
+        .sort();
+    };
+    expect(await alertsAt(0)).toEqual([]);
+    expect(await alertsAt(1.5)).toEqual([
+      ['limited_often', id, true],
+      ['wrong_keys', 'watched', true],
+    ]);
+    expect(await alertsAt(1)).toEqual([
+      ['limited_often', id, true],
+      ['wrong_keys', 'watched', false],
+    ]);
+    expect(await alertsAt(23)).toEqual([
+      ['limited_often', id, false],
+      ['wrong_keys', 'watched', false],
+    ]);
   });
 });

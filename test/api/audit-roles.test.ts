@@ -7,11 +7,13 @@ import { grantStatements } from '../../src/db/grants.ts';
 import { expectedMigrations, migrate } from '../../src/db/migrate.ts';
 import { pruneFeed } from '../../src/freshness/feed-pruning.ts';
 import { deleteOldAnswers } from '../../src/unit-of-work/idempotency-store.ts';
+import { deleteDeliveriesOfEnded } from '../../src/webhooks/deliveries/store.ts';
 import { checkAuditLog } from '../support/audit-log.ts';
 import { runInProcess } from '../support/command.ts';
 import { connect, ormOf } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
 import { addRecent, instantOf, sumsOf } from '../support/kept-usage.ts';
+import { RECEIVER } from '../support/webhook-calls.ts';
 
 const DOCUMENT = new URL('../../docs/database-roles.md', import.meta.url);
 /** Roles are shared by the whole server, so this run needs unique names. */
@@ -139,6 +141,22 @@ describe('the roles that docs/database-roles.md makes', () => {
     await call('DELETE', '/v1/workspaces/acme');
     expect((await call('GET', `/v1/audit-events${inAcme}`)).data.length).toBeGreaterThan(8);
     expect(await call('GET', '/readyz')).toMatchObject({ status: 'ok' });
+  });
+
+  it('the runtime role can do everything the service does with webhooks and their deliveries', async () => {
+    const body = { url: RECEIVER, eventTypes: ['key.created'] };
+    const { id } = await call('POST', '/v1/webhooks', body);
+    await call('PATCH', `/v1/webhooks/${id}`, { description: 'Chat' });
+    await call('POST', `/v1/webhooks/${id}/rotate-secret`, { graceSeconds: 60 });
+    await call('POST', '/v1/keys', { name: 'told' });
+    await call('POST', `/v1/webhooks/${id}/ping`);
+    const { data } = await call('GET', `/v1/webhooks/${id}/deliveries`);
+    expect(data).toMatchObject([{ eventType: 'webhook.ping' }, { eventType: 'key.created' }]);
+    await call('POST', `/v1/webhooks/${id}/redeliver`, { deliveryId: data[1].id });
+    await call('POST', `/v1/webhooks/${id}/redeliver`, { after: '2020-01-01T00:00:00Z' });
+    await call('DELETE', `/v1/webhooks/${id}`);
+    await deleteDeliveriesOfEnded(ormOf(runtime));
+    expect((await call('GET', '/v1/webhooks')).data).toEqual([]);
   });
 
   it('the runtime role can verify keys with limits and credits', async () => {

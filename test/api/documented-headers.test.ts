@@ -3,7 +3,7 @@ import { documentedHeaders } from '../support/documented.ts';
 import type { Answer } from '../support/instance.ts';
 import { createFixture, MUTATING_CALLS, type PreparedCall } from '../support/mutating-calls.ts';
 import { usePair } from '../support/pair.ts';
-import { createWebhook } from '../support/webhooks.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 describe('the headers in the OpenAPI document', () => {
   const pair = usePair();

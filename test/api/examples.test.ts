@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openapiDocument } from '../../openapi/document.ts';
+import { insertAlert } from '../support/alerts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, type Instance, launch } from '../support/instance.ts';
 
@@ -43,8 +44,8 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
 type Call = (typeof operations)[number];
 const named = operations.map((call): [string, Call] => [call.operationId, call]);
 
-/** Calls of gateways and of holders of keys have credentials of their own. */
-const OWN_CREDENTIAL = new Set(['authorize', 'revokeOwnKey']);
+/** Calls of gateways, of holders of keys and of GitHub have credentials of their own. */
+const OWN_CREDENTIAL = new Set(['authorize', 'revokeOwnKey', 'reportLeaksByGithub']);
 
 describe('the examples of the OpenAPI document', () => {
   let database: TestDatabase;
@@ -54,21 +55,22 @@ describe('the examples of the OpenAPI document', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    instance = await launch(database.url);
+    instance = await launch(database.url, { leakReports: true });
   });
   afterAll(async () => {
     await instance.stop();
     await database.drop();
   });
 
-  /** A key with credits in the middle of a rotation, a workspace, and a management key. */
+  /** A key with credits in the middle of a rotation, a workspace, a management key, and an alert. */
   const idsOfThings = async (): Promise<Record<string, string>> => {
     const create = { name: 'a key', ownerId: 'customer_42', credits: { remaining: 1000 } };
     const key = (await instance.call('POST', '/v1/keys', { body: create })).body;
     await instance.call('PUT', '/v1/workspaces/acme', { body: {} });
     const body = { name: 'a service', permissions: ['keys:verify'] };
     const managementKey = (await instance.call('POST', '/v1/management-keys', { body })).body;
-    return { keys: key.id, workspaces: 'acme', 'management-keys': managementKey.id };
+    const alerts = await insertAlert(instance, 'default', key.id);
+    return { keys: key.id, workspaces: 'acme', 'management-keys': managementKey.id, alerts };
   };
 
   const send = async (
@@ -107,7 +109,7 @@ describe('the examples of the OpenAPI document', () => {
     },
   );
 
-  it.each(named.filter(([, call]) => call.requestBody))(
+  it.each(named.filter(([name, call]) => call.requestBody && !OWN_CREDENTIAL.has(name)))(
     'the example of each field of %s is accepted',
     async (_name, call) => {
       const base = exampleOf(call) ?? {};

@@ -13,6 +13,8 @@ import { TEST_SECRET } from '../support/instance.ts';
 const KEYS = 5000;
 const COUNTED = 10_001;
 const PAGE = 51;
+/** A scan that is off, as Postgres shows it up to 17 and since 18. */
+const SWITCHED_OFF = /cost=1\d{10}|Disabled: true/;
 const input = {
   now: Date.now(),
   ...{ idleDays: 90, expiringDays: 30, maxScopes: 10, rotateAfterDays: 180, disabledDays: 90 },
@@ -98,6 +100,7 @@ describe('the plan of a section of the hygiene report', () => {
           expect(kind, plan).toMatch(/^(Parallel )?Index (Only )?Scan$/);
         expect(plan).not.toMatch(/^\s*(-> +)?(Incremental )?Sort/m);
         expect(plan).not.toContain('Materialize');
+        expect(plan).not.toMatch(SWITCHED_OFF);
       }
     },
   );

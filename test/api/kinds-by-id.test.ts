@@ -1,16 +1,18 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
+import { insertAlert } from '../support/alerts.ts';
 import { type DescribedCall, describedCalls, leastBody } from '../support/described-calls.ts';
 import type { Answer } from '../support/instance.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { createWebhook } from '../support/webhooks.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 const UNKNOWN: Record<string, string> = {
   keys: `key_${'0'.repeat(22)}`,
   'management-keys': `mk_${'0'.repeat(22)}`,
   webhooks: `wh_${'0'.repeat(22)}`,
   workspaces: 'never-made',
+  alerts: `alert_${'0'.repeat(22)}`,
 };
 
 /** Where the least that the schema asks for is not enough. */
@@ -49,6 +51,7 @@ describe('calls by id', () => {
     await putWorkspace(pair.first, workspaceId);
     if (kindOf(call) === 'workspaces') return workspaceId;
     if (kindOf(call) === 'webhooks') return (await createWebhook(pair.first, { workspaceId })).id;
+    if (kindOf(call) === 'alerts') return insertAlert(pair.first, workspaceId, 'key_theirs');
     const made =
       kindOf(call) === 'keys'
         ? await createKey(pair.first, { workspaceId, credits: { remaining: 5 } })

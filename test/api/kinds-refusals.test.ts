@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ERRORS } from '../../src/errors.ts';
+import { insertAlert } from '../support/alerts.ts';
 import { connect } from '../support/database.ts';
 import {
   type DescribedCall,
@@ -13,12 +14,12 @@ import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { createManagementKey, usePair } from '../support/pair.ts';
 import { createKey } from '../support/sql-keys.ts';
 import { nestedJson, unacceptableValues } from '../support/unacceptable.ts';
-import { createWebhook } from '../support/webhooks.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 /** Lists whose items are answered one by one. */
 const LISTS = new Set(['keys', 'requests', 'ids']);
-/** Asked by gateways, from one header alone. */
-const isOfClients = ({ path }: DescribedCall) => !path.startsWith('/v1/authorize');
+/** Not asked by gateways, from one header alone, and not the reports that are answered alike whatever they hold. */
+const isOfClients = ({ path }: DescribedCall) => !/^\/v1\/(authorize|leaks)/.test(path);
 
 describe('every call refuses what it does not understand', () => {
   const pair = usePair();
@@ -31,12 +32,9 @@ describe('every call refuses what it does not understand', () => {
     key = await createKey(pair.first, { credits: { remaining: 5 } });
     const management = await createManagementKey(pair.first, { permissions: ['keys:read'] });
     const webhook = await createWebhook(pair.first);
-    ids = {
-      keys: key.id,
-      'management-keys': management.id,
-      webhooks: webhook.id,
-      workspaces: 'default',
-    };
+    const alertId = await insertAlert(pair.first, 'default', key.id);
+    const own = { keys: key.id, 'management-keys': management.id };
+    ids = { ...own, webhooks: webhook.id, workspaces: 'default', alerts: alertId };
   });
 
   interface Request {

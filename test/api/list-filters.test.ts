@@ -35,7 +35,7 @@ describe('the list of keys', () => {
   });
 
   /** All pages of a list. */
-  async function pagesOf(query: ListQuery, limit: number) {
+  async function pagesOf(query: ListQuery & { workspaceId?: string }, limit: number) {
     const pages: { id: string; status: string }[][] = [];
     let cursor: string | null = null;
     do {
@@ -70,6 +70,21 @@ describe('the list of keys', () => {
     for (const sort of ['-createdAt', 'name', 'expiresAt'] as const) {
       const ids = (await pagesOf({ sort }, 7)).flat().map(({ id }) => id);
       expect(ids.toSorted()).toEqual(all.toSorted());
+    }
+  });
+
+  it('a list of every workspace shows each key of each exactly once, in the order of its sort, page by page', async () => {
+    for (const name of ['a', 'b', 'c']) {
+      await createKey(pair.first, { workspaceId: 'apart', name: `apart ${name}` });
+    }
+    const apart = await pagesOf({ workspaceId: 'apart' }, 7);
+    const all = [...expectedList(keys, {}), ...apart.flat()].map(({ id }) => id).toSorted();
+    for (const sort of ['-createdAt', 'name', 'expiresAt'] as const) {
+      const parameters = { workspaceId: '*', sort };
+      const paged = (await pagesOf(parameters, 50)).flat().map(({ id }) => id);
+      const whole = (await pagesOf(parameters, 200)).flat().map(({ id }) => id);
+      expect(paged).toEqual(whole);
+      expect(whole.toSorted()).toEqual(all);
     }
   });
 

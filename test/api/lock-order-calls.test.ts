@@ -13,6 +13,8 @@ const ORDER = [
   ['imported digests', /insert into "secrets".*on conflict/],
   ['keys', /(?:insert into|update) "keys"|from "keys".* for /],
   ['management keys', /(?:insert into|update) "management_keys"|from "management_keys".* for /],
+  ['webhooks', /(?:insert into|update) "webhooks"|from "webhooks".* for /],
+  ['deliveries', /(?:insert into|update) "webhook_deliveries"/],
   [
     'key consumption',
     /(?:insert into|update) "key_consumption"|align_consumption|from "key_consumption".* for /,
@@ -20,6 +22,7 @@ const ORDER = [
   ['secrets', /(?:insert into|update) "secrets"/],
   ['secret proofs', /(?:insert into|update) "secret_proofs"/],
   ['imported algorithms', /insert into "imported_algorithms"/],
+  ['alerts', /(?:insert into|update) "alerts"|from "alerts".* for /],
   ['stored answers', /insert into "idempotency_keys"/],
   ['audit heads', /lock_audit_logs/],
   ['audit events', /insert into "audit_events"/],

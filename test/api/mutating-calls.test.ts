@@ -24,6 +24,7 @@ const DIGEST_QUERY = `
     union all select to_jsonb(a)::text from audit_events a
     union all select to_jsonb(h)::text from webhooks h
     union all select to_jsonb(d)::text from webhook_deliveries d
+    union all select to_jsonb(l)::text from alerts l
     union all select to_jsonb(i)::text from idempotency_keys i
   ) as lines`;
 

@@ -255,7 +255,8 @@ it.each(KILLED)(
     expect(before).toHaveLength(12);
     await deleteKey(id, 91);
     await killAt(sql, table);
-    expect(await run()).toBe(1);
+    // Marking fails too where it writes to the same table.
+    expect(await run()).toBeGreaterThan(0);
     expect(await tablesOf(id, [ref])).toEqual(before);
     await sql.query('drop function cut cascade');
     const other = await launchForTest(copy.url);

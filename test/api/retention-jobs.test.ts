@@ -60,6 +60,7 @@ it('every minute an instance looks for what is due, says when the last run was c
     'drop_partitions',
     'remove_retired_secrets',
     'remove_deleted_keys',
+    'mark_ended_keys',
   ]);
 });
 
@@ -158,6 +159,7 @@ it('cutoffs are days and months in UTC: whole days of hours, and whole months of
     daysFrom: '2025-12-01',
     keysDeletedBefore: new Date(now - 90 * DAY_MS).toISOString(),
     secretsRetiredBefore: new Date(now - 90 * DAY_MS).toISOString(),
+    keysEndedBefore: '2026-03-01T00:04:59.000Z',
   });
   expect(cutoffsAt(now + 1000, KEPT).before).toBe('2026-03-01T00:00:00.000Z');
 });

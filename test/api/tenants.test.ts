@@ -1,16 +1,20 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PERMISSIONS } from '../../src/domain/caller.ts';
+import { insertAlert } from '../support/alerts.ts';
 import type { CallOptions } from '../support/instance.ts';
 import { MUTATING_CALLS } from '../support/mutating-calls.ts';
 import { OTHERWISE_AUTHENTICATED, operationsOf, PERMISSION_OF } from '../support/operations.ts';
 import { createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { createKey, verify } from '../support/sql-keys.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 /** The things of one workspace that calls name. */
 interface Things {
   workspaceId: string;
   key: { id: string; key: string };
   manager: { id: string; key: string };
+  webhook: { id: string };
+  alertId: string;
 }
 
 type Read = (things: Things) => { method: string; url: string; body?: object };
@@ -22,13 +26,21 @@ const READS: Record<string, Read> = {
   getKeyUsage: ({ key }) => ({ method: 'GET', url: `/v1/keys/${key.id}/usage` }),
   getWorkspace: ({ workspaceId }) => ({ method: 'GET', url: `/v1/workspaces/${workspaceId}` }),
   getManagementKey: ({ manager }) => ({ method: 'GET', url: `/v1/management-keys/${manager.id}` }),
+  getWebhook: ({ webhook }) => ({ method: 'GET', url: `/v1/webhooks/${webhook.id}` }),
+  listDeliveries: ({ webhook }) => ({
+    method: 'GET',
+    url: `/v1/webhooks/${webhook.id}/deliveries`,
+  }),
+  getAlert: ({ alertId }) => ({ method: 'GET', url: `/v1/alerts/${alertId}` }),
 };
 
 /** Every call that reads what a workspace has, with its path. */
 const LISTS: Record<string, string> = {
   listKeys: '/v1/keys',
   listManagementKeys: '/v1/management-keys',
+  listWebhooks: '/v1/webhooks',
   listAuditEvents: '/v1/audit-events',
+  listAlerts: '/v1/alerts',
   getAuditHead: '/v1/audit-events/head',
   getUsage: '/v1/usage?groupBy=workspace',
   getHygieneReport: '/v1/reports/hygiene',
@@ -39,7 +51,9 @@ const LISTS: Record<string, string> = {
  * What shows each workspace that a caller may see, what asks about a presented string, and a list that is
  * empty here: api/hygiene has its bound callers.
  */
-const OTHERS = ['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey', 'listHygieneOwners'];
+const OTHERS = [
+  ...['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey', 'listHygieneOwners', 'listIdleKeys'],
+];
 
 describe('a management key of one workspace', () => {
   const pair = usePair();
@@ -53,7 +67,10 @@ describe('a management key of one workspace', () => {
     await createKey(pair.first, { workspaceId, name: `another of ${workspaceId}` });
     await createManagementKey(pair.first, options);
     await verify(pair.first, key.key);
-    return { workspaceId, key, manager: await createManagementKey(pair.first, options) };
+    const webhook = await createWebhook(pair.first, { workspaceId });
+    const alertId = await insertAlert(pair.first, workspaceId, key.id);
+    const manager = await createManagementKey(pair.first, options);
+    return { workspaceId, key, webhook, manager, alertId };
   }
 
   beforeAll(async () => {
@@ -68,7 +85,8 @@ describe('a management key of one workspace', () => {
     ask(method, url, { headers: { 'x-request-id': 'the-same' }, ...(body && { body }) });
   /** Nothing by which the other workspace or a thing of it could be recognized. */
   const expectNothingOfTheirs = (text: string) => {
-    for (const trace of ['theirs', theirs.key.id, theirs.manager.id]) {
+    const { key, manager, webhook, alertId } = theirs;
+    for (const trace of ['theirs', key.id, manager.id, webhook.id, alertId]) {
       expect(text).not.toContain(trace);
     }
   };
@@ -89,7 +107,8 @@ describe('a management key of one workspace', () => {
       expect((await askFor(read(mine))).status).toBe(200);
       const [id, workspaceId] = ['0'.repeat(22), 'unborn'];
       const key = { id: `key_${id}`, key: '' };
-      const unborn = { workspaceId, key, manager: { id: `mk_${id}`, key: '' } };
+      const named = { workspaceId, key, webhook: { id: `wh_${id}` }, alertId: `alert_${id}` };
+      const unborn = { ...named, manager: { id: `mk_${id}`, key: '' } };
       const texts = [];
       for (const things of [theirs, unborn]) {
         const { status, text } = await askFor(read(things));

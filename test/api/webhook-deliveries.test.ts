@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { deleteDeliveriesOfEnded } from '../../src/webhooks/deliveries/store.ts';
+import { tamper } from '../support/audit-log.ts';
 import { connect, ormOf } from '../support/database.ts';
 import { auditOf, putWorkspace, usePair } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { createWebhook, deliveriesOf, queuedTypes } from '../support/webhooks.ts';
+import { createWebhook, deliveriesOf, queuedTypes } from '../support/webhook-calls.ts';
 
 const LONG_AGO = '2020-01-01T00:00:00Z';
 
@@ -202,14 +203,14 @@ describe('the deliveries of a webhook', () => {
   it('more than 10,000 events are refused at once, and then none is queued', async () => {
     const { id } = await webhook({ eventTypes: ['key.updated'] });
     const sql = await connect(pair.databaseUrl);
-    await sql.query(
+    await tamper(
+      sql,
       `insert into audit_events (workspace_id, sequence, payload, hash)
        select $1, (select max(sequence) from audit_events where workspace_id = $1) + n, json_build_object('id', 'evt_many' || n, 'action', 'key.updated',
                 'time', '2026-01-31T12:00:00.000Z', 'target', json_build_object('id', 'key_' || n % 9)), 'x' || n
          from generate_series(1, 10001) n`,
       [workspaceId],
     );
-    await sql.query('delete from webhook_deliveries where webhook_id = $1', [id]);
     const refusal = { status: 409, code: 'TOO_MANY_EVENTS' };
     expectProblem(await redeliver(id, { after: LONG_AGO }), refusal);
     expect(await deliveriesOf(pair.second, id)).toEqual([]);

@@ -5,7 +5,7 @@ import { launchForTest } from '../support/instance.ts';
 import { auditOf, createManagementKey, putWorkspace, usePair } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { createWebhook, deliveriesOf, queuedTypes, RECEIVER } from '../support/webhooks.ts';
+import { createWebhook, deliveriesOf, queuedTypes, RECEIVER } from '../support/webhook-calls.ts';
 
 describe('webhooks', () => {
   const pair = usePair();

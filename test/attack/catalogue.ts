@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts';
 import { FORGED } from './scenarios/forged.ts';
 import { ISOLATION } from './scenarios/isolation.ts';
+import { LEAKS } from './scenarios/leaks.ts';
 import { LOCKS } from './scenarios/locks.ts';
 import { STRANGERS } from './scenarios/strangers.ts';
 import { TENANT_BODIES } from './scenarios/tenant-bodies.ts';
@@ -10,6 +11,7 @@ import { THIEF } from './scenarios/thief.ts';
 /** Every scenario, in the order in which they run. */
 export const SCENARIOS: readonly Scenario[] = [
   ...STRANGERS,
+  ...LEAKS,
   ...TENANT_BODIES,
   ...TENANT_CALLS,
   ...LOCKS,

@@ -37,12 +37,12 @@ const RECOVERED_WITHIN_MS = 5000;
 const KEPT_MIB = 64;
 
 /** Whether each rule was kept. A smoke run has no baseline, and no rule that looks at a clock. */
-export function judge(outcome: Outcome, baseline: Measured | null): Verdict[] {
+export function judge(outcome: Outcome, baseline: Measured | null, hotRatio = RATIO): Verdict[] {
   const always = [alive(outcome), served(outcome), right(outcome), errors(outcome)];
-  return [...always, ...(baseline ? timed(outcome, baseline) : []), memory(outcome)];
+  return [...always, ...(baseline ? timed(outcome, baseline, hotRatio) : []), memory(outcome)];
 }
 
-function timed({ measured }: Outcome, baseline: Measured): Verdict[] {
+function timed({ measured }: Outcome, baseline: Measured, hotRatio: number): Verdict[] {
   const both = (of: (one: Measured) => number): [number, number] => [of(measured), of(baseline)];
   const slowest = (ms: readonly number[]) => Math.max(0, ...ms);
   return [
@@ -50,6 +50,7 @@ function timed({ measured }: Outcome, baseline: Measured): Verdict[] {
       'hot p99',
       both(({ of }) => quantile(of.hot.ms, 0.99)),
       FLOOR_MS.hot,
+      hotRatio,
     ),
     within(
       'quota p99',
@@ -70,8 +71,13 @@ function timed({ measured }: Outcome, baseline: Measured): Verdict[] {
 }
 
 /** At most the floor, or three times what it was without attack. */
-function within(rule: string, [ms, alone]: [number, number], floorMs: number): Verdict {
-  const most = Math.max(RATIO * alone, floorMs);
+function within(
+  rule: string,
+  [ms, alone]: [number, number],
+  floorMs: number,
+  ratio = RATIO,
+): Verdict {
+  const most = Math.max(ratio * alone, floorMs);
   return { rule, isKept: ms <= most, says: `${rounded(ms)} ms, at most ${rounded(most)}` };
 }
 

@@ -90,7 +90,12 @@ async function runGroup(
   for (const scenario of scenarios) {
     if (interrupted.signal.aborted) return;
     const outcome = await runScenario(env, scenario, seconds).catch(notMade);
-    const row = { scenario, baseline, outcome, verdicts: judge(outcome, baseline) };
+    const row = {
+      scenario,
+      baseline,
+      outcome,
+      verdicts: judge(outcome, baseline, scenario.hotRatio),
+    };
     onRow(row);
     // Nothing of this one must be left for the next.
     if (!isKept(row)) await env.restart();

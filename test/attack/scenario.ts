@@ -15,6 +15,8 @@ export interface Scenario {
   group: Group;
   /** What the attacker does, for people. */
   does: string;
+  /** How many times as long hot verifications may take as without attack; by default as the rules say. */
+  hotRatio?: number;
   /** Runs before the victims begin. */
   setUp?: (env: AttackEnv, site: Site) => Promise<Given>;
   /** Runs in the attacker's process until its signal, or until it has nothing more to do. */

@@ -34,6 +34,11 @@ describe.runIf(BROWSER !== '')('what people do on the console', { timeout: 120_0
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const open = (path: string) => page.goto(`${program.url}/console/${path}`);
   const focused = () => page.evaluate('document.activeElement.textContent.trim()');
+  /** Uses are shown about two seconds after they were answered. */
+  const untilCounted = (id: string) =>
+    expect
+      .poll(async () => (await ok(program.root.GET('/v1/keys/{id}', at(id)))).usage.total)
+      .toBeGreaterThan(0);
   const managementKey = (name: string) =>
     ok(
       program.root.POST('/v1/management-keys', {
@@ -201,14 +206,71 @@ describe.runIf(BROWSER !== '')('what people do on the console', { timeout: 120_0
     expect(calls).toBe(3);
   });
 
+  it('an import that is not finished is not left by a link or the back button before its report was seen', async () => {
+    await open('keys');
+    await page.getByRole('link', { name: 'Import' }).click();
+    const hash = (of: string) => createHash('sha256').update(of).digest('base64');
+    const entries = Array.from({ length: 501 }, (_, index) => ({
+      name: `entry ${index}`,
+      hash: { algorithm: 'sha256', value: hash(`entry-${index}`) },
+    }));
+    await page.getByLabel('File').setInputFiles({
+      name: 'keys.json',
+      mimeType: 'application/json',
+      buffer: Buffer.from(JSON.stringify({ keys: entries }, null, 2)),
+    });
+    await page.getByText('501 lines, all ready').waitFor();
+    let calls = 0;
+    await page.route('**/console/api/v1/keys/import', async (route) => {
+      calls++;
+      await (calls === 2 ? route.abort() : route.continue());
+    });
+    await button('Import 501 keys').click();
+    await page.getByText('500 of 501 sent').waitFor();
+    await page.getByRole('link', { name: 'Usage' }).click();
+    await page.getByText('Finish the import first').waitFor();
+    await page.evaluate('history.back()');
+    await expect.poll(() => page.url()).toContain('/console/keys/import');
+    await page.getByText('500 of 501 sent').waitFor();
+    await button('Go on').click();
+    await page.getByText('501 keys created').first().waitFor();
+    await page.unroute('**/console/api/v1/keys/import');
+    await page.getByRole('link', { name: 'To the keys' }).click();
+    await page.getByRole('heading', { name: 'Keys' }).waitFor();
+  });
+
+  it('the list of keys is filtered by owner, scope and last use, and its address says by which', async () => {
+    const { id, key } = await makeKey(program.root, {
+      name: 'filtered',
+      ownerId: 'org_filter',
+      scopes: ['filter:read'],
+    });
+    await ok(program.root.POST('/v1/verify', { body: { key } }));
+    await untilCounted(id);
+    await open('keys');
+    const shown = () => page.locator('tbody .name').allInnerTexts();
+    await page.getByLabel('Owner', { exact: true }).fill('org_filter');
+    await page.keyboard.press('Enter');
+    await expect.poll(shown).toEqual(['filtered']);
+    await page.getByLabel('Scope', { exact: true }).fill('filter:read');
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Last used').selectOption('Used in the last 7 days');
+    await expect.poll(() => page.url()).toContain('used=last-7-days');
+    await page.reload();
+    await expect.poll(shown).toEqual(['filtered']);
+    await page.getByLabel('Last used').selectOption('Not used for 30 days');
+    await page.getByText('No key matches').waitFor();
+  });
+
   it('lists across all workspaces say of which one each line is, and what is made asks for one', async () => {
     const other = await makeWorkspace(program.root);
-    const { key } = await makeKey(program.root, {
+    const { id, key } = await makeKey(program.root, {
       name: 'far away',
       workspaceId: other,
       scopes: ['*'],
     });
     await ok(program.root.POST('/v1/verify', { body: { key } }));
+    await untilCounted(id);
     for (const path of ['keys', 'audit', 'usage', 'hygiene']) {
       await open(`${path}?workspaceId=*${path === 'hygiene' ? '&section=all-scopes' : ''}`);
       await settled(page);

@@ -247,10 +247,12 @@ describe.runIf(BROWSER !== '')('the console', { timeout: 120_000 }, () => {
     async (colorScheme, width) => {
       const person = await openPerson(browser, { colorScheme, width });
       await signIn(person, program.url);
-      const { id } = await makeKey(program.root, {
+      const { id, key } = await makeKey(program.root, {
         name: 'looked at',
         scopes: ['orders:read', 'orders:write'],
       });
+      // So that the usage page has something to show.
+      await program.root.POST('/v1/verify', { body: { key } });
       for (const path of [...PAGES, `keys/${id}`]) {
         await person.page.goto(`${program.url}/console/${path}`);
         await person.page.locator('main h1').first().waitFor();

@@ -1,3 +1,7 @@
+import { alerts } from '../../src/db/schema.ts';
+import type { AlertType } from '../../src/domain/alert-types.ts';
+import { newId } from '../../src/domain/key-string.ts';
+import type { Instance } from './instance.ts';
 import { type Pair, putWorkspace } from './pair.ts';
 
 export const MINUTE_MS = 60_000;
@@ -60,4 +64,20 @@ export function thresholds(own: object): object {
       noticeDays: 14,
     },
   };
+}
+
+/** An open alert about a key, without the job. Returns its id. */
+export async function insertAlert(
+  { service }: Instance,
+  workspaceId: string,
+  targetId: string,
+  type: AlertType = 'key_unused',
+): Promise<string> {
+  const { database, clock } = service.internals;
+  const id = newId('alert');
+  await database.orm.insert(alerts).values({
+    ...{ id, workspaceId, type, targetType: 'key', targetId },
+    ...{ cause: id, details: {}, openedAt: clock.date() },
+  });
+  return id;
 }

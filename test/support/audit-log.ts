@@ -39,6 +39,7 @@ export async function tamper(client: pg.Client, text: string, values: unknown[] 
   await client.query('alter table audit_events enable always trigger audit_append_only');
   await client.query('alter table audit_events enable always trigger audit_no_truncate');
   await client.query('alter table audit_events enable always trigger audit_append');
+  await client.query('alter table audit_events enable always trigger audit_to_webhooks');
 }
 
 /**

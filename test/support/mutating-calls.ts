@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { insertAlert } from './alerts.ts';
 import type { Answer, Instance } from './instance.ts';
 import { createManagementKey, putWorkspace } from './pair.ts';
 import { createKey, verdict } from './sql-keys.ts';
-import { createWebhook, queuedTypes, RECEIVER } from './webhooks.ts';
+import { createWebhook, queuedTypes, RECEIVER } from './webhook-calls.ts';
 
 /** A workspace with a key, on which one call is made. */
 export interface Fixture {
@@ -19,7 +20,7 @@ export interface PreparedCall {
   method: string;
   url: string;
   body?: object;
-  /** Where the changed resource is read; null if the call creates one or changes many. */
+  /** Where the changed resource is read with its version; null if the call creates one or changes many. */
   resourceUrl: string | null;
   action: string;
   /** Reads what the call changes on an instance, before it and after it. */
@@ -147,6 +148,19 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
       action: 'workspace.resumed',
       before: 'WORKSPACE_SUSPENDED',
       after: 'VALID',
+    };
+  },
+  acknowledgeAlert: async ({ instance, workspaceId, key }) => {
+    const url = `/v1/alerts/${await insertAlert(instance, workspaceId, key.id)}`;
+    return {
+      method: 'POST',
+      url: `${url}/acknowledge`,
+      body: { note: 'seen' },
+      resourceUrl: null,
+      action: 'alert.acknowledged',
+      observe: async (instance) => (await instance.call('GET', url)).body.acknowledgeNote,
+      before: null,
+      after: 'seen',
     };
   },
   deleteWorkspace: async (fixture) => ({

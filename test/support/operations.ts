@@ -22,6 +22,7 @@ export const PERMISSION_OF: Record<string, Permission> = {
   getHygieneReport: 'keys:read',
   listHygieneKeys: 'keys:read',
   listHygieneOwners: 'keys:read',
+  listIdleKeys: 'keys:read',
   getUsage: 'usage:read',
   listWorkspaces: 'workspaces:read',
   getWorkspace: 'workspaces:read',
@@ -47,6 +48,9 @@ export const PERMISSION_OF: Record<string, Permission> = {
   redeliverEvents: 'webhooks:write',
   listAuditEvents: 'audit:read',
   getAuditHead: 'audit:read',
+  listAlerts: 'alerts:read',
+  getAlert: 'alerts:read',
+  acknowledgeAlert: 'alerts:write',
 };
 
 /** Calls with another credential: that of a gateway, the presented key itself, a signature, or none. */

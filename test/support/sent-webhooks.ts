@@ -60,6 +60,17 @@ export async function renameKey(instance: Instance, id: string, name: string): P
   if (status !== 200) throw new Error(`the key was not renamed: ${status}`);
 }
 
+/** Lets copies of the newest audit entry wait for a webhook, each as an event of a subject of its own. */
+export async function queueEvents(sql: pg.Client, webhookId: string, count: number): Promise<void> {
+  await sql.query(
+    `insert into webhook_deliveries (webhook_id, workspace_id, sequence, event_id, event_type, subject)
+     select $1, e.workspace_id, e.sequence, 'evt_' || n, e.action, 'subject ' || n
+       from generate_series(1, $2::int) n,
+            (select * from audit_events order by time desc limit 1) e`,
+    [webhookId, count],
+  );
+}
+
 /** The deliveries of a webhook, in their order. */
 export async function deliveriesOf(sql: pg.Client, webhookId: string) {
   const { rows } = await sql.query(

@@ -15,11 +15,11 @@ export interface SharedProgram {
 }
 
 export async function startSharedProgram(
-  own: Record<string, string> = {},
+  more: Record<string, string> = {},
 ): Promise<SharedProgram> {
   const database = await createTestDatabase();
   const ends: (() => Promise<void>)[] = [];
-  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY, ...own };
+  const settings = { DATABASE_URL: database.url, KEYWARD_ROOT_KEY: ROOT_KEY, ...more };
   const { url } = await startProgram(settings, { onCleanup: (end) => ends.push(end) });
   const end = async () => {
     for (const stop of ends) await stop();

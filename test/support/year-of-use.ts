@@ -1,10 +1,10 @@
 import { mostAtThisHour, UNUSUAL_USE_HOURS, unusualAbove } from '../../src/domain/unusual-use.ts';
 
-export const THRESHOLDS = { factor: 5, minimum: 100 };
+const THRESHOLDS = { factor: 5, minimum: 100 };
 const DAY = 24;
 /** History of before the year that is judged. */
 const BEFORE = 40 * DAY;
-export const YEAR = 365 * DAY;
+const YEAR = 365 * DAY;
 /** A Thursday, the first of a month. */
 const START = Date.UTC(2026, 0, 1);
 const PUBLIC_HOLIDAYS = [41, 133, 136, 161, 184, 227, 314, 399, 400];

@@ -34,7 +34,10 @@ const ARROWS: Record<string, readonly string[]> = {
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],
     ...['workspaces'],
   ],
-  reports: ['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'keys'],
+  'idle-policy': ['domain', 'lib', 'db', 'unit-of-work', 'workspaces', 'keys'],
+  reports: [
+    ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'keys', 'idle-policy'],
+  ],
   owners: [...['errors.ts', 'call-context.ts', 'db', 'http', 'unit-of-work', 'workspaces', 'keys']],
   management: [
     ...['errors.ts', 'call-context.ts', 'domain', 'lib', 'db', 'http', 'unit-of-work'],

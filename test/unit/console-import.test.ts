@@ -32,6 +32,20 @@ describe('the import page', () => {
     expect(rows[0]?.item?.scopes).toEqual(['a:b']);
   });
 
+  it('an array, or the body of the call, is read as JSON lines are, and its entries are counted', () => {
+    const good = { name: 'one', hash: { algorithm: 'sha256', value: HEX } };
+    for (const whole of [[good, { name: 'two' }], { keys: [good, { name: 'two' }] }]) {
+      const { rows, unit, fault } = parseImport(JSON.stringify(whole, null, 2));
+      expect({ unit, fault }).toEqual({ unit: 'Entry', fault: null });
+      expect(rows.map(({ line, fault: wrong }) => [line, wrong])).toEqual([
+        [1, null],
+        [2, 'has no hash'],
+      ]);
+    }
+    expect(parseImport(JSON.stringify(good)).unit).toBe('Line');
+    expect(parseImport('[{"name": ').fault).toBe('This is no JSON array.');
+  });
+
   it('a CSV file is read as the command reads it: quoted cells, empty cells left out, JSON where a cell holds a list', () => {
     const text = [
       '\uFEFFname,hash_algorithm,hash_value,scopes,enabled,expires_in_seconds,metadata',

@@ -23,7 +23,7 @@ interface Row extends Record<string, unknown>, RefillColumns {
 }
 
 /** Those with few credits among the next keys that have credits. */
-export function creditsQuery(input: FindInput, maxCredits: number, after: string): SQL {
+function creditsQuery(input: FindInput, maxCredits: number, after: string): SQL {
   const { workspace, now, targets } = input;
   return sql`with page as materialized (
       select k.id, k.enabled and (k.expires_at is null or k.expires_at > ${at(now)}) as in_force,

@@ -18,7 +18,7 @@ interface Row extends Record<string, unknown> {
 /** What is answered of a string that has ended, and of nothing else that has a key. */
 const ENDED_CODES = sql`u.code in ('NOT_FOUND', 'REVOKED')`;
 
-export function endedStringsQuery({ workspace, now, limit, targets }: FindInput): SQL {
+function endedStringsQuery({ workspace, now, limit, targets }: FindInput): SQL {
   const since = at(now.getTime() - QUIET_MS);
   // Asked about keys, their strings; else what was counted today, by the index of denials.
   const presented = targets
@@ -30,7 +30,7 @@ export function endedStringsQuery({ workspace, now, limit, targets }: FindInput)
                     case when k.deleted_at is not null then 'deletion'
                          when s.status = 'current' then 'revocation' else 'rotation' end as "endedBy"
                from (${presented}) presented
-               join secrets s on s.ref = presented.ref
+               cross join lateral (select * from secrets where ref = presented.ref limit 1) s
                join keys k on k.id = s.key_id and k.workspace_id = ${workspace.id}
                join secret_usage v on v.secret_ref = s.ref
               where v.last_denied_at > ${since}

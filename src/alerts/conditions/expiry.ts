@@ -8,6 +8,8 @@ import { among, at, DAY_MS, HOUR_MS, NOT_ENDED } from './look.ts';
 /** What has been over for longer is known. */
 const EXPIRED_DAYS = 7;
 const USED_DAYS = 30;
+/** The largest threshold. */
+const MAX_DAYS = 365;
 
 /** Keys of a kind (`k`), in the form that an index on their expiry supports. */
 interface Kind {
@@ -47,7 +49,7 @@ interface Row extends Record<string, unknown> {
 const days = (count: number | SQL) => sql`make_interval(hours => 24 * ${count}::integer)`;
 
 /** What expires soon. The smallest threshold that is reached counts, and none that spans a whole life. */
-export function expiringQuery(kind: Kind, input: FindInput): SQL | null {
+function expiringQuery(kind: Kind, input: FindInput): SQL | null {
   const { workspace, now, limit, targets } = input;
   const thresholds = workspace.thresholds.expiringDays;
   if (thresholds.length === 0) return null;
@@ -65,7 +67,7 @@ export function expiringQuery(kind: Kind, input: FindInput): SQL | null {
 }
 
 /** What has expired of late though it was in use, unless it was made for less than any threshold. */
-export function expiredQuery(kind: Kind, input: FindInput): SQL | null {
+function expiredQuery(kind: Kind, input: FindInput): SQL | null {
   const { workspace, now, limit, targets } = input;
   const thresholds = workspace.thresholds.expiringDays;
   if (thresholds.length === 0) return null;
@@ -89,6 +91,10 @@ function expiryCondition(
   return {
     type,
     everyMs: HOUR_MS,
+    concerns: (now) => sql`exists (
+      select from ${kind.from} where ${kind.workspaceId} = w.id and ${kind.inForce}
+         and ${kind.expiry} > ${at(now.getTime() - EXPIRED_DAYS * DAY_MS)}
+         and ${kind.expiry} < ${at(now.getTime() + MAX_DAYS * DAY_MS)})`,
     find: async (input) => {
       const statement = query(kind, input);
       const rows = statement ? await input.read<Row>(statement) : [];

@@ -10,7 +10,7 @@ interface Row extends Record<string, unknown> {
   issuedAt: string;
 }
 
-export function rotationQuery(input: FindInput, dueDays: number): SQL {
+function rotationQuery(input: FindInput, dueDays: number): SQL {
   const { workspace, now, limit, targets } = input;
   return sql`select s.key_id as "keyId", s.id as "secretId", s.created_at as "issuedAt"
                from secrets s join keys k on k.workspace_id = s.workspace_id and k.id = s.key_id
@@ -25,6 +25,9 @@ export function rotationQuery(input: FindInput, dueDays: number): SQL {
 export const ROTATION_DUE: Condition = {
   type: 'rotation_due',
   everyMs: HOUR_MS,
+  concerns: (now) => sql`exists (
+    select from secrets s where s.workspace_id = w.id and s.status = 'current'
+       and s.created_at <= ${at(now.getTime() - DAY_MS)})`,
   find: async (input) => {
     const dueDays = input.workspace.thresholds.rotationDueDays;
     if (dueDays === null) return [];

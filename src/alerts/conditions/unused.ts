@@ -27,11 +27,7 @@ const KINDS = {
   },
 };
 
-export function unusedQuery(
-  kind: keyof typeof KINDS,
-  input: FindInput,
-  warnAfterDays: number,
-): SQL {
+function unusedQuery(kind: keyof typeof KINDS, input: FindInput, warnAfterDays: number): SQL {
   const { workspace, now, limit, targets } = input;
   const before = new Date(now.getTime() - warnAfterDays * DAY_MS);
   const { since, where, order } = KINDS[kind];

@@ -127,6 +127,12 @@ async function leave(): Promise<void> {
 
 function Navigation({ path }: { path: string }) {
   const openAlerts = useOpenAlerts(path);
+  const links = useRef<HTMLDivElement>(null);
+  // On a phone the links are a row that is wider than the page.
+  useEffect(() => {
+    const current = links.current?.querySelector('[aria-current]');
+    current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [path]);
   const offered = PAGES.filter((one) => one.isInNavigation && may(one.permission));
   const link = ({ path: pattern, title }: Page) => {
     const base = `/${pattern.source.split('\\/')[1]?.replace('$', '')}`;
@@ -140,9 +146,11 @@ function Navigation({ path }: { path: string }) {
     <nav class="nav" aria-label="Main">
       <a class="brand" href=${hrefOf('/keys')}><${Brand} />Keyward</a>
       ${isUnbound.value && html`<${WorkspaceField} />`}
-      ${offered.filter(({ group }) => !group).map(link)}
-      ${administration.length > 0 && html`<h2>Administration</h2>`}
-      ${administration.map(link)}
+      <div class="nav-links" ref=${links}>
+        ${offered.filter(({ group }) => !group).map(link)}
+        ${administration.length > 0 && html`<h2>Administration</h2>`}
+        ${administration.map(link)}
+      </div>
       <div class="who">
         <b>${actor ?? caller?.id}</b><br />
         ${caller?.workspaceId ? `workspace ${caller.workspaceId}` : 'every workspace'} ·${' '}

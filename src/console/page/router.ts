@@ -15,7 +15,7 @@ let position = positionOf(history.state) ?? 0;
 history.replaceState({ position }, '');
 let onRefusal: (() => void) | null = null;
 
-/** Until it is released, the back and forward buttons lead back here, and `refused` says why. */
+/** Until it is released, links, the back and forward buttons stay here, and `refused` says why. */
 export function holdPlace(refused: () => void): () => void {
   onRefusal = refused;
   return () => {
@@ -40,9 +40,16 @@ function positionOf(state: unknown): number | null {
   return isKnown && typeof state.position === 'number' ? state.position : null;
 }
 
-function push(href: string): void {
+/** Whether it was done. */
+function push(href: string): boolean {
+  if (onRefusal) {
+    onRefusal();
+    return false;
+  }
   position++;
   history.pushState({ position }, '', href);
+  place.value = here();
+  return true;
 }
 
 function here(): Place {
@@ -66,9 +73,11 @@ export function hrefOf(path: string, query: Query = {}): string {
 /** Goes to another page; `replace` keeps the back button on the one before. */
 export function navigate(path: string, query: Query = {}, { replace = false } = {}): void {
   const href = hrefOf(path, query);
-  if (replace) history.replaceState({ position }, '', href);
-  else push(href);
-  place.value = here();
+  if (!replace) push(href);
+  else {
+    history.replaceState({ position }, '', href);
+    place.value = here();
+  }
 }
 
 /** This page with some of its query changed. */
@@ -87,7 +96,5 @@ addEventListener('click', (event) => {
   const { origin, pathname } = new URL(link.href);
   if (origin !== location.origin || !pathname.startsWith(`${BASE}/`)) return;
   event.preventDefault();
-  push(link.href);
-  place.value = here();
-  scrollTo(0, 0);
+  if (push(link.href)) scrollTo(0, 0);
 });

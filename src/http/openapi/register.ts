@@ -36,6 +36,7 @@ export async function registerOpenApi(app: App, webhooks: object): Promise<void>
         },
         { name: 'Usage', description: 'Exact counts of verifications.' },
         { name: 'Alerts', description: 'What someone should know: once for its cause.' },
+        { name: 'Webhooks', description: 'Where events are sent, and what became of them.' },
         { name: 'Audit', description: 'Who changed what, when, and on whose behalf.' },
         { name: 'Events', description: 'What Keyward calls your webhooks with.' },
         { name: 'Leaks', description: 'Called by those who find keys where they should not be.' },

@@ -37,6 +37,7 @@ export function conditions(db: Reader, query: ListKeys, now: Date): Condition[] 
     prefix === undefined ? undefined : eq(keys.prefix, prefix),
     ...between(keys.createdAt, query.createdAfter, query.createdBefore),
     ...expiring(query),
+    ...unexpired(query, now),
     ...lastUsed(db, query),
     neverUsed ? notExists(use(db, isNotNull(keyUsage.lastUsedAt))) : undefined,
   ];
@@ -73,6 +74,13 @@ function expiring({ sort, expiresAfter, expiresBefore }: ListKeys): Condition[] 
     expiresAfter === undefined ? undefined : isNotNull(keys.expiresAt),
     ...between(EXPIRY, expiresAfter, expiresBefore),
   ];
+}
+
+/** Validity begins before it ends: a list by expiry need not pass all the keys that have expired. */
+function unexpired({ sort, status = [] }: ListKeys, now: Date): Condition[] {
+  const isLiving = status.every((one) => one === 'active' || one === 'scheduled');
+  if (sort !== 'expiresAt' || status.length === 0 || !isLiving) return [];
+  return [sql`${EXPIRY} > ${time(now.toISOString())}`];
 }
 
 type Instant = typeof keys.createdAt | typeof keys.expiresAt | typeof keyUsage.lastUsedAt | SQL;

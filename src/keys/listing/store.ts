@@ -1,10 +1,10 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, isNull, sql } from 'drizzle-orm';
 import type { Orm, Transaction } from '../../db/database.ts';
-import { keys } from '../../db/schema.ts';
+import { keys, workspaces } from '../../db/schema.ts';
 import type { CursorPosition } from '../../http/cursor.ts';
 import { readInTime } from '../../http/read-in-time.ts';
 import { type KeyRecord, selectKeys, withSecrets } from '../key-records.ts';
-import { inExistingWorkspace, inWorkspace, type Scope } from '../store.ts';
+import { inWorkspace, type Scope } from '../store.ts';
 import { conditions, EXPIRY } from './filters.ts';
 import type { ListKeys } from './schemas.ts';
 
@@ -78,20 +78,45 @@ function orderOf(query: ListKeys) {
   return [sql`${by} ${way}`, sql`${keys.id} ${way}`];
 }
 
-function idsOfPage(
-  db: Orm | Transaction,
-  scope: Scope,
-  query: ListKeys,
-  { after, now, limit }: PageRequest,
-) {
+function idsOfPage(db: Orm | Transaction, scope: Scope, query: ListKeys, request: PageRequest) {
+  if (scope === null) return idsOfAll(db, query, request);
+  const { id, bytes } = COLUMNS;
+  return db
+    .select({ id, bytes })
+    .from(keys)
+    .where(and(inWorkspace(scope), ...wanted(db, query, request)))
+    .orderBy(...orderOf(query))
+    .limit(request.limit);
+}
+
+const COLUMNS = {
+  id: keys.id,
+  bytes: sql<number>`octet_length(${keys}::text)`.as('bytes'),
+};
+
+/** The first of each existing workspace, of which each index knows the order, and of these the first. */
+function idsOfAll(db: Orm | Transaction, query: ListKeys, request: PageRequest) {
+  const { by, way } = SORTS[query.sort];
+  const first = db
+    .select({ ...COLUMNS, position: sql`${by}`.as('position') })
+    .from(keys)
+    .where(
+      and(eq(keys.workspaceId, workspaces.id), inWorkspace(null), ...wanted(db, query, request)),
+    )
+    .orderBy(...orderOf(query))
+    .limit(request.limit)
+    .as('first');
+  return db
+    .select({ id: first.id, bytes: first.bytes })
+    .from(workspaces)
+    .innerJoinLateral(first, sql`true`)
+    .where(isNull(workspaces.deletedAt))
+    .orderBy(sql`${first.position} ${way}`, sql`${first.id} ${way}`)
+    .limit(request.limit);
+}
+
+function wanted(db: Orm | Transaction, query: ListKeys, { after, now }: PageRequest) {
   const { by, type, next } = SORTS[query.sort];
   const beyond = after && sql`(${by}, ${keys.id}) ${next} (${after.value}::${type}, ${after.id})`;
-  // One workspace is known to exist; a list of all of them leaves out the deleted ones.
-  const listed = scope === null ? inExistingWorkspace(scope) : inWorkspace(scope);
-  return db
-    .select({ id: keys.id, bytes: sql<number>`octet_length(${keys}::text)`.as('bytes') })
-    .from(keys)
-    .where(and(listed, ...conditions(db, query, now), beyond ?? undefined))
-    .orderBy(...orderOf(query))
-    .limit(limit);
+  return [...conditions(db, query, now), beyond ?? undefined];
 }

@@ -71,7 +71,7 @@ const byExpiry = { by: EXPIRY, type: sql`timestamptz` };
 const SECTIONS: Record<KeySection, (input: SectionInput) => SectionQuery> = {
   'never-used': ({ now }) => ({
     ...OF_USAGE,
-    where: sql`u.last_used_day is null and k.created_at < ${at(now - NEW_KEY_MS)} and ${living(now)}`,
+    where: sql`u.last_used_day is null and not u.ended and k.created_at < ${at(now - NEW_KEY_MS)} and ${living(now)}`,
     order: null,
     since: sql`k.created_at`,
   }),
@@ -111,11 +111,11 @@ const SECTIONS: Record<KeySection, (input: SectionInput) => SectionQuery> = {
   }),
   'rotation-due': ({ now, rotateAfterDays }) => ({
     ...OF_SECRETS,
-    where: sql`s.status = 'current' and s.created_at < ${at(now - rotateAfterDays * DAY_MS)} and ${living(now)}`,
+    where: sql`s.status = 'current' and not s.ended and s.created_at < ${at(now - rotateAfterDays * DAY_MS)} and ${living(now)}`,
   }),
   'imported-never-rotated': ({ now }) => ({
     ...OF_SECRETS,
-    where: sql`s.status = 'current' and position('@' in s.ref) > 0 and ${living(now)}`,
+    where: sql`s.status = 'current' and position('@' in s.ref) > 0 and not s.ended and ${living(now)}`,
   }),
   'retiring-in-use': ({ now }) => ({
     ...OF_SECRETS,
@@ -142,7 +142,7 @@ export function sectionQuery(section: KeySection, input: SectionInput): SectionQ
 /** The index has the day, in UTC: on the day of the bound the time decides. */
 function usedBefore(before: number, now: number): SQL {
   const day = new Date(before).toISOString().slice(0, 10);
-  return sql`u.last_used_day <= ${day}::date and u.last_used_at < ${at(before)} and ${living(now)}`;
+  return sql`u.last_used_day <= ${day}::date and not u.ended and u.last_used_at < ${at(before)} and ${living(now)}`;
 }
 
 /** Whether an owner of keys `k` has none that is active or will be. */

@@ -1,9 +1,10 @@
 import type { Pepper } from '../../domain/pepper.ts';
+import { STDOUT } from '../store.ts';
 import type { Outcome } from './attempt.ts';
 import { messageOf, signedHeaders, signingSecretsOf } from './message.ts';
 import type { Claim } from './queue.ts';
 import type { Sender } from './sender.ts';
-import { auditLine, STDOUT, type WriteLine } from './stdout-export.ts';
+import { auditLine, type WriteLine } from './stdout-export.ts';
 
 interface AttemptOptions {
   pepper: Pepper | null;

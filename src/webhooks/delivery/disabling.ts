@@ -1,14 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { and, eq, lte, sql } from 'drizzle-orm';
 import { openAlert } from '../../alerts/store.ts';
-import { nextRevision } from '../../db/revision.ts';
-import { webhooks } from '../../db/schema.ts';
 import { type Actor, DEFAULT_WORKSPACE } from '../../domain/caller.ts';
 import { toIso } from '../../domain/time.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
+import { lockWebhook, STDOUT, updateWebhook } from '../store.ts';
 import type { Outcome } from './attempt.ts';
 import type { Claim } from './queue.ts';
-import { STDOUT } from './stdout-export.ts';
 
 const ACTOR: Actor = { type: 'system', id: 'webhooks', onBehalfOf: null };
 const MAX_FAILING_MS = 5 * 86_400_000;
@@ -40,19 +37,11 @@ async function disable(unitOfWork: UnitOfWork, id: string, reason: Reason): Prom
 /** Changes nothing if it was disabled, deleted or delivered to meanwhile. */
 async function disableEnabled(write: WriteContext, id: string, reason: Reason): Promise<void> {
   const { tx, at } = write;
-  const failedBefore = new Date(at.getTime() - MAX_FAILING_MS);
-  const isOver = reason === 'gone' ? undefined : lte(webhooks.failingSince, failedBefore);
-  const [row] = await tx
-    .update(webhooks)
-    .set({
-      enabled: false,
-      disabledReason: reason,
-      revision: nextRevision(webhooks.revision),
-      updatedAt: at,
-    })
-    .where(and(eq(webhooks.id, id), webhooks.enabled, sql`${webhooks.deletedAt} is null`, isOver))
-    .returning();
-  if (!row) return;
+  const row = await lockWebhook(tx, id, null);
+  if (!row?.enabled) return;
+  const failingMs = at.getTime() - (row.failingSince ?? at).getTime();
+  if (reason === 'failing' && failingMs < MAX_FAILING_MS) return;
+  await updateWebhook(tx, id, { enabled: false, disabledReason: reason, updatedAt: at });
   const workspaceId = row.workspaceId ?? DEFAULT_WORKSPACE;
   write.audit({
     ...{ workspaceId, action: 'webhook.disabled', target: { type: 'webhook', id } },
@@ -60,12 +49,8 @@ async function disableEnabled(write: WriteContext, id: string, reason: Reason): 
     after: { enabled: false, disabledReason: reason },
   });
   if (reason === 'gone' || !row.failingSince) return;
-  const failingSince = toIso(row.failingSince);
-  const found = {
-    targetType: 'webhook',
-    targetId: id,
-    cause: failingSince,
-    details: { failingSince },
-  } as const;
+  const since = toIso(row.failingSince);
+  const target = { targetType: 'webhook', targetId: id } as const;
+  const found = { ...target, cause: since, details: { failingSince: since } };
   await openAlert(write, { type: 'webhook_disabled', workspaceId, ...found });
 }

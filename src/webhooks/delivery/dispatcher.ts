@@ -66,6 +66,8 @@ export class Dispatcher {
     this.#isAsked = true;
     this.#filling ??= this.#fill().finally(() => {
       this.#filling = null;
+      // Asked between its last look and here.
+      if (this.#isAsked && !this.#stopping.signal.aborted) void this.run();
     });
     return this.#filling;
   }

@@ -67,18 +67,18 @@ function parseEntry(payload: string): JsonObject | null {
   }
 }
 
-/** The secrets that sign now; null if one cannot be read, as with another KEYWARD_SECRET. */
+/**
+ * The secrets that sign now; null if the current one cannot be read, as with another KEYWARD_SECRET. One
+ * that is retiring and cannot be read is left out: the rotation that follows such a change must work.
+ */
 export function signingSecretsOf(claim: Claim, key: KeyObject | null, now: Date): string[] | null {
   const { webhookId, signingSecret, previousSecret, previousSecretUntil } = claim;
+  const open = (sealed: Buffer | null) => key && sealed && openSecret(key, webhookId, sealed);
+  const current = open(signingSecret);
+  if (current === null) return null;
   const isRetiring = previousSecretUntil !== null && previousSecretUntil > now;
-  const secrets: string[] = [];
-  for (const sealed of [signingSecret, isRetiring ? previousSecret : null]) {
-    if (sealed === null) continue;
-    const secret = key && openSecret(key, webhookId, sealed);
-    if (secret === null) return null;
-    secrets.push(secret);
-  }
-  return secrets.length === 0 ? null : secrets;
+  const previous = isRetiring ? open(previousSecret) : null;
+  return previous === null ? [current] : [current, previous];
 }
 
 /** The headers of Standard Webhooks. The id stays the same with each attempt, the time does not. */

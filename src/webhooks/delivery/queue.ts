@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm';
 import type { Orm } from '../../db/database.ts';
 import { auditEvents, webhookDeliveries, webhooks } from '../../db/schema.ts';
 import { readInstant } from '../../db/stored-types.ts';
+import { STDOUT } from '../store.ts';
 import type { Attempt } from './attempt.ts';
-import { STDOUT } from './stdout-export.ts';
 
 /** A delivery that this instance alone may send until its lease ends, with all that is sent. */
 export interface Claim {
@@ -43,7 +43,8 @@ export interface Room {
 
 /**
  * Leases deliveries that are due: of each webhook and subject the oldest that waits, of each webhook a
- * few, in a random order of webhooks, so that none is always before another.
+ * few, in a random order of webhooks, so that none is always before another. However many wait, it looks at
+ * few: `offset 0` has an index asked for each row in its turn, where all that wait would be joined.
  */
 export async function claimDue(
   orm: Orm,
@@ -65,11 +66,12 @@ export async function claimDue(
            from ${webhookDeliveries} queued
           where queued.webhook_id = w.id and queued.status = 'pending' and queued.due_at <= ${at}
             and (queued.leased_until is null or queued.leased_until <= ${at})
-            and queued.position = (
-              select min(waiting.position) from ${webhookDeliveries} waiting
-               where waiting.webhook_id = queued.webhook_id and waiting.subject = queued.subject
-                 and waiting.status = 'pending')
-          order by queued.due_at, queued.position
+            and not exists (
+              select from ${webhookDeliveries} earlier
+               where earlier.webhook_id = queued.webhook_id and earlier.subject = queued.subject
+                 and earlier.status = 'pending' and earlier.position < queued.position
+              offset 0)
+          order by queued.due_at
           limit greatest(${room.placesEach} - coalesce(busy.attempts, 0), 0)
             for update skip locked) d
        where w.enabled and w.deleted_at is null
@@ -130,7 +132,8 @@ function instantOrNull(value: string | null): Date | null {
 
 /**
  * Records an attempt, if the delivery is still leased to this instance. Those of its subject that wait
- * for it are not looked at before it is tried again; once it is over, the next one is due.
+ * for it are not looked at before it is tried again; once it is over, the next one is due. `+ 0` keeps the
+ * database from a walk along all positions for the least one.
  */
 export async function recordAttempt(
   orm: Orm,
@@ -149,7 +152,7 @@ export async function recordAttempt(
     ? sql`set due_at = ${due} from recorded where ${behind} and waiting.due_at < ${due}`
     : sql`set due_at = ${now} from recorded
            where waiting.due_at > ${now} and waiting.position = (
-             select min(waiting.position) from ${webhookDeliveries} waiting where ${behind})`;
+             select min(waiting.position + 0) from ${webhookDeliveries} waiting where ${behind})`;
   await orm.execute(sql`
     with recorded as (
       update ${webhookDeliveries}

@@ -1,32 +1,5 @@
-import { sql } from 'drizzle-orm';
-import type { Orm } from '../../db/database.ts';
-import { webhooks } from '../../db/schema.ts';
-import type { Actor } from '../../domain/caller.ts';
-
-/** The row of `webhooks` through which the audit logs go to stdout. The API does not show it. */
-export const STDOUT = 'stdout';
-
-const ACTOR: Actor = { type: 'system', id: 'stdout', onBehalfOf: null };
-
 /** Writes a line to stdout. Resolves once it has left the process; rejects when it has not in time. */
 export type WriteLine = (line: string, late: AbortSignal) => Promise<void>;
-
-/** From here on entries wait for stdout, or do not. */
-export async function switchStdoutExport(orm: Orm, isOn: boolean, at: Date): Promise<void> {
-  if (!isOn) {
-    await orm.execute(sql`update ${webhooks} set enabled = false where id = ${STDOUT} and enabled`);
-    return;
-  }
-  const made = { createdAt: at, createdBy: ACTOR, updatedAt: at };
-  await orm
-    .insert(webhooks)
-    .values({ id: STDOUT, url: 'stdout:', format: 'event', ...made })
-    .onConflictDoUpdate({
-      target: webhooks.id,
-      set: { enabled: true, failingSince: null, updatedAt: at },
-      setWhere: sql`not ${webhooks.enabled}`,
-    });
-}
 
 /** An entry as a line: its text as it is stored, so that the chain can be checked with the lines alone. */
 export function auditLine(payload: string, hash: string): string {

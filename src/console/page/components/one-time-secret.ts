@@ -1,7 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { html } from 'htm/preact';
-import { useEffect } from 'preact/hooks';
-import { holdPlace } from '../router.ts';
+import { useHeldPage } from '../leaving.ts';
 import { CopyButton } from './copy.ts';
 import { Dialog } from './dialog.ts';
 import { Check } from './field.ts';
@@ -25,17 +24,9 @@ export function OneTimeSecret({ value, onClose, what, kept, forms }: Props) {
   const form = useSignal(0);
   const isStored = useSignal(false);
   const wasLeaving = useSignal(false);
-  useEffect(() => {
-    if (isStored.value) return undefined;
-    addEventListener('beforeunload', ask);
-    const release = holdPlace(() => {
-      wasLeaving.value = true;
-    });
-    return () => {
-      removeEventListener('beforeunload', ask);
-      release();
-    };
-  }, [isStored.value]);
+  useHeldPage(!isStored.value, () => {
+    wasLeaving.value = true;
+  });
   const text = forms[form.value]?.[1](value) ?? value;
   const store = () => {
     isStored.value = true;
@@ -65,9 +56,4 @@ export function OneTimeSecret({ value, onClose, what, kept, forms }: Props) {
       </div>
     <//>
   `;
-}
-
-/** The browser asks before the page is left for another site, or loaded again. */
-function ask(event: BeforeUnloadEvent): void {
-  event.preventDefault();
 }

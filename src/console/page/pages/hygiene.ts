@@ -205,7 +205,7 @@ function OwnerList() {
                 ? html`<${Empty} title="None" />`
                 : html`
                   <table>
-                    <thead><tr><th>Owner</th>${isEvery.value && html`<th>Workspace</th>`}<th>Keys</th></tr></thead>
+                    <thead><tr><th>Owner</th>${isEvery.value && html`<th>Workspace</th>`}<th class="number">Keys</th></tr></thead>
                     <tbody>
                       ${data.map(
                         ({ ownerId, keys, workspaceId: of }) => html`

@@ -8,6 +8,7 @@ import { Failure } from '../components/states.ts';
 import { download } from '../download.ts';
 import { formatNumber, plural } from '../format.ts';
 import { useIntent } from '../intent.ts';
+import { useHeldPage } from '../leaving.ts';
 import { hrefOf } from '../router.ts';
 import { isEvery, workspaceId } from '../workspace.ts';
 import { ChooseWorkspace } from './choose-workspace.ts';
@@ -31,7 +32,7 @@ export function ImportPage() {
 function Import() {
   const source = useSignal<Source>({ fileName: null, text: '' });
   const { text } = source.value;
-  const { rows, fault } = useMemo(() => parseImport(text), [text]);
+  const { rows, unit, fault } = useMemo(() => parseImport(text), [text]);
   const batches = useMemo(() => batchesOf(rows.filter(isSendable)), [rows]);
   const { outcomes, error, isBusy, isDone, send, reset } = useSending(batches);
   const ready = rows.filter(isSendable).length;
@@ -57,18 +58,18 @@ function Import() {
           <span role="status">${isDone ? countsText(outcomes) : stateText(outcomes.length, ready, rows.length)}</span>
           <span class="row">
             ${(hasBegun || source.value.fileName) && !isBusy && html`<button type="button" onClick=${restart}>${isDone ? 'Import others' : 'Start again'}</button>`}
-            ${isDone && html`<button type="button" onClick=${() => save(outcomes)}>Save the report</button>`}
+            ${hasBegun && !isBusy && html`<button type="button" onClick=${() => save(outcomes)}>Save the report</button>`}
             ${
               isDone
                 ? html`<a class="button primary" href=${hrefOf('/keys', { workspaceId: workspaceId.value })}>To the keys</a>`
                 : html`<button type="button" class="primary" disabled=${isBusy || ready === 0} onClick=${() => void send()}>
-                    ${isBusy ? 'Importing…' : hasBegun ? 'Go on' : `Import ${plural(ready, 'key')}`}
+                    ${isBusy ? 'Importing…' : hasBegun ? 'Go on' : ready === 0 ? 'Import' : `Import ${plural(ready, 'key')}`}
                   </button>`
             }
           </span>
         </div>
       </div>
-      ${rows.length > 0 && html`<div class="card">${hasBegun ? html`<${Outcomes} outcomes=${outcomes} />` : html`<${Preview} rows=${rows} />`}</div>`}
+      ${rows.length > 0 && html`<div class="card">${hasBegun ? html`<${Outcomes} outcomes=${outcomes} unit=${unit} />` : html`<${Preview} rows=${rows} unit=${unit} />`}</div>`}
     </div>
   `;
 }
@@ -86,6 +87,9 @@ function useSending(batches: ReturnType<typeof batchesOf>) {
     },
     [],
   );
+  const isDone = sent.value > 0 && sent.value === batches.length;
+  const isUnfinished = isBusy.value || (sent.value > 0 && !isDone);
+  useHeldPage(isUnfinished, () => announce('Finish the import first, or start again.'));
   const sendBatch = async (batch: (typeof batches)[number]) => {
     const body = { workspaceId: workspaceId.value, keys: batch.map(({ item }) => item) };
     const headers = intent.headersFor(body);
@@ -107,7 +111,6 @@ function useSending(batches: ReturnType<typeof batchesOf>) {
     sent.value = 0;
     error.value = null;
   };
-  const isDone = sent.value > 0 && sent.value === batches.length;
   const state = { outcomes: outcomes.value, error: error.value, isBusy: isBusy.value };
   return { ...state, isDone, send, reset };
 }

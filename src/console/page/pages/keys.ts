@@ -21,7 +21,11 @@ import { useKeyUsage } from './key-usage.ts';
 
 const PAGE_SIZE = 25;
 const DAY_MS = 86_400_000;
-const SOON_MS = 30 * DAY_MS;
+
+/** The same all day: cursors are of one list. */
+function daysFromToday(days: number): string {
+  return new Date((Math.floor(Date.now() / DAY_MS) + days) * DAY_MS).toISOString();
+}
 
 /** The views of the list: what each asks the API for. */
 const VIEWS = {
@@ -30,8 +34,7 @@ const VIEWS = {
     title: 'Expiring',
     filter: () => ({
       status: ['active'] as const,
-      // The same all day: cursors are of one list.
-      expiresBefore: new Date(Math.floor(Date.now() / DAY_MS) * DAY_MS + SOON_MS).toISOString(),
+      expiresBefore: daysFromToday(30),
       sort: 'expiresAt' as const,
     }),
   },
@@ -52,6 +55,24 @@ const SORTS = [
   ['expiresAt', 'Next to expire'],
 ] as const;
 
+/** When the keys were last used: what each asks the API for. */
+const USES = {
+  '': { title: 'Used at any time', filter: () => ({}) },
+  'last-7-days': {
+    title: 'Used in the last 7 days',
+    filter: () => ({ lastUsedAfter: daysFromToday(-7) }),
+  },
+  'not-for-30-days': {
+    title: 'Not used for 30 days',
+    filter: () => ({ lastUsedBefore: daysFromToday(-30) }),
+  },
+  'not-for-90-days': {
+    title: 'Not used for 90 days',
+    filter: () => ({ lastUsedBefore: daysFromToday(-90) }),
+  },
+};
+type Use = keyof typeof USES;
+
 export function KeysPage() {
   const { query } = place.value;
   const view = viewOf(query.get('view'));
@@ -59,6 +80,7 @@ export function KeysPage() {
     search: query.get('search') ?? '',
     ownerId: query.get('ownerId') ?? '',
     scope: query.get('scope') ?? '',
+    used: useOf(query.get('used')),
   };
   const sort = SORTS.find(([name]) => name === query.get('sort'))?.[0] ?? null;
   const cursor = query.get('cursor');
@@ -71,6 +93,7 @@ export function KeysPage() {
               workspaceId: workspaceId.value,
               limit: PAGE_SIZE,
               ...VIEWS[view].filter(),
+              ...USES[filters.used].filter(),
               ...(filters.search && { search: filters.search }),
               ...(filters.ownerId && { ownerId: filters.ownerId }),
               ...(filters.scope && { scope: filters.scope }),
@@ -80,7 +103,7 @@ export function KeysPage() {
           },
         }),
       ),
-    [workspaceId.value, view, filters.search, filters.ownerId, filters.scope, sort, cursor],
+    [workspaceId.value, view, ...Object.values(filters), sort, cursor],
   );
   const isFiltered = Object.values(filters).some((value) => value !== '');
   return html`
@@ -125,6 +148,14 @@ function isView(name: string | null): name is View {
   return name !== null && Object.hasOwn(VIEWS, name);
 }
 
+function useOf(name: string | null): Use {
+  return isUse(name) ? name : '';
+}
+
+function isUse(name: string | null): name is Use {
+  return name !== null && Object.hasOwn(USES, name);
+}
+
 interface InputEvent {
   currentTarget: HTMLInputElement | HTMLSelectElement;
 }
@@ -133,6 +164,7 @@ interface FilterValues {
   search: string;
   ownerId: string;
   scope: string;
+  used: Use;
 }
 
 /** What is typed becomes part of the address, so that it can be shared. */
@@ -151,6 +183,9 @@ function Filters({ filters, sort }: { filters: FilterValues; sort: string | null
       <${SearchField} value=${filters.search} onPause=${search} />
       <input aria-label="Owner" placeholder="Owner" size="16" value=${filters.ownerId} onChange=${change('ownerId')} />
       <input aria-label="Scope" placeholder="Scope" size="16" value=${filters.scope} onChange=${change('scope')} />
+      <select aria-label="Last used" onChange=${change('used')}>
+        ${Object.entries(USES).map(([name, { title }]) => html`<option value=${name} selected=${name === filters.used}>${title}</option>`)}
+      </select>
       <select aria-label="Sort" onChange=${change('sort')}>
         ${SORTS.map(([name, text]) => html`<option value=${name} selected=${name === (sort ?? '-createdAt')}>${text}</option>`)}
       </select>

@@ -134,7 +134,7 @@ function GroupTable({ report: { data, total, nextCursor }, groupBy, metric }: Ta
       <div class="table-wrap">
         <table>
           <thead>
-            <tr><th>${GROUPS.find(([name]) => name === groupBy)?.[1]}</th>${isEvery.value && html`<th>Workspace</th>`}<th>Verifications</th><th>Units</th><th>Compared with the most</th><th>Share</th></tr>
+            <tr><th>${GROUPS.find(([name]) => name === groupBy)?.[1]}</th>${isEvery.value && html`<th>Workspace</th>`}<th class="number">Verifications</th><th class="number">Units</th><th>Compared with the most</th><th class="number">Share</th></tr>
           </thead>
           <tbody>
             ${data.map(

@@ -58,7 +58,7 @@ function WorkspaceTable({ data, nextCursor }: WorkspaceList) {
       <div class="table-wrap">
         <table>
           <thead>
-            <tr><th>Workspace</th><th>Status</th><th>Policies</th><th>Active keys at most</th><th>Created</th></tr>
+            <tr><th>Workspace</th><th>Status</th><th>Policies</th><th class="number">Active keys at most</th><th>Created</th></tr>
           </thead>
           <tbody>
             ${data.map(

@@ -1,10 +1,11 @@
 import type { Schemas } from '../../api-types.ts';
 import { csvRecords, headerFault, itemOfCells } from './csv.ts';
 
-export type ImportItem = Schemas['ImportItem'];
+type ImportItem = Schemas['ImportItem'];
 
-/** A line of the file: what to import, or what is wrong with it. */
+/** A line of the file, or an entry of its array: what to import, or what is wrong with it. */
 export interface ImportRow {
+  /** From 1 on. */
   line: number;
   item: ImportItem | null;
   /** For the table, as far as it can be read. */
@@ -14,46 +15,71 @@ export interface ImportRow {
 
 interface Parsed {
   rows: ImportRow[];
+  /** What is counted: an array may have one entry on several lines, or all on one. */
+  unit: 'Line' | 'Entry';
   /** What is wrong with the file as a whole; null: nothing. */
   fault: string | null;
 }
 
 /** More are for the command, which reads files of any size. */
-export const MAX_ROWS = 10_000;
+const MAX_ROWS = 10_000;
 const MAX_ITEMS = 500;
 const MAX_LENGTH = 500_000;
 
-/** JSON lines, which begin with a brace, or CSV whose first line names its columns. */
+/** JSON, which begins with a brace or a bracket, or CSV whose first line names its columns. */
 export function parseImport(source: string): Parsed {
-  const text = source.replace(/^\uFEFF/, '');
-  const parsed = text.trimStart().startsWith('{') ? parseJsonLines(text) : parseCsv(text);
+  const text = source.replace(/^\uFEFF/, '').trimEnd();
+  const parsed = /^\s*[{[]/.test(text) ? parseJson(text) : parseCsv(text);
   if (parsed.rows.length <= MAX_ROWS) return parsed;
   const fault = `A page imports ${MAX_ROWS} keys at most: use the command keyward import.`;
-  return { rows: [], fault };
+  return { ...parsed, rows: [], fault };
 }
 
-function parseJsonLines(text: string): Parsed {
+/** An object a line, an array of them, or the body of the call. */
+function parseJson(text: string): Parsed {
+  const entries = entriesOf(text);
+  if (entries) {
+    const rows = entries.map((entry, index) => rowOf(index + 1, () => entry));
+    return { rows, unit: 'Entry', fault: null };
+  }
+  if (/^\s*\[/.test(text)) return { rows: [], unit: 'Entry', fault: 'This is no JSON array.' };
   const lines = text.split(/\r\n|\r|\n/).map((json, index) => ({ json, line: index + 1 }));
   const rows = lines
     .filter(({ json }) => json.trim() !== '')
     .map(({ json, line }) => rowOf(line, () => JSON.parse(json), 'is no JSON'));
-  return { rows, fault: null };
+  return { rows, unit: 'Line', fault: null };
 }
+
+/** Null: it is no array, and no body of the call. */
+function entriesOf(text: string): unknown[] | null {
+  try {
+    const whole: unknown = JSON.parse(text);
+    if (Array.isArray(whole)) return whole;
+    const hasKeys = typeof whole === 'object' && whole !== null && 'keys' in whole;
+    return hasKeys && Array.isArray(whole.keys) ? whole.keys : null;
+  } catch {
+    return null;
+  }
+}
+
+const NONE: Parsed = { rows: [], unit: 'Line', fault: null };
 
 function parseCsv(text: string): Parsed {
   const { records, brokenAt } = csvRecords(text);
   const [header, ...others] = records;
   // After a stray quote the records cannot be told apart, so nothing is guessed.
-  if (brokenAt !== null) return { rows: [], fault: `Line ${brokenAt} has a quote out of place.` };
+  if (brokenAt !== null) {
+    return { ...NONE, fault: `Line ${brokenAt} has a quote out of place.` };
+  }
   const names = (header?.cells ?? []).map((name) => name.trim());
   const fault = headerFault(names);
-  if (fault !== null) return { rows: [], fault };
+  if (fault !== null) return { ...NONE, fault };
   const rows = others.map(({ line, cells }) => {
     if (cells.length === names.length) return rowOf(line, () => itemOfCells(names, cells));
     const wrong = `has ${cells.length} columns, the first line ${names.length}`;
     return { line, item: null, name: '', fault: wrong };
   });
-  return { rows, fault: null };
+  return { ...NONE, rows };
 }
 
 function rowOf(line: number, read: () => unknown, unreadable?: string): ImportRow {

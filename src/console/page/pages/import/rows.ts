@@ -30,15 +30,15 @@ export function outcomesOf(
 const SHOWN = 100;
 
 /** Rows with a fault come first: they are what there is to do. */
-export function Preview({ rows }: { rows: readonly ImportRow[] }) {
+export function Preview({ rows, unit }: { rows: readonly ImportRow[]; unit: string }) {
   const faulty = rows.filter(({ fault }) => fault !== null);
   const shown = [...faulty, ...rows.filter(({ fault }) => fault === null)].slice(0, SHOWN);
   return html`
-    <${Table} heads=${['Line', 'Name', 'Owner', 'Digest', 'Check']} more=${rows.length - shown.length}>
+    <${Table} heads=${[unit, 'Name', 'Owner', 'Digest', 'Check']} more=${rows.length - shown.length}>
       ${shown.map(
         ({ line, name, item, fault }) => html`
           <tr key=${line}>
-            <td class="number">${formatNumber(line)}</td>
+            <td>${formatNumber(line)}</td>
             <td><div class="name">${name || html`<span class="soft">none</span>`}</div></td>
             <td>${item?.ownerId ?? html`<span class="soft">none</span>`}</td>
             <td>${item && html`<code>${item.hash.algorithm} ${item.hash.value.slice(0, 8)}…</code>`}</td>
@@ -61,17 +61,17 @@ function isKnown(status: string): status is keyof typeof RESULTS {
 }
 
 /** What was refused comes first. */
-export function Outcomes({ outcomes }: { outcomes: readonly Outcome[] }) {
+export function Outcomes({ outcomes, unit }: { outcomes: readonly Outcome[]; unit: string }) {
   const refused = outcomes.filter(({ status }) => status === 'invalid');
   const rest = outcomes.filter(({ status }) => status !== 'invalid');
   const shown = [...refused, ...rest].slice(0, SHOWN);
   return html`
-    <${Table} heads=${['Line', 'Name', 'Result', 'Reason']} more=${outcomes.length - shown.length}>
+    <${Table} heads=${[unit, 'Name', 'Result', 'Reason']} more=${outcomes.length - shown.length}>
       ${shown.map(({ line, name, status, keyId, reason }) => {
         const pill = isKnown(status) ? RESULTS[status] : { tone: 'neutral', text: status };
         return html`
           <tr key=${line}>
-            <td class="number">${formatNumber(line)}</td>
+            <td>${formatNumber(line)}</td>
             <td><div class="name">${keyId ? html`<a href=${hrefOf(`/keys/${keyId}`, { workspaceId: workspaceId.value })}>${name}</a>` : name}</div></td>
             <td><${Pill} ...${pill} /></td>
             <td>${reason}</td>
@@ -90,12 +90,12 @@ interface TableProps {
 
 function Table({ heads, more, children }: TableProps) {
   return html`
-    <div class="table-wrap" tabindex="0" role="region" aria-label="Lines of the file">
+    <div class="table-wrap" tabindex="0" role="region" aria-label="What the file has">
       <table>
         <thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead>
         <tbody>${children}</tbody>
       </table>
     </div>
-    ${more > 0 && html`<div class="table-foot"><span>${formatNumber(more)} more lines are not shown.</span></div>`}
+    ${more > 0 && html`<div class="table-foot"><span>${formatNumber(more)} more are not shown.</span></div>`}
   `;
 }

@@ -26,8 +26,8 @@ export function SourceField({ source: { fileName, text }, fault, set }: Props) {
   return html`
     <div class="field">
       <label for=${id}>File</label>
-      <input id=${id} type="file" accept=".jsonl,.ndjson,.csv,text/csv" aria-describedby="${id}-hint" onChange=${choose} />
-      <div id="${id}-hint" class="hint">JSON lines, or CSV with the columns of <code>keyward import</code>.</div>
+      <input id=${id} type="file" accept=".jsonl,.ndjson,.json,.csv,text/csv" aria-describedby="${id}-hint" onChange=${choose} />
+      <div id="${id}-hint" class="hint">JSON, an object a line or one array of them, or CSV with the columns of <code>keyward import</code>.</div>
       ${fileName !== null && fault && html`<div class="fault" role="alert">${fault}</div>`}
     </div>
     ${
