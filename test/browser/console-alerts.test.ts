@@ -1,7 +1,8 @@
+import pg from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Permission } from '../../src/console/page/api-types.ts';
-import { connect } from '../support/database.ts';
+import { ALERT_TYPES } from '../../src/domain/alert-types.ts';
 import {
   at,
   makeKey,
@@ -37,6 +38,12 @@ describe.runIf(BROWSER !== '')('alerts on the console', { timeout: 120_000 }, ()
 
   beforeAll(async () => {
     program = await startSharedProgram({ KEYWARD_LEAK_REPORTS: 'on' });
+    // Alerts are opened by the tests: to the job, each look is one that another instance has.
+    await run(
+      `insert into alert_checks (type, begun_at, held_until)
+       select type, now(), now() + interval '1 day' from unnest($1::text[]) type`,
+      [ALERT_TYPES],
+    );
     browser = await openBrowser();
     ada = await openPerson(browser);
     page = ada.page;
@@ -47,6 +54,11 @@ describe.runIf(BROWSER !== '')('alerts on the console', { timeout: 120_000 }, ()
     await program.end();
   });
 
+  const run = async (statement: string, values: unknown[]) => {
+    const client = new pg.Client({ connectionString: program.databaseUrl });
+    await client.connect();
+    await client.query(statement, values).finally(() => client.end());
+  };
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   const open = async (path: string) => {
     await page.goto(`${program.url}/console/${path}`);
@@ -65,18 +77,15 @@ describe.runIf(BROWSER !== '')('alerts on the console', { timeout: 120_000 }, ()
   };
   /** As the job opens one, for which days would have to pass. */
   const openAlert = async (target: string, workspaceId: string, type: string, details = {}) => {
-    const database = await connect(program.databaseUrl);
-    const values = [workspaceId, type, target, JSON.stringify(details)];
-    await database.query(
+    await run(
       `insert into alerts (id, workspace_id, type, target_type, target_id, cause, details, opened_at)
        values ('alert_' || substr(md5($2 || $3), 1, 22), $1, $2, 'key', $3, 'test', $4, now())`,
-      values,
+      [workspaceId, type, target, JSON.stringify(details)],
     );
   };
   const unusedKey = async (workspaceId: string) => {
     const { id } = await makeKey(program.root, { name: 'forgotten', workspaceId });
-    const database = await connect(program.databaseUrl);
-    await database.query(
+    await run(
       `update keys set created_at = now() - interval '200 days', updated_at = now() - interval '200 days' where id = $1`,
       [id],
     );
@@ -165,6 +174,24 @@ describe.runIf(BROWSER !== '')('alerts on the console', { timeout: 120_000 }, ()
     await page.getByRole('cell', { name: workspaceId, exact: true }).first().waitFor();
   });
 
+  it('what is typed into a filter stays when the list arrives meanwhile', async () => {
+    const workspaceId = await makeWorkspace(program.root);
+    await open(`alerts?workspaceId=${workspaceId}`);
+    const typed = Promise.withResolvers<void>();
+    await page.route('**/console/api/v1/alerts?*', async (route) => {
+      await typed.promise;
+      await route.continue();
+    });
+    await page.getByLabel('Type').selectOption('Key unused');
+    await page.getByLabel('About').pressSequentially('key_');
+    const arrived = page.waitForResponse(/v1\/alerts.*type=key_unused/);
+    typed.resolve();
+    await arrived;
+    await settled(page);
+    await page.unroute('**/console/api/v1/alerts?*');
+    expect(await page.getByLabel('About').inputValue()).toBe('key_');
+  });
+
   it('the page of a key shows its alerts alone, and they are acknowledged there', async () => {
     const workspaceId = await makeWorkspace(program.root);
     const { id } = await makeKey(program.root, { name: 'runs low', workspaceId });
@@ -211,6 +238,9 @@ describe.runIf(BROWSER !== '')('alerts on the console', { timeout: 120_000 }, ()
     const row = page.getByRole('row', { name: 'forgotten' });
     expect(await row.innerText()).toMatch(/Alert now\s+Disabled on .*\s+Revoked on/);
     await expectAccessible(page);
+    await ok(program.root.POST('/v1/workspaces/{id}/suspend', at(workspaceId)));
+    await button('What would happen?').click();
+    await page.getByText('Nothing of a suspended workspace is disabled or revoked').waitFor();
     await page.getByLabel('Disable after days without use').fill('95');
     await button('What would happen?').click();
     await page.getByText('Disable after days without use: must be at least noticeDays').waitFor();
@@ -218,7 +248,7 @@ describe.runIf(BROWSER !== '')('alerts on the console', { timeout: 120_000 }, ()
       ok(program.root.GET('/v1/keys/{id}', at(id))),
       ok(program.root.GET('/v1/workspaces/{id}', at(workspaceId))),
     ]);
-    expect(key.status).toBe('active');
+    expect(key.enabled).toBe(true);
     expect(workspace.idlePolicy).toBeNull();
   });
 

@@ -132,7 +132,7 @@ function Navigation({ path }: { path: string }) {
   useEffect(() => {
     const current = links.current?.querySelector('[aria-current]');
     current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  }, [path]);
+  }, [path, openAlerts]);
   const offered = PAGES.filter((one) => one.isInNavigation && may(one.permission));
   const link = ({ path: pattern, title }: Page) => {
     const base = `/${pattern.source.split('\\/')[1]?.replace('$', '')}`;

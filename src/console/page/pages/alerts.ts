@@ -1,6 +1,7 @@
 import { html } from 'htm/preact';
 import { answerOf, api } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
+import { FilterField } from '../components/filter-field.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
 import { Pill } from '../components/status.ts';
@@ -98,12 +99,13 @@ interface FiltersProps {
 }
 
 function Filters({ type, acknowledged, targetId }: FiltersProps) {
+  const filter = (name: string, text: string) => {
+    if (!looksLikeKey(text)) navigate('/alerts', withQuery({ [name]: text.trim(), cursor: null }));
+  };
   const change =
     (name: string) =>
-    ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLSelectElement }) => {
-      const text = currentTarget.value.trim();
-      if (!looksLikeKey(text)) navigate('/alerts', withQuery({ [name]: text, cursor: null }));
-    };
+    ({ currentTarget }: { currentTarget: HTMLSelectElement }) =>
+      filter(name, currentTarget.value);
   const options = (all: readonly (readonly [string, string])[], value: string | undefined) =>
     all.map(
       ([name, text]) => html`<option value=${name} selected=${name === value}>${text}</option>`,
@@ -123,7 +125,7 @@ function Filters({ type, acknowledged, targetId }: FiltersProps) {
           </select>
         `
       }
-      <input aria-label="About" placeholder="About: an id" size="30" value=${targetId} onChange=${change('targetId')} />
+      <${FilterField} label="About" placeholder="About: an id" size=${30} value=${targetId} onChange=${(text: string) => filter('targetId', text)} />
     </div>
   `;
 }

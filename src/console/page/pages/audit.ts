@@ -2,6 +2,7 @@ import { html } from 'htm/preact';
 import { answerOf, api } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
 import { Changes } from '../components/changes.ts';
+import { FilterField } from '../components/filter-field.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
 import { TargetLink } from '../components/target-link.ts';
@@ -48,12 +49,9 @@ export function AuditPage() {
     async () => (isEvery.value ? null : readHead(workspaceId.value)),
     [workspaceId.value],
   );
-  const change =
-    (name: string) =>
-    ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLSelectElement }) => {
-      const text = currentTarget.value.trim();
-      if (!looksLikeKey(text)) navigate('/audit', withQuery({ [name]: text, cursor: null }));
-    };
+  const filter = (name: string, text: string) => {
+    if (!looksLikeKey(text)) navigate('/audit', withQuery({ [name]: text.trim(), cursor: null }));
+  };
   return html`
     <header class="page-head">
       <div>
@@ -63,7 +61,7 @@ export function AuditPage() {
       ${head.data && html`<${ChainHead} ...${head.data} />`}
     </header>
     <div class="filters" role="search">
-      <select aria-label="Action" onChange=${change('action')}>
+      <select aria-label="Action" onChange=${({ currentTarget }: { currentTarget: HTMLSelectElement }) => filter('action', currentTarget.value)}>
         <option value="">Every action</option>
         ${[...ACTION_GROUPS].map(
           ([group, actions]) => html`
@@ -75,7 +73,7 @@ export function AuditPage() {
       </select>
       ${Object.entries(FILTERS).map(
         ([name, label]) => html`
-          <input aria-label=${label} placeholder=${label} size="18" value=${query.get(name) ?? ''} onChange=${change(name)} />
+          <${FilterField} key=${name} label=${label} size=${18} value=${query.get(name) ?? ''} onChange=${(text: string) => filter(name, text)} />
         `,
       )}
     </div>

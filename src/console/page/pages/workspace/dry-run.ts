@@ -42,7 +42,7 @@ export function DryRun({ workspaceId, form }: Props) {
         <span class="soft">With these values, if they came into force now. Nothing is changed.</span>
       </div>
       ${error.value && html`<${Refusal} error=${error.value} />`}
-      <div role="status">${report && html`<p>${summaryOf(report)}</p>`}</div>
+      <div role="status">${report && html`<p>${summaryOf(report)}</p>${isHeldBack(report.policy, policy) && html`<p class="soft">Nothing of a suspended workspace is disabled or revoked.</p>`}`}</div>
       ${report && report.data.length > 0 && html`<${Steps} report=${report} workspaceId=${workspaceId} />`}
       ${report?.nextCursor && html`<div class="row"><button type="button" disabled=${isBusy.value} onClick=${() => void read(report.nextCursor)}>Look further</button></div>`}
     </div>
@@ -76,6 +76,11 @@ function readReport(workspaceId: string, policy: Policy, cursor: string | null):
   return answerOf(api.GET('/v1/reports/idle-keys', { params: { query } }));
 }
 
+function isHeldBack(applied: Policy, asked: Policy): boolean {
+  const steps = ['disableAfterDays', 'revokeAfterDays'] as const;
+  return steps.some((name) => applied[name] === null && asked[name] !== null);
+}
+
 /** What a key would do, and what the line of a key says. */
 const STEPS: Record<string, readonly [would: string, will: string]> = {
   warn: ['get an alert', 'Alert'],
@@ -90,7 +95,7 @@ function summaryOf({ data, nextCursor, policy }: Report): string {
     const count = data.filter(({ steps }) => steps.some((one) => one.step === step)).length;
     return count === 0 ? [] : [`${plural(count, 'key')} would ${would}`];
   });
-  if (counts.length === 0) return nextCursor ? 'Nothing so far.' : 'Nothing: every key is in use.';
+  if (counts.length === 0) return nextCursor ? 'Nothing so far.' : 'Nothing would happen.';
   return `${counts.join(', ')}${nextCursor ? ', so far' : ''}, unless somebody uses them before.`;
 }
 
