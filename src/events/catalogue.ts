@@ -165,6 +165,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'webhook.deleted': {
     description: 'A webhook was deleted.',
     targetType: 'webhook',
+    before: WebhookChange,
     after: WebhookChange,
   },
   'alert.key_expiring': alert('A key expires soon.'),

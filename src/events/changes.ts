@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { nullable, time } from '../http/schemas.ts';
+import { maybeTime, nullable } from '../http/schemas.ts';
 import { Key } from '../keys/schemas/key.ts';
 import { ManagementKey } from '../management/schemas.ts';
 import { Webhook } from '../webhooks/schemas.ts';
@@ -53,6 +53,7 @@ export const ManagementKeyChange = changed('ManagementKeyChange', 'a management 
 
 export const WebhookChange = changed('WebhookChange', 'a webhook', {
   ...Webhook.properties,
+  deletedAt: maybeTime('When the webhook was deleted.'),
   url: Type.String({
     description: 'Where events are sent, without its path.',
     examples: ['https://example.com/…'],
@@ -89,12 +90,17 @@ export const AlertOpened = Type.Object(
   { 'x-name': 'AlertOpened' },
 );
 
+const alertType = Type.String({ description: 'Alert type.', examples: ['key_expiring'] });
+
 export const AlertAcknowledged = Type.Object(
-  { alertId, acknowledgedAt: time('When it was acknowledged.') },
+  {
+    alertId,
+    type: alertType,
+    note: Type.Optional(
+      nullable(Type.String(), { description: 'Note, for people.', examples: ['We know.'] }),
+    ),
+  },
   { 'x-name': 'AlertAcknowledged' },
 );
 
-export const AlertEnded = Type.Object(
-  { alertId, type: Type.String({ description: 'Alert type.', examples: ['key_expiring'] }) },
-  { 'x-name': 'AlertEnded' },
-);
+export const AlertEnded = Type.Object({ alertId, type: alertType }, { 'x-name': 'AlertEnded' });

@@ -1,4 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import pg from 'pg';
 import { openapiDocument } from '../../openapi/document.ts';
 import type { Json } from '../../src/domain/json.ts';
 
@@ -21,6 +22,12 @@ const schemas = Object.entries(document.components?.schemas ?? {}).map(([name, s
 ]);
 ajv.addSchema({ $id: 'openapi', components: { schemas: Object.fromEntries(schemas) } });
 
+const NEWEST = `
+  select payload, hash from (
+    select payload, hash, row_number() over (partition by action order by time desc) as place
+      from audit_events where action is not null) as entries
+   where place <= 5`;
+
 /** How an event differs from the schema that the document has of its type; empty: it does not. */
 export function differencesOf(event: { type: string } & Record<string, Json>): string[] {
   const { type } = event;
@@ -32,4 +39,19 @@ export function differencesOf(event: { type: string } & Record<string, Json>): s
     ({ instancePath, message, params }) =>
       `${type}${instancePath} ${message} ${JSON.stringify(params)}`,
   );
+}
+
+/** Of the newest entries with each action in a database: how they differ from what the document says. */
+export async function undocumentedEvents(url: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ payload: string; hash: string }>(NEWEST);
+    return rows.flatMap(({ payload, hash }) => {
+      const data = JSON.parse(payload);
+      return differencesOf({ type: data.action, timestamp: data.time, data, hash });
+    });
+  } finally {
+    await client.end();
+  }
 }

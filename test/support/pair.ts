@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { Permission } from '../../src/domain/caller.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
+import { undocumentedEvents } from './event-schemas.ts';
 import {
   type Answer,
   type CallOptions,
@@ -27,7 +28,9 @@ export class Pair {
 
   async stop(): Promise<void> {
     for (const instance of this.#instances) await instance.stop();
+    const undocumented = this.#database ? await undocumentedEvents(this.#database.url) : [];
     await this.#database?.drop();
+    if (undocumented.length > 0) throw new Error(`events differ: ${undocumented.join(', ')}`);
   }
 
   get first(): Instance {

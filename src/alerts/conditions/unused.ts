@@ -35,7 +35,7 @@ function unusedQuery(kind: keyof typeof KINDS, input: FindInput, warnAfterDays: 
   const inForce = targets ? sql`true` : sql`k.enabled`;
   return sql`select k.id, u.last_used_at as "lastUsedAt", ${since} as since
                from key_usage u join keys k on k.workspace_id = u.workspace_id and k.id = u.key_id
-              where u.workspace_id = ${workspace.id} and ${where(before)}
+              where u.workspace_id = ${workspace.id} and not u.ended and ${where(before)}
                 and ${since} < ${at(before)} and ${living(now)} and ${inForce}
                 ${among(sql`u.key_id`, targets)}
               order by ${order} limit ${limit}`;
