@@ -74,7 +74,7 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     await page.getByText('Alerts', { exact: true }).last().click();
     await page.getByLabel('Every event of alerts').check();
     await page.getByLabel('Alert ended').uncheck();
-    expect(await page.locator('input:indeterminate').count()).toBe(1);
+    await expect.poll(() => page.locator('input:indeterminate').count()).toBe(1);
     await page.getByText('Owners', { exact: true }).click();
     await page.getByLabel('Personal data erased').check();
     await expectAccessible(page);

@@ -1,5 +1,5 @@
 import { html } from 'htm/preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Schemas } from '../../api-types.ts';
 import { Check } from '../../components/field.ts';
 import { ACTION_GROUPS, actionText } from '../../words.ts';
@@ -74,7 +74,7 @@ interface AllProps {
 
 function AllOf({ group, count, of, onChange }: AllProps) {
   const box = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (box.current) box.current.indeterminate = count > 0 && count < of;
   }, [count, of]);
   return html`
