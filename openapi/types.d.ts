@@ -3240,7 +3240,12 @@ export interface components {
             before: components["schemas"]["AuditChainLink"];
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "before": "2026-01-31T12:00:00.000Z",
+             *       "dropped": 3,
+             *       "sequence": 3,
+             *       "hash": "9f86d081"
+             *     }
              */
             after: {
                 /**
@@ -5308,7 +5313,9 @@ export interface components {
             };
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "credits": 1000
+             *     }
              */
             before: {
                 /**
@@ -5319,7 +5326,9 @@ export interface components {
             };
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "credits": 1000
+             *     }
              */
             after: {
                 /**
@@ -5455,7 +5464,11 @@ export interface components {
             before: null;
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "endedSecretIds": [
+             *         "sec_5Tn8Wq2Lx7"
+             *       ]
+             *     }
              */
             after: {
                 /**
@@ -5668,7 +5681,10 @@ export interface components {
             before: null;
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "graceSeconds": 86400,
+             *       "start": "ak_live_4fQ2mX…"
+             *     }
              */
             after: {
                 /**
@@ -6268,7 +6284,9 @@ export interface components {
             before: null;
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "graceSeconds": 86400
+             *     }
              */
             after: {
                 /**
@@ -6406,7 +6424,9 @@ export interface components {
             before: null;
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "keys": 3
+             *     }
              */
             after: {
                 /**
@@ -7957,7 +7977,9 @@ export interface components {
             before: null;
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "graceSeconds": 86400
+             *     }
              */
             after: {
                 /**
@@ -8445,7 +8467,9 @@ export interface components {
             before: null;
             /**
              * @description What happened.
-             * @example {}
+             * @example {
+             *       "keysEnded": 3
+             *     }
              */
             after: {
                 /**

@@ -1,4 +1,4 @@
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, type TSchemaOptions, Type } from 'typebox';
 import type { AuditAction, AuditTargetType } from '../audit/actions.ts';
 import { time } from '../http/schemas.ts';
 import {
@@ -28,9 +28,17 @@ const count = (description: string) => Type.Integer({ minimum: 0, description, e
 const seconds = (description: string) =>
   Type.Number({ minimum: 0, description, examples: [86400] });
 
-/** Fields of an event that is no change of fields. */
-const fields = (properties: Record<string, TSchema>) =>
-  Type.Object(properties, { description: 'What happened.', examples: [{}] });
+/** What an event says that is no change of fields, with the examples of its parts. */
+function fields(properties: Record<string, TSchema>): TSchema {
+  const example = Object.entries(properties).map(([name, schema]) => [name, exampleOf(schema)]);
+  const examples = [Object.fromEntries(example)];
+  return Type.Object(properties, { description: 'What happened.', examples });
+}
+
+function exampleOf(schema: TSchema): unknown {
+  const { examples }: TSchemaOptions = { ...schema };
+  return Array.isArray(examples) ? examples[0] : undefined;
+}
 
 const Credits = fields({
   credits: Type.Integer({ description: 'Balance of the credits.', examples: [1000] }),
