@@ -176,6 +176,21 @@ describe('who may do what with webhooks', () => {
     expect((await pair.first.call('GET', `${url}/deliveries`, { as: only })).status).toBe(403);
   });
 
+  it('a webhook is disabled with the management key that made it, however that is revoked, and the log says so', async () => {
+    const maker = await createManagementKey(pair.first, { permissions: FULL, workspaceId: 'acme' });
+    const { id } = (await create(maker.key)).body;
+    const other = await createWebhook(pair.first, { workspaceId: 'acme' });
+    const url = `/v1/management-keys/${maker.id}/revoke`;
+    await pair.first.call('POST', url, { body: { includeCreated: false } });
+    const read = async (each: string) =>
+      (await pair.first.call('GET', `/v1/webhooks/${each}`)).body;
+    expect(await read(id)).toMatchObject({ enabled: false, disabledReason: 'creator_revoked' });
+    expect(await read(other.id)).toMatchObject({ enabled: true, disabledReason: null });
+    const [entry] = await auditOf(pair.first, id, 'acme');
+    expect(entry).toMatchObject({ after: { enabled: false, disabledReason: 'creator_revoked' } });
+    expect((await patch(bound, id, { enabled: true })).body.disabledReason).toBeNull();
+  });
+
   it('a caller that loses audit:read while it creates a webhook creates none', async () => {
     const maker = await createManagementKey(pair.first, { permissions: FULL });
     const narrowed = pair.second.call('PATCH', `/v1/management-keys/${maker.id}`, {
