@@ -11,8 +11,8 @@ import { Clock } from './lib/clock.ts';
 import { FairQueue, type InTurn } from './lib/fair-queue.ts';
 import type { Log } from './lib/log-events.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
-import { type WriteLine, writeToStdout } from './webhooks/delivery/stdout-export.ts';
-import { type ResolveHost, resolveByDns } from './webhooks/delivery/target.ts';
+import { type ResolveHost, resolveByDns } from './webhooks/sending/checked-lookup.ts';
+import { type WriteLine, writeToStdout } from './webhooks/sending/stdout-line.ts';
 
 const URGENT_PLACES = 2;
 const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024, reason: 'management' } as const;

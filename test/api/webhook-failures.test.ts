@@ -158,7 +158,7 @@ it('finished deliveries are deleted once they are older than KEYWARD_DELIVERIES_
   await createKey(instance);
   await deliver(instance);
   const { orm } = instance.service.internals.database;
-  const { deleteOldDeliveries } = await import('../../src/webhooks/delivery/old-deliveries.ts');
+  const { deleteOldDeliveries } = await import('../../src/webhooks/sending/old-deliveries.ts');
   const now = instance.service.internals.clock.now();
   await createKey(instance);
   await deleteOldDeliveries(orm, now + 29 * DAY, 30);

@@ -1,27 +1,27 @@
 import type { Pepper } from '../../domain/pepper.ts';
 import { STDOUT } from '../store.ts';
-import type { Outcome } from './attempt.ts';
+import type { Outcome } from './attempt-result.ts';
+import type { HttpSender } from './http-sender.ts';
 import { messageOf, signedHeaders, signingSecretsOf } from './message.ts';
 import type { Claim } from './queue.ts';
-import type { Sender } from './sender.ts';
-import { auditLine, type WriteLine } from './stdout-export.ts';
+import { auditLine, type WriteLine } from './stdout-line.ts';
 
-interface AttemptOptions {
+interface TransportOptions {
   pepper: Pepper | null;
-  sender: Sender;
+  sender: HttpSender;
   writeLine: WriteLine;
   timeoutMs: number;
 }
 
-/** How an attempt is made: to a receiver by HTTP, or to stdout. */
-export class Attempts {
-  readonly #options: AttemptOptions;
+/** Sends a claimed event once: to a receiver by HTTP, or to stdout. */
+export class Transport {
+  readonly #options: TransportOptions;
 
-  constructor(options: AttemptOptions) {
+  constructor(options: TransportOptions) {
     this.#options = options;
   }
 
-  async make(claim: Claim, at: Date, stopping: AbortSignal): Promise<Outcome | null> {
+  async send(claim: Claim, at: Date, stopping: AbortSignal): Promise<Outcome | null> {
     const message = messageOf(claim);
     if (!message) return failed('entry_unreadable');
     if (claim.webhookId === STDOUT) return this.#write(claim);

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { InTurn } from '../../lib/fair-queue.ts';
 import type { Log } from '../../lib/log-events.ts';
 import type { Metric } from '../../lib/metric.ts';
-import { nextAttemptAt, type Outcome } from './attempt.ts';
+import { nextAttemptAt, type Outcome } from './attempt-result.ts';
 import { DeliveryCounts } from './metrics.ts';
 import { type Claim, claimDue, recordAttempt, recordHealth, releaseLease } from './queue.ts';
 

@@ -4,7 +4,7 @@ import { type Actor, DEFAULT_WORKSPACE } from '../../domain/caller.ts';
 import { toIso } from '../../domain/time.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { lockWebhook, STDOUT, updateWebhook } from '../store.ts';
-import type { Outcome } from './attempt.ts';
+import type { Outcome } from './attempt-result.ts';
 import type { Claim } from './queue.ts';
 
 const ACTOR: Actor = { type: 'system', id: 'webhooks', onBehalfOf: null };
