@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { nullable, time } from '../http/schemas.ts';
+import { nullable } from '../http/schemas.ts';
 import { Key } from '../keys/schemas/key.ts';
 import { ManagementKey } from '../management/schemas.ts';
 import { Webhook } from '../webhooks/schemas.ts';
@@ -89,12 +89,20 @@ export const AlertOpened = Type.Object(
   { 'x-name': 'AlertOpened' },
 );
 
+const alertType = Type.String({ description: 'Alert type.', examples: ['key_expiring'] });
+
 export const AlertAcknowledged = Type.Object(
-  { alertId, acknowledgedAt: time('When it was acknowledged.') },
+  {
+    alertId,
+    type: alertType,
+    note: Type.Optional(
+      Type.String({
+        description: 'Note of the acknowledgement, if it has one.',
+        examples: ['The integration moves to a new key on Monday.'],
+      }),
+    ),
+  },
   { 'x-name': 'AlertAcknowledged' },
 );
 
-export const AlertEnded = Type.Object(
-  { alertId, type: Type.String({ description: 'Alert type.', examples: ['key_expiring'] }) },
-  { 'x-name': 'AlertEnded' },
-);
+export const AlertEnded = Type.Object({ alertId, type: alertType }, { 'x-name': 'AlertEnded' });
