@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 import type { AuditAction, AuditTargetType } from '../audit/actions.ts';
-import { time } from '../http/schemas.ts';
+import { maybeTime, time } from '../http/schemas.ts';
 import {
   AlertAcknowledged,
   AlertEnded,
@@ -34,6 +34,10 @@ const fields = (properties: Record<string, TSchema>) =>
 
 const Credits = fields({
   credits: Type.Integer({ description: 'Balance of the credits.', examples: [1000] }),
+});
+
+const Deletion = fields({
+  deletedAt: maybeTime('When the webhook was deleted; null: it was not.'),
 });
 
 const alert = (description: string, targetType: EventType['targetType'] = 'key'): EventType => ({
@@ -170,8 +174,8 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'webhook.deleted': {
     description: 'A webhook was deleted.',
     targetType: 'webhook',
-    before: fields({ deletedAt: Type.Null({ description: 'It existed.', examples: [null] }) }),
-    after: fields({ deletedAt: time('When the webhook was deleted.') }),
+    before: Deletion,
+    after: Deletion,
   },
   'alert.key_expiring': alert('A key expires soon.'),
   'alert.key_expired': alert('A key that was in use has expired.'),
