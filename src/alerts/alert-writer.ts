@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { Actor } from '../domain/caller.ts';
 import type { InTurn } from '../lib/fair-queue.ts';
+import { systemCall } from '../unit-of-work/system-call.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { lockWorkspace } from '../workspaces/store.ts';
 import type { Check } from './checks.ts';
@@ -75,9 +75,7 @@ export class AlertWriter {
   }
 
   async #write(check: Check, work: (write: WriteContext) => Promise<number>): Promise<number> {
-    const requestId = `system_${randomUUID()}`;
-    const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
-    const { body } = await this.#unitOfWork.run(call, async (write) => {
+    const { body } = await this.#unitOfWork.run(systemCall(ACTOR), async (write) => {
       if (!(await check.isMine(write.tx))) throw new CheckLostError();
       return { body: { done: await work(write) } };
     });

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { openAlert } from '../../alerts/store.ts';
 import { type Actor, DEFAULT_WORKSPACE } from '../../domain/caller.ts';
 import { toIso } from '../../domain/time.ts';
+import { systemCall } from '../../unit-of-work/system-call.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
 import { lockWebhook, STDOUT, updateWebhook } from '../store.ts';
 import type { Outcome } from './attempt-result.ts';
@@ -26,9 +26,7 @@ export async function disableIfOver(
 }
 
 async function disable(unitOfWork: UnitOfWork, id: string, reason: Reason): Promise<void> {
-  const requestId = `system_${randomUUID()}`;
-  const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
-  await unitOfWork.run(call, async (write) => {
+  await unitOfWork.run(systemCall(ACTOR), async (write) => {
     await disableEnabled(write, id, reason);
     return { body: {} };
   });
