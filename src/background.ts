@@ -1,5 +1,5 @@
 import { AlertJob } from './alerts/job.ts';
-import { deleteEndedAlerts } from './alerts/store.ts';
+import { deleteEndedAlerts, endFormerAlerts } from './alerts/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import type { Orm } from './db/database.ts';
 import { recordSecretUse } from './db/known-secrets.ts';
@@ -73,7 +73,8 @@ function housekeepingJobs(
 ): ((orm: Orm) => Promise<unknown>)[] {
   return [
     (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
-    (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
+    (orm) => deleteEndedAlerts(orm, clock.now(), config.deliveriesKeptDays),
+    (orm) => endFormerAlerts(orm, clock.date()),
     (orm) => deliveries.measure(orm),
     ...[deleteDeliveriesOfEnded, pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),
