@@ -30,13 +30,13 @@ export const UNUSED_KEYS: Record<'used' | 'never', UnusedKeys> = {
     since: sql`greatest(u.last_used_at, k.not_before)`,
     where: (before) => {
       const day = new Date(before).toISOString().slice(0, 10);
-      return sql`u.last_used_day is not null and u.last_used_day <= ${day}::date
+      return sql`u.last_used_day is not null and not u.ended and u.last_used_day <= ${day}::date
                  and greatest(u.last_used_at, k.not_before) < ${at(before)}`;
     },
   },
   never: {
     since: sql`greatest(k.created_at, k.not_before)`,
-    where: (before) => sql`u.last_used_day is null
+    where: (before) => sql`u.last_used_day is null and not u.ended
                            and greatest(k.created_at, k.not_before) < ${at(before)}`,
   },
 };
