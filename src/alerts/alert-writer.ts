@@ -13,7 +13,7 @@ const ACTOR: Actor = { type: 'system', id: 'alerts', onBehalfOf: null };
 /** Alerts in one transaction, during which the log of their workspace is locked at the end. */
 const PART = 50;
 
-/** Another instance has gone on with the look: this one was too slow. */
+/** Another instance has taken over the check: this one was too slow. */
 export class CheckLostError extends Error {
   override name = 'CheckLostError';
 }

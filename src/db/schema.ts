@@ -627,7 +627,7 @@ export const alerts = pgTable(
   ],
 );
 
-/** How far the look for alerts of a type has come: one instance at a time goes on with it. */
+/** How far the check for alerts of a type has come: one instance at a time goes on with it. */
 export const alertChecks = pgTable('alert_checks', {
   type: text('type').primaryKey(),
   begunAt: instant('begun_at').notNull(),

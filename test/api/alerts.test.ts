@@ -236,7 +236,7 @@ describe('who sees alerts', () => {
   });
 
   it.each(['key_leaked', 'webhook_disabled'] as const)(
-    'an alert of the type %s, which no look ends, ends with its workspace, and that of its next tenant stays open',
+    'an alert of the type %s, which no check ends, ends with its workspace, and that of its next tenant stays open',
     async (type) => {
       const workspaceId = await newWorkspace(pair);
       const former = await insertAlert(pair.first, workspaceId, 'of the former tenant', type);
@@ -371,7 +371,7 @@ describe('a job of planted conditions', () => {
     expect(await counts()).toBe(670);
   });
 
-  it('what is beyond the limit of a look does not end, and what is no longer true does', async () => {
+  it('what is beyond the limit of a check does not end, and what is no longer true does', async () => {
     const asked: (readonly string[])[] = [];
     let found = ['key_a', 'key_b', 'key_c'];
     let shown = 3;
@@ -391,7 +391,7 @@ describe('a job of planted conditions', () => {
     expect(open.map(({ target }) => target.id).toSorted()).toEqual(['key_a', 'key_c']);
   });
 
-  it('an instance that was too slow with its look writes nothing after another one has taken it', async () => {
+  it('an instance that was too slow with its check writes nothing after another one has taken it', async () => {
     let take: () => Promise<void> = async () => undefined;
     const slow = planted('usage_unusual', async () => {
       await take();
