@@ -100,12 +100,8 @@ export class Dispatcher {
     const { placesEach, places: all } = PLACES[pace];
     const places = all - this.#used[pace];
     if (places === 0) return;
-    const of = {
-      underWay: this.#underWay,
-      slowWebhooks: [...this.#slow],
-      isForSlow: pace === 'slow',
-    };
-    const room = { places, placesEach, ...of, writesStdout };
+    const whose = { slowWebhooks: [...this.#slow], isForSlow: pace === 'slow', writesStdout };
+    const room = { places, placesEach, underWay: this.#underWay, ...whose };
     try {
       const now = clock.date();
       const leasedUntil = new Date(now.getTime() + LEASE_MS);
