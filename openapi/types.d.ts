@@ -592,7 +592,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. The webhooks that they made are disabled. Idempotent. Requires the permission `management:write`.
+         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -1140,7 +1140,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** From where the keys of an owner were last used was erased */
+        /** The record of where the keys of an owner were last used was erased */
         post: operations["onOwnerPersonalDataErasedEvent"];
         delete?: never;
         options?: never;
@@ -1361,7 +1361,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Somebody asked for a test event, which is sent as `webhook.ping` */
+        /** Somebody asked for a test event of a webhook */
         post: operations["onWebhookPingedEvent"];
         delete?: never;
         options?: never;
@@ -1395,7 +1395,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was disabled: its receiver said so, or failed for too long */
+        /** A webhook was disabled, since its receiver answered 410 or failed for five days */
         post: operations["onWebhookDisabledEvent"];
         delete?: never;
         options?: never;
@@ -1548,7 +1548,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key was used far more than ever at this hour of the week */
+        /** A key was used far more in an hour than ever before */
         post: operations["onAlertUsageUnusualEvent"];
         delete?: never;
         options?: never;
@@ -1860,208 +1860,175 @@ export interface components {
              */
             type: string;
             /**
-             * @description Note, for people.
-             * @example We know.
+             * @description Note of the acknowledgement, if it has one.
+             * @example The integration moves to a new key on Monday.
              */
-            note?: string | null;
+            note?: string;
         };
         /** @description Somebody acknowledged an alert. */
         AlertAcknowledgedEvent: {
             /**
+             * @description Event type.
+             * @example alert.acknowledged
+             * @constant
+             */
+            type: "alert.acknowledged";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.acknowledged
-             * @constant
-             */
-            type: "alert.acknowledged";
-            data: components["schemas"]["AlertAcknowledgedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Somebody acknowledged an alert. */
-        AlertAcknowledgedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.acknowledged
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.acknowledged"
+             *     }
              */
-            type: "alert.acknowledged";
-            data: components["schemas"]["AlertAcknowledgedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Somebody acknowledged an alert. */
-        AlertAcknowledgedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.acknowledged
-             * @constant
-             */
-            action: "alert.acknowledged";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @example management_key
-                 * @example workspace
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.acknowledged
+                 * @constant
                  */
-                type: "key" | "management_key" | "workspace" | "webhook";
+                action: "alert.acknowledged";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @example management_key
+                     * @example workspace
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "key" | "management_key" | "workspace" | "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertAcknowledged"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertAcknowledged"];
         };
         /** @description A key has no credits left. */
         AlertCreditsExhaustedEvent: {
             /**
+             * @description Event type.
+             * @example alert.credits_exhausted
+             * @constant
+             */
+            type: "alert.credits_exhausted";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.credits_exhausted
-             * @constant
-             */
-            type: "alert.credits_exhausted";
-            data: components["schemas"]["AlertCreditsExhaustedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key has no credits left. */
-        AlertCreditsExhaustedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.credits_exhausted
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.credits_exhausted"
+             *     }
              */
-            type: "alert.credits_exhausted";
-            data: components["schemas"]["AlertCreditsExhaustedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key has no credits left. */
-        AlertCreditsExhaustedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.credits_exhausted
-             * @constant
-             */
-            action: "alert.credits_exhausted";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.credits_exhausted
+                 * @constant
                  */
-                type: "key";
+                action: "alert.credits_exhausted";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A key has few credits left. */
         AlertCreditsLowEvent: {
             /**
+             * @description Event type.
+             * @example alert.credits_low
+             * @constant
+             */
+            type: "alert.credits_low";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.credits_low
-             * @constant
-             */
-            type: "alert.credits_low";
-            data: components["schemas"]["AlertCreditsLowEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key has few credits left. */
-        AlertCreditsLowEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.credits_low
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.credits_low"
+             *     }
              */
-            type: "alert.credits_low";
-            data: components["schemas"]["AlertCreditsLowEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key has few credits left. */
-        AlertCreditsLowEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.credits_low
-             * @constant
-             */
-            action: "alert.credits_low";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.credits_low
+                 * @constant
                  */
-                type: "key";
+                action: "alert.credits_low";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         AlertEnded: {
             /**
@@ -2078,591 +2045,492 @@ export interface components {
         /** @description What an alert was about is over. */
         AlertEndedEvent: {
             /**
+             * @description Event type.
+             * @example alert.ended
+             * @constant
+             */
+            type: "alert.ended";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.ended
-             * @constant
-             */
-            type: "alert.ended";
-            data: components["schemas"]["AlertEndedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description What an alert was about is over. */
-        AlertEndedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.ended
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.ended"
+             *     }
              */
-            type: "alert.ended";
-            data: components["schemas"]["AlertEndedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description What an alert was about is over. */
-        AlertEndedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.ended
-             * @constant
-             */
-            action: "alert.ended";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @example management_key
-                 * @example workspace
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.ended
+                 * @constant
                  */
-                type: "key" | "management_key" | "workspace" | "webhook";
+                action: "alert.ended";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @example management_key
+                     * @example workspace
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "key" | "management_key" | "workspace" | "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertEnded"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertEnded"];
         };
         /** @description A string of a key that has ended is still presented. */
         AlertEndedStringUsedEvent: {
             /**
+             * @description Event type.
+             * @example alert.ended_string_used
+             * @constant
+             */
+            type: "alert.ended_string_used";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.ended_string_used
-             * @constant
-             */
-            type: "alert.ended_string_used";
-            data: components["schemas"]["AlertEndedStringUsedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A string of a key that has ended is still presented. */
-        AlertEndedStringUsedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.ended_string_used
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.ended_string_used"
+             *     }
              */
-            type: "alert.ended_string_used";
-            data: components["schemas"]["AlertEndedStringUsedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A string of a key that has ended is still presented. */
-        AlertEndedStringUsedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.ended_string_used
-             * @constant
-             */
-            action: "alert.ended_string_used";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.ended_string_used
+                 * @constant
                  */
-                type: "key";
+                action: "alert.ended_string_used";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A key that was in use has expired. */
         AlertKeyExpiredEvent: {
             /**
+             * @description Event type.
+             * @example alert.key_expired
+             * @constant
+             */
+            type: "alert.key_expired";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.key_expired
-             * @constant
-             */
-            type: "alert.key_expired";
-            data: components["schemas"]["AlertKeyExpiredEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key that was in use has expired. */
-        AlertKeyExpiredEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.key_expired
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_expired"
+             *     }
              */
-            type: "alert.key_expired";
-            data: components["schemas"]["AlertKeyExpiredEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key that was in use has expired. */
-        AlertKeyExpiredEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.key_expired
-             * @constant
-             */
-            action: "alert.key_expired";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.key_expired
+                 * @constant
                  */
-                type: "key";
+                action: "alert.key_expired";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A key expires soon. */
         AlertKeyExpiringEvent: {
             /**
+             * @description Event type.
+             * @example alert.key_expiring
+             * @constant
+             */
+            type: "alert.key_expiring";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.key_expiring
-             * @constant
-             */
-            type: "alert.key_expiring";
-            data: components["schemas"]["AlertKeyExpiringEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key expires soon. */
-        AlertKeyExpiringEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.key_expiring
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_expiring"
+             *     }
              */
-            type: "alert.key_expiring";
-            data: components["schemas"]["AlertKeyExpiringEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key expires soon. */
-        AlertKeyExpiringEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.key_expiring
-             * @constant
-             */
-            action: "alert.key_expiring";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.key_expiring
+                 * @constant
                  */
-                type: "key";
+                action: "alert.key_expiring";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description The string of a key was found where it does not belong. */
         AlertKeyLeakedEvent: {
             /**
+             * @description Event type.
+             * @example alert.key_leaked
+             * @constant
+             */
+            type: "alert.key_leaked";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.key_leaked
-             * @constant
-             */
-            type: "alert.key_leaked";
-            data: components["schemas"]["AlertKeyLeakedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description The string of a key was found where it does not belong. */
-        AlertKeyLeakedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.key_leaked
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_leaked"
+             *     }
              */
-            type: "alert.key_leaked";
-            data: components["schemas"]["AlertKeyLeakedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description The string of a key was found where it does not belong. */
-        AlertKeyLeakedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.key_leaked
-             * @constant
-             */
-            action: "alert.key_leaked";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @example management_key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.key_leaked
+                 * @constant
                  */
-                type: "key" | "management_key";
+                action: "alert.key_leaked";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @example management_key
+                     * @enum {unknown}
+                     */
+                    type: "key" | "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A key has not been used for a long time. */
         AlertKeyUnusedEvent: {
             /**
+             * @description Event type.
+             * @example alert.key_unused
+             * @constant
+             */
+            type: "alert.key_unused";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.key_unused
-             * @constant
-             */
-            type: "alert.key_unused";
-            data: components["schemas"]["AlertKeyUnusedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key has not been used for a long time. */
-        AlertKeyUnusedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.key_unused
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.key_unused"
+             *     }
              */
-            type: "alert.key_unused";
-            data: components["schemas"]["AlertKeyUnusedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key has not been used for a long time. */
-        AlertKeyUnusedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.key_unused
-             * @constant
-             */
-            action: "alert.key_unused";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.key_unused
+                 * @constant
                  */
-                type: "key";
+                action: "alert.key_unused";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A key met its rate limit in many hours of a day. */
         AlertLimitedOftenEvent: {
             /**
+             * @description Event type.
+             * @example alert.limited_often
+             * @constant
+             */
+            type: "alert.limited_often";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.limited_often
-             * @constant
-             */
-            type: "alert.limited_often";
-            data: components["schemas"]["AlertLimitedOftenEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key met its rate limit in many hours of a day. */
-        AlertLimitedOftenEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.limited_often
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.limited_often"
+             *     }
              */
-            type: "alert.limited_often";
-            data: components["schemas"]["AlertLimitedOftenEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key met its rate limit in many hours of a day. */
-        AlertLimitedOftenEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.limited_often
-             * @constant
-             */
-            action: "alert.limited_often";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.limited_often
+                 * @constant
                  */
-                type: "key";
+                action: "alert.limited_often";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A management key has expired. */
         AlertManagementKeyExpiredEvent: {
             /**
+             * @description Event type.
+             * @example alert.management_key_expired
+             * @constant
+             */
+            type: "alert.management_key_expired";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.management_key_expired
-             * @constant
-             */
-            type: "alert.management_key_expired";
-            data: components["schemas"]["AlertManagementKeyExpiredEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A management key has expired. */
-        AlertManagementKeyExpiredEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.management_key_expired
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.management_key_expired"
+             *     }
              */
-            type: "alert.management_key_expired";
-            data: components["schemas"]["AlertManagementKeyExpiredEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A management key has expired. */
-        AlertManagementKeyExpiredEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.management_key_expired
-             * @constant
-             */
-            action: "alert.management_key_expired";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example management_key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.management_key_expired
+                 * @constant
                  */
-                type: "management_key";
+                action: "alert.management_key_expired";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
+                    type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A management key expires soon. */
         AlertManagementKeyExpiringEvent: {
             /**
+             * @description Event type.
+             * @example alert.management_key_expiring
+             * @constant
+             */
+            type: "alert.management_key_expiring";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.management_key_expiring
-             * @constant
-             */
-            type: "alert.management_key_expiring";
-            data: components["schemas"]["AlertManagementKeyExpiringEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A management key expires soon. */
-        AlertManagementKeyExpiringEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.management_key_expiring
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.management_key_expiring"
+             *     }
              */
-            type: "alert.management_key_expiring";
-            data: components["schemas"]["AlertManagementKeyExpiringEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A management key expires soon. */
-        AlertManagementKeyExpiringEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.management_key_expiring
-             * @constant
-             */
-            action: "alert.management_key_expiring";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example management_key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.management_key_expiring
+                 * @constant
                  */
-                type: "management_key";
+                action: "alert.management_key_expiring";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
+                    type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         AlertOpened: {
             /**
@@ -2676,9 +2544,7 @@ export interface components {
              *       "expiresAt": "2026-01-31T12:00:00.000Z"
              *     }
              */
-            details: {
-                [key: string]: unknown;
-            };
+            details: Record<string, never>;
         };
         /** @description One page of alerts. */
         AlertPage: {
@@ -2693,67 +2559,56 @@ export interface components {
         /** @description A key has had the same string for too long. */
         AlertRotationDueEvent: {
             /**
+             * @description Event type.
+             * @example alert.rotation_due
+             * @constant
+             */
+            type: "alert.rotation_due";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.rotation_due
-             * @constant
-             */
-            type: "alert.rotation_due";
-            data: components["schemas"]["AlertRotationDueEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key has had the same string for too long. */
-        AlertRotationDueEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.rotation_due
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.rotation_due"
+             *     }
              */
-            type: "alert.rotation_due";
-            data: components["schemas"]["AlertRotationDueEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key has had the same string for too long. */
-        AlertRotationDueEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.rotation_due
-             * @constant
-             */
-            action: "alert.rotation_due";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.rotation_due
+                 * @constant
                  */
-                type: "key";
+                action: "alert.rotation_due";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @enum {string} */
         AlertState: "open" | "ended";
@@ -2815,8 +2670,14 @@ export interface components {
         };
         /** @enum {string} */
         AlertType: "key_expiring" | "key_expired" | "management_key_expiring" | "management_key_expired" | "rotation_due" | "key_unused" | "ended_string_used" | "usage_unusual" | "limited_often" | "credits_low" | "credits_exhausted" | "wrong_keys" | "key_leaked" | "webhook_disabled";
-        /** @description A key was used far more than ever at this hour of the week. */
+        /** @description A key was used far more in an hour than ever before. */
         AlertUsageUnusualEvent: {
+            /**
+             * @description Event type.
+             * @example alert.usage_unusual
+             * @constant
+             */
+            type: "alert.usage_unusual";
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
@@ -2824,254 +2685,204 @@ export interface components {
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.usage_unusual
-             * @constant
-             */
-            type: "alert.usage_unusual";
-            data: components["schemas"]["AlertUsageUnusualEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key was used far more than ever at this hour of the week. */
-        AlertUsageUnusualEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.usage_unusual
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.usage_unusual"
+             *     }
              */
-            type: "alert.usage_unusual";
-            data: components["schemas"]["AlertUsageUnusualEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key was used far more than ever at this hour of the week. */
-        AlertUsageUnusualEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.usage_unusual
-             * @constant
-             */
-            action: "alert.usage_unusual";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.usage_unusual
+                 * @constant
                  */
-                type: "key";
+                action: "alert.usage_unusual";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description A webhook was disabled. */
         AlertWebhookDisabledEvent: {
             /**
+             * @description Event type.
+             * @example alert.webhook_disabled
+             * @constant
+             */
+            type: "alert.webhook_disabled";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.webhook_disabled
-             * @constant
-             */
-            type: "alert.webhook_disabled";
-            data: components["schemas"]["AlertWebhookDisabledEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A webhook was disabled. */
-        AlertWebhookDisabledEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.webhook_disabled
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.webhook_disabled"
+             *     }
              */
-            type: "alert.webhook_disabled";
-            data: components["schemas"]["AlertWebhookDisabledEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A webhook was disabled. */
-        AlertWebhookDisabledEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.webhook_disabled
-             * @constant
-             */
-            action: "alert.webhook_disabled";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.webhook_disabled
+                 * @constant
                  */
-                type: "webhook";
+                action: "alert.webhook_disabled";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @description Many strings that match no key were tried. */
         AlertWrongKeysEvent: {
             /**
+             * @description Event type.
+             * @example alert.wrong_keys
+             * @constant
+             */
+            type: "alert.wrong_keys";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example alert.wrong_keys
-             * @constant
-             */
-            type: "alert.wrong_keys";
-            data: components["schemas"]["AlertWrongKeysEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Many strings that match no key were tried. */
-        AlertWrongKeysEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example alert.wrong_keys
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "alert.wrong_keys"
+             *     }
              */
-            type: "alert.wrong_keys";
-            data: components["schemas"]["AlertWrongKeysEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Many strings that match no key were tried. */
-        AlertWrongKeysEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example alert.wrong_keys
-             * @constant
-             */
-            action: "alert.wrong_keys";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example alert.wrong_keys
+                 * @constant
                  */
-                type: "workspace";
+                action: "alert.wrong_keys";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["AlertOpened"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["AlertOpened"];
         };
         /** @enum {string} */
         AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description The audit log did not end where its head said, and was continued. */
         AuditBreakEvent: {
             /**
+             * @description Event type.
+             * @example audit.break
+             * @constant
+             */
+            type: "audit.break";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example audit.break
-             * @constant
-             */
-            type: "audit.break";
-            data: components["schemas"]["AuditBreakEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description The audit log did not end where its head said, and was continued. */
-        AuditBreakEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example audit.break
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "audit.break"
+             *     }
              */
-            type: "audit.break";
-            data: components["schemas"]["AuditBreakEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description The audit log did not end where its head said, and was continued. */
-        AuditBreakEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example audit.break
-             * @constant
-             */
-            action: "audit.break";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example audit.break
+                 * @constant
                  */
-                type: "workspace";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "audit.break";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["AuditChainLink"];
+                after: components["schemas"]["AuditChainLink"];
             };
-            before: components["schemas"]["AuditChainLink"];
-            after: components["schemas"]["AuditChainLink"];
         };
         AuditChainLink: {
             /**
@@ -3182,155 +2993,128 @@ export interface components {
         /** @description Old entries of the audit log were dropped, on the record. */
         AuditPrunedEvent: {
             /**
+             * @description Event type.
+             * @example audit.pruned
+             * @constant
+             */
+            type: "audit.pruned";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example audit.pruned
-             * @constant
-             */
-            type: "audit.pruned";
-            data: components["schemas"]["AuditPrunedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Old entries of the audit log were dropped, on the record. */
-        AuditPrunedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example audit.pruned
-             * @constant
-             */
-            type: "audit.pruned";
-            data: components["schemas"]["AuditPrunedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Old entries of the audit log were dropped, on the record. */
-        AuditPrunedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example audit.pruned
-             * @constant
-             */
-            action: "audit.pruned";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
-                 */
-                type: "workspace";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            before: components["schemas"]["AuditChainLink"];
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "before": "2026-01-31T12:00:00.000Z",
-             *       "dropped": 3,
-             *       "sequence": 3,
-             *       "hash": "9f86d081"
+             *       "action": "audit.pruned"
              *     }
              */
-            after: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * Format: date-time
-                 * @description Time that the dropped entries were before.
-                 * @example 2026-01-31T12:00:00.000Z
+                 * @description Event type.
+                 * @example audit.pruned
+                 * @constant
                  */
-                before: string;
+                action: "audit.pruned";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["AuditChainLink"];
                 /**
-                 * @description How many entries were dropped.
-                 * @example 3
+                 * @description What happened.
+                 * @example {}
                  */
-                dropped: number;
-                /**
-                 * @description Position of the last dropped entry.
-                 * @example 3
-                 */
-                sequence: number;
-                /**
-                 * @description Hash of the last dropped entry.
-                 * @example 9f86d081
-                 */
-                hash: string;
+                after: {
+                    /**
+                     * Format: date-time
+                     * @description Time that the dropped entries were before.
+                     * @example 2026-01-31T12:00:00.000Z
+                     */
+                    before: string;
+                    /**
+                     * @description How many entries were dropped.
+                     * @example 3
+                     */
+                    dropped: number;
+                    /**
+                     * @description Position of the last dropped entry.
+                     * @example 3
+                     */
+                    sequence: number;
+                    /**
+                     * @description Hash of the last dropped entry.
+                     * @example 9f86d081
+                     */
+                    hash: string;
+                };
             };
         };
         /** @description The head of the audit log was put right by a command. */
         AuditRepairedEvent: {
             /**
+             * @description Event type.
+             * @example audit.repaired
+             * @constant
+             */
+            type: "audit.repaired";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example audit.repaired
-             * @constant
-             */
-            type: "audit.repaired";
-            data: components["schemas"]["AuditRepairedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description The head of the audit log was put right by a command. */
-        AuditRepairedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example audit.repaired
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "audit.repaired"
+             *     }
              */
-            type: "audit.repaired";
-            data: components["schemas"]["AuditRepairedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description The head of the audit log was put right by a command. */
-        AuditRepairedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example audit.repaired
-             * @constant
-             */
-            action: "audit.repaired";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example audit.repaired
+                 * @constant
                  */
-                type: "workspace";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "audit.repaired";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["AuditChainLink"];
+                after: components["schemas"]["AuditChainLink"];
             };
-            before: components["schemas"]["AuditChainLink"];
-            after: components["schemas"]["AuditChainLink"];
         };
         /** @description Target: what was changed. */
         AuditTarget: {
@@ -3498,7 +3282,7 @@ export interface components {
              */
             windowSeconds: number;
         };
-        /** @description What all events have as CloudEvents 1.0, as JSON. */
+        /** @description An event as CloudEvents 1.0, structured as JSON. */
         CloudEvent: {
             /**
              * @description Version of CloudEvents.
@@ -3517,22 +3301,33 @@ export interface components {
              */
             source: string;
             /**
+             * @description Event type.
+             * @example key.revoked
+             */
+            type: string;
+            /**
+             * @description Id of what the event is about.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            subject: string;
+            /**
              * Format: date-time
              * @description Time of the event.
              * @example 2026-01-31T12:00:00.000Z
              */
             time: string;
             /**
-             * @description Id of what the event is about.
-             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            subject?: string;
-            /**
              * @description Media type of the data.
              * @example application/json
              * @constant
              */
             datacontenttype: "application/json";
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            data: components["schemas"]["EventData"];
         };
         CreateKeyRequest: {
             /**
@@ -5184,366 +4979,301 @@ export interface components {
              * @description Refill of the credits; null: none.
              * @example null
              */
-            refill?: {
-                [key: string]: unknown;
-            } | null;
+            refill?: Record<string, never> | null;
         };
         /** @description A key was created. */
         KeyCreatedEvent: {
             /**
+             * @description Event type.
+             * @example key.created
+             * @constant
+             */
+            type: "key.created";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.created
-             * @constant
-             */
-            type: "key.created";
-            data: components["schemas"]["KeyCreatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key was created. */
-        KeyCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.created
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.created"
+             *     }
              */
-            type: "key.created";
-            data: components["schemas"]["KeyCreatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key was created. */
-        KeyCreatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.created
-             * @constant
-             */
-            action: "key.created";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example key.created
+                 * @constant
                  */
-                type: "key";
+                action: "key.created";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["KeyChange"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["KeyChange"];
         };
         /** @description The credits of a key were set or added to. */
         KeyCreditsChangedEvent: {
             /**
+             * @description Event type.
+             * @example key.credits_changed
+             * @constant
+             */
+            type: "key.credits_changed";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.credits_changed
-             * @constant
-             */
-            type: "key.credits_changed";
-            data: components["schemas"]["KeyCreditsChangedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description The credits of a key were set or added to. */
-        KeyCreditsChangedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.credits_changed
-             * @constant
-             */
-            type: "key.credits_changed";
-            data: components["schemas"]["KeyCreditsChangedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description The credits of a key were set or added to. */
-        KeyCreditsChangedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.credits_changed
-             * @constant
-             */
-            action: "key.credits_changed";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
-                 */
-                type: "key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "credits": 1000
+             *       "action": "key.credits_changed"
              *     }
              */
-            before: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Balance of the credits.
-                 * @example 1000
+                 * @description Event type.
+                 * @example key.credits_changed
+                 * @constant
                  */
-                credits: number;
-            };
-            /**
-             * @description What happened.
-             * @example {
-             *       "credits": 1000
-             *     }
-             */
-            after: {
+                action: "key.credits_changed";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Balance of the credits.
-                 * @example 1000
+                 * @description What happened.
+                 * @example {}
                  */
-                credits: number;
+                before: {
+                    /**
+                     * @description Balance of the credits.
+                     * @example 1000
+                     */
+                    credits: number;
+                };
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description Balance of the credits.
+                     * @example 1000
+                     */
+                    credits: number;
+                };
             };
         };
         /** @description A key was deleted. */
         KeyDeletedEvent: {
             /**
+             * @description Event type.
+             * @example key.deleted
+             * @constant
+             */
+            type: "key.deleted";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.deleted
-             * @constant
-             */
-            type: "key.deleted";
-            data: components["schemas"]["KeyDeletedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key was deleted. */
-        KeyDeletedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.deleted
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.deleted"
+             *     }
              */
-            type: "key.deleted";
-            data: components["schemas"]["KeyDeletedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key was deleted. */
-        KeyDeletedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.deleted
-             * @constant
-             */
-            action: "key.deleted";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example key.deleted
+                 * @constant
                  */
-                type: "key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "key.deleted";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["KeyChange"];
+                after: components["schemas"]["KeyChange"];
             };
-            before: components["schemas"]["KeyChange"];
-            after: components["schemas"]["KeyChange"];
         };
         /** @description The strings of a key before its current one were ended before their time. */
         KeyGraceEndedEvent: {
             /**
+             * @description Event type.
+             * @example key.grace_ended
+             * @constant
+             */
+            type: "key.grace_ended";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.grace_ended
-             * @constant
-             */
-            type: "key.grace_ended";
-            data: components["schemas"]["KeyGraceEndedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description The strings of a key before its current one were ended before their time. */
-        KeyGraceEndedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.grace_ended
-             * @constant
-             */
-            type: "key.grace_ended";
-            data: components["schemas"]["KeyGraceEndedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description The strings of a key before its current one were ended before their time. */
-        KeyGraceEndedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.grace_ended
-             * @constant
-             */
-            action: "key.grace_ended";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
-                 */
-                type: "key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "endedSecretIds": [
-             *         "sec_5Tn8Wq2Lx7"
-             *       ]
+             *       "action": "key.grace_ended"
              *     }
              */
-            after: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Ids of their secrets.
-                 * @example [
-                 *       "sec_5Tn8Wq2Lx7"
-                 *     ]
+                 * @description Event type.
+                 * @example key.grace_ended
+                 * @constant
                  */
-                endedSecretIds: string[];
+                action: "key.grace_ended";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description Ids of their secrets.
+                     * @example [
+                     *       "sec_5Tn8Wq2Lx7"
+                     *     ]
+                     */
+                    endedSecretIds: string[];
+                };
             };
         };
         /** @description A key was imported. */
         KeyImportedEvent: {
             /**
+             * @description Event type.
+             * @example key.imported
+             * @constant
+             */
+            type: "key.imported";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.imported
-             * @constant
-             */
-            type: "key.imported";
-            data: components["schemas"]["KeyImportedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key was imported. */
-        KeyImportedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.imported
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.imported"
+             *     }
              */
-            type: "key.imported";
-            data: components["schemas"]["KeyImportedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key was imported. */
-        KeyImportedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.imported
-             * @constant
-             */
-            action: "key.imported";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example key.imported
+                 * @constant
                  */
-                type: "key";
+                action: "key.imported";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["KeyChange"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["KeyChange"];
         };
         /** @description One page of keys. */
         KeyPage: {
@@ -5558,145 +5288,120 @@ export interface components {
         /** @description A key was revoked, for good. */
         KeyRevokedEvent: {
             /**
+             * @description Event type.
+             * @example key.revoked
+             * @constant
+             */
+            type: "key.revoked";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.revoked
-             * @constant
-             */
-            type: "key.revoked";
-            data: components["schemas"]["KeyRevokedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key was revoked, for good. */
-        KeyRevokedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.revoked
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.revoked"
+             *     }
              */
-            type: "key.revoked";
-            data: components["schemas"]["KeyRevokedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key was revoked, for good. */
-        KeyRevokedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.revoked
-             * @constant
-             */
-            action: "key.revoked";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example key.revoked
+                 * @constant
                  */
-                type: "key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "key.revoked";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["KeyChange"];
+                after: components["schemas"]["KeyChange"];
             };
-            before: components["schemas"]["KeyChange"];
-            after: components["schemas"]["KeyChange"];
         };
         /** @description A key has a new string; the one before ends with the grace. */
         KeyRotatedEvent: {
             /**
+             * @description Event type.
+             * @example key.rotated
+             * @constant
+             */
+            type: "key.rotated";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.rotated
-             * @constant
-             */
-            type: "key.rotated";
-            data: components["schemas"]["KeyRotatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A key has a new string; the one before ends with the grace. */
-        KeyRotatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.rotated
-             * @constant
-             */
-            type: "key.rotated";
-            data: components["schemas"]["KeyRotatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A key has a new string; the one before ends with the grace. */
-        KeyRotatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.rotated
-             * @constant
-             */
-            action: "key.rotated";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
-                 */
-                type: "key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "graceSeconds": 86400,
-             *       "start": "ak_live_4fQ2mX…"
+             *       "action": "key.rotated"
              *     }
              */
-            after: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description How long the string before stays valid, in seconds.
-                 * @example 86400
+                 * @description Event type.
+                 * @example key.rotated
+                 * @constant
                  */
-                graceSeconds: number;
+                action: "key.rotated";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Start of the new string.
-                 * @example ak_live_4fQ2mX…
+                 * @description There was nothing before.
+                 * @example null
                  */
-                start: string;
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description How long the string before stays valid, in seconds.
+                     * @example 86400
+                     */
+                    graceSeconds: number;
+                    /**
+                     * @description Start of the new string.
+                     * @example ak_live_4fQ2mX…
+                     */
+                    start: string;
+                };
             };
         };
         /** @description A secret of a key: it belongs to one key string. */
@@ -5748,63 +5453,52 @@ export interface components {
         /** @description Fields of a key changed. */
         KeyUpdatedEvent: {
             /**
+             * @description Event type.
+             * @example key.updated
+             * @constant
+             */
+            type: "key.updated";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example key.updated
-             * @constant
-             */
-            type: "key.updated";
-            data: components["schemas"]["KeyUpdatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Fields of a key changed. */
-        KeyUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example key.updated
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "key.updated"
+             *     }
              */
-            type: "key.updated";
-            data: components["schemas"]["KeyUpdatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Fields of a key changed. */
-        KeyUpdatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example key.updated
-             * @constant
-             */
-            action: "key.updated";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example key.updated
+                 * @constant
                  */
-                type: "key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "key.updated";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example key
+                     * @enum {unknown}
+                     */
+                    type: "key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["KeyChange"];
+                after: components["schemas"]["KeyChange"];
             };
-            before: components["schemas"]["KeyChange"];
-            after: components["schemas"]["KeyChange"];
         };
         /** @description Usage of a key, as far as counters were flushed and folded: usually two seconds ago. */
         KeyUsage: {
@@ -6086,67 +5780,56 @@ export interface components {
         /** @description A management key was created. */
         ManagementKeyCreatedEvent: {
             /**
+             * @description Event type.
+             * @example management_key.created
+             * @constant
+             */
+            type: "management_key.created";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example management_key.created
-             * @constant
-             */
-            type: "management_key.created";
-            data: components["schemas"]["ManagementKeyCreatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A management key was created. */
-        ManagementKeyCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example management_key.created
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "management_key.created"
+             *     }
              */
-            type: "management_key.created";
-            data: components["schemas"]["ManagementKeyCreatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A management key was created. */
-        ManagementKeyCreatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example management_key.created
-             * @constant
-             */
-            action: "management_key.created";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example management_key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example management_key.created
+                 * @constant
                  */
-                type: "management_key";
+                action: "management_key.created";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
+                    type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["ManagementKeyChange"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["ManagementKeyChange"];
         };
         /** @description One page of management keys. */
         ManagementKeyPage: {
@@ -6161,139 +5844,115 @@ export interface components {
         /** @description A management key was revoked, for good. */
         ManagementKeyRevokedEvent: {
             /**
+             * @description Event type.
+             * @example management_key.revoked
+             * @constant
+             */
+            type: "management_key.revoked";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example management_key.revoked
-             * @constant
-             */
-            type: "management_key.revoked";
-            data: components["schemas"]["ManagementKeyRevokedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A management key was revoked, for good. */
-        ManagementKeyRevokedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example management_key.revoked
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "management_key.revoked"
+             *     }
              */
-            type: "management_key.revoked";
-            data: components["schemas"]["ManagementKeyRevokedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A management key was revoked, for good. */
-        ManagementKeyRevokedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example management_key.revoked
-             * @constant
-             */
-            action: "management_key.revoked";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example management_key
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example management_key.revoked
+                 * @constant
                  */
-                type: "management_key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "management_key.revoked";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
+                    type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["ManagementKeyChange"];
+                after: components["schemas"]["ManagementKeyChange"];
             };
-            before: components["schemas"]["ManagementKeyChange"];
-            after: components["schemas"]["ManagementKeyChange"];
         };
         /** @description A management key has a new string. */
         ManagementKeyRotatedEvent: {
             /**
+             * @description Event type.
+             * @example management_key.rotated
+             * @constant
+             */
+            type: "management_key.rotated";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example management_key.rotated
-             * @constant
-             */
-            type: "management_key.rotated";
-            data: components["schemas"]["ManagementKeyRotatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A management key has a new string. */
-        ManagementKeyRotatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example management_key.rotated
-             * @constant
-             */
-            type: "management_key.rotated";
-            data: components["schemas"]["ManagementKeyRotatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A management key has a new string. */
-        ManagementKeyRotatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example management_key.rotated
-             * @constant
-             */
-            action: "management_key.rotated";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example management_key
-                 * @enum {unknown}
-                 */
-                type: "management_key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "graceSeconds": 86400
+             *       "action": "management_key.rotated"
              *     }
              */
-            after: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description How long the string before stays valid, in seconds.
-                 * @example 86400
+                 * @description Event type.
+                 * @example management_key.rotated
+                 * @constant
                  */
-                graceSeconds: number;
+                action: "management_key.rotated";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
+                    type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description How long the string before stays valid, in seconds.
+                     * @example 86400
+                     */
+                    graceSeconds: number;
+                };
             };
         };
         /** @enum {string} */
@@ -6301,66 +5960,11 @@ export interface components {
         /** @description Fields of a management key changed. */
         ManagementKeyUpdatedEvent: {
             /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
-            /**
              * @description Event type.
              * @example management_key.updated
              * @constant
              */
             type: "management_key.updated";
-            data: components["schemas"]["ManagementKeyUpdatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Fields of a management key changed. */
-        ManagementKeyUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
-            /**
-             * @description Event type.
-             * @example management_key.updated
-             * @constant
-             */
-            type: "management_key.updated";
-            data: components["schemas"]["ManagementKeyUpdatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Fields of a management key changed. */
-        ManagementKeyUpdatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example management_key.updated
-             * @constant
-             */
-            action: "management_key.updated";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example management_key
-                 * @enum {unknown}
-                 */
-                type: "management_key";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            before: components["schemas"]["ManagementKeyChange"];
-            after: components["schemas"]["ManagementKeyChange"];
-        };
-        /** @description From where the keys of an owner were last used was erased. */
-        OwnerPersonalDataErasedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
@@ -6368,72 +5972,103 @@ export interface components {
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example owner.personal_data_erased
-             * @constant
-             */
-            type: "owner.personal_data_erased";
-            data: components["schemas"]["OwnerPersonalDataErasedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description From where the keys of an owner were last used was erased. */
-        OwnerPersonalDataErasedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example owner.personal_data_erased
-             * @constant
-             */
-            type: "owner.personal_data_erased";
-            data: components["schemas"]["OwnerPersonalDataErasedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description From where the keys of an owner were last used was erased. */
-        OwnerPersonalDataErasedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example owner.personal_data_erased
-             * @constant
-             */
-            action: "owner.personal_data_erased";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example owner
-                 * @enum {unknown}
-                 */
-                type: "owner";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "keys": 3
+             *       "action": "management_key.updated"
              *     }
              */
-            after: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description How many keys it was erased of.
-                 * @example 3
+                 * @description Event type.
+                 * @example management_key.updated
+                 * @constant
                  */
-                keys: number;
+                action: "management_key.updated";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example management_key
+                     * @enum {unknown}
+                     */
+                    type: "management_key";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["ManagementKeyChange"];
+                after: components["schemas"]["ManagementKeyChange"];
+            };
+        };
+        /** @description The record of where the keys of an owner were last used was erased. */
+        OwnerPersonalDataErasedEvent: {
+            /**
+             * @description Event type.
+             * @example owner.personal_data_erased
+             * @constant
+             */
+            type: "owner.personal_data_erased";
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+            /**
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "owner.personal_data_erased"
+             *     }
+             */
+            data: components["schemas"]["EventData"] & {
+                /**
+                 * @description Event type.
+                 * @example owner.personal_data_erased
+                 * @constant
+                 */
+                action: "owner.personal_data_erased";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example owner
+                     * @enum {unknown}
+                     */
+                    type: "owner";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description How many keys it was erased of.
+                     * @example 3
+                     */
+                    keys: number;
+                };
             };
         };
         /**
@@ -7495,198 +7130,180 @@ export interface components {
              */
             createdAt?: string;
             createdBy?: components["schemas"]["Actor"];
-            /**
-             * @description When the webhook was deleted.
-             * @example null
-             */
-            deletedAt?: string | null;
         };
         /** @description A webhook was created. */
         WebhookCreatedEvent: {
             /**
+             * @description Event type.
+             * @example webhook.created
+             * @constant
+             */
+            type: "webhook.created";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example webhook.created
-             * @constant
-             */
-            type: "webhook.created";
-            data: components["schemas"]["WebhookCreatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A webhook was created. */
-        WebhookCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example webhook.created
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.created"
+             *     }
              */
-            type: "webhook.created";
-            data: components["schemas"]["WebhookCreatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A webhook was created. */
-        WebhookCreatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example webhook.created
-             * @constant
-             */
-            action: "webhook.created";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example webhook.created
+                 * @constant
                  */
-                type: "webhook";
+                action: "webhook.created";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["WebhookChange"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["WebhookChange"];
         };
         /** @description A webhook was deleted. */
         WebhookDeletedEvent: {
             /**
+             * @description Event type.
+             * @example webhook.deleted
+             * @constant
+             */
+            type: "webhook.deleted";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example webhook.deleted
-             * @constant
-             */
-            type: "webhook.deleted";
-            data: components["schemas"]["WebhookDeletedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A webhook was deleted. */
-        WebhookDeletedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example webhook.deleted
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.deleted"
+             *     }
              */
-            type: "webhook.deleted";
-            data: components["schemas"]["WebhookDeletedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A webhook was deleted. */
-        WebhookDeletedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example webhook.deleted
-             * @constant
-             */
-            action: "webhook.deleted";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example webhook.deleted
+                 * @constant
                  */
-                type: "webhook";
+                action: "webhook.deleted";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description What happened.
+                 * @example {}
                  */
-                id: string;
+                before: {
+                    /**
+                     * @description When the webhook was deleted; null: it was not.
+                     * @example null
+                     */
+                    deletedAt: string | null;
+                };
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description When the webhook was deleted; null: it was not.
+                     * @example null
+                     */
+                    deletedAt: string | null;
+                };
             };
-            before: components["schemas"]["WebhookChange"];
-            after: components["schemas"]["WebhookChange"];
         };
-        /** @description A webhook was disabled: its receiver said so, or failed for too long. */
+        /** @description A webhook was disabled, since its receiver answered 410 or failed for five days. */
         WebhookDisabledEvent: {
             /**
+             * @description Event type.
+             * @example webhook.disabled
+             * @constant
+             */
+            type: "webhook.disabled";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example webhook.disabled
-             * @constant
-             */
-            type: "webhook.disabled";
-            data: components["schemas"]["WebhookDisabledEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A webhook was disabled: its receiver said so, or failed for too long. */
-        WebhookDisabledEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example webhook.disabled
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.disabled"
+             *     }
              */
-            type: "webhook.disabled";
-            data: components["schemas"]["WebhookDisabledEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A webhook was disabled: its receiver said so, or failed for too long. */
-        WebhookDisabledEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example webhook.disabled
-             * @constant
-             */
-            action: "webhook.disabled";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example webhook.disabled
+                 * @constant
                  */
-                type: "webhook";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "webhook.disabled";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["WebhookChange"];
+                after: components["schemas"]["WebhookChange"];
             };
-            before: components["schemas"]["WebhookChange"];
-            after: components["schemas"]["WebhookChange"];
         };
         /** @enum {string} */
         WebhookDisabledReason: "gone" | "failing" | "creator_revoked";
@@ -7708,347 +7325,297 @@ export interface components {
         /** @description Somebody asked for a test event. */
         WebhookPingEvent: {
             /**
+             * @description Event type.
+             * @example webhook.ping
+             * @constant
+             */
+            type: "webhook.ping";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Event type.
-             * @example webhook.ping
-             * @constant
-             */
-            type: "webhook.ping";
-            data: components["schemas"]["WebhookPingEventData"];
-            /**
-             * @description It is in no chain.
-             * @example null
-             */
-            hash: null;
-        };
-        /** @description Somebody asked for a test event. */
-        WebhookPingEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
-            /**
-             * @description Event type.
-             * @example webhook.ping
-             * @constant
-             */
-            type: "webhook.ping";
-            data: components["schemas"]["WebhookPingEventData"];
-            /**
-             * @description It is in no chain.
-             * @example null
-             */
-            hash: null;
-        };
-        /** @description Somebody asked for a test event. */
-        WebhookPingEventData: {
-            /**
-             * @description Event id.
-             * @example evt_2Lx7Yb2kQm4Xc9
-             */
-            id: string;
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            time: string;
-            /**
-             * @description Action.
-             * @example key.revoked
-             */
-            action: components["schemas"]["AuditAction"] | string;
-            /** @description What the event is about. */
-            target: {
+            /** @description What a test event says. */
+            data: {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
-                 */
-                type: "webhook";
-                /**
-                 * @description Target id.
-                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description Event id.
+                 * @example evt_2Lx7Yb2kQm4Xc9
                  */
                 id: string;
+                /**
+                 * Format: date-time
+                 * @description Time of the event, RFC 3339 in UTC.
+                 * @example 2026-01-31T12:00:00.000Z
+                 */
+                time: string;
+                /**
+                 * @description Action.
+                 * @example key.revoked
+                 */
+                action: components["schemas"]["AuditAction"] | string;
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
             };
+            /**
+             * @description It is in no chain.
+             * @example null
+             */
+            hash: null;
         };
-        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
+        /** @description Somebody asked for a test event of a webhook. */
         WebhookPingedEvent: {
             /**
+             * @description Event type.
+             * @example webhook.pinged
+             * @constant
+             */
+            type: "webhook.pinged";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example webhook.pinged
-             * @constant
-             */
-            type: "webhook.pinged";
-            data: components["schemas"]["WebhookPingedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
-        WebhookPingedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example webhook.pinged
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.pinged"
+             *     }
              */
-            type: "webhook.pinged";
-            data: components["schemas"]["WebhookPingedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
-        WebhookPingedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example webhook.pinged
-             * @constant
-             */
-            action: "webhook.pinged";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example webhook.pinged
+                 * @constant
                  */
-                type: "webhook";
+                action: "webhook.pinged";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description Event id of the test event.
+                     * @example evt_2Lx7Yb2kQm4Xc9
+                     */
+                    eventId: string;
+                };
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
-             * @example {}
-             */
-            after: Record<string, never>;
         };
         /** @description Somebody had events delivered again. */
         WebhookRedeliveredEvent: {
             /**
+             * @description Event type.
+             * @example webhook.redelivered
+             * @constant
+             */
+            type: "webhook.redelivered";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example webhook.redelivered
-             * @constant
-             */
-            type: "webhook.redelivered";
-            data: components["schemas"]["WebhookRedeliveredEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Somebody had events delivered again. */
-        WebhookRedeliveredEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example webhook.redelivered
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.redelivered"
+             *     }
              */
-            type: "webhook.redelivered";
-            data: components["schemas"]["WebhookRedeliveredEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Somebody had events delivered again. */
-        WebhookRedeliveredEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example webhook.redelivered
-             * @constant
-             */
-            action: "webhook.redelivered";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example webhook.redelivered
+                 * @constant
                  */
-                type: "webhook";
+                action: "webhook.redelivered";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description How many events were queued.
+                     * @example 3
+                     */
+                    queued: number;
+                };
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
-             * @example {}
-             */
-            after: Record<string, never>;
         };
         /** @description A webhook has a new signing secret. */
         WebhookSecretRotatedEvent: {
             /**
+             * @description Event type.
+             * @example webhook.secret_rotated
+             * @constant
+             */
+            type: "webhook.secret_rotated";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example webhook.secret_rotated
-             * @constant
-             */
-            type: "webhook.secret_rotated";
-            data: components["schemas"]["WebhookSecretRotatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A webhook has a new signing secret. */
-        WebhookSecretRotatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example webhook.secret_rotated
-             * @constant
-             */
-            type: "webhook.secret_rotated";
-            data: components["schemas"]["WebhookSecretRotatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A webhook has a new signing secret. */
-        WebhookSecretRotatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example webhook.secret_rotated
-             * @constant
-             */
-            action: "webhook.secret_rotated";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
-                 */
-                type: "webhook";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "graceSeconds": 86400
+             *       "action": "webhook.secret_rotated"
              *     }
              */
-            after: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description How long the secret before signs too, in seconds.
-                 * @example 86400
+                 * @description Event type.
+                 * @example webhook.secret_rotated
+                 * @constant
                  */
-                graceSeconds: number;
+                action: "webhook.secret_rotated";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description How long the secret before signs too, in seconds.
+                     * @example 86400
+                     */
+                    graceSeconds: number;
+                };
             };
         };
         /** @description Fields of a webhook changed. */
         WebhookUpdatedEvent: {
             /**
+             * @description Event type.
+             * @example webhook.updated
+             * @constant
+             */
+            type: "webhook.updated";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example webhook.updated
-             * @constant
-             */
-            type: "webhook.updated";
-            data: components["schemas"]["WebhookUpdatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Fields of a webhook changed. */
-        WebhookUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example webhook.updated
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "webhook.updated"
+             *     }
              */
-            type: "webhook.updated";
-            data: components["schemas"]["WebhookUpdatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Fields of a webhook changed. */
-        WebhookUpdatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example webhook.updated
-             * @constant
-             */
-            action: "webhook.updated";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example webhook
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example webhook.updated
+                 * @constant
                  */
-                type: "webhook";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "webhook.updated";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example webhook
+                     * @enum {unknown}
+                     */
+                    type: "webhook";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["WebhookChange"];
+                after: components["schemas"]["WebhookChange"];
             };
-            before: components["schemas"]["WebhookChange"];
-            after: components["schemas"]["WebhookChange"];
         };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
@@ -8205,12 +7772,12 @@ export interface components {
              */
             defaultPrefix: string;
             /**
-             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
+             * @description From where on something is alerted. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
              * @example null
              */
             idlePolicy: components["schemas"]["IdlePolicy"] | null;
@@ -8305,12 +7872,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
+             * @description From where on something is alerted. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;
@@ -8340,143 +7907,119 @@ export interface components {
         /** @description A workspace was created. */
         WorkspaceCreatedEvent: {
             /**
+             * @description Event type.
+             * @example workspace.created
+             * @constant
+             */
+            type: "workspace.created";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example workspace.created
-             * @constant
-             */
-            type: "workspace.created";
-            data: components["schemas"]["WorkspaceCreatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A workspace was created. */
-        WorkspaceCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example workspace.created
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.created"
+             *     }
              */
-            type: "workspace.created";
-            data: components["schemas"]["WorkspaceCreatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A workspace was created. */
-        WorkspaceCreatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example workspace.created
-             * @constant
-             */
-            action: "workspace.created";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example workspace.created
+                 * @constant
                  */
-                type: "workspace";
+                action: "workspace.created";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
                 /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 * @description There was nothing before.
+                 * @example null
                  */
-                id: string;
+                before: null;
+                after: components["schemas"]["WorkspaceChange"];
             };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            after: components["schemas"]["WorkspaceChange"];
         };
         /** @description A workspace was deleted, and its keys with it. */
         WorkspaceDeletedEvent: {
             /**
+             * @description Event type.
+             * @example workspace.deleted
+             * @constant
+             */
+            type: "workspace.deleted";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example workspace.deleted
-             * @constant
-             */
-            type: "workspace.deleted";
-            data: components["schemas"]["WorkspaceDeletedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A workspace was deleted, and its keys with it. */
-        WorkspaceDeletedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example workspace.deleted
-             * @constant
-             */
-            type: "workspace.deleted";
-            data: components["schemas"]["WorkspaceDeletedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A workspace was deleted, and its keys with it. */
-        WorkspaceDeletedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example workspace.deleted
-             * @constant
-             */
-            action: "workspace.deleted";
-            /** @description What the event is about. */
-            target: {
-                /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
-                 */
-                type: "workspace";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
-            };
-            /**
-             * @description There was nothing before.
-             * @example null
-             */
-            before: null;
-            /**
-             * @description What happened.
+             * @description Entry of the audit log.
              * @example {
-             *       "keysEnded": 3
+             *       "action": "workspace.deleted"
              *     }
              */
-            after: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description How many keys ended with it at once.
-                 * @example 3
+                 * @description Event type.
+                 * @example workspace.deleted
+                 * @constant
                  */
-                keysEnded: number;
+                action: "workspace.deleted";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                /**
+                 * @description There was nothing before.
+                 * @example null
+                 */
+                before: null;
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description How many keys ended with it at once.
+                     * @example 3
+                     */
+                    keysEnded: number;
+                };
             };
         };
         WorkspaceInput: {
@@ -8549,12 +8092,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
+             * @description From where on something is alerted. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;
@@ -8572,187 +8115,154 @@ export interface components {
         /** @description A workspace was resumed. */
         WorkspaceResumedEvent: {
             /**
+             * @description Event type.
+             * @example workspace.resumed
+             * @constant
+             */
+            type: "workspace.resumed";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example workspace.resumed
-             * @constant
-             */
-            type: "workspace.resumed";
-            data: components["schemas"]["WorkspaceResumedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A workspace was resumed. */
-        WorkspaceResumedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example workspace.resumed
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.resumed"
+             *     }
              */
-            type: "workspace.resumed";
-            data: components["schemas"]["WorkspaceResumedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A workspace was resumed. */
-        WorkspaceResumedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example workspace.resumed
-             * @constant
-             */
-            action: "workspace.resumed";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example workspace.resumed
+                 * @constant
                  */
-                type: "workspace";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "workspace.resumed";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["WorkspaceChange"];
+                after: components["schemas"]["WorkspaceChange"];
             };
-            before: components["schemas"]["WorkspaceChange"];
-            after: components["schemas"]["WorkspaceChange"];
         };
         /** @enum {string} */
         WorkspaceStatus: "active" | "suspended";
         /** @description A workspace was suspended. */
         WorkspaceSuspendedEvent: {
             /**
+             * @description Event type.
+             * @example workspace.suspended
+             * @constant
+             */
+            type: "workspace.suspended";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example workspace.suspended
-             * @constant
-             */
-            type: "workspace.suspended";
-            data: components["schemas"]["WorkspaceSuspendedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description A workspace was suspended. */
-        WorkspaceSuspendedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example workspace.suspended
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.suspended"
+             *     }
              */
-            type: "workspace.suspended";
-            data: components["schemas"]["WorkspaceSuspendedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description A workspace was suspended. */
-        WorkspaceSuspendedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example workspace.suspended
-             * @constant
-             */
-            action: "workspace.suspended";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example workspace.suspended
+                 * @constant
                  */
-                type: "workspace";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "workspace.suspended";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["WorkspaceChange"];
+                after: components["schemas"]["WorkspaceChange"];
             };
-            before: components["schemas"]["WorkspaceChange"];
-            after: components["schemas"]["WorkspaceChange"];
         };
         /** @description Fields of a workspace changed. */
         WorkspaceUpdatedEvent: {
             /**
+             * @description Event type.
+             * @example workspace.updated
+             * @constant
+             */
+            type: "workspace.updated";
+            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
-             * @description Event type.
-             * @example workspace.updated
-             * @constant
-             */
-            type: "workspace.updated";
-            data: components["schemas"]["WorkspaceUpdatedEventData"];
-            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
-        };
-        /** @description Fields of a workspace changed. */
-        WorkspaceUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Event type.
-             * @example workspace.updated
-             * @constant
+             * @description Entry of the audit log.
+             * @example {
+             *       "action": "workspace.updated"
+             *     }
              */
-            type: "workspace.updated";
-            data: components["schemas"]["WorkspaceUpdatedEventData"];
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-        };
-        /** @description Fields of a workspace changed. */
-        WorkspaceUpdatedEventData: components["schemas"]["EventData"] & {
-            /**
-             * @description Event type.
-             * @example workspace.updated
-             * @constant
-             */
-            action: "workspace.updated";
-            /** @description What the event is about. */
-            target: {
+            data: components["schemas"]["EventData"] & {
                 /**
-                 * @description Target type.
-                 * @example workspace
-                 * @enum {unknown}
+                 * @description Event type.
+                 * @example workspace.updated
+                 * @constant
                  */
-                type: "workspace";
-                /**
-                 * @description Target id.
-                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                 */
-                id: string;
+                action: "workspace.updated";
+                /** @description What the event is about. */
+                target: {
+                    /**
+                     * @description Target type.
+                     * @example workspace
+                     * @enum {unknown}
+                     */
+                    type: "workspace";
+                    /**
+                     * @description Target id.
+                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                     */
+                    id: string;
+                };
+                before: components["schemas"]["WorkspaceChange"];
+                after: components["schemas"]["WorkspaceChange"];
             };
-            before: components["schemas"]["WorkspaceChange"];
-            after: components["schemas"]["WorkspaceChange"];
         };
     };
     responses: {
@@ -12300,7 +11810,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyCreatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12346,7 +11856,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyImportedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyImportedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12392,7 +11902,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyUpdatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12438,7 +11948,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyRevokedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyRevokedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12484,7 +11994,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyDeletedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyDeletedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12530,7 +12040,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyRotatedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyRotatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12576,7 +12086,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyGraceEndedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyGraceEndedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12622,7 +12132,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyCreditsChangedEvent"];
-                "application/cloudevents+json": components["schemas"]["KeyCreditsChangedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12668,7 +12178,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["OwnerPersonalDataErasedEvent"];
-                "application/cloudevents+json": components["schemas"]["OwnerPersonalDataErasedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12714,7 +12224,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["WorkspaceCreatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12760,7 +12270,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["WorkspaceUpdatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12806,7 +12316,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceSuspendedEvent"];
-                "application/cloudevents+json": components["schemas"]["WorkspaceSuspendedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12852,7 +12362,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceResumedEvent"];
-                "application/cloudevents+json": components["schemas"]["WorkspaceResumedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12898,7 +12408,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceDeletedEvent"];
-                "application/cloudevents+json": components["schemas"]["WorkspaceDeletedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12944,7 +12454,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["ManagementKeyCreatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -12990,7 +12500,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["ManagementKeyUpdatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13036,7 +12546,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyRotatedEvent"];
-                "application/cloudevents+json": components["schemas"]["ManagementKeyRotatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13082,7 +12592,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyRevokedEvent"];
-                "application/cloudevents+json": components["schemas"]["ManagementKeyRevokedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13128,7 +12638,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookCreatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13174,7 +12684,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookUpdatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13220,7 +12730,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookSecretRotatedEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookSecretRotatedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13266,7 +12776,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookPingedEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookPingedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13312,7 +12822,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookRedeliveredEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookRedeliveredEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13358,7 +12868,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookDisabledEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookDisabledEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13404,7 +12914,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookDeletedEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookDeletedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13450,7 +12960,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyExpiringEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertKeyExpiringEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13496,7 +13006,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyExpiredEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertKeyExpiredEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13542,7 +13052,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertManagementKeyExpiringEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertManagementKeyExpiringEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13588,7 +13098,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertManagementKeyExpiredEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertManagementKeyExpiredEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13634,7 +13144,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertRotationDueEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertRotationDueEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13680,7 +13190,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyUnusedEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertKeyUnusedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13726,7 +13236,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertEndedStringUsedEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertEndedStringUsedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13772,7 +13282,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertUsageUnusualEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertUsageUnusualEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13818,7 +13328,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertLimitedOftenEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertLimitedOftenEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13864,7 +13374,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertCreditsLowEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertCreditsLowEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13910,7 +13420,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertCreditsExhaustedEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertCreditsExhaustedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -13956,7 +13466,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertWrongKeysEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertWrongKeysEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14002,7 +13512,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyLeakedEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertKeyLeakedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14048,7 +13558,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertWebhookDisabledEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertWebhookDisabledEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14094,7 +13604,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertAcknowledgedEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertAcknowledgedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14140,7 +13650,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertEndedEvent"];
-                "application/cloudevents+json": components["schemas"]["AlertEndedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14186,7 +13696,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditPrunedEvent"];
-                "application/cloudevents+json": components["schemas"]["AuditPrunedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14232,7 +13742,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditBreakEvent"];
-                "application/cloudevents+json": components["schemas"]["AuditBreakEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14278,7 +13788,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditRepairedEvent"];
-                "application/cloudevents+json": components["schemas"]["AuditRepairedEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {
@@ -14324,7 +13834,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookPingEvent"];
-                "application/cloudevents+json": components["schemas"]["WebhookPingEventAsCloudEvent"];
+                "application/cloudevents+json": components["schemas"]["CloudEvent"];
             };
         };
         responses: {

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { maybeTime, nullable } from '../http/schemas.ts';
+import { nullable } from '../http/schemas.ts';
 import { Key } from '../keys/schemas/key.ts';
 import { ManagementKey } from '../management/schemas.ts';
 import { Webhook } from '../webhooks/schemas.ts';
@@ -97,7 +97,10 @@ export const AlertAcknowledged = Type.Object(
     alertId,
     type: alertType,
     note: Type.Optional(
-      nullable(Type.String(), { description: 'Note, for people.', examples: ['We know.'] }),
+      Type.String({
+        description: 'Note of the acknowledgement, if it has one.',
+        examples: ['The integration moves to a new key on Monday.'],
+      }),
     ),
   },
   { 'x-name': 'AlertAcknowledged' },
