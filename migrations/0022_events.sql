@@ -73,6 +73,7 @@ CREATE INDEX "webhook_deliveries_due" ON "webhook_deliveries" USING btree ("webh
 CREATE INDEX "webhook_deliveries_waiting" ON "webhook_deliveries" USING btree ("webhook_id","subject","position") WHERE "webhook_deliveries"."status" = 'pending';--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_log" ON "webhook_deliveries" USING btree ("webhook_id","position");--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_finished" ON "webhook_deliveries" USING btree ("finished_at") WHERE "webhook_deliveries"."finished_at" is not null;--> statement-breakpoint
+CREATE INDEX "webhooks_by_creator" ON "webhooks" USING btree (("created_by" ->> 'id')) WHERE "webhooks"."deleted_at" is null and "webhooks"."enabled";--> statement-breakpoint
 CREATE INDEX "webhooks_by_created" ON "webhooks" USING btree ("created_at","id") WHERE "webhooks"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "alerts_open_by_opened" ON "alerts" USING btree ("workspace_id","opened_at","id") WHERE "alerts"."ended_at" is null;--> statement-breakpoint
 CREATE INDEX "alerts_ended" ON "alerts" USING btree ("ended_at") WHERE "alerts"."ended_at" is not null;--> statement-breakpoint

@@ -542,6 +542,9 @@ export const webhooks = pgTable(
     deletedAt: instant('deleted_at'),
   },
   (table) => [
+    index('webhooks_by_creator')
+      .on(sql`(${table.createdBy} ->> 'id')`)
+      .where(sql`${table.deletedAt} is null and ${table.enabled}`),
     index('webhooks_by_created')
       .on(table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),

@@ -203,22 +203,6 @@ describe('who may do what with webhooks', () => {
     expect((await create(maker.key)).status).toBe(403);
   });
 
-  it('the webhooks that a management key created are disabled when it is revoked, and those of others are not', async () => {
-    const maker = await createManagementKey(pair.first, { permissions: FULL });
-    const { body: own } = await create(maker.key);
-    const other = await createWebhook(pair.first);
-    await pair.second.call('POST', `/v1/management-keys/${maker.id}/revoke`);
-    const read = async (id: string) => (await pair.first.call('GET', `/v1/webhooks/${id}`)).body;
-    expect(await read(own.id)).toMatchObject({
-      ...{ enabled: false, disabledReason: 'creator_revoked' },
-    });
-    expect(await read(other.id)).toMatchObject({ enabled: true, disabledReason: null });
-    const { body } = await pair.first.call('PATCH', `/v1/webhooks/${own.id}`, {
-      body: { enabled: true },
-    });
-    expect(body).toMatchObject({ enabled: true, disabledReason: null });
-  });
-
   it('a suspended workspace reads its webhooks and changes none', async () => {
     await putWorkspace(pair.first, 'unpaid');
     const { id } = await createWebhook(pair.first, { workspaceId: 'unpaid' });
