@@ -14,7 +14,7 @@ function rotationQuery(input: FindInput, dueDays: number): SQL {
   const { workspace, now, limit, targets } = input;
   return sql`select s.key_id as "keyId", s.id as "secretId", s.created_at as "issuedAt"
                from secrets s join keys k on k.workspace_id = s.workspace_id and k.id = s.key_id
-              where s.workspace_id = ${workspace.id} and s.status = 'current'
+              where s.workspace_id = ${workspace.id} and s.status = 'current' and not s.ended
                 and s.created_at <= ${at(now.getTime() - dueDays * DAY_MS)}
                 and ${living(now)} and k.enabled
                 ${among(sql`s.key_id`, targets)}
@@ -26,7 +26,7 @@ export const ROTATION_DUE: Condition = {
   type: 'rotation_due',
   everyMs: HOUR_MS,
   concerns: (now) => sql`exists (
-    select from secrets s where s.workspace_id = w.id and s.status = 'current'
+    select from secrets s where s.workspace_id = w.id and s.status = 'current' and not s.ended
        and s.created_at <= ${at(now.getTime() - DAY_MS)})`,
   find: async (input) => {
     const dueDays = input.workspace.thresholds.rotationDueDays;

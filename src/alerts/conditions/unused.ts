@@ -16,13 +16,13 @@ const KINDS = {
     since: sql`greatest(u.last_used_at, k.not_before)`,
     where: (before: Date) => {
       const day = before.toISOString().slice(0, 10);
-      return sql`u.last_used_day is not null and u.last_used_day <= ${day}::date`;
+      return sql`u.last_used_day <= ${day}::date and not u.ended`;
     },
     order: sql`u.last_used_day, u.key_id`,
   },
   never: {
     since: sql`greatest(k.created_at, k.not_before)`,
-    where: () => sql`u.last_used_day is null`,
+    where: () => sql`u.last_used_day is null and not u.ended`,
     order: sql`u.key_id`,
   },
 };

@@ -26,7 +26,8 @@ export const USAGE_UNUSUAL: Condition = {
   concerns: (now) => {
     const day = toIso(lastSettledHour(now)).slice(0, 10);
     return sql`exists (
-      select from key_usage u where u.workspace_id = w.id and u.last_used_day >= ${day}::date)`;
+      select from key_usage u where u.workspace_id = w.id and u.last_used_day >= ${day}::date
+         and not u.ended)`;
   },
   find: async (input) => {
     const hour = lastSettledHour(input.now);

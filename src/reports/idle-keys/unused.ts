@@ -20,7 +20,7 @@ function queryOf(kind: Kind, before: number, now: number): SectionQuery {
     kind === 'used' ? sql`u.last_used_day <= ${day}::date` : sql`u.last_used_day is null`;
   return {
     ...OF_USAGE,
-    where: sql`${isOfKind} and ${since} < ${at(before)} and ${living(now)}`,
+    where: sql`${isOfKind} and not u.ended and ${since} < ${at(before)} and ${living(now)}`,
     order: kind === 'used' ? { by: sql`u.last_used_day`, type: sql`date` } : null,
     since,
   };
