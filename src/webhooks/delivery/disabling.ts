@@ -15,30 +15,34 @@ type Reason = 'gone' | 'failing';
 /** Disables a webhook whose receiver says that it is gone, or that has only failed for five days. */
 export async function disableIfOver(
   unitOfWork: UnitOfWork,
-  { webhookId, failingSince }: Claim,
+  claim: Claim,
   { error }: Outcome,
   at: Date,
 ): Promise<void> {
-  if (webhookId === STDOUT) return;
-  const failingMs = at.getTime() - (failingSince ?? at).getTime();
-  if (error === 'gone') await disable(unitOfWork, webhookId, 'gone');
-  else if (failingMs >= MAX_FAILING_MS) await disable(unitOfWork, webhookId, 'failing');
+  if (claim.webhookId === STDOUT) return;
+  const failingMs = at.getTime() - (claim.failingSince ?? at).getTime();
+  if (error === 'gone') await disable(unitOfWork, claim, 'gone');
+  else if (failingMs >= MAX_FAILING_MS) await disable(unitOfWork, claim, 'failing');
 }
 
-async function disable(unitOfWork: UnitOfWork, id: string, reason: Reason): Promise<void> {
+async function disable(unitOfWork: UnitOfWork, claim: Claim, reason: Reason): Promise<void> {
   const requestId = `system_${randomUUID()}`;
   const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
   await unitOfWork.run(call, async (write) => {
-    await disableEnabled(write, id, reason);
+    await disableEnabled(write, claim, reason);
     return { body: {} };
   });
 }
 
-/** Changes nothing if it was disabled, deleted or delivered to meanwhile. */
-async function disableEnabled(write: WriteContext, id: string, reason: Reason): Promise<void> {
+/** Changes nothing if it was disabled, deleted, delivered to or sent elsewhere meanwhile. */
+async function disableEnabled(
+  write: WriteContext,
+  { webhookId: id, url }: Claim,
+  reason: Reason,
+): Promise<void> {
   const { tx, at } = write;
   const row = await lockWebhook(tx, id, null);
-  if (!row?.enabled) return;
+  if (!row?.enabled || row.url !== url) return;
   const failingMs = at.getTime() - (row.failingSince ?? at).getTime();
   if (reason === 'failing' && failingMs < MAX_FAILING_MS) return;
   await updateWebhook(tx, id, { enabled: false, disabledReason: reason, updatedAt: at });
