@@ -56,6 +56,7 @@ CREATE TABLE "webhooks" (
 	"revision" integer DEFAULT 1 NOT NULL,
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"created_by" jsonb NOT NULL,
+	"directed_by" jsonb,
 	"updated_at" timestamp (3) with time zone NOT NULL,
 	"deleted_at" timestamp (3) with time zone
 );
@@ -115,13 +116,14 @@ FOR EACH STATEMENT EXECUTE FUNCTION queue_webhook_deliveries();
 ALTER TABLE audit_events ENABLE ALWAYS TRIGGER audit_to_webhooks;
 --> statement-breakpoint
 
--- Who had a management key may have made webhooks with it: they end with it, until someone else enables them.
+-- Who had a management key may have made webhooks with it, or sent them elsewhere: they end with it, until
+-- someone else enables them.
 CREATE FUNCTION disable_webhooks_of_creator() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE public.webhooks
      SET enabled = false, disabled_reason = 'creator_revoked', revision = revision + 1, updated_at = NEW.revoked_at
-   WHERE created_by ->> 'id' = NEW.id AND enabled AND deleted_at IS NULL;
+   WHERE NEW.id IN (created_by ->> 'id', directed_by ->> 'id') AND enabled AND deleted_at IS NULL;
   RETURN NULL;
 END
 $$;

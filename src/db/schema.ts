@@ -538,6 +538,8 @@ export const webhooks = pgTable(
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull(),
     createdBy: actor('created_by').notNull(),
+    /** Who last sent it to another URL, or enabled it; null: who created it. */
+    directedBy: actor('directed_by'),
     updatedAt: instant('updated_at').notNull(),
     deletedAt: instant('deleted_at'),
   },
