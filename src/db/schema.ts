@@ -544,6 +544,9 @@ export const webhooks = pgTable(
     deletedAt: instant('deleted_at'),
   },
   (table) => [
+    index('webhooks_enabled')
+      .on(table.workspaceId)
+      .where(sql`${table.enabled} and ${table.deletedAt} is null`),
     index('webhooks_by_created')
       .on(table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),
