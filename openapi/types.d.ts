@@ -4898,7 +4898,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key was revoked that created it, or last enabled it or sent it elsewhere. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -7404,7 +7404,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key was revoked that created it, or last enabled it or sent it elsewhere. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -7469,7 +7469,7 @@ export interface components {
              */
             enabled?: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key was revoked that created it, or last enabled it or sent it elsewhere. Null: it did not.
              * @example null
              */
             disabledReason?: components["schemas"]["WebhookDisabledReason"] | string | null;

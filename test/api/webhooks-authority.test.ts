@@ -59,6 +59,34 @@ describe('who may do what with webhooks', () => {
     expect((await pair.first.call('DELETE', url, { as: writer })).status).toBe(204);
   });
 
+  it('a webhook is disabled with the management key that made it, or that last sent it elsewhere or enabled it, and with no other', async () => {
+    const holders = await Promise.all(
+      [0, 1, 2, 3].map(() =>
+        createManagementKey(pair.first, { permissions: FULL, workspaceId: null }),
+      ),
+    );
+    const [maker, sender, enabler, renamer] = holders.map(({ key }) => String(key));
+    const ids: string[] = [];
+    for (const as of [maker, undefined, undefined, undefined]) {
+      ids.push((await createWebhook(pair.first, {}, as === undefined ? {} : { as })).id);
+    }
+    const [, sent = '', enabled = '', renamed = ''] = ids;
+    await patch(String(sender), sent, { url: 'https://elsewhere.invalid/' });
+    await patch(String(renamer), enabled, { enabled: false });
+    await patch(String(enabler), enabled, { enabled: true });
+    await patch(String(renamer), renamed, { description: 'Chat', eventTypes: ['key.created'] });
+    for (const { id } of holders) {
+      await pair.first.call('POST', `/v1/management-keys/${id}/revoke`);
+    }
+    const shown = await Promise.all(ids.map((id) => pair.second.call('GET', `/v1/webhooks/${id}`)));
+    const REVOKED = [false, 'creator_revoked'];
+    expect(shown.map(({ body }) => [body.enabled, body.disabledReason])).toEqual([
+      ...[REVOKED, REVOKED, REVOKED],
+      [true, null],
+    ]);
+    for (const id of ids) await pair.first.call('DELETE', `/v1/webhooks/${id}`);
+  });
+
   it('a webhook without types cannot be narrowed and then widened again by a caller without audit:read', async () => {
     const { id } = await createWebhook(pair.first);
     expect((await patch(writer, id, { eventTypes: ['key.created'] })).status).toBe(200);
@@ -176,7 +204,7 @@ describe('who may do what with webhooks', () => {
     expect((await pair.first.call('GET', `${url}/deliveries`, { as: only })).status).toBe(403);
   });
 
-  it('a webhook is disabled with the management key that made it, however that is revoked, and the log says so', async () => {
+  it('the log says which webhooks were disabled with a management key, however that was revoked', async () => {
     const maker = await createManagementKey(pair.first, { permissions: FULL, workspaceId: 'acme' });
     const { id } = (await create(maker.key)).body;
     const other = await createWebhook(pair.first, { workspaceId: 'acme' });
