@@ -592,7 +592,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. The webhooks that they made are disabled. Idempotent. Requires the permission `management:write`.
+         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -1140,7 +1140,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** From where the keys of an owner were last used was erased */
+        /** The record of where the keys of an owner were last used was erased */
         post: operations["onOwnerPersonalDataErasedEvent"];
         delete?: never;
         options?: never;
@@ -1361,7 +1361,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Somebody asked for a test event, which is sent as `webhook.ping` */
+        /** Somebody asked for a test event of a webhook */
         post: operations["onWebhookPingedEvent"];
         delete?: never;
         options?: never;
@@ -1395,7 +1395,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was disabled: its receiver said so, or failed for too long */
+        /** A webhook was disabled, since its receiver answered 410 or failed for five days */
         post: operations["onWebhookDisabledEvent"];
         delete?: never;
         options?: never;
@@ -1548,7 +1548,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A key was used far more than ever at this hour of the week */
+        /** A key was used far more in an hour than ever before */
         post: operations["onAlertUsageUnusualEvent"];
         delete?: never;
         options?: never;
@@ -1855,11 +1855,15 @@ export interface components {
              */
             alertId: string;
             /**
-             * Format: date-time
-             * @description When it was acknowledged.
-             * @example 2026-01-31T12:00:00.000Z
+             * @description Alert type.
+             * @example key_expiring
              */
-            acknowledgedAt: string;
+            type: string;
+            /**
+             * @description Note of the acknowledgement, if it has one.
+             * @example The integration moves to a new key on Monday.
+             */
+            note?: string;
         };
         /** @description Somebody acknowledged an alert. */
         AlertAcknowledgedEvent: {
@@ -2666,7 +2670,7 @@ export interface components {
         };
         /** @enum {string} */
         AlertType: "key_expiring" | "key_expired" | "management_key_expiring" | "management_key_expired" | "rotation_due" | "key_unused" | "ended_string_used" | "usage_unusual" | "limited_often" | "credits_low" | "credits_exhausted" | "wrong_keys" | "key_leaked" | "webhook_disabled";
-        /** @description A key was used far more than ever at this hour of the week. */
+        /** @description A key was used far more in an hour than ever before. */
         AlertUsageUnusualEvent: {
             /**
              * @description Event type.
@@ -6003,7 +6007,7 @@ export interface components {
                 after: components["schemas"]["ManagementKeyChange"];
             };
         };
-        /** @description From where the keys of an owner were last used was erased. */
+        /** @description The record of where the keys of an owner were last used was erased. */
         OwnerPersonalDataErasedEvent: {
             /**
              * @description Event type.
@@ -7228,14 +7232,30 @@ export interface components {
                     id: string;
                 };
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description What happened.
+                 * @example {}
                  */
-                before: null;
-                after: components["schemas"]["WebhookChange"];
+                before: {
+                    /**
+                     * @description When the webhook was deleted; null: it was not.
+                     * @example null
+                     */
+                    deletedAt: string | null;
+                };
+                /**
+                 * @description What happened.
+                 * @example {}
+                 */
+                after: {
+                    /**
+                     * @description When the webhook was deleted; null: it was not.
+                     * @example null
+                     */
+                    deletedAt: string | null;
+                };
             };
         };
-        /** @description A webhook was disabled: its receiver said so, or failed for too long. */
+        /** @description A webhook was disabled, since its receiver answered 410 or failed for five days. */
         WebhookDisabledEvent: {
             /**
              * @description Event type.
@@ -7355,7 +7375,7 @@ export interface components {
              */
             hash: null;
         };
-        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
+        /** @description Somebody asked for a test event of a webhook. */
         WebhookPingedEvent: {
             /**
              * @description Event type.
@@ -7410,7 +7430,13 @@ export interface components {
                  * @description What happened.
                  * @example {}
                  */
-                after: Record<string, never>;
+                after: {
+                    /**
+                     * @description Event id of the test event.
+                     * @example evt_2Lx7Yb2kQm4Xc9
+                     */
+                    eventId: string;
+                };
             };
         };
         /** @description Somebody had events delivered again. */
@@ -7468,7 +7494,13 @@ export interface components {
                  * @description What happened.
                  * @example {}
                  */
-                after: Record<string, never>;
+                after: {
+                    /**
+                     * @description How many events were queued.
+                     * @example 3
+                     */
+                    queued: number;
+                };
             };
         };
         /** @description A webhook has a new signing secret. */
@@ -7740,12 +7772,12 @@ export interface components {
              */
             defaultPrefix: string;
             /**
-             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
+             * @description From where on something is alerted. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
              * @example null
              */
             idlePolicy: components["schemas"]["IdlePolicy"] | null;
@@ -7840,12 +7872,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
+             * @description From where on something is alerted. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;
@@ -8060,12 +8092,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
+             * @description From where on something is alerted. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
+             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;

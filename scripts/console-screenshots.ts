@@ -10,6 +10,7 @@ import type { Page } from 'playwright-core';
 import { type BenchEnv, ROOT_KEY, withBenchEnv } from '../bench/harness/env.ts';
 import { BROWSER, openBrowser } from '../test/browser/browser.ts';
 import { type Call, fillInstallation } from './console/fill.ts';
+import { fillAlerts, fillWebhooks, startReceivers } from './console/fill-watching.ts';
 
 const FOLDER = process.argv[2] ?? join(import.meta.dirname, '../docs/images');
 const SCREENS = {
@@ -25,7 +26,8 @@ await mkdir(FOLDER, { recursive: true });
 await withBenchEnv(takePictures);
 
 async function takePictures({ keyward, query }: BenchEnv): Promise<void> {
-  const { url } = await keyward();
+  const { url } = await keyward({ KEYWARD_WEBHOOK_NETWORKS: '127.0.0.1' });
+  const receivers = await startReceivers();
   const headers = { authorization: `Bearer ${ROOT_KEY}`, 'content-type': 'application/json' };
   const call: Call = async (method, path, body) => {
     const response = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
@@ -33,24 +35,31 @@ async function takePictures({ keyward, query }: BenchEnv): Promise<void> {
     const { id = '', key = '' } = Object(await response.json());
     return { id, key };
   };
+  const webhookId = await fillWebhooks(call, receivers.urls);
   const keyId = await fillInstallation(call, query);
+  await fillAlerts(query);
   const browser = await openBrowser();
   try {
     for (const theme of THEMES) {
       for (const [suffix, viewport] of Object.entries(SCREENS)) {
         const page = await browser.newPage({ viewport, colorScheme: theme });
-        await takeAll(page, url, keyId, (name) => take(page, `${name}-${theme}${suffix}`));
+        await takeAll(page, url, { keyId, webhookId }, (name) =>
+          take(page, `${name}-${theme}${suffix}`),
+        );
         await page.close();
       }
     }
   } finally {
     await browser.close();
+    receivers.close();
   }
 }
 
 type Take = (name: string) => Promise<void>;
+type Ids = Record<'keyId' | 'webhookId', string>;
 
-async function takeAll(page: Page, url: string, keyId: string, shot: Take): Promise<void> {
+async function takeAll(page: Page, url: string, ids: Ids, shot: Take): Promise<void> {
+  const { keyId, webhookId } = ids;
   await signIn(page, url, shot);
   const pages = {
     keys: 'keys',
@@ -60,10 +69,13 @@ async function takeAll(page: Page, url: string, keyId: string, shot: Take): Prom
     'every-workspace': 'keys?workspaceId=*',
     usage: 'usage',
     hygiene: 'hygiene?section=without-expiry',
+    alerts: 'alerts',
     audit: 'audit',
     workspaces: 'workspaces',
     workspace: 'workspaces/acme',
     'management-keys': 'management-keys',
+    webhooks: 'webhooks',
+    webhook: `webhooks/${webhookId}`,
     try: 'try',
   };
   for (const [name, path] of Object.entries(pages)) {

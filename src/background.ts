@@ -1,5 +1,5 @@
 import { AlertJob } from './alerts/job.ts';
-import { deleteEndedAlerts } from './alerts/store.ts';
+import { deleteEndedAlerts, endFormerAlerts } from './alerts/store.ts';
 import { deleteOldBatchSequences } from './db/batch-sequences.ts';
 import type { Orm } from './db/database.ts';
 import { recordSecretUse } from './db/known-secrets.ts';
@@ -13,11 +13,11 @@ import { Retention } from './retention/jobs.ts';
 import { deleteOldAnswers } from './unit-of-work/idempotency-store.ts';
 import type { UsageFold } from './usage/fold.ts';
 import { deleteDeliveriesOfEnded } from './webhooks/deliveries/store.ts';
-import { Attempts } from './webhooks/delivery/attempts.ts';
-import { disableIfOver } from './webhooks/delivery/disabling.ts';
-import { Dispatcher } from './webhooks/delivery/dispatcher.ts';
-import { deleteOldDeliveries } from './webhooks/delivery/old-deliveries.ts';
-import { Sender } from './webhooks/delivery/sender.ts';
+import { disableIfOver } from './webhooks/sending/disabling.ts';
+import { Dispatcher } from './webhooks/sending/dispatcher.ts';
+import { HttpSender } from './webhooks/sending/http-sender.ts';
+import { deleteOldDeliveries } from './webhooks/sending/old-deliveries.ts';
+import { Transport } from './webhooks/sending/transport.ts';
 import { switchStdoutExport } from './webhooks/store.ts';
 
 const FOLD_MS = 1000;
@@ -57,11 +57,11 @@ async function createDeliveries(kernel: Kernel): Promise<Dispatcher> {
   const { webhookNetworks: networks, auditToStdout: writesStdout } = config;
   await switchStdoutExport(orm, writesStdout, clock.date());
   const timeoutMs = ATTEMPT_MS;
-  const sender = new Sender({ networks, resolve: kernel.resolveHost, timeoutMs });
-  const attempts = new Attempts({ pepper, sender, writeLine: kernel.writeLine, timeoutMs });
+  const sender = new HttpSender({ networks, resolve: kernel.resolveHost, timeoutMs });
+  const transport = new Transport({ pepper, sender, writeLine: kernel.writeLine, timeoutMs });
   return new Dispatcher({
     ...{ orm, clock, log, inTurn, writesStdout },
-    attempt: (claim, at, stopping) => attempts.make(claim, at, stopping),
+    attempt: (claim, at, stopping) => transport.send(claim, at, stopping),
     onFailure: (claim, outcome, at) => inTurn(() => disableIfOver(unitOfWork, claim, outcome, at)),
   });
 }
@@ -73,7 +73,8 @@ function housekeepingJobs(
 ): ((orm: Orm) => Promise<unknown>)[] {
   return [
     (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
-    (orm) => deleteEndedAlerts(orm, config.deliveriesKeptDays),
+    (orm) => deleteEndedAlerts(orm, clock.now(), config.deliveriesKeptDays),
+    (orm) => endFormerAlerts(orm, clock.date()),
     (orm) => deliveries.measure(orm),
     ...[deleteDeliveriesOfEnded, pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),

@@ -10,9 +10,9 @@ import type { ManagementQueue } from './http/management-places.ts';
 import { Clock } from './lib/clock.ts';
 import { FairQueue, type InTurn } from './lib/fair-queue.ts';
 import type { Log } from './lib/log-events.ts';
+import type { WriteLine } from './lib/logger.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
-import { type WriteLine, writeToStdout } from './webhooks/delivery/stdout-export.ts';
-import { type ResolveHost, resolveByDns } from './webhooks/delivery/target.ts';
+import { type ResolveHost, resolveByDns } from './webhooks/sending/checked-lookup.ts';
 
 const URGENT_PLACES = 2;
 const MANAGEMENT_BOUNDS = { maxWaitingEach: 128, maxWaiting: 1024, reason: 'management' } as const;
@@ -28,8 +28,8 @@ export interface ServiceOptions {
   log: Logger;
   /** Milliseconds added to the clock; tests move time with it. */
   clockOffset?: () => number;
-  /** Where the audit logs go with KEYWARD_AUDIT_STDOUT; by default to stdout, without regard to the log. */
-  writeLine?: WriteLine;
+  /** Where the audit logs go with KEYWARD_AUDIT_STDOUT. */
+  writeLine: WriteLine;
   /** How the hosts of webhooks are found. */
   resolveHost?: ResolveHost;
 }
@@ -42,7 +42,7 @@ export async function createKernel(
     config,
     log: logger,
     clockOffset = () => 0,
-    writeLine = writeToStdout,
+    writeLine,
     resolveHost = resolveByDns,
   }: ServiceOptions,
   database: Database,

@@ -5,7 +5,7 @@ import type { LeakQueue } from './leaks/queue.ts';
 import type { PeriodicTask } from './lib/periodic-task.ts';
 import { stopInOrder } from './lib/stop-phases.ts';
 import type { UsageFlusher } from './usage/flusher.ts';
-import type { Dispatcher } from './webhooks/delivery/dispatcher.ts';
+import type { Dispatcher } from './webhooks/sending/dispatcher.ts';
 
 /** Between attempts to write counters that could not be written before their answers. */
 const RETRY_FLUSH_MS = 1000;

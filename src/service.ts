@@ -36,7 +36,7 @@ import { retentionMetrics } from './retention/metrics.ts';
 import type { UsageFlusher } from './usage/flusher.ts';
 import type { UsageFold } from './usage/fold.ts';
 import type { Verifier } from './verification/verifier.ts';
-import type { Dispatcher } from './webhooks/delivery/dispatcher.ts';
+import type { Dispatcher } from './webhooks/sending/dispatcher.ts';
 
 export interface Service extends Lifecycle {
   app: App;

@@ -6,7 +6,7 @@ import { whenReady } from './db/wait.ts';
 import type { App } from './http/app-type.ts';
 import { startStartupServer } from './http/startup-server.ts';
 import { defineCommand } from './lib/command.ts';
-import { createLogger, type StandardOutput, standardOutput } from './lib/logger.ts';
+import { createLogger, standardOutput, type WriteLine } from './lib/logger.ts';
 import { OperatorError } from './lib/operator-error.ts';
 import { StopRequest, untilStopped } from './lib/stop.ts';
 import { stopInOrder } from './lib/stop-phases.ts';
@@ -72,7 +72,7 @@ function limitStop(stop: AbortSignal, limitMs: number): () => number {
 interface Start {
   config: Config;
   log: Logger;
-  writeLine: StandardOutput['writeLine'];
+  writeLine: WriteLine;
   stop: AbortSignal;
   stopTimeLeft: () => number;
   startup: App;

@@ -100,7 +100,8 @@ async function startService(databaseUrl: string): Promise<Service> {
     KEYWARD_SECRET: SECRET,
     KEYWARD_ROOT_KEY: ROOT_KEY,
   });
-  const service = await createService({ config, databaseUrl, log: pino({ level: 'silent' }) });
+  const log = pino({ level: 'silent' });
+  const service = await createService({ config, databaseUrl, log, writeLine: async () => {} });
   await service.app.ready();
   return service;
 }

@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { Actor } from '../domain/caller.ts';
 import type { InTurn } from '../lib/fair-queue.ts';
+import { systemCall } from '../unit-of-work/system-call.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { lockWorkspace } from '../workspaces/store.ts';
 import type { Check } from './checks.ts';
@@ -13,7 +13,7 @@ const ACTOR: Actor = { type: 'system', id: 'alerts', onBehalfOf: null };
 /** Alerts in one transaction, during which the log of their workspace is locked at the end. */
 const PART = 50;
 
-/** Another instance has gone on with the look: this one was too slow. */
+/** Another instance has taken over the check: this one was too slow. */
 export class CheckLostError extends Error {
   override name = 'CheckLostError';
 }
@@ -75,9 +75,7 @@ export class AlertWriter {
   }
 
   async #write(check: Check, work: (write: WriteContext) => Promise<number>): Promise<number> {
-    const requestId = `system_${randomUUID()}`;
-    const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
-    const { body } = await this.#unitOfWork.run(call, async (write) => {
+    const { body } = await this.#unitOfWork.run(systemCall(ACTOR), async (write) => {
       if (!(await check.isMine(write.tx))) throw new CheckLostError();
       return { body: { done: await work(write) } };
     });

@@ -6,7 +6,7 @@ import type { Condition } from './condition.ts';
 /** After as long without a sign of the instance that is at work, another one goes on. */
 const HOLD_MS = 120_000;
 
-/** The look for alerts of one type, which this instance has for itself as long as it keeps it. */
+/** The check for alerts of one type, which this instance has for itself as long as it keeps it. */
 export class Check {
   readonly type: string;
   /** The last workspace that was looked at. */
@@ -19,7 +19,7 @@ export class Check {
     this.#heldUntil = heldUntil;
   }
 
-  /** In a transaction that writes: until it ends, no other instance takes the look. */
+  /** In a transaction that writes: until it ends, no other instance takes the check. */
   async isMine(tx: Transaction): Promise<boolean> {
     const found = await tx
       .select({ type: alertChecks.type })
@@ -37,7 +37,7 @@ export class Check {
     return kept;
   }
 
-  /** Where the next look goes on; null: it is complete. */
+  /** Where the next check goes on; null: it is complete. */
   release(orm: Orm, now: Date, place: string | null): Promise<boolean> {
     return this.#update(orm, { heldUntil: now, place });
   }
@@ -57,7 +57,7 @@ export class Check {
   }
 }
 
-/** Takes the look for a type if it is due, or was not finished. Null: not now, or another instance has it. */
+/** Takes the check for a type if it is due, or was not finished. Null: not now, or another instance has it. */
 export async function takeCheck(
   orm: Orm,
   { type, everyMs }: Pick<Condition, 'type' | 'everyMs'>,

@@ -117,7 +117,7 @@ export class AlertJob {
       if (err instanceof CheckLostError) throw err;
       watch.failures++;
       const event = { event: 'alerts.check_failed', type: watch.condition.type } as const;
-      this.#options.log.warn({ err, ...event }, 'a look for alerts failed, will retry');
+      this.#options.log.warn({ err, ...event }, 'a check for alerts failed, will retry');
       return false;
     }
   }
@@ -150,7 +150,7 @@ export class AlertJob {
       for (const workspace of page) {
         if (stopping.aborted || this.#room === 0) return false;
         const startedAt = performance.now();
-        const done = await this.#try(watch, () => this.#look(watch, check, workspace));
+        const done = await this.#try(watch, () => this.#checkWorkspace(watch, check, workspace));
         if (this.#room === 0) return false;
         failed += done ? 0 : 1;
         inARow = done ? 0 : inARow + 1;
@@ -169,7 +169,7 @@ export class AlertJob {
     return this.#reader.run((tx) => readWatched(tx, type, place, where));
   }
 
-  async #look(watch: Watch, check: Check, workspace: Watched): Promise<boolean> {
+  async #checkWorkspace(watch: Watch, check: Check, workspace: Watched): Promise<boolean> {
     const { orm, clock } = this.#options;
     const { condition } = watch;
     const deps = { orm, reader: this.#reader };

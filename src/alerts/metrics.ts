@@ -17,7 +17,7 @@ export function alertMetrics(job: AlertJob): Metric[] {
     countersBy(
       'type',
       'keyward_alerts_held_back_total',
-      'Looks at a workspace that had more to tell than may be open.',
+      'Checks of a workspace that found more than may be open.',
       byType(({ heldBack }) => heldBack),
     ),
     gaugesBy(
@@ -29,7 +29,7 @@ export function alertMetrics(job: AlertJob): Metric[] {
     countersBy(
       'type',
       'keyward_alerts_failures_total',
-      'Looks for alerts that failed. They are repeated.',
+      'Checks for alerts that failed. They are repeated.',
       byType(({ failures }) => failures),
     ),
   ];

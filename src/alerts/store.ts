@@ -1,7 +1,7 @@
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, isNull, lt, or } from 'drizzle-orm';
 import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
-import { alerts } from '../db/schema.ts';
+import { alerts, workspaces } from '../db/schema.ts';
 import type { AlertType } from '../domain/alert-types.ts';
 import type { Actor } from '../domain/caller.ts';
 import { newId } from '../domain/key-string.ts';
@@ -11,7 +11,10 @@ import type { Found } from './condition.ts';
 export type AlertRow = typeof alerts.$inferSelect;
 
 /** Rows in one statement of housekeeping. */
-const MAX_DELETED = 1000;
+const STEP = 1000;
+const DAY_MS = 86_400_000;
+/** Opened by what happens and not by the job, which looks at none of them. */
+const TYPES_WITHOUT_CONDITION: readonly AlertType[] = ['key_leaked', 'webhook_disabled'];
 
 /**
  * Opens an alert and puts it on the record, in the transaction of `write`. False if there is or was one
@@ -95,13 +98,25 @@ export async function acknowledgeAlert(
   return row;
 }
 
-/** Clears away some of those that ended long ago. */
-export async function deleteEndedAlerts(orm: Orm, keptDays: number): Promise<void> {
+/** Deletes some of those that ended long ago. */
+export async function deleteEndedAlerts(orm: Orm, now: number, keptDays: number): Promise<void> {
   const old = orm
     .select({ id: alerts.id })
     .from(alerts)
-    .where(sql`${alerts.endedAt} < now() - make_interval(days => ${keptDays}::integer)`)
+    .where(lt(alerts.endedAt, new Date(now - keptDays * DAY_MS)))
     .orderBy(alerts.endedAt)
-    .limit(MAX_DELETED);
+    .limit(STEP);
   await orm.delete(alerts).where(inArray(alerts.id, old));
+}
+
+/** Ends some of those of former tenants that the job does not end, without a record as it does. */
+export async function endFormerAlerts(orm: Orm, at: Date): Promise<void> {
+  const isFormer = or(isNotNull(workspaces.deletedAt), lt(alerts.openedAt, workspaces.createdAt));
+  const former = orm
+    .select({ id: alerts.id })
+    .from(alerts)
+    .innerJoin(workspaces, eq(workspaces.id, alerts.workspaceId))
+    .where(and(isNull(alerts.endedAt), inArray(alerts.type, TYPES_WITHOUT_CONDITION), isFormer))
+    .limit(STEP);
+  await orm.update(alerts).set({ endedAt: at }).where(inArray(alerts.id, former));
 }

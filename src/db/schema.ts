@@ -253,7 +253,7 @@ export const secrets = pgTable(
     status: text('status', { enum: ['current', 'retiring', 'retired'] }).notNull(),
     validUntil: instant('valid_until'),
     createdAt: instant('created_at').notNull(),
-    /** Of a key that was revoked; marked a while after it, for the hygiene report alone. */
+    /** Of a key that was revoked; marked a while after it, so that indexes leave it out. */
     ended: boolean('ended').notNull().default(false),
   },
   (table) => [
@@ -422,7 +422,7 @@ export const keyUsage = pgTable(
     /** Of `last_used_at`, in UTC: changes once a day, so that an index may have it. */
     lastUsedDay: date('last_used_day'),
     lastUsedFrom: usedFrom(),
-    /** Its key was revoked; marked a while after it, for the hygiene report alone. */
+    /** Its key was revoked; marked a while after it, so that indexes leave it out. */
     ended: boolean('ended').notNull().default(false),
   },
   // Those of the hygiene report: see docs/hygiene.md.
@@ -627,7 +627,7 @@ export const alerts = pgTable(
   ],
 );
 
-/** How far the look for alerts of a type has come: one instance at a time goes on with it. */
+/** How far the check for alerts of a type has come: one instance at a time goes on with it. */
 export const alertChecks = pgTable('alert_checks', {
   type: text('type').primaryKey(),
   begunAt: instant('begun_at').notNull(),

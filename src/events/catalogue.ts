@@ -1,6 +1,6 @@
-import { type TSchema, Type } from 'typebox';
+import { type TSchema, type TSchemaOptions, Type } from 'typebox';
 import type { AuditAction, AuditTargetType } from '../audit/actions.ts';
-import { time } from '../http/schemas.ts';
+import { maybeTime, time } from '../http/schemas.ts';
 import {
   AlertAcknowledged,
   AlertEnded,
@@ -28,12 +28,24 @@ const count = (description: string) => Type.Integer({ minimum: 0, description, e
 const seconds = (description: string) =>
   Type.Number({ minimum: 0, description, examples: [86400] });
 
-/** Fields of an event that is no change of fields. */
-const fields = (properties: Record<string, TSchema>) =>
-  Type.Object(properties, { description: 'What happened.', examples: [{}] });
+/** What an event says that is no change of fields, with the examples of its parts. */
+function fields(properties: Record<string, TSchema>): TSchema {
+  const example = Object.entries(properties).map(([name, schema]) => [name, exampleOf(schema)]);
+  const examples = [Object.fromEntries(example)];
+  return Type.Object(properties, { description: 'What happened.', examples });
+}
+
+function exampleOf(schema: TSchema): unknown {
+  const { examples }: TSchemaOptions = { ...schema };
+  return Array.isArray(examples) ? examples[0] : undefined;
+}
 
 const Credits = fields({
   credits: Type.Integer({ description: 'Balance of the credits.', examples: [1000] }),
+});
+
+const Deletion = fields({
+  deletedAt: maybeTime('When the webhook was deleted; null: it was not.'),
 });
 
 const alert = (description: string, targetType: EventType['targetType'] = 'key'): EventType => ({
@@ -91,7 +103,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
     after: Credits,
   },
   'owner.personal_data_erased': {
-    description: 'From where the keys of an owner were last used was erased.',
+    description: 'The record of where the keys of an owner were last used was erased.',
     targetType: 'owner',
     after: fields({ keys: count('How many keys it was erased of.') }),
   },
@@ -147,7 +159,8 @@ export const EVENTS: Record<AuditAction, EventType> = {
     }),
   },
   'webhook.disabled': {
-    description: 'A webhook was disabled: its receiver said so, or failed for too long.',
+    description:
+      'A webhook was disabled: its receiver said so or failed for five days, or its maker ended.',
     targetType: 'webhook',
     before: WebhookChange,
     after: WebhookChange,
@@ -155,18 +168,23 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'webhook.pinged': {
     description: 'Somebody asked for a test event, which is sent as `webhook.ping`.',
     targetType: 'webhook',
-    after: fields({}),
+    after: fields({
+      eventId: Type.String({
+        description: 'Event id of the test event.',
+        examples: ['evt_2Lx7Yb2kQm4Xc9'],
+      }),
+    }),
   },
   'webhook.redelivered': {
     description: 'Somebody had events delivered again.',
     targetType: 'webhook',
-    after: fields({}),
+    after: fields({ queued: count('How many events were queued.') }),
   },
   'webhook.deleted': {
     description: 'A webhook was deleted.',
     targetType: 'webhook',
-    before: WebhookChange,
-    after: WebhookChange,
+    before: Deletion,
+    after: Deletion,
   },
   'alert.key_expiring': alert('A key expires soon.'),
   'alert.key_expired': alert('A key that was in use has expired.'),
@@ -175,7 +193,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'alert.rotation_due': alert('A key has had the same string for too long.'),
   'alert.key_unused': alert('A key has not been used for a long time.'),
   'alert.ended_string_used': alert('A string of a key that has ended is still presented.'),
-  'alert.usage_unusual': alert('A key was used far more than ever at this hour of the week.'),
+  'alert.usage_unusual': alert('A key was used far more in an hour than ever before.'),
   'alert.limited_often': alert('A key met its rate limit in many hours of a day.'),
   'alert.credits_low': alert('A key has few credits left.'),
   'alert.credits_exhausted': alert('A key has no credits left.'),

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { maybeTime, nullable } from '../http/schemas.ts';
+import { nullable } from '../http/schemas.ts';
 import { Key } from '../keys/schemas/key.ts';
 import { ManagementKey } from '../management/schemas.ts';
 import { Webhook } from '../webhooks/schemas.ts';
@@ -28,7 +28,10 @@ export const KeyChange = changed('KeyChange', 'a key', {
   rateLimits: Type.Array(RateLimit, { description: 'Rate limits of the key.' }),
   creditsLimited: Type.Boolean({ description: 'Whether the key has credits.', examples: [true] }),
   refill: nullable(
-    Type.Object({}, { description: 'Refill of the credits; null: none.', examples: [null] }),
+    Type.Record(Type.String(), Type.Unknown(), {
+      description: 'Refill of the credits; null: none.',
+      examples: [null],
+    }),
   ),
 });
 
@@ -79,13 +82,10 @@ const alertId = Type.String({
 export const AlertOpened = Type.Object(
   {
     alertId,
-    details: Type.Object(
-      {},
-      {
-        description: 'Figures and times of what it is about.',
-        examples: [{ expiresAt: '2026-01-31T12:00:00.000Z' }],
-      },
-    ),
+    details: Type.Record(Type.String(), Type.Unknown(), {
+      description: 'Figures and times of what it is about.',
+      examples: [{ expiresAt: '2026-01-31T12:00:00.000Z' }],
+    }),
   },
   { 'x-name': 'AlertOpened' },
 );
@@ -97,7 +97,10 @@ export const AlertAcknowledged = Type.Object(
     alertId,
     type: alertType,
     note: Type.Optional(
-      nullable(Type.String(), { description: 'Note, for people.', examples: ['We know.'] }),
+      Type.String({
+        description: 'Note of the acknowledgement, if it has one.',
+        examples: ['The integration moves to a new key on Monday.'],
+      }),
     ),
   },
   { 'x-name': 'AlertAcknowledged' },

@@ -20,20 +20,19 @@ const CloudEvent = Type.Object(
       description: 'Workspace of the event.',
       examples: ['/v1/workspaces/acme'],
     }),
-    type: Type.String({ description: 'Event type.', examples: ['key.revoked'] }),
-    subject: Type.String({
-      description: 'Id of what the event is about.',
-      examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
-    }),
     time: time('Time of the event.'),
+    subject: Type.Optional(
+      Type.String({
+        description: 'Id of what the event is about.',
+        examples: ['key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'],
+      }),
+    ),
     datacontenttype: Type.Literal('application/json', {
       description: 'Media type of the data.',
       examples: ['application/json'],
     }),
-    hash,
-    data: EventData,
   },
-  { 'x-name': 'CloudEvent', description: 'An event as CloudEvents 1.0, structured as JSON.' },
+  { 'x-name': 'CloudEvent', description: 'What all events have as CloudEvents 1.0, as JSON.' },
 );
 
 const header = (name: string, description: string, example: string) => ({
@@ -64,31 +63,41 @@ export function eventWebhooks(): Record<string, object> {
 }
 
 function operationOf(type: AuditAction): object {
-  return receivedCall(`on${nameOf(type)}`, EVENTS[type].description, eventSchema(type));
+  const data = Type.Unsafe({
+    allOf: [EventData, ownData(type)],
+    'x-name': `${nameOf(type)}Data`,
+    description: EVENTS[type].description,
+  });
+  return receivedCall(type, EVENTS[type].description, { data, hash });
 }
 
 /** A test event is no entry of a log. */
 function pingOperation(): object {
   const target = targetOf(['webhook'], 'wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd');
   const { id, time: at, action } = fields;
-  const body = Type.Object(
-    {
-      type: Type.Literal(PING, { description: 'Event type.', examples: [PING] }),
-      timestamp: time('Time of the event, RFC 3339 in UTC.'),
-      data: Type.Object(
-        { id, time: at, action, target },
-        { description: 'What a test event says.' },
-      ),
-      hash: Type.Null({ description: 'It is in no chain.', examples: [null] }),
-    },
-    { 'x-name': nameOf(PING), description: 'Somebody asked for a test event.' },
+  const description = 'Somebody asked for a test event.';
+  const data = Type.Object(
+    { id, time: at, action, target },
+    { 'x-name': `${nameOf(PING)}Data`, description },
   );
-  return receivedCall(`on${nameOf(PING)}`, 'Somebody asked for a test event.', body);
+  const hash = Type.Null({ description: 'It is in no chain.', examples: [null] });
+  return receivedCall(PING, description, { data, hash });
 }
 
-function receivedCall(operationId: string, description: string, body: TSchema): object {
+function receivedCall(type: string, description: string, content: Record<string, TSchema>) {
+  const typed = {
+    type: Type.Literal(type, { description: 'Event type.', examples: [type] }),
+    ...content,
+  };
+  const timestamp = time('Time of the event, RFC 3339 in UTC.');
+  const event = Type.Object({ timestamp, ...typed }, { 'x-name': nameOf(type), description });
+  const cloudEvent = Type.Unsafe({
+    allOf: [CloudEvent, Type.Object(typed)],
+    'x-name': `${nameOf(type)}AsCloudEvent`,
+    description,
+  });
   return {
-    operationId,
+    operationId: `on${nameOf(type)}`,
     summary: description.replace(/\.$/, ''),
     tags: ['Events'],
     security: [],
@@ -97,30 +106,12 @@ function receivedCall(operationId: string, description: string, body: TSchema): 
     requestBody: {
       required: true,
       content: {
-        'application/json': { schema: body },
-        'application/cloudevents+json': { schema: CloudEvent },
+        'application/json': { schema: event },
+        'application/cloudevents+json': { schema: cloudEvent },
       },
     },
     responses: RESPONSES,
   };
-}
-
-/** What a receiver gets for an event: the entry of the audit log, and what links it to its chain. */
-function eventSchema(type: AuditAction): TSchema {
-  const typeName = Type.Literal(type, { description: 'Event type.', examples: [type] });
-  return Type.Object(
-    {
-      type: typeName,
-      timestamp: time('Time of the event, RFC 3339 in UTC.'),
-      hash,
-      data: Type.Unsafe({
-        allOf: [EventData, ownData(type)],
-        description: 'Entry of the audit log.',
-        examples: [{ action: type }],
-      }),
-    },
-    { 'x-name': nameOf(type), description: EVENTS[type].description },
-  );
 }
 
 /** What the data of events of this type have of their own. */

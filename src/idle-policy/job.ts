@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import type { Orm } from '../db/database.ts';
 import type { InTurn } from '../lib/fair-queue.ts';
 import type { Log } from '../lib/log-events.ts';
 import { UNSTOPPED } from '../lib/periodic-task.ts';
+import { systemCall } from '../unit-of-work/system-call.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import { ACTOR, applyPolicy, type StepResult } from './step.ts';
 import { findWorkspacesWithSteps } from './store.ts';
@@ -55,9 +55,7 @@ export class IdlePolicyJob {
   }
 
   async #step(workspaceId: string, after: string): Promise<StepResult> {
-    const requestId = `system_${randomUUID()}`;
-    const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
-    const { body } = await this.#options.unitOfWork.run(call, async (write) => {
+    const { body } = await this.#options.unitOfWork.run(systemCall(ACTOR), async (write) => {
       return { body: await applyPolicy(write, workspaceId, after) };
     });
     return body;

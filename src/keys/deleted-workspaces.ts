@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import type { Orm } from '../db/database.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { InTurn } from '../lib/fair-queue.ts';
 import type { Log } from '../lib/log-events.ts';
 import { UNSTOPPED } from '../lib/periodic-task.ts';
+import { systemCall } from '../unit-of-work/system-call.ts';
 import type { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 import { endKeysOfWorkspace, findWorkspaceToEmpty, type WorkspaceToEmpty } from './store.ts';
 
@@ -45,9 +45,7 @@ export class DeletedWorkspaces {
   }
 
   async #empty({ id, deletedAt }: WorkspaceToEmpty): Promise<number> {
-    const requestId = `system_${randomUUID()}`;
-    const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
-    const { body } = await this.#unitOfWork.run(call, async ({ tx }) => {
+    const { body } = await this.#unitOfWork.run(systemCall(ACTOR), async ({ tx }) => {
       return { body: { ended: await endKeysOfWorkspace(tx, id, ACTOR, deletedAt) } };
     });
     return body.ended;

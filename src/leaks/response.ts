@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { openAlert } from '../alerts/store.ts';
 import type { Credential } from '../credentials/credential.ts';
@@ -17,7 +16,8 @@ import { type KeyRow, lockKey, updateKey } from '../keys/store.ts';
 import { readPolicies, type WorkspacePolicies } from '../keys/workspace-policies.ts';
 import { revokeManagementKey } from '../management/revocation.ts';
 import { lockManagementKey } from '../management/store.ts';
-import type { UnitOfWork, WriteCall, WriteContext } from '../unit-of-work/unit-of-work.ts';
+import { systemCall } from '../unit-of-work/system-call.ts';
+import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import type { FoundAt } from './found-at.ts';
 import type { Entrance } from './report.ts';
 
@@ -56,7 +56,8 @@ export interface LeakResponseDependencies {
 
 /**
  * Ends the string of a credential that has leaked, and alerts of it, in one transaction. A string that
- * has ended is alerted of alone; a second report of one finds the alert, and does nothing.
+ * has ended is alerted of alone; a second report of one finds the alert, and does nothing. The request id
+ * is not that of the report, which is a text of a stranger's choice.
  */
 export class LeakResponse {
   readonly #deps: LeakResponseDependencies;
@@ -91,7 +92,7 @@ export class LeakResponse {
   }
 
   async #endOfKey(id: string, ref: string, from: LeakedFrom, rule: Rule): Promise<void> {
-    await this.#deps.unitOfWork.run(newCall(), async (write) => {
+    await this.#deps.unitOfWork.run(systemCall(ACTOR), async (write) => {
       const key = await lockKey(write.tx, null, id);
       const secret = await findLeaked(write.tx, ref);
       if (!key || !secret) return { body: {} };
@@ -109,7 +110,7 @@ export class LeakResponse {
   ): Promise<void> {
     if (deleted) return;
     const scope = workspaceId === null ? null : { workspaceId, currentOnly: true };
-    await this.#deps.unitOfWork.run(newCall(), async (write) => {
+    await this.#deps.unitOfWork.run(systemCall(ACTOR), async (write) => {
       const key = await lockManagementKey(write.tx, keyId, scope);
       const secret = await findLeaked(write.tx, ref);
       if (!key || !secret) return { body: {} };
@@ -124,12 +125,6 @@ export class LeakResponse {
       return { body: {} };
     });
   }
-}
-
-/** The request id is its own: that of the report is a text of a stranger's choice. */
-function newCall(): WriteCall {
-  const requestId = `leak_${randomUUID()}`;
-  return { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
 }
 
 async function findLeaked(tx: Transaction, ref: string): Promise<LeakedSecret | null> {

@@ -37,13 +37,15 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   return destination ? pino(options, destination) : pino(options);
 }
 
+/**
+ * Writes a line between those of the log, never into one. Resolves once it has left the process; rejects
+ * when it has not in time.
+ */
+export type WriteLine = (line: string, late: AbortSignal) => Promise<void>;
+
 export interface StandardOutput {
   log: DestinationStream;
-  /**
-   * Writes a line between those of the log, never into one. Resolves once it has left the process; rejects
-   * when it has not in time.
-   */
-  writeLine: (line: string, late: AbortSignal) => Promise<void>;
+  writeLine: WriteLine;
 }
 
 /** Readable lines on a terminal, JSON elsewhere. */

@@ -1,9 +1,15 @@
-import type { Actor } from '../domain/caller.ts';
+import { type Actor, DEFAULT_WORKSPACE } from '../domain/caller.ts';
 import { toIso } from '../domain/time.ts';
 import type { Reason } from '../http/schemas.ts';
 import type { WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { auditManagementKey } from './audit.ts';
-import { lockMade, lockManagementKey, type ManagementRow, revokeRows } from './store.ts';
+import {
+  findDisabledWebhooks,
+  lockMade,
+  lockManagementKey,
+  type ManagementRow,
+  revokeRows,
+} from './store.ts';
 
 export interface Revocation extends Reason {
   by: Actor;
@@ -29,7 +35,22 @@ export async function revokeManagementKey(
     const difference = { before: { revokedAt: null }, after: { ...end, ...revokedWith } };
     auditManagementKey(write, 'revoked', one, difference);
   }
-  return active.map(({ id }) => id).filter((id) => id !== key.id);
+  const ids = active.map(({ id }) => id);
+  await auditDisabledWebhooks(write, ids);
+  return ids.filter((id) => id !== key.id);
+}
+
+/** What a key made and that goes on without it would tell its holder of every change. */
+async function auditDisabledWebhooks(write: WriteContext, keyIds: string[]): Promise<void> {
+  for (const { id, workspaceId } of await findDisabledWebhooks(write.tx, keyIds, write.at)) {
+    write.audit({
+      workspaceId: workspaceId ?? DEFAULT_WORKSPACE,
+      action: 'webhook.disabled',
+      target: { type: 'webhook', id },
+      before: { enabled: true, disabledReason: null },
+      after: { enabled: false, disabledReason: 'creator_revoked' },
+    });
+  }
 }
 
 /** Revokes a management key, and what it created, on behalf of its holder. False if it was revoked meanwhile. */

@@ -3,7 +3,7 @@ import { anyOf } from '../db/any-of.ts';
 import type { Orm, Transaction } from '../db/database.ts';
 import { inCurrentGeneration } from '../db/generation.ts';
 import { nextRevision } from '../db/revision.ts';
-import { keyUsage, managementKeys, secrets } from '../db/schema.ts';
+import { keyUsage, managementKeys, secrets, webhooks } from '../db/schema.ts';
 import type { Actor } from '../domain/caller.ts';
 import type { CursorPosition } from '../http/cursor.ts';
 
@@ -156,6 +156,20 @@ export async function revokeManagementKeysOfWorkspace(
     .set({ revokedAt: at, revokedBy: by, updatedAt: at, revision: NEXT_REVISION })
     .where(and(eq(managementKeys.workspaceId, workspaceId), isNull(managementKeys.revokedAt)));
   return ended.rowCount ?? 0;
+}
+
+/** The webhooks that were disabled with these keys, which made them: the database does that. */
+export function findDisabledWebhooks(tx: Transaction, keyIds: readonly string[], at: Date) {
+  return tx
+    .select({ id: webhooks.id, workspaceId: webhooks.workspaceId })
+    .from(webhooks)
+    .where(
+      and(
+        sql`${webhooks.createdBy} ->> 'id' = any(${sql.param([...keyIds])})`,
+        eq(webhooks.disabledReason, 'creator_revoked'),
+        eq(webhooks.updatedAt, at),
+      ),
+    );
 }
 
 /**

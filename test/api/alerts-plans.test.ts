@@ -20,7 +20,7 @@ import { TEST_SECRET } from '../support/instance.ts';
 const KEYS = 5000;
 const now = new Date();
 
-/** The indexes that a look of each type follows; what else it reads it finds by its id. */
+/** The indexes that a check of each type follows; what else it reads it finds by its id. */
 const INDEXES: Record<string, string[]> = {
   key_expiring: ['keys_living_by_expiry'],
   key_expired: ['keys_living_by_expiry'],
@@ -41,7 +41,7 @@ const CONDITIONS = [
   return { ...condition, indexes, followed: indexes.join(' and ') };
 });
 
-describe('the plan of a look for alerts', () => {
+describe('the plan of a check for alerts', () => {
   let test: TestDatabase;
   let client: pg.Client;
 
@@ -79,7 +79,7 @@ describe('the plan of a look for alerts', () => {
     return rows.map((row) => row['QUERY PLAN']).join('\n');
   }
 
-  /** The statements that a look sends, each answered with nothing. */
+  /** The statements that a check sends, each answered with nothing. */
   async function statementsOf({ find }: Condition, targets?: string[]): Promise<SQL[]> {
     const sent: SQL[] = [];
     const read: AlertReader['query'] = async (statement) => {
@@ -96,7 +96,7 @@ describe('the plan of a look for alerts', () => {
   }
 
   it.each(CONDITIONS)(
-    'a look for $type follows $followed, and never reads a whole table',
+    'a check for $type follows $followed, and never reads a whole table',
     async ({ indexes, ...condition }) => {
       const statements = await statementsOf(condition);
       expect(statements).toHaveLength(indexes.length);
@@ -110,7 +110,7 @@ describe('the plan of a look for alerts', () => {
   );
 
   it.each(CONDITIONS)(
-    'a look whether alerts of $type are over never reads a whole table',
+    'a check whether alerts of $type are over never reads a whole table',
     async (condition) => {
       for (const statement of await statementsOf(condition, ['key_1', 'mk_1'])) {
         expect(await planOf(statement)).not.toContain('Seq Scan on');

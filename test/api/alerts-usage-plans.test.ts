@@ -61,7 +61,7 @@ async function planOf(statement: SQL): Promise<string> {
   return rows.map((row) => row['QUERY PLAN']).join('\n');
 }
 
-/** What a look finds, and the plans of all its statements. */
+/** What a check finds, and the plans of all its statements. */
 async function look({ find }: Condition) {
   const plans: string[] = [];
   const read: AlertReader['query'] = async <Row>(statement: SQL) => {
@@ -86,7 +86,7 @@ it.each([
   { ...LIMITED_OFTEN, count: 25, indexes: ['keys_living', RECENT, HOURS] },
   { ...WRONG_KEYS, count: 1, indexes: ['usage_unmatched_', HOURS] },
 ])(
-  'a look for $type finds what there is by indexes, in statements that read no whole table',
+  'a check for $type finds what there is by indexes, in statements that read no whole table',
   async ({ count, indexes, ...condition }) => {
     const { found, plans } = await look(condition);
     expect(found).toHaveLength(count);

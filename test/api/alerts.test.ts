@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Condition, Found } from '../../src/alerts/condition.ts';
 import { AlertJob } from '../../src/alerts/job.ts';
-import { deleteEndedAlerts } from '../../src/alerts/store.ts';
+import { deleteEndedAlerts, endFormerAlerts } from '../../src/alerts/store.ts';
 import type { AlertType } from '../../src/domain/alert-types.ts';
 import { PERMISSIONS, type Permission } from '../../src/domain/caller.ts';
 import type { Log } from '../../src/lib/log-events.ts';
@@ -156,19 +156,21 @@ describe('what becomes of alerts', () => {
     const ids = [];
     for (const key of ['key_a', 'key_b', 'key_c'])
       ids.push(await insertAlert(pair.first, workspaceId, key, 'key_leaked'));
-    const { orm } = pair.first.service.internals.database;
+    const { clock, database } = pair.first.service.internals;
+    const { orm } = database;
     for (const [id, days] of [
       [ids[0], 31],
       [ids[1], 29],
     ] as const) {
       await orm.execute(
-        sql`update alerts set ended_at = now() - make_interval(days => ${days}) where id = ${id}`,
+        sql`update alerts set ended_at = ${clock.date().toISOString()}::timestamptz - make_interval(days => ${days})
+             where id = ${id}`,
       );
     }
     await orm.execute(
       sql`update alerts set opened_at = now() - interval '1 year' where id = any(${sql.param(ids)})`,
     );
-    await deleteEndedAlerts(orm, 30);
+    await deleteEndedAlerts(orm, clock.now(), 30);
     const left = (await alertsOf(pair, workspaceId)).map(({ id }) => id);
     expect(left.toSorted()).toEqual(ids.slice(1).toSorted());
   });
@@ -232,6 +234,22 @@ describe('who sees alerts', () => {
     const [last] = await auditOf(pair.first, keyId, workspaceId);
     expect(last.action).toBe('alert.key_expiring');
   });
+
+  it.each(['key_leaked', 'webhook_disabled'] as const)(
+    'an alert of the type %s, which no check ends, ends with its workspace, and that of its next tenant stays open',
+    async (type) => {
+      const workspaceId = await newWorkspace(pair);
+      const former = await insertAlert(pair.first, workspaceId, 'of the former tenant', type);
+      await pair.first.call('DELETE', `/v1/workspaces/${workspaceId}`);
+      const { clock, database } = pair.first.service.internals;
+      await endFormerAlerts(database.orm, clock.date());
+      expect(await alertsOf(pair, workspaceId)).toMatchObject([{ id: former, state: 'ended' }]);
+      await putWorkspace(pair.first, workspaceId);
+      const present = await insertAlert(pair.first, workspaceId, 'of the next tenant', type);
+      await endFormerAlerts(database.orm, clock.date());
+      expect(await alertsOf(pair, workspaceId, { state: 'open' })).toMatchObject([{ id: present }]);
+    },
+  );
 
   it('open alerts of a workspace that is deleted and not made again end too', async () => {
     const { workspaceId, alert } = await alerted();
@@ -353,7 +371,7 @@ describe('a job of planted conditions', () => {
     expect(await counts()).toBe(670);
   });
 
-  it('what is beyond the limit of a look does not end, and what is no longer true does', async () => {
+  it('what is beyond the limit of a check does not end, and what is no longer true does', async () => {
     const asked: (readonly string[])[] = [];
     let found = ['key_a', 'key_b', 'key_c'];
     let shown = 3;
@@ -373,7 +391,7 @@ describe('a job of planted conditions', () => {
     expect(open.map(({ target }) => target.id).toSorted()).toEqual(['key_a', 'key_c']);
   });
 
-  it('an instance that was too slow with its look writes nothing after another one has taken it', async () => {
+  it('an instance that was too slow with its check writes nothing after another one has taken it', async () => {
     let take: () => Promise<void> = async () => undefined;
     const slow = planted('usage_unusual', async () => {
       await take();

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -111,6 +112,25 @@ describe('a copy of the audit logs on stdout', { timeout: 60_000 }, () => {
       code: 1,
       stderr: expect.stringContaining('has no entries of beta.'),
     });
+  });
+
+  it('a stop does not wait for a stdout that nobody reads, and another instance writes the entry', async () => {
+    await instance.stop();
+    const unread = Promise.withResolvers<void>();
+    const writeLine = async (_line: string, late: AbortSignal) => {
+      unread.resolve();
+      await once(late, 'abort');
+      late.throwIfAborted();
+    };
+    const stopped = await launch(url, { auditToStdout: true, shutdownSeconds: 1 }, { writeLine });
+    await writeLog(stopped, 'acme', 1);
+    await stopped.service.internals.deliveries.run();
+    await unread.promise;
+    expect(await stopped.service.stop()).toBe(true);
+    const writer = async (line: string) => void lines.push(line);
+    instance = await launch(url, { auditToStdout: true }, { writeLine: writer });
+    await deliver(instance);
+    expect(lines).toHaveLength(1);
   });
 
   it('after a start with KEYWARD_AUDIT_STDOUT=off nothing waits for stdout any more', async () => {

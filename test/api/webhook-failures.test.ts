@@ -44,6 +44,21 @@ it('a receiver that answers 410 is not sent to again: its webhook is disabled, w
   ]);
 });
 
+it('a receiver that answers 410 while its webhook is given another URL does not disable the webhook', async () => {
+  const { sql, instance } = await start();
+  const other = 'http://127.0.0.1:9/hooks';
+  const receiver = await startReceiver(async () => {
+    await sql.query('update webhooks set url = $1', [other]);
+    return { status: 410 };
+  });
+  const { id } = await addWebhook(sql, receiver);
+  await createKey(instance);
+  await deliver(instance);
+  expect(receiver.received).toHaveLength(1);
+  const { rows } = await sql.query('select url, enabled from webhooks where id = $1', [id]);
+  expect(rows).toEqual([{ url: other, enabled: true }]);
+});
+
 it('a webhook that has failed for five days without a success is disabled with an alert, not an hour before', {
   timeout: 30_000,
 }, async () => {
@@ -158,7 +173,7 @@ it('finished deliveries are deleted once they are older than KEYWARD_DELIVERIES_
   await createKey(instance);
   await deliver(instance);
   const { orm } = instance.service.internals.database;
-  const { deleteOldDeliveries } = await import('../../src/webhooks/delivery/old-deliveries.ts');
+  const { deleteOldDeliveries } = await import('../../src/webhooks/sending/old-deliveries.ts');
   const now = instance.service.internals.clock.now();
   await createKey(instance);
   await deleteOldDeliveries(orm, now + 29 * DAY, 30);

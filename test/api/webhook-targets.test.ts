@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Sender } from '../../src/webhooks/delivery/sender.ts';
-import type { ResolveHost } from '../../src/webhooks/delivery/target.ts';
+import type { ResolveHost } from '../../src/webhooks/sending/checked-lookup.ts';
+import { HttpSender } from '../../src/webhooks/sending/http-sender.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { launchForTest } from '../support/instance.ts';
@@ -34,7 +34,7 @@ async function listenEverywhere() {
 }
 
 function send(url: string, resolve: ResolveHost, networks: string[] = [], timeoutMs = 10_000) {
-  return new Sender({ networks, resolve, timeoutMs }).send(url, {}, '{}', UNSTOPPED);
+  return new HttpSender({ networks, resolve, timeoutMs }).send(url, {}, '{}', UNSTOPPED);
 }
 
 async function selfSigned() {

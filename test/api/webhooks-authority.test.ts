@@ -176,6 +176,21 @@ describe('who may do what with webhooks', () => {
     expect((await pair.first.call('GET', `${url}/deliveries`, { as: only })).status).toBe(403);
   });
 
+  it('a webhook is disabled with the management key that made it, however that is revoked, and the log says so', async () => {
+    const maker = await createManagementKey(pair.first, { permissions: FULL, workspaceId: 'acme' });
+    const { id } = (await create(maker.key)).body;
+    const other = await createWebhook(pair.first, { workspaceId: 'acme' });
+    const url = `/v1/management-keys/${maker.id}/revoke`;
+    await pair.first.call('POST', url, { body: { includeCreated: false } });
+    const read = async (each: string) =>
+      (await pair.first.call('GET', `/v1/webhooks/${each}`)).body;
+    expect(await read(id)).toMatchObject({ enabled: false, disabledReason: 'creator_revoked' });
+    expect(await read(other.id)).toMatchObject({ enabled: true, disabledReason: null });
+    const [entry] = await auditOf(pair.first, id, 'acme');
+    expect(entry).toMatchObject({ after: { enabled: false, disabledReason: 'creator_revoked' } });
+    expect((await patch(bound, id, { enabled: true })).body.disabledReason).toBeNull();
+  });
+
   it('a caller that loses audit:read while it creates a webhook creates none', async () => {
     const maker = await createManagementKey(pair.first, { permissions: FULL });
     const narrowed = pair.second.call('PATCH', `/v1/management-keys/${maker.id}`, {
@@ -186,6 +201,22 @@ describe('who may do what with webhooks', () => {
     // Whichever came first: never a webhook by a caller that had lost the permission before.
     expect([201, 403]).toContain(made.status);
     expect((await create(maker.key)).status).toBe(403);
+  });
+
+  it('the webhooks that a management key created are disabled when it is revoked, and those of others are not', async () => {
+    const maker = await createManagementKey(pair.first, { permissions: FULL });
+    const { body: own } = await create(maker.key);
+    const other = await createWebhook(pair.first);
+    await pair.second.call('POST', `/v1/management-keys/${maker.id}/revoke`);
+    const read = async (id: string) => (await pair.first.call('GET', `/v1/webhooks/${id}`)).body;
+    expect(await read(own.id)).toMatchObject({
+      ...{ enabled: false, disabledReason: 'creator_revoked' },
+    });
+    expect(await read(other.id)).toMatchObject({ enabled: true, disabledReason: null });
+    const { body } = await pair.first.call('PATCH', `/v1/webhooks/${own.id}`, {
+      body: { enabled: true },
+    });
+    expect(body).toMatchObject({ enabled: true, disabledReason: null });
   });
 
   it('a suspended workspace reads its webhooks and changes none', async () => {

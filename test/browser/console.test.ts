@@ -16,11 +16,13 @@ const PAGES = [
   'keys?workspaceId=*',
   'keys?view=revoked',
   'usage',
+  'alerts',
   'hygiene',
   'audit',
   'workspaces',
   'workspaces/default',
   'management-keys',
+  'webhooks',
   'try',
 ];
 /** All places in which a page could keep something. */

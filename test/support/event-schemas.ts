@@ -29,7 +29,7 @@ const NEWEST = `
    where place <= 5`;
 
 /** How an event differs from the schema that the document has of its type; empty: it does not. */
-export function differencesOf(event: { type: string } & Record<string, Json>): string[] {
+function differencesOf(event: { type: string } & Record<string, Json>): string[] {
   const { type } = event;
   const schema = document.webhooks?.[type]?.post.requestBody.content['application/json']?.schema;
   if (!schema) return [`the document has no event ${type}`];

@@ -51,7 +51,7 @@ export interface TestSettings extends Partial<Omit<Config, 'rootKey' | 'pepper'>
 export async function launch(
   databaseUrl: string,
   settings: TestSettings = {},
-  outside: Pick<ServiceOptions, 'writeLine' | 'resolveHost'> = {},
+  outside: Partial<Pick<ServiceOptions, 'writeLine' | 'resolveHost'>> = {},
 ): Promise<Instance> {
   const logLines: string[] = [];
   const sink = new Writable({
@@ -63,6 +63,7 @@ export async function launch(
   let offset = 0;
   const connection = databaseSettings(databaseUrl);
   const service = await createService({
+    writeLine: async () => {},
     config: { ...testConfig(databaseUrl), ...connection, ...toConfig(settings) },
     databaseUrl: connection.databaseUrl,
     log: createLogger('trace', sink),
@@ -91,7 +92,7 @@ export async function launch(
 export async function launchForTest(
   databaseUrl: string,
   settings: TestSettings = {},
-  outside: Pick<ServiceOptions, 'writeLine' | 'resolveHost'> = {},
+  outside: Partial<Pick<ServiceOptions, 'writeLine' | 'resolveHost'>> = {},
 ): Promise<Instance> {
   const instance = await launch(databaseUrl, settings, outside);
   onTestFinished(instance.stop);

@@ -10,6 +10,7 @@ export const ROOT_KEY = 'root-key-of-the-feature-table-0123456789';
 export interface SharedProgram {
   url: string;
   root: KeywardClient;
+  databaseUrl: string;
   end: () => Promise<void>;
 }
 
@@ -24,7 +25,7 @@ export async function startSharedProgram(
     for (const stop of ends) await stop();
     await database.drop();
   };
-  return { url, root: clientOf(url, ROOT_KEY), end };
+  return { url, root: clientOf(url, ROOT_KEY), databaseUrl: database.url, end };
 }
 
 /** The data of a call that must succeed. */

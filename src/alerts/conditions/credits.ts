@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { among, at } from '../../db/key-predicates.ts';
 import type { AlertType } from '../../domain/alert-types.ts';
 import { balanceAt, type RefillColumns, toRefill } from '../../domain/refill.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
-import { among, at } from './look.ts';
 
 const EVERY_MS = 300_000;
 /** Keys in one statement: some 10 ms. */

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { at, DAY_MS } from '../../db/key-predicates.ts';
 import { readInstant } from '../../db/stored-types.ts';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput } from '../condition.ts';
-import { at, DAY_MS } from './look.ts';
 
 const EVERY_MS = 300_000;
 /** After as long without another attempt, nobody presents it any more. */

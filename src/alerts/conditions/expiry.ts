@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { among, at, DAY_MS, HOUR_MS, NOT_ENDED } from '../../db/key-predicates.ts';
 import { readInstant } from '../../db/stored-types.ts';
 import type { AlertType } from '../../domain/alert-types.ts';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
-import { among, at, DAY_MS, HOUR_MS, NOT_ENDED } from './look.ts';
 
 /** What has been over for longer is known. */
 const EXPIRED_DAYS = 7;

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { among, at, NOT_ENDED } from '../../db/key-predicates.ts';
 import { toIso } from '../../domain/time.ts';
 import type { FindInput, Read } from '../condition.ts';
-import { among, at, NOT_ENDED } from './look.ts';
 
 /** As many keys are looked at by one statement. */
 const PAGE = 1000;

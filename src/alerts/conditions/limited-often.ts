@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
+import { HOUR_MS } from '../../db/key-predicates.ts';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
 import { withCauses } from './causes.ts';
 import { pagesOfUsedKeys, readHours } from './hourly-counts.ts';
-import { HOUR_MS } from './look.ts';
 import { EVERY_QUARTER_MS, lastSettledHour } from './settled-hour.ts';
 
 const HOURS = 24;

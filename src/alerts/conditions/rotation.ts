@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { among, at, DAY_MS, HOUR_MS, living } from '../../db/key-predicates.ts';
 import { readInstant } from '../../db/stored-types.ts';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput } from '../condition.ts';
-import { among, at, DAY_MS, HOUR_MS, living } from './look.ts';
 
 interface Row extends Record<string, unknown> {
   keyId: string;

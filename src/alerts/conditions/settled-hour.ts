@@ -1,4 +1,4 @@
-import { HOUR_MS } from './look.ts';
+import { HOUR_MS } from '../../db/key-predicates.ts';
 
 /** After its end, what was counted in an hour has been flushed and folded. */
 const SETTLED_MS = 5 * 60_000;

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { among, DAY_MS, HOUR_MS, living, UNUSED_KEYS } from '../../db/key-predicates.ts';
 import { readInstant } from '../../db/stored-types.ts';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
-import { among, at, DAY_MS, HOUR_MS, living } from './look.ts';
 
 interface Row extends Record<string, unknown> {
   id: string;
@@ -10,35 +10,21 @@ interface Row extends Record<string, unknown> {
   since: string;
 }
 
-/** When keys that were used once became idle, and those that never were: each follows its index. */
-const KINDS = {
-  used: {
-    since: sql`greatest(u.last_used_at, k.not_before)`,
-    where: (before: Date) => {
-      const day = before.toISOString().slice(0, 10);
-      return sql`u.last_used_day is not null and u.last_used_day <= ${day}::date`;
-    },
-    order: sql`u.last_used_day, u.key_id`,
-  },
-  never: {
-    since: sql`greatest(k.created_at, k.not_before)`,
-    where: () => sql`u.last_used_day is null`,
-    order: sql`u.key_id`,
-  },
-};
+/** The order of their indexes. */
+const ORDERS = { used: sql`u.last_used_day, u.key_id`, never: sql`u.key_id` };
 
-function unusedQuery(kind: keyof typeof KINDS, input: FindInput, warnAfterDays: number): SQL {
+function unusedQuery(kind: keyof typeof ORDERS, input: FindInput, warnAfterDays: number): SQL {
   const { workspace, now, limit, targets } = input;
   const before = new Date(now.getTime() - warnAfterDays * DAY_MS);
-  const { since, where, order } = KINDS[kind];
+  const { since, where } = UNUSED_KEYS[kind];
   // What is disabled is idle by design; but who disables it because of an alert does not end that.
   const inForce = targets ? sql`true` : sql`k.enabled`;
   return sql`select k.id, u.last_used_at as "lastUsedAt", ${since} as since
                from key_usage u join keys k on k.workspace_id = u.workspace_id and k.id = u.key_id
-              where u.workspace_id = ${workspace.id} and not u.ended and ${where(before)}
-                and ${since} < ${at(before)} and ${living(now)} and ${inForce}
+              where u.workspace_id = ${workspace.id} and ${where(before)}
+                and ${living(now)} and ${inForce}
                 ${among(sql`u.key_id`, targets)}
-              order by ${order} limit ${limit}`;
+              order by ${ORDERS[kind]} limit ${limit}`;
 }
 
 /** Keys that nobody has used for as long as the idle policy says. */

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { DAY_MS, HOUR_MS } from '../../db/key-predicates.ts';
 import { toIso } from '../../domain/time.ts';
 import {
   COMPARED_HOURS,
@@ -10,7 +11,6 @@ import { partsOf } from '../../lib/turns.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
 import { withCauses } from './causes.ts';
 import { pagesOfUsedKeys, readBusiestDays, readHours } from './hourly-counts.ts';
-import { DAY_MS, HOUR_MS } from './look.ts';
 import { EVERY_QUARTER_MS, lastSettledHour } from './settled-hour.ts';
 
 const YEAR_MS = 365 * DAY_MS;

@@ -1,9 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { at } from '../../db/key-predicates.ts';
 import { DEFAULT_WORKSPACE } from '../../domain/caller.ts';
 import { toIso } from '../../domain/time.ts';
 import type { Condition, FindInput, Found } from '../condition.ts';
 import { withCauses } from './causes.ts';
-import { at } from './look.ts';
 import { EVERY_QUARTER_MS, lastSettledHour } from './settled-hour.ts';
 
 /** Many strings that match no key, asked about in one hour: somebody guesses, or lost a configuration. */

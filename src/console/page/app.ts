@@ -6,6 +6,8 @@ import { Announcements, announce } from './components/announce.ts';
 import { Brand } from './components/brand.ts';
 import { isShortcutHelpOpen, Shortcuts } from './components/shortcuts.ts';
 import { WorkspaceField } from './components/workspace-field.ts';
+import { useOpenAlerts } from './open-alerts.ts';
+import { AlertsPage } from './pages/alerts.ts';
 import { AuditPage } from './pages/audit.ts';
 import { CreateKeyPage } from './pages/create-key.ts';
 import { HygienePage } from './pages/hygiene.ts';
@@ -16,6 +18,8 @@ import { ManagementKeysPage } from './pages/management-keys.ts';
 import { SignInDialog, SignInPage } from './pages/sign-in.ts';
 import { TryPage } from './pages/try.ts';
 import { UsagePage } from './pages/usage.ts';
+import { WebhookPage } from './pages/webhook.ts';
+import { WebhooksPage } from './pages/webhooks.ts';
 import { WorkspacePage } from './pages/workspace.ts';
 import { WorkspacesPage } from './pages/workspaces.ts';
 import { hrefOf, place } from './router.ts';
@@ -39,6 +43,7 @@ const PAGES: readonly Page[] = [
   page(/^\/keys\/import$/, 'Import keys', ImportPage, 'keys:write', false),
   page(/^\/keys\/([^/]+)$/, 'Key', KeyPage, 'keys:read', false),
   page(/^\/usage$/, 'Usage', UsagePage, 'usage:read', true),
+  page(/^\/alerts$/, 'Alerts', AlertsPage, 'alerts:read', true),
   page(/^\/audit$/, 'Audit log', AuditPage, 'audit:read', true),
   page(/^\/hygiene$/, 'Hygiene', HygienePage, 'keys:read', true),
   page(/^\/workspaces$/, 'Workspaces', WorkspacesPage, 'workspaces:read', true, 'Administration'),
@@ -51,6 +56,8 @@ const PAGES: readonly Page[] = [
     true,
     'Administration',
   ),
+  page(/^\/webhooks$/, 'Webhooks', WebhooksPage, 'webhooks:read', true, 'Administration'),
+  page(/^\/webhooks\/([^/]+)$/, 'Webhook', WebhookPage, 'webhooks:read', false),
   page(/^\/try$/, 'Try a key', TryPage, 'keys:verify', true, 'Administration'),
 ];
 
@@ -119,18 +126,19 @@ async function leave(): Promise<void> {
 }
 
 function Navigation({ path }: { path: string }) {
+  const openAlerts = useOpenAlerts(path);
   const links = useRef<HTMLDivElement>(null);
   // On a phone the links are a row that is wider than the page.
   useEffect(() => {
     const current = links.current?.querySelector('[aria-current]');
     current?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-  }, [path]);
+  }, [path, openAlerts]);
   const offered = PAGES.filter((one) => one.isInNavigation && may(one.permission));
   const link = ({ path: pattern, title }: Page) => {
     const base = `/${pattern.source.split('\\/')[1]?.replace('$', '')}`;
     const isCurrent = path === base || path.startsWith(`${base}/`);
     const href = hrefOf(base, { workspaceId: workspaceId.value });
-    return html`<a href=${href} aria-current=${isCurrent ? 'page' : undefined}>${title}</a>`;
+    return html`<a href=${href} aria-current=${isCurrent ? 'page' : undefined}>${title}${base === '/alerts' && openAlerts && html`<${OpenAlerts} count=${openAlerts} />`}</a>`;
   };
   const administration = offered.filter(({ group }) => group);
   const { caller, actor } = session.value ?? {};
@@ -153,4 +161,9 @@ function Navigation({ path }: { path: string }) {
       </div>
     </nav>
   `;
+}
+
+/** Beside the link to the alerts. */
+function OpenAlerts({ count }: { count: string }) {
+  return html` <span class="count">${count}<span class="visually-hidden"> open and not acknowledged</span></span>`;
 }

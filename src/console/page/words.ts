@@ -1,4 +1,4 @@
-import type { Permission } from './api-types.ts';
+import type { Permission, Schemas } from './api-types.ts';
 import { plural } from './format.ts';
 
 const UNITS = [
@@ -52,17 +52,79 @@ const CHECKS: Record<string, string> = {
 };
 export const checkText = (code: string) => CHECKS[code] ?? code;
 
-const ACTIONS: Record<string, string> = {
+/** What each entry of the audit log says; beside what it is about, or below the name of its group. */
+const ACTIONS: Record<Schemas['AuditAction'], string> = {
   'key.created': 'Created',
   'key.imported': 'Imported',
   'key.updated': 'Changed',
-  'key.revoked': 'Revoked',
-  'key.deleted': 'Deleted',
   'key.rotated': 'Rotated',
   'key.grace_ended': 'Grace ended',
   'key.credits_changed': 'Credits changed',
+  'key.revoked': 'Revoked',
+  'key.deleted': 'Deleted',
+  'owner.personal_data_erased': 'Personal data erased',
+  'workspace.created': 'Created',
+  'workspace.updated': 'Changed',
+  'workspace.suspended': 'Suspended',
+  'workspace.resumed': 'Resumed',
+  'workspace.deleted': 'Deleted',
+  'management_key.created': 'Created',
+  'management_key.updated': 'Changed',
+  'management_key.rotated': 'Rotated',
+  'management_key.revoked': 'Revoked',
+  'webhook.created': 'Created',
+  'webhook.updated': 'Changed',
+  'webhook.secret_rotated': 'Secret rotated',
+  'webhook.pinged': 'Test event sent',
+  'webhook.redelivered': 'Events sent again',
+  'webhook.disabled': 'Disabled by Keyward',
+  'webhook.deleted': 'Deleted',
+  'alert.key_expiring': 'Key expires soon',
+  'alert.key_expired': 'Key expired',
+  'alert.management_key_expiring': 'Management key expires soon',
+  'alert.management_key_expired': 'Management key expired',
+  'alert.rotation_due': 'Rotation due',
+  'alert.key_unused': 'Key unused',
+  'alert.ended_string_used': 'Ended string used',
+  'alert.usage_unusual': 'Unusual use',
+  'alert.limited_often': 'Limited often',
+  'alert.credits_low': 'Credits low',
+  'alert.credits_exhausted': 'Credits exhausted',
+  'alert.wrong_keys': 'Many wrong keys',
+  'alert.key_leaked': 'Key leaked',
+  'alert.webhook_disabled': 'Webhook disabled',
+  'alert.acknowledged': 'Alert acknowledged',
+  'alert.ended': 'Alert ended',
+  'audit.pruned': 'Old entries dropped',
+  'audit.break': 'Break in the chain',
+  'audit.repaired': 'Chain repaired',
 };
-export const actionText = (action: string) => ACTIONS[action] ?? action;
+
+/** By what comes before the dot. */
+const GROUPS: Record<string, string> = {
+  key: 'Keys',
+  owner: 'Owners',
+  workspace: 'Workspaces',
+  management_key: 'Management keys',
+  webhook: 'Webhooks',
+  alert: 'Alerts',
+  audit: 'Audit log',
+};
+
+export const actionText = (action: string) => (isAction(action) ? ACTIONS[action] : action);
+export const groupText = (action: string) => GROUPS[action.split('.')[0] ?? ''] ?? 'Others';
+
+function isAction(name: string): name is Schemas['AuditAction'] {
+  return Object.hasOwn(ACTIONS, name);
+}
+
+/** Those that this page knows, of the ones that are named. */
+export function knownActions(names: readonly string[] = Object.keys(ACTIONS)) {
+  return names.filter(isAction);
+}
+
+/** Every action, by its group. */
+export const ACTION_GROUPS = Map.groupBy(knownActions(), groupText);
 
 /** What each permission lets its holder do; docs/permissions.md has every call. */
 const PERMISSIONS: readonly (readonly [Permission, string])[] = [
@@ -76,6 +138,10 @@ const PERMISSIONS: readonly (readonly [Permission, string])[] = [
   ['workspaces:write', 'Create, change, suspend and delete workspaces'],
   ['management:read', 'See management keys'],
   ['management:write', 'Create, change, rotate and revoke management keys'],
+  ['alerts:read', 'See alerts'],
+  ['alerts:write', 'Acknowledge alerts'],
+  ['webhooks:read', 'See webhooks and what was sent to them'],
+  ['webhooks:write', 'Create, change and delete webhooks, and send events again'],
 ];
 export function permissionText(permission: Permission): string {
   return PERMISSIONS.find(([known]) => known === permission)?.[1] ?? '';

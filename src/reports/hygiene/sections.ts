@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm';
+import { at, DAY_MS, living, NOT_ENDED } from '../../db/key-predicates.ts';
 
 export const KEY_SECTIONS = [
   'never-used',
@@ -41,16 +42,10 @@ export interface SectionInput extends HygieneParameters {
   now: number;
 }
 
-const DAY_MS = 86_400_000;
 /** A key may be on its way to where it will be used. */
 const NEW_KEY_MS = DAY_MS;
 
-export const at = (ms: number) => sql`${new Date(ms).toISOString()}::timestamptz`;
 const EXPIRY = sql`coalesce(k.expires_at, 'infinity'::timestamptz)`;
-/** As the partial indexes say it. */
-const NOT_ENDED = sql`k.deleted_at is null and k.revoked_at is null`;
-export const living = (now: number) =>
-  sql`${NOT_ENDED} and (k.expires_at is null or k.expires_at > ${at(now)})`;
 
 const OF_KEYS = { workspaceId: sql`k.workspace_id`, id: sql`k.id` };
 export const OF_USAGE = {

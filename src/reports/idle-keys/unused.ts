@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { Orm } from '../../db/database.ts';
+import { living, UNUSED_KEYS } from '../../db/key-predicates.ts';
 import { badCursor, type CursorPosition } from '../../http/cursor.ts';
-import { at, living, OF_USAGE, type SectionQuery } from '../hygiene/sections.ts';
+import { OF_USAGE, type SectionQuery } from '../hygiene/sections.ts';
 import { readSection, type SectionRow } from '../hygiene/store.ts';
 
 /** Keys that were used, by their last use, and behind them those that never were. */
@@ -11,16 +12,10 @@ type Kind = (typeof KINDS)[number];
 export type UnusedRow = SectionRow & { kind: Kind };
 
 function queryOf(kind: Kind, before: number, now: number): SectionQuery {
-  const day = new Date(before).toISOString().slice(0, 10);
-  const since =
-    kind === 'used'
-      ? sql`greatest(u.last_used_at, k.not_before)`
-      : sql`greatest(k.created_at, k.not_before)`;
-  const isOfKind =
-    kind === 'used' ? sql`u.last_used_day <= ${day}::date` : sql`u.last_used_day is null`;
+  const { since, where } = UNUSED_KEYS[kind];
   return {
     ...OF_USAGE,
-    where: sql`not u.ended and ${isOfKind} and ${since} < ${at(before)} and ${living(now)}`,
+    where: sql`${where(before)} and ${living(now)}`,
     order: kind === 'used' ? { by: sql`u.last_used_day`, type: sql`date` } : null,
     since,
   };

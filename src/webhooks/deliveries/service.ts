@@ -4,7 +4,7 @@ import { newId } from '../../domain/key-string.ts';
 import { toIso } from '../../domain/time.ts';
 import { invalidField, KeywardError } from '../../errors.ts';
 import { badCursor, type CursorPosition } from '../../http/cursor.ts';
-import { readPage } from '../../http/page.ts';
+import { listName, readPage } from '../../http/page.ts';
 import type { CallResult } from '../../http/reply.ts';
 import { authorityOf, lockAuthority } from '../../management/grants.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
@@ -22,9 +22,9 @@ import {
 import {
   type DeliveryRow,
   findDelivery,
-  hurry,
-  isKept,
+  isInAuditLog,
   listDeliveries,
+  makeDue,
   queueEvent,
   queueRange,
   type TimeRange,
@@ -50,7 +50,7 @@ export class DeliveriesService {
       throw new KeywardError('NOT_FOUND');
     }
     const { rows, nextCursor } = await readPage(query, {
-      name: `deliveries:${id}`,
+      name: listName(`deliveries:${id}`, query),
       read: (after, limit) => listDeliveries(this.#orm, id, query, positionOf(after), limit),
       positionOf: ({ position }) => ({ value: null, id: String(position) }),
     });
@@ -62,7 +62,7 @@ export class DeliveriesService {
     return this.#unitOfWork.run(call, async (write) => {
       const { tx, at } = write;
       const webhook = await lockEnabled(write, call, id);
-      const [waiting] = await hurry(tx, id, PING_SUBJECT, at);
+      const [waiting] = await makeDue(tx, id, PING_SUBJECT, at);
       const event = { eventId: newId('evt'), eventType: PING, subject: PING_SUBJECT };
       const row =
         waiting ?? (await queueEvent(tx, id, { workspaceId: null, sequence: null, ...event }, at));
@@ -118,9 +118,9 @@ async function redeliverOne(
 ): Promise<number> {
   const delivery = await findDelivery(tx, id, deliveryId);
   if (!delivery) throw new KeywardError('NOT_FOUND', 'The webhook has no such delivery.');
-  const waiting = await hurry(tx, id, delivery.subject, at);
+  const waiting = await makeDue(tx, id, delivery.subject, at);
   if (waiting.some(({ eventId }) => eventId === delivery.eventId)) return 0;
-  if (!(await isKept(tx, delivery))) {
+  if (!(await isInAuditLog(tx, delivery))) {
     throw new KeywardError('NOT_FOUND', 'The audit log does not have the event any more.');
   }
   await queueEvent(tx, id, delivery, at);

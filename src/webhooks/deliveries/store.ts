@@ -46,8 +46,8 @@ export async function findDelivery(
   return row ?? null;
 }
 
-/** What waits for the same subject, the oldest first: its next attempt is due now. */
-export async function hurry(
+/** Makes what waits for a subject due now. Returns it, the oldest first. */
+export async function makeDue(
   tx: Transaction,
   webhookId: string,
   subject: string,
@@ -90,7 +90,7 @@ export async function queueEvent(
 }
 
 /** Whether the audit log still has the event. */
-export async function isKept(
+export async function isInAuditLog(
   tx: Transaction,
   { workspaceId, sequence, eventId }: QueuedEvent,
 ): Promise<boolean> {

@@ -22,8 +22,8 @@ export function WorkspaceField() {
     const id = currentTarget.value.trim();
     if (id === EVERY_WORKSPACE || (VALID.test(id) && !looksLikeKey(id))) {
       const { path } = place.value;
-      // A key is of the workspace before.
-      navigate(path.startsWith('/keys/key_') ? '/keys' : path, { workspaceId: id });
+      // What one page shows is of the workspace before.
+      navigate(path.replace(/^(\/keys|\/webhooks)\/(key|wh)_.*/, '$1'), { workspaceId: id });
     } else {
       currentTarget.value = workspaceId.value;
       announce(

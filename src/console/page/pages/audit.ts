@@ -2,15 +2,17 @@ import { html } from 'htm/preact';
 import { answerOf, api } from '../api.ts';
 import type { Schemas } from '../api-types.ts';
 import { Changes } from '../components/changes.ts';
+import { FilterField } from '../components/filter-field.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded } from '../components/states.ts';
+import { TargetLink } from '../components/target-link.ts';
 import { Time } from '../components/time.ts';
 import { WorkspaceName } from '../components/workspace-name.ts';
 import { formatNumber, plural } from '../format.ts';
 import { looksLikeKey } from '../key-text.ts';
 import { useResource } from '../resource.ts';
-import { hrefOf, navigate, place, withQuery } from '../router.ts';
-import { actionText } from '../words.ts';
+import { navigate, place, withQuery } from '../router.ts';
+import { ACTION_GROUPS, actionText } from '../words.ts';
 import { isEvery, workspaceId } from '../workspace.ts';
 
 type AuditEvent = Schemas['AuditEvent'];
@@ -21,30 +23,6 @@ const FILTERS = {
   onBehalfOf: 'On behalf of',
   targetId: 'Target',
 } as const;
-
-const ACTIONS: readonly Schemas['AuditAction'][] = [
-  'key.created',
-  'key.imported',
-  'key.updated',
-  'key.rotated',
-  'key.grace_ended',
-  'key.credits_changed',
-  'key.revoked',
-  'key.deleted',
-  'workspace.created',
-  'workspace.updated',
-  'workspace.suspended',
-  'workspace.resumed',
-  'workspace.deleted',
-  'management_key.created',
-  'management_key.updated',
-  'management_key.rotated',
-  'management_key.revoked',
-  'owner.personal_data_erased',
-  'audit.pruned',
-  'audit.break',
-  'audit.repaired',
-];
 
 export function AuditPage() {
   const { query } = place.value;
@@ -71,12 +49,9 @@ export function AuditPage() {
     async () => (isEvery.value ? null : readHead(workspaceId.value)),
     [workspaceId.value],
   );
-  const change =
-    (name: string) =>
-    ({ currentTarget }: { currentTarget: HTMLInputElement | HTMLSelectElement }) => {
-      const text = currentTarget.value.trim();
-      if (!looksLikeKey(text)) navigate('/audit', withQuery({ [name]: text, cursor: null }));
-    };
+  const filter = (name: string, text: string) => {
+    if (!looksLikeKey(text)) navigate('/audit', withQuery({ [name]: text.trim(), cursor: null }));
+  };
   return html`
     <header class="page-head">
       <div>
@@ -86,13 +61,19 @@ export function AuditPage() {
       ${head.data && html`<${ChainHead} ...${head.data} />`}
     </header>
     <div class="filters" role="search">
-      <select aria-label="Action" onChange=${change('action')}>
+      <select aria-label="Action" onChange=${({ currentTarget }: { currentTarget: HTMLSelectElement }) => filter('action', currentTarget.value)}>
         <option value="">Every action</option>
-        ${ACTIONS.map((action) => html`<option value=${action} selected=${action === query.get('action')}>${actionText(action)}</option>`)}
+        ${[...ACTION_GROUPS].map(
+          ([group, actions]) => html`
+            <optgroup label=${group}>
+              ${actions.map((action) => html`<option value=${action} selected=${action === query.get('action')}>${actionText(action)}</option>`)}
+            </optgroup>
+          `,
+        )}
       </select>
       ${Object.entries(FILTERS).map(
         ([name, label]) => html`
-          <input aria-label=${label} placeholder=${label} size="18" value=${query.get(name) ?? ''} onChange=${change(name)} />
+          <${FilterField} key=${name} label=${label} size=${18} value=${query.get(name) ?? ''} onChange=${(text: string) => filter(name, text)} />
         `,
       )}
     </div>
@@ -133,7 +114,7 @@ function EventTable({ events }: { events: readonly AuditEvent[] }) {
                 <td class="nowrap"><${Time} at=${event.time} as="time" /></td>
                 ${isEvery.value && html`<td>${event.workspaceId}</td>`}
                 <td class="nowrap"><code>${event.action}</code></td>
-                <td><${Target} ...${event.target} workspaceId=${event.workspaceId} /></td>
+                <td><${TargetLink} ...${event.target} of=${event.workspaceId} /></td>
                 <td><${By} ...${event} /></td>
                 <td>
                   <details><summary>Fields</summary><${Changes} before=${event.before} after=${event.after} /></details>
@@ -145,11 +126,6 @@ function EventTable({ events }: { events: readonly AuditEvent[] }) {
       </table>
     </div>
   `;
-}
-
-function Target({ type, id, workspaceId: of }: { type: string; id: string; workspaceId: string }) {
-  if (type !== 'key') return html`<code>${id}</code>`;
-  return html`<a class="mono" href=${hrefOf(`/keys/${id}`, { workspaceId: of })}>${id}</a>`;
 }
 
 function By({ actor, ip }: AuditEvent) {

@@ -5,6 +5,7 @@ import { announce } from '../components/announce.ts';
 import { Failure, Skeleton } from '../components/states.ts';
 import { type Resource, useResource } from '../resource.ts';
 import { may } from '../session.ts';
+import { KeyAlerts } from './key/alerts.ts';
 import { KeyDialog, setEnabled } from './key/dialogs.ts';
 import { Explain } from './key/explain.ts';
 import { Facts } from './key/facts.ts';
@@ -75,6 +76,7 @@ function KeyView({ read: { key, etag }, isLoading, reload, open }: ViewProps) {
           ${may('audit:read') && html`<${Trail} id=${key.id} workspaceId=${key.workspaceId} version=${etag} />`}
         </div>
         <div class="stack">
+          ${may('alerts:read') && html`<${KeyAlerts} id=${key.id} workspaceId=${key.workspaceId} version=${etag} />`}
           <${Quotas} apiKey=${key} reload=${reload} />
           <${Strings} apiKey=${key} />
           <${Facts} apiKey=${key} />

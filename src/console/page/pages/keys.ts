@@ -5,6 +5,7 @@ import { answerOf, api } from '../api.ts';
 import type { Key } from '../api-types.ts';
 import { announce } from '../components/announce.ts';
 import { Sparkline } from '../components/bars.ts';
+import { FilterField } from '../components/filter-field.ts';
 import { Pager } from '../components/pager.ts';
 import { Empty, Loaded, Skeleton } from '../components/states.ts';
 import { KeyStatus } from '../components/status.ts';
@@ -181,8 +182,8 @@ function Filters({ filters, sort }: { filters: FilterValues; sort: string | null
   return html`
     <div class="filters" role="search">
       <${SearchField} value=${filters.search} onPause=${search} />
-      <input aria-label="Owner" placeholder="Owner" size="16" value=${filters.ownerId} onChange=${change('ownerId')} />
-      <input aria-label="Scope" placeholder="Scope" size="16" value=${filters.scope} onChange=${change('scope')} />
+      <${FilterField} label="Owner" size=${16} value=${filters.ownerId} onChange=${(text: string) => filter('ownerId', text)} />
+      <${FilterField} label="Scope" size=${16} value=${filters.scope} onChange=${(text: string) => filter('scope', text)} />
       <select aria-label="Last used" onChange=${change('used')}>
         ${Object.entries(USES).map(([name, { title }]) => html`<option value=${name} selected=${name === filters.used}>${title}</option>`)}
       </select>

@@ -1,9 +1,10 @@
 import type { Schemas } from '../api-types.ts';
+import { type WatchForm, watchForm, watchOf } from './workspace/watch-form.ts';
 
 const DAY_SECONDS = 86_400;
 
 /** The policies of a workspace, as text. */
-export interface PolicyForm {
+export interface PolicyForm extends WatchForm {
   name: string;
   defaultPrefix: string;
   maxLifetimeDays: string;
@@ -32,6 +33,7 @@ export function policyForm(workspace: Schemas['Workspace']): PolicyForm {
     requireResource: workspace.requireResource,
     immutableKeys: workspace.immutableKeys,
     apiAccess: workspace.apiAccess,
+    ...watchForm(workspace),
     scopes: (availableScopes ?? [])
       .map(({ scope, title, description }) => [scope, title, description].join(' | '))
       .join('\n'),
@@ -68,6 +70,7 @@ function policyOf(form: PolicyForm): Schemas['WorkspaceInput'] {
     requireResource: form.requireResource,
     immutableKeys: form.immutableKeys,
     apiAccess: form.apiAccess,
+    ...watchOf(form),
     availableScopes: lines.length === 0 ? null : lines.map(toScope),
   };
 }

@@ -13,6 +13,8 @@ import { useResource } from '../resource.ts';
 import { hrefOf, navigate } from '../router.ts';
 import { may } from '../session.ts';
 import { changesOf, type PolicyForm, policyForm, rebased } from './policy-form.ts';
+import { DryRun } from './workspace/dry-run.ts';
+import { AlertFields, IdleFields, LeakField } from './workspace/watching.ts';
 import { WorkspaceStatus } from './workspaces.ts';
 
 type Workspace = Schemas['Workspace'];
@@ -137,6 +139,7 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
     if (isSaved || error.value?.status === 412) reload();
   };
   const fault = (name: string) => error.value?.faultOf(`/body/${name}`);
+  const fields = { form: form.value, set, error: error.value, isReadOnly };
   const number = (
     name: 'maxActiveKeys' | 'maxKeys' | 'maxLifetimeDays' | 'maxRequestsPerSecond',
     label: string,
@@ -174,6 +177,10 @@ function Policies({ workspace, etag, reload }: PoliciesProps) {
           placeholder="orders:read | Read orders | List and read all orders."
           onInput=${(scopes: string) => set({ scopes })} />
       </fieldset>
+      <${IdleFields} ...${fields} />
+      ${may('keys:read') && html`<${DryRun} workspaceId=${workspace.id} form=${form.value} />`}
+      <${AlertFields} ...${fields} />
+      <${LeakField} ...${fields} />
       ${isOutdated && html`<p class="notice caution" role="alert">The workspace has changed meanwhile. What you have typed is kept: look at it, then save again.</p>`}
       ${error.value && !isOutdated && html`<${Failure} error=${error.value} />`}
       ${!isReadOnly && html`<div class="actions"><button class="primary" disabled=${isBusy.value}>Save</button></div>`}

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { openAlert } from '../../alerts/store.ts';
 import { type Actor, DEFAULT_WORKSPACE } from '../../domain/caller.ts';
 import { toIso } from '../../domain/time.ts';
+import { systemCall } from '../../unit-of-work/system-call.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
-import { lockWebhook, STDOUT, updateWebhook } from '../store.ts';
-import type { Outcome } from './attempt.ts';
+import { lockWebhook, STDOUT, updateWebhook, type WebhookRow } from '../store.ts';
+import type { Outcome } from './attempt-result.ts';
 import type { Claim } from './queue.ts';
 
 const ACTOR: Actor = { type: 'system', id: 'webhooks', onBehalfOf: null };
@@ -15,30 +15,33 @@ type Reason = 'gone' | 'failing';
 /** Disables a webhook whose receiver says that it is gone, or that has only failed for five days. */
 export async function disableIfOver(
   unitOfWork: UnitOfWork,
-  { webhookId, failingSince }: Claim,
+  { webhookId, url, failingSince }: Claim,
   { error }: Outcome,
   at: Date,
 ): Promise<void> {
   if (webhookId === STDOUT) return;
   const failingMs = at.getTime() - (failingSince ?? at).getTime();
-  if (error === 'gone') await disable(unitOfWork, webhookId, 'gone');
-  else if (failingMs >= MAX_FAILING_MS) await disable(unitOfWork, webhookId, 'failing');
+  if (error === 'gone') await disable(unitOfWork, webhookId, url, 'gone');
+  else if (failingMs >= MAX_FAILING_MS) await disable(unitOfWork, webhookId, url, 'failing');
 }
 
-async function disable(unitOfWork: UnitOfWork, id: string, reason: Reason): Promise<void> {
-  const requestId = `system_${randomUUID()}`;
-  const call = { caller: ACTOR, actor: ACTOR, requestId, ip: null, idempotency: null };
-  await unitOfWork.run(call, async (write) => {
-    await disableEnabled(write, id, reason);
+async function disable(
+  unitOfWork: UnitOfWork,
+  id: string,
+  url: string,
+  reason: Reason,
+): Promise<void> {
+  await unitOfWork.run(systemCall(ACTOR), async (write) => {
+    const row = await lockWebhook(write.tx, id, null);
+    if (row?.enabled && row.url === url) await disableLocked(write, row, reason);
     return { body: {} };
   });
 }
 
-/** Changes nothing if it was disabled, deleted or delivered to meanwhile. */
-async function disableEnabled(write: WriteContext, id: string, reason: Reason): Promise<void> {
+/** Changes nothing if it was delivered to meanwhile. Another receiver has not been heard yet. */
+async function disableLocked(write: WriteContext, row: WebhookRow, reason: Reason): Promise<void> {
   const { tx, at } = write;
-  const row = await lockWebhook(tx, id, null);
-  if (!row?.enabled) return;
+  const { id } = row;
   const failingMs = at.getTime() - (row.failingSince ?? at).getTime();
   if (reason === 'failing' && failingMs < MAX_FAILING_MS) return;
   await updateWebhook(tx, id, { enabled: false, disabledReason: reason, updatedAt: at });

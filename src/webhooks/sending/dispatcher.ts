@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { InTurn } from '../../lib/fair-queue.ts';
 import type { Log } from '../../lib/log-events.ts';
 import type { Metric } from '../../lib/metric.ts';
-import { nextAttemptAt, type Outcome } from './attempt.ts';
+import { nextAttemptAt, type Outcome } from './attempt-result.ts';
 import { DeliveryCounts } from './metrics.ts';
 import { type Claim, claimDue, recordAttempt, recordHealth, releaseLease } from './queue.ts';
 
@@ -100,12 +100,8 @@ export class Dispatcher {
     const { placesEach, places: all } = PLACES[pace];
     const places = all - this.#used[pace];
     if (places === 0) return;
-    const of = {
-      underWay: this.#underWay,
-      slowWebhooks: [...this.#slow],
-      isForSlow: pace === 'slow',
-    };
-    const room = { places, placesEach, ...of, writesStdout };
+    const whose = { slowWebhooks: [...this.#slow], isForSlow: pace === 'slow', writesStdout };
+    const room = { places, placesEach, underWay: this.#underWay, ...whose };
     try {
       const now = clock.date();
       const leasedUntil = new Date(now.getTime() + LEASE_MS);

@@ -1,30 +1,32 @@
 import type { Pepper } from '../../domain/pepper.ts';
+import type { WriteLine } from '../../lib/logger.ts';
 import { STDOUT } from '../store.ts';
-import type { Outcome } from './attempt.ts';
+import type { Outcome } from './attempt-result.ts';
+import type { HttpSender } from './http-sender.ts';
 import { messageOf, signedHeaders, signingSecretsOf } from './message.ts';
 import type { Claim } from './queue.ts';
-import type { Sender } from './sender.ts';
-import { auditLine, type WriteLine } from './stdout-export.ts';
+import { auditLine } from './stdout-line.ts';
 
-interface AttemptOptions {
+interface TransportOptions {
   pepper: Pepper | null;
-  sender: Sender;
+  sender: HttpSender;
   writeLine: WriteLine;
   timeoutMs: number;
 }
 
-/** How an attempt is made: to a receiver by HTTP, or to stdout. */
-export class Attempts {
-  readonly #options: AttemptOptions;
+/** Sends a claimed event once: to a receiver by HTTP, or to stdout. */
+export class Transport {
+  readonly #options: TransportOptions;
 
-  constructor(options: AttemptOptions) {
+  constructor(options: TransportOptions) {
     this.#options = options;
   }
 
-  async make(claim: Claim, at: Date, stopping: AbortSignal): Promise<Outcome | null> {
+  /** Null if `stopping` ended it, so that nothing is known of it. */
+  async send(claim: Claim, at: Date, stopping: AbortSignal): Promise<Outcome | null> {
     const message = messageOf(claim);
     if (!message) return failed('entry_unreadable');
-    if (claim.webhookId === STDOUT) return this.#write(claim);
+    if (claim.webhookId === STDOUT) return this.#write(claim, stopping);
     const { pepper, sender } = this.#options;
     const secrets = signingSecretsOf(claim, pepper?.webhookKey ?? null, at);
     if (!secrets) return failed('secret_unreadable');
@@ -34,13 +36,14 @@ export class Attempts {
   }
 
   /** A reader that does not read delays this alone. */
-  async #write({ payload, hash }: Claim): Promise<Outcome> {
+  async #write({ payload, hash }: Claim, stopping: AbortSignal): Promise<Outcome | null> {
     const { writeLine, timeoutMs } = this.#options;
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), stopping]);
     try {
-      await writeLine(auditLine(payload ?? '', hash ?? ''), AbortSignal.timeout(timeoutMs));
+      await writeLine(auditLine(payload ?? '', hash ?? ''), signal);
       return { status: null, error: null };
     } catch {
-      return failed('not_written');
+      return stopping.aborted ? null : failed('not_written');
     }
   }
 }

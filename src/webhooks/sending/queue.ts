@@ -3,7 +3,7 @@ import type { Orm } from '../../db/database.ts';
 import { auditEvents, webhookDeliveries, webhooks } from '../../db/schema.ts';
 import { readInstant } from '../../db/stored-types.ts';
 import { STDOUT } from '../store.ts';
-import type { Attempt } from './attempt.ts';
+import type { Attempt } from './attempt-result.ts';
 
 /** A delivery that this instance alone may send until its lease ends, with all that is sent. */
 export interface Claim {

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Orm } from '../../db/database.ts';
 import { webhookDeliveries, webhooks } from '../../db/schema.ts';
 import { Counters, countersBy, gauge, type Metric } from '../../lib/metric.ts';
-import { FAILURES, type Failure } from './attempt.ts';
+import { FAILURES, type Failure } from './attempt-result.ts';
 
 /** What became of attempts, and how long the oldest event has waited. */
 export class DeliveryCounts {

@@ -1,7 +1,7 @@
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { packageVersion } from '../../lib/package-version.ts';
-import type { Failure, Outcome } from './attempt.ts';
+import type { Failure, Outcome } from './attempt-result.ts';
 import {
   AddressNotAllowed,
   allowedFor,
@@ -9,12 +9,12 @@ import {
   NameNotResolved,
   type ResolveHost,
   requireAllowedLiteral,
-} from './target.ts';
+} from './checked-lookup.ts';
 
 const MAX_ANSWER_BYTES = 65_536;
 const GONE = 410;
 
-interface SenderOptions {
+interface HttpSenderOptions {
   /** Where webhooks may be sent besides public addresses. */
   networks: readonly string[];
   resolve: ResolveHost;
@@ -23,11 +23,11 @@ interface SenderOptions {
 }
 
 /** Sends one message, follows no redirect, and reads a bounded answer, of which it keeps the status alone. */
-export class Sender {
-  readonly #options: SenderOptions;
+export class HttpSender {
+  readonly #options: HttpSenderOptions;
   readonly #userAgent = `Keyward/${packageVersion()}`;
 
-  constructor(options: SenderOptions) {
+  constructor(options: HttpSenderOptions) {
     this.#options = options;
   }
 
