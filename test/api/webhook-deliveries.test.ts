@@ -161,6 +161,12 @@ describe('the deliveries of a webhook', () => {
     expectProblem(await redeliver(id, { after: LONG_AGO }), refusal);
   });
 
+  it('a redelivery without a body is refused, as it names neither a delivery nor a time', async () => {
+    const { id } = await webhook();
+    const answer = await pair.first.call('POST', `/v1/webhooks/${id}/redeliver`);
+    expectProblem(answer, { status: 400, code: 'INVALID_REQUEST', pointer: '/body' });
+  });
+
   it('a delivery that is over is sent again as another delivery of the same event', async () => {
     const { id } = await webhook({ eventTypes: ['key.created'] });
     await createKey(pair.first, { workspaceId });

@@ -18,7 +18,8 @@ export interface FuzzTarget {
   stop: () => Promise<number | null>;
 }
 
-export async function startFuzzTarget(): Promise<FuzzTarget> {
+/** With settings of its own beside those that reach every call. */
+export async function startFuzzTarget(settings: Record<string, string> = {}): Promise<FuzzTarget> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'keyward-fuzz-'));
   const child = spawn(process.execPath, [MAIN], {
     cwd: '/',
@@ -29,6 +30,10 @@ export async function startFuzzTarget(): Promise<FuzzTarget> {
       KEYWARD_DATA_DIR: folder,
       KEYWARD_ARGON2_MEMORY_KIB: '8192',
       KEYWARD_ARGON2_ITERATIONS: '1',
+      KEYWARD_LEAK_REPORTS: 'on',
+      // Events are sent to closed ports of this machine, and to no other.
+      KEYWARD_WEBHOOK_NETWORKS: '127.0.0.1',
+      ...settings,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

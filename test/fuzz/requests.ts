@@ -7,6 +7,8 @@ import type { World } from './world.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
 const PATHS = ['/', '/v1', '/v2/verify', '/v1/keys/', '//v1/keys', '/docs', '/openapi.json', '*'];
+/** Nothing listens there. */
+const RECEIVER = 'http://127.0.0.1:9/hooks';
 const SEGMENTS = [
   '..',
   '%2e%2e',
@@ -46,7 +48,10 @@ export function makeRequest(
     operation: method === operation.method ? operation : null,
     method,
     path: pathFor(operation, world, random) + queryFor(operation, world, random),
-    headers: headersFor(operation, body, world, random),
+    headers: {
+      ...headersFor(operation, body, world, random),
+      ...signatureFor(operation, body, world, random),
+    },
     body,
   };
 }
@@ -62,12 +67,20 @@ function strayRequest(world: World, random: Random): FuzzedRequest {
   };
 }
 
-function pathFor({ path }: Operation, world: World, random: Random): string {
-  return path.replace('{id}', () => {
+function pathFor({ path, parameters }: Operation, world: World, random: Random): string {
+  return path.replace(/\{(\w+)\}/, (_, name: string) => {
     if (random.chance(0.12)) return random.pick(SEGMENTS);
-    if (path.startsWith('/v1/workspaces')) return random.pick(world.workspaceIds);
-    return random.pick(path.includes('management') ? world.managementIds : world.keyIds);
+    if (name === 'id') return random.pick(world.idsFor(path));
+    const { schema = {}, example } = parameters.find((each) => each.name === name) ?? {};
+    const value = random.chance(0.3) ? example : valueFor(schema, random);
+    return encodeURIComponent(String(value ?? '').toWellFormed());
   });
+}
+
+/** Without it nothing is read of what GitHub reports. */
+function signatureFor({ id }: Operation, body: Buffer | null, world: World, random: Random) {
+  const isSigned = id === 'reportLeaksByGithub' && body !== null && random.chance(0.8);
+  return isSigned ? world.signatureOf(body) : {};
 }
 
 function queryFor({ parameters }: Operation, world: World, random: Random): string {
@@ -104,25 +117,29 @@ function corruptedCursor(cursor: string, random: Random): string {
   return random.chance(0.8) ? Buffer.from(changed).toString('base64url') : changed;
 }
 
-function bodyFor({ body }: Operation, world: World, random: Random): Buffer | null {
+function bodyFor({ id, body }: Operation, world: World, random: Random): Buffer | null {
   if (!body) return random.chance(0.05) ? Buffer.from('{"name":"none wanted"}') : null;
   if (random.chance(0.03)) return null;
-  let value = known(valueFor(body, random), world, random);
+  const someKey = () =>
+    id.startsWith('reportLeaks') ? world.leakedKey(random) : world.someKey(random);
+  let value = known(valueFor(body, random), someKey, world, random);
   while (random.chance(0.3)) value = corrupt(value, random);
   return textOfBody(value, random);
 }
 
 /** Puts existing keys, ids and workspaces into the fields for them. */
-function known(value: Json, world: World, random: Random): Json {
-  if (Array.isArray(value)) return value.map((each) => known(each, world, random));
+function known(value: Json, someKey: () => string, world: World, random: Random): Json {
+  if (Array.isArray(value)) return value.map((each) => known(each, someKey, world, random));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, field]) => {
-      if (name === 'key') return [name, world.someKey(random)];
+      if (name === 'key' || name === 'token') return [name, someKey()];
       if (name === 'workspaceId') return [name, random.pick(world.workspaceIds)];
       if (name === 'ids') return [name, [random.pick(world.keyIds)]];
+      if (name === 'deliveryId') return [name, random.pick(world.deliveryIds)];
+      if (name === 'url') return [name, random.chance(0.8) ? RECEIVER : field];
       if (random.chance(0.01)) return [name, world.someKey(random)];
-      return [name, known(field, world, random)];
+      return [name, known(field, someKey, world, random)];
     }),
   );
 }

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { explained } from '../../scripts/explained-options.ts';
 import { Random } from '../history/harness/random.ts';
-import { Checks } from './checks.ts';
+import { startGithubSigner } from '../support/github-signer.ts';
+import { Checks, hasSigningSecret } from './checks.ts';
 import { knownCodes, type OpenApi, type Operation, operationsOf } from './document.ts';
 import { type HttpAnswer, Sender } from './http.ts';
 import { startFuzzTarget } from './program.ts';
@@ -27,6 +28,12 @@ const DEADLINE_MS = 170_000;
 /** Otherwise policies, suspensions and revoked keys would soon make every call fail. */
 const RESTORE_EVERY = 250;
 const SHOWN = 40;
+const PERMISSIONS = [
+  ...['keys:read', 'keys:write', 'keys:revoke', 'keys:verify', 'usage:read', 'audit:read'],
+  ...['webhooks:read', 'webhooks:write', 'alerts:read', 'alerts:write'],
+];
+/** The one error that a request causes: the root key may be reported as leaked. */
+const EXPECTED_ERROR = '"event":"leak.root_key"';
 
 interface Finding {
   problem: string;
@@ -46,15 +53,22 @@ async function main(): Promise<number> {
   const document: OpenApi = JSON.parse(
     await readFile(new URL('../../openapi/openapi.json', import.meta.url), 'utf8'),
   );
-  const program = await startFuzzTarget();
+  const github = await startGithubSigner();
+  const program = await startFuzzTarget({
+    KEYWARD_GITHUB_KEYS_URL: github.url,
+    // What the audit log says is then inspected with the rest of the log.
+    KEYWARD_AUDIT_STDOUT: 'on',
+  });
   const sender = new Sender(program.url, CONNECTIONS);
   const operations = operationsOf(document);
   const checks = new Checks(knownCodes(document), operations);
   let sent = 0;
   try {
-    sent = await fuzz(operations, checks, sender, program.rootKey);
+    const world = new World(program.rootKey, github.headersOf);
+    sent = await fuzz(operations, checks, sender, world);
   } finally {
     sender.close();
+    github.close();
     const code = await program.stop();
     if (code !== 0) note(`the program ended with ${code}`);
     inspectLog(program.output(), program.rootKey, checks);
@@ -67,14 +81,13 @@ async function fuzz(
   operations: readonly Operation[],
   checks: Checks,
   sender: Sender,
-  rootKey: string,
+  world: World,
 ): Promise<number> {
-  const world = new World(rootKey);
   const call = (method: string, path: string, body?: object) =>
     sender.send({
       method,
       path,
-      headers: { authorization: `Bearer ${rootKey}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${world.rootKey}`, 'content-type': 'application/json' },
       body: body ? Buffer.from(JSON.stringify(body)) : null,
     });
   const make = (path: string, body: object, operation: string) =>
@@ -87,12 +100,13 @@ async function fuzz(
       await call('PUT', `/v1/workspaces/${id}`, {});
       await call('POST', `/v1/workspaces/${id}/resume`);
     }
-    const permissions = ['keys:read', 'keys:write', 'keys:revoke', 'keys:verify', 'usage:read'];
-    const manager = { name: 'manager', permissions, workspaceId: null };
+    const manager = { name: 'manager', permissions: PERMISSIONS, workspaceId: null };
     await make('/v1/management-keys', manager, 'createManagementKey');
     const bound = { ...manager, workspaceId: 'ws-one' };
     await make('/v1/management-keys', bound, 'createManagementKey');
     for (const workspaceId of world.workspaceIds) {
+      const webhook = { workspaceId, url: 'http://127.0.0.1:9/' };
+      await make('/v1/webhooks', webhook, 'createWebhook');
       await make('/v1/keys', { name: 'plain', workspaceId, scopes: ['read'] }, 'createKey');
       const rateLimits = [{ name: 'a', limit: 5, windowSeconds: 60 }];
       const limited = { name: 'limited', workspaceId, rateLimits, credits: { remaining: 9 } };
@@ -160,8 +174,9 @@ function sorted(counts: unknown): [string, unknown][] {
 function inspectLog(log: string, rootKey: string, checks: Checks): void {
   if (log.includes(rootKey)) note('the log shows the root key');
   for (const tail of new Set(checks.leaksIn(log))) note(`the log shows …${tail.slice(0, 8)}…`);
-  for (const line of log.split('\n').filter((each) => /"level":"(error|fatal)"/.test(each)))
-    note(line);
+  if (hasSigningSecret(log)) note('the log shows a signing secret');
+  const errors = log.split('\n').filter((each) => /"level":"(error|fatal)"/.test(each));
+  for (const line of errors.filter((each) => !each.includes(EXPECTED_ERROR))) note(line);
 }
 
 /** A body that is too large is refused before it is read, and the connection is closed. */

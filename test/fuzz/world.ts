@@ -9,6 +9,10 @@ export class World {
   readonly keyIds: string[] = [];
   readonly managementIds: string[] = [];
   readonly workspaceIds = ['default', 'ws-one', 'ws-two'];
+  /** The first of each does not exist. */
+  readonly webhookIds = ['wh_0000000000000000000000'];
+  readonly alertIds = ['alert_0000000000000000000000'];
+  readonly deliveryIds = ['00000000-0000-4000-8000-000000000000'];
   readonly cursors: string[] = [];
   readonly etags: string[] = [];
   /** Strings of customer keys, and of management keys. */
@@ -17,8 +21,12 @@ export class World {
   /** Every string that was ever issued. */
   readonly issued = new Set<string>();
 
-  constructor(rootKey: string) {
+  /** Signs a report of leaked keys as GitHub does. */
+  readonly signatureOf: (body: Buffer) => Record<string, string>;
+
+  constructor(rootKey: string, signatureOf: World['signatureOf']) {
     this.rootKey = rootKey;
+    this.signatureOf = signatureOf;
   }
 
   /** Remembers what a call created. */
@@ -30,9 +38,25 @@ export class World {
     const isManagement = operation.endsWith('ManagementKey');
     if (operation === 'createKey') keep(this.keyIds, id);
     if (operation === 'createManagementKey') keep(this.managementIds, id);
+    if (operation === 'createWebhook') keep(this.webhookIds, id);
+    if (operation === 'listAlerts') keepAll(this.alertIds, body);
+    if (operation === 'listDeliveries') keepAll(this.deliveryIds, body);
     if (typeof key !== 'string') return;
     this.issued.add(key);
     keep(isManagement ? this.managementKeys : this.keys, key);
+  }
+
+  /** One to report as leaked: mostly of a customer's key, as without management keys little succeeds. */
+  leakedKey(random: Random): string {
+    return random.chance(0.9) ? random.pick(this.keys) : this.someKey(random);
+  }
+
+  /** The ids of what a path is about. */
+  idsFor(path: string): readonly string[] {
+    if (path.startsWith('/v1/workspaces')) return this.workspaceIds;
+    if (path.startsWith('/v1/webhooks')) return this.webhookIds;
+    if (path.startsWith('/v1/alerts')) return this.alertIds;
+    return path.startsWith('/v1/management-keys') ? this.managementIds : this.keyIds;
   }
 
   /** A text to present as a key, valid or not. */
@@ -53,6 +77,11 @@ export class World {
 
 function fieldsOf(body: unknown): Record<string, unknown> {
   return typeof body === 'object' && body !== null ? { ...body } : {};
+}
+
+function keepAll(list: string[], body: unknown): void {
+  const { data } = fieldsOf(body);
+  if (Array.isArray(data)) for (const item of data) keep(list, fieldsOf(item).id);
 }
 
 function keep(list: string[], value: unknown): void {

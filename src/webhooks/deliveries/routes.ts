@@ -89,7 +89,7 @@ export function deliveryRoutes(app: App, deliveries: DeliveriesService): void {
       reply.status(202);
       return sendResult(
         reply,
-        await deliveries.redeliver(getCallContext(request), id, request.body),
+        await deliveries.redeliver(getCallContext(request), id, request.body ?? {}),
       );
     },
   );
