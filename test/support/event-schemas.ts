@@ -25,7 +25,7 @@ ajv.addSchema({ $id: 'openapi', components: { schemas: Object.fromEntries(schema
 const NEWEST = `
   select payload, hash from (
     select payload, hash, row_number() over (partition by action order by time desc) as place
-      from audit_events where action is not null) as entries
+      from audit_events where action is not null and payload like '%"requestId"%') as entries
    where place <= 5`;
 
 /** How an event differs from the schema that the document has of its type; empty: it does not. */
