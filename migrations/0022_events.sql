@@ -56,6 +56,7 @@ CREATE TABLE "webhooks" (
 	"revision" integer DEFAULT 1 NOT NULL,
 	"created_at" timestamp (3) with time zone NOT NULL,
 	"created_by" jsonb NOT NULL,
+	"directed_by" jsonb,
 	"updated_at" timestamp (3) with time zone NOT NULL,
 	"deleted_at" timestamp (3) with time zone
 );
@@ -73,6 +74,7 @@ CREATE INDEX "webhook_deliveries_due" ON "webhook_deliveries" USING btree ("webh
 CREATE INDEX "webhook_deliveries_waiting" ON "webhook_deliveries" USING btree ("webhook_id","subject","position") WHERE "webhook_deliveries"."status" = 'pending';--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_log" ON "webhook_deliveries" USING btree ("webhook_id","position");--> statement-breakpoint
 CREATE INDEX "webhook_deliveries_finished" ON "webhook_deliveries" USING btree ("finished_at") WHERE "webhook_deliveries"."finished_at" is not null;--> statement-breakpoint
+CREATE INDEX "webhooks_enabled" ON "webhooks" USING btree ("workspace_id") WHERE "webhooks"."enabled" and "webhooks"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "webhooks_by_created" ON "webhooks" USING btree ("created_at","id") WHERE "webhooks"."deleted_at" is null;--> statement-breakpoint
 CREATE INDEX "alerts_open_by_opened" ON "alerts" USING btree ("workspace_id","opened_at","id") WHERE "alerts"."ended_at" is null;--> statement-breakpoint
 CREATE INDEX "alerts_ended" ON "alerts" USING btree ("ended_at") WHERE "alerts"."ended_at" is not null;--> statement-breakpoint
@@ -85,8 +87,9 @@ ALTER TABLE "workspaces" ADD CONSTRAINT "workspaces_leak_response" CHECK ("works
 -- Each new entry of an audit log waits for delivery to the webhooks that take it, from the transaction of
 -- the entry: none is lost, and those of a subject are in their order, for logs are locked until the commit.
 -- A webhook of one workspace is told of the things of that workspace alone: `default` has entries on others.
+-- However many webhooks there are, an entry asks for those of its workspace and those of all, by their index.
 CREATE FUNCTION queue_webhook_deliveries() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM public.webhooks WHERE enabled AND deleted_at IS NULL) THEN
     RETURN NULL;
@@ -94,16 +97,18 @@ BEGIN
   INSERT INTO public.webhook_deliveries (webhook_id, workspace_id, sequence, event_id, event_type, subject)
   SELECT w.id, e.workspace_id, e.sequence, e.id, e.action, coalesce(e.target_id, '')
     FROM added e
-    JOIN public.webhooks w
-      ON w.enabled AND w.deleted_at IS NULL
-     AND (w.event_types IS NULL OR e.action = ANY (w.event_types))
-     AND (w.workspace_id IS NULL
-          OR w.workspace_id = e.workspace_id
-         AND NOT EXISTS (SELECT FROM public.management_keys m
-                          WHERE m.id = e.target_id AND m.workspace_id IS DISTINCT FROM e.workspace_id)
-         AND NOT EXISTS (SELECT FROM public.webhooks other
-                          WHERE other.id = e.target_id
-                            AND other.workspace_id IS DISTINCT FROM e.workspace_id))
+   CROSS JOIN LATERAL (
+     SELECT id, event_types FROM public.webhooks
+      WHERE workspace_id IS NULL AND enabled AND deleted_at IS NULL
+      UNION ALL
+     SELECT id, event_types FROM public.webhooks
+      WHERE workspace_id = e.workspace_id AND enabled AND deleted_at IS NULL
+        AND NOT EXISTS (SELECT FROM public.management_keys m
+                         WHERE m.id = e.target_id AND m.workspace_id IS DISTINCT FROM e.workspace_id)
+        AND NOT EXISTS (SELECT FROM public.webhooks other
+                         WHERE other.id = e.target_id
+                           AND other.workspace_id IS DISTINCT FROM e.workspace_id)) w
+   WHERE w.event_types IS NULL OR e.action = ANY (w.event_types)
    ORDER BY e.workspace_id, e.sequence, w.id;
   RETURN NULL;
 END
@@ -115,13 +120,14 @@ FOR EACH STATEMENT EXECUTE FUNCTION queue_webhook_deliveries();
 ALTER TABLE audit_events ENABLE ALWAYS TRIGGER audit_to_webhooks;
 --> statement-breakpoint
 
--- Who had a management key may have made webhooks with it: they end with it, until someone else enables them.
+-- Who had a management key may have made webhooks with it, or sent them elsewhere: they end with it, until
+-- someone else enables them.
 CREATE FUNCTION disable_webhooks_of_creator() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   UPDATE public.webhooks
      SET enabled = false, disabled_reason = 'creator_revoked', revision = revision + 1, updated_at = NEW.revoked_at
-   WHERE created_by ->> 'id' = NEW.id AND enabled AND deleted_at IS NULL;
+   WHERE NEW.id IN (created_by ->> 'id', directed_by ->> 'id') AND enabled AND deleted_at IS NULL;
   RETURN NULL;
 END
 $$;

@@ -592,7 +592,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke a management key
-         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. Idempotent. Requires the permission `management:write`.
+         * @description For good, and everywhere once answered, with the management keys that it made unless `includeCreated` is false. The webhooks that they made are disabled. Idempotent. Requires the permission `management:write`.
          */
         post: operations["revokeManagementKey"];
         delete?: never;
@@ -1361,7 +1361,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** Somebody asked for a test event of a webhook */
+        /** Somebody asked for a test event, which is sent as `webhook.ping` */
         post: operations["onWebhookPingedEvent"];
         delete?: never;
         options?: never;
@@ -1395,7 +1395,7 @@ export interface webhooks {
         };
         get?: never;
         put?: never;
-        /** A webhook was disabled, since its receiver answered 410 or failed for five days */
+        /** A webhook was disabled: its receiver said so or failed for five days, or its maker ended */
         post: operations["onWebhookDisabledEvent"];
         delete?: never;
         options?: never;
@@ -1868,167 +1868,200 @@ export interface components {
         /** @description Somebody acknowledged an alert. */
         AlertAcknowledgedEvent: {
             /**
-             * @description Event type.
-             * @example alert.acknowledged
-             * @constant
-             */
-            type: "alert.acknowledged";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example alert.acknowledged
+             * @constant
+             */
+            type: "alert.acknowledged";
+            data: components["schemas"]["AlertAcknowledgedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description Somebody acknowledged an alert. */
+        AlertAcknowledgedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.acknowledged"
-             *     }
+             * @description Event type.
+             * @example alert.acknowledged
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "alert.acknowledged";
+            data: components["schemas"]["AlertAcknowledgedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Somebody acknowledged an alert. */
+        AlertAcknowledgedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.acknowledged
+             * @constant
+             */
+            action: "alert.acknowledged";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example alert.acknowledged
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @example management_key
+                 * @example workspace
+                 * @example webhook
+                 * @enum {unknown}
                  */
-                action: "alert.acknowledged";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @example management_key
-                     * @example workspace
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "key" | "management_key" | "workspace" | "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "key" | "management_key" | "workspace" | "webhook";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["AlertAcknowledged"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertAcknowledged"];
         };
         /** @description A key has no credits left. */
         AlertCreditsExhaustedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example alert.credits_exhausted
              * @constant
              */
             type: "alert.credits_exhausted";
+            data: components["schemas"]["AlertCreditsExhaustedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key has no credits left. */
+        AlertCreditsExhaustedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.credits_exhausted
+             * @constant
+             */
+            type: "alert.credits_exhausted";
+            data: components["schemas"]["AlertCreditsExhaustedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key has no credits left. */
+        AlertCreditsExhaustedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.credits_exhausted
+             * @constant
+             */
+            action: "alert.credits_exhausted";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description A key has few credits left. */
+        AlertCreditsLowEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.credits_exhausted"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.credits_exhausted
-                 * @constant
-                 */
-                action: "alert.credits_exhausted";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description A key has few credits left. */
-        AlertCreditsLowEvent: {
             /**
              * @description Event type.
              * @example alert.credits_low
              * @constant
              */
             type: "alert.credits_low";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["AlertCreditsLowEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A key has few credits left. */
+        AlertCreditsLowEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.credits_low"
-             *     }
+             * @description Event type.
+             * @example alert.credits_low
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "alert.credits_low";
+            data: components["schemas"]["AlertCreditsLowEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key has few credits left. */
+        AlertCreditsLowEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.credits_low
+             * @constant
+             */
+            action: "alert.credits_low";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example alert.credits_low
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
                  */
-                action: "alert.credits_low";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "key";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
         };
         AlertEnded: {
             /**
@@ -2045,492 +2078,591 @@ export interface components {
         /** @description What an alert was about is over. */
         AlertEndedEvent: {
             /**
-             * @description Event type.
-             * @example alert.ended
-             * @constant
-             */
-            type: "alert.ended";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example alert.ended
+             * @constant
+             */
+            type: "alert.ended";
+            data: components["schemas"]["AlertEndedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description What an alert was about is over. */
+        AlertEndedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.ended"
-             *     }
+             * @description Event type.
+             * @example alert.ended
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "alert.ended";
+            data: components["schemas"]["AlertEndedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description What an alert was about is over. */
+        AlertEndedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.ended
+             * @constant
+             */
+            action: "alert.ended";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example alert.ended
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @example management_key
+                 * @example workspace
+                 * @example webhook
+                 * @enum {unknown}
                  */
-                action: "alert.ended";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @example management_key
-                     * @example workspace
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "key" | "management_key" | "workspace" | "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "key" | "management_key" | "workspace" | "webhook";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["AlertEnded"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertEnded"];
         };
         /** @description A string of a key that has ended is still presented. */
         AlertEndedStringUsedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example alert.ended_string_used
              * @constant
              */
             type: "alert.ended_string_used";
+            data: components["schemas"]["AlertEndedStringUsedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A string of a key that has ended is still presented. */
+        AlertEndedStringUsedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.ended_string_used
+             * @constant
+             */
+            type: "alert.ended_string_used";
+            data: components["schemas"]["AlertEndedStringUsedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A string of a key that has ended is still presented. */
+        AlertEndedStringUsedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.ended_string_used
+             * @constant
+             */
+            action: "alert.ended_string_used";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description A key that was in use has expired. */
+        AlertKeyExpiredEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.ended_string_used"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.ended_string_used
-                 * @constant
-                 */
-                action: "alert.ended_string_used";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description A key that was in use has expired. */
-        AlertKeyExpiredEvent: {
             /**
              * @description Event type.
              * @example alert.key_expired
              * @constant
              */
             type: "alert.key_expired";
+            data: components["schemas"]["AlertKeyExpiredEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key that was in use has expired. */
+        AlertKeyExpiredEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_expired
+             * @constant
+             */
+            type: "alert.key_expired";
+            data: components["schemas"]["AlertKeyExpiredEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key that was in use has expired. */
+        AlertKeyExpiredEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_expired
+             * @constant
+             */
+            action: "alert.key_expired";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description A key expires soon. */
+        AlertKeyExpiringEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.key_expired"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.key_expired
-                 * @constant
-                 */
-                action: "alert.key_expired";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description A key expires soon. */
-        AlertKeyExpiringEvent: {
             /**
              * @description Event type.
              * @example alert.key_expiring
              * @constant
              */
             type: "alert.key_expiring";
+            data: components["schemas"]["AlertKeyExpiringEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key expires soon. */
+        AlertKeyExpiringEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_expiring
+             * @constant
+             */
+            type: "alert.key_expiring";
+            data: components["schemas"]["AlertKeyExpiringEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key expires soon. */
+        AlertKeyExpiringEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_expiring
+             * @constant
+             */
+            action: "alert.key_expiring";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description The string of a key was found where it does not belong. */
+        AlertKeyLeakedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.key_expiring"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.key_expiring
-                 * @constant
-                 */
-                action: "alert.key_expiring";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description The string of a key was found where it does not belong. */
-        AlertKeyLeakedEvent: {
             /**
              * @description Event type.
              * @example alert.key_leaked
              * @constant
              */
             type: "alert.key_leaked";
+            data: components["schemas"]["AlertKeyLeakedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The string of a key was found where it does not belong. */
+        AlertKeyLeakedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_leaked
+             * @constant
+             */
+            type: "alert.key_leaked";
+            data: components["schemas"]["AlertKeyLeakedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The string of a key was found where it does not belong. */
+        AlertKeyLeakedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_leaked
+             * @constant
+             */
+            action: "alert.key_leaked";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @example management_key
+                 * @enum {unknown}
+                 */
+                type: "key" | "management_key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description A key has not been used for a long time. */
+        AlertKeyUnusedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.key_leaked"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.key_leaked
-                 * @constant
-                 */
-                action: "alert.key_leaked";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @example management_key
-                     * @enum {unknown}
-                     */
-                    type: "key" | "management_key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description A key has not been used for a long time. */
-        AlertKeyUnusedEvent: {
             /**
              * @description Event type.
              * @example alert.key_unused
              * @constant
              */
             type: "alert.key_unused";
+            data: components["schemas"]["AlertKeyUnusedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key has not been used for a long time. */
+        AlertKeyUnusedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_unused
+             * @constant
+             */
+            type: "alert.key_unused";
+            data: components["schemas"]["AlertKeyUnusedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key has not been used for a long time. */
+        AlertKeyUnusedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.key_unused
+             * @constant
+             */
+            action: "alert.key_unused";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description A key met its rate limit in many hours of a day. */
+        AlertLimitedOftenEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.key_unused"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.key_unused
-                 * @constant
-                 */
-                action: "alert.key_unused";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description A key met its rate limit in many hours of a day. */
-        AlertLimitedOftenEvent: {
             /**
              * @description Event type.
              * @example alert.limited_often
              * @constant
              */
             type: "alert.limited_often";
+            data: components["schemas"]["AlertLimitedOftenEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key met its rate limit in many hours of a day. */
+        AlertLimitedOftenEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.limited_often
+             * @constant
+             */
+            type: "alert.limited_often";
+            data: components["schemas"]["AlertLimitedOftenEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key met its rate limit in many hours of a day. */
+        AlertLimitedOftenEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.limited_often
+             * @constant
+             */
+            action: "alert.limited_often";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description A management key has expired. */
+        AlertManagementKeyExpiredEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.limited_often"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.limited_often
-                 * @constant
-                 */
-                action: "alert.limited_often";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description A management key has expired. */
-        AlertManagementKeyExpiredEvent: {
             /**
              * @description Event type.
              * @example alert.management_key_expired
              * @constant
              */
             type: "alert.management_key_expired";
+            data: components["schemas"]["AlertManagementKeyExpiredEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A management key has expired. */
+        AlertManagementKeyExpiredEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.management_key_expired
+             * @constant
+             */
+            type: "alert.management_key_expired";
+            data: components["schemas"]["AlertManagementKeyExpiredEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A management key has expired. */
+        AlertManagementKeyExpiredEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.management_key_expired
+             * @constant
+             */
+            action: "alert.management_key_expired";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example management_key
+                 * @enum {unknown}
+                 */
+                type: "management_key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description A management key expires soon. */
+        AlertManagementKeyExpiringEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.management_key_expired"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.management_key_expired
-                 * @constant
-                 */
-                action: "alert.management_key_expired";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example management_key
-                     * @enum {unknown}
-                     */
-                    type: "management_key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description A management key expires soon. */
-        AlertManagementKeyExpiringEvent: {
             /**
              * @description Event type.
              * @example alert.management_key_expiring
              * @constant
              */
             type: "alert.management_key_expiring";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["AlertManagementKeyExpiringEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A management key expires soon. */
+        AlertManagementKeyExpiringEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.management_key_expiring"
-             *     }
+             * @description Event type.
+             * @example alert.management_key_expiring
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "alert.management_key_expiring";
+            data: components["schemas"]["AlertManagementKeyExpiringEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A management key expires soon. */
+        AlertManagementKeyExpiringEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.management_key_expiring
+             * @constant
+             */
+            action: "alert.management_key_expiring";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example alert.management_key_expiring
-                 * @constant
+                 * @description Target type.
+                 * @example management_key
+                 * @enum {unknown}
                  */
-                action: "alert.management_key_expiring";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example management_key
-                     * @enum {unknown}
-                     */
-                    type: "management_key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "management_key";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
         };
         AlertOpened: {
             /**
@@ -2544,7 +2676,9 @@ export interface components {
              *       "expiresAt": "2026-01-31T12:00:00.000Z"
              *     }
              */
-            details: Record<string, never>;
+            details: {
+                [key: string]: unknown;
+            };
         };
         /** @description One page of alerts. */
         AlertPage: {
@@ -2559,56 +2693,67 @@ export interface components {
         /** @description A key has had the same string for too long. */
         AlertRotationDueEvent: {
             /**
-             * @description Event type.
-             * @example alert.rotation_due
-             * @constant
-             */
-            type: "alert.rotation_due";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example alert.rotation_due
+             * @constant
+             */
+            type: "alert.rotation_due";
+            data: components["schemas"]["AlertRotationDueEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A key has had the same string for too long. */
+        AlertRotationDueEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.rotation_due"
-             *     }
+             * @description Event type.
+             * @example alert.rotation_due
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "alert.rotation_due";
+            data: components["schemas"]["AlertRotationDueEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key has had the same string for too long. */
+        AlertRotationDueEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.rotation_due
+             * @constant
+             */
+            action: "alert.rotation_due";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example alert.rotation_due
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
                  */
-                action: "alert.rotation_due";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "key";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
         };
         /** @enum {string} */
         AlertState: "open" | "ended";
@@ -2673,216 +2818,260 @@ export interface components {
         /** @description A key was used far more in an hour than ever before. */
         AlertUsageUnusualEvent: {
             /**
-             * @description Event type.
-             * @example alert.usage_unusual
-             * @constant
-             */
-            type: "alert.usage_unusual";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example alert.usage_unusual
+             * @constant
+             */
+            type: "alert.usage_unusual";
+            data: components["schemas"]["AlertUsageUnusualEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A key was used far more in an hour than ever before. */
+        AlertUsageUnusualEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.usage_unusual"
-             *     }
+             * @description Event type.
+             * @example alert.usage_unusual
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "alert.usage_unusual";
+            data: components["schemas"]["AlertUsageUnusualEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key was used far more in an hour than ever before. */
+        AlertUsageUnusualEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.usage_unusual
+             * @constant
+             */
+            action: "alert.usage_unusual";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example alert.usage_unusual
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
                  */
-                action: "alert.usage_unusual";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "key";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
         };
         /** @description A webhook was disabled. */
         AlertWebhookDisabledEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example alert.webhook_disabled
              * @constant
              */
             type: "alert.webhook_disabled";
+            data: components["schemas"]["AlertWebhookDisabledEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook was disabled. */
+        AlertWebhookDisabledEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example alert.webhook_disabled
+             * @constant
+             */
+            type: "alert.webhook_disabled";
+            data: components["schemas"]["AlertWebhookDisabledEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook was disabled. */
+        AlertWebhookDisabledEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.webhook_disabled
+             * @constant
+             */
+            action: "alert.webhook_disabled";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
+                 */
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
+        };
+        /** @description Many strings that match no key were tried. */
+        AlertWrongKeysEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.webhook_disabled"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example alert.webhook_disabled
-                 * @constant
-                 */
-                action: "alert.webhook_disabled";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
-            };
-        };
-        /** @description Many strings that match no key were tried. */
-        AlertWrongKeysEvent: {
             /**
              * @description Event type.
              * @example alert.wrong_keys
              * @constant
              */
             type: "alert.wrong_keys";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["AlertWrongKeysEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description Many strings that match no key were tried. */
+        AlertWrongKeysEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "alert.wrong_keys"
-             *     }
+             * @description Event type.
+             * @example alert.wrong_keys
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "alert.wrong_keys";
+            data: components["schemas"]["AlertWrongKeysEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Many strings that match no key were tried. */
+        AlertWrongKeysEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example alert.wrong_keys
+             * @constant
+             */
+            action: "alert.wrong_keys";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example alert.wrong_keys
-                 * @constant
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
                  */
-                action: "alert.wrong_keys";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "workspace";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["AlertOpened"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["AlertOpened"];
         };
         /** @enum {string} */
         AuditAction: "key.created" | "key.imported" | "key.updated" | "key.revoked" | "key.deleted" | "key.rotated" | "key.grace_ended" | "key.credits_changed" | "owner.personal_data_erased" | "workspace.created" | "workspace.updated" | "workspace.suspended" | "workspace.resumed" | "workspace.deleted" | "management_key.created" | "management_key.updated" | "management_key.rotated" | "management_key.revoked" | "webhook.created" | "webhook.updated" | "webhook.secret_rotated" | "webhook.pinged" | "webhook.redelivered" | "webhook.disabled" | "webhook.deleted" | "alert.key_expiring" | "alert.key_expired" | "alert.management_key_expiring" | "alert.management_key_expired" | "alert.rotation_due" | "alert.key_unused" | "alert.ended_string_used" | "alert.usage_unusual" | "alert.limited_often" | "alert.credits_low" | "alert.credits_exhausted" | "alert.wrong_keys" | "alert.key_leaked" | "alert.webhook_disabled" | "alert.acknowledged" | "alert.ended" | "audit.pruned" | "audit.break" | "audit.repaired";
         /** @description The audit log did not end where its head said, and was continued. */
         AuditBreakEvent: {
             /**
-             * @description Event type.
-             * @example audit.break
-             * @constant
-             */
-            type: "audit.break";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example audit.break
+             * @constant
+             */
+            type: "audit.break";
+            data: components["schemas"]["AuditBreakEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description The audit log did not end where its head said, and was continued. */
+        AuditBreakEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "audit.break"
-             *     }
+             * @description Event type.
+             * @example audit.break
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "audit.break";
+            data: components["schemas"]["AuditBreakEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The audit log did not end where its head said, and was continued. */
+        AuditBreakEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example audit.break
+             * @constant
+             */
+            action: "audit.break";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example audit.break
-                 * @constant
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
                  */
-                action: "audit.break";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["AuditChainLink"];
-                after: components["schemas"]["AuditChainLink"];
+                type: "workspace";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["AuditChainLink"];
+            after: components["schemas"]["AuditChainLink"];
         };
         AuditChainLink: {
             /**
@@ -2993,128 +3182,155 @@ export interface components {
         /** @description Old entries of the audit log were dropped, on the record. */
         AuditPrunedEvent: {
             /**
-             * @description Event type.
-             * @example audit.pruned
-             * @constant
-             */
-            type: "audit.pruned";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example audit.pruned
+             * @constant
+             */
+            type: "audit.pruned";
+            data: components["schemas"]["AuditPrunedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description Old entries of the audit log were dropped, on the record. */
+        AuditPrunedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
+             * @description Event type.
+             * @example audit.pruned
+             * @constant
+             */
+            type: "audit.pruned";
+            data: components["schemas"]["AuditPrunedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Old entries of the audit log were dropped, on the record. */
+        AuditPrunedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example audit.pruned
+             * @constant
+             */
+            action: "audit.pruned";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
+                 */
+                type: "workspace";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            before: components["schemas"]["AuditChainLink"];
+            /**
+             * @description What happened.
              * @example {
-             *       "action": "audit.pruned"
+             *       "before": "2026-01-31T12:00:00.000Z",
+             *       "dropped": 3,
+             *       "sequence": 3,
+             *       "hash": "9f86d081"
              *     }
              */
-            data: components["schemas"]["EventData"] & {
+            after: {
                 /**
-                 * @description Event type.
-                 * @example audit.pruned
-                 * @constant
+                 * Format: date-time
+                 * @description Time that the dropped entries were before.
+                 * @example 2026-01-31T12:00:00.000Z
                  */
-                action: "audit.pruned";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["AuditChainLink"];
+                before: string;
                 /**
-                 * @description What happened.
-                 * @example {}
+                 * @description How many entries were dropped.
+                 * @example 3
                  */
-                after: {
-                    /**
-                     * Format: date-time
-                     * @description Time that the dropped entries were before.
-                     * @example 2026-01-31T12:00:00.000Z
-                     */
-                    before: string;
-                    /**
-                     * @description How many entries were dropped.
-                     * @example 3
-                     */
-                    dropped: number;
-                    /**
-                     * @description Position of the last dropped entry.
-                     * @example 3
-                     */
-                    sequence: number;
-                    /**
-                     * @description Hash of the last dropped entry.
-                     * @example 9f86d081
-                     */
-                    hash: string;
-                };
+                dropped: number;
+                /**
+                 * @description Position of the last dropped entry.
+                 * @example 3
+                 */
+                sequence: number;
+                /**
+                 * @description Hash of the last dropped entry.
+                 * @example 9f86d081
+                 */
+                hash: string;
             };
         };
         /** @description The head of the audit log was put right by a command. */
         AuditRepairedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example audit.repaired
              * @constant
              */
             type: "audit.repaired";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["AuditRepairedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description The head of the audit log was put right by a command. */
+        AuditRepairedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "audit.repaired"
-             *     }
+             * @description Event type.
+             * @example audit.repaired
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "audit.repaired";
+            data: components["schemas"]["AuditRepairedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The head of the audit log was put right by a command. */
+        AuditRepairedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example audit.repaired
+             * @constant
+             */
+            action: "audit.repaired";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example audit.repaired
-                 * @constant
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
                  */
-                action: "audit.repaired";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["AuditChainLink"];
-                after: components["schemas"]["AuditChainLink"];
+                type: "workspace";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["AuditChainLink"];
+            after: components["schemas"]["AuditChainLink"];
         };
         /** @description Target: what was changed. */
         AuditTarget: {
@@ -3282,7 +3498,7 @@ export interface components {
              */
             windowSeconds: number;
         };
-        /** @description An event as CloudEvents 1.0, structured as JSON. */
+        /** @description What all events have as CloudEvents 1.0, as JSON. */
         CloudEvent: {
             /**
              * @description Version of CloudEvents.
@@ -3301,33 +3517,22 @@ export interface components {
              */
             source: string;
             /**
-             * @description Event type.
-             * @example key.revoked
-             */
-            type: string;
-            /**
-             * @description Id of what the event is about.
-             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-             */
-            subject: string;
-            /**
              * Format: date-time
              * @description Time of the event.
              * @example 2026-01-31T12:00:00.000Z
              */
             time: string;
             /**
+             * @description Id of what the event is about.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            subject?: string;
+            /**
              * @description Media type of the data.
              * @example application/json
              * @constant
              */
             datacontenttype: "application/json";
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            data: components["schemas"]["EventData"];
         };
         CreateKeyRequest: {
             /**
@@ -4693,7 +4898,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key was revoked that created it, or last enabled it or sent it elsewhere. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -4979,301 +5184,366 @@ export interface components {
              * @description Refill of the credits; null: none.
              * @example null
              */
-            refill?: Record<string, never> | null;
+            refill?: {
+                [key: string]: unknown;
+            } | null;
         };
         /** @description A key was created. */
         KeyCreatedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example key.created
              * @constant
              */
             type: "key.created";
+            data: components["schemas"]["KeyCreatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key was created. */
+        KeyCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example key.created
+             * @constant
+             */
+            type: "key.created";
+            data: components["schemas"]["KeyCreatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key was created. */
+        KeyCreatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.created
+             * @constant
+             */
+            action: "key.created";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["KeyChange"];
+        };
+        /** @description The credits of a key were set or added to. */
+        KeyCreditsChangedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "key.created"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example key.created
-                 * @constant
-                 */
-                action: "key.created";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                after: components["schemas"]["KeyChange"];
-            };
-        };
-        /** @description The credits of a key were set or added to. */
-        KeyCreditsChangedEvent: {
             /**
              * @description Event type.
              * @example key.credits_changed
              * @constant
              */
             type: "key.credits_changed";
+            data: components["schemas"]["KeyCreditsChangedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The credits of a key were set or added to. */
+        KeyCreditsChangedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example key.credits_changed
+             * @constant
+             */
+            type: "key.credits_changed";
+            data: components["schemas"]["KeyCreditsChangedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The credits of a key were set or added to. */
+        KeyCreditsChangedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.credits_changed
+             * @constant
+             */
+            action: "key.credits_changed";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description What happened.
+             * @example {
+             *       "credits": 1000
+             *     }
+             */
+            before: {
+                /**
+                 * @description Balance of the credits.
+                 * @example 1000
+                 */
+                credits: number;
+            };
+            /**
+             * @description What happened.
+             * @example {
+             *       "credits": 1000
+             *     }
+             */
+            after: {
+                /**
+                 * @description Balance of the credits.
+                 * @example 1000
+                 */
+                credits: number;
+            };
+        };
+        /** @description A key was deleted. */
+        KeyDeletedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "key.credits_changed"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example key.credits_changed
-                 * @constant
-                 */
-                action: "key.credits_changed";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                before: {
-                    /**
-                     * @description Balance of the credits.
-                     * @example 1000
-                     */
-                    credits: number;
-                };
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description Balance of the credits.
-                     * @example 1000
-                     */
-                    credits: number;
-                };
-            };
-        };
-        /** @description A key was deleted. */
-        KeyDeletedEvent: {
             /**
              * @description Event type.
              * @example key.deleted
              * @constant
              */
             type: "key.deleted";
+            data: components["schemas"]["KeyDeletedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key was deleted. */
+        KeyDeletedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example key.deleted
+             * @constant
+             */
+            type: "key.deleted";
+            data: components["schemas"]["KeyDeletedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key was deleted. */
+        KeyDeletedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.deleted
+             * @constant
+             */
+            action: "key.deleted";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            before: components["schemas"]["KeyChange"];
+            after: components["schemas"]["KeyChange"];
+        };
+        /** @description The strings of a key before its current one were ended before their time. */
+        KeyGraceEndedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "key.deleted"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example key.deleted
-                 * @constant
-                 */
-                action: "key.deleted";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["KeyChange"];
-                after: components["schemas"]["KeyChange"];
-            };
-        };
-        /** @description The strings of a key before its current one were ended before their time. */
-        KeyGraceEndedEvent: {
             /**
              * @description Event type.
              * @example key.grace_ended
              * @constant
              */
             type: "key.grace_ended";
+            data: components["schemas"]["KeyGraceEndedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The strings of a key before its current one were ended before their time. */
+        KeyGraceEndedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example key.grace_ended
+             * @constant
+             */
+            type: "key.grace_ended";
+            data: components["schemas"]["KeyGraceEndedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The strings of a key before its current one were ended before their time. */
+        KeyGraceEndedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.grace_ended
+             * @constant
+             */
+            action: "key.grace_ended";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
+             * @example {
+             *       "endedSecretIds": [
+             *         "sec_5Tn8Wq2Lx7"
+             *       ]
+             *     }
+             */
+            after: {
+                /**
+                 * @description Ids of their secrets.
+                 * @example [
+                 *       "sec_5Tn8Wq2Lx7"
+                 *     ]
+                 */
+                endedSecretIds: string[];
+            };
+        };
+        /** @description A key was imported. */
+        KeyImportedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "key.grace_ended"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example key.grace_ended
-                 * @constant
-                 */
-                action: "key.grace_ended";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description Ids of their secrets.
-                     * @example [
-                     *       "sec_5Tn8Wq2Lx7"
-                     *     ]
-                     */
-                    endedSecretIds: string[];
-                };
-            };
-        };
-        /** @description A key was imported. */
-        KeyImportedEvent: {
             /**
              * @description Event type.
              * @example key.imported
              * @constant
              */
             type: "key.imported";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["KeyImportedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A key was imported. */
+        KeyImportedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "key.imported"
-             *     }
+             * @description Event type.
+             * @example key.imported
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "key.imported";
+            data: components["schemas"]["KeyImportedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key was imported. */
+        KeyImportedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.imported
+             * @constant
+             */
+            action: "key.imported";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example key.imported
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
                  */
-                action: "key.imported";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "key";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["KeyChange"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["KeyChange"];
         };
         /** @description One page of keys. */
         KeyPage: {
@@ -5288,120 +5558,145 @@ export interface components {
         /** @description A key was revoked, for good. */
         KeyRevokedEvent: {
             /**
-             * @description Event type.
-             * @example key.revoked
-             * @constant
-             */
-            type: "key.revoked";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example key.revoked
+             * @constant
+             */
+            type: "key.revoked";
+            data: components["schemas"]["KeyRevokedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A key was revoked, for good. */
+        KeyRevokedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "key.revoked"
-             *     }
+             * @description Event type.
+             * @example key.revoked
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "key.revoked";
+            data: components["schemas"]["KeyRevokedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key was revoked, for good. */
+        KeyRevokedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.revoked
+             * @constant
+             */
+            action: "key.revoked";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example key.revoked
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
                  */
-                action: "key.revoked";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["KeyChange"];
-                after: components["schemas"]["KeyChange"];
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["KeyChange"];
+            after: components["schemas"]["KeyChange"];
         };
         /** @description A key has a new string; the one before ends with the grace. */
         KeyRotatedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example key.rotated
              * @constant
              */
             type: "key.rotated";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["KeyRotatedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A key has a new string; the one before ends with the grace. */
+        KeyRotatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
+             * @description Event type.
+             * @example key.rotated
+             * @constant
+             */
+            type: "key.rotated";
+            data: components["schemas"]["KeyRotatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A key has a new string; the one before ends with the grace. */
+        KeyRotatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.rotated
+             * @constant
+             */
+            action: "key.rotated";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
+                 */
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
              * @example {
-             *       "action": "key.rotated"
+             *       "graceSeconds": 86400,
+             *       "start": "ak_live_4fQ2mX…"
              *     }
              */
-            data: components["schemas"]["EventData"] & {
+            after: {
                 /**
-                 * @description Event type.
-                 * @example key.rotated
-                 * @constant
+                 * @description How long the string before stays valid, in seconds.
+                 * @example 86400
                  */
-                action: "key.rotated";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                graceSeconds: number;
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Start of the new string.
+                 * @example ak_live_4fQ2mX…
                  */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description How long the string before stays valid, in seconds.
-                     * @example 86400
-                     */
-                    graceSeconds: number;
-                    /**
-                     * @description Start of the new string.
-                     * @example ak_live_4fQ2mX…
-                     */
-                    start: string;
-                };
+                start: string;
             };
         };
         /** @description A secret of a key: it belongs to one key string. */
@@ -5453,52 +5748,63 @@ export interface components {
         /** @description Fields of a key changed. */
         KeyUpdatedEvent: {
             /**
-             * @description Event type.
-             * @example key.updated
-             * @constant
-             */
-            type: "key.updated";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example key.updated
+             * @constant
+             */
+            type: "key.updated";
+            data: components["schemas"]["KeyUpdatedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description Fields of a key changed. */
+        KeyUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "key.updated"
-             *     }
+             * @description Event type.
+             * @example key.updated
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "key.updated";
+            data: components["schemas"]["KeyUpdatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Fields of a key changed. */
+        KeyUpdatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example key.updated
+             * @constant
+             */
+            action: "key.updated";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example key.updated
-                 * @constant
+                 * @description Target type.
+                 * @example key
+                 * @enum {unknown}
                  */
-                action: "key.updated";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example key
-                     * @enum {unknown}
-                     */
-                    type: "key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["KeyChange"];
-                after: components["schemas"]["KeyChange"];
+                type: "key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["KeyChange"];
+            after: components["schemas"]["KeyChange"];
         };
         /** @description Usage of a key, as far as counters were flushed and folded: usually two seconds ago. */
         KeyUsage: {
@@ -5780,56 +6086,67 @@ export interface components {
         /** @description A management key was created. */
         ManagementKeyCreatedEvent: {
             /**
-             * @description Event type.
-             * @example management_key.created
-             * @constant
-             */
-            type: "management_key.created";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example management_key.created
+             * @constant
+             */
+            type: "management_key.created";
+            data: components["schemas"]["ManagementKeyCreatedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A management key was created. */
+        ManagementKeyCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "management_key.created"
-             *     }
+             * @description Event type.
+             * @example management_key.created
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "management_key.created";
+            data: components["schemas"]["ManagementKeyCreatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A management key was created. */
+        ManagementKeyCreatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example management_key.created
+             * @constant
+             */
+            action: "management_key.created";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example management_key.created
-                 * @constant
+                 * @description Target type.
+                 * @example management_key
+                 * @enum {unknown}
                  */
-                action: "management_key.created";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example management_key
-                     * @enum {unknown}
-                     */
-                    type: "management_key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "management_key";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["ManagementKeyChange"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["ManagementKeyChange"];
         };
         /** @description One page of management keys. */
         ManagementKeyPage: {
@@ -5844,115 +6161,139 @@ export interface components {
         /** @description A management key was revoked, for good. */
         ManagementKeyRevokedEvent: {
             /**
-             * @description Event type.
-             * @example management_key.revoked
-             * @constant
-             */
-            type: "management_key.revoked";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example management_key.revoked
+             * @constant
+             */
+            type: "management_key.revoked";
+            data: components["schemas"]["ManagementKeyRevokedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A management key was revoked, for good. */
+        ManagementKeyRevokedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "management_key.revoked"
-             *     }
+             * @description Event type.
+             * @example management_key.revoked
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "management_key.revoked";
+            data: components["schemas"]["ManagementKeyRevokedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A management key was revoked, for good. */
+        ManagementKeyRevokedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example management_key.revoked
+             * @constant
+             */
+            action: "management_key.revoked";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example management_key.revoked
-                 * @constant
+                 * @description Target type.
+                 * @example management_key
+                 * @enum {unknown}
                  */
-                action: "management_key.revoked";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example management_key
-                     * @enum {unknown}
-                     */
-                    type: "management_key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["ManagementKeyChange"];
-                after: components["schemas"]["ManagementKeyChange"];
+                type: "management_key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["ManagementKeyChange"];
+            after: components["schemas"]["ManagementKeyChange"];
         };
         /** @description A management key has a new string. */
         ManagementKeyRotatedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example management_key.rotated
              * @constant
              */
             type: "management_key.rotated";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["ManagementKeyRotatedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A management key has a new string. */
+        ManagementKeyRotatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
+             * @description Event type.
+             * @example management_key.rotated
+             * @constant
+             */
+            type: "management_key.rotated";
+            data: components["schemas"]["ManagementKeyRotatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A management key has a new string. */
+        ManagementKeyRotatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example management_key.rotated
+             * @constant
+             */
+            action: "management_key.rotated";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example management_key
+                 * @enum {unknown}
+                 */
+                type: "management_key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
              * @example {
-             *       "action": "management_key.rotated"
+             *       "graceSeconds": 86400
              *     }
              */
-            data: components["schemas"]["EventData"] & {
+            after: {
                 /**
-                 * @description Event type.
-                 * @example management_key.rotated
-                 * @constant
+                 * @description How long the string before stays valid, in seconds.
+                 * @example 86400
                  */
-                action: "management_key.rotated";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example management_key
-                     * @enum {unknown}
-                     */
-                    type: "management_key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description How long the string before stays valid, in seconds.
-                     * @example 86400
-                     */
-                    graceSeconds: number;
-                };
+                graceSeconds: number;
             };
         };
         /** @enum {string} */
@@ -5960,115 +6301,139 @@ export interface components {
         /** @description Fields of a management key changed. */
         ManagementKeyUpdatedEvent: {
             /**
-             * @description Event type.
-             * @example management_key.updated
-             * @constant
-             */
-            type: "management_key.updated";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example management_key.updated
+             * @constant
+             */
+            type: "management_key.updated";
+            data: components["schemas"]["ManagementKeyUpdatedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description Fields of a management key changed. */
+        ManagementKeyUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "management_key.updated"
-             *     }
+             * @description Event type.
+             * @example management_key.updated
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "management_key.updated";
+            data: components["schemas"]["ManagementKeyUpdatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Fields of a management key changed. */
+        ManagementKeyUpdatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example management_key.updated
+             * @constant
+             */
+            action: "management_key.updated";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example management_key.updated
-                 * @constant
+                 * @description Target type.
+                 * @example management_key
+                 * @enum {unknown}
                  */
-                action: "management_key.updated";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example management_key
-                     * @enum {unknown}
-                     */
-                    type: "management_key";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["ManagementKeyChange"];
-                after: components["schemas"]["ManagementKeyChange"];
+                type: "management_key";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["ManagementKeyChange"];
+            after: components["schemas"]["ManagementKeyChange"];
         };
         /** @description The record of where the keys of an owner were last used was erased. */
         OwnerPersonalDataErasedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example owner.personal_data_erased
              * @constant
              */
             type: "owner.personal_data_erased";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["OwnerPersonalDataErasedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description The record of where the keys of an owner were last used was erased. */
+        OwnerPersonalDataErasedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
+             * @description Event type.
+             * @example owner.personal_data_erased
+             * @constant
+             */
+            type: "owner.personal_data_erased";
+            data: components["schemas"]["OwnerPersonalDataErasedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description The record of where the keys of an owner were last used was erased. */
+        OwnerPersonalDataErasedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example owner.personal_data_erased
+             * @constant
+             */
+            action: "owner.personal_data_erased";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example owner
+                 * @enum {unknown}
+                 */
+                type: "owner";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
              * @example {
-             *       "action": "owner.personal_data_erased"
+             *       "keys": 3
              *     }
              */
-            data: components["schemas"]["EventData"] & {
+            after: {
                 /**
-                 * @description Event type.
-                 * @example owner.personal_data_erased
-                 * @constant
+                 * @description How many keys it was erased of.
+                 * @example 3
                  */
-                action: "owner.personal_data_erased";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example owner
-                     * @enum {unknown}
-                     */
-                    type: "owner";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description How many keys it was erased of.
-                     * @example 3
-                     */
-                    keys: number;
-                };
+                keys: number;
             };
         };
         /**
@@ -7039,7 +7404,7 @@ export interface components {
              */
             enabled: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key was revoked that created it, or last enabled it or sent it elsewhere. Null: it did not.
              * @example null
              */
             disabledReason: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -7104,7 +7469,7 @@ export interface components {
              */
             enabled?: boolean;
             /**
-             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key that created it was revoked. Null: it did not.
+             * @description Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or the management key was revoked that created it, or last enabled it or sent it elsewhere. Null: it did not.
              * @example null
              */
             disabledReason?: components["schemas"]["WebhookDisabledReason"] | string | null;
@@ -7134,176 +7499,213 @@ export interface components {
         /** @description A webhook was created. */
         WebhookCreatedEvent: {
             /**
-             * @description Event type.
-             * @example webhook.created
-             * @constant
-             */
-            type: "webhook.created";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example webhook.created
+             * @constant
+             */
+            type: "webhook.created";
+            data: components["schemas"]["WebhookCreatedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A webhook was created. */
+        WebhookCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "webhook.created"
-             *     }
+             * @description Event type.
+             * @example webhook.created
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "webhook.created";
+            data: components["schemas"]["WebhookCreatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook was created. */
+        WebhookCreatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example webhook.created
+             * @constant
+             */
+            action: "webhook.created";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example webhook.created
-                 * @constant
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
                  */
-                action: "webhook.created";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "webhook";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["WebhookChange"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["WebhookChange"];
         };
         /** @description A webhook was deleted. */
         WebhookDeletedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example webhook.deleted
              * @constant
              */
             type: "webhook.deleted";
+            data: components["schemas"]["WebhookDeletedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook was deleted. */
+        WebhookDeletedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example webhook.deleted
+             * @constant
+             */
+            type: "webhook.deleted";
+            data: components["schemas"]["WebhookDeletedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook was deleted. */
+        WebhookDeletedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example webhook.deleted
+             * @constant
+             */
+            action: "webhook.deleted";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
+                 */
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description What happened.
+             * @example {
+             *       "deletedAt": null
+             *     }
+             */
+            before: {
+                /**
+                 * @description When the webhook was deleted; null: it was not.
+                 * @example null
+                 */
+                deletedAt: string | null;
+            };
+            /**
+             * @description What happened.
+             * @example {
+             *       "deletedAt": null
+             *     }
+             */
+            after: {
+                /**
+                 * @description When the webhook was deleted; null: it was not.
+                 * @example null
+                 */
+                deletedAt: string | null;
+            };
+        };
+        /** @description A webhook was disabled: its receiver said so or failed for five days, or its maker ended. */
+        WebhookDisabledEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "webhook.deleted"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example webhook.deleted
-                 * @constant
-                 */
-                action: "webhook.deleted";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                before: {
-                    /**
-                     * @description When the webhook was deleted; null: it was not.
-                     * @example null
-                     */
-                    deletedAt: string | null;
-                };
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description When the webhook was deleted; null: it was not.
-                     * @example null
-                     */
-                    deletedAt: string | null;
-                };
-            };
-        };
-        /** @description A webhook was disabled, since its receiver answered 410 or failed for five days. */
-        WebhookDisabledEvent: {
             /**
              * @description Event type.
              * @example webhook.disabled
              * @constant
              */
             type: "webhook.disabled";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["WebhookDisabledEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A webhook was disabled: its receiver said so or failed for five days, or its maker ended. */
+        WebhookDisabledEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "webhook.disabled"
-             *     }
+             * @description Event type.
+             * @example webhook.disabled
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "webhook.disabled";
+            data: components["schemas"]["WebhookDisabledEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook was disabled: its receiver said so or failed for five days, or its maker ended. */
+        WebhookDisabledEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example webhook.disabled
+             * @constant
+             */
+            action: "webhook.disabled";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example webhook.disabled
-                 * @constant
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
                  */
-                action: "webhook.disabled";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["WebhookChange"];
-                after: components["schemas"]["WebhookChange"];
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["WebhookChange"];
+            after: components["schemas"]["WebhookChange"];
         };
         /** @enum {string} */
         WebhookDisabledReason: "gone" | "failing" | "creator_revoked";
@@ -7325,297 +7727,363 @@ export interface components {
         /** @description Somebody asked for a test event. */
         WebhookPingEvent: {
             /**
-             * @description Event type.
-             * @example webhook.ping
-             * @constant
-             */
-            type: "webhook.ping";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /** @description What a test event says. */
-            data: {
-                /**
-                 * @description Event id.
-                 * @example evt_2Lx7Yb2kQm4Xc9
-                 */
-                id: string;
-                /**
-                 * Format: date-time
-                 * @description Time of the event, RFC 3339 in UTC.
-                 * @example 2026-01-31T12:00:00.000Z
-                 */
-                time: string;
-                /**
-                 * @description Action.
-                 * @example key.revoked
-                 */
-                action: components["schemas"]["AuditAction"] | string;
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-            };
+            /**
+             * @description Event type.
+             * @example webhook.ping
+             * @constant
+             */
+            type: "webhook.ping";
+            data: components["schemas"]["WebhookPingEventData"];
             /**
              * @description It is in no chain.
              * @example null
              */
             hash: null;
         };
-        /** @description Somebody asked for a test event of a webhook. */
+        /** @description Somebody asked for a test event. */
+        WebhookPingEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example webhook.ping
+             * @constant
+             */
+            type: "webhook.ping";
+            data: components["schemas"]["WebhookPingEventData"];
+            /**
+             * @description It is in no chain.
+             * @example null
+             */
+            hash: null;
+        };
+        /** @description Somebody asked for a test event. */
+        WebhookPingEventData: {
+            /**
+             * @description Event id.
+             * @example evt_2Lx7Yb2kQm4Xc9
+             */
+            id: string;
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description Action.
+             * @example key.revoked
+             */
+            action: components["schemas"]["AuditAction"] | string;
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
+                 */
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example wh_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+        };
+        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
         WebhookPingedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example webhook.pinged
              * @constant
              */
             type: "webhook.pinged";
+            data: components["schemas"]["WebhookPingedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
+        WebhookPingedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example webhook.pinged
+             * @constant
+             */
+            type: "webhook.pinged";
+            data: components["schemas"]["WebhookPingedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Somebody asked for a test event, which is sent as `webhook.ping`. */
+        WebhookPingedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example webhook.pinged
+             * @constant
+             */
+            action: "webhook.pinged";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
+                 */
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
+             * @example {
+             *       "eventId": "evt_2Lx7Yb2kQm4Xc9"
+             *     }
+             */
+            after: {
+                /**
+                 * @description Event id of the test event.
+                 * @example evt_2Lx7Yb2kQm4Xc9
+                 */
+                eventId: string;
+            };
+        };
+        /** @description Somebody had events delivered again. */
+        WebhookRedeliveredEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "webhook.pinged"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example webhook.pinged
-                 * @constant
-                 */
-                action: "webhook.pinged";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description Event id of the test event.
-                     * @example evt_2Lx7Yb2kQm4Xc9
-                     */
-                    eventId: string;
-                };
-            };
-        };
-        /** @description Somebody had events delivered again. */
-        WebhookRedeliveredEvent: {
             /**
              * @description Event type.
              * @example webhook.redelivered
              * @constant
              */
             type: "webhook.redelivered";
+            data: components["schemas"]["WebhookRedeliveredEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Somebody had events delivered again. */
+        WebhookRedeliveredEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example webhook.redelivered
+             * @constant
+             */
+            type: "webhook.redelivered";
+            data: components["schemas"]["WebhookRedeliveredEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Somebody had events delivered again. */
+        WebhookRedeliveredEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example webhook.redelivered
+             * @constant
+             */
+            action: "webhook.redelivered";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
+                 */
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
+             * @example {
+             *       "queued": 3
+             *     }
+             */
+            after: {
+                /**
+                 * @description How many events were queued.
+                 * @example 3
+                 */
+                queued: number;
+            };
+        };
+        /** @description A webhook has a new signing secret. */
+        WebhookSecretRotatedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "webhook.redelivered"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example webhook.redelivered
-                 * @constant
-                 */
-                action: "webhook.redelivered";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description How many events were queued.
-                     * @example 3
-                     */
-                    queued: number;
-                };
-            };
-        };
-        /** @description A webhook has a new signing secret. */
-        WebhookSecretRotatedEvent: {
             /**
              * @description Event type.
              * @example webhook.secret_rotated
              * @constant
              */
             type: "webhook.secret_rotated";
+            data: components["schemas"]["WebhookSecretRotatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook has a new signing secret. */
+        WebhookSecretRotatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
+            /**
+             * @description Event type.
+             * @example webhook.secret_rotated
+             * @constant
+             */
+            type: "webhook.secret_rotated";
+            data: components["schemas"]["WebhookSecretRotatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A webhook has a new signing secret. */
+        WebhookSecretRotatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example webhook.secret_rotated
+             * @constant
+             */
+            action: "webhook.secret_rotated";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
+                 */
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
+             * @example {
+             *       "graceSeconds": 86400
+             *     }
+             */
+            after: {
+                /**
+                 * @description How long the secret before signs too, in seconds.
+                 * @example 86400
+                 */
+                graceSeconds: number;
+            };
+        };
+        /** @description Fields of a webhook changed. */
+        WebhookUpdatedEvent: {
             /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
-            /**
-             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
-             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
-             */
-            hash: string;
-            /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "webhook.secret_rotated"
-             *     }
-             */
-            data: components["schemas"]["EventData"] & {
-                /**
-                 * @description Event type.
-                 * @example webhook.secret_rotated
-                 * @constant
-                 */
-                action: "webhook.secret_rotated";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description How long the secret before signs too, in seconds.
-                     * @example 86400
-                     */
-                    graceSeconds: number;
-                };
-            };
-        };
-        /** @description Fields of a webhook changed. */
-        WebhookUpdatedEvent: {
             /**
              * @description Event type.
              * @example webhook.updated
              * @constant
              */
             type: "webhook.updated";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["WebhookUpdatedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description Fields of a webhook changed. */
+        WebhookUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "webhook.updated"
-             *     }
+             * @description Event type.
+             * @example webhook.updated
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "webhook.updated";
+            data: components["schemas"]["WebhookUpdatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Fields of a webhook changed. */
+        WebhookUpdatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example webhook.updated
+             * @constant
+             */
+            action: "webhook.updated";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example webhook.updated
-                 * @constant
+                 * @description Target type.
+                 * @example webhook
+                 * @enum {unknown}
                  */
-                action: "webhook.updated";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example webhook
-                     * @enum {unknown}
-                     */
-                    type: "webhook";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["WebhookChange"];
-                after: components["schemas"]["WebhookChange"];
+                type: "webhook";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["WebhookChange"];
+            after: components["schemas"]["WebhookChange"];
         };
         /** @description A presented key: what it is and may do. */
         WhoAmI: {
@@ -7772,12 +8240,12 @@ export interface components {
              */
             defaultPrefix: string;
             /**
-             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
              * @example null
              */
             idlePolicy: components["schemas"]["IdlePolicy"] | null;
@@ -7872,12 +8340,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;
@@ -7907,119 +8375,143 @@ export interface components {
         /** @description A workspace was created. */
         WorkspaceCreatedEvent: {
             /**
-             * @description Event type.
-             * @example workspace.created
-             * @constant
-             */
-            type: "workspace.created";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example workspace.created
+             * @constant
+             */
+            type: "workspace.created";
+            data: components["schemas"]["WorkspaceCreatedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A workspace was created. */
+        WorkspaceCreatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "workspace.created"
-             *     }
+             * @description Event type.
+             * @example workspace.created
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "workspace.created";
+            data: components["schemas"]["WorkspaceCreatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A workspace was created. */
+        WorkspaceCreatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example workspace.created
+             * @constant
+             */
+            action: "workspace.created";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example workspace.created
-                 * @constant
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
                  */
-                action: "workspace.created";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
+                type: "workspace";
                 /**
-                 * @description There was nothing before.
-                 * @example null
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
                  */
-                before: null;
-                after: components["schemas"]["WorkspaceChange"];
+                id: string;
             };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            after: components["schemas"]["WorkspaceChange"];
         };
         /** @description A workspace was deleted, and its keys with it. */
         WorkspaceDeletedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example workspace.deleted
              * @constant
              */
             type: "workspace.deleted";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["WorkspaceDeletedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A workspace was deleted, and its keys with it. */
+        WorkspaceDeletedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
+             * @description Event type.
+             * @example workspace.deleted
+             * @constant
+             */
+            type: "workspace.deleted";
+            data: components["schemas"]["WorkspaceDeletedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A workspace was deleted, and its keys with it. */
+        WorkspaceDeletedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example workspace.deleted
+             * @constant
+             */
+            action: "workspace.deleted";
+            /** @description What the event is about. */
+            target: {
+                /**
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
+                 */
+                type: "workspace";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
+            };
+            /**
+             * @description There was nothing before.
+             * @example null
+             */
+            before: null;
+            /**
+             * @description What happened.
              * @example {
-             *       "action": "workspace.deleted"
+             *       "keysEnded": 3
              *     }
              */
-            data: components["schemas"]["EventData"] & {
+            after: {
                 /**
-                 * @description Event type.
-                 * @example workspace.deleted
-                 * @constant
+                 * @description How many keys ended with it at once.
+                 * @example 3
                  */
-                action: "workspace.deleted";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                /**
-                 * @description There was nothing before.
-                 * @example null
-                 */
-                before: null;
-                /**
-                 * @description What happened.
-                 * @example {}
-                 */
-                after: {
-                    /**
-                     * @description How many keys ended with it at once.
-                     * @example 3
-                     */
-                    keysEnded: number;
-                };
+                keysEnded: number;
             };
         };
         WorkspaceInput: {
@@ -8092,12 +8584,12 @@ export interface components {
              */
             defaultPrefix?: string;
             /**
-             * @description From where on something is alerted. Default: null, the values of the examples.
+             * @description Thresholds of alerts, all of them. Default: null, the values of the examples.
              * @example null
              */
             alertThresholds?: components["schemas"]["AlertThresholds"] | null;
             /**
-             * @description What happens to keys that nobody uses. Default: null, an alert after 90 days and nothing else.
+             * @description What happens to keys that nobody uses, all fields of it. Default: null, an alert after 90 days alone.
              * @example null
              */
             idlePolicy?: components["schemas"]["IdlePolicy"] | null;
@@ -8115,154 +8607,187 @@ export interface components {
         /** @description A workspace was resumed. */
         WorkspaceResumedEvent: {
             /**
-             * @description Event type.
-             * @example workspace.resumed
-             * @constant
-             */
-            type: "workspace.resumed";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example workspace.resumed
+             * @constant
+             */
+            type: "workspace.resumed";
+            data: components["schemas"]["WorkspaceResumedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A workspace was resumed. */
+        WorkspaceResumedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "workspace.resumed"
-             *     }
+             * @description Event type.
+             * @example workspace.resumed
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "workspace.resumed";
+            data: components["schemas"]["WorkspaceResumedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A workspace was resumed. */
+        WorkspaceResumedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example workspace.resumed
+             * @constant
+             */
+            action: "workspace.resumed";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example workspace.resumed
-                 * @constant
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
                  */
-                action: "workspace.resumed";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["WorkspaceChange"];
-                after: components["schemas"]["WorkspaceChange"];
+                type: "workspace";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["WorkspaceChange"];
+            after: components["schemas"]["WorkspaceChange"];
         };
         /** @enum {string} */
         WorkspaceStatus: "active" | "suspended";
         /** @description A workspace was suspended. */
         WorkspaceSuspendedEvent: {
             /**
-             * @description Event type.
-             * @example workspace.suspended
-             * @constant
-             */
-            type: "workspace.suspended";
-            /**
              * Format: date-time
              * @description Time of the event, RFC 3339 in UTC.
              * @example 2026-01-31T12:00:00.000Z
              */
             timestamp: string;
             /**
+             * @description Event type.
+             * @example workspace.suspended
+             * @constant
+             */
+            type: "workspace.suspended";
+            data: components["schemas"]["WorkspaceSuspendedEventData"];
+            /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description A workspace was suspended. */
+        WorkspaceSuspendedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "workspace.suspended"
-             *     }
+             * @description Event type.
+             * @example workspace.suspended
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "workspace.suspended";
+            data: components["schemas"]["WorkspaceSuspendedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description A workspace was suspended. */
+        WorkspaceSuspendedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example workspace.suspended
+             * @constant
+             */
+            action: "workspace.suspended";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example workspace.suspended
-                 * @constant
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
                  */
-                action: "workspace.suspended";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["WorkspaceChange"];
-                after: components["schemas"]["WorkspaceChange"];
+                type: "workspace";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["WorkspaceChange"];
+            after: components["schemas"]["WorkspaceChange"];
         };
         /** @description Fields of a workspace changed. */
         WorkspaceUpdatedEvent: {
+            /**
+             * Format: date-time
+             * @description Time of the event, RFC 3339 in UTC.
+             * @example 2026-01-31T12:00:00.000Z
+             */
+            timestamp: string;
             /**
              * @description Event type.
              * @example workspace.updated
              * @constant
              */
             type: "workspace.updated";
-            /**
-             * Format: date-time
-             * @description Time of the event, RFC 3339 in UTC.
-             * @example 2026-01-31T12:00:00.000Z
-             */
-            timestamp: string;
+            data: components["schemas"]["WorkspaceUpdatedEventData"];
             /**
              * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
              * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
              */
             hash: string;
+        };
+        /** @description Fields of a workspace changed. */
+        WorkspaceUpdatedEventAsCloudEvent: components["schemas"]["CloudEvent"] & {
             /**
-             * @description Entry of the audit log.
-             * @example {
-             *       "action": "workspace.updated"
-             *     }
+             * @description Event type.
+             * @example workspace.updated
+             * @constant
              */
-            data: components["schemas"]["EventData"] & {
+            type: "workspace.updated";
+            data: components["schemas"]["WorkspaceUpdatedEventData"];
+            /**
+             * @description Hash that links the event to the one before it: a change, gap or reorder breaks the chain.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            hash: string;
+        };
+        /** @description Fields of a workspace changed. */
+        WorkspaceUpdatedEventData: components["schemas"]["EventData"] & {
+            /**
+             * @description Event type.
+             * @example workspace.updated
+             * @constant
+             */
+            action: "workspace.updated";
+            /** @description What the event is about. */
+            target: {
                 /**
-                 * @description Event type.
-                 * @example workspace.updated
-                 * @constant
+                 * @description Target type.
+                 * @example workspace
+                 * @enum {unknown}
                  */
-                action: "workspace.updated";
-                /** @description What the event is about. */
-                target: {
-                    /**
-                     * @description Target type.
-                     * @example workspace
-                     * @enum {unknown}
-                     */
-                    type: "workspace";
-                    /**
-                     * @description Target id.
-                     * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
-                     */
-                    id: string;
-                };
-                before: components["schemas"]["WorkspaceChange"];
-                after: components["schemas"]["WorkspaceChange"];
+                type: "workspace";
+                /**
+                 * @description Target id.
+                 * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+                 */
+                id: string;
             };
+            before: components["schemas"]["WorkspaceChange"];
+            after: components["schemas"]["WorkspaceChange"];
         };
     };
     responses: {
@@ -11810,7 +12335,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyCreatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -11856,7 +12381,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyImportedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyImportedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -11902,7 +12427,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyUpdatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -11948,7 +12473,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyRevokedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyRevokedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -11994,7 +12519,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyDeletedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyDeletedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12040,7 +12565,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyRotatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyRotatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12086,7 +12611,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyGraceEndedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyGraceEndedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12132,7 +12657,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["KeyCreditsChangedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["KeyCreditsChangedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12178,7 +12703,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["OwnerPersonalDataErasedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["OwnerPersonalDataErasedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12224,7 +12749,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WorkspaceCreatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12270,7 +12795,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WorkspaceUpdatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12316,7 +12841,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceSuspendedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WorkspaceSuspendedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12362,7 +12887,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceResumedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WorkspaceResumedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12408,7 +12933,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkspaceDeletedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WorkspaceDeletedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12454,7 +12979,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["ManagementKeyCreatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12500,7 +13025,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["ManagementKeyUpdatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12546,7 +13071,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyRotatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["ManagementKeyRotatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12592,7 +13117,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["ManagementKeyRevokedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["ManagementKeyRevokedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12638,7 +13163,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookCreatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookCreatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12684,7 +13209,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookUpdatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookUpdatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12730,7 +13255,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookSecretRotatedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookSecretRotatedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12776,7 +13301,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookPingedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookPingedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12822,7 +13347,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookRedeliveredEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookRedeliveredEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12868,7 +13393,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookDisabledEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookDisabledEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12914,7 +13439,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookDeletedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookDeletedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -12960,7 +13485,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyExpiringEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertKeyExpiringEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13006,7 +13531,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyExpiredEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertKeyExpiredEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13052,7 +13577,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertManagementKeyExpiringEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertManagementKeyExpiringEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13098,7 +13623,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertManagementKeyExpiredEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertManagementKeyExpiredEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13144,7 +13669,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertRotationDueEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertRotationDueEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13190,7 +13715,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyUnusedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertKeyUnusedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13236,7 +13761,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertEndedStringUsedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertEndedStringUsedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13282,7 +13807,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertUsageUnusualEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertUsageUnusualEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13328,7 +13853,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertLimitedOftenEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertLimitedOftenEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13374,7 +13899,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertCreditsLowEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertCreditsLowEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13420,7 +13945,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertCreditsExhaustedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertCreditsExhaustedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13466,7 +13991,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertWrongKeysEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertWrongKeysEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13512,7 +14037,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertKeyLeakedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertKeyLeakedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13558,7 +14083,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertWebhookDisabledEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertWebhookDisabledEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13604,7 +14129,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertAcknowledgedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertAcknowledgedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13650,7 +14175,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AlertEndedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AlertEndedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13696,7 +14221,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditPrunedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AuditPrunedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13742,7 +14267,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditBreakEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AuditBreakEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13788,7 +14313,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuditRepairedEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["AuditRepairedEventAsCloudEvent"];
             };
         };
         responses: {
@@ -13834,7 +14359,7 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WebhookPingEvent"];
-                "application/cloudevents+json": components["schemas"]["CloudEvent"];
+                "application/cloudevents+json": components["schemas"]["WebhookPingEventAsCloudEvent"];
             };
         };
         responses: {

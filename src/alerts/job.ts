@@ -53,6 +53,8 @@ class Watch {
   opened = 0;
   failures = 0;
   heldBack = 0;
+  /** Whether a workspace had more than its share since all were last gone through. */
+  hasLeft = false;
 
   constructor(condition: Condition) {
     this.condition = condition;
@@ -161,7 +163,11 @@ export class AlertJob {
       if (!(await inTurn(() => check.keep(orm, clock.date())))) return false;
     }
     if (failed === 0) watch.lastSuccessAt = clock.now();
-    return true;
+    if (!watch.hasLeft) return true;
+    // The next run begins again, and does not wait until the next look is due.
+    watch.hasLeft = false;
+    check.place = '';
+    return false;
   }
 
   #nextPage({ type, concerns }: Condition, place: string): Promise<Watched[]> {
@@ -176,7 +182,9 @@ export class AlertJob {
     const findings = await findingsOf(deps, condition, workspace, clock.date());
     await this.#writer.endSilently(check, findings.former);
     await this.#writer.end(check, findings.gone);
-    const fresh = findings.fresh.slice(0, this.#room);
+    // Half of what may still open, so that no workspace takes all.
+    const fresh = findings.fresh.slice(0, Math.ceil(this.#room / 2));
+    if (fresh.length < findings.fresh.length) watch.hasLeft = true;
     const opened = await this.#writer.open(check, condition, workspace, fresh);
     watch.opened += opened;
     this.#room -= fresh.length;

@@ -538,10 +538,15 @@ export const webhooks = pgTable(
     revision: integer('revision').notNull().default(1),
     createdAt: instant('created_at').notNull(),
     createdBy: actor('created_by').notNull(),
+    /** Who last sent it to another URL, or enabled it; null: who created it. */
+    directedBy: actor('directed_by'),
     updatedAt: instant('updated_at').notNull(),
     deletedAt: instant('deleted_at'),
   },
   (table) => [
+    index('webhooks_enabled')
+      .on(table.workspaceId)
+      .where(sql`${table.enabled} and ${table.deletedAt} is null`),
     index('webhooks_by_created')
       .on(table.createdAt, table.id)
       .where(sql`${table.deletedAt} is null`),

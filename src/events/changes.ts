@@ -56,7 +56,6 @@ export const ManagementKeyChange = changed('ManagementKeyChange', 'a management 
 
 export const WebhookChange = changed('WebhookChange', 'a webhook', {
   ...Webhook.properties,
-  deletedAt: maybeTime('When the webhook was deleted.'),
   url: Type.String({
     description: 'Where events are sent, without its path.',
     examples: ['https://example.com/…'],

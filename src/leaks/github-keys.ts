@@ -1,8 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { Type } from 'typebox';
+import { KeywardError } from '../errors.ts';
 import { guardOf } from '../http/validation/parsers.ts';
 import type { Log } from '../lib/log-events.ts';
-import { UnavailableError } from '../lib/unavailable-error.ts';
 
 const KEPT_MS = 3_600_000;
 /** Between two reads, also when the first one failed: strangers can name keys that there are none of. */
@@ -39,7 +39,9 @@ export class GithubKeys {
     const isFresh = this.#now() - this.#readAt < KEPT_MS;
     if (!isFresh || !this.#keys.has(id)) await this.#read();
     const key = this.#keys.get(id);
-    if (!key && this.#hasFailed) throw new UnavailableError('the keys of GitHub cannot be read');
+    if (!key && this.#hasFailed) {
+      throw new KeywardError('UNAVAILABLE', 'The keys of GitHub cannot be read at the moment.');
+    }
     return key ?? null;
   }
 
@@ -80,12 +82,21 @@ async function download(url: string): Promise<unknown> {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
-/** Those of the kind that GitHub uses: ECDSA on P-256. */
+/** Those of the kind that GitHub uses today, ECDSA on P-256, whatever else is among them. */
 function keysIn(list: unknown): Map<string, KeyObject> {
-  if (!isListOfKeys(list)) throw new Error('not a list of keys');
-  const keys = list.public_keys.slice(0, MAX_KEYS).map(({ key_identifier: id, key: pem }) => {
-    const key = createPublicKey(pem);
-    return [id, key] as const;
+  const listed = isListOfKeys(list) ? list.public_keys.slice(0, MAX_KEYS) : [];
+  const keys = listed.flatMap(({ key_identifier: id, key: pem }) => {
+    const key = keyIn(pem);
+    return key?.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? [[id, key] as const] : [];
   });
-  return new Map(keys.filter(([, key]) => key.asymmetricKeyDetails?.namedCurve === 'prime256v1'));
+  if (keys.length === 0) throw new Error('not a list of keys');
+  return new Map(keys);
+}
+
+function keyIn(pem: string): KeyObject | null {
+  try {
+    return createPublicKey(pem);
+  } catch {
+    return null;
+  }
 }

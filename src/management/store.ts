@@ -158,14 +158,14 @@ export async function revokeManagementKeysOfWorkspace(
   return ended.rowCount ?? 0;
 }
 
-/** The webhooks that were disabled with these keys, which made them: the database does that. */
+/** The webhooks that were disabled with these keys, which made or directed them: the database does that. */
 export function findDisabledWebhooks(tx: Transaction, keyIds: readonly string[], at: Date) {
   return tx
     .select({ id: webhooks.id, workspaceId: webhooks.workspaceId })
     .from(webhooks)
     .where(
       and(
-        sql`${webhooks.createdBy} ->> 'id' = any(${sql.param([...keyIds])})`,
+        sql`array[${webhooks.createdBy} ->> 'id', ${webhooks.directedBy} ->> 'id'] && ${sql.param([...keyIds])}::text[]`,
         eq(webhooks.disabledReason, 'creator_revoked'),
         eq(webhooks.updatedAt, at),
       ),

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { endAlertsOf } from '../alerts/store.ts';
+import type { Actor } from '../domain/caller.ts';
 import { KeywardError } from '../errors.ts';
 import type { Authority } from '../management/grants.ts';
 import { differs, pickChanged } from '../unit-of-work/difference.ts';
@@ -27,14 +28,14 @@ export async function patchWebhook(
   write: WriteContext,
   row: WebhookRow,
   patch: PatchWebhook,
-  authority: Authority | null,
+  { authority, actor }: { authority: Authority | null; actor: Actor },
 ): Promise<WebhookRow> {
   const changes = { ...settingsOf(row), ...patch };
   if (authority && isWider(changes, row)) requireAuditReader(authority);
   if (!differs(row, changes)) return row;
   // What failed so far says nothing of another receiver, or of one that was put right.
   const isRenewed = changes.url !== row.url || (changes.enabled && !row.enabled);
-  const status = isRenewed ? { disabledReason: null, failingSince: null } : {};
+  const status = isRenewed ? { disabledReason: null, failingSince: null, directedBy: actor } : {};
   const updated = await updateWebhook(write.tx, row.id, {
     ...{ ...changes, ...status, updatedAt: write.at },
   });

@@ -127,7 +127,8 @@ const fields = {
   disabledReason: openOrNull(oneOf('WebhookDisabledReason', WEBHOOK_DISABLED_REASONS), {
     description:
       'Why Keyward disabled it: the receiver answered 410, or nothing but failures for five days, or ' +
-      'the management key that created it was revoked. Null: it did not.',
+      'the management key was revoked that created it, or last enabled it or sent it elsewhere. Null: it ' +
+      'did not.',
     examples: [null],
   }),
   failingSince: maybeTime('When the first attempt since the last success failed; null: none has.'),

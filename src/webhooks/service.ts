@@ -107,7 +107,8 @@ export class WebhookService {
       const { tx, at } = write;
       const authority = mayWiden(patch) ? await lockAuthority(tx, call.caller, at) : null;
       const row = await lockNamedWebhook(write, call, id);
-      return presentVersioned(await patchWebhook(write, row, given, authority), at);
+      const by = { authority, actor: call.actor };
+      return presentVersioned(await patchWebhook(write, row, given, by), at);
     });
   }
 

@@ -149,4 +149,15 @@ describe('a string that has ended', () => {
     await lookAfter(pair, HOUR_MS);
     expect(await openIn(pair, workspaceId)).toEqual([]);
   });
+
+  it('a string of a former tenant of the workspace is no alert of the next one', async () => {
+    const workspaceId = await newWorkspace(pair, thresholds({}));
+    const { key } = await createKey(pair.first, { workspaceId });
+    await call('DELETE', `/v1/workspaces/${workspaceId}`);
+    pair.advance(HOUR_MS);
+    await putWorkspace(pair.first, workspaceId, thresholds({}));
+    expect(await verdict(pair.first, key)).toBe('NOT_FOUND');
+    await lookAfter(pair, HOUR_MS);
+    expect(await alertsOf(pair, workspaceId)).toEqual([]);
+  });
 });

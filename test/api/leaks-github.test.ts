@@ -21,12 +21,13 @@ class KeysPage {
     this.answer(request, response);
   });
 
-  lists(keys: Record<string, KeyPair>): void {
+  lists(keys: Record<string, KeyPair>, others: object[] = []): void {
     const public_keys = Object.entries(keys).map(([key_identifier, { publicKey }]) => {
       const key = publicKey.export({ type: 'spki', format: 'pem' });
       return { key_identifier, key, is_current: true };
     });
-    this.answer = (_request, response) => void response.end(JSON.stringify({ public_keys }));
+    const list = { public_keys: [...others, ...public_keys] };
+    this.answer = (_request, response) => void response.end(JSON.stringify(list));
   }
 }
 
@@ -158,6 +159,12 @@ describe('reports that GitHub signs', () => {
     page.lists({ known, other });
     expect(await statusOf('[]', signedBy('[]', other, 'other'))).toBe(401);
     expect(await statusOf('[]', signedBy('[]', known))).toBe(202);
+  });
+
+  it('a listed key that cannot be read spoils none of the others', async () => {
+    const young = newPair();
+    page.lists({ known, young }, [{ key_identifier: 'later', key: 'of a kind to come' }]);
+    expect(await statusOf('[]', signedBy('[]', young, 'young'))).toBe(202);
   });
 
   it.each<[string, RequestListener]>([

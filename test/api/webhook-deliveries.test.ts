@@ -53,6 +53,38 @@ describe('the deliveries of a webhook', () => {
     });
   });
 
+  it('an event asks for the webhooks of its workspace alone, however many others have', async () => {
+    const { id } = await webhook();
+    await putWorkspace(pair.first, 'of-others');
+    const sql = await connect(pair.databaseUrl);
+    await sql.query('begin');
+    await sql.query(
+      `insert into webhooks
+       select (jsonb_populate_record(one, jsonb_build_object('id', 'wh_' || n, 'workspace_id', 'of-others'))).*
+         from webhooks one, generate_series(1, 1000) n where one.id = $1`,
+      [id],
+    );
+    const read = async () => {
+      const { rows } = await sql.query(
+        `select seq_tup_read + idx_tup_fetch as count from pg_stat_xact_user_tables where relname = 'webhooks'`,
+      );
+      return Number(rows[0]?.count);
+    };
+    const before = await read();
+    await sql.query(
+      `insert into audit_events (workspace_id, sequence, payload, hash)
+       select workspace_id, sequence + n, payload, hash
+         from (select * from audit_events where workspace_id = $1 order by sequence desc limit 1) newest,
+              generate_series(1, 100) n`,
+      [workspaceId],
+    );
+    expect((await read()) - before).toBeLessThan(500);
+    const queued = 'select count(*)::integer from webhook_deliveries where webhook_id = $1';
+    const { rows } = await sql.query(queued, [id]);
+    expect(rows[0]?.count).toBeGreaterThanOrEqual(100);
+    await sql.query('rollback');
+  });
+
   it('a change that is refused or rolled back leaves no delivery', async () => {
     const { id } = await webhook({ eventTypes: ['key.created'] });
     const body = { name: 'a key', workspaceId, prefix: 'not valid' };

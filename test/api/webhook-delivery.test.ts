@@ -207,6 +207,24 @@ it('with 10,000 events waiting for a receiver that hangs, one whose answers are 
   expect(hanging.connections()).toBeLessThanOrEqual(8);
 });
 
+it('twelve receivers that hang delay no other for longer than an attempt may take to be called slow', async () => {
+  const { sql, instance } = await start({ shutdownSeconds: 1 });
+  await createKey(instance);
+  const hanging = await startReceiver(() => new Promise(() => undefined));
+  const quick = await startReceiver();
+  for (let each = 0; each < 12; each++) {
+    const { id } = await addWebhook(sql, hanging);
+    await queueEvents(sql, id, 20);
+  }
+  const { deliveries } = instance.service.internals;
+  await deliveries.run();
+  await expect.poll(hanging.connections, { timeout: 5000 }).toBe(24);
+  const { id } = await addWebhook(sql, quick);
+  await queueEvents(sql, id, 100);
+  await deliveries.run();
+  await expect.poll(() => quick.received.length, { timeout: 6000 }).toBe(100);
+});
+
 it('a stop ends the attempts under way and their leases, and another instance sends the events', async () => {
   const { sql, launch, instance } = await start({ shutdownSeconds: 1 });
   let isHanging = true;

@@ -44,19 +44,23 @@ it('a receiver that answers 410 is not sent to again: its webhook is disabled, w
   ]);
 });
 
-it('a receiver that answers 410 while its webhook is given another URL does not disable the webhook', async () => {
+it('a receiver that answers 410 late does not disable a webhook that was sent elsewhere meanwhile', async () => {
   const { sql, instance } = await start();
-  const other = 'http://127.0.0.1:9/hooks';
-  const receiver = await startReceiver(async () => {
-    await sql.query('update webhooks set url = $1', [other]);
-    return { status: 410 };
-  });
-  const { id } = await addWebhook(sql, receiver);
+  const gate = Promise.withResolvers<void>();
+  const former = await startReceiver(() => gate.promise.then(() => ({ status: 410 })));
+  const { id } = await addWebhook(sql, former);
+  const { deliveries } = instance.service.internals;
   await createKey(instance);
-  await deliver(instance);
-  expect(receiver.received).toHaveLength(1);
-  const { rows } = await sql.query('select url, enabled from webhooks where id = $1', [id]);
-  expect(rows).toEqual([{ url: other, enabled: true }]);
+  await deliveries.run();
+  await expect.poll(() => former.received.length).toBe(1);
+  const { url } = await startReceiver();
+  await sql.query('update webhooks set url = $2 where id = $1', [id, url]);
+  gate.resolve();
+  await deliveries.idle();
+  const { rows } = await sql.query('select enabled, failing_since from webhooks where id = $1', [
+    id,
+  ]);
+  expect(rows).toEqual([{ enabled: true, failing_since: null }]);
 });
 
 it('a webhook that has failed for five days without a success is disabled with an alert, not an hour before', {

@@ -221,6 +221,11 @@ describe('bounds of an attempt', () => {
         text('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n'),
     ],
     [
+      'goes on with interim answers',
+      (text: (data: string) => void) =>
+        text(`${'HTTP/1.1 100 Continue\r\n\r\n'.repeat(9)}HTTP/1.1 204 No Content\r\n\r\n`),
+    ],
+    [
       'ends its answer early',
       (text: (data: string) => void) => text('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'),
     ],

@@ -227,7 +227,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'an event is sent to a webhook while one of the same key waits before it',
     edits: [
       {
-        file: 'src/webhooks/delivery/queue.ts',
+        file: 'src/webhooks/sending/queue.ts',
         find: 'earlier.position < queued.position',
         replace: 'earlier.position < 0',
       },
@@ -237,7 +237,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'an event counts as delivered although its receiver refused it',
     edits: [
       {
-        file: 'src/webhooks/delivery/queue.ts',
+        file: 'src/webhooks/sending/queue.ts',
         find: "const status = dueAt ? 'pending' : finished;",
         replace: "const status = finished === 'failed' ? 'delivered' : finished;",
       },

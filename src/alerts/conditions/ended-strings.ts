@@ -18,6 +18,7 @@ interface Row extends Record<string, unknown> {
 /** What is answered of a string that has ended, and of nothing else that has a key. */
 const ENDED_CODES = sql`u.code in ('NOT_FOUND', 'REVOKED')`;
 
+/** Keys that are older than their workspace were a former tenant's of the same id. */
 function endedStringsQuery({ workspace, now, limit, targets }: FindInput): SQL {
   const since = at(now.getTime() - QUIET_MS);
   // Asked about keys, their strings; else what was counted today, by the index of denials.
@@ -33,7 +34,7 @@ function endedStringsQuery({ workspace, now, limit, targets }: FindInput): SQL {
                cross join lateral (select * from secrets where ref = presented.ref limit 1) s
                join keys k on k.id = s.key_id and k.workspace_id = ${workspace.id}
                join secret_usage v on v.secret_ref = s.ref
-              where v.last_denied_at > ${since}
+              where v.last_denied_at > ${since} and k.created_at >= ${at(workspace.createdAt)}
                 and (s.status = 'retired' or s.valid_until <= ${at(now)}
                      or k.revoked_at is not null or k.deleted_at is not null)
               order by s.id limit ${limit}`;

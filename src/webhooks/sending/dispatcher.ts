@@ -15,12 +15,19 @@ const LEAST_LEASE_MS = 30_000;
 /** A webhook whose last attempt failed or took as long has its place among those like it. */
 const SLOW_MS = 1000;
 
-/** Slow receivers use up their own places alone. */
+/** Slow receivers use up their own places alone: what has begun as quick, and lasts, makes way. */
 const PLACES = {
   quick: { places: 24, placesEach: 4 },
   slow: { places: 8, placesEach: 1 },
 } as const;
 type Pace = keyof typeof PLACES;
+/** Attempts that have made way, and are under way. Beyond that they keep their places. */
+const MAX_LATE = 64;
+
+/** Which places an attempt counts to. */
+interface Place {
+  kind: Pace | 'late';
+}
 
 interface DispatcherOptions {
   orm: Orm;
@@ -42,7 +49,7 @@ export class Dispatcher {
   readonly #aborting = new AbortController();
   /** By webhook, how many attempts are under way. */
   readonly #underWay = new Map<string, number>();
-  readonly #used = { quick: 0, slow: 0 };
+  readonly #used = { quick: 0, slow: 0, late: 0 };
   readonly #slow = new Set<string>();
   readonly #attempts = new Set<Promise<void>>();
   #isAsked = false;
@@ -113,22 +120,34 @@ export class Dispatcher {
   }
 
   #start(claim: Claim, pace: Pace): void {
+    const place: Place = { kind: pace };
     this.#count(claim, pace, 1);
+    const late = setTimeout(() => this.#makeWay(claim, place), SLOW_MS);
     const attempt = this.#work(claim)
       .catch((err) => {
         const event = 'webhooks.queue_failed';
         this.#options.log.warn({ event, err }, 'an attempt was not recorded, will be repeated');
       })
       .finally(() => {
-        this.#count(claim, pace, -1);
+        clearTimeout(late);
+        this.#count(claim, place.kind, -1);
         this.#attempts.delete(attempt);
         void this.run();
       });
     this.#attempts.add(attempt);
   }
 
-  #count({ webhookId }: Claim, pace: Pace, change: 1 | -1): void {
-    this.#used[pace] += change;
+  #makeWay({ webhookId }: Claim, place: Place): void {
+    this.#slow.add(webhookId);
+    if (place.kind === 'slow' || this.#used.late === MAX_LATE) return;
+    this.#used.quick--;
+    this.#used.late++;
+    place.kind = 'late';
+    void this.run();
+  }
+
+  #count({ webhookId }: Claim, kind: Place['kind'], change: 1 | -1): void {
+    this.#used[kind] += change;
     const underWay = (this.#underWay.get(webhookId) ?? 0) + change;
     if (underWay === 0) this.#underWay.delete(webhookId);
     else this.#underWay.set(webhookId, underWay);
@@ -160,7 +179,7 @@ export class Dispatcher {
     const dueAt = error && nextAttemptAt(failures + 1, error, now);
     const recorded = { at: toIso(at), ...outcome, durationMs };
     await inTurn(() => recordAttempt(orm, claim, recorded, { at: now, dueAt }));
-    await inTurn(() => recordHealth(orm, webhookId, error === null, now));
+    await inTurn(() => recordHealth(orm, claim, error === null, now));
     if (error) await onFailure(claim, outcome, now);
   }
 }

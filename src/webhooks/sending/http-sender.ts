@@ -13,6 +13,8 @@ import {
 
 const MAX_ANSWER_BYTES = 65_536;
 const GONE = 410;
+/** Answers such as `100 Continue` before the one that counts: a flood of them would busy the process. */
+const MAX_INTERIM_ANSWERS = 8;
 
 interface HttpSenderOptions {
   /** Where webhooks may be sent besides public addresses. */
@@ -72,6 +74,10 @@ export class HttpSender {
       },
     });
     const closed = () => reject(new Error('closed before an answer'));
+    let interim = 0;
+    sent.on('information', () => {
+      if (++interim > MAX_INTERIM_ANSWERS) sent.destroy(new Error('too many interim answers'));
+    });
     sent.once('response', (answer) => {
       sent.off('close', closed);
       readAnswer(answer).then(resolve, reject);

@@ -171,10 +171,13 @@ export async function releaseLease(orm: Orm, { position, leasedUntil }: Claim): 
      where position = ${position} and leased_until = ${leasedUntil.toISOString()}`);
 }
 
-/** Not within the transaction that records the attempt: others lock a webhook before its deliveries. */
+/**
+ * Of the receiver that was asked: it says nothing of another URL. Not within the transaction that records
+ * the attempt: others lock a webhook before its deliveries.
+ */
 export async function recordHealth(
   orm: Orm,
-  webhookId: string,
+  { webhookId, url }: Pick<Claim, 'webhookId' | 'url'>,
   isDelivered: boolean,
   at: Date,
 ): Promise<void> {
@@ -184,5 +187,5 @@ export async function recordHealth(
           where (failing_since is not null or last_delivered_at is null
                  or last_delivered_at < ${now}::timestamptz - interval '1 second')`
     : sql`set failing_since = ${now} where failing_since is null`;
-  await orm.execute(sql`update ${webhooks} ${change} and id = ${webhookId}`);
+  await orm.execute(sql`update ${webhooks} ${change} and id = ${webhookId} and url = ${url}`);
 }
