@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { maybeTime, nullable } from '../http/schemas.ts';
+import { nullable } from '../http/schemas.ts';
 import { Key } from '../keys/schemas/key.ts';
 import { ManagementKey } from '../management/schemas.ts';
 import { Webhook } from '../webhooks/schemas.ts';

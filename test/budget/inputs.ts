@@ -2,7 +2,11 @@ import type { Operation, Schema } from '../fuzz/document.ts';
 
 /** Bodies in bytes; what is larger is refused before it is parsed. */
 const BODY_LIMIT = 65_536;
-const LIST_BODY_LIMITS: Record<string, number> = { importKeys: 1_048_576, verifyKeys: 1_048_576 };
+const OTHER_BODY_LIMITS: Record<string, number> = {
+  importKeys: 1_048_576,
+  verifyKeys: 1_048_576,
+  reportLeaks: 32_768,
+};
 
 /** JSON that is sent to a call, by what is bad about it. */
 export type Inputs = Record<string, string>;
@@ -10,7 +14,7 @@ export type Inputs = Record<string, string>;
 /** The worst bodies that fit the limit of a call: within the bounds of its schema, and beyond. */
 export function worstBodies({ id, body }: Operation): Inputs {
   if (body === null) return {};
-  const limit = LIST_BODY_LIMITS[id] ?? BODY_LIMIT;
+  const limit = OTHER_BODY_LIMITS[id] ?? BODY_LIMIT;
   const lists = Object.entries(body.properties ?? {}).filter(([, field]) => isList(field));
   const [first] = limit > BODY_LIMIT ? lists : [];
   return {
@@ -119,6 +123,7 @@ function longest({ format, maxLength = 22, ...schema }: Schema & { pattern?: str
     `p${number}${'x'.repeat(Math.max(0, Math.min(length, 20) - number.length))}`,
     `key_${number.padStart(22, '0')}`,
     'a'.repeat(64),
+    `http://127.0.0.1:9/${'p'.repeat(Math.max(0, length - 20))}`,
   ];
   const { pattern } = schema;
   return candidates.find((it) => pattern === undefined || new RegExp(pattern).test(it)) ?? 'x';

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { explained } from '../../scripts/explained-options.ts';
 import { type OpenApi, operationsOf } from '../fuzz/document.ts';
 import { Sender } from '../fuzz/http.ts';
+import { type GithubSigner, startGithubSigner } from '../support/github-signer.ts';
 import { anotherTime, type Probe, probesOf } from './probes.ts';
 import { ROOT_KEY, startTarget, type Target } from './target.ts';
 import { makeWorld } from './world.ts';
@@ -28,7 +29,10 @@ const SETTLE_MS = 30;
 /** As after a reset: no instance may answer from memory. */
 const FORGET = `insert into change_feed (kind, id) values ('everything', '')`;
 /** After these the world is another one. */
-const LAST = ['revokeManagementKey', 'revokeKey', 'deleteKey', 'deleteWorkspace'];
+const LAST = [
+  ...['reportLeaks', 'reportLeaksByGithub', 'erasePersonalData', 'deleteWebhook'],
+  ...['revokeManagementKey', 'revokeKey', 'deleteKey', 'deleteWorkspace'],
+];
 
 interface Row extends Probe {
   status: number;
@@ -41,20 +45,27 @@ interface Row extends Probe {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const target = await startTarget();
+  const github = await startGithubSigner();
+  const target = await startTarget(github.url);
   const sender = new Sender(target.url, 1);
   try {
-    return report(await measureAll(target, sender, await allowedMs(target)));
+    return report(await measureAll(target, sender, github, await allowedMs(target)));
   } catch (error) {
     process.stderr.write(`${String(error)}\n${target.output().slice(-3000)}\n`);
     return 1;
   } finally {
     sender.close();
+    github.close();
     await target.stop();
   }
 }
 
-async function measureAll(target: Target, sender: Sender, allowed: number): Promise<Row[]> {
+async function measureAll(
+  target: Target,
+  sender: Sender,
+  github: GithubSigner,
+  allowed: number,
+): Promise<Row[]> {
   const send = (method: string, path: string, body: string | null = null, headers = {}) =>
     sender.send({
       ...{ method, path, body: body === null ? null : Buffer.from(body) },
@@ -73,7 +84,9 @@ async function measureAll(target: Target, sender: Sender, allowed: number): Prom
     const { method, path, body, headers } = probe;
     const row = await measure(target, probe, () => {
       const again = anotherTime(body);
-      return send(method, path, again.body, { ...headers, ...again.headers });
+      const signed =
+        probe.call === 'reportLeaksByGithub' ? github.headersOf(Buffer.from(again.body ?? '')) : {};
+      return send(method, path, again.body, { ...headers, ...again.headers, ...signed });
     });
     rows.push({ ...row, isOver: row.heldMs > allowed });
     process.stdout.write(`${lineOf(row, row.heldMs > allowed)}\n`);

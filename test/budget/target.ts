@@ -19,7 +19,7 @@ export interface Target {
   stop: () => Promise<void>;
 }
 
-export async function startTarget(): Promise<Target> {
+export async function startTarget(githubKeysUrl: string): Promise<Target> {
   const postgres = await startTestPostgres();
   const name = `keyward_budget_${process.pid}`;
   const admin = new pg.Client(postgres.url);
@@ -27,7 +27,7 @@ export async function startTarget(): Promise<Target> {
   await admin.query(`create database ${name}`);
   const databaseUrl = new URL(postgres.url);
   databaseUrl.pathname = `/${name}`;
-  const child = launch(databaseUrl.href);
+  const child = launch(databaseUrl.href, githubKeysUrl);
   const output = collect(child);
   const end = async () => {
     child.kill('SIGTERM');
@@ -49,7 +49,7 @@ export async function startTarget(): Promise<Target> {
   }
 }
 
-function launch(databaseUrl: string): ChildProcess {
+function launch(databaseUrl: string, githubKeysUrl: string): ChildProcess {
   return spawn(process.execPath, ['--import', WATCH, MAIN], {
     cwd: '/',
     env: {
@@ -60,6 +60,10 @@ function launch(databaseUrl: string): ChildProcess {
       KEYWARD_SECRET: 'secret-of-the-budget-0123456789abcdef',
       KEYWARD_ARGON2_MEMORY_KIB: '8192',
       KEYWARD_ARGON2_ITERATIONS: '1',
+      KEYWARD_LEAK_REPORTS: 'on',
+      KEYWARD_GITHUB_KEYS_URL: githubKeysUrl,
+      // Events are sent to a closed port of this machine, and to no other.
+      KEYWARD_WEBHOOK_NETWORKS: '127.0.0.1',
     },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Operation } from '../fuzz/document.ts';
 import type { HttpAnswer } from '../fuzz/http.ts';
+import { queueEvents } from '../support/sent-webhooks.ts';
 import { copyRow } from '../support/sql-copies.ts';
 import { largestWithin } from './inputs.ts';
 
@@ -9,7 +10,11 @@ export type Call = (method: string, path: string, body?: string) => Promise<Http
 
 const KEYS = 1000;
 const WORKSPACES = 300;
+const DELIVERIES = 1000;
+const ALERTS = 1000;
 const MAX_STORED = 57_000;
+/** Nothing listens there. */
+export const RECEIVER = 'http://127.0.0.1:9/';
 
 /** The string of one of the largest keys, which are imported ones. */
 export const presented = (index: number) => `a key of another system ${index}`;
@@ -18,6 +23,8 @@ const digestOf = (text: string) => createHash('sha256').update(text).digest('hex
 export interface BudgetWorld {
   keyId: string;
   managementKeyId: string;
+  webhookId: string;
+  alertId: string;
 }
 
 /** Workspaces with all scopes that fit, and keys that are as large as keys can be. */
@@ -33,7 +40,12 @@ export async function makeWorld(
   await copyWorkspaces(client);
   const manager = { name: 'm', permissions: ['keys:read'], workspaceId: null };
   const made = await must(call('POST', '/v1/management-keys', JSON.stringify(manager)));
-  return { keyId: original, managementKeyId: idIn(made.body) };
+  const webhook = { workspaceId: 'worst', url: RECEIVER, description: 'd'.repeat(200) };
+  const { body } = await must(call('POST', '/v1/webhooks', JSON.stringify(webhook)));
+  const webhookId = idIn(body);
+  await makeDeliveries(client, webhookId);
+  const alertId = await makeAlerts(client);
+  return { keyId: original, managementKeyId: idIn(made.body), webhookId, alertId };
 }
 
 function scopes(): object[] {
@@ -78,6 +90,32 @@ async function copyWorkspaces(client: pg.Client): Promise<void> {
       where original.id = 'worst'`,
     [WORKSPACES],
   );
+}
+
+/** Each has failed with every attempt, in the transaction that makes it, so that none is sent. */
+async function makeDeliveries(client: pg.Client, webhookId: string): Promise<void> {
+  const at = new Date().toISOString();
+  const attempt = { at, status: null, durationMs: 10_000, error: 'timed_out' };
+  await client.query('begin');
+  await queueEvents(client, webhookId, DELIVERIES);
+  await client.query(
+    `update webhook_deliveries
+        set status = 'failed', finished_at = now(), due_at = null, attempts = $1::jsonb`,
+    [JSON.stringify(Array.from({ length: 10 }, () => attempt))],
+  );
+  await client.query('commit');
+}
+
+async function makeAlerts(client: pg.Client): Promise<string> {
+  const details = { url: `https://example.com/${'p'.repeat(1900)}`, response: 'revoked' };
+  const { rows } = await client.query<{ id: string }>(
+    `insert into alerts (id, workspace_id, type, target_type, target_id, cause, details, opened_at)
+     select 'alert_' || lpad(n::text, 22, '0'), 'worst', 'key_leaked', 'key',
+            'key_' || lpad(n::text, 22, '0'), 'cause', $2, now()
+       from generate_series(1, $1::int) n returning id`,
+    [ALERTS, details],
+  );
+  return String(rows[0]?.id);
 }
 
 async function must(answer: Promise<HttpAnswer>): Promise<HttpAnswer> {

@@ -42,7 +42,7 @@ export function IdleFields(props: Props) {
   return html`
     <fieldset class="field stack section" disabled=${props.isReadOnly}>
       <legend>Unused keys</legend>
-      <p class="soft">What becomes of keys that nobody uses. To use, present or change a key meanwhile stops it.</p>
+      <p class="soft">What becomes of keys that nobody uses. Anyone who uses, presents or changes a key meanwhile stops it.</p>
       <div class="grid-2">${IDLE_FIELDS.map((entry) => html`<${NumberField} entry=${entry} parent="idlePolicy" ...${props} />`)}</div>
     </fieldset>
   `;
