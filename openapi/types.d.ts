@@ -6561,7 +6561,7 @@ export interface components {
             /**
              * Format: date-time
              * @description Earliest time of the events that are sent again, from the audit log. RFC 3339.
-             * @example 2030-01-31T12:00:00.000Z
+             * @example 2026-01-31T12:00:00.000Z
              */
             after?: string;
             /**
@@ -11588,7 +11588,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "deliveryId": "0198c5b2-8f0e-4d3a-9a51-7c2f6f3d9e10"
+                 *       "after": "2026-01-31T12:00:00.000Z"
                  *     }
                  */
                 "application/json": components["schemas"]["RedeliverRequest"];

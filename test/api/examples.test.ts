@@ -4,6 +4,8 @@ import { openapiDocument } from '../../openapi/document.ts';
 import { insertAlert } from '../support/alerts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Answer, type Instance, launch } from '../support/instance.ts';
+import { putWorkspace } from '../support/pair.ts';
+import { createWebhook } from '../support/webhook-calls.ts';
 
 interface Parameter {
   $ref?: string;
@@ -34,8 +36,8 @@ interface Document {
 const INSTEAD_OF: Record<string, string> = { ids: 'ownerId', ownerId: 'ids' };
 /** The two ends of a range. */
 const TOGETHER: Record<string, string> = { from: 'to', to: 'from' };
-/** Every page has its own. */
-const WITHOUT_EXAMPLE = new Set(['cursor']);
+/** Every page and every webhook has its own. */
+const WITHOUT_EXAMPLE = new Set(['cursor', 'deliveryId']);
 
 const document: Document = JSON.parse(JSON.stringify(await openapiDocument()));
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
@@ -50,6 +52,7 @@ const OWN_CREDENTIAL = new Set(['authorize', 'revokeOwnKey', 'reportLeaksByGithu
 describe('the examples of the OpenAPI document', () => {
   let database: TestDatabase;
   let instance: Instance;
+  let count = 0;
   const ajv = new Ajv2020({ strict: false });
   ajv.addSchema(document, 'openapi');
 
@@ -62,7 +65,7 @@ describe('the examples of the OpenAPI document', () => {
     await database.drop();
   });
 
-  /** A key with credits in the middle of a rotation, a workspace, a management key, and an alert. */
+  /** A key with credits in the middle of a rotation, a workspace, a management key, an alert and a webhook. */
   const idsOfThings = async (): Promise<Record<string, string>> => {
     const create = { name: 'a key', ownerId: 'customer_42', credits: { remaining: 1000 } };
     const key = (await instance.call('POST', '/v1/keys', { body: create })).body;
@@ -70,7 +73,11 @@ describe('the examples of the OpenAPI document', () => {
     const body = { name: 'a service', permissions: ['keys:verify'] };
     const managementKey = (await instance.call('POST', '/v1/management-keys', { body })).body;
     const alerts = await insertAlert(instance, 'default', key.id);
-    return { keys: key.id, workspaces: 'acme', 'management-keys': managementKey.id, alerts };
+    const workspaceId = `with-a-webhook-${++count}`;
+    await putWorkspace(instance, workspaceId);
+    const { id: webhooks } = await createWebhook(instance, { workspaceId });
+    const own = { keys: key.id, workspaces: 'acme', 'management-keys': managementKey.id };
+    return { ...own, alerts, webhooks };
   };
 
   const send = async (
@@ -144,7 +151,7 @@ function fieldExamples({ requestBody }: Call): [string, unknown][] {
   const ref = requestBody?.content['application/json']?.schema.$ref ?? '';
   const schema = document.components.schemas[ref.split('/').at(-1) ?? ''];
   return Object.entries(schema?.properties ?? {})
-    .filter(([, { examples }]) => examples !== undefined)
+    .filter(([name, { examples }]) => examples !== undefined && !WITHOUT_EXAMPLE.has(name))
     .map(([name, { examples = [] }]) => [name, examples[0]]);
 }
 

@@ -118,14 +118,16 @@ export const Redeliver = Type.Object(
       }),
     ),
     after: Type.Optional(
-      instant('Earliest time of the events that are sent again, from the audit log.'),
+      instant('Earliest time of the events that are sent again, from the audit log.', {
+        examples: ['2026-01-31T12:00:00.000Z'],
+      }),
     ),
     before: Type.Optional(instant('Time that the events were before. Default: now.')),
   },
   {
     'x-name': 'RedeliverRequest',
     additionalProperties: false,
-    examples: [{ deliveryId: ID_EXAMPLE }],
+    examples: [{ after: '2026-01-31T12:00:00.000Z' }],
   },
 );
 export type Redeliver = Static<typeof Redeliver>;
