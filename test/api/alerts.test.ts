@@ -377,19 +377,19 @@ describe('a job of planted conditions', () => {
     const asked: (readonly string[])[] = [];
     let found = ['key_a', 'key_b', 'key_c'];
     let shown = 3;
-    const condition = planted('rotation_due', async ({ targets, workspace }) => {
+    const condition = planted('key_leaked', async ({ targets, workspace }) => {
       if (workspace.id !== 'one') return [];
       if (targets) asked.push(targets.toSorted());
       const named = targets ? found.filter((id) => targets.includes(id)) : found.slice(0, shown);
       return named.map(finding);
     });
     await jobWith(other.first, [condition]).run();
-    expect(await openOf('one', 'rotation_due')).toBe(3);
+    expect(await openOf('one', 'key_leaked')).toBe(3);
     [found, shown] = [['key_a', 'key_c'], 1];
     other.advance(HOUR_MS);
     await jobWith(other.second, [condition]).run();
     expect(asked).toEqual([['key_b', 'key_c']]);
-    const open = await alertsOf(other, 'one', { state: 'open', type: 'rotation_due' });
+    const open = await alertsOf(other, 'one', { state: 'open', type: 'key_leaked' });
     expect(open.map(({ target }) => target.id).toSorted()).toEqual(['key_a', 'key_c']);
   });
 
