@@ -3237,7 +3237,8 @@ export interface components {
                  */
                 id: string;
             };
-            before: components["schemas"]["AuditChainLink"];
+            /** @description What was before; null: nothing. */
+            before: components["schemas"]["AuditChainLink"] | null;
             /**
              * @description What happened.
              * @example {
@@ -3329,7 +3330,8 @@ export interface components {
                  */
                 id: string;
             };
-            before: components["schemas"]["AuditChainLink"];
+            /** @description What was before; null: nothing. */
+            before: components["schemas"]["AuditChainLink"] | null;
             after: components["schemas"]["AuditChainLink"];
         };
         /** @description Target: what was changed. */
@@ -5176,6 +5178,16 @@ export interface components {
             /** @description Rate limits of the key. */
             rateLimits?: components["schemas"]["ChangedRateLimit"][];
             /**
+             * @description When the string before the last rotation ends.
+             * @example null
+             */
+            retiringUntil?: string | null;
+            /**
+             * @description Reason of it.
+             * @example leaked
+             */
+            reason?: string | null;
+            /**
              * @description Whether the key has credits.
              * @example true
              */
@@ -5312,7 +5324,7 @@ export interface components {
                 id: string;
             };
             /**
-             * @description What happened.
+             * @description What was before; null: not known.
              * @example {
              *       "credits": 1000
              *     }
@@ -5323,7 +5335,7 @@ export interface components {
                  * @example 1000
                  */
                 credits: number;
-            };
+            } | null;
             /**
              * @description What happened.
              * @example {

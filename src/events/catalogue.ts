@@ -1,6 +1,6 @@
 import { type TSchema, type TSchemaOptions, Type } from 'typebox';
 import type { AuditAction, AuditTargetType } from '../audit/actions.ts';
-import { maybeTime, time } from '../http/schemas.ts';
+import { maybeTime, nullable, time } from '../http/schemas.ts';
 import {
   AlertAcknowledged,
   AlertEnded,
@@ -99,7 +99,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'key.credits_changed': {
     description: 'The credits of a key were set or added to.',
     targetType: 'key',
-    before: Credits,
+    before: nullable(Credits, { description: 'What was before; null: not known.' }),
     after: Credits,
   },
   'owner.personal_data_erased': {
@@ -216,7 +216,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'audit.pruned': {
     description: 'Old entries of the audit log were dropped, on the record.',
     targetType: 'workspace',
-    before: ChainLink,
+    before: nullable(ChainLink, { description: 'What was before; null: nothing.' }),
     after: fields({
       before: time('Time that the dropped entries were before.'),
       dropped: count('How many entries were dropped.'),
@@ -233,7 +233,7 @@ export const EVENTS: Record<AuditAction, EventType> = {
   'audit.repaired': {
     description: 'The head of the audit log was put right by a command.',
     targetType: 'workspace',
-    before: ChainLink,
+    before: nullable(ChainLink, { description: 'What was before; null: nothing.' }),
     after: ChainLink,
   },
 };

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from 'typebox';
-import { nullable } from '../http/schemas.ts';
+import { maybeTime, nullable } from '../http/schemas.ts';
 import { Key } from '../keys/schemas/key.ts';
 import { ManagementKey } from '../management/schemas.ts';
 import { Webhook } from '../webhooks/schemas.ts';
@@ -26,6 +26,8 @@ const RateLimit = Type.Object(
 export const KeyChange = changed('KeyChange', 'a key', {
   ...keyFields,
   rateLimits: Type.Array(RateLimit, { description: 'Rate limits of the key.' }),
+  retiringUntil: maybeTime('When the string before the last rotation ends.'),
+  reason: nullable(Type.String(), { description: 'Reason of it.', examples: ['leaked'] }),
   creditsLimited: Type.Boolean({ description: 'Whether the key has credits.', examples: [true] }),
   refill: nullable(
     Type.Record(Type.String(), Type.Unknown(), {

@@ -88,7 +88,7 @@ describe('the order of locks', () => {
     const entryOf = (workspace: string) => {
       const target = { type: 'workspace', id: workspace } as const;
       const action = 'workspace.updated' as const;
-      return { workspaceId: workspace, action, target, before: null, after: null };
+      return { workspaceId: workspace, action, target, before: {}, after: {} };
     };
     const append = (...workspaces: string[]) =>
       orm
