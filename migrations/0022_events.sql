@@ -88,14 +88,20 @@ ALTER TABLE "workspaces" ADD CONSTRAINT "workspaces_leak_response" CHECK ("works
 -- the entry: none is lost, and those of a subject are in their order, for logs are locked until the commit.
 -- A webhook of one workspace is told of the things of that workspace alone: `default` has entries on others.
 -- However many webhooks there are, an entry asks for those of its workspace and those of all, by their index.
+-- What comes behind an event of the same subject that is tried again later is due no sooner than that one.
 CREATE FUNCTION queue_webhook_deliveries() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM public.webhooks WHERE enabled AND deleted_at IS NULL) THEN
     RETURN NULL;
   END IF;
-  INSERT INTO public.webhook_deliveries (webhook_id, workspace_id, sequence, event_id, event_type, subject)
-  SELECT w.id, e.workspace_id, e.sequence, e.id, e.action, coalesce(e.target_id, '')
+  INSERT INTO public.webhook_deliveries
+    (webhook_id, workspace_id, sequence, event_id, event_type, subject, due_at)
+  SELECT w.id, e.workspace_id, e.sequence, e.id, e.action, coalesce(e.target_id, ''),
+         greatest(now(), (SELECT head.due_at FROM public.webhook_deliveries head
+                           WHERE head.webhook_id = w.id AND head.subject = coalesce(e.target_id, '')
+                             AND head.status = 'pending'
+                           ORDER BY head.position LIMIT 1))
     FROM added e
    CROSS JOIN LATERAL (
      SELECT id, event_types FROM public.webhooks

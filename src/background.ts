@@ -18,6 +18,7 @@ import { Dispatcher } from './webhooks/sending/dispatcher.ts';
 import { HttpSender } from './webhooks/sending/http-sender.ts';
 import { deleteOldDeliveries } from './webhooks/sending/old-deliveries.ts';
 import { Transport } from './webhooks/sending/transport.ts';
+import { makeUnblockedDue } from './webhooks/sending/unblocked.ts';
 import { switchStdoutExport } from './webhooks/store.ts';
 
 const FOLD_MS = 1000;
@@ -75,6 +76,7 @@ function housekeepingJobs(
     (orm) => deleteOldDeliveries(orm, clock.now(), config.deliveriesKeptDays),
     (orm) => deleteEndedAlerts(orm, clock.now(), config.deliveriesKeptDays),
     (orm) => endFormerAlerts(orm, clock.date()),
+    (orm) => makeUnblockedDue(orm, clock.now()),
     (orm) => deliveries.measure(orm),
     ...[deleteDeliveriesOfEnded, pruneFeed, deleteOldBatchSequences, deleteOldAnswers],
     ...(pepper ? [(orm: Orm) => recordSecretUse(orm, pepper.id)] : []),

@@ -1,4 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
+import { makeUnblockedDue } from '../../src/webhooks/sending/unblocked.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
 import { launchForTest, type TestSettings } from '../support/instance.ts';
 import { isSignedBy, startReceiver, verifySigned } from '../support/receiver.ts';
@@ -153,6 +154,25 @@ it('a receiver that fails for a day gets every event afterwards, and those of a 
   }
   const rows = await deliveriesOf(sql, id);
   expect(new Set(rows.map(({ status }) => status))).toEqual(new Set(['delivered']));
+});
+
+it('what happens to a key while an event of it waits for its next attempt is due no sooner, and at once when nothing waits before it', async () => {
+  const { sql, instance } = await start();
+  const statuses = [500];
+  const receiver = await startReceiver(async () => ({ status: statuses.pop() ?? 204 }));
+  const { id } = await addWebhook(sql, receiver);
+  const key = await createKey(instance);
+  await deliver(instance);
+  await renameKey(instance, key, 'renamed');
+  const [first, second] = await deliveriesOf(sql, id);
+  expect(second.due_at).toEqual(first.due_at);
+  // As if it had been queued in the moment in which the first one was delivered.
+  const over = "status = 'delivered', due_at = null, finished_at = now()";
+  await sql.query(`update webhook_deliveries set ${over} where event_type = 'key.created'`);
+  const { database, clock } = instance.service.internals;
+  await makeUnblockedDue(database.orm, clock.now());
+  await deliver(instance);
+  expect(receiver.received.map(({ event }) => event.type)).toEqual(['key.created', 'key.updated']);
 });
 
 it('two instances never send an event at the same time, nor twice when nothing fails, and keep the order of each key', {
