@@ -62,7 +62,9 @@ it('credits that run low again after they were added to are another alert', asyn
 
 it('credits with a refill are low by the last tenth of it, and enough once it is due though nobody has used the key', async () => {
   const workspaceId = await newWorkspace(pair, CREDITS);
-  const refill = { interval: 'daily', amount: 50 };
+  // Two weeks away at least, whatever the day is.
+  const dayOfMonth = ((new Date().getUTCDate() + 13) % 28) + 1;
+  const refill = { interval: 'monthly', amount: 50, dayOfMonth };
   const key = await keyWith(workspaceId, { remaining: 50, refill });
   await spend(key, 44);
   await lookAfter(pair, FIVE_MINUTES);
@@ -70,7 +72,7 @@ it('credits with a refill are low by the last tenth of it, and enough once it is
   await spend(key, 1);
   await lookAfter(pair, FIVE_MINUTES);
   expect(await openIn(pair, workspaceId)).toEqual([`credits_low ${key.id}`]);
-  await lookAfter(pair, DAY_MS);
+  await lookAfter(pair, 40 * DAY_MS);
   expect(await openIn(pair, workspaceId)).toEqual([]);
 });
 

@@ -32,9 +32,11 @@ const AnyKey = fc.record({
     maxLength: 3,
   }),
 });
-/** No key was used before it was created. */
+/** No key was used before it was created, or ends before it begins. */
 export const ListedKey = AnyKey.map((key) => ({
   ...key,
+  not_before:
+    key.not_before && key.expires_at && key.not_before >= key.expires_at ? null : key.not_before,
   last_used_at:
     key.last_used_at && key.last_used_at < key.created_at ? key.created_at : key.last_used_at,
 }));
