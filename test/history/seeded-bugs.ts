@@ -155,7 +155,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'counters are written a second time when the outcome of a commit was unknown',
     edits: [
       {
-        file: 'migrations/0018_usage_log.sql',
+        file: 'migrations/0019_usage_store.sql',
         find: '  WHERE batch_sequences.sequence < excluded.sequence;',
         replace: ';',
       },
@@ -166,7 +166,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'the fold leaves rows in the log that it has added',
     edits: [
       {
-        file: 'migrations/0018_usage_log.sql',
+        file: 'migrations/0019_usage_store.sql',
         find: 'DELETE FROM usage_log WHERE id = ANY',
         replace: 'UPDATE usage_log SET shard = shard WHERE id = ANY',
       },
@@ -176,7 +176,7 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     description: 'the fold deletes the rows of several flushes and adds one of them',
     edits: [
       {
-        file: 'migrations/0018_usage_log.sql',
+        file: 'migrations/0019_usage_store.sql',
         find: '        FROM gone) AS c',
         replace: '        FROM (SELECT * FROM gone LIMIT 1) AS gone) AS c',
       },
