@@ -20,7 +20,7 @@ export interface AlertFilter {
 
 /** Newest first, after the last row of the page before. */
 export function listAlerts(
-  orm: Orm,
+  orm: Orm | Transaction,
   scope: Scope,
   filter: AlertFilter,
   after: CursorPosition | null,

@@ -29,7 +29,7 @@ export function alertRoutes(app: App, alerts: AlertService): void {
           'cause, and ends by itself. A caller that is bound to a workspace sees those of its own ' +
           'things alone.',
         querystring: ListAlerts,
-        response: answers({ 200: ref(AlertPage) }, 'NOT_FOUND'),
+        response: answers({ 200: ref(AlertPage) }, 'NOT_FOUND', 'QUERY_TOO_BROAD'),
       },
     },
     (request) => alerts.list(getCallContext(request), request.query),

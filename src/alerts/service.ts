@@ -4,6 +4,7 @@ import type { Caller } from '../domain/caller.ts';
 import { toIso } from '../domain/time.ts';
 import { KeywardError, noWorkspace } from '../errors.ts';
 import { listName, readPage } from '../http/page.ts';
+import { readInTime } from '../http/read-in-time.ts';
 import type { CallResult } from '../http/reply.ts';
 import type { UnitOfWork, WriteContext } from '../unit-of-work/unit-of-work.ts';
 import { workspaceExisted } from '../workspaces/store.ts';
@@ -35,7 +36,8 @@ export class AlertService {
     const scope = workspaceId === null ? null : { workspaceId, ownOnly };
     const { rows, nextCursor } = await readPage(query, {
       name: listName('alerts', query),
-      read: (after, limit) => listAlerts(orm, scope, filterOf(query), after, limit),
+      read: (after, limit) =>
+        readInTime(orm, (tx) => listAlerts(tx, scope, filterOf(query), after, limit)),
       positionOf: ({ openedAt, id }) => ({ value: toIso(openedAt), id }),
     });
     return { data: rows.map(presentAlert), nextCursor };

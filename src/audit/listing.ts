@@ -55,7 +55,7 @@ export interface LogRange {
 
 /** One log, newest first. */
 export function listAuditEvents(
-  orm: Orm,
+  orm: Orm | Transaction,
   { workspaceId, from, below, ownOnly }: LogRange,
   filter: AuditFilter,
   limit: number,
@@ -101,7 +101,7 @@ export interface EventPosition {
 
 /** Every log, by time, newest first; after an event, if one is given. */
 export function listAllAuditEvents(
-  orm: Orm,
+  orm: Orm | Transaction,
   after: EventPosition | null,
   filter: AuditFilter,
   limit: number,
@@ -127,7 +127,10 @@ export function sizesOfAllAuditEvents(
 }
 
 /** A scan of a sorted page keeps its order. */
-async function sizesIn(orm: Orm, events: ReturnType<typeof selectEvents>): Promise<number[]> {
+async function sizesIn(
+  orm: Orm | Transaction,
+  events: ReturnType<typeof selectEvents>,
+): Promise<number[]> {
   const page = events.as('page');
   const rows = await orm.select({ bytes: sql<number>`octet_length(${page.payload})` }).from(page);
   return rows.map(({ bytes }) => bytes);
@@ -136,7 +139,7 @@ async function sizesIn(orm: Orm, events: ReturnType<typeof selectEvents>): Promi
 /** No change writes as much: a larger entry is forged, and shown without its content. */
 const MAX_PAYLOAD_BYTES = 8_388_608;
 
-function selectEvents(orm: Orm) {
+function selectEvents(orm: Orm | Transaction) {
   const { workspaceId, sequence, time, hash } = auditEvents;
   const payload = sql<string>`case when octet_length(${auditEvents.payload}) <= ${MAX_PAYLOAD_BYTES}
                                 then ${auditEvents.payload} else '{}' end`.as('payload');

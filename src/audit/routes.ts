@@ -21,7 +21,7 @@ export function auditRoutes(app: App, audit: AuditService): void {
           'of its log. Management keys for all workspaces are in the log of `default`; a caller that is ' +
           'bound to it sees those of its own workspace alone.',
         querystring: ListAuditEvents,
-        response: answers({ 200: ref(AuditEventPage) }, 'NOT_FOUND'),
+        response: answers({ 200: ref(AuditEventPage) }, 'NOT_FOUND', 'QUERY_TOO_BROAD'),
       },
     },
     (request) => audit.list(getCallContext(request), request.query),

@@ -4,6 +4,7 @@ import { toIso } from '../domain/time.ts';
 import { KeywardError } from '../errors.ts';
 import { badCursor, type CursorPosition } from '../http/cursor.ts';
 import { readPage } from '../http/page.ts';
+import { readInTime } from '../http/read-in-time.ts';
 import {
   type AuditFilter,
   type EventPosition,
@@ -45,9 +46,14 @@ export class AuditService {
     };
     return readPage(query, {
       name: 'audit-events',
-      read: (after, count) => listAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
+      read: (after, count) =>
+        readInTime(this.#orm, (tx) =>
+          listAuditEvents(tx, rangeBelow(after), filterOf(query), count),
+        ),
       measure: (after, count) =>
-        sizesOfAuditEvents(this.#orm, rangeBelow(after), filterOf(query), count),
+        readInTime(this.#orm, (tx) =>
+          sizesOfAuditEvents(tx, rangeBelow(after), filterOf(query), count),
+        ),
       positionOf: ({ position }) => ({ value: null, id: position }),
     });
   }
@@ -55,9 +61,14 @@ export class AuditService {
   #listAll(query: ListAuditEvents) {
     return readPage(query, {
       name: 'audit-events-of-all',
-      read: (after, count) => listAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
+      read: (after, count) =>
+        readInTime(this.#orm, (tx) =>
+          listAllAuditEvents(tx, eventOf(after), filterOf(query), count),
+        ),
       measure: (after, count) =>
-        sizesOfAllAuditEvents(this.#orm, eventOf(after), filterOf(query), count),
+        readInTime(this.#orm, (tx) =>
+          sizesOfAllAuditEvents(tx, eventOf(after), filterOf(query), count),
+        ),
       positionOf: ({ time, workspaceId, position }) => {
         return { value: time, id: `${workspaceId}:${position}` };
       },

@@ -28,7 +28,7 @@ export function deliveryRoutes(app: App, deliveries: DeliveriesService): void {
           'With every attempt. Finished ones are kept for `KEYWARD_DELIVERIES_KEPT_DAYS`.',
         params,
         querystring: ListDeliveries,
-        response: answers({ 200: ref(DeliveryPage) }, 'NOT_FOUND'),
+        response: answers({ 200: ref(DeliveryPage) }, 'NOT_FOUND', 'QUERY_TOO_BROAD'),
       },
     },
     (request) => deliveries.list(getCallContext(request), request.params.id, request.query),

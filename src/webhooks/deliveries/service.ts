@@ -5,6 +5,7 @@ import { toIso } from '../../domain/time.ts';
 import { invalidField, KeywardError } from '../../errors.ts';
 import { badCursor, type CursorPosition } from '../../http/cursor.ts';
 import { listName, readPage } from '../../http/page.ts';
+import { readInTime } from '../../http/read-in-time.ts';
 import type { CallResult } from '../../http/reply.ts';
 import { authorityOf, lockAuthority } from '../../management/grants.ts';
 import type { UnitOfWork, WriteContext } from '../../unit-of-work/unit-of-work.ts';
@@ -51,7 +52,8 @@ export class DeliveriesService {
     }
     const { rows, nextCursor } = await readPage(query, {
       name: listName(`deliveries:${id}`, query),
-      read: (after, limit) => listDeliveries(this.#orm, id, query, positionOf(after), limit),
+      read: (after, limit) =>
+        readInTime(this.#orm, (tx) => listDeliveries(tx, id, query, positionOf(after), limit)),
       positionOf: ({ position }) => ({ value: null, id: String(position) }),
     });
     return { data: rows.map(presentDelivery), nextCursor };
