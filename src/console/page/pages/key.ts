@@ -4,6 +4,7 @@ import { useAction } from '../action.ts';
 import { announce } from '../components/announce.ts';
 import { Failure, Skeleton } from '../components/states.ts';
 import { type Resource, useResource } from '../resource.ts';
+import { navigate } from '../router.ts';
 import { may } from '../session.ts';
 import { KeyAlerts } from './key/alerts.ts';
 import { KeyDialog, setEnabled } from './key/dialogs.ts';
@@ -31,6 +32,7 @@ export function KeyPage({ id }: { id: string }) {
   const close = () => {
     dialog.value = null;
   };
+  const leave = () => navigate('/keys', { workspaceId: data.key.workspaceId }, { replace: true });
   return html`
     ${error && html`<${Failure} error=${error} retry=${read.reload} />`}
     <${KeyView} read=${data} isLoading=${isLoading} reload=${read.reload} open=${(name: string) => {
@@ -38,7 +40,7 @@ export function KeyPage({ id }: { id: string }) {
       // By what is true now: when it was last used, and whether it is being rotated.
       if (name !== 'edit') read.reload();
     }} />
-    ${dialog.value && html`<${KeyDialog} name=${dialog.value} read=${data} onClose=${close} onDone=${read.reload} />`}
+    ${dialog.value && html`<${KeyDialog} name=${dialog.value} read=${data} onClose=${close} onDone=${read.reload} onDeleted=${leave} />`}
   `;
 }
 

@@ -3,7 +3,6 @@ import { api, done } from '../../api.ts';
 import type { Key } from '../../api-types.ts';
 import { Confirmation } from '../../components/confirmation.ts';
 import { Time } from '../../components/time.ts';
-import { navigate } from '../../router.ts';
 import { EditDialog } from './edit-dialog.ts';
 import { LastUse } from './last-use.ts';
 import { type ReadKey, retiringSecret } from './read.ts';
@@ -15,10 +14,11 @@ interface Props {
   read: ReadKey;
   onClose: () => void;
   onDone: () => void;
+  onDeleted: () => void;
 }
 
 /** The dialog of this name. */
-export function KeyDialog({ name, read, onClose, onDone }: Props) {
+export function KeyDialog({ name, read, onClose, onDone, onDeleted }: Props) {
   const { key } = read;
   const rest = { onClose, onDone };
   if (name === 'edit') return html`<${EditDialog} read=${read} ...${rest} />`;
@@ -32,7 +32,8 @@ export function KeyDialog({ name, read, onClose, onDone }: Props) {
       <//>
     `;
   }
-  if (name === 'delete') return html`<${Deletion} apiKey=${key} onClose=${onClose} />`;
+  if (name === 'delete')
+    return html`<${Deletion} apiKey=${key} onClose=${onClose} onDone=${onDeleted} />`;
   return html`<${EndOfGrace} apiKey=${key} ...${rest} />`;
 }
 
@@ -45,24 +46,23 @@ async function disable(key: Key): Promise<string> {
   return 'The key was disabled.';
 }
 
-function Deletion({ apiKey, onClose }: { apiKey: Key; onClose: () => void }) {
-  const { id, name, workspaceId } = apiKey;
-  const call = async () => {
-    await done(api.DELETE('/v1/keys/{id}', { params: { path: { id } } }));
-    return 'The key was deleted.';
-  };
-  const leave = () => navigate('/keys', { workspaceId }, { replace: true });
-  return html`
-    <${Confirmation} title="Delete “${name}”" verb="Delete key" isDanger call=${call} onDone=${leave} onClose=${onClose}>
-      <p>It leaves every list for good. Its counters and its entries in the audit log stay.</p>
-    <//>
-  `;
-}
-
 interface EndProps {
   apiKey: Key;
   onClose: () => void;
   onDone: () => void;
+}
+
+function Deletion({ apiKey, ...rest }: EndProps) {
+  const { id, name } = apiKey;
+  const call = async () => {
+    await done(api.DELETE('/v1/keys/{id}', { params: { path: { id } } }));
+    return 'The key was deleted.';
+  };
+  return html`
+    <${Confirmation} title="Delete “${name}”" verb="Delete key" isDanger call=${call} ...${rest}>
+      <p>It leaves every list for good. Its counters and its entries in the audit log stay.</p>
+    <//>
+  `;
 }
 
 function EndOfGrace({ apiKey, ...rest }: EndProps) {

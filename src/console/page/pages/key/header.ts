@@ -1,48 +1,10 @@
 import { html } from 'htm/preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { Key, Permission } from '../../api-types.ts';
+import type { Key } from '../../api-types.ts';
 import { KeyStatus } from '../../components/status.ts';
 import { Time } from '../../components/time.ts';
 import { hrefOf } from '../../router.ts';
-import { may } from '../../session.ts';
-
-interface Action {
-  text: string;
-  permission: Permission;
-  isOffered: (key: Key) => boolean;
-  isDanger?: boolean;
-}
-
-/** What can be done with a key in its status. */
-const ACTIONS: Readonly<Record<string, Action>> = {
-  edit: { text: 'Edit…', permission: 'keys:write', isOffered: isAlive },
-  rotate: {
-    text: 'Rotate…',
-    permission: 'keys:write',
-    isOffered: ({ status }) => status !== 'revoked' && status !== 'expired',
-  },
-  disable: {
-    text: 'Disable…',
-    permission: 'keys:write',
-    isOffered: (key) => isAlive(key) && key.enabled,
-  },
-  enable: {
-    text: 'Enable',
-    permission: 'keys:write',
-    isOffered: (key) => isAlive(key) && !key.enabled,
-  },
-  revoke: { text: 'Revoke…', permission: 'keys:revoke', isOffered: isAlive, isDanger: true },
-  delete: {
-    text: 'Delete…',
-    permission: 'keys:revoke',
-    isOffered: (key) => !isAlive(key),
-    isDanger: true,
-  },
-};
-
-function isAlive({ status }: Key): boolean {
-  return status !== 'revoked';
-}
+import { offeredActions } from './actions.ts';
 
 interface Props {
   apiKey: Key;
@@ -55,9 +17,6 @@ export function KeyHeader({ apiKey, act, reload }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => heading.current?.focus(), [id]);
   const { lastUsedAt } = apiKey.usage;
-  const offered = Object.entries(ACTIONS).filter(
-    ([, { permission, isOffered }]) => may(permission) && isOffered(apiKey),
-  );
   return html`
     <p class="crumb"><a href=${hrefOf('/keys', { workspaceId })}>Keys</a></p>
     <header class="page-head key-head">
@@ -67,9 +26,9 @@ export function KeyHeader({ apiKey, act, reload }: Props) {
       </div>
       <div class="row">
         <button type="button" class="plain" onClick=${reload}>Refresh</button>
-        ${offered.map(
-          ([action, { text, isDanger }]) => html`
-          <button type="button" key=${action} class=${isDanger ? 'danger' : ''} onClick=${() => act(action)}>${text}</button>
+        ${offeredActions(apiKey).map(
+          (action) => html`
+          <button type="button" key=${action.name} class=${action.isDanger ? 'danger' : ''} onClick=${() => act(action.name)}>${action.text}</button>
         `,
         )}
       </div>
