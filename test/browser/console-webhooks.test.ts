@@ -199,7 +199,7 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     const { receiver, secret } = await withReceiver();
     await button('Rotate secret…').click();
     await expectAccessible(page);
-    await inDialog('Rotate secret').click();
+    await inDialog('Rotate signing secret').click();
     const next = await page.getByTestId('one-time-key').innerText();
     expect(next).not.toBe(secret);
     await page.getByLabel('I have stored it').check();
@@ -210,10 +210,10 @@ describe.runIf(BROWSER !== '')('webhooks on the console', { timeout: 120_000 }, 
     const [sent] = receiver.received;
     expect(sent && [secret, next].map((one) => isSignedBy(sent, one))).toEqual([true, true]);
     await button('Rotate secret…').click();
-    expect(await inDialog('Rotate secret').isDisabled()).toBe(true);
+    expect(await inDialog('Rotate signing secret').isDisabled()).toBe(true);
     await page.getByLabel('End that one now').check();
     await page.getByLabel('Grace of the old secret').selectOption('0');
-    await inDialog('Rotate secret').click();
+    await inDialog('Rotate signing secret').click();
     await page.getByTestId('one-time-key').waitFor();
     await inDialog('Copy').click();
     await inDialog('Done').click();
