@@ -141,33 +141,42 @@ export class AlertJob {
     return isComplete;
   }
 
-  /** Whether all workspaces were looked at. The pause leaves the database half of the time at least. */
+  /** Whether all workspaces were looked at. */
   async #walk(watch: Watch, check: Check, stopping: AbortSignal): Promise<boolean> {
     const { orm, clock, inTurn } = this.#options;
-    let failed = 0;
-    let inARow = 0;
+    const failures = watch.failures;
     for (;;) {
       const page = await this.#nextPage(watch.condition, check.place);
       if (page.length === 0) break;
-      for (const workspace of page) {
-        if (stopping.aborted || this.#room === 0) return false;
-        const startedAt = performance.now();
-        const done = await this.#try(watch, () => this.#checkWorkspace(watch, check, workspace));
-        if (this.#room === 0) return false;
-        failed += done ? 0 : 1;
-        inARow = done ? 0 : inARow + 1;
-        if (inARow === MAX_FAILED) return false;
-        check.place = workspace.id;
-        await delay(performance.now() - startedAt, undefined, { signal: stopping }).catch(() => {});
-      }
+      if (!(await this.#checkPage(watch, check, page, stopping))) return false;
       if (!(await inTurn(() => check.keep(orm, clock.date())))) return false;
     }
-    if (failed === 0) watch.lastSuccessAt = clock.now();
+    if (watch.failures === failures) watch.lastSuccessAt = clock.now();
     if (!watch.hasLeft) return true;
     // The next run begins again, and does not wait until the next look is due.
     watch.hasLeft = false;
     check.place = '';
     return false;
+  }
+
+  /** Whether to go on. The pause leaves the database half of the time at least. */
+  async #checkPage(
+    watch: Watch,
+    check: Check,
+    page: readonly Watched[],
+    stopping: AbortSignal,
+  ): Promise<boolean> {
+    let inARow = 0;
+    for (const workspace of page) {
+      if (stopping.aborted || this.#room === 0) return false;
+      const startedAt = performance.now();
+      const done = await this.#try(watch, () => this.#checkWorkspace(watch, check, workspace));
+      inARow = done ? 0 : inARow + 1;
+      if (this.#room === 0 || inARow === MAX_FAILED) return false;
+      check.place = workspace.id;
+      await delay(performance.now() - startedAt, undefined, { signal: stopping }).catch(() => {});
+    }
+    return true;
   }
 
   #nextPage({ type, concerns }: Condition, place: string): Promise<Watched[]> {

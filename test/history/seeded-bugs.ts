@@ -238,8 +238,8 @@ export const SEEDED_BUGS: Readonly<Record<string, SeededBug>> = {
     edits: [
       {
         file: 'src/webhooks/sending/queue.ts',
-        find: "const status = dueAt ? 'pending' : finished;",
-        replace: "const status = finished === 'failed' ? 'delivered' : finished;",
+        find: "dueAt ? 'pending' : finished}",
+        replace: "'delivered'}",
       },
     ],
   },

@@ -1,4 +1,4 @@
-import http, { type IncomingMessage } from 'node:http';
+import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { packageVersion } from '../../lib/package-version.ts';
 import type { Failure, Outcome } from './attempt-result.ts';
@@ -60,7 +60,6 @@ export class HttpSender {
     const { networks, resolve: resolveHost } = this.#options;
     const isAllowed = allowedFor(url, networks);
     requireAllowedLiteral(url, isAllowed);
-    const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
     const { request } = url.protocol === 'https:' ? https : http;
     const sent = request(url, {
       method: 'POST',
@@ -73,20 +72,25 @@ export class HttpSender {
         'user-agent': this.#userAgent,
       },
     });
-    const closed = () => reject(new Error('closed before an answer'));
-    let interim = 0;
-    sent.on('information', () => {
-      if (++interim > MAX_INTERIM_ANSWERS) sent.destroy(new Error('too many interim answers'));
-    });
-    sent.once('response', (answer) => {
-      sent.off('close', closed);
-      readAnswer(answer).then(resolve, reject);
-    });
-    sent.on('error', reject);
-    sent.once('close', closed);
     sent.end(body);
-    return promise;
+    return outcomeOf(sent);
   }
+}
+
+function outcomeOf(sent: ClientRequest): Promise<Outcome> {
+  const { promise, resolve, reject } = Promise.withResolvers<Outcome>();
+  const closed = () => reject(new Error('closed before an answer'));
+  let interim = 0;
+  sent.on('information', () => {
+    if (++interim > MAX_INTERIM_ANSWERS) sent.destroy(new Error('too many interim answers'));
+  });
+  sent.once('response', (answer) => {
+    sent.off('close', closed);
+    readAnswer(answer).then(resolve, reject);
+  });
+  sent.on('error', reject);
+  sent.once('close', closed);
+  return promise;
 }
 
 async function readAnswer(answer: IncomingMessage): Promise<Outcome> {

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { Orm } from '../../db/database.ts';
 import { auditEvents, webhookDeliveries, webhooks } from '../../db/schema.ts';
 import { readInstant } from '../../db/stored-types.ts';
@@ -41,44 +41,15 @@ export interface Room {
   writesStdout: boolean;
 }
 
-/**
- * Leases deliveries that are due: of each webhook and subject the oldest that waits, of each webhook a
- * few, in a random order of webhooks, so that none is always before another. However many wait, it looks at
- * few: `offset 0` has an index asked for each row in its turn, where all that wait would be joined.
- */
+/** Leases deliveries that are due, as many as there is room for, and reads what is sent of them. */
 export async function claimDue(
   orm: Orm,
   room: Room,
   now: Date,
   leasedUntil: Date,
 ): Promise<Claim[]> {
-  const { underWay } = room;
-  const at = now.toISOString();
   const { rows } = await orm.execute<ClaimedRow>(sql`
-    with due as (
-      select d.position
-        from ${webhooks} w
-        left join unnest(${sql.param([...underWay.keys()])}::text[],
-                         ${sql.param([...underWay.values()])}::int[])
-               as busy (webhook_id, attempts) on busy.webhook_id = w.id
-       cross join lateral (
-         select queued.position
-           from ${webhookDeliveries} queued
-          where queued.webhook_id = w.id and queued.status = 'pending' and queued.due_at <= ${at}
-            and (queued.leased_until is null or queued.leased_until <= ${at})
-            and not exists (
-              select from ${webhookDeliveries} earlier
-               where earlier.webhook_id = queued.webhook_id and earlier.subject = queued.subject
-                 and earlier.status = 'pending' and earlier.position < queued.position
-              offset 0)
-          order by queued.due_at
-          limit greatest(${room.placesEach} - coalesce(busy.attempts, 0), 0)
-            for update skip locked) d
-       where w.enabled and w.deleted_at is null
-         and (w.id = any(${sql.param([...room.slowWebhooks])}::text[])) = ${room.isForSlow}
-         and (w.id <> ${STDOUT} or ${room.writesStdout})
-       order by row_number() over (partition by w.id order by d.position), random()
-       limit ${room.places}),
+    with due as (${dueDeliveries(room, now)}),
     claimed as (
       update ${webhookDeliveries} d set leased_until = ${leasedUntil.toISOString()}
         from due where d.position = due.position returning d.*)
@@ -91,6 +62,43 @@ export async function claimDue(
       left join ${auditEvents} e on e.workspace_id = c.workspace_id and e.sequence = c.sequence
      order by c.position`);
   return rows.map((row) => toClaim(row, leasedUntil));
+}
+
+/** Of each webhook a few, in a random order of webhooks, so that none is always before another. */
+function dueDeliveries({ underWay, ...room }: Room, now: Date): SQL {
+  return sql`
+    select d.position
+      from ${webhooks} w
+      left join unnest(${sql.param([...underWay.keys()])}::text[],
+                       ${sql.param([...underWay.values()])}::int[])
+             as busy (webhook_id, attempts) on busy.webhook_id = w.id
+     cross join lateral (${oldestOfSubjects(now)}
+       limit greatest(${room.placesEach} - coalesce(busy.attempts, 0), 0)
+         for update skip locked) d
+     where w.enabled and w.deleted_at is null
+       and (w.id = any(${sql.param([...room.slowWebhooks])}::text[])) = ${room.isForSlow}
+       and (w.id <> ${STDOUT} or ${room.writesStdout})
+     order by row_number() over (partition by w.id order by d.position), random()
+     limit ${room.places}`;
+}
+
+/**
+ * Of the webhook `w` and each subject the oldest that waits, if it is due. However many wait, it looks at
+ * few: `offset 0` has an index asked for each row in its turn, where all that wait would be joined.
+ */
+function oldestOfSubjects(now: Date): SQL {
+  const at = now.toISOString();
+  return sql`
+    select queued.position
+      from ${webhookDeliveries} queued
+     where queued.webhook_id = w.id and queued.status = 'pending' and queued.due_at <= ${at}
+       and (queued.leased_until is null or queued.leased_until <= ${at})
+       and not exists (
+         select from ${webhookDeliveries} earlier
+          where earlier.webhook_id = queued.webhook_id and earlier.subject = queued.subject
+            and earlier.status = 'pending' and earlier.position < queued.position
+         offset 0)
+     order by queued.due_at`;
 }
 
 interface ClaimedRow extends Record<string, unknown> {
@@ -131,9 +139,8 @@ function instantOrNull(value: string | null): Date | null {
 }
 
 /**
- * Records an attempt, if the delivery is still leased to this instance. Those of its subject that wait
- * for it are not looked at before it is tried again; once it is over, the next one is due. `+ 0` keeps the
- * database from a walk along all positions for the least one.
+ * Records an attempt, if the delivery is still leased to this instance, and when those of its subject that
+ * wait behind it are due.
  */
 export async function recordAttempt(
   orm: Orm,
@@ -142,26 +149,33 @@ export async function recordAttempt(
   { at, dueAt }: { at: Date; dueAt: Date | null },
 ): Promise<void> {
   const finished = attempt.error === null ? 'delivered' : 'failed';
-  const status = dueAt ? 'pending' : finished;
-  const due = dueAt?.toISOString() ?? null;
-  const now = at.toISOString();
-  const behind = sql`
-    waiting.webhook_id = recorded.webhook_id and waiting.subject = recorded.subject
-    and waiting.status = 'pending' and waiting.position > recorded.position`;
-  const waiting = dueAt
-    ? sql`set due_at = ${due} from recorded where ${behind} and waiting.due_at < ${due}`
-    : sql`set due_at = ${now} from recorded
-           where waiting.due_at > ${now} and waiting.position = (
-             select min(waiting.position + 0) from ${webhookDeliveries} waiting where ${behind})`;
   await orm.execute(sql`
     with recorded as (
       update ${webhookDeliveries}
-         set status = ${status}, due_at = ${due}, leased_until = null,
-             finished_at = ${dueAt ? null : now},
+         set status = ${dueAt ? 'pending' : finished}, due_at = ${dueAt?.toISOString() ?? null},
+             finished_at = ${dueAt ? null : at.toISOString()}, leased_until = null,
              attempts = attempts || ${JSON.stringify([attempt])}::jsonb
        where position = ${position} and leased_until = ${leasedUntil.toISOString()}
       returning webhook_id, subject, position)
-    update ${webhookDeliveries} waiting ${waiting}`);
+    update ${webhookDeliveries} waiting ${dueAt ? waitFor(dueAt) : letNextBeDue(at)}`);
+}
+
+const IS_BEHIND = sql`
+  waiting.webhook_id = recorded.webhook_id and waiting.subject = recorded.subject
+  and waiting.status = 'pending' and waiting.position > recorded.position`;
+
+/** They are not looked at before the one that they wait for is tried again. */
+function waitFor(dueAt: Date): SQL {
+  const due = dueAt.toISOString();
+  return sql`set due_at = ${due} from recorded where ${IS_BEHIND} and waiting.due_at < ${due}`;
+}
+
+/** `+ 0` keeps the database from a walk along all positions for the least one. */
+function letNextBeDue(at: Date): SQL {
+  const now = at.toISOString();
+  return sql`set due_at = ${now} from recorded
+     where waiting.due_at > ${now} and waiting.position = (
+       select min(waiting.position + 0) from ${webhookDeliveries} waiting where ${IS_BEHIND})`;
 }
 
 /** Lets any instance send what this one has not. */
