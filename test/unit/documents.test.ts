@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { getTableName, is } from 'drizzle-orm';
 import { PgTable } from 'drizzle-orm/pg-core';
 import { describe, expect, it } from 'vitest';
@@ -41,13 +41,6 @@ function exists([file, title]: [string, string]): boolean {
 describe('the documents', () => {
   it.each(documents)('%s names tests that exist', (name) => {
     const missing = testsNamedIn(texts.get(name) ?? '').filter((named) => !exists(named));
-    expect(missing).toEqual([]);
-  });
-
-  it.each(documents)('%s links to files that exist', (name) => {
-    const targets = [...(texts.get(name) ?? '').matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)];
-    const own = targets.map(([, target = '']) => target).filter((t) => !/^[a-z]+:/.test(t));
-    const missing = own.filter((target) => !existsSync(join(ROOT, dirname(name), target)));
     expect(missing).toEqual([]);
   });
 });
