@@ -1,24 +1,35 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkout } from '../support/checkout.ts';
 import { blockMarked, type CodeBlock, codeBlocksOf, withPorts } from '../support/code-blocks.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/program.ts';
 import { runScript } from '../support/script.ts';
-import { ROOT_KEY, type SharedProgram, startSharedProgram } from '../support/shared-program.ts';
+import { at, ok, ROOT_KEY, type SharedProgram, startSharedProgram } from '../support/shared-program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const FOLDER = join(ROOT, 'docs/guides');
 const SECRET = 'a-secret-of-the-guides-0123456789abcdef';
-const pages = readdirSync(FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md');
-const textOf = (page: string) => readFileSync(join(FOLDER, page), 'utf8');
-const SET_UP = blockMarked(textOf('first-key.md'), 'run');
+const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+const pagesIn = (folder: string) =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(folder, name));
+
+const guides = pagesIn('docs/guides').filter((page) => !page.endsWith('README.md'));
+const others = pagesIn('docs').filter((page) => textOf(page).includes('\n<!-- run -->\n'));
+const SET_UP = blockMarked(textOf('docs/guides/first-key.md'), 'run');
+
+/** Variables that a page takes for granted. */
+const GIVEN: Readonly<Record<string, string>> = {
+  'docs/guides/first-key.md': '',
+  'docs/leaks.md': `${SET_UP}key=$(curl -sS $keyward/v1/keys -H "$root" -H "$json" -d '{"name": "a"}' | field key)`,
+};
 
 /** What a page cannot do without, and this machine may lack. */
-const PROGRAMS: Readonly<Record<string, string>> = { 'gateway.md': 'caddy' };
+const PROGRAMS: Readonly<Record<string, string>> = { 'docs/guides/gateway.md': 'caddy' };
 const isThere = (name: string) => spawnSync(name, ['version']).status === 0;
 
 let program: SharedProgram;
@@ -26,7 +37,9 @@ beforeAll(async () => {
   program = await startSharedProgram({
     KEYWARD_SECRET: SECRET,
     KEYWARD_WEBHOOK_NETWORKS: '127.0.0.0/8',
+    KEYWARD_LEAK_REPORTS: 'on',
   });
+  await ok(program.root.PUT('/v1/workspaces/{id}', { ...at('acme'), body: {} }));
   return program.end;
 });
 
@@ -53,7 +66,7 @@ async function run(page: string): Promise<string> {
   };
   const folder = await cloneFor(blocks, ports);
   const commands = blocks.filter(({ marker }) => marker === 'run').map(({ code }) => code);
-  const script = [...(page === 'first-key.md' ? [] : [SET_UP]), ...commands].join('\n');
+  const script = [GIVEN[page] ?? SET_UP, ...commands].join('\n');
   const { stdout } = await runScript(withPorts(script, ports), folder, {
     DATABASE_URL: program.databaseUrl,
     KEYWARD_SECRET: SECRET,
@@ -74,22 +87,32 @@ function after(output: string | null, said: string): string | null {
   return output === null || at < 0 ? null : output.slice(at + said.length);
 }
 
-describe('the guides', { timeout: 90_000 }, () => {
-  it.for(pages)('docs/guides/%s works as written, and prints what it says', async (page, { skip }) => {
-    const needed = PROGRAMS[page];
-    skip(needed !== undefined && !isThere(needed), `${needed} is not installed`);
-    const output = await run(page);
-    let rest: string | null = output;
-    for (const said of printedIn(page)) {
-      rest = after(rest, said);
-      if (rest === null) expect.fail(`“${said}” is not printed, or not in its place:\n${output}`);
-    }
-  });
+/** Codes of a mistake in what was sent. */
+const MISTAKES =
+  /"code":"(?:INVALID_REQUEST|MALFORMED_JSON|ROUTE_NOT_FOUND|METHOD_NOT_ALLOWED|UNAUTHENTICATED|FORBIDDEN|INTERNAL)"/g;
+
+describe('the commands of the pages', { timeout: 90_000 }, () => {
+  it.for([...guides, ...others])(
+    'the commands of %s work as written, and print what it says',
+    async (page, { skip }) => {
+      const needed = PROGRAMS[page];
+      skip(needed !== undefined && !isThere(needed), `${needed} is not installed`);
+      const output = await run(page);
+      const said = printedIn(page);
+      let rest: string | null = output;
+      for (const line of said) {
+        rest = after(rest, line);
+        if (rest === null) expect.fail(`“${line}” is not printed in its place:\n${output}`);
+      }
+      const mistakes = output.match(MISTAKES) ?? [];
+      expect(mistakes.filter((code) => !said.includes(code))).toEqual([]);
+    },
+  );
 
   it('every command and program of the guides is run, or says why not', () => {
     const LANGUAGES = /^(sh|js|csv|caddyfile)$/;
     const HANDLED = /^(run|file: \S+|not run: .+)$/;
-    const unmarked = pages.flatMap((page) =>
+    const unmarked = guides.flatMap((page) =>
       codeBlocksOf(textOf(page))
         .filter(({ language, marker }) => LANGUAGES.test(language) && !HANDLED.test(marker ?? ''))
         .map(({ code }) => `${page}: ${code}`),
@@ -98,7 +121,7 @@ describe('the guides', { timeout: 90_000 }, () => {
   });
 
   it('every guide is in the list of guides', () => {
-    const list = textOf('README.md');
-    expect(pages.filter((page) => !list.includes(`](${page})`))).toEqual([]);
+    const list = textOf('docs/guides/README.md');
+    expect(guides.filter((page) => !list.includes(`](${basename(page)})`))).toEqual([]);
   });
 });
