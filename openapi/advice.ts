@@ -5,8 +5,10 @@ import type { ErrorCode } from '../src/errors.ts';
 export const ERROR_ADVICE: Record<ErrorCode, string> = {
   INVALID_REQUEST: 'Correct the fields that `errors` points at.',
   MALFORMED_JSON: 'Send valid JSON, without a name twice in one object.',
-  INVALID_CURSOR: 'Begin the list again without `cursor`; keep filters and sort order while paging.',
-  CONTAINS_KEY: 'Take the key string out of the name, note or metadata; it would be stored readable.',
+  INVALID_CURSOR:
+    'Begin the list again without `cursor`; keep filters and sort order while paging.',
+  CONTAINS_KEY:
+    'Take the key string out of the name, note or metadata; it would be stored readable.',
   KEY_WITH_SCHEME: 'Send the key alone, without `Bearer`.',
   UNAUTHENTICATED: 'Send a management key that exists and has not ended.',
   GATEWAY_UNAUTHENTICATED: "Correct the gateway's own credential; its client cannot cause this.",
@@ -23,7 +25,8 @@ export const ERROR_ADVICE: Record<ErrorCode, string> = {
   KEY_REVOKED: 'Create another key.',
   KEY_EXPIRED: 'Move `expiresAt` first, or create another key.',
   KEY_IMMUTABLE: 'Create another key; or lift `immutableKeys` of the workspace.',
-  KEY_LIMIT_REACHED: 'Revoke or delete keys that nobody needs, or raise `maxActiveKeys` or `maxKeys`.',
+  KEY_LIMIT_REACHED:
+    'Revoke or delete keys that nobody needs, or raise `maxActiveKeys` or `maxKeys`.',
   WEBHOOK_LIMIT_REACHED: 'Delete a webhook, or let one take more types.',
   WEBHOOK_DISABLED: 'Enable the webhook, then repeat.',
   WEBHOOKS_NEED_SECRET: 'Set `KEYWARD_SECRET` and restart.',
@@ -58,7 +61,8 @@ interface VerdictAdvice {
 export const VERDICT_ADVICE: Record<VerdictCode, VerdictAdvice> = {
   NOT_FOUND: {
     status: 401,
-    meaning: 'No key of the workspaces that were asked about has this string: it is malformed, unknown, deleted, or was ended by a rotation.',
+    meaning:
+      'No key of the workspaces that were asked about has this string: it is malformed, unknown, deleted, or was ended by a rotation.',
     advice: 'Look for a typo or an old string: `POST /v1/keys/find` says what became of it.',
   },
   REVOKED: {
@@ -88,7 +92,8 @@ export const VERDICT_ADVICE: Record<VerdictCode, VerdictAdvice> = {
   },
   IP_NOT_ALLOWED: {
     status: 403,
-    meaning: 'The key has `allowedIps`, and the `ip` of the request is none of them or was not given.',
+    meaning:
+      'The key has `allowedIps`, and the `ip` of the request is none of them or was not given.',
     advice: "Send the client's address as `ip`; add its network to the key.",
   },
   INSUFFICIENT_SCOPE: {
@@ -98,12 +103,14 @@ export const VERDICT_ADVICE: Record<VerdictCode, VerdictAdvice> = {
   },
   RESOURCE_NOT_ALLOWED: {
     status: 403,
-    meaning: 'The key lists `resources`, and the one of the request is none of them, or the workspace requires one and none was given.',
+    meaning:
+      'The key lists `resources`, and the one of the request is none of them, or the workspace requires one and none was given.',
     advice: 'Add the resource to the key, or send `resource`.',
   },
   RATE_LIMITED: {
     status: 429,
-    meaning: 'A rate limit of the key would be exceeded; in `rateLimits` it is `exceeded`. Nothing was consumed.',
+    meaning:
+      'A rate limit of the key would be exceeded; in `rateLimits` it is `exceeded`. Nothing was consumed.',
     advice: 'The holder waits until `resetAt`; or raise the limit.',
   },
   CREDITS_EXHAUSTED: {

@@ -8,7 +8,13 @@ import { blockMarked, type CodeBlock, codeBlocksOf, withPorts } from '../support
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/program.ts';
 import { runScript } from '../support/script.ts';
-import { at, ok, ROOT_KEY, type SharedProgram, startSharedProgram } from '../support/shared-program.ts';
+import {
+  at,
+  ok,
+  ROOT_KEY,
+  type SharedProgram,
+  startSharedProgram,
+} from '../support/shared-program.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SECRET = 'a-secret-of-the-guides-0123456789abcdef';
@@ -78,7 +84,9 @@ async function run(page: string): Promise<string> {
 /** What the page says is printed, in its order. */
 function printedIn(page: string): string[] {
   const commands = codeBlocksOf(textOf(page)).filter(({ marker }) => marker === 'run');
-  return commands.flatMap(({ code }) => [...code.matchAll(/^#=> (.*)$/gm)].map(([, it = '']) => it));
+  return commands.flatMap(({ code }) =>
+    [...code.matchAll(/^#=> (.*)$/gm)].map(([, it = '']) => it),
+  );
 }
 
 /** The output from what was found on; null if it is not there. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { runInTerminal, checkout } from '../support/checkout.ts';
+import { checkout, runInTerminal } from '../support/checkout.ts';
 import { blockMarked, withPorts } from '../support/code-blocks.ts';
 import { freePort } from '../support/program.ts';
 import { runScript } from '../support/script.ts';
