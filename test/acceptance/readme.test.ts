@@ -27,6 +27,6 @@ describe('the README', { timeout: 120_000 }, () => {
     const { port } = await runInTerminal('npm start', folder);
     const ports = { 8080: port, 3000: await freePort() };
     const { stdout } = await runScript(withPorts(`${protect}${revoke}`, ports), folder);
-    expect(stdout).toMatch(/^NOT_FOUND\nHello ada\n.*"status":"revoked".*REVOKED\n$/s);
+    expect(stdout).toBe('NOT_FOUND\nHello ada\nREVOKED\n');
   });
 });
