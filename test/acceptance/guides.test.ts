@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { checkout } from '../support/checkout.ts';
 import { blockMarked, type CodeBlock, codeBlocksOf, withPorts } from '../support/code-blocks.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/program.ts';
@@ -49,10 +49,13 @@ beforeAll(async () => {
   return program.end;
 });
 
-/** A clone with the root key, and the files of a page in it. */
+/** What the commands of the pages find in a clone. */
+const CLONED = ['package.json', '.npmrc', 'bin', 'src', 'migrations', 'deploy', 'node_modules'];
+
+/** A folder like a clone with the root key, and the files of a page in it. */
 async function cloneFor(blocks: CodeBlock[], ports: Record<string, number>): Promise<string> {
-  const folder = await checkout();
-  await cp(join(ROOT, 'deploy'), join(folder, 'deploy'), { recursive: true });
+  const folder = await temporaryFolder('keyward-guide-');
+  for (const name of CLONED) await symlink(join(ROOT, name), join(folder, name));
   await mkdir(join(folder, '.keyward'));
   await writeFile(join(folder, '.keyward/root-key'), ROOT_KEY);
   for (const { marker, code } of blocks) {
@@ -76,6 +79,7 @@ async function run(page: string): Promise<string> {
   const { stdout } = await runScript(withPorts(script, ports), folder, {
     DATABASE_URL: program.databaseUrl,
     KEYWARD_SECRET: SECRET,
+    NODE_COMPILE_CACHE: join(tmpdir(), 'keyward-test-compile-cache'),
     npm_config_cache: await temporaryFolder('keyward-npx-'),
   });
   return stdout;
