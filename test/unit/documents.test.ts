@@ -60,6 +60,17 @@ describe('docs/http.md', () => {
   });
 });
 
+describe('docs/compare.md', () => {
+  it('docs/compare.md quotes the ratios to better-auth that docs/performance.md has', () => {
+    const performance = texts.get(join('docs', 'performance.md')) ?? '';
+    const rows = [...performance.matchAll(/^\| \d+ connections? \|.*\| ([^|]+) \|$/gm)];
+    const ratios = rows.map(([, ratio = '']) => ratio);
+    expect(ratios.length).toBeGreaterThan(1);
+    const text = texts.get(join('docs', 'compare.md')) ?? '';
+    expect(ratios.filter((ratio) => !text.includes(ratio))).toEqual([]);
+  });
+});
+
 describe('docs/storage.md', () => {
   it('docs/storage.md has a row for every table, and every setting of what is kept', () => {
     const text = texts.get(join('docs', 'storage.md')) ?? '';

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Not of the project, or made by a run of it. */
-const PASSED_OVER = /^(node_modules|\.git|\.keyward|results|generated|out|dist)$/;
+const PASSED_OVER = /^(\.(?!github$).*|node_modules|venv|results|generated|out|dist)$/;
 
 function pagesIn(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
