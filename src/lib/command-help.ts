@@ -12,7 +12,7 @@ export function overview(commands: readonly Documented[]): string {
     '',
     ...table(rows),
     '',
-    '`keyward --version` prints the version. The README lists the settings, environment variables.',
+    '`keyward --version` prints the version. docs/reference/settings.md lists the settings.',
     '',
   ].join('\n');
 }
