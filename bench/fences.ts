@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { explained } from '../scripts/explained-options.ts';
 import { Pepper } from '../src/domain/pepper.ts';
 import { Changes } from './fences/changes.ts';
-import { FenceLoad, type MeasuredFences } from './fences/load-process.ts';
+import { type Asking, FenceLoad, type MeasuredFences } from './fences/load-process.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
 import { fillIn, type Row, tableOf } from './harness/report.ts';
 import { log, writeResult } from './harness/results.ts';
@@ -76,14 +76,21 @@ async function measureInstances(env: BenchEnv, changes: Changes, instances: numb
       const asking = { seconds: SECONDS, perSecond: table.perSecond };
       const { result, perSecond } = await changes.during(rate, () => load.measure(asking));
       const name = `${instances} × ${rate} changes`;
-      tables.get(table.name)?.push({ name, figures: figuresOf(result, instances, perSecond) });
+      tables
+        .get(table.name)
+        ?.push({ name, figures: figuresOf(result, instances, perSecond, asking) });
     }
   }
   await load.end();
 }
 
-function figuresOf(measured: MeasuredFences, instances: number, changes: number): Row['figures'] {
-  const { perSecond, full, p50Ms, p99Ms, backends, postgres } = measured;
+function figuresOf(
+  measured: MeasuredFences,
+  instances: number,
+  changes: number,
+  asking: Asking,
+): Row['figures'] {
+  const { perSecond, full, p50Ms, p99Ms, backends, postgres, load } = measured;
   return {
     'changes a second': changes,
     'fences a second': perSecond,
@@ -94,7 +101,8 @@ function figuresOf(measured: MeasuredFences, instances: number, changes: number)
     'their backends, % of a core': backends * 100,
     'all of PostgreSQL, % of a core': postgres * 100,
     'µs each': (backends * 1e6) / perSecond,
-    ...(measured.load < 1 && { 'load, % of a core': measured.load * 100 }),
+    // Else it looks at the clock all the time.
+    ...(asking.perSecond === null && { 'load, % of a core': load * 100 }),
   };
 }
 

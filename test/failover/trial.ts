@@ -70,8 +70,8 @@ async function record(
   const main = await copyProgram(null, folder);
   const pair = await PostgresPair.start(folder);
   cleanUps.push(() => pair.shutDown());
-  const trial: Trial = { pair, instances: [], networks: [], recorder };
-  const { instances, networks } = await startInstances(trial, main, options, random, cleanUps);
+  const trial = await startInstances({ pair, recorder, random }, main, options.results, cleanUps);
+  const { instances } = trial;
   const loadBalancer = await LoadBalancer.start(options.nginx, join(folder, 'nginx'), instances);
   cleanUps.push(() => loadBalancer.end());
   const world = new World(await readChecksumKey(pair.primary.url));
@@ -82,18 +82,17 @@ async function record(
   cleanUps.push(() => receiver.close());
   await receiver.subscribe(instances[0]);
   await makeWorkspaces(context);
-  await runLoad({ ...trial, instances, networks }, context, options);
+  await runLoad(trial, context, options);
   await stopAll(instances);
   for (const entry of await readEvidence(pair.standby, main)) recorder.add(entry);
 }
 
 async function startInstances(
-  { pair, recorder }: Trial,
+  { pair, recorder, random }: Pick<Trial, 'pair' | 'recorder'> & { random: Random },
   main: string,
-  { results }: TrialOptions,
-  random: Random,
+  results: string,
   cleanUps: CleanUp[],
-): Promise<{ instances: Instance[]; networks: Network[] }> {
+): Promise<Trial> {
   const instances: Instance[] = [];
   const networks: Network[] = [];
   for (let number = 0; number < INSTANCES; number++) {
@@ -109,7 +108,7 @@ async function startInstances(
   }
   for (const instance of instances) instance.start();
   await Promise.all(instances.map((instance) => instance.waitUntilReady()));
-  return { instances, networks };
+  return { pair, instances, networks, recorder };
 }
 
 /** The load ends with the last event, or if one of both fails. */
