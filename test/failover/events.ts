@@ -15,6 +15,8 @@ export interface Trial {
 const ABSENT_MS = 3000;
 /** What notices that the primary is gone takes its time. */
 const NOTICED_MS = 1000;
+/** By how much an asynchronous standby is behind. */
+const BEHIND_MS = 3000;
 
 /** What happens meanwhile, evenly spread over the time, each in a third of it. */
 export async function makeEvents(trial: Trial, durationMs: number, stop: AbortSignal) {
@@ -45,12 +47,19 @@ async function restart({ instances: [, instance] }: Trial): Promise<void> {
 
 /** The old primary is cut off before the new one takes writes: there is never a second one. */
 async function failOver({ pair, instances, networks }: Trial): Promise<void> {
+  if (!pair.isSynchronous) await loseTouch(pair);
   await pair.primary.kill();
+  if (!pair.isSynchronous) await pair.standby.start();
   for (const network of networks) network.redirect(pair.standby.url);
   await delay(NOTICED_MS);
   await pair.promote();
   for (const network of networks) network.restore();
   await Promise.all(instances.map((instance) => instance.waitUntilReady()));
+}
+
+async function loseTouch({ standby }: PostgresPair): Promise<void> {
+  await standby.stop();
+  await delay(BEHIND_MS);
 }
 
 const EVENTS = {

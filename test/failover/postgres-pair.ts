@@ -8,29 +8,33 @@ import { Postgres } from '../history/harness/server.ts';
 const STANDBY = 'standby';
 const POLL_MS = 20;
 
-/** A primary that acknowledges nothing before its standby has it. */
+/** A primary that acknowledges nothing before its standby has it, unless it is asynchronous. */
 export class PostgresPair {
+  readonly isSynchronous: boolean;
   readonly #primary: Postgres;
   readonly #standby: Postgres;
 
-  private constructor(primary: Postgres, standby: Postgres) {
+  private constructor(primary: Postgres, standby: Postgres, isSynchronous: boolean) {
+    this.isSynchronous = isSynchronous;
     this.#primary = primary;
     this.#standby = standby;
   }
 
-  static async start(folder: string): Promise<PostgresPair> {
+  static async start(folder: string, isSynchronous: boolean): Promise<PostgresPair> {
     const [first, second] = [join(folder, 'first'), join(folder, 'second')];
     await copyStopped(first, second);
-    const primary = await Postgres.start(first, { synchronous_standby_names: STANDBY });
+    const primary = await Postgres.start(first, {
+      synchronous_standby_names: isSynchronous ? STANDBY : '',
+    });
     const primary_conninfo = `${conninfo(primary.url)} application_name=${STANDBY}`;
     const standby = await Postgres.start(second, { primary_conninfo });
     await until(async () => {
-      const rows = await primary.query('select from pg_stat_replication where sync_state = $1', [
-        'sync',
-      ]);
-      return rows.length === 1;
+      const rows = await primary.query<{ sync_state: string }>(
+        `select sync_state from pg_stat_replication where state = 'streaming'`,
+      );
+      return rows[0]?.sync_state === (isSynchronous ? 'sync' : 'async');
     });
-    return new PostgresPair(primary, standby);
+    return new PostgresPair(primary, standby, isSynchronous);
   }
 
   get primary(): Postgres {

@@ -26,6 +26,8 @@ export interface TrialOptions {
   seed: number;
   durationMs: number;
   nginx: string;
+  /** Else the standby is behind when it is promoted. */
+  isSynchronous: boolean;
   /** The folder for the history and the logs. */
   results: string;
   signal: AbortSignal;
@@ -68,7 +70,7 @@ async function record(
 ): Promise<void> {
   const random = new Random(options.seed);
   const main = await copyProgram(null, folder);
-  const pair = await PostgresPair.start(folder);
+  const pair = await PostgresPair.start(folder, options.isSynchronous);
   cleanUps.push(() => pair.shutDown());
   const trial = await startInstances({ pair, recorder, random }, main, options.results, cleanUps);
   const { instances } = trial;
