@@ -75,7 +75,7 @@ async function measureInstances(env: BenchEnv, changes: Changes, instances: numb
     for (const rate of table.changes) {
       const asking = { seconds: SECONDS, perSecond: table.perSecond };
       const { result, perSecond } = await changes.during(rate, () => load.measure(asking));
-      const name = `${instances} × ${rate} changes`;
+      const name = `${instances} instances, ${rate} changes`;
       tables
         .get(table.name)
         ?.push({ name, figures: figuresOf(result, instances, perSecond, asking) });
