@@ -129,7 +129,7 @@ async function runLoad(round: Round, harness: Parameters<typeof injectFaults>[0]
   await Promise.all(work);
 }
 
-async function makeWorkspaces({ client, random }: ClientContext): Promise<void> {
+export async function makeWorkspaces({ client, random }: ClientContext): Promise<void> {
   for (const id of WORKSPACES.slice(1)) {
     const body = { alertThresholds: ALERTED_EARLY };
     const request = { method: 'PUT', path: `/v1/workspaces/${id}`, body, targets: [id] };
@@ -138,7 +138,7 @@ async function makeWorkspaces({ client, random }: ClientContext): Promise<void> 
 }
 
 /** Stops cleanly, which loses nothing, after effects of faults have passed. */
-async function stopAll(instances: readonly Instance[]): Promise<void> {
+export async function stopAll(instances: readonly Instance[]): Promise<void> {
   await delay(500);
   for (const instance of instances) {
     await instance.waitUntilReady();

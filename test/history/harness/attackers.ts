@@ -23,14 +23,14 @@ let calls = 0;
 
 /** Runs every attacker until the signal; each pauses with the clients. */
 export async function runAttackers(
-  { context, recorder }: Pick<Harness, 'context' | 'recorder'>,
+  { context, instances, recorder }: Pick<Harness, 'context' | 'instances' | 'recorder'>,
   stop: AbortSignal,
 ): Promise<void> {
   await Promise.all(
     ATTACKERS.map(async ([attack, pauseMs]) => {
       const random = context.random.fork();
       while (!stop.aborted) {
-        const instance = random.pick(context.client.instances);
+        const instance = random.pick(instances);
         // An instance that is down, frozen or cut off answers attackers neither.
         await context.world.step(() => attack(instance).catch(() => {}));
         recorder.attacks++;

@@ -7,7 +7,7 @@ import {
   type RequestedAccess,
   type Verification,
 } from '../history.ts';
-import { type Instance, ROOT_KEY } from './instance.ts';
+import { ROOT_KEY } from './instance.ts';
 import type { Random } from './random.ts';
 import type { Recorder } from './recorder.ts';
 import type { KnownManagementKey, KnownString, World } from './world.ts';
@@ -22,6 +22,17 @@ export interface ChangeRequest {
   changed?: ChangedFields;
 }
 
+/** Where calls are sent: an instance, or what stands before several and says which of them answered. */
+export interface Door {
+  readonly number: number;
+  call(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: object,
+  ): Promise<{ status: number; body: unknown; instance?: number }>;
+}
+
 /** The answer to a change. */
 export interface ChangeResult {
   status: number | null;
@@ -32,19 +43,19 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Sends calls and records each with its start, its end and its outcome. */
 export class Client {
-  readonly #instances: readonly Instance[];
+  readonly #instances: readonly Door[];
   readonly #recorder: Recorder;
   readonly #world: World;
   #count = 0;
 
-  constructor(instances: readonly Instance[], recorder: Recorder, world: World) {
+  constructor(instances: readonly Door[], recorder: Recorder, world: World) {
     this.#instances = instances;
     this.#recorder = recorder;
     this.#world = world;
   }
 
   async verify(
-    instance: Instance,
+    instance: Door,
     string: KnownString,
     requested: RequestedAccess,
     as: KnownString | null = null,
@@ -99,7 +110,7 @@ export class Client {
     return { status: call.status, body: answer };
   }
 
-  get instances(): readonly Instance[] {
+  get instances(): readonly Door[] {
     return this.#instances;
   }
 
@@ -111,7 +122,7 @@ export class Client {
   }
 
   async #send(
-    instance: Instance,
+    instance: Door,
     method: string,
     path: string,
     body: object | undefined,
@@ -121,11 +132,11 @@ export class Client {
     const headers = { authorization: `Bearer ${as?.key ?? ROOT_KEY}`, 'x-request-id': id };
     const wall = Date.now();
     const start = performance.now();
-    const answer = await instance.call(method, path, headers, body).catch(asUnanswered);
+    const answer: Outcome = await instance.call(method, path, headers, body).catch(asUnanswered);
     const end = performance.now();
     return {
       id,
-      instance: instance.number,
+      instance: answer.instance ?? instance.number,
       start,
       end,
       wall,
@@ -138,8 +149,14 @@ export class Client {
 
 const UNSENT = 0;
 
+interface Outcome {
+  status: number | null;
+  body: unknown;
+  instance?: number;
+}
+
 /** If the connection was refused, nothing was sent, and the call can have had no effect. */
-function asUnanswered(error: Error & { code?: string }) {
+function asUnanswered(error: Error & { code?: string }): Outcome {
   return { status: error.code === 'ECONNREFUSED' ? UNSENT : null, body: null };
 }
 

@@ -4,8 +4,10 @@ import { REQUEST_ID_PREFIX, WORKSPACE_PREFIX } from './attackers.ts';
 import { SECRET } from './instance.ts';
 import type { Postgres } from './server.ts';
 
+type Database = Pick<Postgres, 'url' | 'query'>;
+
 /** Reads the evidence from the database after all instances have stopped. */
-export async function readEvidence(postgres: Postgres, main: string): Promise<Evidence[]> {
+export async function readEvidence(postgres: Database, main: string): Promise<Evidence[]> {
   const [audit, counts, balances] = [
     await readAudit(postgres),
     await readCounts(postgres),
@@ -16,7 +18,7 @@ export async function readEvidence(postgres: Postgres, main: string): Promise<Ev
 }
 
 /** Without the changes of the attackers, whose calls are not in the history. */
-async function readAudit(postgres: Postgres): Promise<Evidence[]> {
+async function readAudit(postgres: Database): Promise<Evidence[]> {
   const rows = await postgres.query<{ payload: string; sequence: string }>(
     `select payload, sequence from audit_events
       where not starts_with(payload::jsonb ->> 'requestId', $1)
@@ -53,7 +55,7 @@ interface Payload {
   after: { credits?: number } | null;
 }
 
-async function readCounts(postgres: Postgres): Promise<Evidence[]> {
+async function readCounts(postgres: Database): Promise<Evidence[]> {
   await foldLog(postgres);
   const rows = await postgres.query<{ ref: string; code: string; count: string }>(
     `select secret_ref as ref, code, sum(count) as count
@@ -64,14 +66,14 @@ async function readCounts(postgres: Postgres): Promise<Evidence[]> {
 }
 
 /** What the instances have flushed before their end and no longer folded. */
-async function foldLog(postgres: Postgres): Promise<void> {
+async function foldLog(postgres: Database): Promise<void> {
   const rows = await postgres.query<{ shard: number }>('select distinct shard from usage_log');
   for (const { shard } of rows) {
     await postgres.query('select fold_usage_log($1, 1000000, false)', [shard]);
   }
 }
 
-async function readBalances(postgres: Postgres): Promise<Evidence[]> {
+async function readBalances(postgres: Database): Promise<Evidence[]> {
   const rows = await postgres.query<{ id: string; credits: string | null }>(
     'select key_id as id, credits from key_consumption',
   );
@@ -82,7 +84,7 @@ async function readBalances(postgres: Postgres): Promise<Evidence[]> {
   }));
 }
 
-async function readDeliveries(postgres: Postgres): Promise<Evidence[]> {
+async function readDeliveries(postgres: Database): Promise<Evidence[]> {
   const rows = await postgres.query<{
     event_id: string;
     subject: string;

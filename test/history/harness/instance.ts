@@ -1,21 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Ending } from '../history.ts';
+import { type Answer, callOverHttp } from './http-call.ts';
 import type { Recorder } from './recorder.ts';
 
 export const ROOT_KEY = 'root-key-of-the-history-checker-0000';
 export const SECRET = 'secret-of-the-history-checker-0000000';
 const FLUSH_MS = 250;
 const CALL_TIMEOUT_MS = 6000;
-
-export interface Answer {
-  status: number;
-  body: unknown;
-}
 
 interface InstanceOptions {
   number: number;
@@ -116,41 +112,9 @@ export class Instance {
     body?: object,
     timeoutMs = CALL_TIMEOUT_MS,
   ): Promise<Answer> {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    return new Promise((resolve, reject) => {
-      const outgoing = request(
-        {
-          host: '127.0.0.1',
-          port: this.port,
-          agent: this.#agent,
-          method,
-          path,
-          headers: {
-            ...headers,
-            ...(text && { 'content-type': 'application/json', 'content-length': text.length }),
-          },
-          signal: AbortSignal.timeout(timeoutMs),
-        },
-        (incoming) => {
-          let received = '';
-          incoming.setEncoding('utf8').on('data', (chunk: string) => {
-            received += chunk;
-          });
-          incoming.on('error', reject);
-          incoming.on('close', () => reject(new Error('the answer was cut off')));
-          incoming.on('end', () =>
-            resolve({ status: incoming.statusCode ?? 0, body: parse(received) }),
-          );
-        },
-      );
-      outgoing.on('error', reject);
-      outgoing.end(text);
-    });
+    const target = { port: this.port, agent: this.#agent, timeoutMs };
+    return callOverHttp(target, method, path, headers, body);
   }
-}
-
-function parse(text: string): unknown {
-  return text === '' ? null : JSON.parse(text);
 }
 
 /** Argon2 is at its lowest cost, since it is not what is tested. */
@@ -169,7 +133,7 @@ function settings(port: number, databaseUrl: string): Record<string, string> {
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();

@@ -33,7 +33,7 @@ export class Network {
   readonly url: string;
   /** Called when the answer to a commit of counters is passed on to the instance. */
   onFlush: (sequence: number) => void = () => {};
-  readonly #socketPath: string;
+  #socketPath: string;
   readonly #server: Server;
   readonly #random: Random;
   readonly #connections = new Set<ProxiedConnection>();
@@ -45,7 +45,7 @@ export class Network {
 
   private constructor(databaseUrl: string, server: Server, random: Random) {
     const url = new URL(databaseUrl);
-    this.#socketPath = `${url.searchParams.get('host')}/.s.PGSQL.${url.port}`;
+    this.#socketPath = socketOf(url);
     url.searchParams.delete('host');
     url.hostname = '127.0.0.1';
     url.port = String((server.address() as AddressInfo).port);
@@ -76,6 +76,12 @@ export class Network {
   cut(): void {
     this.#isCut = true;
     for (const line of this.#connections) destroy(line);
+  }
+
+  /** Ends the connections; those that follow reach this server, once the network is restored. */
+  redirect(databaseUrl: string): void {
+    this.cut();
+    this.#socketPath = socketOf(new URL(databaseUrl));
   }
 
   /** Passes nothing on, while both ends keep their connections. */
@@ -170,6 +176,10 @@ export class Network {
     if (WRITTEN.test(text)) this.onFlush(line.sequence);
     if (READY.test(text)) line.sequence = null;
   }
+}
+
+function socketOf({ searchParams, port }: URL): string {
+  return `${searchParams.get('host')}/.s.PGSQL.${port}`;
 }
 
 function destroy({ client, server }: ProxiedConnection): void {

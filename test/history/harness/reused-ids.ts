@@ -71,12 +71,11 @@ async function verifyOnce({ context }: Harness, instance: Instance, key: KnownKe
 }
 
 async function revokeElsewhere(
-  harness: Harness,
+  { context: { client, random }, instances }: Harness,
   frozen: Instance,
   keys: readonly KnownKey[],
 ): Promise<void> {
-  const { client, random } = harness.context;
-  const others = client.instances.filter((instance) => instance !== frozen);
+  const others = instances.filter((instance) => instance !== frozen);
   for (const { id, workspaceId } of keys) {
     const path = `/v1/keys/${id}/revoke`;
     const body = { workspaceId };

@@ -15,17 +15,20 @@ const SETTINGS = {
 
 /** A durable Postgres for one run, which can be stopped, crashed and started. */
 export class Postgres {
-  readonly #folder: string;
+  readonly #launch: () => Promise<EmbeddedPostgres>;
   #running: EmbeddedPostgres;
   #isShutDown = false;
 
-  private constructor(folder: string, running: EmbeddedPostgres) {
-    this.#folder = folder;
+  private constructor(launch: () => Promise<EmbeddedPostgres>, running: EmbeddedPostgres) {
+    this.#launch = launch;
     this.#running = running;
   }
 
-  static async start(folder: string): Promise<Postgres> {
-    return new Postgres(folder, await launch(folder));
+  static async start(folder: string, own: Record<string, string> = {}): Promise<Postgres> {
+    const directory = join(folder, 'postgres');
+    const settings = { ...SETTINGS, ...own };
+    const launch = () => startEmbeddedPostgres({ directory, durable: true, settings });
+    return new Postgres(launch, await launch());
   }
 
   /** The same after each start. */
@@ -45,7 +48,7 @@ export class Postgres {
 
   async start(): Promise<void> {
     if (this.#isShutDown) return;
-    this.#running = await launch(this.#folder);
+    this.#running = await this.#launch();
   }
 
   /** Kills the server process; its child processes notice that and end. */
@@ -105,11 +108,6 @@ export class Postgres {
     await client.connect();
     return client;
   }
-}
-
-function launch(folder: string): Promise<EmbeddedPostgres> {
-  const directory = join(folder, 'postgres');
-  return startEmbeddedPostgres({ directory, durable: true, settings: SETTINGS });
 }
 
 /** False if the process has ended by itself since it was found. */
