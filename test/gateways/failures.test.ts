@@ -7,7 +7,7 @@ import { type Fixture, openFixture } from './fixture.ts';
 describeGateways(({ name, program, fixture }) => {
   /** One that a test may break. */
   async function openOwn(credential?: string): Promise<Fixture> {
-    const own = await openFixture(program, credential);
+    const own = await openFixture(program, credential === undefined ? {} : { credential });
     onTestFinished(own.end);
     return own;
   }
