@@ -59,6 +59,8 @@ const DOCUMENTED: Table = {
     ['a limit is reached: 403', /^refuses a limited key with 403/],
     ['forged identity and questions have no effect', /^asks what its file says/],
     ['a wrong credential or a stripped question: closed', /^is closed if its credential/],
+    ['a key that is bound to the address of the client passes', /^lets a key that is bound/],
+    ['a key that is bound to addresses: 403', /^refuses a key that is bound/],
     ['limits and retiring strings are told if the key passes', /^tells a client whose key passes/],
   ],
 };

@@ -58,7 +58,7 @@ async function answerOf(
 }
 
 describe.each(GATEWAYS)('a client of $name', (gateway) => {
-  const { name, refusal, headersForApi, toldOnSuccess, limitedStatus, handsKeyOn } = gateway;
+  const { name, refusal, headersForApi, toldOnSuccess, limitedStatus } = gateway;
   const statusOf = async (client: ClientRequest) => refusal(await answerOf(gateway, client));
 
   it(`${name}, by its documentation, lets a valid key through, with its identity`, async () => {
@@ -74,7 +74,7 @@ describe.each(GATEWAYS)('a client of $name', (gateway) => {
         'x-keyward-scopes': 'orders:read',
         'x-keyward-workspace': 'default',
       });
-      expect(JSON.stringify(headers).includes(key)).toBe(handsKeyOn);
+      expect(JSON.stringify(headers).includes(key)).toBe(gateway.handsKeyOn);
     }
   });
 
@@ -128,10 +128,19 @@ describe.each(GATEWAYS)('a client of $name', (gateway) => {
 
   it(`${name}, by its documentation, is closed if its credential is wrong or a client names the question in Connection`, async () => {
     const { key } = await create(SCOPED);
-    expect(refusal(await answerOf(gateway, requestWith(key), 'kw_wrong'))).not.toBeNull();
+    const wrong = await answerOf(gateway, requestWith(key), 'kw_wrong');
+    expect(refusal(wrong)).toBe(gateway.faultStatus);
     const { key: weak } = await create({ scopes: ['projects:read'] });
     const stripping: Line[] = [['Connection', 'close, X-Keyward-Authorization, X-Keyward-Key-Id']];
     expect(await statusOf(requestWith(weak, stripping))).not.toBeNull();
+  });
+
+  it(`${name}, by its documentation, ${gateway.namesAddress ? 'lets a key that is bound to the address of the client through' : 'refuses a key that is bound to addresses'}`, async () => {
+    const { key } = await create({ ...SCOPED, allowedIps: ['203.0.113.7'] });
+    const { key: elsewhere } = await create({ ...SCOPED, allowedIps: ['198.51.100.9'] });
+    const claims: Line[] = [['X-Forwarded-For', '198.51.100.9']];
+    expect(await statusOf(requestWith(key))).toBe(gateway.namesAddress ? null : 403);
+    expect(await statusOf(requestWith(elsewhere, claims))).toBe(403);
   });
 
   if (toldOnSuccess.length === 0) return;

@@ -40,6 +40,8 @@ export const apisix: DocumentedGateway = {
   },
   toldOnSuccess: [],
   limitedStatus: 429,
+  faultStatus: 401,
+  namesAddress: true,
   handsKeyOn: false,
 };
 

@@ -77,6 +77,8 @@ export const envoy: DocumentedGateway = {
   },
   toldOnSuccess: ['ratelimit', 'ratelimit-policy', 'deprecation', 'sunset'],
   limitedStatus: 429,
+  faultStatus: 401,
+  namesAddress: true,
   handsKeyOn: false,
 };
 

@@ -28,6 +28,10 @@ export interface DocumentedGateway {
   toldOnSuccess: readonly string[];
   /** What a limited client gets; 429 where the program has a way. */
   limitedStatus: number;
+  /** What every client gets if the gateway's own credential is wrong. */
+  faultStatus: number;
+  /** Whether the question can name the client's address. */
+  namesAddress: boolean;
   handsKeyOn: boolean;
 }
 

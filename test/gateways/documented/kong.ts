@@ -45,6 +45,8 @@ export const kong: DocumentedGateway = {
   },
   toldOnSuccess: ['ratelimit', 'ratelimit-policy', 'deprecation', 'sunset'],
   limitedStatus: 429,
+  faultStatus: 503,
+  namesAddress: true,
   handsKeyOn: false,
 };
 

@@ -67,6 +67,8 @@ export const ingressNginx: DocumentedGateway = {
   },
   toldOnSuccess: [],
   limitedStatus: 403,
+  faultStatus: 500,
+  namesAddress: true,
   handsKeyOn: true,
 };
 
@@ -88,6 +90,8 @@ export const envoyGateway: DocumentedGateway = {
   },
   toldOnSuccess: [],
   limitedStatus: 429,
+  faultStatus: 401,
+  namesAddress: false,
   handsKeyOn: false,
 };
 

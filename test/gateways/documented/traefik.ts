@@ -45,6 +45,8 @@ export const traefik: DocumentedGateway = {
   },
   toldOnSuccess: [],
   limitedStatus: 429,
+  faultStatus: 401,
+  namesAddress: false,
   handsKeyOn: false,
 };
 
