@@ -39,7 +39,7 @@ const TESTED: Table = {
     ['allowed web pages can read every answer', /^lets an allowed web page/],
     ['websocket: opened with a key, refused without', /^opens a websocket/],
     ['no other upgrade is handed on (h2c)', /^hands on no upgrade/],
-    ['bodies of several megabytes', /body of several megabytes/],
+    ['bodies of several megabytes', /(body of several megabytes|before its body has come)/],
     ['the address of the client comes from trusted proxies alone', /^believes X-Forwarded-For/],
     ['Keyward is away: closed', /^is closed while Keyward is away/],
     ["the gateway's own credential is wrong: closed", /^is closed if its own credential/],

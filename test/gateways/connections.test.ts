@@ -3,6 +3,7 @@ import { describeGateways } from './describe-gateways.ts';
 import { ANY_KEY, expectClosed } from './expectations.ts';
 import { openFixture } from './fixture.ts';
 import type { Line, Sent } from './http.ts';
+import { HANDSHAKE } from './socket.ts';
 
 const SOCKET = `${ANY_KEY}/socket`;
 const LARGE = 'x'.repeat(5_000_000);
@@ -42,6 +43,7 @@ describeGateways(({ name, program, fixture }) => {
         ['Connection', 'Upgrade, HTTP2-Settings'],
         ['HTTP2-Settings', 'AAMAAABkAARAAAAAAAIAAAAA'],
         ...upgrades,
+        ...HANDSHAKE,
       ];
       const { status } = await fixture().sendWith(key, ANY_KEY, { headers });
       expect([200, 400]).toContain(status);
@@ -71,6 +73,13 @@ describeGateways(({ name, program, fixture }) => {
       if (answer) expectClosed(answer, 401, 'KEY_MISSING');
     }
     expect(fixture().bytesToKeyward() - before).toBeLessThan(10_000);
+    expect(fixture().received).toEqual([]);
+  });
+
+  it(`${name} refuses a request without a key before its body has come`, async () => {
+    const headers = { 'Content-Length': String(LARGE.length) };
+    const answer = await fixture().send(ANY_KEY, { method: 'POST', headers });
+    expectClosed(answer, 401, 'KEY_MISSING');
     expect(fixture().received).toEqual([]);
   });
 

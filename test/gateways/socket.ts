@@ -6,12 +6,12 @@ import type { Line } from './http.ts';
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
-const ASKS: Line[] = [
-  ['Connection', 'Upgrade'],
-  ['Upgrade', 'websocket'],
+/** HAProxy refuses an upgrade to a websocket without these. */
+export const HANDSHAKE: Line[] = [
   ['Sec-WebSocket-Version', '13'],
   ['Sec-WebSocket-Key', KEY],
 ];
+const ASKS: Line[] = [['Connection', 'Upgrade'], ['Upgrade', 'websocket'], ...HANDSHAKE];
 
 /** 101 and a connection, or how it was refused. */
 export interface Opened {
@@ -36,6 +36,7 @@ export async function openSocket(
 ): Promise<Opened> {
   const lines = [['Host', 'api.example.com'], ...headers, ...ASKS].flat();
   const call = request({ host: '127.0.0.1', port, path, headers: lines, agent: false });
+  call.on('error', () => {});
   call.end();
   const [response, socket]: [IncomingMessage, Duplex?] = await Promise.race([
     once(call, 'upgrade'),
