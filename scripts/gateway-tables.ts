@@ -111,9 +111,9 @@ function versionOf(program: string, flag: string): string {
 }
 
 function between(page: string, marker: string, lines: readonly string[]): string {
-  const pattern = new RegExp(`(<!-- ${marker}: [^>]*-->\n).*?(\n<!-- end -->)`, 's');
+  const pattern = new RegExp(`(<!-- ${marker}: [^>]*-->\n).*?(<!-- end -->)`, 's');
   if (!pattern.test(page)) throw new Error(`the page has no place for “${marker}”`);
-  return page.replace(pattern, (_, begin, end) => `${begin}${lines.join('\n')}${end}`);
+  return page.replace(pattern, (_, begin, end) => `${begin}\n${lines.join('\n')}\n\n${end}`);
 }
 
 const report: Report = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));

@@ -4,7 +4,8 @@
 
 -- Read once, as root, before HAProxy gives its rights away.
 local KEY = os.getenv("KEYWARD_KEY") or ""
-local URL = "http://" .. (os.getenv("KEYWARD_ADDRESS") or "127.0.0.1:8080") .. "/v1/authorize"
+-- `listen keyward` of haproxy.cfg.
+local SOCKET = "abns@keyward"
 local TIMEOUT_MS = 5000
 
 -- What Keyward reads of the client's headers. Add the one that KEYWARD_KEY_HEADER names, if you set it.
@@ -24,7 +25,12 @@ local function ask(txn)
   for _, name in ipairs(OF_CLIENT) do
     headers[name] = sent[name]
   end
-  return core.httpclient():get({ url = URL, headers = headers, timeout = TIMEOUT_MS })
+  return core.httpclient():get({
+    url = "http://keyward/v1/authorize",
+    dst = SOCKET,
+    headers = headers,
+    timeout = TIMEOUT_MS,
+  })
 end
 
 local function first(answer, name)

@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { describeGateways } from './describe-gateways.ts';
 import { ANY_KEY, expectClosed } from './expectations.ts';
-import { openFixture } from './fixture.ts';
+import { openFixture, START_TIMEOUT_MS } from './fixture.ts';
 import type { Line, Sent } from './http.ts';
 import { HANDSHAKE } from './socket.ts';
 
@@ -83,26 +83,30 @@ describeGateways(({ name, program, fixture }) => {
     expect(fixture().received).toEqual([]);
   });
 
-  it(`${name} believes X-Forwarded-For of a trusted proxy alone, and its last address alone`, async () => {
-    const own = await openFixture(program, { trustedProxy: '127.0.0.1/32' });
-    onTestFinished(own.end);
-    const bound = await own.createKey({ allowedIps: ['203.0.113.7', '2001:db8::/32'] });
-    const proxys = await own.createKey({ allowedIps: ['127.0.0.1', '127.0.0.2'] });
-    const status = async (key: string, from: string, ...lines: string[]) => {
-      const headers = lines.map((line): Line => ['X-Forwarded-For', line]);
-      return (await own.sendWith(key, ANY_KEY, { headers, from })).status;
-    };
-    expect(await status(bound.key, '127.0.0.1', '203.0.113.7')).toBe(200);
-    expect(await status(bound.key, '127.0.0.1', '2001:db8::7')).toBe(200);
-    expect(await status(bound.key, '127.0.0.1', '198.51.100.9, 203.0.113.7')).toBe(200);
-    expect(await status(bound.key, '127.0.0.1', '198.51.100.9', '203.0.113.7')).toBe(200);
-    expect(await status(bound.key, '127.0.0.1', '203.0.113.7, 198.51.100.9')).toBe(403);
-    expect(await status(bound.key, '127.0.0.1', '203.0.113.7', '198.51.100.9')).toBe(403);
-    expect(await status(bound.key, '127.0.0.2', '203.0.113.7')).toBe(403);
-    expect(await status(proxys.key, '127.0.0.2', '203.0.113.7')).toBe(200);
-    expect(await status(proxys.key, '127.0.0.1', '203.0.113.7')).toBe(403);
-    expect(await status(proxys.key, '127.0.0.1')).toBe(200);
-  });
+  it(
+    `${name} believes X-Forwarded-For of a trusted proxy alone, and its last address alone`,
+    async () => {
+      const own = await openFixture(program, { trustedProxy: '127.0.0.1/32' });
+      onTestFinished(own.end);
+      const bound = await own.createKey({ allowedIps: ['203.0.113.7', '2001:db8::/32'] });
+      const proxys = await own.createKey({ allowedIps: ['127.0.0.1', '127.0.0.2'] });
+      const status = async (key: string, from: string, ...lines: string[]) => {
+        const headers = lines.map((line): Line => ['X-Forwarded-For', line]);
+        return (await own.sendWith(key, ANY_KEY, { headers, from })).status;
+      };
+      expect(await status(bound.key, '127.0.0.1', '203.0.113.7')).toBe(200);
+      expect(await status(bound.key, '127.0.0.1', '2001:db8::7')).toBe(200);
+      expect(await status(bound.key, '127.0.0.1', '198.51.100.9, 203.0.113.7')).toBe(200);
+      expect(await status(bound.key, '127.0.0.1', '198.51.100.9', '203.0.113.7')).toBe(200);
+      expect(await status(bound.key, '127.0.0.1', '203.0.113.7, 198.51.100.9')).toBe(403);
+      expect(await status(bound.key, '127.0.0.1', '203.0.113.7', '198.51.100.9')).toBe(403);
+      expect(await status(bound.key, '127.0.0.2', '203.0.113.7')).toBe(403);
+      expect(await status(proxys.key, '127.0.0.2', '203.0.113.7')).toBe(200);
+      expect(await status(proxys.key, '127.0.0.1', '203.0.113.7')).toBe(403);
+      expect(await status(proxys.key, '127.0.0.1')).toBe(200);
+    },
+    START_TIMEOUT_MS,
+  );
 });
 
 function framings(): Sent[] {

@@ -15,6 +15,9 @@ import {
 import { startRelay } from './relay.ts';
 import { type Opened, openSocket } from './socket.ts';
 
+/** For tests that start programs of their own: a loaded machine is no reason to fail. */
+export const START_TIMEOUT_MS = 90_000;
+
 const ROOT_KEY = 'root-key-of-the-gateway-tests-0123456789';
 
 /** The real Keyward, the real gateway, and an API behind them. */

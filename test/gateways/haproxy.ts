@@ -12,6 +12,7 @@ const MISTAKES = `
     http-request set-var(txn.keyward_require) str() if { path_beg /forgotten/ }
 `;
 const ANY_KEY = '    # Any valid key:';
+const SOCKET = 'abns@keyward';
 const CORS = `    http-request set-var(txn.cors_origin) req.fhdr(Origin) if { req.fhdr(Origin) -m str ${ORIGIN} }\n`;
 const TRUST = 'http-request set-src hdr_ip(X-Forwarded-For,-1) if { src';
 
@@ -28,12 +29,15 @@ async function install(
   { keyward, api, port, trustedProxy }: Addresses,
 ): Promise<Installation> {
   const lua = join(folder, 'keyward.lua');
-  await writeFile(lua, await readFile(join(DEPLOY, 'keyward.lua'), 'utf8'));
+  const action = await readFile(join(DEPLOY, 'keyward.lua'), 'utf8');
+  await writeFile(lua, replaceOnce(action, SOCKET, `${SOCKET}-${port}`));
   let site = await readFile(join(DEPLOY, 'haproxy.cfg'), 'utf8');
   site = replaceOnce(site, '/etc/haproxy/keyward.lua', lua);
   site = replaceOnce(site, 'bind :80', `bind 127.0.0.1:${port}`);
   site = replaceOnce(site, CORS, CORS + CORS.replaceAll(ORIGIN, OTHER_ORIGIN));
   site = replaceOnce(site, ANY_KEY, MISTAKES + ANY_KEY);
+  site = replaceOnce(site, SOCKET, `${SOCKET}-${port}`);
+  site = replaceOnce(site, '127.0.0.1:8080', keyward);
   site = replaceOnce(site, '127.0.0.1:3000', api);
   if (trustedProxy !== undefined) {
     site = replaceOnce(site, `# ${TRUST} 10.0.0.0/8 }`, `${TRUST} ${trustedProxy} }`);
@@ -42,6 +46,6 @@ async function install(
   await writeFile(config, site);
   return {
     args: ['-db', '-f', config],
-    env: { KEYWARD_KEY: managementKey, KEYWARD_ADDRESS: keyward },
+    env: { KEYWARD_KEY: managementKey },
   };
 }
