@@ -40,6 +40,19 @@ describeGateways(({ name, program, fixture }) => {
   );
 
   it(
+    `${name} is closed and answers within seconds if Keyward takes questions and gives no verdict`,
+    async () => {
+      const { sendWith, received, freezeKeyward, createKey } = await openOwn();
+      const { key } = await createKey();
+      expect((await sendWith(key, ANY_KEY)).status).toBe(200);
+      freezeKeyward();
+      expect((await sendWith(key, ANY_KEY)).status).toBeGreaterThanOrEqual(500);
+      expect(received).toHaveLength(1);
+    },
+    START_TIMEOUT_MS,
+  );
+
+  it(
     `${name} is closed if its own credential is wrong, and does not blame the client`,
     async () => {
       const { send, sendWith, received, root, createKey, gatewayKeyId } = await openOwn();

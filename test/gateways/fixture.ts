@@ -36,6 +36,8 @@ export interface Fixture {
   /** The id of the gateway's own management key. */
   gatewayKeyId: string;
   killKeyward: () => Promise<unknown>;
+  /** Keyward takes questions, and answers none. */
+  freezeKeyward: () => void;
   end: () => Promise<void>;
 }
 
@@ -91,6 +93,7 @@ async function open(
     root,
     createKey: (options) => makeKey(root, options),
     gatewayKeyId: issued.id,
+    freezeKeyward: relay.freeze,
     killKeyward: async () => {
       await keyward.end('SIGKILL');
       await relay.close();
