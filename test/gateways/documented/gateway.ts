@@ -10,7 +10,7 @@ export interface ClientRequest {
 }
 
 /** What a gateway sends to Keyward about it. */
-export interface Question {
+interface Question {
   method: string;
   path: string;
   headers: readonly Line[];
