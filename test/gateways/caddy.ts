@@ -31,7 +31,7 @@ export const caddy: GatewayProgram = {
 async function install(
   folder: string,
   managementKey: string,
-  { keyward, api, port }: Addresses,
+  { keyward, api, port, trustedProxy }: Addresses,
 ): Promise<Installation> {
   const snippets = join(folder, 'keyward.caddy');
   await writeFile(snippets, await readFile(join(DEPLOY, 'keyward.caddy'), 'utf8'));
@@ -48,6 +48,7 @@ async function install(
     env: {
       KEYWARD_KEY: managementKey,
       KEYWARD_ADDRESS: keyward,
+      ...(trustedProxy === undefined ? {} : { KEYWARD_TRUSTED_PROXIES: trustedProxy }),
       HOME: folder,
       XDG_DATA_HOME: folder,
       XDG_CONFIG_HOME: folder,

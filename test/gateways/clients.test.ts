@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { describeGateways } from './describe-gateways.ts';
 import { ANY_KEY, createWeakKey, expectClosed, identityIn } from './expectations.ts';
 import type { Sent } from './http.ts';
+import { HANDSHAKE } from './socket.ts';
 
 describeGateways(({ name, fixture }) => {
   it(`${name} does not let a client forge its identity`, async () => {
@@ -116,7 +117,10 @@ describeGateways(({ name, fixture }) => {
     ['a compressed body', { method: 'POST', headers: { 'Content-Encoding': 'gzip' }, body: 'x' }],
     ['a broken content type', { method: 'POST', headers: { 'Content-Type': ';;' }, body: 'x' }],
     ['an expectation', { method: 'POST', headers: { Expect: '100-continue' }, body: 'x' }],
-    ['an upgrade', { headers: { Connection: 'Upgrade', Upgrade: 'websocket' } }],
+    [
+      'an upgrade',
+      { headers: [['Connection', 'Upgrade'], ['Upgrade', 'websocket'], ...HANDSHAKE] },
+    ],
     ['a range', { headers: { Range: 'bytes=0-0', 'If-None-Match': '*' } }],
     ['much that Keyward does not read', { headers: { Cookie: 'c'.repeat(7000) } }],
   ])(`${name} asks the same about a request with %s`, async (_, sent) => {

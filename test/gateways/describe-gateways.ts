@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { caddy } from './caddy.ts';
 import { type Fixture, openFixture } from './fixture.ts';
 import type { GatewayProgram } from './gateway.ts';
+import { haproxy } from './haproxy.ts';
 import { nginx } from './nginx.ts';
 
 export interface GatewayTests {
@@ -14,7 +15,7 @@ export interface GatewayTests {
 
 /** The same tests with every gateway that is installed; scripts/test-gateways.sh finds them. */
 export function describeGateways(define: (tests: GatewayTests) => void): void {
-  for (const program of [nginx, caddy]) {
+  for (const program of [nginx, caddy, haproxy]) {
     describe.runIf(program.path !== '')(`an API behind ${program.name}`, () => {
       let shared: Fixture | undefined;
       const fixture = () => {

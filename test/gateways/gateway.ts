@@ -14,6 +14,8 @@ export interface Addresses {
   keyward: string;
   api: string;
   port: number;
+  /** A proxy in front of the gateway, which may say who the client is. */
+  trustedProxy?: string;
 }
 
 export interface Installation {
@@ -39,11 +41,11 @@ export interface RunningGateway {
 export async function startGateway(
   program: GatewayProgram,
   managementKey: string,
-  { keyward, api }: Omit<Addresses, 'port'>,
+  at: Omit<Addresses, 'port'>,
 ): Promise<RunningGateway> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'keyward-gateway-'));
   const port = await freePort();
-  const { args, env } = await program.install(folder, managementKey, { keyward, api, port });
+  const { args, env } = await program.install(folder, managementKey, { ...at, port });
   const child = spawn(program.path, args, {
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -50,11 +50,18 @@ async function install(
   return { args: ['-p', folder, '-c', join(folder, 'nginx.conf')], env: {} };
 }
 
-function siteAt(text: string, { keyward, api, port }: Addresses): string {
-  let site = replaceOnce(text, 'server 127.0.0.1:8080;', `server ${keyward};`);
+function siteAt(text: string, { keyward, api, port, trustedProxy }: Addresses): string {
+  let site = trustedProxy === undefined ? text : trusting(text, trustedProxy);
+  site = replaceOnce(site, 'server 127.0.0.1:8080;', `server ${keyward};`);
   site = replaceOnce(site, 'server 127.0.0.1:3000;', `server ${api};`);
   site = replaceOnce(site, 'listen 80;', `listen 127.0.0.1:${port};`);
   return replaceOnce(site, ANY_KEY, MISTAKES + ANY_KEY);
+}
+
+function trusting(text: string, proxy: string): string {
+  const header = 'real_ip_header X-Forwarded-For;';
+  const site = replaceOnce(text, '# set_real_ip_from 10.0.0.0/8;', `set_real_ip_from ${proxy};`);
+  return replaceOnce(site, `# ${header}`, header);
 }
 
 /** What a distribution's nginx.conf has around the sites. */

@@ -45,6 +45,22 @@ describeGateways(({ name, fixture }) => {
     },
   );
 
+  it(`${name} lets a request whose line has the whole URL through as one with its path`, async () => {
+    const { key } = await fixture().createKey({ scopes: ['orders:read'] });
+    const { key: weak } = await createWeakKey(fixture());
+    for (const host of ['api.example.com', 'evil.example']) {
+      const url = `http://${host}/orders/7`;
+      const { status } = await fixture().sendWith(weak, url);
+      expect(fixture().received).toEqual([]);
+      // A gateway may also refuse a URL of another host than the header names.
+      if (host === 'evil.example' && status === 400) continue;
+      expect(status).toBe(403);
+      expect((await fixture().sendWith(key, url)).status).toBe(200);
+      const reached = new URL(fixture().received.pop()?.url ?? '', 'http://api.example.com');
+      expect(reached.pathname).toBe('/orders/7');
+    }
+  });
+
   it(`${name} lets a path through as it was judged, and what no location names not at all`, async () => {
     const { key } = await fixture().createKey({ scopes: ['orders:*', 'projects:read'] });
     for (const path of ['/orders/7?a=%2f', '/reports/caf%e9?x', '/projects/alpha/a%20b']) {
