@@ -330,7 +330,8 @@ describe('introspection', () => {
     const manager = await createManagementKey(pair.first, { permissions: ['keys:verify'] });
     await warmManagementKey(manager.key, pair.first);
     const { key } = await createKey(pair.first);
-    await introspect(key);
+    // Twice: a first load may meet the fence that names the new key, and is not kept then.
+    for (let use = 0; use < 2; use++) await introspect(key);
     const names = recordStatements(pair.first.service.internals.database);
     expect((await introspect(key, {}, { as: manager.key })).body.active).toBe(true);
     const headers = { authorization: basic('me', manager.key) };

@@ -6,6 +6,6 @@ export function asBearer(authorization: string | undefined): string | undefined 
   const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? '') ?? [];
   if (encoded === undefined) return authorization;
   const credentials = Buffer.from(encoded, 'base64').toString('latin1');
-  const [, password] = /^[^:]*:(.*)$/s.exec(credentials) ?? [];
+  const [, password] = /^[^:]*:(\S+)$/.exec(credentials) ?? [];
   return password === undefined ? undefined : `Bearer ${password}`;
 }

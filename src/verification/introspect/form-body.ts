@@ -12,11 +12,9 @@ export function takeForms(scope: App, admission: Admission, names: readonly stri
     refuseOtherEncodings(request);
     readWithin(admission.bodies, request, payload, sizeOf(request), (error, body) => {
       if (error || !body) return done(error);
-      try {
-        done(null, parseForm(body.toString(), names));
-      } catch (refusal) {
-        done(refusal instanceof Error ? refusal : new Error('unreadable form'));
-      }
+      const form = parseForm(body.toString(), names);
+      if (form instanceof KeywardError) done(form);
+      else done(null, form);
     });
   });
   scope.addContentTypeParser('*', (_request, _payload, done) => {
@@ -25,12 +23,14 @@ export function takeForms(scope: App, admission: Admission, names: readonly stri
 }
 
 /** Others are ignored, as RFC 6749 requires; none of these may be given twice. */
-export function parseForm(text: string, names: readonly string[]): Record<string, string> {
+function parseForm(text: string, names: readonly string[]): Record<string, string> | KeywardError {
   const form = new URLSearchParams(text);
+  const repeated = names.find((name) => form.getAll(name).length > 1);
+  if (repeated !== undefined) return invalidField(`/body/${repeated}`, 'is given twice');
   const given = names.flatMap((name): [string, string][] => {
-    const [value, ...others] = form.getAll(name);
-    if (others.length > 0) throw invalidField(`/body/${name}`, 'is given twice');
-    return value === undefined ? [] : [[name, value]];
+    const value = form.get(name);
+    // A part of the text would keep all of it, and some values are kept until they are counted.
+    return value === null ? [] : [[name, Buffer.from(value).toString()]];
   });
   return Object.fromEntries(given);
 }
