@@ -42,10 +42,9 @@ async function main(): Promise<number> {
   }
 }
 
-const programOn = (postgres: Postgres): Program => ({
-  folder: FOLDER,
-  settings: { DATABASE_URL: postgres.url, KEYWARD_SECRET: SECRET },
-});
+function programOn({ url }: Postgres): Program {
+  return { folder: FOLDER, settings: { DATABASE_URL: url, KEYWARD_SECRET: SECRET } };
+}
 
 async function startKeyward(program: Program): Promise<Keyward> {
   const keyward = await Keyward.start(program);

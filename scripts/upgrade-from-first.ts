@@ -63,10 +63,9 @@ async function createDatabase(url: string, name: string): Promise<string> {
   return Object.assign(new URL(url), { pathname: `/${name}` }).href;
 }
 
-const programOf = (folder: string, url: string): Program => ({
-  folder,
-  settings: { DATABASE_URL: url, KEYWARD_SECRET: SECRET },
-});
+function programOf(folder: string, url: string): Program {
+  return { folder, settings: { DATABASE_URL: url, KEYWARD_SECRET: SECRET } };
+}
 
 async function startKeyward(program: Program): Promise<Keyward> {
   const keyward = await Keyward.start(program);
