@@ -193,7 +193,7 @@ async function checkKept(
 ): Promise<void> {
   const usage = await settled(
     () => keyward.usage(kept.used.id),
-    ({ VALID = 0 }) => VALID >= counted.most,
+    ({ VALID = 0 }) => VALID >= counted.least,
   );
   const { VALID = 0, INSUFFICIENT_SCOPE } = usage;
   const isWithin = VALID >= counted.least && VALID <= counted.most;

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { freePort } from './free-port.ts';
 
 const LISTENS = /Server listening at (http:[^\s"]+)/;
 export const ROOT_KEY = 'root-key-of-the-rehearsal-0123456789';
@@ -29,7 +30,9 @@ export class Keyward {
   }
 
   static async start(program: Program): Promise<Keyward> {
-    const child = run(program, []);
+    // Not each version takes 0 for any free one.
+    const settings = { ...program.settings, PORT: String(await freePort()) };
+    const child = run({ ...program, settings }, []);
     const output = collect(child);
     const ended = once(child, 'close');
     const listening = new Promise<string>((resolve) => {
@@ -93,7 +96,6 @@ function run({ folder, settings }: Program, words: readonly string[]): ChildProc
     cwd: '/',
     env: {
       PATH: process.env.PATH,
-      PORT: '0',
       KEYWARD_ROOT_KEY: ROOT_KEY,
       KEYWARD_ARGON2_MEMORY_KIB: '8192',
       KEYWARD_ARGON2_ITERATIONS: '1',

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { chooseRunner, type Runner, run } from '../../src/embedded-postgres/unprivileged.ts';
+import { freePort } from './free-port.ts';
 
 /** Where Debian has the programs of each version, or the folder that is given. */
 const FOLDERS = '/usr/lib/postgresql';
@@ -129,14 +129,4 @@ export class Postgres {
     }
     throw new Error(`no Postgres is ready in ${this.folder}`);
   }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('the probe listened');
-  return address.port;
 }
