@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { explained } from './explained-options.ts';
-import { exitCode, note, same } from './rehearsal/checks.ts';
+import { exitCode, note, same } from './operations/checks.ts';
 import {
   checkFurnished,
   type Furnished,
   furnish,
   keepVerifying,
   type Named,
-} from './rehearsal/furnishing.ts';
-import { command, Keyward, type Program } from './rehearsal/keyward.ts';
-import { installedPostgres, Postgres } from './rehearsal/postgres.ts';
+} from './operations/furnishing.ts';
+import { command, Keyward, type Program } from './operations/keyward.ts';
+import { installedPostgres, Postgres } from './operations/postgres.ts';
 
 /**
  * Takes backups of a running Keyward in each way that docs/operations.md names, restores each one
@@ -22,7 +22,7 @@ import { installedPostgres, Postgres } from './rehearsal/postgres.ts';
  */
 parseArgs({ options: explained({}) });
 const FOLDER = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
-const SECRET = 'secret-of-the-rehearsal-0123456789abcdef';
+const SECRET = 'secret-of-the-operations-0123456789abcdef';
 /** What was started, to be ended in the opposite order. */
 const endings: (() => Promise<unknown>)[] = [];
 
@@ -32,7 +32,7 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(await realpath(tmpdir()), 'keyward-backup-'));
   try {
     const bin = installedPostgres();
-    if (bin) await rehearse(bin, folder);
+    if (bin) await backUpAndRestore(bin, folder);
     else note('SKIPPED pg_dump and pg_basebackup: no Postgres is installed with its programs');
     await copyEmbedded(folder);
     return exitCode();
@@ -58,7 +58,7 @@ interface Later {
   head: string;
 }
 
-async function rehearse(bin: string, folder: string): Promise<void> {
+async function backUpAndRestore(bin: string, folder: string): Promise<void> {
   note('== a running service, whose WAL is archived');
   const source = await Postgres.make(bin, join(folder, 'source'));
   endings.push(() => source.stop());

@@ -7,8 +7,8 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { startEmbeddedPostgres } from '../src/embedded-postgres/postgres.ts';
 import { explained } from './explained-options.ts';
-import { exitCode, note, same, settled } from './rehearsal/checks.ts';
-import { command, Keyward, type Program } from './rehearsal/keyward.ts';
+import { exitCode, note, same, settled } from './operations/checks.ts';
+import { command, Keyward, type Program } from './operations/keyward.ts';
 
 /**
  * Upgrades from the oldest state of the code that has a schema, or from `--from REF`: that program runs,
@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
   options: explained({ from: { type: 'string', default: '' } }),
 });
 const FOLDER = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
-const SECRET = 'secret-of-the-rehearsal-0123456789abcdef';
+const SECRET = 'secret-of-the-operations-0123456789abcdef';
 const USE = { VALID: 3, INSUFFICIENT_SCOPE: 1, REVOKED: 0 };
 const endings: (() => Promise<unknown>)[] = [];
 

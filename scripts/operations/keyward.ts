@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { freePort } from './free-port.ts';
 
 const LISTENS = /Server listening at (http:[^\s"]+)/;
-export const ROOT_KEY = 'root-key-of-the-rehearsal-0123456789';
+const ROOT_KEY = 'root-key-of-the-operations-0123456789';
 
 export interface Answer {
   status: number;

@@ -22,11 +22,11 @@ export interface Furnished {
   fading: Named;
 }
 
-export const QUIET_USE = { VALID: 3, INSUFFICIENT_SCOPE: 1 };
+const QUIET_USE = { VALID: 3, INSUFFICIENT_SCOPE: 1 };
 
 export async function furnish(keyward: Keyward): Promise<Furnished> {
   const make = async (more: object = {}): Promise<Named> => {
-    const { body } = await keyward.call('POST', '/v1/keys', { name: 'rehearsed', ...more });
+    const { body } = await keyward.call('POST', '/v1/keys', { name: 'a key', ...more });
     return { id: body.id, key: body.key };
   };
   const quiet = await make({ scopes: ['orders:read'], ownerId: 'customer_42' });
