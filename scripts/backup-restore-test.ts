@@ -1,4 +1,5 @@
-import { cp, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,8 +71,8 @@ async function backUpAndRestore(bin: string, folder: string): Promise<void> {
   const kept = await furnish(keyward);
 
   const load = keepVerifying(keyward, kept.busy.key);
-  const dump = join(source.folder, 'keyward.dump');
-  await source.program('pg_dump', ['--format=custom', `--file=${dump}`, source.url]);
+  const dump = await shell(bin, folder, 'dump', { DATABASE_URL: source.url });
+  same('a backup is taken as documented', dump.code, 0);
   const base = join(source.folder, 'base');
   const into = [`--pgdata=${base}`, '--checkpoint=fast', '--wal-method=none'];
   await source.program('pg_basebackup', [...into, `--dbname=${source.urlOf('postgres')}`]);
@@ -88,8 +89,15 @@ async function backUpAndRestore(bin: string, folder: string): Promise<void> {
   note('== pg_dump, restored by pg_restore into a new cluster');
   const restored = await Postgres.make(bin, join(folder, 'restored'));
   endings.push(() => restored.stop());
-  const options = ['--no-owner', '--exit-on-error', `--dbname=${restored.url}`];
-  await restored.program('pg_restore', [...options, dump]);
+  const urls = { RESTORED_URL: restored.url, KEYWARD_SECRET: SECRET };
+  const restore = await shell(bin, folder, 'restore', urls);
+  same(
+    'it is restored as documented',
+    [restore.code, restore.output.includes('intact')],
+    [0, true],
+  );
+  const runOf = (postgres: Postgres) => postgres.query('select id::text from incarnation');
+  same('the restored database is in no run of the other one', await runOf(restored), []);
   await checkDump(programOn(restored), kept, later, answered);
   await restored.stop();
 
@@ -104,6 +112,22 @@ async function backUpAndRestore(bin: string, folder: string): Promise<void> {
     recovery_target_action: 'promote',
   });
   await checkRecovered(programOn(recovered), kept, later);
+}
+
+/** Runs a block of docs/operations.md as written, in a folder. */
+async function shell(bin: string, cwd: string, name: string, env: Record<string, string>) {
+  const page = await readFile(`${FOLDER}/docs/operations.md`, 'utf8');
+  const [, block] = page.split(`<!-- test:backup: ${name} -->\n\`\`\`sh\n`);
+  if (block === undefined) throw new Error(`docs/operations.md has no block ${name}`);
+  const commands = block.slice(0, block.indexOf('```'));
+  const text = commands.replaceAll('npx keyward', `node ${FOLDER}/bin/keyward.js`);
+  const PATH = `${bin}:${process.env.PATH}`;
+  const ran = spawnSync('bash', ['-euo', 'pipefail', '-c', text], {
+    cwd,
+    env: { ...env, PATH },
+    encoding: 'utf8',
+  });
+  return { code: ran.status, output: `${ran.stdout}${ran.stderr}` };
 }
 
 async function changeAfterwards(keyward: Keyward, { fading }: Furnished): Promise<Later> {
@@ -181,7 +205,11 @@ async function checkLog(
 ): Promise<void> {
   const checked = await command(program, ['audit', 'verify', ...options]);
   const isSaid = checked.output.includes(says);
-  same(`audit verify ${options[0] ?? ''} says: ${says}`, [checked.code, isSaid], [code, true]);
+  same(
+    `${['audit verify', ...options.slice(0, 1)].join(' ')} says: ${says}`,
+    [checked.code, isSaid],
+    [code, true],
+  );
 }
 
 async function checkGoesOn(keyward: Keyward, program: Program): Promise<void> {
