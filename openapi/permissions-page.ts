@@ -103,7 +103,8 @@ function shownFields(calls: readonly PermittedCall[], document: Document): strin
 }
 
 function bodyOf(part: Pick<Answer, 'content'> | undefined): Schema | undefined {
-  return part?.content?.['application/json']?.schema;
+  const { content = {} } = part ?? {};
+  return (content['application/json'] ?? content['application/x-www-form-urlencoded'])?.schema;
 }
 
 function fieldsOf(schema: Schema | undefined, document: Document): string[] {

@@ -953,6 +953,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/introspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Introspect a key
+         * @description Token introspection as RFC 7662 has it, for libraries that know no other way: the token is a key. Everything but `VALID` is `{"active": false}`, with status 200. It is a verification: it counts, and consumes what `cost` says of limits and credits. The management key is sent as Bearer, or by HTTP Basic as the password, with any user name. `ip`, `resource`, `cost` and `workspaceId` mean what they mean to `/v1/verify`; parameters that are not known are ignored. Requires the permission `keys:verify`.
+         */
+        post: operations["introspectKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/leaks": {
         parameters: {
             query?: never;
@@ -4643,6 +4663,103 @@ export interface components {
         };
         /** @enum {string} */
         ImportStatus: "created" | "duplicate" | "invalid";
+        IntrospectRequest: {
+            /**
+             * @description The key as it was presented. Whatever cannot be a key is not active.
+             * @example ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq
+             */
+            token: string;
+            /**
+             * @description Makes no difference.
+             * @example access_token
+             */
+            token_type_hint?: string;
+            /**
+             * @description IP address of the client; a zone id is ignored. Without it, a key that is bound to addresses is not valid.
+             * @example 203.0.113.7
+             */
+            ip?: string;
+            /**
+             * @description Resource to be accessed; checked if the key lists resources.
+             * @example project:alpha
+             */
+            resource?: string;
+            /**
+             * @description Units that the verification consumes of the key's limits and credits; 0 checks without consuming. Default: 1.
+             * @example 1
+             */
+            cost?: number;
+            /**
+             * @description Workspace id. A management key that is bound to a workspace implies it; for others the default is `default`, or every workspace when they verify or find.
+             * @example default
+             */
+            workspaceId?: string;
+        };
+        /** @description What RFC 7662 says of a token. */
+        Introspection: {
+            /**
+             * @description Whether the verdict is `VALID`. False comes without any other member.
+             * @example true
+             */
+            active: boolean;
+            /**
+             * @description The scopes of the key, separated by spaces, wildcards as they were given; left out if it has none.
+             * @example orders:read orders:write
+             */
+            scope?: string;
+            /**
+             * @description The key's stable identifier.
+             * @example key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd
+             */
+            client_id?: string;
+            /**
+             * @description Always `Bearer`.
+             * @example Bearer
+             */
+            token_type?: string;
+            /**
+             * @description When the presented string ends, with its key or with the grace of a rotation, in seconds since 1970; left out if nothing is known to end it.
+             * @example 1893456000
+             */
+            exp?: number;
+            /**
+             * @description When the presented string was issued or imported.
+             * @example 1893456000
+             */
+            iat?: number;
+            /**
+             * @description Since when the key is valid; left out if it always was.
+             * @example 1893456000
+             */
+            nbf?: number;
+            /**
+             * @description Whom the key belongs to: `ownerId`, or the id of the key if it has none.
+             * @example customer_42
+             */
+            sub?: string;
+            /**
+             * @description The workspace that owns the key.
+             * @example default
+             */
+            keyward_workspace_id?: string;
+            /**
+             * @description The key's name.
+             * @example CI deploys
+             */
+            keyward_name?: string;
+            /**
+             * @description What the key may touch; left out if everything.
+             * @example [
+             *       "project:alpha"
+             *     ]
+             */
+            keyward_resources?: string[];
+            /**
+             * @description True: the database is unavailable, and this is what was last known of the key. Only with `KEYWARD_STALE_IF_ERROR_MS` set, and left out otherwise.
+             * @example true
+             */
+            keyward_stale?: boolean;
+        };
         /** @description A key, with its string for the only time. */
         IssuedKey: {
             /**
@@ -12227,6 +12344,54 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description `IDEMPOTENCY_MISMATCH` */
             422: components["responses"]["UnprocessableEntity"];
+            /** @description `TOO_MANY_REQUESTS` */
+            429: components["responses"]["TooManyRequests"];
+            /** @description `INTERNAL` */
+            500: components["responses"]["InternalServerError"];
+            /** @description `OVERLOADED`, `TIMED_OUT`, `UNAVAILABLE` */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    introspectKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "token": "ak_live_4fQ2mXw9TzR1bVdE7yKc3nLpHs5gJuA8oWiZqB6vNtYxMrF0eUkCjDhPlSaGdTfIq"
+                 *     }
+                 */
+                "application/x-www-form-urlencoded": components["schemas"]["IntrospectRequest"];
+            };
+        };
+        responses: {
+            /** @description What RFC 7662 says of a token. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Introspection"];
+                };
+            };
+            /** @description `INVALID_REQUEST` */
+            400: components["responses"]["BadRequest"];
+            /** @description `UNAUTHENTICATED` */
+            401: components["responses"]["Unauthorized"];
+            /** @description `FORBIDDEN` */
+            403: components["responses"]["Forbidden"];
+            /** @description `NOT_FOUND` */
+            404: components["responses"]["NotFound"];
+            /** @description `BODY_TOO_LARGE` */
+            413: components["responses"]["PayloadTooLarge"];
+            /** @description `UNSUPPORTED_MEDIA_TYPE` */
+            415: components["responses"]["UnsupportedMediaType"];
             /** @description `TOO_MANY_REQUESTS` */
             429: components["responses"]["TooManyRequests"];
             /** @description `INTERNAL` */

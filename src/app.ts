@@ -62,6 +62,7 @@ import {
   authorizeRoutes,
   withoutGatewayPath,
 } from './verification/authorize/routes.ts';
+import { introspectRoutes } from './verification/introspect/routes.ts';
 import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { deliveryRoutes } from './webhooks/deliveries/routes.ts';
@@ -176,6 +177,7 @@ type Features = AppDependencies & { admission: Admission; rates: RequestRates };
 function registerFeatures(app: App, deps: Features): void {
   verifyRoutes(app, deps);
   authorizeRoutes(app, { ...deps.gateway, ...deps });
+  introspectRoutes(app, deps);
   whoamiRoutes(app, deps.whoami, deps.rates);
   keyRoutes(app, deps.keys);
   ownerRoutes(app, deps.owners);

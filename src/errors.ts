@@ -42,7 +42,7 @@ export const ERRORS = {
   PRECONDITION_FAILED:
     'The resource has changed since it was read (`If-Match`); read it again and compare.',
   BODY_TOO_LARGE: 'The body is larger than this call accepts.',
-  UNSUPPORTED_MEDIA_TYPE: 'The body is not `application/json`.',
+  UNSUPPORTED_MEDIA_TYPE: 'The body is of a type that this call does not take.',
   IDEMPOTENCY_MISMATCH: 'This Idempotency-Key was used for another call or payload.',
   AUDIT_LIMIT_REACHED:
     'The audit log of the workspace has reached its maximum of entries; what ends something still passes.',

@@ -7,7 +7,12 @@ const VERIFICATION_SECONDS = [
   0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 ];
 /** The routes that verify, by how the metric calls them. */
-const VERIFYING = { verify: '/v1/verify', batch: '/v1/verify/batch', authorize: '/v1/authorize' };
+const VERIFYING = {
+  verify: '/v1/verify',
+  batch: '/v1/verify/batch',
+  authorize: '/v1/authorize',
+  introspect: '/v1/introspect',
+};
 
 interface RouteMetrics {
   /** By method, the counts of each status. */

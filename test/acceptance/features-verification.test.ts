@@ -64,6 +64,23 @@ describe('verification, call by call', () => {
     expect(stopped.headers.get('x-keyward-code')).toBe('NOT_FOUND');
   });
 
+  it('introspectKey tells a resource server of OAuth whether a key is active, what it may do and whose it is', async () => {
+    const { root } = program;
+    const { id, key } = await makeKey(root, { scopes: ['orders:read'], ownerId: 'customer_42' });
+    const form = { headers: { 'content-type': 'application/x-www-form-urlencoded' } };
+    const introspect = (token: string) =>
+      ok(root.POST('/v1/introspect', { body: { token }, ...form }));
+    expect(await introspect(key)).toMatchObject({
+      active: true,
+      scope: 'orders:read',
+      client_id: id,
+      sub: 'customer_42',
+      token_type: 'Bearer',
+    });
+    await ok(root.POST('/v1/keys/{id}/revoke', { params: { path: { id } } }));
+    expect(await introspect(key)).toEqual({ active: false });
+  });
+
   it('whoAmI tells the holder of a key what it may do, without requiring any permission', async () => {
     const { url, root } = program;
     const { id, key } = await makeKey(root, { scopes: ['orders:read'] });

@@ -46,6 +46,7 @@ const untilUnderWay = (bytes: number) =>
 const CALLS = [
   'POST /v1/verify',
   'POST /v1/verify/batch',
+  'POST /v1/introspect',
   'POST /v1/keys',
   'POST /v1/keys/import',
   'POST /v1/keys/find',

@@ -81,10 +81,11 @@ describe('the examples of the OpenAPI document', () => {
   };
 
   const send = async (
-    { path, method, parameters = [] }: Call,
+    call: Call,
     query: Record<string, unknown> = {},
     body?: object,
   ): Promise<Answer> => {
+    const { path, method, parameters = [] } = call;
     const ids = await idsOfThings();
     const url = path
       .replace(/\/([a-z-]+)\/\{id\}/, (_, kind) => `/${kind}/${ids[kind]}`)
@@ -95,7 +96,7 @@ describe('the examples of the OpenAPI document', () => {
       [value].flat().map((one): [string, string] => [name, String(one)]),
     );
     const search = new URLSearchParams(pairs);
-    return instance.call(method.toUpperCase(), `${url}?${search}`, body && { body });
+    return instance.call(method.toUpperCase(), `${url}?${search}`, body && encoded(call, body));
   };
 
   /** The answer has a status of success, and is what the document says of it. */
@@ -140,15 +141,28 @@ describe('the examples of the OpenAPI document', () => {
   );
 });
 
-function exampleOf({ requestBody }: Call): object | undefined {
-  if (!requestBody) return undefined;
-  const example = requestBody.content['application/json']?.example;
+const FORM = 'application/x-www-form-urlencoded';
+
+/** As JSON, or as the form that the call takes. */
+function encoded({ requestBody }: Call, body: object) {
+  if (requestBody?.content['application/json']) return { body };
+  const pairs = Object.entries(body).map(([name, value]): [string, string] => [name, `${value}`]);
+  return { body: `${new URLSearchParams(pairs)}`, headers: { 'content-type': FORM } };
+}
+
+function contentOf({ requestBody }: Call) {
+  return requestBody?.content['application/json'] ?? requestBody?.content[FORM];
+}
+
+function exampleOf(call: Call): object | undefined {
+  if (!call.requestBody) return undefined;
+  const example = contentOf(call)?.example;
   if (!example) throw new Error('a body has an example');
   return example;
 }
 
-function fieldExamples({ requestBody }: Call): [string, unknown][] {
-  const ref = requestBody?.content['application/json']?.schema.$ref ?? '';
+function fieldExamples(call: Call): [string, unknown][] {
+  const ref = contentOf(call)?.schema.$ref ?? '';
   const schema = document.components.schemas[ref.split('/').at(-1) ?? ''];
   return Object.entries(schema?.properties ?? {})
     .filter(([name, { examples }]) => examples !== undefined && !WITHOUT_EXAMPLE.has(name))

@@ -50,6 +50,7 @@ const WITH_BODY = { 'Content-Type': 'application/json', 'Content-Length': BODY.l
 it.each([
   ['POST /v1/verify', BODY],
   ['POST /v1/verify/batch', BODY],
+  ['POST /v1/introspect', BODY],
   ['POST /v1/keys', BODY],
   ['GET /v1/keys', ''],
   ['POST /v1/authorize', ''],

@@ -59,6 +59,11 @@ const DOORS: Record<string, (key: string) => Promise<Answer>> = {
   'a verification': (key) => callAs(key)('POST', '/v1/verify', { body: { key: 'unknown' } }),
   'a batch of verifications': (key) =>
     callAs(key)('POST', '/v1/verify/batch', { body: { requests: [{ key: 'unknown' }] } }),
+  'an introspection': (key) =>
+    callAs(key)('POST', '/v1/introspect', {
+      body: 'token=unknown',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    }),
   'a question of a gateway': (key) => pair.first.call('GET', '/v1/authorize', gateway(key)),
   whoami: (key) => callAs(key)('GET', '/v1/whoami'),
   'a list': (key) => callAs(key)('GET', '/v1/keys'),

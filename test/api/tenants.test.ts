@@ -52,7 +52,8 @@ const LISTS: Record<string, string> = {
  * empty here: api/hygiene has its bound callers.
  */
 const OTHERS = [
-  ...['listWorkspaces', 'verifyKey', 'verifyKeys', 'findKey', 'listHygieneOwners', 'listIdleKeys'],
+  ...['listWorkspaces', 'verifyKey', 'verifyKeys', 'introspectKey', 'findKey'],
+  ...['listHygieneOwners', 'listIdleKeys'],
 ];
 
 describe('a management key of one workspace', () => {

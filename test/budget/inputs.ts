@@ -6,15 +6,17 @@ const OTHER_BODY_LIMITS: Record<string, number> = {
   importKeys: 1_048_576,
   verifyKeys: 1_048_576,
   reportLeaks: 32_768,
+  introspectKey: 32_768,
 };
 
 /** JSON that is sent to a call, by what is bad about it. */
 export type Inputs = Record<string, string>;
 
 /** The worst bodies that fit the limit of a call: within the bounds of its schema, and beyond. */
-export function worstBodies({ id, body }: Operation): Inputs {
+export function worstBodies({ id, body, bodyType }: Operation): Inputs {
   if (body === null) return {};
   const limit = OTHER_BODY_LIMITS[id] ?? BODY_LIMIT;
+  if (bodyType !== 'application/json') return worstForms(limit);
   const lists = Object.entries(body.properties ?? {}).filter(([, field]) => isList(field));
   const [first] = limit > BODY_LIMIT ? lists : [];
   return {
@@ -25,6 +27,16 @@ export function worstBodies({ id, body }: Operation): Inputs {
     'one long text': `{"name":"${'\\u0009'.repeat((limit - 12) / 6)}"}`,
     'metadata of names': filled('{"metadata":{', (i) => `"${i.toString(36)}":{}`, '}}', limit),
     ...Object.fromEntries(lists.flatMap(([name]) => wrongLists(name, limit))),
+  };
+}
+
+function worstForms(limit: number): Inputs {
+  const repeated = (text: string) => text.repeat(limit / text.length);
+  return {
+    'unknown parameters': repeated('a&'),
+    'a parameter many times': repeated('token=&'),
+    'a long token': `token=${'%41'.repeat(limit / 3 - 2)}`,
+    'spaces and broken encodings': `token=${repeated('+%').slice(6)}`,
   };
 }
 

@@ -120,7 +120,7 @@ export function probesOf(operation: Operation, world: BudgetWorld): Probe[] {
   const { id: call, method } = operation;
   const path = pathOf(operation, world);
   const probe = (input: string, at: string, body: string | null): Probe => {
-    const type = body === null ? {} : { 'content-type': 'application/json' };
+    const type = body === null ? {} : { 'content-type': operation.bodyType };
     return { call, input, method, path: at, body, headers: type, isCold: input.endsWith(COLD) };
   };
   const bodies = { ...worstBodies(operation), ...OWN[call]?.(world) };

@@ -48,6 +48,8 @@ export interface Operation {
   path: string;
   parameters: Parameter[];
   body: Schema | null;
+  /** JSON or a form. */
+  bodyType: string;
   /** The codes of its errors; null if the document lists none. */
   codes: ReadonlySet<string> | null;
   /** By status: the schema of the answer; null if it has no JSON body. */
@@ -64,12 +66,16 @@ export function operationsOf(document: OpenApi): Operation[] {
     Object.entries(item).map(([method, described]) => {
       const { parameters = [], requestBody }: Described = JSON.parse(resolved(document, described));
       const { operationId, 'x-error-codes': codes, responses } = described;
+      const [[bodyType, content] = ['application/json']] = Object.entries(
+        requestBody?.content ?? {},
+      );
       return {
         id: operationId,
         method: method.toUpperCase(),
         path,
         parameters,
-        body: requestBody?.content['application/json']?.schema ?? null,
+        body: content?.schema ?? null,
+        bodyType,
         codes: codes ? new Set(codes) : null,
         responses: new Map(
           Object.entries(responses).map(([status, { $ref, content }]) => {

@@ -45,7 +45,7 @@ export function headersFor(
   const headers: Headers = { ...credentials(operation, world, random) };
   if (body !== null && !random.chance(0.02)) {
     const isUsual = random.chance(0.95);
-    headers['content-type'] = isUsual ? 'application/json' : random.pick(CONTENT_TYPES);
+    headers['content-type'] = isUsual ? operation.bodyType : random.pick(CONTENT_TYPES);
   }
   // With neither a length nor chunks, Node would end the body by closing the connection.
   if (body !== null) Object.assign(headers, framing(body, random));
@@ -84,7 +84,7 @@ function credentials({ id }: Operation, world: World, random: Random): Headers {
     [4, () => `Bearer ${world.someKey(random)}`],
     [2, () => null],
     [1, () => random.pick(PRINTABLE)],
-    [1, () => `Basic ${Buffer.from(`root:${world.rootKey}`).toString('base64')}`],
+    [2, () => `Basic ${Buffer.from(`root:${world.rootKey}`).toString('base64')}`],
     [1, () => `bearer  ${world.rootKey} `],
     [1, () => `Bearer ${'z'.repeat(9000)}`],
   ])();

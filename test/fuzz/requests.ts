@@ -7,6 +7,7 @@ import type { World } from './world.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
 const PATHS = ['/', '/v1', '/v2/verify', '/v1/keys/', '//v1/keys', '/docs', '/openapi.json', '*'];
+const FORM_TYPE = 'application/x-www-form-urlencoded';
 /** Nothing listens there. */
 const RECEIVER = 'http://127.0.0.1:9/hooks';
 const SEGMENTS = [
@@ -117,14 +118,27 @@ function corruptedCursor(cursor: string, random: Random): string {
   return random.chance(0.8) ? Buffer.from(changed).toString('base64url') : changed;
 }
 
-function bodyFor({ id, body }: Operation, world: World, random: Random): Buffer | null {
+function bodyFor({ id, body, bodyType }: Operation, world: World, random: Random): Buffer | null {
   if (!body) return random.chance(0.05) ? Buffer.from('{"name":"none wanted"}') : null;
   if (random.chance(0.03)) return null;
   const someKey = () =>
     id.startsWith('reportLeaks') ? world.leakedKey(random) : world.someKey(random);
   let value = known(valueFor(body, random), someKey, world, random);
   while (random.chance(0.3)) value = corrupt(value, random);
-  return textOfBody(value, random);
+  return bodyType === FORM_TYPE ? formOf(value, random) : textOfBody(value, random);
+}
+
+/** The fields as a form, some of them twice, or not encoded. */
+function formOf(value: Json, random: Random): Buffer {
+  const pairs = Object.entries(Object(value)).map(([name, field]): [string, string] => [
+    name,
+    (typeof field === 'object' ? JSON.stringify(field) : String(field)).toWellFormed(),
+  ]);
+  if (random.chance(0.05)) pairs.push(...pairs);
+  if (random.chance(0.05))
+    pairs.push([random.pick(TEXTS).toWellFormed(), random.pick(TEXTS).toWellFormed()]);
+  if (random.chance(0.05)) return Buffer.from(pairs.map((pair) => pair.join('=')).join('&'));
+  return Buffer.from(String(new URLSearchParams(pairs)));
 }
 
 /** Puts existing keys, ids and workspaces into the fields for them. */

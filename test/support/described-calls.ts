@@ -1,4 +1,5 @@
 import type { Instance } from './instance.ts';
+import { takesManagementKey } from './operations.ts';
 
 /** The part of JSON Schema by which the document describes requests. */
 export interface FieldSchema {
@@ -53,21 +54,27 @@ export interface DescribedCall {
   isManaged: boolean;
 }
 
-/** Every call under /v1 that an instance describes. */
+/** Every call under /v1 that an instance describes, but those that take a form, by rules of their own. */
 export async function describedCalls(instance: Instance): Promise<DescribedCall[]> {
   const document: Document = (await instance.call('GET', '/openapi.json', { as: null })).body;
   return Object.entries(document.paths)
     .filter(([path]) => path.startsWith('/v1/'))
     .flatMap(([path, item]) =>
-      Object.entries(item).map(([method, described]) => ({
-        id: described.operationId,
-        method: method.toUpperCase(),
-        path: filledIn(path, described.parameters ?? []),
-        query: (described.parameters ?? []).filter((it) => it.in === 'query'),
-        body: resolved(bodyOf(described), document),
-        isManaged: described.security === undefined,
-      })),
+      Object.entries(item)
+        .filter(([, described]) => !takesForm(described))
+        .map(([method, described]) => ({
+          id: described.operationId,
+          method: method.toUpperCase(),
+          path: filledIn(path, described.parameters ?? []),
+          query: (described.parameters ?? []).filter((it) => it.in === 'query'),
+          body: resolved(bodyOf(described), document),
+          isManaged: takesManagementKey(described.security),
+        })),
     );
+}
+
+function takesForm({ requestBody }: Described): boolean {
+  return requestBody !== undefined && bodyOf({ requestBody }) === null;
 }
 
 function filledIn(path: string, parameters: Parameter[]): string {
@@ -83,7 +90,7 @@ export async function bodySchema(instance: Instance, id: string): Promise<FieldS
   return call.body;
 }
 
-function bodyOf({ requestBody }: Described): FieldSchema | null {
+function bodyOf({ requestBody }: Pick<Described, 'requestBody'>): FieldSchema | null {
   return requestBody?.content['application/json']?.schema ?? null;
 }
 

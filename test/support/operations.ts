@@ -4,6 +4,7 @@ import type { Permission } from '../../src/domain/caller.ts';
 export const PERMISSION_OF: Record<string, Permission> = {
   verifyKey: 'keys:verify',
   verifyKeys: 'keys:verify',
+  introspectKey: 'keys:verify',
   createKey: 'keys:write',
   importKeys: 'keys:write',
   listKeys: 'keys:read',
@@ -86,7 +87,12 @@ export function operationsOf(paths: Record<string, Record<string, Described>>): 
         method: method.toUpperCase(),
         path,
         hasBody: requestBody !== undefined,
-        isOtherwiseAuthenticated: security !== undefined,
+        isOtherwiseAuthenticated: !takesManagementKey(security),
       })),
   );
+}
+
+/** By itself, or beside other ways to send it. */
+export function takesManagementKey(security: readonly object[] | undefined): boolean {
+  return security === undefined || security.some((one) => 'managementKey' in one);
 }

@@ -84,6 +84,19 @@ describe('docs/storage.md', () => {
   });
 });
 
+describe('docs/operations.md', () => {
+  it('docs/operations.md names only metrics and settings that exist', () => {
+    const text = (texts.get(join('docs', 'operations.md')) ?? '').replaceAll(/\]\([^)]*\)/g, ']');
+    const monitoring = texts.get(join('docs', 'monitoring.md')) ?? '';
+    const metrics = text.match(/\b(keyward|process|nodejs)_[a-z0-9_]+/g) ?? [];
+    const known = (name: string) => monitoring.includes(`| \`${name}\` |`);
+    expect(metrics.length).toBeGreaterThan(10);
+    expect(metrics.filter((name) => !known(name))).toEqual([]);
+    const settings = text.match(/\bKEYWARD_[A-Z0-9_]+/g) ?? [];
+    expect(settings.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
+  });
+});
+
 describe('docs/features.md', () => {
   it('docs/features.md has a row for every call of the API, and each names a test of that call', async () => {
     const document = JSON.parse(JSON.stringify(await openapiDocument()));

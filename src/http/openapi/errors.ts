@@ -8,7 +8,7 @@ import { type HeaderName, headerRefs } from './headers.ts';
 export interface DescribedRoute {
   method: string | readonly string[];
   config?: { permission?: string; urgent?: boolean } | undefined;
-  schema?: { response?: unknown; querystring?: unknown } | undefined;
+  schema?: { response?: unknown; querystring?: unknown; consumes?: unknown } | undefined;
 }
 
 const ALL: readonly ErrorCode[] = Object.keys(ERRORS).filter(isErrorCode);
@@ -20,11 +20,8 @@ const OF_EVERY_CALL: readonly ErrorCode[] = [
   'TIMED_OUT',
   'UNAVAILABLE',
 ];
-const OF_BODIES: readonly ErrorCode[] = [
-  'MALFORMED_JSON',
-  'BODY_TOO_LARGE',
-  'UNSUPPORTED_MEDIA_TYPE',
-];
+const OF_BODIES: readonly ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
+const OF_JSON: readonly ErrorCode[] = ['MALFORMED_JSON'];
 const OF_MANAGEMENT: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'CONTAINS_KEY'];
 const OF_WAITING: readonly ErrorCode[] = ['TOO_MANY_REQUESTS'];
 const OF_CHANGES: readonly ErrorCode[] = [
@@ -48,6 +45,7 @@ export function errorCodesOf(route: DescribedRoute): ErrorCode[] | null {
     ...own,
     ...OF_EVERY_CALL,
     ...(reads ? [] : OF_BODIES),
+    ...(reads || route.schema?.consumes ? [] : OF_JSON),
     ...(permission ? OF_MANAGEMENT : []),
     ...(permission && !urgent ? OF_WAITING : []),
     ...(permission && !permission.endsWith(':read') && !reads ? OF_CHANGES : []),

@@ -49,6 +49,11 @@ export async function registerOpenApi(app: App, webhooks: object): Promise<void>
             scheme: 'bearer',
             description: 'Management key, such as the root key.',
           },
+          managementKeyAsPassword: {
+            type: 'http',
+            scheme: 'basic',
+            description: 'Any user name, and a management key as the password.',
+          },
           gatewayKey: {
             type: 'apiKey',
             in: 'header',

@@ -135,7 +135,7 @@ export function refuseOtherEncodings({ headers }: FastifyRequest): void {
   const charsets = (headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*"?([^";\s]*)"?/gi);
   for (const [, charset = ''] of charsets) {
     if (!/^utf-?8$/i.test(charset)) {
-      throw new KeywardError('UNSUPPORTED_MEDIA_TYPE', 'Send JSON in UTF-8.');
+      throw new KeywardError('UNSUPPORTED_MEDIA_TYPE', 'Send the body in UTF-8.');
     }
   }
   if (/^(identity)?$/i.test(headers['content-encoding'] ?? '')) return;
