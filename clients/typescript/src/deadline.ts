@@ -15,10 +15,10 @@ export class Deadline {
     const end = () => this.#controller.abort(new KeywardError({ code: 'NO_ANSWER', detail }));
     this.#timer = setTimeout(end, milliseconds);
     this.#caller = caller;
-    caller?.addEventListener('abort', this.#giveUp);
+    caller?.addEventListener('abort', this.#endWithCaller);
   }
 
-  readonly #giveUp = () => this.#controller.abort(this.#caller?.reason);
+  readonly #endWithCaller = () => this.#controller.abort(this.#caller?.reason);
 
   get signal(): AbortSignal {
     return this.#controller.signal;
@@ -31,7 +31,7 @@ export class Deadline {
   /** Once the call has ended. */
   release(): void {
     clearTimeout(this.#timer);
-    this.#caller?.removeEventListener('abort', this.#giveUp);
+    this.#caller?.removeEventListener('abort', this.#endWithCaller);
   }
 
   async pause(milliseconds: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { KeywardError } from './error.ts';
 import type { Keyward } from './keyward.ts';
 import { logOnceASecond, toStderr } from './log.ts';
+import { requireKnown } from './options.ts';
 import { keyHeaders, type Refusal, refusalOf, refuse } from './refusal.ts';
 import type { ValidVerdict, VerifyRequest } from './verdict.ts';
 
@@ -40,15 +41,23 @@ export type Decision =
 
 export type Decide<Request> = (request: Request, presented: Presented) => Promise<Decision>;
 
+const OPTIONS: readonly (keyof RequireKeyOptions<never>)[] = [
+  ...(['keyward', 'scopes', 'anyScope', 'resource', 'cost'] as const),
+  ...(['workspaceId', 'ip', 'key', 'onError'] as const),
+];
+
 /** Refuses whatever it has no valid verdict for. */
 export function guard<Request>(options: RequireKeyOptions<Request>): Decide<Request> {
+  requireKnown(options, OPTIONS);
   requireNames(options);
   const onError = options.onError ?? logOnceASecond(toStderr);
   return async (request, presented) => {
     const key = options.key ? options.key(request) : presentedKey(presented);
     if (!key) return refused(refuse('KEY_MISSING'));
     const question = questionOf(options, { request, presented, key });
-    if (!isPossibleResource(question.resource)) return refused(refuse('RESOURCE_NOT_ALLOWED'));
+    if (options.resource !== undefined && !isPossibleResource(question.resource)) {
+      return refused(refuse('RESOURCE_NOT_ALLOWED'));
+    }
     try {
       const verdict = await options.keyward.verify(question);
       if (!verdict.valid) return refused(refusalOf(verdict, question.cost ?? 1));
@@ -75,7 +84,7 @@ function requireNames({ scopes, anyScope }: RequireKeyOptions<never>): void {
 
 /** The most specific place first: `Authorization` may hold something else beside a key. */
 function presentedKey({ apiKey, authorization }: Presented): string | undefined {
-  return apiKey || /^Bearer +([^\s]+)$/i.exec(authorization ?? '')?.[1];
+  return apiKey || /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
 }
 
 interface Asked<Request> {
@@ -115,8 +124,8 @@ function given<Request, Value extends string | number>(
 const MAX_RESOURCE = 256;
 
 /** One that no key can list is the client's doing, and no reason to say that Keyward is away. */
-function isPossibleResource(resource: string | undefined): boolean {
-  return resource === undefined || (resource.length > 0 && resource.length <= MAX_RESOURCE);
+function isPossibleResource(resource: unknown): boolean {
+  return typeof resource === 'string' && resource.length > 0 && resource.length <= MAX_RESOURCE;
 }
 
 function retryAfterOf({ retryAfterSeconds }: KeywardError): string {

@@ -1,5 +1,6 @@
 import type { Fetch } from './exchange.ts';
 import { type ManagementApi, managementApi } from './management.ts';
+import { requireKnown } from './options.ts';
 import type { Verdict, VerifyRequest } from './verdict.ts';
 import { Verifications, type VerifyOptions } from './verifications.ts';
 
@@ -43,6 +44,7 @@ export class Keyward {
   readonly #verifications: Verifications;
 
   constructor(options: KeywardOptions) {
+    requireKnown(options, ['url', 'managementKey', ...Object.keys(DEFAULTS)]);
     const { url, managementKey, ...given } = options;
     const settings = { ...DEFAULTS, ...given };
     requireNumbers(settings);

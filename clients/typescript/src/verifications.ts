@@ -1,8 +1,8 @@
-import { Coalescer } from './coalescer.ts';
 import { Deadline } from './deadline.ts';
 import type { KeywardError } from './error.ts';
 import { exchange, type Fetch, notKeyward, problemOf } from './exchange.ts';
 import { isObject, parseJson } from './json.ts';
+import { RequestBatcher } from './request-batcher.ts';
 import { isSurelyUnasked, isTransient, retrying } from './retry.ts';
 import { readResult, readVerdict, type Verdict, type VerifyRequest } from './verdict.ts';
 
@@ -32,13 +32,13 @@ export interface VerificationSettings {
 /** Asks for verdicts, together where there are several at once. None is kept: each is asked for. */
 export class Verifications {
   readonly #settings: VerificationSettings;
-  readonly #coalescer: Coalescer<Verdict>;
+  readonly #batcher: RequestBatcher<Verdict>;
 
   constructor(settings: VerificationSettings) {
     this.#settings = settings;
     const ask = (texts: readonly string[], signal: AbortSignal) =>
       texts.length === 1 ? this.#askOne(texts, signal) : this.#askMany(texts, signal);
-    this.#coalescer = new Coalescer({ ...settings, ask });
+    this.#batcher = new RequestBatcher({ ...settings, ask });
   }
 
   async verify(request: VerifyRequest, options: VerifyOptions): Promise<Verdict> {
@@ -49,7 +49,7 @@ export class Verifications {
     const deadline = new Deadline(timeoutMs, options.signal);
     try {
       const { retries } = this.#settings;
-      const attempt = () => this.#coalescer.ask(text, deadline.signal);
+      const attempt = () => this.#batcher.ask(text, deadline.signal);
       return await retrying(attempt, { retries, mayRepeat, deadline });
     } finally {
       deadline.release();

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { dataOf, Keyward } from '@keyward/client';
 import { requireKey } from '@keyward/client/node';
+import { guard } from '../dist/guard.js';
 import { answerWith, CallProxy, refuseWith, silence } from './proxy.ts';
 import { get, SERVERS } from './servers.ts';
 import {
@@ -27,6 +30,10 @@ after(async () => {
 });
 
 const scopes = ['orders:read'];
+const presenting = (key: string) => ({
+  authorization: `Bearer ${key}`,
+  ...{ apiKey: undefined, userAgent: undefined, ip: undefined },
+});
 const PROBLEM = 'application/problem+json; charset=utf-8';
 
 for (const [name, start] of Object.entries(SERVERS)) {
@@ -181,12 +188,12 @@ for (const [name, start] of Object.entries(SERVERS)) {
 test('a request costs what the route says, and nothing where it is refused', async () => {
   const { root } = service;
   const { id, key } = await makeKey(root, { credits: { remaining: 10 } });
-  const asked = await import('node:http');
-  const guard = requireKey({ keyward: root, cost: ({ method }) => (method === 'GET' ? 3 : 5) });
-  const server = asked.createServer(async (call, response) => {
-    if (await guard(call, response)) response.end('{}');
+  const priced = requireKey({ keyward: root, cost: ({ method }) => (method === 'GET' ? 3 : 5) });
+  const server = createServer(async (call, response) => {
+    if (await priced(call, response)) response.end('{}');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
   const url = `http://127.0.0.1:${address.port}/`;
@@ -198,24 +205,30 @@ test('a request costs what the route says, and nothing where it is refused', asy
   assert.equal(await creditsOf(root, id), 1);
 });
 
-test('an empty list of scopes is refused when the route is made', () => {
+test('an empty list of scopes, or an option with a misspelt name, is refused when the route is made', () => {
   const keyward = new Keyward({ url: 'http://127.0.0.1:1', managementKey: 'kw_x' });
   assert.throws(() => requireKey({ keyward, scopes: [] }), TypeError);
   assert.throws(() => requireKey({ keyward, anyScope: [] }), TypeError);
+  const misspelt = { keyward, scope: ['orders:read'] };
+  assert.throws(() => requireKey(misspelt), /no option scope; there are keyward, scopes/);
+});
+
+test('a route whose resource is not known for a request refuses it', async () => {
+  const { root } = service;
+  const { key } = await makeKey(root);
+  const nothing: Record<string, string> = {};
+  const options = { keyward: root, resource: () => nothing.project ?? '' };
+  const { verdict } = await guard(options)({}, presenting(key));
+  assert.equal(verdict, null);
 });
 
 test('an outage is told once a second, and not for each request', async (context) => {
   const lines = context.mock.method(console, 'error', () => {});
   const keyward = new Keyward({ url: 'http://127.0.0.1:1', managementKey: 'kw_x', retries: 0 });
-  const { guard } = await import('../dist/guard.js');
   const decide = guard({ keyward });
-  const presented = {
-    authorization: 'Bearer x',
-    apiKey: undefined,
-    userAgent: undefined,
-    ip: undefined,
-  };
-  const decisions = await Promise.all(Array.from({ length: 50 }, () => decide({}, presented)));
+  const decisions = await Promise.all(
+    Array.from({ length: 50 }, () => decide({}, presenting('x'))),
+  );
   assert.ok(decisions.every(({ verdict }) => verdict === null));
   assert.equal(lines.mock.callCount(), 1);
   assert.match(String(lines.mock.calls[0]?.arguments[0]), /UNREACHABLE/);

@@ -130,6 +130,7 @@ test('an option that cannot be right is refused at once, without being quoted', 
     { url, managementKey, maxBatch: 101 },
     { url, managementKey, timeoutMs: 0 },
     { url, managementKey, retries: -1 },
+    { url, managementKey, timeout: 100 },
   ];
   for (const options of wrong) {
     assert.throws(

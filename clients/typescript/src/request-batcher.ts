@@ -3,7 +3,7 @@ import { KeywardError } from './error.ts';
 /** Answers questions, in their order. What it throws is the outcome of each of them. */
 type Ask<T> = (texts: readonly string[], signal: AbortSignal) => Promise<(T | KeywardError)[]>;
 
-export interface CoalescerOptions<T> {
+export interface BatcherOptions<T> {
   ask: Ask<T>;
   /** Calls at once. */
   maxInFlight: number;
@@ -36,14 +36,14 @@ const MAX_BATCH_CHARACTERS = 300_000;
  * Asks at once while few calls are under way. What comes meanwhile waits for the next call, and goes
  * with all that waits: the more load, the larger the batches, and no timer delays anybody.
  */
-export class Coalescer<T> {
-  readonly #options: CoalescerOptions<T>;
+export class RequestBatcher<T> {
+  readonly #options: BatcherOptions<T>;
   readonly #waiting = new Set<Question<T>>();
   #maxBatch: number;
   #inFlight = 0;
   #isScheduled = false;
 
-  constructor(options: CoalescerOptions<T>) {
+  constructor(options: BatcherOptions<T>) {
     this.#options = options;
     this.#maxBatch = options.maxBatch;
   }
@@ -59,13 +59,13 @@ export class Coalescer<T> {
   }
 
   #questionOf(text: string, { resolve, reject, signal }: Asker<T>): Question<T> {
-    const giveUp = () => {
+    const withdraw = () => {
       this.#waiting.delete(question);
       question.hasLeft = true;
       question.leave();
       reject(signal.reason);
     };
-    const ended = () => signal.removeEventListener('abort', giveUp);
+    const ended = () => signal.removeEventListener('abort', withdraw);
     const fail = (reason: unknown) => {
       ended();
       reject(reason);
@@ -76,7 +76,7 @@ export class Coalescer<T> {
       else resolve(outcome);
     };
     const question: Question<T> = { text, settle, fail, hasLeft: false, leave: () => {} };
-    signal.addEventListener('abort', giveUp);
+    signal.addEventListener('abort', withdraw);
     return question;
   }
 
@@ -156,7 +156,9 @@ function signalOf<T>(batch: readonly Question<T>[]): AbortSignal {
 }
 
 function isRefusedWhole(error: unknown): error is KeywardError {
-  return error instanceof KeywardError && (error.status === 400 || error.status === 413);
+  if (!(error instanceof KeywardError)) return false;
+  const { status, code } = error;
+  return status === 413 || (status === 400 && code !== 'BAD_ANSWER');
 }
 
 function queueFull(count: number): KeywardError {
