@@ -18,11 +18,38 @@ export async function retrying<T>(attempt: () => Promise<T>, rules: RetryRules):
       return await attempt();
     } catch (error) {
       if (left <= 0 || !(error instanceof KeywardError) || !rules.mayRepeat(error)) throw error;
-      const pauseMs = (error.retryAfterSeconds ?? 0) * 1000 + Math.random() * JITTER_MS;
-      if (pauseMs >= rules.deadline.leftMs) throw error;
-      await rules.deadline.pause(pauseMs);
+      const pause = pauseAfter(error);
+      if (pause.endsAt >= rules.deadline.endsAt) throw error;
+      await rules.deadline.wait(pause.over);
     }
   }
+}
+
+/** As long as Keyward asks to wait after an error. */
+class Pause {
+  readonly endsAt: number;
+  #over: Promise<void> | null = null;
+
+  constructor({ retryAfterSeconds }: KeywardError) {
+    const milliseconds = (retryAfterSeconds ?? 0) * 1000 + Math.random() * JITTER_MS;
+    this.endsAt = performance.now() + milliseconds;
+  }
+
+  get over(): Promise<void> {
+    this.#over ??= new Promise((resolve) => {
+      setTimeout(resolve, Math.ceil(this.endsAt - performance.now()));
+    });
+    return this.#over;
+  }
+}
+
+const pauses = new WeakMap<KeywardError, Pause>();
+
+/** The questions of a call that failed have one error, and come back together. */
+function pauseAfter(error: KeywardError): Pause {
+  const pause = pauses.get(error) ?? new Pause(error);
+  pauses.set(error, pause);
+  return pause;
 }
 
 /** Nothing was verified, so nothing was consumed. */

@@ -39,7 +39,7 @@ test('a refusal of a management call is a KeywardError for those who want the da
     assert.equal(error.errors[0]?.pointer, '/body/name');
     return true;
   });
-  const { error, response } = await api.GET('/v1/keys/{id}', at('key_none'));
+  const { error, response } = await api.GET('/v1/keys/{id}', at('key_7Yb2kQm4Xc9Rt1Lw5Ns8Vd'));
   assert.deepEqual([response.status, error?.code], [404, 'NOT_FOUND']);
 });
 

@@ -6,7 +6,7 @@ import { dataOf, Keyward } from '@keyward/client';
 import { requireKey } from '@keyward/client/node';
 import { guard } from '../dist/guard.js';
 import { answerWith, CallProxy, refuseWith, silence } from './proxy.ts';
-import { get, SERVERS } from './servers.ts';
+import { freePort, get, SERVERS } from './servers.ts';
 import {
   at,
   clientOf,
@@ -20,8 +20,10 @@ import {
 
 let service: Service;
 let proxy: CallProxy;
+let managementKey: string;
 before(async () => {
   service = await startService();
+  managementKey = await makeVerifier(service.root);
   proxy = await CallProxy.open(service.url);
 });
 after(async () => {
@@ -39,7 +41,6 @@ const PROBLEM = 'application/problem+json; charset=utf-8';
 for (const [name, start] of Object.entries(SERVERS)) {
   const withServer = (title: string, run: (orders: string, faults: string[]) => Promise<void>) =>
     test(`${name}: ${title}`, async () => {
-      const managementKey = await makeVerifier(service.root);
       const keyward = clientOf(service, proxy.url, { managementKey, timeoutMs: 3000, retries: 0 });
       const faults: string[] = [];
       const server = await start(keyward, (error) => faults.push(error.code));
@@ -118,9 +119,9 @@ for (const [name, start] of Object.entries(SERVERS)) {
       assert.deepEqual([second.status, second.code], [429, 'RATE_LIMITED']);
       for (const { headers } of [first, second]) {
         assert.equal(headers['ratelimit-policy'], '"hourly";q=1;w=3600');
-        assert.match(String(headers.ratelimit), /^"hourly";r=0;t=(3600|359\d)$/);
+        assert.match(String(headers.ratelimit), /^"hourly";r=0;t=3[5-7]\d\d$/);
       }
-      assert.match(second.headers['retry-after'] ?? '', /^(3600|359\d)$/);
+      assert.match(second.headers['retry-after'] ?? '', /^3[5-7]\d\d$/);
       const spent = await makeKey(service.root, { scopes, credits: { remaining: 0 } });
       const third = await get(orders, ['authorization', `Bearer ${spent.key}`]);
       assert.deepEqual([third.status, third.code], [429, 'CREDITS_EXHAUSTED']);
@@ -224,7 +225,9 @@ test('a route whose resource is not known for a request refuses it', async () =>
 
 test('an outage is told once a second, and not for each request', async (context) => {
   const lines = context.mock.method(console, 'error', () => {});
-  const keyward = new Keyward({ url: 'http://127.0.0.1:1', managementKey: 'kw_x', retries: 0 });
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const keyward = new Keyward({ url, managementKey: 'kw_x', retries: 0 });
   const decide = guard({ keyward });
   const decisions = await Promise.all(
     Array.from({ length: 50 }, () => decide({}, presenting('x'))),

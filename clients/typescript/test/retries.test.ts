@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { type Keyward, KeywardError, type VerifyOptions } from '@keyward/client';
 import { answerWith, CallProxy, cutAfter, cutBefore, refuseWith } from './proxy.ts';
+import { freePort } from './servers.ts';
 import { clientOf, creditsOf, makeKey, type Service, startService } from './service.ts';
 
 let service: Service;
@@ -103,6 +102,7 @@ test('a batch that is refused as too much is asked for again as one', async () =
   const keyward = clientOf(service, proxy.url);
   const outcomes = await Promise.all([1, 2, 3].map(() => outcome(keyward, key, {})));
   assert.deepEqual(outcomes, Array(3).fill('VALID'));
+  assert.deepEqual(proxy.paths, ['/v1/verify/batch', '/v1/verify/batch']);
   assert.equal(await left(), 7);
 });
 
@@ -148,7 +148,7 @@ test('an item of a batch that could not be decided is asked for again only where
 
 test('a connection that is refused is tried again, and what it leads to is spent once', async () => {
   const { key, left } = await limitedKey();
-  const closed = await closedPort();
+  const closed = `http://127.0.0.1:${await freePort()}`;
   let attempts = 0;
   const flaky = (url: string, init: RequestInit) =>
     fetch(attempts++ === 0 ? url.replace(service.url, closed) : url, init);
@@ -173,13 +173,3 @@ test('a verification is not asked for more often than allowed, and not at all wh
   assert.equal(await outcome(never, 'x', {}), 'OVERLOADED');
   assert.equal(proxy.calls.length, 5);
 });
-
-async function closedPort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  server.close();
-  await once(server, 'close');
-  return `http://127.0.0.1:${address.port}`;
-}

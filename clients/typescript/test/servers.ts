@@ -25,7 +25,7 @@ const scopes = ['orders:read'];
 /** One of each framework, with the same rules. */
 export const SERVERS: Record<string, Start> = {
   Fastify: async (keyward, onError) => {
-    const app = Fastify();
+    const app = Fastify({ routerOptions: { maxParamLength: 500 } });
     const onRequest = requireKeyOfFastify<{ Params: { project: string } }>({
       ...{ keyward, scopes, onError },
       resource: ({ params }) => `project:${params.project}`,
@@ -95,6 +95,13 @@ export interface Seen {
   headers: IncomingMessage['headers'];
   code: string | undefined;
   owner: string | undefined;
+}
+
+/** Nothing listens there. */
+export async function freePort(): Promise<number> {
+  const { url, close } = await listen(createServer());
+  await close();
+  return Number(new URL(url).port);
 }
 
 /** Headers as they are sent, names and values in turn. */
