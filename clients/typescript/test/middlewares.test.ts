@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { dataOf, Keyward } from '@keyward/client';
 import { requireKey } from '@keyward/client/node';
 import { guard } from '../dist/guard.js';
-import { answerWith, CallProxy, refuseWith, silence } from './proxy.ts';
+import { answerWith, CallProxy, cutAfter, refuseWith } from './proxy.ts';
 import { freePort, get, SERVERS } from './servers.ts';
 import {
   at,
@@ -41,7 +41,7 @@ const PROBLEM = 'application/problem+json; charset=utf-8';
 for (const [name, start] of Object.entries(SERVERS)) {
   const withServer = (title: string, run: (orders: string, faults: string[]) => Promise<void>) =>
     test(`${name}: ${title}`, async () => {
-      const keyward = clientOf(service, proxy.url, { managementKey, timeoutMs: 3000, retries: 0 });
+      const keyward = clientOf(service, proxy.url, { managementKey, retries: 0 });
       const faults: string[] = [];
       const server = await start(keyward, (error) => faults.push(error.code));
       try {
@@ -155,7 +155,7 @@ for (const [name, start] of Object.entries(SERVERS)) {
         refuseWith(401, 'UNAUTHENTICATED'),
         refuseWith(503, 'UNAVAILABLE', { 'retry-after': '7' }),
         answerWith(200, '{}'),
-        silence,
+        cutAfter,
       );
       for (const retryAfter of ['1', '7', '1', '1']) {
         const seen = await get(orders, bearer);
@@ -229,10 +229,12 @@ test('an outage is told once a second, and not for each request', async (context
   const url = `http://127.0.0.1:${port}`;
   const keyward = new Keyward({ url, managementKey: 'kw_x', retries: 0 });
   const decide = guard({ keyward });
+  const began = performance.now();
   const decisions = await Promise.all(
     Array.from({ length: 50 }, () => decide({}, presenting('x'))),
   );
   assert.ok(decisions.every(({ verdict }) => verdict === null));
-  assert.equal(lines.mock.callCount(), 1);
+  const seconds = Math.ceil((performance.now() - began) / 1000);
+  assert.ok(lines.mock.callCount() <= seconds);
   assert.match(String(lines.mock.calls[0]?.arguments[0]), /UNREACHABLE/);
 });
