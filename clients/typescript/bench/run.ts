@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createVerifier } from '../../../bench/harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from '../../../bench/harness/env.ts';
-import type { Server } from '../../../bench/harness/program.ts';
 import { fillIn, type Row, tableOf } from '../../../bench/harness/report.ts';
 import { log, writeResult } from '../../../bench/harness/results.ts';
 import { seedKeys } from '../../../bench/seed.ts';
@@ -24,8 +23,12 @@ const { values: options } = parseArgs({
     /** Of one measurement. */
     seconds: { type: 'string' },
     callers: { type: 'string', multiple: true },
+    /** Verifications a second, by the clock. */
+    rate: { type: 'string', multiple: true },
     /** One process, one second: to see that it runs, not to claim anything. */
     quick: { type: 'boolean', default: false },
+    /** Calls at once when coalesced, in place of the client's own default. */
+    'in-flight': { type: 'string' },
     'isolate-postgres': { type: 'boolean', default: false },
     /** Writes the table into README.md. */
     document: { type: 'boolean', default: false },
@@ -35,17 +38,25 @@ const KEYS = options.quick ? 2000 : 20_000;
 const IN_USE = options.quick ? 500 : 10_000;
 const PROCESSES = Number(options.processes ?? (options.quick ? 1 : 10));
 const SECONDS = Number(options.seconds ?? (options.quick ? 1 : 4));
-const CALLERS = (options.callers ?? (options.quick ? ['64'] : ['1', '16', '64', '256'])).map(
-  Number,
-);
+const WARM_UP_SECONDS = options.quick ? 0.5 : 1;
+const CALLERS = options.callers ?? (options.quick ? ['64'] : ['1', '16', '64', '256']);
+const RATES = options.rate ?? (options.quick ? ['500'] : ['1000', '3000']);
 const LOAD = fileURLToPath(new URL('load.ts', import.meta.url));
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 const [LOAD_BEFORE = 0] = loadavg();
 
-interface Measurement extends ClientMeasured {
-  /** Processor time of Keyward for each verification. */
-  serviceCpu: number;
+interface Kind {
+  name: string;
+  arrivals: ClientLoad['arrivals'];
 }
+
+const KINDS: readonly Kind[] = [
+  ...CALLERS.map(Number).map((callers) => ({ name: `${callers} callers`, arrivals: { callers } })),
+  ...RATES.map(Number).map((perSecond) => ({
+    name: `${perSecond.toLocaleString('en-US')} a second`,
+    arrivals: { perSecond },
+  })),
+];
 
 const rows: Row[] = [];
 await withBenchEnv(
@@ -72,31 +83,38 @@ async function prepare(env: BenchEnv): Promise<string[]> {
 
 async function measureProcess(env: BenchEnv, keys: string[], number: number): Promise<Row[]> {
   const server = await env.keyward();
+  const { url, pid } = server;
   const managementKey = (await createVerifier(server)).replace('Bearer ', '');
-  const load = { url: server.url, managementKey, keys, seconds: SECONDS };
+  const seconds = { warmUpSeconds: WARM_UP_SECONDS, seconds: SECONDS };
+  const inFlight = options['in-flight'];
+  const own = inFlight === undefined ? {} : { maxInFlight: Number(inFlight) };
+  const load = { url, pid, managementKey, keys, ...seconds, ...own };
+  await warmUp(load);
   const found: Row[] = [];
-  for (const callers of CALLERS) {
+  for (const { name, arrivals } of KINDS) {
     const order = number % 2 === 1 ? [false, true] : [true, false];
-    const measured = new Map<boolean, Measurement>();
+    const measured = new Map<boolean, ClientMeasured>();
     for (const isCoalesced of order) {
-      measured.set(isCoalesced, await measure(server, { ...load, callers, isCoalesced }));
+      measured.set(isCoalesced, await measure({ ...load, arrivals, isCoalesced }));
     }
-    found.push(...rowsOf(callers, measured));
+    found.push(...rowsOf(name, measured));
   }
   await server.stop();
   return found;
 }
 
-async function measure(server: Server, load: ClientLoad): Promise<Measurement> {
-  // Until each key was asked for and Keyward's code for this kind of call is compiled.
-  for (let left = load.keys.length; left > 0; ) left -= (await sendLoad(load)).verifications;
-  const before = server.cpuSeconds();
-  const measured = await sendLoad(load);
-  const cpuSeconds = server.cpuSeconds() - before;
-  return { ...measured, serviceCpu: (cpuSeconds * 1e6) / measured.verifications };
+type World = Omit<ClientLoad, 'arrivals' | 'isCoalesced'>;
+
+/** Until each key was asked for, and Keyward's code for both kinds of call is compiled. */
+async function warmUp(load: World): Promise<void> {
+  for (const isCoalesced of [false, true]) {
+    for (let left = load.keys.length; left > 0; ) {
+      left -= (await measure({ ...load, arrivals: { callers: 64 }, isCoalesced })).verifications;
+    }
+  }
 }
 
-async function sendLoad(load: ClientLoad): Promise<ClientMeasured> {
+async function measure(load: ClientLoad): Promise<ClientMeasured> {
   const child = fork(LOAD, { execArgv: [] });
   const ended = once(child, 'exit').then(() => {
     throw new Error('the load ended without a result');
@@ -108,26 +126,29 @@ async function sendLoad(load: ClientLoad): Promise<ClientMeasured> {
   return result;
 }
 
-function rowsOf(callers: number, measured: ReadonlyMap<boolean, Measurement>): Row[] {
-  const alone = measured.get(false);
-  return [...measured]
-    .toSorted(([a], [b]) => Number(a) - Number(b))
-    .map(([isCoalesced, one]) => ({
-      name: `${callers} callers, ${isCoalesced ? 'coalesced' : 'each alone'}`,
-      figures: {
-        'a second': one.perSecond,
-        'in a call': one.perCall,
-        'p50 ms': one.p50Ms,
-        'p99 ms': one.p99Ms,
-        'µs of Keyward': one.serviceCpu,
-        'µs of the client': one.cpuMicroseconds,
-        ...(isCoalesced &&
-          alone && {
-            'throughput ratio': one.perSecond / alone.perSecond,
-            'Keyward ratio': alone.serviceCpu / one.serviceCpu,
-          }),
-      },
-    }));
+function rowsOf(name: string, measured: ReadonlyMap<boolean, ClientMeasured>): Row[] {
+  const [alone, coalesced] = [measured.get(false), measured.get(true)];
+  if (!alone || !coalesced) throw new Error('both were measured');
+  const ratios = {
+    'throughput ratio': coalesced.perSecond / alone.perSecond,
+    'Keyward ratio': alone.serviceMicroseconds / coalesced.serviceMicroseconds,
+    'client ratio': alone.clientMicroseconds / coalesced.clientMicroseconds,
+  };
+  return [
+    { name: `${name}, each alone`, figures: figuresOf(alone) },
+    { name: `${name}, coalesced`, figures: { ...figuresOf(coalesced), ...ratios } },
+  ];
+}
+
+function figuresOf(one: ClientMeasured) {
+  return {
+    'a second': one.perSecond,
+    'in a call': one.perCall,
+    'p50 ms': one.p50Ms,
+    'p99 ms': one.p99Ms,
+    'µs of Keyward': one.serviceMicroseconds,
+    'µs of the client': one.clientMicroseconds,
+  };
 }
 
 async function report(): Promise<void> {
