@@ -89,8 +89,11 @@ function isAddress(address: AddressInfo | string | null): address is AddressInfo
 
 const pass: Behaviour = async (forward, response) => {
   const { status, headers, body } = await forward();
-  const type = headers.get('content-type');
-  response.writeHead(status, type === null ? {} : { 'content-type': type }).end(body);
+  for (const name of ['content-type', 'retry-after', 'etag']) {
+    const value = headers.get(name);
+    if (value !== null) response.setHeader(name, value);
+  }
+  response.writeHead(status).end(body);
 };
 
 /** Keyward answers, and the answer is lost. */
