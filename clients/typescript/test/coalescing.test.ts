@@ -1,23 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { KeywardError } from '@keyward/client';
 import { answerWith, CallProxy, holdUntil, refuseWith } from './proxy.ts';
-import {
-  clientOf,
-  creditsOf,
-  forgedFrom,
-  makeKey,
-  makeVerifier,
-  type Service,
-  startService,
-} from './service.ts';
+import { clientOf, creditsOf, forgedFrom, makeKey, makeVerifier, service } from './service.ts';
 
-let service: Service;
 let proxy: CallProxy;
-before(async () => {
-  service = await startService();
-});
-after(() => service.stop());
 beforeEach(async () => {
   proxy = await CallProxy.open(service.url);
 });
@@ -42,7 +29,7 @@ test('verifications of one turn share few calls, are answered in order, and each
     { request: { key, ip: 'nowhere' }, code: '400 INVALID_REQUEST /body/ip' },
   ];
   const asked = Array.from({ length: 50 }, () => kinds).flat();
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const codes = await Promise.all(asked.map(({ request }) => codeOf(keyward.verify(request))));
   assert.deepEqual(
     codes,
@@ -56,7 +43,7 @@ test('verifications of one turn share few calls, are answered in order, and each
 
 test('a verification says the same of a key alone and in a batch, errors included', async () => {
   const { key } = await makeKey(service.root, { credits: { remaining: 9 } });
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   for (const request of [{ key, cost: 0 }, { key: 'x' }, { key, cost: -1 }, { key: 'Bearer x' }]) {
     const shown = async (asked: Promise<object>) => {
       const outcome = await asked.catch((error) => ({ ...error, message: error.message }));
@@ -76,7 +63,7 @@ test('a lone verification is asked for at once, and what comes while it is under
     seen.resolve();
     await holdUntil(gate.promise)(forward, response);
   });
-  const keyward = clientOf(service, proxy.url, { maxInFlight: 1 });
+  const keyward = clientOf(proxy.url, { maxInFlight: 1 });
   const first = keyward.verify({ key });
   await seen.promise;
   const others = [];
@@ -95,7 +82,7 @@ test('a lone verification is asked for at once, and what comes while it is under
 
 test('no more calls than allowed are under way at once, and with maxBatch 1 each is asked for alone', async () => {
   const { key } = await makeKey(service.root);
-  const keyward = clientOf(service, proxy.url, { maxInFlight: 2, maxBatch: 1 });
+  const keyward = clientOf(proxy.url, { maxInFlight: 2, maxBatch: 1 });
   let underWay = 0;
   let most = 0;
   const watch = holdUntil(Promise.resolve());
@@ -114,7 +101,7 @@ test('no more calls than allowed are under way at once, and with maxBatch 1 each
 
 test('a batch that fails, fails each of its verifications alike', async () => {
   proxy.next(refuseWith(503, 'UNAVAILABLE', { 'retry-after': '1' }));
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const asked = ['a', 'b', 'c'].map((key) => codeOf(keyward.verify({ key })));
   assert.deepEqual(await Promise.all(asked), Array(3).fill('503 UNAVAILABLE'));
   assert.equal(proxy.calls.length, 1);
@@ -122,7 +109,7 @@ test('a batch that fails, fails each of its verifications alike', async () => {
 
 test('a batch that is answered with too few results has none', async () => {
   proxy.next(answerWith(200, { results: [] }));
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const asked = ['a', 'b'].map((key) => codeOf(keyward.verify({ key })));
   assert.deepEqual(await Promise.all(asked), Array(2).fill('200 BAD_ANSWER'));
 });
@@ -130,7 +117,7 @@ test('a batch that is answered with too few results has none', async () => {
 test('what waits for a call is bounded, and what is beyond is refused at once', async () => {
   const gate = Promise.withResolvers<void>();
   proxy.next(holdUntil(gate.promise));
-  const keyward = clientOf(service, proxy.url, { maxInFlight: 1, maxQueued: 5 });
+  const keyward = clientOf(proxy.url, { maxInFlight: 1, maxQueued: 5 });
   const first = codeOf(keyward.verify({ key: 'x' }));
   await Promise.resolve();
   const others = Array.from({ length: 8 }, () => codeOf(keyward.verify({ key: 'x' })));
@@ -145,7 +132,7 @@ test('one who gives up while waiting is not asked for, and spends nothing', asyn
   const { id, key } = await makeKey(service.root, { credits: { remaining: 10 } });
   const gate = Promise.withResolvers<void>();
   proxy.next(holdUntil(gate.promise));
-  const keyward = clientOf(service, proxy.url, { maxInFlight: 1 });
+  const keyward = clientOf(proxy.url, { maxInFlight: 1 });
   const first = keyward.verify({ key });
   await Promise.resolve();
   const controller = new AbortController();
@@ -163,7 +150,7 @@ test('one who gives up while waiting is not asked for, and spends nothing', asyn
 test('a management key with few requests a second gets batches that it may send, and nothing is spent twice', async () => {
   const { id, key } = await makeKey(service.root, { credits: { remaining: 100 } });
   const managementKey = await makeVerifier(service.root, { maxRequestsPerSecond: 10 });
-  const keyward = clientOf(service, proxy.url, { managementKey, retries: 20, timeoutMs: 20_000 });
+  const keyward = clientOf(proxy.url, { managementKey, retries: 20, timeoutMs: 20_000 });
   const verdicts = await Promise.all(Array.from({ length: 16 }, () => keyward.verify({ key })));
   assert.ok(verdicts.every(({ valid }) => valid));
   assert.equal(await creditsOf(service.root, id), 84);
@@ -171,7 +158,7 @@ test('a management key with few requests a second gets batches that it may send,
 
 test('a request that Keyward cannot take fails alone: the others of its turn have their verdicts', async () => {
   const { key } = await makeKey(service.root);
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const odd = ['x'.repeat(2_000_000), 'x'.repeat(70_000), '\ud800', '\u0000', '"', 'ak_live_ü'];
   const asked = odd.flatMap((text) => [{ key }, { key: text }, { key, resource: text }]);
   const codes = await Promise.all(asked.map((request) => codeOf(keyward.verify(request))));

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { dataOf, KeywardError } from '@keyward/client';
 import { CallProxy, cutAfter, refuseWith, silence } from './proxy.ts';
-import { at, clientOf, creditsOf, makeKey, type Service, startService } from './service.ts';
+import { at, clientOf, creditsOf, makeKey, service } from './service.ts';
 
-let service: Service;
 let proxy: CallProxy;
-before(async () => {
-  service = await startService();
-});
-after(() => service.stop());
 beforeEach(async () => {
   proxy = await CallProxy.open(service.url);
 });
@@ -45,7 +40,7 @@ test('a refusal of a management call is a KeywardError for those who want the da
 
 test('a change whose answer is lost is sent again with the same Idempotency-Key, and acts once', async () => {
   const { id } = await makeKey(service.root, { credits: { remaining: 10 } });
-  const { api } = clientOf(service, proxy.url);
+  const { api } = clientOf(proxy.url);
   proxy.next(cutAfter);
   const body = { operation: 'add', amount: 5 } as const;
   await dataOf(api.POST('/v1/keys/{id}/credits', { ...at(id), body }));
@@ -58,7 +53,7 @@ test('a change whose answer is lost is sent again with the same Idempotency-Key,
 });
 
 test('a change keeps the Idempotency-Key that its caller gives it, and a read has none', async () => {
-  const { api } = clientOf(service, proxy.url);
+  const { api } = clientOf(proxy.url);
   const params = { header: { 'Idempotency-Key': 'order-42' } };
   const body = { name: 'of an order' };
   const made = await dataOf(api.POST('/v1/keys', { params, body }));
@@ -73,7 +68,7 @@ test('a change keeps the Idempotency-Key that its caller gives it, and a read ha
 
 test('a read is tried again, and a verification through the management API is not', async () => {
   const { id, key } = await makeKey(service.root, { credits: { remaining: 10 } });
-  const { api } = clientOf(service, proxy.url);
+  const { api } = clientOf(proxy.url);
   proxy.next(refuseWith(503, 'UNAVAILABLE', { 'retry-after': '0' }));
   assert.equal((await dataOf(api.GET('/v1/keys/{id}', at(id)))).id, id);
   proxy.next(cutAfter);
@@ -83,7 +78,7 @@ test('a read is tried again, and a verification through the management API is no
 });
 
 test('a refusal that stays is handed over as it was', async () => {
-  const { api } = clientOf(service, proxy.url);
+  const { api } = clientOf(proxy.url);
   const refuse = refuseWith(503, 'UNAVAILABLE', { 'retry-after': '0' });
   proxy.next(refuse, refuse);
   const { error, response } = await api.GET('/v1/keys');
@@ -91,7 +86,7 @@ test('a refusal that stays is handed over as it was', async () => {
 });
 
 test('a management call without an answer ends when its time is over, or when its caller gives up', async () => {
-  const { api } = clientOf(service, proxy.url, { managementTimeoutMs: 50 });
+  const { api } = clientOf(proxy.url, { managementTimeoutMs: 50 });
   proxy.next(silence, silence);
   await assert.rejects(api.GET('/v1/keys'), { code: 'NO_ANSWER' });
   const signal = AbortSignal.abort(new Error('gone'));

@@ -7,28 +7,16 @@ import { requireKey } from '@keyward/client/node';
 import { guard } from '../dist/guard.js';
 import { answerWith, CallProxy, cutAfter, refuseWith } from './proxy.ts';
 import { freePort, get, SERVERS } from './servers.ts';
-import {
-  at,
-  clientOf,
-  creditsOf,
-  forgedFrom,
-  makeKey,
-  makeVerifier,
-  type Service,
-  startService,
-} from './service.ts';
+import { at, clientOf, creditsOf, forgedFrom, makeKey, makeVerifier, service } from './service.ts';
 
-let service: Service;
 let proxy: CallProxy;
 let managementKey: string;
 before(async () => {
-  service = await startService();
   managementKey = await makeVerifier(service.root);
   proxy = await CallProxy.open(service.url);
 });
 after(async () => {
   await proxy.close();
-  await service.stop();
 });
 
 const scopes = ['orders:read'];
@@ -41,7 +29,7 @@ const PROBLEM = 'application/problem+json; charset=utf-8';
 for (const [name, start] of Object.entries(SERVERS)) {
   const withServer = (title: string, run: (orders: string, faults: string[]) => Promise<void>) =>
     test(`${name}: ${title}`, async () => {
-      const keyward = clientOf(service, proxy.url, { managementKey, retries: 0 });
+      const keyward = clientOf(proxy.url, { managementKey, retries: 0 });
       const faults: string[] = [];
       const server = await start(keyward, (error) => faults.push(error.code));
       try {

@@ -6,16 +6,14 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort, get } from './servers.ts';
-import { makeKey, type Service, startService } from './service.ts';
+import { makeKey, service } from './service.ts';
 
 const PACKAGE = join(import.meta.dirname, '..');
 const SERVERS = ['fastify.ts', 'express.ts', 'hono.ts', 'node.ts'];
 
-let service: Service;
 let folder: string;
 let files: Map<string, string>;
 before(async () => {
-  service = await startService();
   // Inside the package, where its name and its dependencies are found.
   folder = await mkdtemp(join(PACKAGE, 'readme-'));
   const page = await readFile(join(PACKAGE, 'README.md'), 'utf8');
@@ -25,7 +23,6 @@ before(async () => {
 });
 after(async () => {
   await rm(folder, { recursive: true });
-  await service.stop();
 });
 
 const environment = (more: Record<string, string> = {}) => ({

@@ -1,16 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { type Keyward, KeywardError, type VerifyOptions } from '@keyward/client';
 import { answerWith, CallProxy, cutAfter, cutBefore, refuseWith } from './proxy.ts';
 import { freePort } from './servers.ts';
-import { clientOf, creditsOf, makeKey, type Service, startService } from './service.ts';
+import { clientOf, creditsOf, makeKey, service } from './service.ts';
 
-let service: Service;
 let proxy: CallProxy;
-before(async () => {
-  service = await startService();
-});
-after(() => service.stop());
 beforeEach(async () => {
   proxy = await CallProxy.open(service.url);
 });
@@ -37,7 +32,7 @@ async function outcome(keyward: Keyward, key: string, options: VerifyOptions & {
 test('a verification whose answer is lost is not asked for again, and is spent once', async () => {
   const { key, left } = await limitedKey();
   proxy.next(cutAfter);
-  assert.equal(await outcome(clientOf(service, proxy.url), key, {}), 'NO_ANSWER');
+  assert.equal(await outcome(clientOf(proxy.url), key, {}), 'NO_ANSWER');
   assert.equal(proxy.calls.length, 1);
   assert.equal(await left(), 9);
 });
@@ -45,7 +40,7 @@ test('a verification whose answer is lost is not asked for again, and is spent o
 test('a batch whose answer is lost is not asked for again, and each of its verifications is spent once', async () => {
   const { key, left } = await limitedKey();
   proxy.next(cutAfter);
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const outcomes = await Promise.all([1, 2, 3].map(() => outcome(keyward, key, {})));
   assert.deepEqual(outcomes, Array(3).fill('NO_ANSWER'));
   assert.deepEqual(proxy.paths, ['/v1/verify/batch']);
@@ -55,7 +50,7 @@ test('a batch whose answer is lost is not asked for again, and each of its verif
 test('a verification whose answer is lost is asked for again where the caller says that it does no harm', async () => {
   const { key, left } = await limitedKey();
   proxy.next(cutAfter);
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   assert.equal(await outcome(keyward, key, { idempotent: true }), 'VALID');
   assert.equal(proxy.calls.length, 2);
   assert.equal(await left(), 8);
@@ -64,14 +59,14 @@ test('a verification whose answer is lost is asked for again where the caller sa
 test('a verification that costs nothing is asked for again', async () => {
   const { key, left } = await limitedKey();
   proxy.next(cutBefore);
-  assert.equal(await outcome(clientOf(service, proxy.url), key, { cost: 0 }), 'VALID');
+  assert.equal(await outcome(clientOf(proxy.url), key, { cost: 0 }), 'VALID');
   assert.equal(await left(), 10);
 });
 
 test('of a batch whose answer is lost, only what may be asked for twice is asked for again', async () => {
   const { key, left } = await limitedKey();
   proxy.next(cutAfter);
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const asked = [{}, { cost: 0 }, { idempotent: true }, {}];
   const outcomes = await Promise.all(asked.map((options) => outcome(keyward, key, options)));
   assert.deepEqual(outcomes, ['NO_ANSWER', 'VALID', 'VALID', 'NO_ANSWER']);
@@ -90,7 +85,7 @@ for (const [status, code] of [
     const { key, left } = await limitedKey();
     proxy.next(refuseWith(status, code, { 'retry-after': '1' }));
     const began = performance.now();
-    assert.equal(await outcome(clientOf(service, proxy.url), key, {}), 'VALID');
+    assert.equal(await outcome(clientOf(proxy.url), key, {}), 'VALID');
     assert.ok(performance.now() - began >= 1000);
     assert.equal(await left(), 9);
   });
@@ -99,7 +94,7 @@ for (const [status, code] of [
 test('a batch that is refused as too much is asked for again as one', async () => {
   const { key, left } = await limitedKey();
   proxy.next(refuseWith(503, 'OVERLOADED', { 'retry-after': '0' }));
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const outcomes = await Promise.all([1, 2, 3].map(() => outcome(keyward, key, {})));
   assert.deepEqual(outcomes, Array(3).fill('VALID'));
   assert.deepEqual(proxy.paths, ['/v1/verify/batch', '/v1/verify/batch']);
@@ -113,13 +108,13 @@ for (const [status, code] of [
 ] as const) {
   test(`a verification that ends with ${status} ${code} is not asked for again`, async () => {
     proxy.next(refuseWith(status, code, { 'retry-after': '0' }));
-    assert.equal(await outcome(clientOf(service, proxy.url), 'x', {}), code);
+    assert.equal(await outcome(clientOf(proxy.url), 'x', {}), code);
     assert.equal(proxy.calls.length, 1);
   });
 }
 
 test('a gateway that answers in the place of Keyward is asked again only where that does no harm', async () => {
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   proxy.next(answerWith(502, '<html>Bad Gateway</html>'), answerWith(502, '<html>'));
   assert.equal(await outcome(keyward, 'x', {}), 'BAD_ANSWER');
   assert.equal(await outcome(keyward, 'x', { idempotent: true }), 'NOT_FOUND');
@@ -139,7 +134,7 @@ test('an item of a batch that could not be decided is asked for again only where
   });
   const results = [item('VALID'), item('UNAVAILABLE'), item('UNAVAILABLE')];
   proxy.next(answerWith(200, { results }));
-  const keyward = clientOf(service, proxy.url, { timeoutMs: 20_000 });
+  const keyward = clientOf(proxy.url, { timeoutMs: 20_000 });
   const asked = [{}, {}, { cost: 0 }];
   const outcomes = await Promise.all(asked.map((options) => outcome(keyward, key, options)));
   assert.deepEqual(outcomes, ['VALID', 'UNAVAILABLE', 'VALID']);
@@ -152,24 +147,24 @@ test('a connection that is refused is tried again, and what it leads to is spent
   let attempts = 0;
   const flaky = (url: string, init: RequestInit) =>
     fetch(attempts++ === 0 ? url.replace(service.url, closed) : url, init);
-  assert.equal(await outcome(clientOf(service, service.url, { fetch: flaky }), key, {}), 'VALID');
+  assert.equal(await outcome(clientOf(service.url, { fetch: flaky }), key, {}), 'VALID');
   assert.equal(attempts, 2);
   assert.equal(await left(), 9);
-  const alone = clientOf(service, closed);
+  const alone = clientOf(closed);
   assert.equal(await outcome(alone, key, {}), 'UNREACHABLE');
 });
 
 test('a verification is not asked for more often than allowed, and not at all where Keyward wants to wait longer than it may take', async () => {
   const refuse = refuseWith(503, 'OVERLOADED', { 'retry-after': '0' });
   proxy.next(refuse, refuse, refuse);
-  const twice = clientOf(service, proxy.url, { retries: 2 });
+  const twice = clientOf(proxy.url, { retries: 2 });
   assert.equal(await outcome(twice, 'x', {}), 'OVERLOADED');
   assert.equal(proxy.calls.length, 3);
   proxy.next(refuseWith(429, 'TOO_MANY_REQUESTS', { 'retry-after': '3600' }));
   assert.equal(await outcome(twice, 'x', {}), 'TOO_MANY_REQUESTS');
   assert.equal(proxy.calls.length, 4);
   proxy.next(refuse);
-  const never = clientOf(service, proxy.url, { retries: 0 });
+  const never = clientOf(proxy.url, { retries: 0 });
   assert.equal(await outcome(never, 'x', {}), 'OVERLOADED');
   assert.equal(proxy.calls.length, 5);
 });

@@ -1,14 +1,9 @@
 import { dataOf, Keyward, type KeywardOptions } from '@keyward/client';
-import { startFuzzTarget } from '../../../test/fuzz/program.ts';
 
-/** A started Keyward, and what tests need of it. */
-export async function startService() {
-  const { url, rootKey, stop } = await startFuzzTarget({ LOG_LEVEL: 'info' });
-  const root = new Keyward({ url, managementKey: rootKey });
-  return { url, rootKey, root, stop };
-}
+const { KEYWARD_TEST_URL: url = '', KEYWARD_TEST_ROOT_KEY: rootKey = '' } = process.env;
 
-export type Service = Awaited<ReturnType<typeof startService>>;
+/** The Keyward of test/global-setup.ts. */
+export const service = { url, rootKey, root: new Keyward({ url, managementKey: rootKey }) };
 
 /** A new key with its string. */
 export async function makeKey(
@@ -45,13 +40,9 @@ export function at(id: string) {
   return { params: { path: { id } } };
 }
 
-/** A client of the service, or of a proxy before it. */
-export function clientOf(
-  { rootKey }: Service,
-  url: string,
-  more: Partial<KeywardOptions> = {},
-): Keyward {
-  return new Keyward({ url, managementKey: rootKey, timeoutMs: 10_000, ...more });
+/** A client with the root key, of the service or of a proxy before it. */
+export function clientOf(target: string, more: Partial<KeywardOptions> = {}): Keyward {
+  return new Keyward({ url: target, managementKey: rootKey, timeoutMs: 10_000, ...more });
 }
 
 /** The string with another last character, so that its checksum is wrong. */

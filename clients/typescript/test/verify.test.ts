@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { afterEach, beforeEach, test } from 'node:test';
 import { inspect } from 'node:util';
 import { Keyward, KeywardError } from '@keyward/client';
 import { answerWith, CallProxy, silence } from './proxy.ts';
-import { at, clientOf, forgedFrom, makeKey, type Service, startService } from './service.ts';
+import { at, clientOf, forgedFrom, makeKey, service } from './service.ts';
 
-let service: Service;
 let proxy: CallProxy;
-before(async () => {
-  service = await startService();
-});
-after(() => service.stop());
 beforeEach(async () => {
   proxy = await CallProxy.open(service.url);
 });
@@ -56,7 +49,7 @@ test('a key that is revoked is refused by the next verification', async () => {
 });
 
 test('a code that this version does not know is not valid, and neither is a VALID that contradicts itself', async () => {
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const { key } = await makeKey(service.root);
   const verdict = await service.root.verify({ key });
   proxy.next(
@@ -71,7 +64,7 @@ test('a code that this version does not know is not valid, and neither is a VALI
 });
 
 test('an answer that is not of Keyward is an error, and a redirect is not followed', async () => {
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const elsewhere = await CallProxy.open(service.url);
   proxy.next(
     answerWith(200, '<html>'),
@@ -107,14 +100,14 @@ test('an error has no key in it, whatever the answer that it is made of says', a
   const problem = { type: '', title: '', status: 400, code: 'INVALID_REQUEST', requestId: 'req_1' };
   const errors = [{ pointer: `/body/${key}`, detail: key }];
   proxy.next(answerWith(400, { ...problem, detail: `no field ${key}`, errors }));
-  const error = await errorOf(clientOf(service, proxy.url).verify({ key }));
+  const error = await errorOf(clientOf(proxy.url).verify({ key }));
   assert.equal(error.code, 'INVALID_REQUEST');
   assert.ok(!inspect(error, { depth: 9 }).includes(key));
   assert.ok(!JSON.stringify(error).includes(key));
 });
 
 test('a client that is printed shows no management key', () => {
-  const keyward = clientOf(service, service.url);
+  const keyward = clientOf(service.url);
   const shown = inspect(keyward, { depth: 9, showHidden: true }) + JSON.stringify(keyward);
   assert.ok(!shown.includes(service.rootKey));
 });
@@ -142,7 +135,7 @@ test('an option that cannot be right is refused at once, without being quoted', 
 
 test('a verification without an answer ends when its time is over', async () => {
   proxy.next(silence, silence);
-  const keyward = clientOf(service, proxy.url, { timeoutMs: 80 });
+  const keyward = clientOf(proxy.url, { timeoutMs: 80 });
   const began = performance.now();
   const [alone, shorter] = await Promise.all([
     errorOf(keyward.verify({ key: 'x' })),
@@ -155,7 +148,7 @@ test('a verification without an answer ends when its time is over', async () => 
 
 test('one who gives up gets the own reason, before the verification and during it', async () => {
   proxy.next(silence);
-  const keyward = clientOf(service, proxy.url);
+  const keyward = clientOf(proxy.url);
   const controller = new AbortController();
   const reason = new Error('the client went away');
   const asked = keyward.verify({ key: 'x' }, { signal: controller.signal });
@@ -176,33 +169,10 @@ test('verifications one after the other use the same connections', async () => {
   await once(server, 'listening');
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
-  const keyward = clientOf(service, `http://127.0.0.1:${address.port}`);
+  const keyward = clientOf(`http://127.0.0.1:${address.port}`);
   for (let count = 0; count < 20; count++) await keyward.verify({ key });
   server.closeAllConnections();
   server.close();
   // A second one where the first is not free yet.
   assert.ok(ports.size <= 2, `${ports.size} connections`);
-});
-
-const OLD_NODE = process.env.KEYWARD_TEST_OLD_NODE ?? '/usr/bin/node';
-const oldVersion = existsSync(OLD_NODE)
-  ? spawnSync(OLD_NODE, ['--version'], { encoding: 'utf8' }).stdout.trim()
-  : '';
-const isOld = /^v2[0-3]\./.test(oldVersion);
-
-test('the built package runs on an older Node, from 20 on', { skip: !isOld }, async () => {
-  const { key } = await makeKey(service.root);
-  const program = `
-    import { Keyward } from '@keyward/client';
-    const keyward = new Keyward({ url: process.env.URL, managementKey: process.env.MANAGEMENT_KEY });
-    const keys = [process.env.KEY, 'x', process.env.KEY];
-    const verdicts = await Promise.all(keys.map((key) => keyward.verify({ key })));
-    console.log(verdicts.map(({ code }) => code).join());
-  `;
-  const { stdout, stderr } = spawnSync(OLD_NODE, ['--input-type=module', '--eval', program], {
-    cwd: import.meta.dirname,
-    encoding: 'utf8',
-    env: { URL: service.url, MANAGEMENT_KEY: service.rootKey, KEY: key },
-  });
-  assert.equal(stdout.trim(), 'VALID,NOT_FOUND,VALID', stderr);
 });
