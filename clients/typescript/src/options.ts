@@ -1,0 +1,6 @@
+/** A misspelt name must not leave a door open: it is refused when the program starts. */
+export function requireKnown(options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new TypeError(`there is no option ${unknown}; there are ${known.join(', ')}`);
+}
