@@ -133,7 +133,7 @@ check_contents() {
 }
 
 in_image() {
-  "${engine[@]}" run --rm --network none "$tag" "$@"
+  "${engine[@]}" run --rm --network none --no-healthcheck "$tag" "$@"
 }
 
 # Each package that is there is in the SBOM with its version.

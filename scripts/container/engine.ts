@@ -9,6 +9,12 @@ export interface RunOptions {
   mounts?: Record<string, string>;
 }
 
+/** No writable folders of its own, and limits that it may set inside of a container too. */
+const PODMAN = [
+  '--read-only-tmpfs=false',
+  ...['--ulimit', 'nofile=10000:10000', '--ulimit', 'nproc=4096:4096'],
+];
+
 /** Docker or podman, with the arguments that come before each command. */
 export class Engine {
   readonly #program: string;
@@ -81,8 +87,7 @@ export class Engine {
     return [
       ...['--name', name, '--network', 'host', '--read-only', '--cap-drop', 'ALL'],
       ...['--security-opt', 'no-new-privileges', '--ulimit', 'core=0'],
-      // Podman would mount writable folders of its own.
-      ...(this.isPodman ? ['--read-only-tmpfs=false'] : []),
+      ...(this.isPodman ? PODMAN : []),
       ...(user === undefined ? [] : ['--user', user]),
       ...Object.entries(env).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
       ...Object.entries(mounts).flatMap(([to, from]) => ['--volume', `${from}:${to}:ro`]),

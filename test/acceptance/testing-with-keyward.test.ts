@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { createDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { runProgram, startProgram } from '../support/program.ts';
 
@@ -41,7 +41,7 @@ it('the example of the page about tests passes on what deploy/compose/for-tests.
   const { services }: Compose = parse(await fileOf('deploy/compose/for-tests.yml'), {
     merge: true,
   });
-  const database = await createDatabase();
+  const database = await createTestDatabase();
   const here = (service: 'keyward' | 'keys') => ({
     ...services[service].environment,
     DATABASE_URL: database.url,
