@@ -56,7 +56,7 @@ export const EVERYTHING = {
   migration: NEEDED.migration,
   image: { digest: `sha256:${'0'.repeat(64)}` },
   imagePullSecrets: [{ name: 'registry' }],
-  settings: { KEYWARD_CONSOLE: 'off', KEYWARD_MAX_IN_FLIGHT: '1000000' },
+  settings: { KEYWARD_CONSOLE: 'off', KEYWARD_LOG_VERIFY_PER_SECOND: '1000000' },
   extraEnv: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector:4318' }],
   autoscaling: { enabled: true },
   networkPolicy: {
@@ -114,7 +114,7 @@ export function containersOf({ spec }: KubernetesObject): Container[] {
   return [...initContainers, ...containers];
 }
 
-/** What Kubernetes' own models find wrong with these objects. */
+/** What Kubernetes' own models find wrong with these objects: wrong values, then fields that do not exist. */
 export function problemsOf(objects: object[]): string[] {
   const script = fileURLToPath(new URL('./problems.js', import.meta.url));
   const input = JSON.stringify(objects);
