@@ -27,6 +27,8 @@ const SETS = [
   ['deploy/compose/for-tests.yml'],
 ];
 
+const NGINX = ['nginx', '/usr/sbin/nginx'].find((program) => runs(program, '-v')) ?? '';
+
 interface Service {
   image: string;
   read_only?: boolean;
@@ -59,6 +61,19 @@ describe('the compose files', () => {
         cwd: ROOT,
         encoding: 'utf8',
       });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    },
+  );
+
+  it.skipIf(NGINX === '')(
+    'nginx accepts the configuration of deploy/compose/cluster.yml',
+    async () => {
+      const folder = await temporaryFolder('keyward-nginx-');
+      const text = readFileSync(join(ROOT, 'deploy/compose/cluster/nginx.conf'), 'utf8');
+      const here = text.replaceAll(/keyward-(\d):8080/g, '127.0.0.1:1808$1');
+      await writeFile(join(folder, 'nginx.conf'), `pid ${folder}/pid;\n${here}`);
+      const args = ['-t', '-q', '-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')];
+      const { status, stderr } = spawnSync(NGINX, args, { encoding: 'utf8' });
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     },
   );
