@@ -5,8 +5,8 @@ import { parseAllDocuments } from 'yaml';
 import { CHART } from './values.ts';
 
 export const HELM = process.env.KEYWARD_TEST_HELM ?? '';
-const MODELS = fileURLToPath(new URL('./node_modules/kubernetes-models', import.meta.url));
-export const HAS_MODELS = existsSync(MODELS);
+const PACKAGES = fileURLToPath(new URL('./node_modules/', import.meta.url));
+export const HAS_MODELS = existsSync(`${PACKAGES}kubernetes-models`);
 
 export interface Container {
   name: string;
