@@ -7,7 +7,7 @@ import { SETTINGS } from '../../src/config.ts';
 import { isGroup, readChartFile, readValues } from '../chart/values.ts';
 
 const schema = JSON.parse(readChartFile('values.schema.json'));
-const isValid = new Ajv().compile(schema);
+const isValid = new Ajv({ allowUnionTypes: true }).compile(schema);
 const values = (): Record<string, unknown> => parse(readChartFile('values.yaml'));
 
 /** What the chart sets by itself, or takes from a Secret alone. */
