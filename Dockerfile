@@ -1,15 +1,22 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-# A workspace: npm wants its manifest, and installs nothing of it.
-COPY test/acceptance/client/package.json test/acceptance/client/
-# Optional are the embedded database, as the image runs with DATABASE_URL, and a Node of its own.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+# Only what runs. No workspaces, no tools of development; optional are the embedded database, as the
+# image runs with DATABASE_URL, and a Node of its own. The SBOM lists what is installed then.
+RUN npm pkg delete workspaces devDependencies optionalDependencies \
+  && npm ci --ignore-scripts --no-audit --no-fund \
+  && npm sbom --sbom-format cyclonedx --sbom-type application > sbom.cdx.json
+COPY deploy/image/prune-modules.sh ./
+RUN sh prune-modules.sh node_modules
 
 FROM node:24-bookworm-slim
+LABEL org.opencontainers.image.title="Keyward" \
+  org.opencontainers.image.description="Issues, verifies, meters, rotates and revokes API keys." \
+  org.opencontainers.image.licenses="Apache-2.0"
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
+COPY --from=dependencies /app/sbom.cdx.json ./
 COPY package.json LICENSE ./
 COPY migrations migrations
 COPY bin bin

@@ -31,9 +31,9 @@ describe('scripts/make-env.sh', () => {
     const first = await makeEnv(folder);
     expect(first.stdout).toMatch(/^Made in \.env: OWNER_PASSWORD .* GRAFANA_PASSWORD\.\n$/);
     expect(Object.values(parseEnv(first.text))).toEqual(
-      Array.from({ length: 6 }, () => expect.stringMatching(/^[0-9a-f]{64}$/)),
+      Array.from({ length: 7 }, () => expect.stringMatching(/^[0-9a-f]{64}$/)),
     );
-    expect(new Set(Object.values(parseEnv(first.text))).size).toBe(6);
+    expect(new Set(Object.values(parseEnv(first.text))).size).toBe(7);
     expect(await modeOf(join(folder, '.env'))).toBe('600');
     expect((await fileOf('.gitignore')).split('\n')).toContain('.env');
 

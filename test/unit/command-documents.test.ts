@@ -26,10 +26,10 @@ function shellLinesOf(text: string): string[] {
 /** A line that calls the program, by any spelling. */
 const CALL =
   /(?:^|[\s/])keyward(?:\.js)? (?:[a-z-]+|COMMAND)(?=\s|$)|src\/main\.ts|npm run keyward/;
-/** Ours: in a clone, in a container, and under systemd. */
+/** Ours: in a clone, in a container, in a cluster, and under systemd. */
 const SPELLINGS =
-  /(?:^|\s)(?:npx keyward|docker (?:run|compose (?:exec|run)) .*keyward|\/opt\/keyward\/bin\/keyward\.js) /;
-const NOT_OURS = /systemctl|useradd/;
+  /(?:^|\s)(?:npx keyward|docker (?:run|compose (?:exec|run)) .*keyward|kubectl .*exec .* -- keyward|\/opt\/keyward\/bin\/keyward\.js) /;
+const NOT_OURS = /systemctl|useradd|^\s*helm |kubectl .*(?:create|rollout) /;
 
 describe('what the documents say about commands', () => {
   it('docs/commands.md has the help of every command, as the program prints it, and no other', () => {
