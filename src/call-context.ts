@@ -59,9 +59,18 @@ export function listedWorkspaceId(call: CallContext, requested: string | undefin
 
 /** The workspace that a call is limited to; null: all of them. */
 export function workspaceScope(caller: Caller, requested: string | undefined): string | null {
-  if (caller.workspaceId === null) return requested ?? null;
-  if (requested === undefined || requested === caller.workspaceId) return caller.workspaceId;
-  throw new KeywardError('NOT_FOUND', 'No such workspace, or not one of this management key.');
+  if (isOfOtherWorkspace(caller, requested)) {
+    throw new KeywardError('NOT_FOUND', 'No such workspace, or not one of this management key.');
+  }
+  return caller.workspaceId ?? requested ?? null;
+}
+
+/** Whether what is requested is out of the reach of a bound caller. */
+export function isOfOtherWorkspace(
+  { workspaceId }: Pick<Caller, 'workspaceId'>,
+  requested: string | undefined,
+): boolean {
+  return workspaceId !== null && requested !== undefined && requested !== workspaceId;
 }
 
 export function askerOf(caller: Caller, requested: string | undefined): Asker {

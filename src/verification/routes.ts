@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import { requirePermission } from '../call-context.ts';
+import { isOfOtherWorkspace, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
-import { KeywardError } from '../errors.ts';
+import { invalidField, KeywardError } from '../errors.ts';
 import type { Admission } from '../http/admission.ts';
 import type { App } from '../http/app-type.ts';
 import {
@@ -109,7 +109,9 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       return () => failedItemJson('INVALID_REQUEST', parsed.errors, requestId);
     }
     refuseScheme(parsed.value.key, '/key');
-    const caller = verificationCaller(identified, parsed.value.workspaceId);
+    const { workspaceId } = parsed.value;
+    requireOwnWorkspace(identified, workspaceId);
+    const caller = verificationCaller(identified, workspaceId);
     const verification = await verifier.resolve(parsed.value, Promise.resolve(caller));
     return () => decidedItemJson(verification, requestId);
   };
@@ -160,6 +162,13 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
       return answer;
     },
   );
+}
+
+/** By the field: as the code of an item, NOT_FOUND is a verdict on its key. */
+function requireOwnWorkspace({ caller }: IdentifiedCaller, requested: string | undefined): void {
+  if (isOfOtherWorkspace(caller, requested)) {
+    throw invalidField('/workspaceId', 'no such workspace, or not one of this management key');
+  }
 }
 
 /** An item that fails does so alone: the others may have consumed quota. */

@@ -148,6 +148,21 @@ describe('a batch of verifications', () => {
     expect(known).toEqual(nonsense);
   });
 
+  it('an item of a batch that asks a bound caller about another workspace is the mistake of its caller, and no verdict on its key', async () => {
+    const { key } = await createKey(pair.first);
+    await pair.first.call('PUT', '/v1/workspaces/own', { body: {} });
+    const bound = await createManagementKey(pair.first, {
+      permissions: ['keys:verify'],
+      workspaceId: 'own',
+    });
+    const asked = ['own', 'default', 'absent'].map((workspaceId) => ({ key, workspaceId }));
+    const answer = await batch(pair.second, asked, bound.key);
+    expect(codesOf(answer)).toEqual(['NOT_FOUND', 'INVALID_REQUEST', 'INVALID_REQUEST']);
+    const [, other, absent] = answer.body.results;
+    expect(other.errors).toMatchObject([{ pointer: '/workspaceId' }]);
+    expect(other).toEqual(absent);
+  });
+
   /** Issuance is bounded, so that concurrent creations may have to be repeated. */
   async function createKeyPatiently(body: object) {
     for (;;) {
