@@ -169,7 +169,7 @@ func (c *Client) send(questions []Question) []result {
 	}
 	text, err := encode(map[string]any{"requests": questions})
 	if err != nil {
-		return failed(len(questions), &Error{Code: NoAnswer, Detail: "the question cannot be written"})
+		return failed(len(questions), &Error{Code: "INVALID_REQUEST", Detail: "the question cannot be written"})
 	}
 	read, failure := c.exchange(ctx, http.MethodPost, "/v1/verify/batch", text, "")
 	if failure != nil {
@@ -210,7 +210,7 @@ func (c *Client) sendEach(ctx context.Context, questions []Question) []result {
 func (c *Client) sendAlone(ctx context.Context, question Question) result {
 	text, err := encode(question)
 	if err != nil {
-		return result{err: &Error{Code: NoAnswer, Detail: "the question cannot be written"}}
+		return result{err: &Error{Code: "INVALID_REQUEST", Detail: "the question cannot be written"}}
 	}
 	read, failure := c.exchange(ctx, http.MethodPost, "/v1/verify", text, "")
 	if failure != nil {
@@ -235,7 +235,7 @@ func failed(count int, err *Error) []result {
 func (c *Client) exchange(ctx context.Context, method, path string, body []byte, idempotencyKey string) ([]byte, *Error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, &Error{Code: NoAnswer, Detail: "the request is not valid", notSent: true}
+		return nil, &Error{Code: "INVALID_REQUEST", Detail: "the request cannot be made"}
 	}
 	request.Header.Set("Authorization", "Bearer "+c.key)
 	if len(body) > 0 {

@@ -174,7 +174,7 @@ func Test_whatever_is_not_known_to_be_valid_is_not_valid(t *testing.T) {
 func Test_an_answer_that_cannot_be_read_is_an_error_and_no_verdict(t *testing.T) {
 	for _, body := range []string{"", "[]", "null", "true", "{}", `{"valid":"true","code":"VALID"}`, `{"valid":tr`, `{"code":"VALID"}`} {
 		verdict, err := answering(t, 200, body).Verify(ctx, Question{Key: "ak"})
-		if verdict != nil || codeOf(err) != NoAnswer {
+		if verdict != nil || codeOf(err) != BadAnswer {
 			t.Errorf("%q: %v %v", body, verdict, err)
 		}
 	}
@@ -191,7 +191,7 @@ func Test_a_redirect_is_not_followed_with_the_key(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Verify(ctx, Question{Key: "ak"}); codeOf(err) != NoAnswer {
+	if _, err := client.Verify(ctx, Question{Key: "ak"}); codeOf(err) != BadAnswer {
 		t.Error(err)
 	}
 }

@@ -6,17 +6,27 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"time"
 )
 
-// NoAnswer is the code of an Error without an answer of Keyward: no connection, a time-out, a cut
-// answer.
-const NoAnswer = "NO_ANSWER"
+// The codes of an Error without an answer of Keyward.
+const (
+	// Unreachable: no connection, so the question was surely not asked.
+	Unreachable = "UNREACHABLE"
+	// NoAnswer: a time-out or a cut answer, so the question may have been asked.
+	NoAnswer = "NO_ANSWER"
+	// BadAnswer: what answered is not Keyward.
+	BadAnswer = "BAD_ANSWER"
+)
+
+// keys is Keyward's format of key strings, management keys included.
+var keys = regexp.MustCompile(`[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{65}`)
 
 // An Error says why there is no verdict, or why a management call failed. It never contains a key.
 type Error struct {
-	// Code is that of Keyward, for programs, or NoAnswer.
+	// Code is for programs: that of Keyward, or one of the constants.
 	Code string
 	// Status is the HTTP status, 0 if there was none.
 	Status int
@@ -26,7 +36,6 @@ type Error struct {
 	Detail string
 
 	retryAfter *time.Duration
-	notSent    bool
 	cause      error
 }
 
@@ -50,10 +59,13 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // mayRepeat tells whether to ask again. What is not known to be unspent is repeated only if harmless.
 func (e *Error) mayRepeat(harmless bool) bool {
-	if e.notSent || e.Code == "TOO_MANY_REQUESTS" || e.Code == "OVERLOADED" {
+	switch e.Code {
+	case Unreachable, "TOO_MANY_REQUESTS", "OVERLOADED":
 		return true
+	case NoAnswer:
+		return harmless
 	}
-	return harmless && (e.Status == 0 || e.Status >= 500)
+	return harmless && (e.Status == 502 || e.Status == 503 || e.Status == 504)
 }
 
 // pauseBefore is the time to wait before this attempt, which follows the error.
@@ -66,12 +78,15 @@ func (e *Error) pauseBefore(attempt int) time.Duration {
 
 func noAnswer(cause error) *Error {
 	var dial *net.OpError
-	notSent := errors.As(cause, &dial) && dial.Op == "dial"
-	return &Error{Code: NoAnswer, Detail: cause.Error(), notSent: notSent, cause: cause}
+	code := NoAnswer
+	if errors.As(cause, &dial) && dial.Op == "dial" {
+		code = Unreachable
+	}
+	return &Error{Code: code, Detail: cause.Error(), cause: cause}
 }
 
 func unreadable(what string) *Error {
-	return &Error{Code: NoAnswer, Detail: "the answer cannot be read: " + what}
+	return &Error{Code: BadAnswer, Detail: "the answer cannot be read: " + what}
 }
 
 func problem(response *http.Response, body []byte) *Error {
@@ -82,13 +97,14 @@ func problem(response *http.Response, body []byte) *Error {
 	}
 	if json.Unmarshal(body, &read) != nil || read.Code == "" {
 		// A proxy's own page: nobody knows what became of the question.
-		read.Code, read.Detail = NoAnswer, "the answer is not of Keyward"
+		read.Code, read.Detail = BadAnswer, "the answer is not of Keyward"
 	}
 	if read.RequestID == "" {
 		read.RequestID = response.Header.Get("X-Request-Id")
 	}
 	return &Error{
-		Code: read.Code, Status: response.StatusCode, RequestID: read.RequestID, Detail: read.Detail,
+		Code: read.Code, Status: response.StatusCode, RequestID: read.RequestID,
+		Detail:     keys.ReplaceAllString(read.Detail, "[redacted]"),
 		retryAfter: seconds(response.Header.Get("Retry-After")),
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Require is what a request must bring to be let through.
@@ -53,7 +55,12 @@ func (c *Client) admit(w http.ResponseWriter, r *http.Request, require Require) 
 		refuse(w, missing, nil, 0)
 		return nil
 	}
-	verdict, err := c.Verify(r.Context(), require.question(r, key))
+	question := require.question(r, key)
+	if require.Resource != nil && !isPossible(question.Resource) {
+		refuse(w, "RESOURCE_NOT_ALLOWED", nil, 0)
+		return nil
+	}
+	verdict, err := c.Verify(r.Context(), question)
 	if err != nil {
 		require.report(r, err)
 		refuseUnavailable(w, err)
@@ -89,6 +96,18 @@ func (require Require) report(r *http.Request, err error) {
 		return
 	}
 	log.Printf("no verdict: %v", err)
+}
+
+// isPossible: a client that makes up a resource which Keyward would not take has no access to it.
+func isPossible(resource string) bool {
+	length := 0
+	for _, character := range resource {
+		if unicode.IsControl(character) || character == '\u2028' || character == '\u2029' {
+			return false
+		}
+		length++
+	}
+	return length > 0 && length <= 256 && utf8.ValidString(resource)
 }
 
 // address is what can be one; a key that is bound to addresses is refused without.

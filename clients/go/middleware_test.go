@@ -93,6 +93,10 @@ func Test_a_resource_that_the_key_does_not_have_gets_403(t *testing.T) {
 	require := Require{Resource: func(*http.Request) string { return "project:alpha" }}
 	equal(t, "alpha", with(t, newKey(t, NewKey{Resources: []string{"project:alpha"}}), require).Code, 200)
 	refusedWith(t, with(t, newKey(t, NewKey{Resources: []string{"project:beta"}}), require), 403, "RESOURCE_NOT_ALLOWED")
+	for _, madeUp := range []string{"", strings.Repeat("x", 257), "project:\x01", "\xff"} {
+		require := Require{Resource: func(*http.Request) string { return madeUp }}
+		refusedWith(t, with(t, newKey(t, NewKey{}), require), 403, "RESOURCE_NOT_ALLOWED")
+	}
 }
 
 func Test_a_reached_rate_limit_gets_429_with_the_time_to_wait(t *testing.T) {
@@ -168,7 +172,7 @@ func Test_without_keyward_the_door_is_shut(t *testing.T) {
 	response := get(t, client, require, remote, "X-API-Key", secret)
 	refusedWith(t, response, 503, "UNAVAILABLE")
 	equal(t, "Retry-After", response.Header().Get("Retry-After"), "1")
-	if codeOf(told) != NoAnswer || strings.Contains(told.Error(), secret) {
+	if codeOf(told) != Unreachable || strings.Contains(told.Error(), secret) {
 		t.Error(told)
 	}
 }

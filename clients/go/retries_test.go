@@ -120,7 +120,7 @@ func Test_without_a_service_there_is_an_error_and_no_verdict(t *testing.T) {
 		t.Fatal(err)
 	}
 	verdict, err := client.Verify(ctx, Question{Key: "ak"})
-	if verdict != nil || codeOf(err) != NoAnswer || !errors.Is(err, syscall.ECONNREFUSED) {
+	if verdict != nil || codeOf(err) != Unreachable || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Error(verdict, err)
 	}
 }

@@ -109,7 +109,7 @@ class AsyncKeyward:
                 raise
         else:
             return protocol.read_results(answer, len(questions))
-        # Too large as a whole, or more items than the management key may send: nothing was verified.
+        # Too large, or more items than the management key may send: nothing was verified.
         return list(await asyncio.gather(*map(self._send_alone, questions)))
 
     async def _send_alone(self, question: protocol.Question) -> Result:

@@ -14,8 +14,8 @@ from ._models import Key, NewKey, Verdict
 class Keyward:
     """Asks Keyward, one call for each question. Threads may share it.
 
-    `timeout` is for connecting, for sending and for each wait for bytes, in seconds, and bounds when
-    the last attempt begins.
+    `timeout` is for connecting, for sending and for each wait for bytes, in seconds; no attempt
+    begins after it.
     """
 
     def __init__(

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
+UNREACHABLE = "UNREACHABLE"
+"""No connection: the question was surely not asked."""
 NO_ANSWER = "NO_ANSWER"
-"""The code of an error without an answer of Keyward: no connection, a time-out, a cut answer."""
+"""A time-out or a cut answer: the question may have been asked."""
+BAD_ANSWER = "BAD_ANSWER"
+"""What answered is not Keyward."""
 
-# Refused before anything was verified: asking again cannot spend twice.
-_NOTHING_SPENT = {"TOO_MANY_REQUESTS", "OVERLOADED"}
+# Not asked, or refused before anything was verified: asking again cannot spend twice.
+_NOTHING_SPENT = {UNREACHABLE, "TOO_MANY_REQUESTS", "OVERLOADED"}
+_PASSING = {502, 503, 504}
+
+# Keyward's format of key strings, management keys included.
+_KEYS = re.compile(r"[a-z][a-z0-9_]{0,23}_[0-9A-Za-z]{65}")
 
 
 class KeywardError(Exception):
@@ -21,16 +30,14 @@ class KeywardError(Exception):
         detail: str = "",
         errors: list[Any] | None = None,
         retry_after: float | None = None,
-        sent: bool = True,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.status = status
         self.request_id = request_id
-        self.detail = detail
+        self.detail = _KEYS.sub("[redacted]", detail)
         self.errors = errors or []
         self.retry_after = retry_after
-        self.sent = sent
 
     def __str__(self) -> str:
         status = "" if self.status is None else f"{self.status} "
@@ -40,6 +47,6 @@ class KeywardError(Exception):
 
     def may_repeat(self, *, harmless: bool) -> bool:
         """Whether to ask again. What is not known to be unspent is repeated only if harmless."""
-        if not self.sent or self.code in _NOTHING_SPENT:
+        if self.code in _NOTHING_SPENT:
             return True
-        return harmless and (self.status is None or self.status >= 500)
+        return harmless and (self.code == NO_ANSWER or self.status in _PASSING)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
-from ._errors import NO_ANSWER, KeywardError
+from ._errors import BAD_ANSWER, NO_ANSWER, UNREACHABLE, KeywardError
 from ._models import Key, NewKey, Verdict
 
 T = TypeVar("T")
@@ -136,9 +136,8 @@ def _path(key_id: str) -> str:
 
 def no_answer(error: Exception) -> KeywardError:
     """Of the HTTP library's error only the name: it may hold the request, and so the key."""
-    return KeywardError(
-        NO_ANSWER, detail=type(error).__name__, sent=not isinstance(error, _NOT_SENT)
-    )
+    code = UNREACHABLE if isinstance(error, _NOT_SENT) else NO_ANSWER
+    return KeywardError(code, detail=type(error).__name__)
 
 
 def read_body(response: httpx.Response) -> Any:
@@ -161,7 +160,7 @@ def read_key(answer: Any) -> Key:
 def read_results(answer: Any, asked: int) -> list[Verdict | KeywardError]:
     results = _attempt(lambda: [_read_item(item) for item in answer["results"]])
     if len(results) != asked:
-        raise KeywardError(NO_ANSWER, detail="the answer has another number of results")
+        raise KeywardError(BAD_ANSWER, detail="the answer has another number of results")
     return results
 
 
@@ -183,7 +182,7 @@ def _attempt(read: Callable[[], T]) -> T:
         return read()
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         name = type(error).__name__
-    raise KeywardError(NO_ANSWER, detail=f"the answer cannot be read ({name})")
+    raise KeywardError(BAD_ANSWER, detail=f"the answer cannot be read ({name})")
 
 
 def _problem(response: httpx.Response) -> KeywardError:
@@ -193,7 +192,7 @@ def _problem(response: httpx.Response) -> KeywardError:
         body = None
     if not isinstance(body, dict) or not isinstance(body.get("code"), str):
         # A proxy's own page: nobody knows what became of the question.
-        body = {"code": NO_ANSWER, "detail": "the answer is not of Keyward"}
+        body = {"code": BAD_ANSWER, "detail": "the answer is not of Keyward"}
     return KeywardError(
         body["code"],
         status=response.status_code,

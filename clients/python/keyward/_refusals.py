@@ -24,6 +24,7 @@ _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 _MAX_KEY_LENGTH = 513
 _MAX_USER_AGENT_LENGTH = 512
 _MAX_SCOPES_LENGTH = 4096
+_RESOURCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,256}")
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,12 @@ def client_address(host: str | None) -> str | None:
 
 def client_user_agent(value: str | None) -> str | None:
     return value[:_MAX_USER_AGENT_LENGTH] if value else None
+
+
+def require_possible(resource: str | None) -> None:
+    """A client that makes up a resource which Keyward would not take has no access to it."""
+    if resource is not None and not _RESOURCE.fullmatch(resource):
+        raise _refused("RESOURCE_NOT_ALLOWED")
 
 
 def require_valid(verdict: Verdict, cost: int | None) -> None:

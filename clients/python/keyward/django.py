@@ -124,6 +124,7 @@ def _ask(request: HttpRequest, **question: Any) -> Verdict:
         [request.META.get(name, "")] for name in ("HTTP_X_API_KEY", "HTTP_AUTHORIZATION")
     )
     key = refusals.presented_key(api_key, authorization)
+    refusals.require_possible(question.get("resource"))
     agent = refusals.client_user_agent(request.META.get("HTTP_USER_AGENT"))
     try:
         verdict = _client(os.getpid()).verify(key, user_agent=agent, **question)

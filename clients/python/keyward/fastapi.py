@@ -51,12 +51,14 @@ def require_key(
             request.headers.getlist("x-api-key"), request.headers.getlist("authorization")
         )
         host = ip(request) if ip else request.client.host if request.client else None
+        touched = resource(request) if resource else None
+        refusals.require_possible(touched)
         try:
             verdict = await installed.client.verify(
                 key,
                 required_scopes=required,
                 required_any_scope=any_of,
-                resource=resource(request) if resource else None,
+                resource=touched,
                 ip=refusals.client_address(host),
                 user_agent=refusals.client_user_agent(request.headers.get("user-agent")),
                 cost=cost,

@@ -1,4 +1,4 @@
-"""Tests against a started Keyward: KEYWARD_URL, and KEYWARD_MANAGEMENT_KEY that may do everything."""
+"""Tests against the Keyward at KEYWARD_URL; KEYWARD_MANAGEMENT_KEY may do everything there."""
 
 import os
 from collections.abc import Callable, Iterator

@@ -22,7 +22,7 @@ from keyward.fastapi import require_key as fastapi_key
 DEMANDS: dict[str, dict[str, Any]] = {
     "any": {},
     "orders": {"scopes": ["orders:read"]},
-    "project": {"resource": lambda request: "project:alpha"},
+    "project": {"resource": lambda request: request.headers.get("project", "project:alpha")},
     "costly": {"cost": 5},
     "proxied": {"ip": lambda request: request.headers["x-real-ip"]},
 }
@@ -44,7 +44,7 @@ def call_fastapi(path: str, headers: Any, address: str = "192.0.2.1", url: Any =
                 add_route(app, name, demands)
             transport = httpx.ASGITransport(app=app, client=(address, 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://api") as caller:
-                return await caller.get(f"/{path}", headers=headers)
+                return await caller.get(f"/{path}", headers=encoded(headers))
 
     response = asyncio.run(call())
     return Answer(response.status_code, response.headers, response.json())
@@ -69,8 +69,9 @@ def is_open(request: Any) -> JsonResponse:
     return JsonResponse({"owner": None})
 
 
+guarded = {name: keyward_django.require_key(**demands)(owner) for name, demands in DEMANDS.items()}
 urlpatterns = [
-    *(path(name, keyward_django.require_key(**demands)(owner)) for name, demands in DEMANDS.items()),
+    *(path(name, view) for name, view in guarded.items()),
     path("async-orders", keyward_django.require_key(scopes=["orders:read"])(async_owner)),
     path("undecorated", owner),
     path("keyless", keyward_django.keyless(is_open)),
@@ -78,6 +79,10 @@ urlpatterns = [
 
 settings.configure(ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="tests")
 django.setup()
+
+
+def encoded(headers: Any) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in dict_items(headers)]
 
 
 def django_headers(headers: Any) -> dict[str, str]:
@@ -105,12 +110,9 @@ def call_django(
 
 def call_django_async(path: str, headers: dict[str, str]) -> Answer:
     keyward_django._client.cache_clear()
-    named = {name.lower(): value for name, value in headers.items()}
 
     async def call() -> Any:
-        client = AsyncClient()
-        scope_headers = [(name.encode(), value.encode()) for name, value in named.items()]
-        return await client.get(f"/{path}", headers=scope_headers)
+        return await AsyncClient().get(f"/{path}", headers=encoded(headers))
 
     with override_settings(MIDDLEWARE=[]):
         response = asyncio.run(call())

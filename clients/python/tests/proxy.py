@@ -84,7 +84,7 @@ class Proxy:
                 body = json.dumps({"code": code, "requestId": "req_1"}).encode()
                 self._write(status, headers, len(body), body)
 
-            def _write(self, status: int, headers: dict[str, str], length: int, body: bytes) -> None:
+            def _write(self, status: int, headers: Any, length: int, body: bytes) -> None:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

@@ -145,7 +145,7 @@ def test_whatever_is_not_known_to_be_valid_is_not_valid(answer):
 def test_an_answer_that_cannot_be_read_is_an_error_and_no_verdict(answer):
     with pytest.raises(KeywardError) as caught:
         answering(answer).verify("ak")
-    assert caught.value.code == "NO_ANSWER"
+    assert caught.value.code == "BAD_ANSWER"
 
 
 def test_a_redirect_is_not_followed_with_the_key():

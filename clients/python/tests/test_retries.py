@@ -120,7 +120,7 @@ def test_without_a_service_there_is_an_error_and_no_verdict(ask):
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        assert code_of(ask, "ak", url, timeout=1) == "NO_ANSWER"
+        assert code_of(ask, "ak", url, timeout=1) == "UNREACHABLE"
 
 
 def test_a_management_key_at_its_maximum_waits_and_passes(ask, admin, new_key, remaining):
