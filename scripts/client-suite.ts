@@ -9,7 +9,7 @@ const CLIENTS = fileURLToPath(new URL('../clients/', import.meta.url));
 
 /** Runs commands in a client's folder, against a started Keyward whose root key they get. */
 export async function runClientSuite(client: string, commands: string[][]): Promise<void> {
-  const { url, rootKey, stop } = await startFuzzTarget({ LOG_LEVEL: 'warn' });
+  const { url, rootKey, stop } = await startFuzzTarget();
   const env = { ...process.env, KEYWARD_URL: url, KEYWARD_MANAGEMENT_KEY: rootKey };
   try {
     for (const [program = '', ...args] of commands) {

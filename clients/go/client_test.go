@@ -142,8 +142,10 @@ func Test_no_error_contains_a_key(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, ask := range map[string]func() (*Verdict, error){
-		"scheme":     func() (*Verdict, error) { return client.Verify(ctx, Question{Key: "Bearer " + secret}) },
-		"scope":      func() (*Verdict, error) { return client.Verify(ctx, Question{Key: secret, RequiredScopes: []string{"not a scope"}}) },
+		"scheme": func() (*Verdict, error) { return client.Verify(ctx, Question{Key: "Bearer " + secret}) },
+		"scope": func() (*Verdict, error) {
+			return client.Verify(ctx, Question{Key: secret, RequiredScopes: []string{"not a scope"}})
+		},
 		"page":       func() (*Verdict, error) { return answering(t, 200, "<html>").Verify(ctx, Question{Key: secret}) },
 		"500":        func() (*Verdict, error) { return answering(t, 500, "{}").Verify(ctx, Question{Key: secret}) },
 		"nobody":     func() (*Verdict, error) { return nobody.Verify(ctx, Question{Key: secret}) },

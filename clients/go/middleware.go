@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"regexp"
-	"unicode"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -98,16 +98,12 @@ func (require Require) report(r *http.Request, err error) {
 	log.Printf("no verdict: %v", err)
 }
 
+// possible is one line of text, without what turns its direction.
+var possible = regexp.MustCompile(`^[^\p{Cc}\x{2028}-\x{202e}\x{2066}-\x{2069}]{1,256}$`)
+
 // isPossible: a client that makes up a resource which Keyward would not take has no access to it.
 func isPossible(resource string) bool {
-	length := 0
-	for _, character := range resource {
-		if unicode.IsControl(character) || character == '\u2028' || character == '\u2029' {
-			return false
-		}
-		length++
-	}
-	return length > 0 && length <= 256 && utf8.ValidString(resource)
+	return utf8.ValidString(resource) && strings.TrimSpace(resource) != "" && possible.MatchString(resource)
 }
 
 // address is what can be one; a key that is bound to addresses is refused without.

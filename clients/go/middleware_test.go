@@ -93,7 +93,7 @@ func Test_a_resource_that_the_key_does_not_have_gets_403(t *testing.T) {
 	require := Require{Resource: func(*http.Request) string { return "project:alpha" }}
 	equal(t, "alpha", with(t, newKey(t, NewKey{Resources: []string{"project:alpha"}}), require).Code, 200)
 	refusedWith(t, with(t, newKey(t, NewKey{Resources: []string{"project:beta"}}), require), 403, "RESOURCE_NOT_ALLOWED")
-	for _, madeUp := range []string{"", strings.Repeat("x", 257), "project:\x01", "\xff"} {
+	for _, madeUp := range []string{"", strings.Repeat("x", 257), "project:\x01", "\xff", " ", "a\u202eb"} {
 		require := Require{Resource: func(*http.Request) string { return madeUp }}
 		refusedWith(t, with(t, newKey(t, NewKey{}), require), 403, "RESOURCE_NOT_ALLOWED")
 	}

@@ -24,7 +24,10 @@ _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 _MAX_KEY_LENGTH = 513
 _MAX_USER_AGENT_LENGTH = 512
 _MAX_SCOPES_LENGTH = 4096
-_RESOURCE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,256}")
+# One line that is not blank, without what turns the direction of text.
+_RESOURCE = re.compile(
+    r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]{1,256}"
+)
 
 
 @dataclass(frozen=True)

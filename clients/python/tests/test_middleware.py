@@ -66,7 +66,7 @@ def test_a_resource_that_the_key_does_not_have_gets_403(call, new_key):
     assert call("project", bearer(new_key(resources=["project:alpha"]))).status == 200
     answer = call("project", bearer(new_key(resources=["project:beta"])))
     assert_refused(answer, 403, "RESOURCE_NOT_ALLOWED")
-    for made_up in ("", "x" * 257, "project:\x01"):
+    for made_up in ("", "x" * 257, "project:\x01", " "):
         refused = call("project", {**bearer(new_key()), "Project": made_up})
         assert_refused(refused, 403, "RESOURCE_NOT_ALLOWED")
 
