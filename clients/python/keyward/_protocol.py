@@ -27,19 +27,17 @@ VERIFY_BATCH = "/v1/verify/batch"
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-def client_options(
-    url: str | None, management_key: str | None, timeout: float
-) -> dict[str, Any]:
-    url = url or os.environ.get("KEYWARD_URL", "")
-    key = (management_key or os.environ.get("KEYWARD_MANAGEMENT_KEY", "")).strip()
-    if not re.match(r"https?://", url):
+def client_options(url: str | None, management_key: str | None, timeout: float) -> dict[str, Any]:
+    address: str = url or os.environ.get("KEYWARD_URL", "")
+    key: str = management_key or os.environ.get("KEYWARD_MANAGEMENT_KEY", "")
+    if not re.match(r"https?://", address):
         raise ValueError("url, or KEYWARD_URL, must be the http(s) address of Keyward")
     # Checked here, because an error of the HTTP library would quote it.
-    if not re.fullmatch(r"[\x21-\x7e]+", key):
+    if not re.fullmatch(r"[\x21-\x7e]+", key.strip()):
         raise ValueError("management_key, or KEYWARD_MANAGEMENT_KEY, must be visible ASCII")
     return {
-        "base_url": url,
-        "headers": {"authorization": f"Bearer {key}"},
+        "base_url": address,
+        "headers": {"authorization": f"Bearer {key.strip()}"},
         "timeout": timeout,
         "limits": LIMITS,
         # Questions contain keys: they go to Keyward, whatever proxy the environment names.

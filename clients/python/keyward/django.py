@@ -7,7 +7,7 @@ import os
 from asyncio import iscoroutinefunction
 from collections.abc import Iterable
 from functools import lru_cache, wraps
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -55,7 +55,7 @@ def require_key(
             workspace_id=workspace_id,
         )
 
-    return lambda view: _settled(_guarded(view, ask))
+    return lambda view: cast(View, _settled(_guarded(view, ask)))
 
 
 def keyless(view: View) -> View:
@@ -65,7 +65,7 @@ def keyless(view: View) -> View:
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return view(request, *args, **kwargs)
 
-    return _settled(wrapper)
+    return cast(View, _settled(wrapper))
 
 
 class KeywardMiddleware:
@@ -86,7 +86,7 @@ class KeywardMiddleware:
             return None
         address = refusals.client_address(request.META.get("REMOTE_ADDR"))
         try:
-            request.keyward = _ask(request, ip=address)  # type: ignore[attr-defined]
+            request.keyward = _ask(request, ip=address)
         except refusals.Refused as refused:
             return _answer(refused)
         return None
@@ -99,7 +99,7 @@ def _guarded(view: Any, ask: Ask) -> Any:
             verdict = ask(request)
         except refusals.Refused as refused:
             return _answer(refused)
-        request.keyward = verdict  # type: ignore[attr-defined]
+        request.keyward = verdict
         return _with_headers(view(request, *args, **kwargs), verdict)
 
     @wraps(view)
@@ -108,7 +108,7 @@ def _guarded(view: Any, ask: Ask) -> Any:
             verdict = await sync_to_async(ask, thread_sensitive=False)(request)
         except refusals.Refused as refused:
             return _answer(refused)
-        request.keyward = verdict  # type: ignore[attr-defined]
+        request.keyward = verdict
         return _with_headers(await view(request, *args, **kwargs), verdict)
 
     return async_guarded if iscoroutinefunction(view) else guarded

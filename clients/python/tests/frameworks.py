@@ -112,7 +112,7 @@ def call_django_async(path: str, headers: dict[str, str]) -> Answer:
     keyward_django._client.cache_clear()
 
     async def call() -> Any:
-        return await AsyncClient().get(f"/{path}", headers=encoded(headers))
+        return await AsyncClient().get(f"/{path}", **headers)
 
     with override_settings(MIDDLEWARE=[]):
         response = asyncio.run(call())
