@@ -28,8 +28,8 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 def client_options(url: str | None, management_key: str | None, timeout: float) -> dict[str, Any]:
-    address: str = url or os.environ.get("KEYWARD_URL", "")
-    key: str = management_key or os.environ.get("KEYWARD_MANAGEMENT_KEY", "")
+    address = url or os.environ.get("KEYWARD_URL") or ""
+    key = management_key or os.environ.get("KEYWARD_MANAGEMENT_KEY") or ""
     if not re.match(r"https?://", address):
         raise ValueError("url, or KEYWARD_URL, must be the http(s) address of Keyward")
     # Checked here, because an error of the HTTP library would quote it.

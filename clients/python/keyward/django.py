@@ -55,7 +55,10 @@ def require_key(
             workspace_id=workspace_id,
         )
 
-    return lambda view: cast(View, _settled(_guarded(view, ask)))
+    def decorate(view: View) -> View:
+        return cast(View, _settled(_guarded(view, ask)))
+
+    return decorate
 
 
 def keyless(view: View) -> View:
