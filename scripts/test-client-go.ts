@@ -8,7 +8,11 @@ if (go) {
   process.env.GOPROXY ??= 'off';
   await runClientSuite('go', [
     [go, 'version'],
-    [go, 'run', 'cmd/gofmt', '-l', '.'],
+    [
+      'sh',
+      '-c',
+      `unformatted=$(${go} run cmd/gofmt -l .); echo "$unformatted"; test -z "$unformatted"`,
+    ],
     [go, 'vet', './...'],
     [go, 'test', '-count=1', './...'],
   ]);

@@ -148,12 +148,12 @@ func Test_a_management_key_at_its_maximum_waits_and_passes(t *testing.T) {
 func Test_a_change_without_an_answer_is_not_repeated(t *testing.T) {
 	p := startProxy(t, lost)
 	p.open()
-	client := newClient(t, p.URL, 5*time.Second)
-	if _, err := client.CreateKey(ctx, NewKey{Name: "lost", OwnerID: "customer_lost_go"}, ""); codeOf(err) != NoAnswer {
+	client, owner := newClient(t, p.URL, 5*time.Second), unique("customer_lost")
+	if _, err := client.CreateKey(ctx, NewKey{Name: "lost", OwnerID: owner}, ""); codeOf(err) != NoAnswer {
 		t.Error(err)
 	}
 	var page struct{ Data []Key }
-	if err := admin(t).Request(ctx, "GET", "/v1/keys?ownerId=customer_lost_go", nil, &page, ""); err != nil {
+	if err := admin(t).Request(ctx, "GET", "/v1/keys?ownerId="+owner, nil, &page, ""); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "created", len(page.Data), 1)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -56,6 +57,9 @@ func remaining(t *testing.T, key *Key) int64 {
 	}
 	return verdict.Credits.Remaining
 }
+
+// unique is not taken by an earlier run against the same service.
+func unique(name string) string { return fmt.Sprintf("%s_%d", name, time.Now().UnixNano()) }
 
 func equal(t *testing.T, what string, actual, expected any) {
 	t.Helper()

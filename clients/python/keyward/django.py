@@ -4,9 +4,10 @@ Settings: KEYWARD_URL and KEYWARD_MANAGEMENT_KEY; without them, the environment'
 """
 
 import os
-from asyncio import iscoroutinefunction
+
 from collections.abc import Iterable
 from functools import lru_cache, wraps
+from inspect import iscoroutinefunction
 from typing import Any, Callable, Optional, TypeVar, cast
 
 from asgiref.sync import sync_to_async

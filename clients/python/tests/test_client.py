@@ -2,6 +2,7 @@ import asyncio
 import json
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -68,8 +69,9 @@ def test_threads_share_a_client_and_each_verification_is_spent_once(admin, new_k
 
 def test_a_creation_with_an_idempotency_key_acts_once(admin):
     new = {"name": "once", "ownerId": "customer_idempotent"}
-    first = admin.create_key(new, idempotency_key="python-create-1")
-    again = admin.create_key(new, idempotency_key="python-create-1")
+    idempotency_key = str(uuid4())
+    first = admin.create_key(new, idempotency_key=idempotency_key)
+    again = admin.create_key(new, idempotency_key=idempotency_key)
     assert again.id == first.id
     assert first.key and again.key is None
 
