@@ -4,7 +4,6 @@ Settings: KEYWARD_URL and KEYWARD_MANAGEMENT_KEY; without them, the environment'
 """
 
 import os
-
 from collections.abc import Iterable
 from functools import lru_cache, wraps
 from inspect import iscoroutinefunction
