@@ -3,6 +3,9 @@ import { keepTemporaryFoldersInMemory } from './test/support/temporary-folders.t
 
 keepTemporaryFoldersInMemory();
 
+/** Where CI wants the counts of this run. */
+const report = process.env.KEYWARD_TEST_REPORT;
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
@@ -14,8 +17,6 @@ export default defineConfig({
     maxWorkers: 2,
     // The modules of src stay loaded from one file to the next: loading them costs more than most tests.
     isolate: false,
-    reporters: process.env.CI
-      ? ['default', ['json', { outputFile: 'test-report.json' }]]
-      : ['default'],
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });
