@@ -49,6 +49,7 @@ export async function runCommand(
   await Promise.race([closed, sleep(OUTPUT_MS, undefined, { ref: false })]);
   for (const stream of [child.stdout, child.stderr]) stream.destroy();
   file.end();
+  await once(file, 'finish');
   const seconds = (performance.now() - started) / 1000;
   return { succeeded: code === 0, cut: limit.aborted, seconds };
 }
