@@ -14,7 +14,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Only what never comes waits as long: a loaded machine is no reason to fail.
     expect: { poll: { timeout: 20_000 } },
-    maxWorkers: 2,
+    // One more than two cores: a third of the time, a test waits for Postgres or for a timeout.
+    maxWorkers: 3,
     // The modules of src stay loaded from one file to the next: loading them costs more than most tests.
     isolate: false,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
