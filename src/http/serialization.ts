@@ -4,6 +4,8 @@ type Serializer = (answer: unknown) => string;
 
 /** By the schemas that can be referenced, then by the schema itself, both as text. */
 const compiled = new Map<string, Serializer>();
+/** Every route asks with the same schemas to reference, so each is written once. */
+const texts = new WeakMap<object, string>();
 
 /**
  * Compiles each schema of an answer once in the process instead of once for each status of each route,
@@ -11,11 +13,18 @@ const compiled = new Map<string, Serializer>();
  */
 export const buildSerializers: ReturnType<typeof SerializerSelector> = (references, options) => {
   const compile = SerializerSelector()(references, options);
-  const context = JSON.stringify(references);
+  const context = Object.values(Object(references)).map(textOf).join();
   return (route) => {
-    const name = `${context} ${JSON.stringify(route.schema)}`;
+    const name = `${context} ${textOf(route.schema)}`;
     const serializer = compiled.get(name) ?? compile(route);
     compiled.set(name, serializer);
     return serializer;
   };
 };
+
+function textOf(schema: unknown): string {
+  if (typeof schema !== 'object' || schema === null) return JSON.stringify(schema);
+  const text = texts.get(schema) ?? JSON.stringify(schema);
+  texts.set(schema, text);
+  return text;
+}

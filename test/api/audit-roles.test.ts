@@ -202,7 +202,7 @@ describe('the roles that docs/database-roles.md makes', () => {
     const state = async () => {
       const { rows } = await owner.query(
         `select (select count(*)::int from keys) as keys, (select count(*)::int from secrets) as secrets,
-                (select sum(count)::int from usage_hours where hour > now() - interval '2 days') as hours,
+                (select sum(count)::int from usage_hours where hour >= date_trunc('day', now(), 'UTC') - interval '1 day') as hours,
                 (select sum(count)::int from usage_days where day > now() - interval '35 days') as days`,
       );
       return rows[0];

@@ -59,26 +59,33 @@ describe('the examples of the OpenAPI document', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     instance = await launch(database.url, { leakReports: true });
+    // So that no list is empty.
+    for (const make of Object.values(things)) await make();
   });
   afterAll(async () => {
     await instance.stop();
     await database.drop();
   });
 
-  /** A key with credits in the middle of a rotation, a workspace, a management key, an alert and a webhook. */
-  const idsOfThings = async (): Promise<Record<string, string>> => {
-    const create = { name: 'a key', ownerId: 'customer_42', credits: { remaining: 1000 } };
-    const key = (await instance.call('POST', '/v1/keys', { body: create })).body;
-    await instance.call('PUT', '/v1/workspaces/acme', { body: {} });
-    const body = { name: 'a service', permissions: ['keys:verify'] };
-    const managementKey = (await instance.call('POST', '/v1/management-keys', { body })).body;
-    const alerts = await insertAlert(instance, 'default', key.id);
-    const workspaceId = `with-a-webhook-${++count}`;
-    await putWorkspace(instance, workspaceId);
-    const { id: webhooks } = await createWebhook(instance, { workspaceId });
-    const own = { keys: key.id, workspaces: 'acme', 'management-keys': managementKey.id };
-    return { ...own, alerts, webhooks };
+  /** What the id in a path can be of: a key with credits, a workspace, a management key, an alert, a webhook. */
+  const things: Record<string, () => Promise<string>> = {
+    keys: () => {
+      const body = { name: 'a key', ownerId: 'customer_42', credits: { remaining: 1000 } };
+      return idOf(instance.call('POST', '/v1/keys', { body }));
+    },
+    workspaces: async () => 'acme',
+    'management-keys': () => {
+      const body = { name: 'a service', permissions: ['keys:verify'] };
+      return idOf(instance.call('POST', '/v1/management-keys', { body }));
+    },
+    alerts: async () => insertAlert(instance, 'default', (await things.keys?.()) ?? ''),
+    webhooks: async () => {
+      const workspaceId = `with-a-webhook-${++count}`;
+      await putWorkspace(instance, workspaceId);
+      return (await createWebhook(instance, { workspaceId })).id;
+    },
   };
+  const idOf = async (answer: Promise<Answer>): Promise<string> => (await answer).body.id;
 
   const send = async (
     call: Call,
@@ -86,9 +93,11 @@ describe('the examples of the OpenAPI document', () => {
     body?: object,
   ): Promise<Answer> => {
     const { path, method, parameters = [] } = call;
-    const ids = await idsOfThings();
+    await instance.call('PUT', '/v1/workspaces/acme', { body: {} });
+    const kind = /([a-z-]+)\/\{id\}/.exec(path)?.[1];
+    const id = kind === undefined ? '' : ((await things[kind]?.()) ?? '');
     const url = path
-      .replace(/\/([a-z-]+)\/\{id\}/, (_, kind) => `/${kind}/${ids[kind]}`)
+      .replace('{id}', id)
       .replace(/\{(\w+)\}/, (_, name) =>
         String(parameters.find((it) => it.name === name)?.example),
       );

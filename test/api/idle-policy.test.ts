@@ -317,9 +317,14 @@ describe('the idle policy', () => {
   });
 
   it('two instances at work at once disable each key once', async () => {
-    const ids: string[] = [];
-    for (let i = 0; i < 120; i++) ids.push((await createKey()).id);
+    const keys = Array.from({ length: 120 }, (_, i) => ({
+      name: `key ${i}`,
+      hash: { algorithm: 'sha256', value: i.toString(16).padStart(64, '0') },
+    }));
+    await first.call('POST', '/v1/keys/import', { body: { workspaceId: 'w', keys } });
     await live(31);
+    const ids = [...(await statuses()).keys()];
+    expect(ids).toHaveLength(120);
     goTo(60);
     await Promise.all([first, second].map(({ service }) => service.internals.idlePolicy.run()));
     await apply();

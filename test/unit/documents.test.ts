@@ -15,7 +15,10 @@ import { statusOf } from '../../src/http/problem.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const NAMED = /`((?:unit|api|acceptance|gateways)\/[a-z0-9-]+)`((?:[,;]?\s+“[^”]+”)+)/g;
 
-const documents = ['README.md', 'CONTRIBUTING.md', ...markdownIn('docs'), ...markdownIn('deploy')];
+const documents = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CODE_OF_CONDUCT.md'],
+  ...['docs', 'deploy', 'examples'].flatMap(markdownIn),
+];
 const texts = new Map(documents.map((name) => [name, readFileSync(join(ROOT, name), 'utf8')]));
 
 function markdownIn(folder: string): string[] {

@@ -1,0 +1,79 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { runCommand } from './run-command.ts';
+import { SUITES, type Suite } from './suites.ts';
+import { countsOf, type Report, type Result, tableOf, totalOf } from './summary.ts';
+import { install, isInstalled } from './tools.ts';
+
+/**
+ * Runs the suites that are named, or all, one after the other but for those that run alongside. `.ci/run` calls it in the root of the
+ * repository. The last line tells how many tests passed and failed.
+ */
+const REPORTS = resolve('reports');
+/** Programs that Debian keeps for root. */
+const PATH = `${process.env.PATH}:/usr/sbin`;
+
+const interrupted = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(name, () => interrupted.abort());
+}
+
+process.env.PATH = PATH;
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.filter((name) => !SUITES.some((suite) => suite.name === name));
+  const suites = SUITES.filter(({ name }) => names.length === 0 || names.includes(name));
+  await rm(REPORTS, { recursive: true, force: true });
+  await mkdir(REPORTS, { recursive: true });
+  install([...new Set(suites.flatMap(({ needs = [], uses = [] }) => [...needs, ...uses]))]);
+  const results = unknown.map((name) => failure(name, 'there is no such suite'));
+  const alongside: Promise<Result>[] = [];
+  for (const suite of suites) {
+    if (suite.runsAlongside) alongside.push(run(suite));
+    else results.push(await run(suite));
+  }
+  results.push(...(await Promise.all(alongside)));
+  const table = tableOf(results);
+  await writeFile(join(REPORTS, 'summary.md'), table);
+  const { passed, failed } = totalOf(results);
+  process.stdout.write(`\n${table}\n${passed} passed, ${failed} failed\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function run(suite: Suite): Promise<Result> {
+  const { name, command, minutes, needs = [], uses = [], runsAlongside = false } = suite;
+  if (interrupted.signal.aborted) return failure(name, 'not run: interrupted');
+  const missing = needs.filter((tool) => !isInstalled(tool));
+  if (missing.length > 0) return skip(name, `skipped: no ${missing.join(', ')}`);
+  process.stdout.write(`\n== ${name}: ${command}\n`);
+  const file = join(REPORTS, name.toLowerCase().replaceAll(/\W+/g, '-'));
+  const ended = await runCommand(command, {
+    log: `${file}.log`,
+    isShown: !runsAlongside,
+    limitMs: minutes * 60_000,
+    env: { ...process.env, CI: '1', KEYWARD_TEST_REPORT: `${file}.json` },
+    signal: interrupted.signal,
+  });
+  const counts = countsOf(ended.succeeded, reportIn(`${file}.json`));
+  const without = uses.filter((tool) => !isInstalled(tool));
+  const notes = [
+    ended.cut ? `ended after ${minutes} minutes` : '',
+    without.length > 0 ? `without ${without.join(', ')}` : '',
+  ];
+  process.stdout.write(`== ${name} ${counts.failed > 0 ? 'FAILED' : 'passed'}\n`);
+  return { name, ...counts, seconds: ended.seconds, note: notes.filter(Boolean).join('; ') };
+}
+
+function reportIn(file: string): Report | null {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
+}
+
+function failure(name: string, note: string): Result {
+  return { name, passed: 0, failed: 1, skipped: 0, seconds: 0, note };
+}
+
+function skip(name: string, note: string): Result {
+  return { name, passed: 0, failed: 0, skipped: 1, seconds: 0, note };
+}
