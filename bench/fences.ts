@@ -80,7 +80,8 @@ async function measureInstances(env: BenchEnv, changes: Changes, instances: numb
     for (const rate of rates) {
       const asking = { seconds: SECONDS, perSecond };
       const measured = await changes.during(rate, () => load.measure(asking));
-      const name = `${instances} instances, ${rate} changes`;
+      const who = instances === 1 ? '1 instance' : `${instances} instances`;
+      const name = `${who}, ${rate} changes`;
       const figures = figuresOf(measured.result, instances, measured.perSecond, asking);
       tables.get(table)?.push({ name, figures });
       if (perSecond !== null) continue;
