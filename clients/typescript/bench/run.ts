@@ -15,7 +15,7 @@ import type { ClientLoad, ClientMeasured } from './load.ts';
 
 /**
  * What coalescing saves: the same load through the client with it and without it, on the same Keyward,
- * in turn. Keyward and the client are fresh processes, as often as `--processes` says. Build first.
+ * in turn. Keyward and the client are fresh processes, as often as `--processes` says.
  */
 const { values: options } = parseArgs({
   options: explained({
@@ -51,7 +51,10 @@ interface Kind {
 }
 
 const KINDS: readonly Kind[] = [
-  ...CALLERS.map(Number).map((callers) => ({ name: `${callers} callers`, arrivals: { callers } })),
+  ...CALLERS.map(Number).map((callers) => ({
+    name: callers === 1 ? '1 caller' : `${callers} callers`,
+    arrivals: { callers },
+  })),
   ...RATES.map(Number).map((perSecond) => ({
     name: `${perSecond.toLocaleString('en-US')} a second`,
     arrivals: { perSecond },
