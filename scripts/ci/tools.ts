@@ -22,7 +22,8 @@ const TOOLS = {
   promtool: program('promtool', 'prometheus'),
   go: program('go', 'golang-go'),
   python: {
-    check: `python3 -c 'import httpx, fastapi, django, pytest'`,
+    // Debian's own, which has Debian's packages, if another one comes first on the PATH.
+    check: `PATH="/usr/bin:$PATH" python3 -c 'import httpx, fastapi, django, pytest'`,
     debian: ['python3-httpx', 'python3-fastapi', 'python3-django', 'python3-pytest'],
   },
   postgres: {
