@@ -29,7 +29,9 @@ async function startExample(name: string, port = '0') {
   const readme = await readFile(join(ROOT, 'examples', name, 'README.md'), 'utf8');
   const commands = /```sh\n(.*?)```/s.exec(readme)?.[1] ?? '';
   const start = `PORT=${port} exec node examples/${name}/server.js`;
-  const script = commands.replace(/^PORT=\d+ node \S+$/m, start).replaceAll(':8081/', `:${port}/`);
+  const script = commands
+    .replace(/^PORT=\d+ node \S+ &$/m, start)
+    .replaceAll(':8081/', `:${port}/`);
   expect(script).toContain(start);
   const settings = {
     keyward: keyward.url,

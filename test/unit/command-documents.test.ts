@@ -57,6 +57,16 @@ describe('what the documents say about commands', () => {
     expect(unknown).toEqual([]);
   });
 
+  it('a page whose commands make management keys or import says what to do with the embedded database', () => {
+    const clients = ['python', 'go'].map((name) => `clients/${name}/README.md`);
+    const ofProduction = ['docs/guides/production.md'];
+    const silent = [...documents, ...clients].filter((name) => {
+      const text = textOf(name);
+      return /npx keyward (management-key|import)/.test(text) && !/embedded\s+database/.test(text);
+    });
+    expect(silent).toEqual(ofProduction);
+  });
+
   it('docs/features.md has a row for every command', () => {
     const page = textOf('docs/features.md');
     const missing = COMMANDS.filter(({ name }) => !page.includes(`\n| \`keyward ${name}\` |`));
