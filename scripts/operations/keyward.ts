@@ -6,7 +6,7 @@ const LISTENS = /Server listening at (http:[^\s"]+)/;
 const ROOT_KEY = 'root-key-of-the-operations-0123456789';
 
 /** What answers of any version are looked into for; each has a part of it. */
-export interface Body {
+interface Body {
   id: string;
   key: string;
   code: string;
