@@ -59,59 +59,88 @@ interface Later {
   head: string;
 }
 
+/** Two backups of one service, and what it had before and after them. */
+interface BackedUp {
+  /** The base backup, and the archive of what was written since. */
+  base: string;
+  archive: string;
+  kept: Furnished;
+  later: Later;
+  /** Verifications of the busy key until the dump was taken, and some more. */
+  answered: number;
+}
+
 async function backUpAndRestore(bin: string, folder: string): Promise<void> {
   note('== a running service, whose WAL is archived');
-  const source = await Postgres.make(bin, join(folder, 'source'));
+  const { source, archive } = await startArchiving(bin, join(folder, 'source'));
+  const keyward = await startKeyward(programOn(source));
+  const kept = await furnish(keyward);
+  const load = keepVerifying(keyward, kept.busy.key);
+  const base = await takeBackups(bin, folder, source);
+  const later = await changeAfterwards(keyward, kept);
+  const answered = await load.end();
+  note(`   ${answered} verifications were answered while the backups were taken`);
+  await makeMistake(keyward, source, kept);
+  const taken = { base, archive, kept, later, answered };
+  await restoreDump(bin, folder, taken);
+  await recover(bin, folder, taken);
+}
+
+async function startArchiving(bin: string, folder: string) {
+  const source = await Postgres.make(bin, folder);
   endings.push(() => source.stop());
-  const archive = join(source.folder, 'archive');
+  const archive = join(folder, 'archive');
   await mkdir(archive);
   await source.stop();
   await source.start({ archive_mode: 'on', archive_command: `cp %p ${archive}/%f` });
-  const keyward = await startKeyward(programOn(source));
-  const kept = await furnish(keyward);
+  return { source, archive };
+}
 
-  const load = keepVerifying(keyward, kept.busy.key);
+/** The dump goes into the folder; returns where the base backup is. */
+async function takeBackups(bin: string, folder: string, source: Postgres): Promise<string> {
   const dump = await shell(bin, folder, 'dump', { DATABASE_URL: source.url });
   same('a backup is taken as documented', dump.code, 0);
   const base = join(source.folder, 'base');
   const into = [`--pgdata=${base}`, '--checkpoint=fast', '--wal-method=none'];
   await source.program('pg_basebackup', [...into, `--dbname=${source.urlOf('postgres')}`]);
-  const later = await changeAfterwards(keyward, kept);
-  const answered = await load.end();
-  note(`   ${answered} verifications were answered while the backups were taken`);
+  return base;
+}
+
+/** Everything stops after it. */
+async function makeMistake(keyward: Keyward, source: Postgres, { quiet }: Furnished) {
   await source.query(`select pg_create_restore_point('before_the_mistake')`);
   await keyward.call('POST', '/v1/keys/bulk-revoke', { ownerId: 'customer_42' });
-  same('a mistake revokes a key', await keyward.verdict(kept.quiet.key), 'REVOKED');
+  same('a mistake revokes a key', await keyward.verdict(quiet.key), 'REVOKED');
   same('the service stops cleanly', await keyward.stop(), 0);
   await source.query('select pg_switch_wal()');
   await source.stop();
+}
 
+async function restoreDump(bin: string, folder: string, taken: BackedUp): Promise<void> {
   note('== pg_dump, restored by pg_restore into a new cluster');
   const restored = await Postgres.make(bin, join(folder, 'restored'));
   endings.push(() => restored.stop());
   const urls = { RESTORED_URL: restored.url, KEYWARD_SECRET: SECRET };
-  const restore = await shell(bin, folder, 'restore', urls);
-  same(
-    'it is restored as documented',
-    [restore.code, restore.output.includes('intact')],
-    [0, true],
-  );
-  const runOf = (postgres: Postgres) => postgres.query('select id::text from incarnation');
-  same('the restored database is in no run of the other one', await runOf(restored), []);
-  await checkDump(programOn(restored), kept, later, answered);
+  const { code, output } = await shell(bin, folder, 'restore', urls);
+  same('it is restored as documented', [code, output.includes('intact')], [0, true]);
+  const runs = await restored.query('select id::text from incarnation');
+  same('the restored database is in no run of the other one', runs, []);
+  await checkDump(programOn(restored), taken);
   await restored.stop();
+}
 
+async function recover(bin: string, folder: string, taken: BackedUp): Promise<void> {
   note('== pg_basebackup and the archive, recovered to the point before the mistake');
   const recovered = await Postgres.prepare(bin, join(folder, 'recovered'));
   endings.push(() => recovered.stop());
-  await recovered.copyFrom(base);
+  await recovered.copyFrom(taken.base);
   await writeFile(join(recovered.data, 'recovery.signal'), '');
   await recovered.start({
-    restore_command: `cp ${archive}/%f %p`,
+    restore_command: `cp ${taken.archive}/%f %p`,
     recovery_target_name: 'before_the_mistake',
     recovery_target_action: 'promote',
   });
-  await checkRecovered(programOn(recovered), kept, later);
+  await checkRecovered(programOn(recovered), taken);
 }
 
 /** Runs a block of docs/operations.md as written, in a folder. */
@@ -141,12 +170,8 @@ async function changeAfterwards(keyward: Keyward, { fading }: Furnished): Promis
 }
 
 /** It is of the moment when it began: what happened later is lost, and can be seen and done again. */
-async function checkDump(
-  program: Program,
-  kept: Furnished,
-  { created, head }: Later,
-  answered: number,
-): Promise<void> {
+async function checkDump(program: Program, { kept, later, answered }: BackedUp): Promise<void> {
+  const { created, head } = later;
   const keyward = await startKeyward(program);
   await checkFurnished(keyward, kept);
   same('no hash was computed: the stored proofs came along', await argon2Runs(keyward), 0);
@@ -166,11 +191,8 @@ async function checkDump(
 }
 
 /** Everything until the point is there, and the mistake is not. */
-async function checkRecovered(
-  program: Program,
-  kept: Furnished,
-  { created, head }: Later,
-): Promise<void> {
+async function checkRecovered(program: Program, { kept, later }: BackedUp): Promise<void> {
+  const { created, head } = later;
   const keyward = await startKeyward(program);
   await checkFurnished(keyward, kept);
   same('no hash was computed: the stored proofs came along', await argon2Runs(keyward), 0);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { clientOf, createKey, usageOf, verdictOf } from '../test/support/client.ts';
-import { freePort } from '../test/support/program.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { startDatabase } from './container/database.ts';
 import { Engine } from './container/engine.ts';
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Tests deploy/nginx, deploy/caddy and deploy/haproxy against the real programs: those that
-# KEYWARD_TEST_NGINX, KEYWARD_TEST_CADDY and KEYWARD_TEST_HAPROXY name, else those on the PATH. What is
+# Tests deploy/nginx, deploy/caddy and deploy/haproxy against the real programs, and the load balancers
+# of deploy/nginx and deploy/compose/cluster (test/failover): those that KEYWARD_TEST_NGINX, KEYWARD_TEST_CADDY and KEYWARD_TEST_HAPROXY name, else those on the PATH. What is
 # not installed is skipped, and said so. With --document the results become the tables of
 # docs/gateways.md.
 set -eu
@@ -34,8 +34,8 @@ if [ "${1-}" = --document ]; then
   report=$(mktemp)
   trap 'rm -f "$report"' EXIT
   tested=0
-  vitest run test/gateways --reporter=default --reporter=json --outputFile.json="$report" "$@" || tested=$?
+  vitest run test/gateways test/failover --reporter=default --reporter=json --outputFile.json="$report" "$@" || tested=$?
   node scripts/gateway-tables.ts "$report"
   exit "$tested"
 fi
-exec vitest run test/gateways "$@"
+exec vitest run test/gateways test/failover "$@"

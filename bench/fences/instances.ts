@@ -6,7 +6,8 @@ import { percentile } from '../harness/statistics.ts';
 import type { Asking, FenceLoadOptions, MeasuredFences } from './load-process.ts';
 import { SimulatedInstance } from './simulated-instance.ts';
 
-/** Runs in a process of its own, so that measuring takes no time from what is measured. */
+// Runs in a process of its own, so that measuring takes no time from what is measured.
+
 const WARM_MS = 150;
 
 interface Usage {

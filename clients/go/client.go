@@ -121,7 +121,9 @@ func (c *Client) Request(ctx context.Context, method, path string, body, answer 
 		return errors.New("keyward: path must begin with /")
 	}
 	var read []byte
-	err := c.repeat(ctx, method == http.MethodGet, func(ctx context.Context) *Error {
+	// A GET of /v1/authorize is a verification, which may spend.
+	harmless := method == http.MethodGet && !strings.HasPrefix(path, "/v1/authorize")
+	err := c.repeat(ctx, harmless, func(ctx context.Context) *Error {
 		var err *Error
 		read, err = c.exchange(ctx, method, path, text, idempotencyKey)
 		return err

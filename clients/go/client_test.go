@@ -159,6 +159,18 @@ func Test_no_error_contains_a_key(t *testing.T) {
 	}
 }
 
+func Test_an_error_has_no_key_in_it_whatever_the_answer_that_it_is_made_of_says(t *testing.T) {
+	key := newKey(t, NewKey{}).Key
+	problem := fmt.Sprintf(`{"code":"INVALID_REQUEST","detail":"%s"}`, key)
+	item := fmt.Sprintf(`{"valid":false,"code":"INVALID_REQUEST","errors":[{"pointer":"/%s","detail":"%s"}]}`, key, key)
+	for body, status := range map[string]int{problem: 400, item: 200} {
+		_, err := answering(t, status, body).Verify(ctx, Question{Key: "ak"})
+		if codeOf(err) != "INVALID_REQUEST" || strings.Contains(fmt.Sprintf("%v %#v", err, err), key) {
+			t.Error(err)
+		}
+	}
+}
+
 func Test_whatever_is_not_known_to_be_valid_is_not_valid(t *testing.T) {
 	for body, valid := range map[string]bool{
 		`{"valid":true,"code":"VALID"}`:                    true,

@@ -85,6 +85,8 @@ func noAnswer(cause error) *Error {
 	return &Error{Code: code, Detail: cause.Error(), cause: cause}
 }
 
+func redacted(text string) string { return keys.ReplaceAllString(text, "[redacted]") }
+
 func unreadable(what string) *Error {
 	return &Error{Code: BadAnswer, Detail: "the answer cannot be read: " + what}
 }
@@ -104,7 +106,7 @@ func problem(response *http.Response, body []byte) *Error {
 	}
 	return &Error{
 		Code: read.Code, Status: response.StatusCode, RequestID: read.RequestID,
-		Detail:     keys.ReplaceAllString(read.Detail, "[redacted]"),
+		Detail:     redacted(read.Detail),
 		retryAfter: seconds(response.Header.Get("Retry-After")),
 	}
 }

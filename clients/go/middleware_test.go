@@ -162,7 +162,7 @@ func Test_the_address_is_what_the_server_knows_and_no_header_of_the_client(t *te
 	equal(t, "proxied", get(t, admin(t), proxied, remote, headers...).Code, 200)
 }
 
-func Test_without_keyward_the_door_is_shut(t *testing.T) {
+func Test_without_keyward_nothing_is_let_through(t *testing.T) {
 	client, err := NewClient(Config{URL: "http://127.0.0.1:1", ManagementKey: "kw_test", Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func Test_without_keyward_the_door_is_shut(t *testing.T) {
 	}
 }
 
-func Test_a_lost_answer_shuts_the_door_and_was_spent_once(t *testing.T) {
+func Test_a_lost_answer_lets_nothing_through_and_was_spent_once(t *testing.T) {
 	key := newKey(t, credits(10))
 	p := startProxy(t, lost)
 	p.open()

@@ -3,6 +3,7 @@ package keyward
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"syscall"
@@ -112,6 +113,26 @@ func Test_a_refused_connection_is_tried_again_until_someone_listens(t *testing.T
 	}
 	equal(t, "attempts", transport.attempts, 2)
 	equal(t, "remaining", remaining(t, key), 9)
+}
+
+// losing loses every answer.
+type losing struct{ attempts int }
+
+func (l *losing) RoundTrip(*http.Request) (*http.Response, error) {
+	l.attempts++
+	return nil, io.ErrUnexpectedEOF
+}
+
+func Test_a_get_without_an_answer_is_asked_again_unless_it_is_a_verification(t *testing.T) {
+	for path, attempts := range map[string]int{"/v1/keys": 3, "/v1/authorize": 1} {
+		transport := &losing{}
+		client, err := NewClient(Config{URL: "http://keyward", ManagementKey: "kw_test", Timeout: 5 * time.Second, Transport: transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, path, codeOf(client.Request(ctx, "GET", path, nil, nil, "")), NoAnswer)
+		equal(t, path, transport.attempts, attempts)
+	}
 }
 
 func Test_without_a_service_there_is_an_error_and_no_verdict(t *testing.T) {

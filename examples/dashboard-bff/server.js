@@ -41,9 +41,9 @@ const ROUTES = {
 };
 
 const server = createServer(async (request, response) => {
-  const { pathname } = new URL(request.url, 'http://dashboard');
-  const [, id] = /^\/keys\/(key_\w+)\//.exec(pathname) ?? [];
-  const route = ROUTES[`${request.method} ${id ? pathname.replace(id, ':id') : pathname}`];
+  const [path] = request.url.split('?');
+  const [, id] = /^\/keys\/(key_\w+)\//.exec(path) ?? [];
+  const route = ROUTES[`${request.method} ${id ? path.replace(id, ':id') : path}`];
   const user = userOf(request);
   if (!route) return send(response, 404, { error: 'NOT_FOUND' });
   if (!user) return send(response, 401, { error: 'SIGN_IN' });
@@ -73,10 +73,10 @@ function shown({ id, name, start, status, scopes, expiresAt, createdAt }) {
 async function bodyOf(request) {
   let text = '';
   for await (const chunk of request.setEncoding('utf8')) {
-    text += chunk;
-    if (text.length > MAX_BYTES)
-      throw Object.assign(new Error(), { status: 413, code: 'TOO_LARGE' });
+    // Read to its end, so that the client gets the answer.
+    if (text.length <= MAX_BYTES) text += chunk;
   }
+  if (text.length > MAX_BYTES) throw Object.assign(new Error(), { status: 413, code: 'TOO_LARGE' });
   try {
     return { ...JSON.parse(text || '{}') };
   } catch {

@@ -15,7 +15,15 @@ const HANDLERS = {
   'alert.key_expiring': ({ target }) => console.log(`expires soon: ${target.id}`),
 };
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
+  receive(request, response).catch((error) => {
+    // What is not answered with success is sent again.
+    console.error('not handled:', error.message);
+    response.writeHead(500).end();
+  });
+});
+
+async function receive(request, response) {
   const body = await bodyOf(request);
   if (body === null) return response.writeHead(413).end();
   try {
@@ -28,7 +36,7 @@ const server = createServer(async (request, response) => {
   if (!seen.has(id)) handle(JSON.parse(body));
   seen.add(id);
   response.writeHead(204).end();
-});
+}
 
 function handle({ type, data }) {
   HANDLERS[type]?.(data);
@@ -40,10 +48,10 @@ async function bodyOf(request) {
   let bytes = 0;
   for await (const chunk of request) {
     bytes += chunk.length;
-    if (bytes > MAX_BYTES) return null;
-    chunks.push(chunk);
+    // Read to its end, so that the sender gets the answer.
+    if (bytes <= MAX_BYTES) chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString();
+  return bytes > MAX_BYTES ? null : Buffer.concat(chunks).toString();
 }
 
 server.listen(Number(PORT), '127.0.0.1', () => {

@@ -7,8 +7,8 @@ import { countsOf, type Report, type Result, tableOf, totalOf } from './summary.
 import { install, isInstalled } from './tools.ts';
 
 /**
- * Runs the suites that are named, or all, one after the other but for those that run alongside. `.ci/run` calls it in the root of the
- * repository. The last line tells how many tests passed and failed.
+ * Runs the suites that are named, or all, one after the other but for those that run alongside. `.ci/run`
+ * calls it in the root of the repository. The last line tells how many tests passed and failed.
  */
 const REPORTS = resolve('reports');
 /** Programs that Debian keeps for root. */

@@ -72,7 +72,7 @@ export async function checkFurnished(keyward: Keyward, kept: Furnished): Promise
   same('a rotated key is valid', await keyward.verdict(rotated.key), 'VALID');
   same('so is the string that it replaces', await keyward.verdict(replaced), 'VALID');
   const { body } = await keyward.call('GET', `/v1/keys/${metered.id}`);
-  same('credits are what was left of them', body?.credits?.remaining, 7);
+  same('credits are what was left of them', body.credits?.remaining, 7);
   const usage = await settled(
     () => keyward.usage(quiet.id),
     ({ VALID }) => VALID === QUIET_USE.VALID + 1,

@@ -1,14 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../test/support/free-port.ts';
 
 const LISTENS = /Server listening at (http:[^\s"]+)/;
 const ROOT_KEY = 'root-key-of-the-operations-0123456789';
 
+/** What answers of any version are looked into for; each has a part of it. */
+interface Body {
+  id: string;
+  key: string;
+  code: string;
+  byCode?: Record<string, number>;
+  credits?: { remaining: number };
+  scopes?: string[];
+  metadata?: object;
+  data?: unknown[];
+  sequence?: number;
+  hash?: string;
+}
+
+const EMPTY: Body = { id: '', key: '', code: '' };
+
 export interface Answer {
   status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: answers have every shape
-  body: any;
+  body: Body;
 }
 
 /** Where a state of the code is, and the settings that it is run with. */
@@ -54,9 +69,9 @@ export class Keyward {
     try {
       const answer = await fetch(this.url + path, options);
       const text = await answer.text();
-      return { status: answer.status, body: text === '' ? null : JSON.parse(text) };
+      return { status: answer.status, body: text === '' ? EMPTY : JSON.parse(text) };
     } catch {
-      return { status: 0, body: null };
+      return { status: 0, body: EMPTY };
     }
   }
 
@@ -67,7 +82,7 @@ export class Keyward {
   }
 
   async usage(id: string): Promise<Record<string, number>> {
-    return (await this.call('GET', `/v1/keys/${id}/usage`)).body?.byCode ?? {};
+    return (await this.call('GET', `/v1/keys/${id}/usage`)).body.byCode ?? {};
   }
 
   async metrics(): Promise<string> {

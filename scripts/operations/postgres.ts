@@ -5,7 +5,7 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { chooseRunner, type Runner, run } from '../../src/embedded-postgres/unprivileged.ts';
-import { freePort } from './free-port.ts';
+import { freePort } from '../../test/support/free-port.ts';
 
 /** Where Debian has the programs of each version, or the folder that is given. */
 const FOLDERS = '/usr/lib/postgresql';

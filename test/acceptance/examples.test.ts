@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, it, vi } from 'vitest';
-import { freePort, launchProgram, waitUntilStarted } from '../support/program.ts';
+import { freePort } from '../support/free-port.ts';
+import { launchProgram, waitUntilStarted } from '../support/program.ts';
 import {
   at,
   makeKey,
@@ -110,4 +112,24 @@ it('the example of a receiver takes what Keyward signed, once, and nothing else'
   const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(forged) });
   expect(response.status).toBe(401);
   expect(stdout()).not.toContain('key_forged');
+});
+
+it.each(['node-http-api', 'dashboard-bff'])(
+  'the example %s answers a path that is no URL, and goes on',
+  async (name) => {
+    const { url } = await startExample(name);
+    expect(await answer(`${url}//`)).toMatchObject({ status: 404 });
+    expect(await answer(`${url}/elsewhere`)).toMatchObject({ status: 404 });
+  },
+);
+
+it('the example of a receiver goes on after a sender that breaks off, and refuses what is larger than any event', async () => {
+  const { url, stderr } = await startExample('webhook-receiver', String(await freePort()));
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.write('POST / HTTP/1.1\r\nHost: receiver\r\nContent-Length: 10\r\n\r\nhalf', () =>
+    socket.destroy(),
+  );
+  await vi.waitFor(() => expect(stderr()).toContain('not handled'), { timeout: 20_000 });
+  const large = await fetch(url, { method: 'POST', body: 'x'.repeat(2_000_000) });
+  expect(large.status).toBe(413);
 });

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { blockMarked, type CodeBlock, codeBlocksOf, withPorts } from '../support/code-blocks.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { freePort } from '../support/program.ts';
+import { freePort } from '../support/free-port.ts';
 import { runScript } from '../support/script.ts';
 import {
   at,

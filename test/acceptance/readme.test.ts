@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { checkout, runInTerminal } from '../support/checkout.ts';
 import { blockMarked, withPorts } from '../support/code-blocks.ts';
-import { freePort } from '../support/program.ts';
+import { freePort } from '../support/free-port.ts';
 import { runScript } from '../support/script.ts';
 
 const README = await readFile(new URL('../../README.md', import.meta.url), 'utf8');

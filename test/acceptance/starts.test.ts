@@ -7,9 +7,9 @@ import { runInProcess } from '../support/command.ts';
 import { dataFolder, emptyDataFolder } from '../support/data-folder.ts';
 import { connect, createTestDatabase } from '../support/database.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
 import { startPrivatePostgres } from '../support/private-postgres.ts';
 import {
-  freePort,
   launchProgram,
   postgresPid,
   preload,

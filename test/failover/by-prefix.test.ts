@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { callOverHttp } from '../history/harness/http-call.ts';
-import { freePort } from '../history/harness/instance.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
 import { startNginx } from './nginx.ts';
 import { answers, startUpstream } from './upstreams.ts';
 

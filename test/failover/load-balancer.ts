@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Door } from '../history/harness/client.ts';
 import { callOverHttp } from '../history/harness/http-call.ts';
-import { freePort, type Instance } from '../history/harness/instance.ts';
+import type { Instance } from '../history/harness/instance.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Nginx, startNginx } from './nginx.ts';
 
 const SITE = fileURLToPath(new URL('../../deploy/nginx/keyward-upstream.conf', import.meta.url));

@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { untilListening } from '../support/listening.ts';
 
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-const START_ATTEMPTS = 250;
 
 export interface Nginx {
   end: () => Promise<void>;
@@ -37,27 +35,4 @@ function frame(folder: string): string {
     ${process.getuid?.() === 0 ? 'user root;' : ''}
     events { worker_connections 1024; }
     http { access_log off; ${paths.join(' ')} include ${folder}/site.conf; }`;
-}
-
-async function untilListening(child: ChildProcess, port: number): Promise<void> {
-  let printed = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    printed = (printed + text).slice(-4000);
-  });
-  for (let attempt = 0; attempt < START_ATTEMPTS && child.exitCode === null; attempt++) {
-    if (await isListening(port)) return;
-    await delay(20);
-  }
-  child.kill('SIGKILL');
-  throw new Error(`nginx did not start: ${printed}`);
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  const listens = await Promise.race([
-    once(socket, 'connect').then(() => true),
-    once(socket, 'error').then(() => false),
-  ]).catch(() => false);
-  socket.destroy();
-  return listens;
 }

@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { freePort } from '../history/harness/instance.ts';
 import { temporaryFolder } from '../support/folder.ts';
+import { freePort } from '../support/free-port.ts';
 import { LoadBalancer } from './load-balancer.ts';
-import { answers, breaksOff, startUpstream, type Upstream } from './upstreams.ts';
+import { answers, breaksOff, CHANGES, startUpstream, type Upstream } from './upstreams.ts';
 
 /** deploy/nginx/keyward-upstream.conf with the real nginx. */
 const NGINX = process.env.KEYWARD_TEST_NGINX ?? '';
@@ -31,16 +31,6 @@ async function sendThrough(upstreams: Upstreams, request: string) {
   }
   return statuses.sort();
 }
-
-const CHANGES = [
-  ...['POST /v1/verify', 'POST /v1/keys', 'PATCH /v1/keys/key_1', 'PUT /v1/workspaces/acme'],
-  ...[
-    'DELETE /v1/keys/key_1',
-    'GET /v1/authorize',
-    'GET /v1/authorize/orders/7',
-    'POST /v1/authorize',
-  ],
-];
 
 describe.runIf(NGINX !== '')('several instances behind nginx', () => {
   it.each(CHANGES)(

@@ -2,6 +2,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import { onTestFinished } from 'vitest';
 
+/** What an instance may have counted, spent or changed before it broke off. */
+export const CHANGES = [
+  ...['POST /v1/verify', 'POST /v1/keys', 'PATCH /v1/keys/key_1', 'PUT /v1/workspaces/acme'],
+  ...['DELETE /v1/keys/key_1', 'POST /v1/authorize'],
+  ...['GET /v1/authorize', 'GET /v1/authorize/orders/7'],
+];
+
 /** A server in the place of an instance. */
 export interface Upstream {
   number: number;

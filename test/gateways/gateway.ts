@@ -1,13 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { freePort } from '../support/program.ts';
-
-const START_ATTEMPTS = 200;
+import { freePort } from '../support/free-port.ts';
+import { untilListening } from '../support/listening.ts';
 
 /** Where things are on this machine. */
 export interface Addresses {
@@ -61,30 +58,6 @@ export async function startGateway(
     throw error;
   });
   return { port, end };
-}
-
-async function untilListening(child: ChildProcess, port: number): Promise<void> {
-  let printed = '';
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    printed += text;
-  });
-  for (let attempt = 0; attempt < START_ATTEMPTS && isUp(child); attempt++) {
-    if (await isListening(port)) return;
-    await pause(20);
-  }
-  throw new Error(`the gateway did not start: ${printed}`);
-}
-
-const isUp = (child: ChildProcess) => child.exitCode === null && child.signalCode === null;
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  const listens = await Promise.race([
-    once(socket, 'connect').then(() => true),
-    once(socket, 'error').then(() => false),
-  ]).catch(() => false);
-  socket.destroy();
-  return listens;
 }
 
 /** Changes a file of deploy/ in exactly one place. */

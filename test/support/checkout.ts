@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, vi } from 'vitest';
 import { fillDataFolder } from './data-folder.ts';
 import { temporaryFolder } from './folder.ts';
-import { freePort, isRunning, postgresPid } from './program.ts';
+import { freePort } from './free-port.ts';
+import { isRunning, postgresPid } from './program.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const WITHIN = { timeout: 60_000, interval: 100 };

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { chooseRunner, type Runner } from '../../src/embedded-postgres/unprivileged.ts';
-import { freePort } from './program.ts';
+import { freePort } from './free-port.ts';
 
 /** A real PgBouncer in front of a Postgres. */
 export interface PgBouncer {

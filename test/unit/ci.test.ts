@@ -115,6 +115,19 @@ describe('the suites', () => {
     expect(new Set(SUITES.map(({ name }) => name)).size).toBe(SUITES.length);
   });
 
+  it('each folder of tests that npm test leaves out is run by a script that a suite of CI runs', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
+    const [, left = ''] = /--exclude 'test\/\{([\w,]+)\}/.exec(scripts.test) ?? [];
+    const commands = SUITES.flatMap(({ command }) => {
+      const [, name = ''] = /npm run --silent (\S+)/.exec(command) ?? [];
+      return existsSync(scripts[name] ?? '') ? [readFileSync(scripts[name], 'utf8')] : [];
+    });
+    const isRun = (folder: string) =>
+      commands.some((text) => new RegExp(`^exec vitest run.* test/${folder}\\b`, 'm').test(text));
+    expect(left.split(',').length).toBeGreaterThan(3);
+    expect(left.split(',').filter((folder) => !isRun(folder))).toEqual([]);
+  });
+
   it('every script of package.json that tests is a suite of CI or is named as one that is not', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'));
     // Hours, or parts of what runs anyway.

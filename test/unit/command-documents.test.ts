@@ -67,6 +67,16 @@ describe('what the documents say about commands', () => {
     expect(silent).toEqual(ofProduction);
   });
 
+  it('CONTRIBUTING.md has every script of package.json in a table', () => {
+    const cells = [...textOf('CONTRIBUTING.md').matchAll(/^\| (`.*?`) \|/gm)].map(
+      ([, cell]) => cell,
+    );
+    const named = cells.flatMap((cell = '') =>
+      [...cell.matchAll(/`(?:npm (?:run )?)?([\w:-]+)[^`]*`/g)].map(([, name]) => name),
+    );
+    expect(Object.keys(manifest.scripts).filter((name) => !named.includes(name))).toEqual([]);
+  });
+
   it('docs/features.md has a row for every command', () => {
     const page = textOf('docs/features.md');
     const missing = COMMANDS.filter(({ name }) => !page.includes(`\n| \`keyward ${name}\` |`));

@@ -1,5 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -134,16 +134,20 @@ describe('the forms', () => {
   });
 });
 
-it('Dependabot looks at every lock file, Dockerfile, compose file and workflow of the repository', () => {
+it('Dependabot looks at every package, Dockerfile, compose file and workflow of the repository', () => {
   const { updates } = parse(read('.github/dependabot.yml'));
+  const packages = globSync(['package.json', '{clients,examples,test}/*/package.json'], {
+    cwd: ROOT,
+  });
   const watched = updates.flatMap(
     (one: { 'package-ecosystem': string; directory?: string; directories?: string[] }) =>
       (one.directories ?? [one.directory]).map((folder) => `${one['package-ecosystem']} ${folder}`),
   );
   expect(watched).toEqual(
     expect.arrayContaining([
-      ...['npm /', 'npm /test/clients', 'docker /', 'docker-compose /', 'github-actions /'],
-      'docker-compose /deploy/observability',
+      ...packages.map((file) => `npm /${dirname(file)}`.replace(/\/\.$/, '/')),
+      ...['pip /clients/python', 'gomod /clients/go', 'docker /', 'github-actions /'],
+      ...['docker-compose /', 'docker-compose /deploy/observability'],
     ]),
   );
 });

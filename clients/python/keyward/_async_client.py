@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Iterable
+from itertools import count
 from typing import Any, Callable, TypeVar
 
 import httpx
@@ -121,16 +122,15 @@ class AsyncKeyward:
 
     async def _repeat(self, ask: Callable[[], Awaitable[T]], *, harmless: bool) -> T:
         deadline = time.monotonic() + self._timeout
-        for attempt in range(1, protocol.ATTEMPTS + 1):
+        for attempt in count(1):
             try:
                 return await asyncio.wait_for(ask(), deadline - time.monotonic())
             except asyncio.TimeoutError:
                 error = KeywardError(NO_ANSWER, detail="timeout")
             except KeywardError as failed:
                 error = failed
-            pause = protocol.pause_before(attempt + 1, error)
-            late = time.monotonic() + pause >= deadline
-            if late or attempt == protocol.ATTEMPTS or not error.may_repeat(harmless=harmless):
+            pause = protocol.retry_pause(attempt, error, harmless=harmless, deadline=deadline)
+            if pause is None:
                 break
             await asyncio.sleep(pause)
         raise error

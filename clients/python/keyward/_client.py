@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from itertools import count
 from typing import Any
 
 import httpx
@@ -91,14 +92,13 @@ class Keyward:
 
     def _repeat(self, call: protocol.Call, *, harmless: bool) -> Any:
         deadline = time.monotonic() + self._timeout
-        for attempt in range(1, protocol.ATTEMPTS + 1):
+        for attempt in count(1):
             try:
                 return self._exchange(call, deadline - time.monotonic())
             except KeywardError as failed:
                 error = failed
-            pause = protocol.pause_before(attempt + 1, error)
-            late = time.monotonic() + pause >= deadline
-            if late or attempt == protocol.ATTEMPTS or not error.may_repeat(harmless=harmless):
+            pause = protocol.retry_pause(attempt, error, harmless=harmless, deadline=deadline)
+            if pause is None:
                 break
             time.sleep(pause)
         raise error

@@ -28,15 +28,15 @@ class KeywardError(Exception):
         status: int | None = None,
         request_id: str | None = None,
         detail: str = "",
-        errors: list[Any] | None = None,
+        errors: Any = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.status = status
         self.request_id = request_id
-        self.detail = _KEYS.sub("[redacted]", detail)
-        self.errors = errors or []
+        self.detail = _redacted(detail)
+        self.errors = _field_errors(errors)
         self.retry_after = retry_after
 
     def __str__(self) -> str:
@@ -50,3 +50,16 @@ class KeywardError(Exception):
         if self.code in _NOTHING_SPENT:
             return True
         return harmless and (self.code == NO_ANSWER or self.status in _PASSING)
+
+
+def _field_errors(errors: Any) -> list[dict[str, str]]:
+    listed = errors if isinstance(errors, list) else []
+    return [
+        {name: _redacted(str(text)) for name, text in error.items()}
+        for error in listed
+        if isinstance(error, dict)
+    ]
+
+
+def _redacted(text: str) -> str:
+    return _KEYS.sub("[redacted]", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Callable, TypeVar
@@ -91,7 +92,7 @@ def scope_list(scopes: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Call:
-    """A management call."""
+    """One HTTP request."""
 
     method: str
     path: str
@@ -104,7 +105,8 @@ class Call:
 
     @property
     def harmless(self) -> bool:
-        return self.method.upper() == "GET"
+        """Whether it may be asked twice. /v1/authorize is a verification, which may spend."""
+        return self.method.upper() == "GET" and not self.path.startswith("/v1/authorize")
 
     @property
     def headers(self) -> dict[str, str]:
@@ -205,6 +207,12 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text is not None and text.isdecimal() else None
 
 
-def pause_before(attempt: int, error: KeywardError) -> float:
-    """Seconds to wait before this attempt, which follows the error."""
-    return 0.1 * (attempt - 1) if error.retry_after is None else error.retry_after
+def retry_pause(
+    attempt: int, error: KeywardError, *, harmless: bool, deadline: float
+) -> float | None:
+    """Seconds to wait after a failed attempt; None if another may spend twice or begin too late."""
+    pause = 0.1 * attempt if error.retry_after is None else error.retry_after
+    is_late = time.monotonic() + pause >= deadline
+    if is_late or attempt == ATTEMPTS or not error.may_repeat(harmless=harmless):
+        return None
+    return pause

@@ -7,6 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from keyward import AsyncKeyward, Keyward, KeywardError
+from keyward import _protocol as protocol
 
 ANSWER = {"valid": True, "code": "VALID", "requestId": "req_1"}
 SECRET = "ak_live_this_string_must_not_be_shown"
@@ -121,6 +122,24 @@ def test_no_error_contains_a_key(admin):
             failure()
         shown = "".join(traceback.format_exception(None, caught.value, caught.value.__traceback__))
         assert SECRET not in shown + repr(vars(caught.value))
+
+
+def test_an_error_has_no_key_in_it_whatever_the_answer_that_it_is_made_of_says(new_key):
+    key = new_key().key
+    problem = {"code": "INVALID_REQUEST", "detail": key, "requestId": "req_1"}
+    fields = {"errors": [{"pointer": f"/body/{key}", "detail": key}]}
+    item = {"valid": False, "code": "INVALID_REQUEST", **fields}
+    for make in (
+        lambda: answering({**problem, **fields}, 400).verify("ak"),
+        lambda: protocol.read_results({"results": [item]}, 1)[0],
+        lambda: answering({**problem, "errors": "odd"}, 400).verify("ak"),
+    ):
+        try:
+            error = make()
+        except KeywardError as raised:
+            error = raised
+        assert error.code == "INVALID_REQUEST"
+        assert key not in str(error) + repr(vars(error))
 
 
 def test_the_string_of_a_key_is_not_in_its_representation(new_key):

@@ -122,7 +122,7 @@ def test_the_address_is_what_the_server_knows_and_no_header_of_the_client(call, 
     assert call("proxied", {**key, "X-Real-IP": "203.0.113.7"}).status == 200
 
 
-def test_without_keyward_the_door_is_shut(call, new_key, caplog):
+def test_without_keyward_nothing_is_let_through(call, new_key, caplog):
     key = new_key()
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -132,7 +132,7 @@ def test_without_keyward_the_door_is_shut(call, new_key, caplog):
     assert "UNREACHABLE" in caplog.text and key.key not in caplog.text
 
 
-def test_a_lost_answer_shuts_the_door_and_was_spent_once(call, proxy, new_key, remaining):
+def test_a_lost_answer_lets_nothing_through_and_was_spent_once(call, proxy, new_key, remaining):
     key = new_key(credits={"remaining": 10})
     proxy.plans.append("the service has answered, and the client gets nothing")
     assert_refused(call("any", bearer(key), url=proxy.url), 503, "UNAVAILABLE")

@@ -117,6 +117,21 @@ def test_a_refused_connection_is_tried_again_until_someone_listens(proxy, new_ke
     assert len(attempts) == 2
 
 
+@pytest.mark.parametrize(("path", "attempts"), [("/v1/keys", 3), ("/v1/authorize", 1)])
+def test_a_get_without_an_answer_is_asked_again_unless_it_is_a_verification(path, attempts):
+    asked = []
+
+    def lose(request):
+        asked.append(request.url.path)
+        raise httpx.ReadError("lost", request=request)
+
+    transport = httpx.MockTransport(lose)
+    with Keyward("http://keyward", "kw_test", timeout=5, transport=transport) as client:
+        with pytest.raises(KeywardError):
+            client.request("GET", path)
+    assert asked == [path] * attempts
+
+
 def test_without_a_service_there_is_an_error_and_no_verdict(ask):
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))

@@ -55,7 +55,7 @@ export function guard<Request>(options: RequireKeyOptions<Request>): Decide<Requ
     const key = options.key ? options.key(request) : presentedKey(presented);
     if (!key) return refused(refuse('KEY_MISSING'));
     const question = questionOf(options, { request, presented, key });
-    if (options.resource !== undefined && !isPossibleResource(question.resource)) {
+    if (options.resource !== undefined && typeof question.resource !== 'string') {
       return refused(refuse('RESOURCE_NOT_ALLOWED'));
     }
     try {
@@ -64,7 +64,8 @@ export function guard<Request>(options: RequireKeyOptions<Request>): Decide<Requ
       return { verdict, headers: keyHeaders(verdict) };
     } catch (error) {
       if (!(error instanceof KeywardError)) throw error;
-      if (error.code === 'KEY_WITH_SCHEME') return refused(refuse('KEY_WITH_SCHEME'));
+      const fault = faultOfClient(error);
+      if (fault !== null) return refused(refuse(fault));
       onError(error, request);
       return refused(refuse('UNAVAILABLE', { 'retry-after': retryAfterOf(error) }));
     }
@@ -121,11 +122,12 @@ function given<Request, Value extends string | number>(
   return typeof value === 'function' ? value(request) : value;
 }
 
-const MAX_RESOURCE = 256;
-
-/** One that no key can list is the client's doing, and no reason to say that Keyward is away. */
-function isPossibleResource(resource: unknown): boolean {
-  return typeof resource === 'string' && resource.length > 0 && resource.length <= MAX_RESOURCE;
+/** What Keyward cannot take because of what the client sent: no reason to say that Keyward is away. */
+function faultOfClient({ code, errors }: KeywardError): string | null {
+  if (code === 'KEY_WITH_SCHEME') return code;
+  const pointers = new Set(errors.map(({ pointer }) => pointer));
+  const isResource = pointers.size === 1 && pointers.has('/body/resource');
+  return code === 'INVALID_REQUEST' && isResource ? 'RESOURCE_NOT_ALLOWED' : null;
 }
 
 function retryAfterOf({ retryAfterSeconds }: KeywardError): string {

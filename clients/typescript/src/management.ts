@@ -24,28 +24,30 @@ export function managementApi(settings: ManagementSettings): ManagementApi {
   });
 }
 
+/** Calls that may consume limits and credits, whatever their method. */
+const VERIFICATION = /\/v1\/(verify(\/batch)?|authorize(\/.*)?|introspect)$/;
+
 async function send(request: Request, settings: ManagementSettings): Promise<Response> {
   const { url, method } = request;
-  const isVerification = /\/v1\/verify(\/batch)?$/.test(new URL(url).pathname);
+  const isVerification = VERIFICATION.test(new URL(url).pathname);
   const headers = headersOf(request, isVerification);
   const body = request.body === null ? null : await request.text();
   const deadline = new Deadline(settings.managementTimeoutMs, request.signal);
   const { signal } = deadline;
-  const refused: { answer: Answer | null; problem: KeywardError | null } = {
-    answer: null,
-    problem: null,
-  };
+  const refusals = new Map<unknown, Answer>();
   const attempt = async () => {
     const answer = await exchange(settings.fetch, { url, method, headers, body, signal });
     if (answer.status < 400) return answer;
-    Object.assign(refused, { answer, problem: problemOf(answer) });
-    throw refused.problem;
+    const problem = problemOf(answer);
+    refusals.set(problem, answer);
+    throw problem;
   };
   const mayRepeat = isVerification ? isSurelyUnasked : mayRepeatCall;
   try {
     return responseOf(await retrying(attempt, { retries: settings.retries, mayRepeat, deadline }));
   } catch (error) {
-    if (refused.answer !== null && error === refused.problem) return responseOf(refused.answer);
+    const refusal = refusals.get(error);
+    if (refusal) return responseOf(refusal);
     throw error;
   } finally {
     deadline.release();

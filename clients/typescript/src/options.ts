@@ -1,4 +1,4 @@
-/** A misspelt name must not leave a door open: it is refused when the program starts. */
+/** A misspelt name could leave a route open: it is refused when the program starts. */
 export function requireKnown(options: object, known: readonly string[]): void {
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;

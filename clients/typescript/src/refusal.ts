@@ -86,10 +86,11 @@ function scopeChallenge(scopes: readonly string[]): Record<string, string> {
   return { 'www-authenticate': `Bearer error="insufficient_scope"${scope}` };
 }
 
-/** Null where waiting does not help: the cost is above the limit, or the key ends before. */
+/** Null where waiting does not help: the cost is above the limit or the credits, or the key ends before. */
 function retryAfterOf(verdict: InvalidVerdict, cost: number): number | null {
   const exceeded = (verdict.rateLimits ?? []).filter((limit) => limit.exceeded);
   if (exceeded.some(({ limit }) => limit < cost)) return null;
+  if ((verdict.credits?.remaining ?? cost) < cost) return null;
   const times = exceeded.map(({ resetAt }) => timeOf(resetAt));
   const latest = Math.max(...times);
   const { expiresAt, rotation } = verdict;

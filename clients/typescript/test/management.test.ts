@@ -77,6 +77,23 @@ test('a read is tried again, and a verification through the management API is no
   assert.equal(await creditsOf(service.root, id), 9);
 });
 
+test('an introspection through the management API, which may spend, is not sent again, and neither is a GET of /v1/authorize', async () => {
+  const { id, key } = await makeKey(service.root, { credits: { remaining: 10 } });
+  const { api } = clientOf(proxy.url);
+  proxy.next(cutAfter, cutAfter);
+  const form = {
+    body: { token: key },
+    bodySerializer: ({ token }: { token: string }) => new URLSearchParams({ token }),
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+  };
+  const introspected = dataOf(api.POST('/v1/introspect', form));
+  await assert.rejects(introspected, { code: 'NO_ANSWER' });
+  const params = { header: { 'x-keyward-authorization': 'cost=1' } };
+  await assert.rejects(api.GET('/v1/authorize', { params }), { code: 'NO_ANSWER' });
+  assert.deepEqual(proxy.paths, ['/v1/introspect', '/v1/authorize']);
+  assert.equal(await creditsOf(service.root, id), 9);
+});
+
 test('a refusal that stays is handed over as it was', async () => {
   const { api } = clientOf(proxy.url);
   const refuse = refuseWith(503, 'UNAVAILABLE', { 'retry-after': '0' });

@@ -114,6 +114,11 @@ for (const [name, start] of Object.entries(SERVERS)) {
       const third = await get(orders, ['authorization', `Bearer ${spent.key}`]);
       assert.deepEqual([third.status, third.code], [429, 'CREDITS_EXHAUSTED']);
       assert.equal(third.headers['retry-after'], undefined);
+      const last = await makeKey(service.root, { scopes, rateLimits, credits: { remaining: 1 } });
+      await get(orders, ['authorization', `Bearer ${last.key}`]);
+      const fourth = await get(orders, ['authorization', `Bearer ${last.key}`]);
+      assert.deepEqual([fourth.status, fourth.code], [429, 'RATE_LIMITED']);
+      assert.equal(fourth.headers['retry-after'], undefined);
     },
   );
 
@@ -167,9 +172,11 @@ for (const [name, start] of Object.entries(SERVERS)) {
     'a resource that no key can have is the fault of the client: 403, and no fault is reported',
     async (orders, faults) => {
       const { key } = await makeKey(service.root, { scopes });
-      const long = orders.replace('alpha', 'a'.repeat(300));
-      const seen = await get(long, ['authorization', `Bearer ${key}`]);
-      assert.deepEqual([seen.status, seen.code, faults], [403, 'RESOURCE_NOT_ALLOWED', []]);
+      for (const made of ['a'.repeat(300), 'a\u0001', 'a\u202eb']) {
+        const url = orders.replace('alpha', encodeURIComponent(made));
+        const seen = await get(url, ['authorization', `Bearer ${key}`]);
+        assert.deepEqual([seen.status, seen.code, faults], [403, 'RESOURCE_NOT_ALLOWED', []]);
+      }
     },
   );
 }

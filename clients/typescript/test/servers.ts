@@ -65,7 +65,7 @@ export const SERVERS: Record<string, Start> = {
   'node:http': async (keyward, onError) => {
     const guard = requireKeyOfNode({
       ...{ keyward, scopes, onError },
-      resource: ({ url = '' }) => `project:${url.split('/')[2]}`,
+      resource: ({ url = '' }) => `project:${decodeURIComponent(url.split('/')[2] ?? '')}`,
     });
     return listen(
       createServer(async (call, response) => {

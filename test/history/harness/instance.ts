@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../support/free-port.ts';
 import type { Ending } from '../history.ts';
 import { type Answer, callOverHttp } from './http-call.ts';
 import type { Recorder } from './recorder.ts';
@@ -131,14 +131,4 @@ function settings(port: number, databaseUrl: string): Record<string, string> {
     KEYWARD_ARGON2_MEMORY_KIB: '8192',
     KEYWARD_ARGON2_ITERATIONS: '1',
   };
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('the probe listened');
-  return address.port;
 }
