@@ -26,7 +26,7 @@ export function managementApi(settings: ManagementSettings): ManagementApi {
 
 async function send(request: Request, settings: ManagementSettings): Promise<Response> {
   const { url, method } = request;
-  const isVerification = /\/v1\/verify(\/batch)?$/.test(new URL(url).pathname);
+  const isVerification = VERIFICATIONS.test(new URL(url).pathname);
   const headers = headersOf(request, isVerification);
   const body = request.body === null ? null : await request.text();
   const deadline = new Deadline(settings.managementTimeoutMs, request.signal);
@@ -51,6 +51,9 @@ async function send(request: Request, settings: ManagementSettings): Promise<Res
     deadline.release();
   }
 }
+
+/** Each of these counts and may spend, whatever its method, and no Idempotency-Key holds it back. */
+const VERIFICATIONS = /\/v1\/(verify(\/batch)?|introspect|authorize(\/.*)?)$/;
 
 /** What changes something has a key that is the same in each attempt. */
 function headersOf({ method, headers }: Request, isVerification: boolean): Headers {

@@ -77,6 +77,22 @@ test('a read is tried again, and a verification through the management API is no
   assert.equal(await creditsOf(service.root, id), 9);
 });
 
+test('no call that verifies is asked twice through the management API, whatever its method', async () => {
+  const { id, key } = await makeKey(service.root, { credits: { remaining: 10 } });
+  const { api } = clientOf(proxy.url);
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  proxy.next(cutAfter);
+  const asked = api.POST('/v1/introspect', { body: { token: key }, headers });
+  await assert.rejects(asked, { code: 'NO_ANSWER', status: null });
+  assert.equal(await creditsOf(service.root, id), 9);
+  proxy.next(cutAfter);
+  const gateway = {
+    params: { header: { 'x-keyward-authorization': `Bearer ${service.rootKey}` } },
+  };
+  await assert.rejects(api.GET('/v1/authorize', gateway), { code: 'NO_ANSWER', status: null });
+  assert.deepEqual(proxy.paths, ['/v1/introspect', '/v1/authorize']);
+});
+
 test('a refusal that stays is handed over as it was', async () => {
   const { api } = clientOf(proxy.url);
   const refuse = refuseWith(503, 'UNAVAILABLE', { 'retry-after': '0' });
