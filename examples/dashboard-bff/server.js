@@ -41,7 +41,7 @@ const ROUTES = {
 };
 
 const server = createServer(async (request, response) => {
-  const { pathname } = new URL(request.url, 'http://dashboard');
+  const [pathname] = request.url.split('?');
   const [, id] = /^\/keys\/(key_\w+)\//.exec(pathname) ?? [];
   const route = ROUTES[`${request.method} ${id ? pathname.replace(id, ':id') : pathname}`];
   const user = userOf(request);

@@ -25,7 +25,8 @@ const STATUS = {
 };
 
 const server = createServer(async (request, response) => {
-  const route = ROUTES[`${request.method} ${new URL(request.url, 'http://api').pathname}`];
+  const [path] = request.url.split('?');
+  const route = ROUTES[`${request.method} ${path}`];
   if (!route) return send(response, 404, { error: 'NOT_FOUND' });
   const key = request.headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
   if (!key) return refuse(response, 401, 'KEY_MISSING');

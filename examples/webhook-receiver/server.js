@@ -16,7 +16,8 @@ const HANDLERS = {
 };
 
 const server = createServer(async (request, response) => {
-  const body = await bodyOf(request);
+  // A sender that hangs up in the middle is no reason to end.
+  const body = await bodyOf(request).catch(() => null);
   if (body === null) return response.writeHead(413).end();
   try {
     // The bytes that came, not JSON that was parsed and written again.

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, it, vi } from 'vitest';
 import { freePort, launchProgram, waitUntilStarted } from '../support/program.ts';
@@ -109,3 +111,26 @@ it('the example of a receiver takes what Keyward signed, once, and nothing else'
   expect(response.status).toBe(401);
   expect(stdout()).not.toContain('key_forged');
 });
+
+/** Sends bytes, and hangs up. */
+async function hangUpAfter(url: string, bytes: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).on('error', () => {});
+  await once(socket, 'connect');
+  await new Promise((sent) => socket.write(bytes, sent));
+  socket.destroy();
+  await once(socket, 'close');
+}
+
+it.each(['node-http-api', 'dashboard-bff', 'webhook-receiver'])(
+  'the example %s goes on after a path that is no URL, and after a client that hangs up in its body',
+  async (name) => {
+    const { url, stderr } = await startExample(name, String(await freePort()));
+    const cookie = 'Cookie: session=session-of-ada\r\nSec-Fetch-Site: same-origin\r\n';
+    await hangUpAfter(url, 'GET // HTTP/1.1\r\nHost: x\r\n\r\n');
+    await hangUpAfter(url, `POST /keys HTTP/1.1\r\nHost: x\r\n${cookie}Content-Length: 9\r\n\r\n{`);
+    expect((await fetch(`${url}/elsewhere`)).status).toBeLessThan(500);
+    expect((await fetch(`${url}//`)).status).toBeLessThan(500);
+    expect(stderr()).toBe('');
+  },
+);
