@@ -98,7 +98,8 @@ func (i item) result() result {
 			details[at] = e.Pointer + ": " + e.Detail
 		}
 		return result{err: &Error{
-			Code: i.Code, Status: status, RequestID: i.RequestID, Detail: strings.Join(details, "; "),
+			Code: i.Code, Status: status, RequestID: i.RequestID,
+			Detail: keys.ReplaceAllString(strings.Join(details, "; "), "[redacted]"),
 		}}
 	}
 	verdict := i.Verdict

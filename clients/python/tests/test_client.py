@@ -123,6 +123,17 @@ def test_no_error_contains_a_key(admin):
         assert SECRET not in shown + repr(vars(caught.value))
 
 
+def test_an_error_has_no_key_in_it_whatever_the_answer_says(new_key):
+    key = new_key().key
+    errors = [{"pointer": f"/{key}", "detail": key}]
+    problem = {"code": "INVALID_REQUEST", "detail": f"no {key}", "errors": errors}
+    with pytest.raises(KeywardError) as caught:
+        answering(problem, 400).verify("ak")
+    assert key not in str(caught.value) + repr(vars(caught.value))
+    with pytest.raises(KeywardError):
+        answering({**problem, "errors": 7}, 400).verify("ak")
+
+
 def test_the_string_of_a_key_is_not_in_its_representation(new_key):
     key = new_key()
     assert key.key and key.key not in repr(key)
