@@ -85,7 +85,7 @@ func noAnswer(cause error) *Error {
 	if errors.As(cause, &dial) && dial.Op == "dial" {
 		code = Unreachable
 	}
-	return &Error{Code: code, Detail: keys.ReplaceAllString(cause.Error(), "[redacted]"), cause: cause}
+	return &Error{Code: code, Detail: keys.ReplaceAllString(cause.Error(), redacted), cause: cause}
 }
 
 func unreadable(what string) *Error {
@@ -107,7 +107,7 @@ func problem(response *http.Response, body []byte) *Error {
 	}
 	return &Error{
 		Code: read.Code, Status: response.StatusCode, RequestID: read.RequestID,
-		Detail:     keys.ReplaceAllString(read.Detail, "[redacted]"),
+		Detail:     keys.ReplaceAllString(read.Detail, redacted),
 		retryAfter: seconds(response.Header.Get("Retry-After")),
 	}
 }

@@ -99,7 +99,7 @@ func (i item) result() result {
 		}
 		return result{err: &Error{
 			Code: i.Code, Status: status, RequestID: i.RequestID,
-			Detail: keys.ReplaceAllString(strings.Join(details, "; "), "[redacted]"),
+			Detail: keys.ReplaceAllString(strings.Join(details, "; "), redacted),
 		}}
 	}
 	verdict := i.Verdict
