@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -107,6 +108,9 @@ func (c *Client) Verify(ctx context.Context, question Question) (*Verdict, error
 	return verdict, nil
 }
 
+// verification counts and may spend, whatever its method.
+var verification = regexp.MustCompile(`^/v1/(verify|introspect|authorize)\b`)
+
 // Request makes any call of the API: body is sent as JSON unless nil, the answer is read into answer
 // unless that is nil. With an idempotencyKey a change acts once, however often it is asked.
 func (c *Client) Request(ctx context.Context, method, path string, body, answer any, idempotencyKey string) error {
@@ -121,8 +125,7 @@ func (c *Client) Request(ctx context.Context, method, path string, body, answer 
 		return errors.New("keyward: path must begin with /")
 	}
 	var read []byte
-	// A GET of /v1/authorize is a verification, which may spend.
-	harmless := method == http.MethodGet && !strings.HasPrefix(path, "/v1/authorize")
+	harmless := method == http.MethodGet && !verification.MatchString(path)
 	err := c.repeat(ctx, harmless, func(ctx context.Context) *Error {
 		var err *Error
 		read, err = c.exchange(ctx, method, path, text, idempotencyKey)

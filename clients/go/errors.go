@@ -59,10 +59,13 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // mayRepeat tells whether to ask again. What is not known to be unspent is repeated only if harmless.
 func (e *Error) mayRepeat(harmless bool) bool {
-	switch e.Code {
-	case Unreachable, "TOO_MANY_REQUESTS", "OVERLOADED":
+	// With another status, such a code is of a proxy, which may have passed the question on.
+	switch {
+	case e.Status == 0 && e.Code == Unreachable,
+		e.Status == 429 && e.Code == "TOO_MANY_REQUESTS",
+		e.Status == 503 && e.Code == "OVERLOADED":
 		return true
-	case NoAnswer:
+	case e.Status == 0 && e.Code == NoAnswer:
 		return harmless
 	}
 	return harmless && (e.Status == 502 || e.Status == 503 || e.Status == 504)
@@ -82,10 +85,10 @@ func noAnswer(cause error) *Error {
 	if errors.As(cause, &dial) && dial.Op == "dial" {
 		code = Unreachable
 	}
-	return &Error{Code: code, Detail: cause.Error(), cause: cause}
+	return &Error{Code: code, Detail: redacted(cause.Error()), cause: cause}
 }
 
-func redacted(text string) string { return keys.ReplaceAllString(text, "[redacted]") }
+func redacted(text string) string { return keys.ReplaceAllString(text, mask) }
 
 func unreadable(what string) *Error {
 	return &Error{Code: BadAnswer, Detail: "the answer cannot be read: " + what}

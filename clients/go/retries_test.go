@@ -59,10 +59,24 @@ func Test_what_was_refused_unverified_is_asked_again(t *testing.T) {
 }
 
 func Test_what_may_have_been_spent_is_not_asked_again(t *testing.T) {
-	for code, status := range map[string]int{"UNAVAILABLE": 503, "TIMED_OUT": 503, "INTERNAL": 500, "X": 401} {
+	for code, status := range map[string]int{
+		"UNAVAILABLE": 503, "TIMED_OUT": 503, "INTERNAL": 500, "X": 401,
+		// Of a proxy, which may have passed it on.
+		"UNREACHABLE": 502, "OVERLOADED": 504, "TOO_MANY_REQUESTS": 502,
+	} {
 		p, _, err := ask(t, Question{Key: newKey(t, NewKey{}).Key}, atOnce(status, code))
 		equal(t, code, codeOf(err), code)
 		equal(t, code, len(p.seen()), 1)
+	}
+}
+
+func Test_no_call_that_verifies_is_asked_twice_whatever_its_method(t *testing.T) {
+	for _, path := range []string{"/v1/authorize", "/v1/authorize/orders/7"} {
+		p := startProxy(t, lost)
+		p.open()
+		err := newClient(t, p.URL, 5*time.Second).Request(ctx, "GET", path, nil, nil, "")
+		equal(t, path, codeOf(err), NoAnswer)
+		equal(t, path, len(p.seen()), 1)
 	}
 }
 

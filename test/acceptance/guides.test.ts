@@ -28,9 +28,17 @@ const guides = pagesIn('docs/guides').filter((page) => !page.endsWith('README.md
 const others = pagesIn('docs').filter((page) => textOf(page).includes('\n<!-- run -->\n'));
 const SET_UP = blockMarked(textOf('docs/guides/first-key.md'), 'run');
 
+/** An open alert, which the page about alerts acknowledges. */
+const ALERT = `
+leaked=$(curl -sS $keyward/v1/keys -H "$root" -H "$json" -d '{"name": "leaked"}' | field key)
+curl -sS $keyward/v1/leaks -H "$json" -d "{\\"keys\\": [{\\"key\\": \\"$leaked\\"}]}"
+until curl -sS "$keyward/v1/alerts?state=open" -H "$root" | grep -q '"id"'; do sleep 0.2; done
+`;
+
 /** Variables that a page takes for granted. */
 const GIVEN: Readonly<Record<string, string>> = {
   'docs/guides/first-key.md': '',
+  'docs/alerts.md': SET_UP + ALERT,
   'docs/leaks.md': `${SET_UP}key=$(curl -sS $keyward/v1/keys -H "$root" -H "$json" -d '{"name": "a"}' | field key)`,
 };
 

@@ -1,8 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { checkout, runInTerminal } from '../support/checkout.ts';
 import { blockMarked, withPorts } from '../support/code-blocks.ts';
+import { temporaryFolder } from '../support/folder.ts';
 import { freePort } from '../support/free-port.ts';
+import { launchProgram } from '../support/program.ts';
 import { runScript } from '../support/script.ts';
 
 const README = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
@@ -28,5 +33,31 @@ describe('the README', { timeout: 120_000 }, () => {
     const ports = { 8080: port, 3000: await freePort() };
     const { stdout } = await runScript(withPorts(`${protect}${revoke}`, ports), folder);
     expect(stdout).toBe('NOT_FOUND\nHello ada\nREVOKED\n');
+  });
+
+  it('the API of the README answers 503, and goes on, if an answer of Keyward is cut off or is none', async () => {
+    const answers = [
+      '200 OK\r\nContent-Length: 99\r\n\r\n{"valid":',
+      '200 OK\r\n\r\n<html>',
+      '500 No\r\n\r\n{}',
+    ];
+    const keyward = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(`HTTP/1.1 ${answers.shift()}`));
+    });
+    const port = await freePort();
+    await once(keyward.listen(port, '127.0.0.1'), 'listening');
+    onTestFinished(() => void keyward.close());
+    const api = await freePort();
+    const [, code = ''] = /<<'API'\n(.*?)\nAPI\n/s.exec(protect ?? '') ?? [];
+    const file = join(await temporaryFolder('keyward-readme-'), 'api.mjs');
+    await writeFile(file, withPorts(code, { 8080: port, 3000: api }));
+    const program = launchProgram({}, { command: ['node', file] });
+    const ask = () => fetch(`http://127.0.0.1:${api}/`);
+    const first = await vi.waitFor(ask, { timeout: 20_000 });
+    const statuses = [first.status, (await ask()).status, (await ask()).status];
+    expect(statuses).toEqual([503, 503, 503]);
+    expect(answers).toEqual([]);
+    expect(program.stderr()).toBe('');
   });
 });

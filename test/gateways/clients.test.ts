@@ -33,7 +33,8 @@ describeGateways(({ name, fixture }) => {
   it(`${name} does not let a client strip its identity by naming it in Connection`, async () => {
     const { id, key } = await fixture().createKey({ ownerId: 'customer_42', scopes: ['a'] });
     const named = 'X-Keyward-Key-Id, x-keyward-owner, X-Keyward-Scopes, X-Keyward-Authorization';
-    for (const connection of [named, `close, ${named}`, `keep-alive,${named}`]) {
+    const forwarded = 'close, X-Forwarded-For';
+    for (const connection of [named, `close, ${named}`, `keep-alive,${named}`, forwarded]) {
       const headers: Sent['headers'] = [['Connection', connection]];
       const { status } = await fixture().sendWith(key, ANY_KEY, { headers });
       const request = fixture().received.pop();
@@ -43,6 +44,7 @@ describeGateways(({ name, fixture }) => {
           'x-keyward-owner': 'customer_42',
           'x-keyward-scopes': 'a',
         });
+        expect(request?.headers.connection ?? '').not.toMatch(/keyward|forwarded/i);
       } else {
         expect({ status, request }).toEqual({ status: 400, request: undefined });
       }

@@ -59,6 +59,12 @@ class Batcher:
             results = await self._send([question for question, _ in batch])
         except KeywardError as error:
             results = [copy(error) for _ in batch]
+        except Exception as error:
+            # Such as of a client that is closed: nobody waits for what will not come.
+            for _, result in batch:
+                if not result.done():
+                    result.set_exception(error)
+            return
         for (_, result), value in zip(batch, results):
             if not result.done():
                 result.set_result(value)

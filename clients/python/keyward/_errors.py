@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -10,8 +11,9 @@ NO_ANSWER = "NO_ANSWER"
 BAD_ANSWER = "BAD_ANSWER"
 """What answered is not Keyward."""
 
-# Not asked, or refused before anything was verified: asking again cannot spend twice.
-_NOTHING_SPENT = {UNREACHABLE, "TOO_MANY_REQUESTS", "OVERLOADED"}
+# Not asked, or refused before anything was verified: asking again cannot spend twice. With another
+# status, such a code is of a proxy, which may have passed the question on.
+_NOTHING_SPENT = {(UNREACHABLE, None), ("TOO_MANY_REQUESTS", 429), ("OVERLOADED", 503)}
 _PASSING = {502, 503, 504}
 
 # Keyward's format of key strings, management keys included.
@@ -47,9 +49,10 @@ class KeywardError(Exception):
 
     def may_repeat(self, *, harmless: bool) -> bool:
         """Whether to ask again. What is not known to be unspent is repeated only if harmless."""
-        if self.code in _NOTHING_SPENT:
+        if (self.code, self.status) in _NOTHING_SPENT:
             return True
-        return harmless and (self.code == NO_ANSWER or self.status in _PASSING)
+        lost = self.status is None and self.code == NO_ANSWER
+        return harmless and (lost or self.status in _PASSING)
 
 
 def _field_errors(errors: Any) -> list[dict[str, str]]:

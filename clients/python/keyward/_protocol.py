@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -24,6 +25,9 @@ LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepal
 
 VERIFY = "/v1/verify"
 VERIFY_BATCH = "/v1/verify/batch"
+
+# Each of these counts and may spend, whatever its method.
+_VERIFICATION = re.compile(r"/v1/(verify|introspect|authorize)\b")
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -81,7 +85,20 @@ def question(
         "cost": cost,
         "workspaceId": workspace_id,
     }
-    return Question({name: value for name, value in body.items() if value is not None})
+    body = {name: value for name, value in body.items() if value is not None}
+    _require_writable(body)
+    return Question(body)
+
+
+def _require_writable(body: dict[str, Any]) -> None:
+    """Before it is part of a batch, and without the library's error, which would quote the key."""
+    try:
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        name = type(error).__name__
+    else:
+        return
+    raise ValueError(f"the question cannot be written as JSON ({name})")
 
 
 def scope_list(scopes: Iterable[str]) -> list[str]:
@@ -105,8 +122,7 @@ class Call:
 
     @property
     def harmless(self) -> bool:
-        """Whether it may be asked twice. /v1/authorize is a verification, which may spend."""
-        return self.method.upper() == "GET" and not self.path.startswith("/v1/authorize")
+        return self.method.upper() == "GET" and not _VERIFICATION.search(self.path)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -198,7 +214,7 @@ def _problem(response: httpx.Response) -> KeywardError:
         status=response.status_code,
         request_id=body.get("requestId") or response.headers.get("x-request-id"),
         detail=str(body.get("detail") or ""),
-        errors=body.get("errors"),
+        errors=body["errors"] if isinstance(body.get("errors"), list) else None,
         retry_after=_seconds(response.headers.get("retry-after")),
     )
 

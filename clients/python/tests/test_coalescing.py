@@ -80,6 +80,36 @@ def test_each_question_of_a_batch_gets_its_own_verdict_or_error(proxy, new_key):
     assert proxy.calls == [ONE, batch(5)]
 
 
+def test_a_question_that_cannot_be_written_fails_alone_and_its_error_has_no_key(proxy, new_key):
+    key = new_key()
+
+    async def ask():
+        async with AsyncKeyward(proxy.url, timeout=20) as client:
+            return await asyncio.gather(
+                client.verify(key.key),
+                client.verify(key.key),
+                client.verify(f"{key.key}\udc80"),
+                client.verify(key.key, cost=float("nan")),
+                client.verify(key.key.encode()),
+                return_exceptions=True,
+            )
+
+    good, another, *unwritable = run(ask())
+    assert good.valid and another.valid
+    assert [type(error) for error in unwritable] == [ValueError] * 3
+    assert all(key.key not in repr(error) + repr(error.__context__) for error in unwritable)
+
+
+def test_a_client_that_is_closed_fails_its_questions_at_once():
+    async def ask():
+        client = AsyncKeyward("http://keyward", "kw_test", timeout=3600)
+        await client.aclose()
+        questions = (client.verify("ak") for _ in range(3))
+        return await asyncio.wait_for(asyncio.gather(*questions, return_exceptions=True), 60)
+
+    assert [type(error) for error in run(ask())] == [RuntimeError] * 3
+
+
 def test_a_lost_batch_fails_every_question_and_each_was_spent_once(proxy, new_key, remaining):
     key = new_key(credits={"remaining": 100})
     proxy.plans.extend([None, LOST])

@@ -73,11 +73,36 @@ def test_what_was_refused_unverified_is_asked_again(ask, plan, proxy, new_key, r
     assert remaining(key) == 9
 
 
-@pytest.mark.parametrize("plan", [UNAVAILABLE, TIMED_OUT, (500, "INTERNAL", {}), (401, "X", {})])
+OF_A_PROXY = [
+    (502, "UNREACHABLE", AT_ONCE),
+    (504, "OVERLOADED", AT_ONCE),
+    (502, "TOO_MANY_REQUESTS", AT_ONCE),
+]
+
+
+@pytest.mark.parametrize(
+    "plan", [UNAVAILABLE, TIMED_OUT, (500, "INTERNAL", {}), (401, "X", {}), *OF_A_PROXY]
+)
 def test_what_may_have_been_spent_is_not_asked_again(ask, plan, proxy, new_key):
     proxy.plans.append(plan)
     assert code_of(ask, new_key().key, proxy.url) == plan[1]
     assert len(proxy.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "call", [("GET", "/v1/authorize"), ("get", "/v1/authorize/x"), ("POST", "/v1/introspect")]
+)
+def test_no_call_that_verifies_is_asked_twice_whatever_its_method(call):
+    asked = []
+
+    def lose(request):
+        asked.append(request.url.path)
+        raise httpx.ReadError("lost", request=request)
+
+    client = Keyward("http://keyward", "kw_test", transport=httpx.MockTransport(lose))
+    with pytest.raises(KeywardError):
+        client.request(*call)
+    assert asked == [call[1]]
 
 
 def test_attempts_are_bounded(ask, proxy, new_key):

@@ -6,9 +6,15 @@ export type FieldError = Schemas['FieldError'];
 
 /**
  * Of the client itself. UNREACHABLE: the question was surely not asked. NO_ANSWER: it may have been.
- * BAD_ANSWER: what answered is not Keyward. QUEUE_FULL: too many questions wait already.
+ * BAD_ANSWER: what answered is not Keyward. QUEUE_FULL: too many questions wait already. NOT_ASKED: a
+ * function of the guarded route failed.
  */
-export type ClientErrorCode = 'UNREACHABLE' | 'NO_ANSWER' | 'BAD_ANSWER' | 'QUEUE_FULL';
+export type ClientErrorCode =
+  | 'UNREACHABLE'
+  | 'NO_ANSWER'
+  | 'BAD_ANSWER'
+  | 'QUEUE_FULL'
+  | 'NOT_ASKED';
 
 /** A later Keyward may have further codes. */
 export type KeywardErrorCode = Schemas['ErrorCode'] | ClientErrorCode | (string & {});

@@ -52,24 +52,40 @@ export function guard<Request>(options: RequireKeyOptions<Request>): Decide<Requ
   requireNames(options);
   const onError = options.onError ?? logOnceASecond(toStderr);
   return async (request, presented) => {
-    const key = options.key ? options.key(request) : presentedKey(presented);
-    if (!key) return refused(refuse('KEY_MISSING'));
-    const question = questionOf(options, { request, presented, key });
-    if (options.resource !== undefined && typeof question.resource !== 'string') {
-      return refused(refuse('RESOURCE_NOT_ALLOWED'));
-    }
     try {
-      const verdict = await options.keyward.verify(question);
-      if (!verdict.valid) return refused(refusalOf(verdict, question.cost ?? 1));
-      return { verdict, headers: keyHeaders(verdict) };
-    } catch (error) {
-      if (!(error instanceof KeywardError)) throw error;
-      const fault = faultOfClient(error);
-      if (fault !== null) return refused(refuse(fault));
+      return await decide(options, request, presented);
+    } catch (thrown) {
+      const error = thrown instanceof KeywardError ? thrown : notAsked(thrown);
+      if (error.code === 'KEY_WITH_SCHEME') return refused(refuse('KEY_WITH_SCHEME'));
       onError(error, request);
       return refused(refuse('UNAVAILABLE', { 'retry-after': retryAfterOf(error) }));
     }
   };
+}
+
+async function decide<Request>(
+  options: RequireKeyOptions<Request>,
+  request: Request,
+  presented: Presented,
+): Promise<Decision> {
+  const key = options.key ? options.key(request) : presentedKey(presented);
+  if (!key) return refused(refuse('KEY_MISSING'));
+  const question = questionOf(options, { request, presented, key });
+  if (options.resource !== undefined && !isPossibleResource(question.resource)) {
+    return refused(refuse('RESOURCE_NOT_ALLOWED'));
+  }
+  const verdict = await options.keyward.verify(question);
+  if (!verdict.valid) return refused(refusalOf(verdict, question.cost ?? 1));
+  return { verdict, headers: keyHeaders(verdict) };
+}
+
+/**
+ * Not every server survives what a route throws, and what a client sends can make it throw. Its message
+ * is not passed on: it can quote a header.
+ */
+function notAsked(thrown: unknown): KeywardError {
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  return new KeywardError({ code: 'NOT_ASKED', detail: `a function of the route threw ${name}` });
 }
 
 function refused(refusal: Refusal): Decision {
@@ -110,7 +126,7 @@ function questionOf<Request>(
     ...(resource !== undefined && { resource: given(resource, request) }),
     ...(cost !== undefined && { cost: given(cost, request) }),
     ...(workspaceId !== undefined && { workspaceId }),
-    ...(ip && { ip }),
+    ...(ip && isAddress(ip) && { ip }),
     ...(userAgent && { userAgent: userAgent.slice(0, MAX_USER_AGENT) }),
   };
 }
@@ -122,12 +138,24 @@ function given<Request, Value extends string | number>(
   return typeof value === 'function' ? value(request) : value;
 }
 
-/** What Keyward cannot take because of what the client sent: no reason to say that Keyward is away. */
-function faultOfClient({ code, errors }: KeywardError): string | null {
-  if (code === 'KEY_WITH_SCHEME') return code;
-  const pointers = new Set(errors.map(({ pointer }) => pointer));
-  const isResource = pointers.size === 1 && pointers.has('/body/resource');
-  return code === 'INVALID_REQUEST' && isResource ? 'RESOURCE_NOT_ALLOWED' : null;
+/** One line that is not blank, without what turns the direction of text. */
+const RESOURCE = /^(?=.*\S)[^\p{Cc}\p{Cs}\u2028-\u202e\u2066-\u2069]{1,256}$/u;
+
+/** One that no key can list is the client's doing, and no reason to say that Keyward is away. */
+function isPossibleResource(resource: unknown): boolean {
+  return typeof resource === 'string' && RESOURCE.test(resource);
+}
+
+/** What a proxy passes on may be anything. A key that is bound to addresses is refused without one. */
+function isAddress(text: string): boolean {
+  const [address = ''] = text.split('%');
+  if (/^[\d.]+$/.test(address)) return urlOf(address)?.hostname === address;
+  return /^[\da-f:.]+$/i.test(address) && urlOf(`[${address}]`) !== null;
+}
+
+function urlOf(host: string): URL | null {
+  const url = `http://${host}/`;
+  return URL.canParse(url) ? new URL(url) : null;
 }
 
 function retryAfterOf({ retryAfterSeconds }: KeywardError): string {

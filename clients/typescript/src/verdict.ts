@@ -34,17 +34,17 @@ export function readVerdict(value: unknown): Verdict {
 }
 
 /** The codes of items that have no verdict, and the statuses of the same problems. */
-const ITEM_PROBLEMS: Readonly<Record<string, number>> = {
-  INVALID_REQUEST: 400,
-  KEY_WITH_SCHEME: 400,
-  UNAVAILABLE: 503,
-};
+const ITEM_PROBLEMS: ReadonlyMap<string, number> = new Map([
+  ['INVALID_REQUEST', 400],
+  ['KEY_WITH_SCHEME', 400],
+  ['UNAVAILABLE', 503],
+]);
 
 /** One item's result, with the same errors as if it had been asked alone. */
 export function readResult(value: unknown): Verdict | KeywardError {
   if (!isResult(value)) return notKeyward(200);
   const { errors, ...answer } = value;
-  const status = ITEM_PROBLEMS[answer.code];
+  const status = ITEM_PROBLEMS.get(answer.code);
   if (status === undefined) return readVerdict(answer);
   return new KeywardError({
     ...{ code: answer.code, status, requestId: answer.requestId },

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
-import { dataOf, Keyward } from '@keyward/client';
+import { inspect } from 'node:util';
+import { dataOf, Keyward, type KeywardError } from '@keyward/client';
 import { requireKey } from '@keyward/client/node';
 import { guard } from '../dist/guard.js';
 import { answerWith, CallProxy, cutAfter, refuseWith } from './proxy.ts';
@@ -207,6 +208,10 @@ test('an empty list of scopes, or an option with a misspelt name, is refused whe
   assert.throws(() => requireKey({ keyward, anyScope: [] }), TypeError);
   const misspelt = { keyward, scope: ['orders:read'] };
   assert.throws(() => requireKey(misspelt), /no option scope; there are keyward, scopes/);
+  const constants: Record<string, string[]> = {};
+  const undefinedScopes = { keyward, scopes: constants.read };
+  // @ts-expect-error: only JavaScript gets that far.
+  assert.throws(() => requireKey(undefinedScopes), /scopes is undefined/);
 });
 
 test('a route whose resource is not known for a request refuses it', async () => {
@@ -216,6 +221,63 @@ test('a route whose resource is not known for a request refuses it', async () =>
   const options = { keyward: root, resource: () => nothing.project ?? '' };
   const { verdict } = await guard(options)({}, presenting(key));
   assert.equal(verdict, null);
+});
+
+test('a route whose own functions throw lets nothing through, and tells the operator alone', async () => {
+  const { root } = service;
+  const { key } = await makeKey(root);
+  const faults: KeywardError[] = [];
+  const onError = (error: KeywardError) => faults.push(error);
+  const fail = () => {
+    throw new URIError(`not readable: ${key}`);
+  };
+  for (const broken of [{ resource: fail }, { cost: fail }, { ip: fail }, { key: fail }]) {
+    const decision = await guard({ keyward: root, onError, ...broken })({}, presenting(key));
+    assert.ok(decision.verdict === null);
+    assert.equal(decision.refusal.status, 503);
+  }
+  assert.deepEqual(new Set(faults.map(({ code }) => code)), new Set(['NOT_ASKED']));
+  assert.equal(faults.length, 4);
+  assert.match(String(faults[0]), /URIError/);
+  assert.ok(!inspect(faults, { depth: 9 }).includes(key));
+});
+
+test('a resource that a client makes up, which Keyward would not take, is 403 and no fault of Keyward', async () => {
+  const { root } = service;
+  const { key } = await makeKey(root);
+  const faults: KeywardError[] = [];
+  const onError = (error: KeywardError) => faults.push(error);
+  for (const made of ['a\u0001', 'a\nb', ' ', '\u202ea', '\ud800', '\u0085', 'a'.repeat(257)]) {
+    const decide = guard({ keyward: root, onError, resource: () => made });
+    const decision = await decide({}, presenting(key));
+    assert.ok(decision.verdict === null);
+    assert.equal(decision.refusal.status, 403);
+  }
+  assert.deepEqual(faults, []);
+});
+
+test('an address that is none opens no key that is bound to addresses, and is no fault of Keyward', async () => {
+  const { root } = service;
+  const open = await makeKey(root);
+  const bound = await makeKey(root, { allowedIps: ['127.0.0.1', '::1', 'fe80::1'] });
+  const statusOf = async ({ key }: { key: string }, ip: string) => {
+    const decision = await guard({ keyward: root })({}, { ...presenting(key), ip });
+    return decision.verdict === null ? decision.refusal.status : 200;
+  };
+  for (const ip of [
+    'unknown',
+    '127.0.0.1:80',
+    '[::1]',
+    '999.0.0.1',
+    '127.1',
+    '0x7f.0.0.1',
+    '::1::',
+  ]) {
+    assert.deepEqual([ip, await statusOf(open, ip), await statusOf(bound, ip)], [ip, 200, 403]);
+  }
+  for (const ip of ['127.0.0.1', '::ffff:127.0.0.1', '::1', 'fe80::1%eth0', 'FE80::1']) {
+    assert.deepEqual([ip, await statusOf(bound, ip)], [ip, 200]);
+  }
 });
 
 test('an outage is told once a second, and not for each request', async (context) => {
