@@ -243,7 +243,7 @@ export const MUTATING_CALLS: Record<string, (fixture: Fixture) => Promise<Prepar
 };
 
 /** Calls other than GET that change nothing. */
-export const READING_CALLS = ['verifyKey', 'verifyKeys', 'explainKey', 'findKey'];
+export const READING_CALLS = ['verifyKey', 'verifyKeys', 'introspectKey', 'explainKey', 'findKey'];
 
 function onKey({ key, workspaceId }: Fixture, method: string, path: string) {
   const resourceUrl = `/v1/keys/${key.id}?workspaceId=${workspaceId}`;
