@@ -63,7 +63,7 @@ describe.runIf(BROWSER !== '')('the documentation at /docs', { timeout: 60_000 }
 
 async function signIn(page: Page): Promise<void> {
   await page.locator('button.authorize').first().click();
-  const scheme = page.locator('.auth-container', { hasText: 'managementKey' });
+  const scheme = page.locator('.auth-container', { hasText: 'managementKey (http, Bearer)' });
   await scheme.locator('input').fill(ROOT_KEY);
   await scheme.locator('button.authorize').click();
   await page.locator('.btn-done').first().click();

@@ -13,7 +13,7 @@ interface Props {
   onChoose: (name: string) => void;
 }
 
-/** A button with a menu of actions. The browser closes it on Escape, or on a click elsewhere. */
+/** A button with a menu of actions. The browser focuses the first, and closes it on Escape, or on a click elsewhere. */
 export function Menu({ label, items, onChoose }: Props) {
   const id = useId();
   const opener = useRef<HTMLButtonElement>(null);
@@ -22,7 +22,6 @@ export function Menu({ label, items, onChoose }: Props) {
   const onToggle = ({ newState }: { newState: string }) => {
     if (newState !== 'open' || !opener.current || !menu.current) return;
     placeBelow(menu.current, opener.current);
-    menu.current.querySelector('button')?.focus();
   };
   const choose = (name: string) => {
     menu.current?.hidePopover();
@@ -34,8 +33,8 @@ export function Menu({ label, items, onChoose }: Props) {
     <div id=${id} class="menu" popover="auto" role="menu" aria-label=${label} ref=${menu}
       onToggle=${onToggle} onKeyDown=${moveBetweenItems}>
       ${items.map(
-        ({ name, text, isDanger }) => html`
-        <button type="button" key=${name} role="menuitem" class=${isDanger ? 'plain menu-item danger' : 'plain menu-item'} onClick=${() => choose(name)}>${text}</button>
+        ({ name, text, isDanger }, index) => html`
+        <button type="button" key=${name} role="menuitem" autofocus=${index === 0} class=${isDanger ? 'plain menu-item danger' : 'plain menu-item'} onClick=${() => choose(name)}>${text}</button>
       `,
       )}
     </div>
