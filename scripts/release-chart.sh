@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Packages the Helm chart of a release, pushes it as an OCI artifact, and signs its digest.
-# Usage: scripts/release-chart.sh v1.2.3, with helm and docker logged in to the registry.
+# Usage: scripts/release-chart.sh v1.2.3, with helm and docker logged in to $REGISTRY.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${1#v}
-charts=ghcr.io/${GITHUB_REPOSITORY_OWNER,,}/charts
+charts=${REGISTRY:?names where to push}/${GITHUB_REPOSITORY_OWNER,,}/charts
 
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Builds the image of a release for amd64 and arm64, with an SBOM and the provenance of the build as
 # attestations, pushes it, and signs its digest without a key, as the workflow that runs this.
-# Usage: scripts/release-image.sh v1.2.3, logged in to the registry.
+# Usage: scripts/release-image.sh v1.2.3, logged in to $REGISTRY.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=${1#v}
-image=ghcr.io/${GITHUB_REPOSITORY_OWNER,,}/keyward
+image=${REGISTRY:?names where to push}/${GITHUB_REPOSITORY_OWNER,,}/keyward
 
 # A release candidate moves neither 1.2 nor latest.
 tags=(--tag "$image:$version")
