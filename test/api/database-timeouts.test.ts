@@ -144,10 +144,11 @@ describe('a connection that is asked for', () => {
     async (_, __, ask) => {
       const own = open();
       const gate = Promise.withResolvers<void>();
-      const held = [own.orm, own.dataOrm].flatMap((orm) =>
-        Array.from({ length: 6 }, () => hold(orm, gate.promise)),
+      const sizes = own.resourceLimits.map(({ max }) => max);
+      const held = [own.orm, own.dataOrm].flatMap((orm, pool) =>
+        Array.from({ length: sizes[pool] ?? 0 }, () => hold(orm, gate.promise)),
       );
-      await Promise.race(held.map(({ reached }) => reached));
+      await Promise.all(held.map(({ reached }) => reached));
       const watched = refusals(ask(own, 'select 1'));
       vi.advanceTimersByTime(CONNECT_MS - 1);
       await settle();
