@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
+import pg from 'pg';
 import { explained } from '../scripts/explained-options.ts';
 import { Pepper } from '../src/domain/pepper.ts';
+import { foldLog } from '../test/support/usage-log.ts';
 import { bodyOf, createVerifier, forgedFrom } from './harness/calls.ts';
 import { type BenchEnv, SECRET, withBenchEnv } from './harness/env.ts';
 import { limitKeys } from './harness/limited-keys.ts';
@@ -88,10 +90,20 @@ function rowOf(window: number, server: Server, measured: Awaited<ReturnType<type
   };
 }
 
-/** Counts of customer keys only: the management key of the caller is counted too. */
-async function readCounted({ query }: BenchEnv): Promise<Sent> {
+/**
+ * Counts of customer keys only: the management key of the caller is counted too. The days and months have
+ * what retention has moved meanwhile, and the log what a stop leaves for the next instance.
+ */
+async function readCounted({ databaseUrl, query }: BenchEnv): Promise<Sent> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await foldLog(client).finally(() => client.end());
   const [row] = await query<{ valid: string; forged: string }>(
-    `select (select coalesce(sum(count), 0) from usage_recent where key_id like 'key%') as valid,
+    `select (select coalesce(sum(count), 0)
+               from (select key_id, count from usage_recent union all
+                     select key_id, count from usage_days union all
+                     select key_id, count from usage_months) as of_any_age
+              where key_id like 'key%') as valid,
             (select coalesce(sum(count), 0) from usage_unmatched) as forged`,
   );
   return { valid: Number(row?.valid), forged: Number(row?.forged) };

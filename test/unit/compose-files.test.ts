@@ -1,15 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { breaksOff, startUpstream } from '../failover/upstreams.ts';
 import { temporaryFolder } from '../support/folder.ts';
-import { freePort } from '../support/free-port.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const runs = (program: string, ...args: string[]) => spawnSync(program, args).status === 0;
@@ -53,34 +49,6 @@ async function envFile(): Promise<string> {
   return path;
 }
 
-/** nginx as deploy/compose/cluster.yml runs it, before instances at these ports. */
-async function startClusterNginx(ports: readonly number[]): Promise<string> {
-  const folder = await temporaryFolder('keyward-nginx-');
-  const port = await freePort();
-  const text = readFileSync(join(ROOT, 'deploy/compose/cluster/nginx.conf'), 'utf8')
-    .replaceAll(/keyward-(\d):8080/g, (_, number) => `127.0.0.1:${ports[Number(number) - 1]}`)
-    .replace('listen 8080', `listen 127.0.0.1:${port}`);
-  await writeFile(join(folder, 'nginx.conf'), `daemon off; pid ${folder}/pid;\n${text}`);
-  const args = ['-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')];
-  const nginx = spawn(NGINX, args, { stdio: 'ignore' });
-  onTestFinished(async () => {
-    nginx.kill('SIGTERM');
-    await once(nginx, 'close');
-  });
-  const url = `http://127.0.0.1:${port}`;
-  await vi.waitFor(() => isListening(port), 10_000);
-  return url;
-}
-
-async function isListening(port: number): Promise<void> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-  } finally {
-    socket.destroy();
-  }
-}
-
 describe('the compose files', () => {
   const known = SETS.filter(([, second = '']) => !(isFirst && second.includes('observability')));
   it.skipIf(!COMPOSE).each(known.map((set) => [set.join(' with ')]))(
@@ -107,23 +75,6 @@ describe('the compose files', () => {
       const args = ['-t', '-q', '-e', 'stderr', '-p', folder, '-c', join(folder, 'nginx.conf')];
       const { status, stderr } = spawnSync(NGINX, args, { encoding: 'utf8' });
       expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    },
-  );
-
-  it.skipIf(NGINX === '').each([
-    ['GET', '/v1/authorize', 1],
-    ['GET', '/v1/authorize/orders/7', 1],
-    ['PUT', '/v1/workspaces/acme', 1],
-    ['DELETE', '/v1/keys/key_1', 1],
-    ['GET', '/v1/keys', 3],
-  ] as const)(
-    'through nginx of deploy/compose/cluster.yml, what an instance broke off reaches others if it is a read: %s %s',
-    async (method, path, times) => {
-      const upstreams = [];
-      for (const number of [1, 2, 3]) upstreams.push(await startUpstream(number, breaksOff));
-      const url = await startClusterNginx(upstreams.map(({ port }) => port));
-      expect((await fetch(url + path, { method })).status).toBe(502);
-      expect(upstreams.flatMap(({ received }) => received)).toHaveLength(times);
     },
   );
 
