@@ -5,7 +5,6 @@ import type { AlertService } from './alerts/service.ts';
 import { auditRoutes } from './audit/routes.ts';
 import type { AuditService } from './audit/service.ts';
 import type { Authenticate, Present } from './call-context.ts';
-import type { ConsoleGate } from './console/gate.ts';
 import { type ConsoleDependencies, consoleRoutes } from './console/routes.ts';
 import { eventWebhooks } from './events/document.ts';
 import { Admission, registerAdmission } from './http/admission.ts';
@@ -28,8 +27,8 @@ import {
 import { metricsRoutes } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
 import { processMetrics } from './http/process-metrics.ts';
-import { requestIdGenerator } from './http/request-id.ts';
-import { fastifyLogging, registerRequestLog } from './http/request-log.ts';
+import { type RequestIdGenerator, requestIdGenerator } from './http/request-id.ts';
+import { fastifyLogging, RequestLog } from './http/request-log.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { RequestRates } from './http/request-rates.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
@@ -63,6 +62,7 @@ import {
   withoutGatewayPath,
 } from './verification/authorize/routes.ts';
 import { introspectRoutes } from './verification/introspect/routes.ts';
+import { RecalledAnswers } from './verification/recalled-answers.ts';
 import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { deliveryRoutes } from './webhooks/deliveries/routes.ts';
@@ -125,7 +125,12 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   const requests = new RequestMetrics();
   const bounds = { max: deps.memory.connections, maxPerAddress: deps.maxConnectionsPerAddress };
   const connections = new Connections(bounds, shed);
-  const app = createApp(deps, connections, deps.console?.gate);
+  const requestLog = new RequestLog(deps.log, requests, deps.logVerifyPerSecond);
+  const requestIdOf = requestIdGenerator(deps.keyDetector);
+  const isStopping = () => connections.sockets.isDraining;
+  const own = { admission, requestLog, requestIdOf, isStopping };
+  const recalled = new RecalledAnswers({ ...deps, ...own });
+  const app = createApp(deps, connections, requestIdOf, recalled);
   deps.registerTracing?.(app);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
@@ -136,7 +141,7 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerAnswerHeaders(app);
   registerGracefulClose(app, connections.sockets);
   registerAdmission(app, admission);
-  registerRequestLog(app, deps.logVerifyPerSecond, requests);
+  requestLog.register(app);
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
   registerAuth(app, { ...deps, rates });
@@ -146,25 +151,29 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   frontPageRoute(app);
   healthRoutes(app, deps.readiness, () => deps.gateway.now());
   const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);
-  const own = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
-  const limits = limitMetrics([...own, ...places, items, ...deps.resourceLimits]);
+  const bounded = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
+  const limits = limitMetrics([...bounded, ...places, items, ...deps.resourceLimits]);
   const measured = [...requests.metrics, ...shed.metrics, ...processMetrics(app), ...limits];
   metricsRoutes(app, { ...deps, metrics: [...measured, ...deps.metrics] });
-  registerFeatures(app, { ...deps, admission, rates });
+  registerFeatures(app, { ...deps, admission, rates, recalled });
   return app;
 }
 
 function createApp(
-  { log, keyDetector }: AppDependencies,
+  { log, console, registerTracing }: AppDependencies,
   connections: Connections,
-  gate: ConsoleGate | undefined,
+  genReqId: RequestIdGenerator,
+  recalled: RecalledAnswers,
 ): App {
   return Fastify({
     ...fastifyLogging(log),
-    ...serverOptions(connections),
-    genReqId: requestIdGenerator(keyDetector),
+    // Spans begin in a hook, so with traces every request has its own there.
+    ...serverOptions(connections, (framework) =>
+      registerTracing ? framework : recalled.inFrontOf(framework),
+    ),
+    genReqId,
     frameworkErrors: rejectUrl,
-    rewriteUrl: (request) => gate?.enter(request) ?? withoutGatewayPath(request.url ?? '/'),
+    rewriteUrl: (request) => console?.gate.enter(request) ?? withoutGatewayPath(request.url ?? '/'),
     // Its own 503 is no problem: registerGracefulClose refuses.
     return503OnClosing: false,
     schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
@@ -172,7 +181,11 @@ function createApp(
   }).withTypeProvider<TypeBoxTypeProvider>();
 }
 
-type Features = AppDependencies & { admission: Admission; rates: RequestRates };
+type Features = AppDependencies & {
+  admission: Admission;
+  rates: RequestRates;
+  recalled: RecalledAnswers;
+};
 
 function registerFeatures(app: App, deps: Features): void {
   verifyRoutes(app, deps);

@@ -11,6 +11,8 @@ import { install, isInstalled } from './tools.ts';
  * calls it in the root of the repository. The last line tells how many tests passed and failed.
  */
 const REPORTS = resolve('reports');
+/** Of the log of a suite that failed. */
+const SHOWN_LINES = 60;
 /** Programs that Debian keeps for root. */
 const PATH = `${process.env.PATH}:/usr/sbin`;
 
@@ -35,6 +37,7 @@ async function main(names: readonly string[]): Promise<number> {
     else results.push(await run(suite));
   }
   results.push(...(await Promise.all(alongside)));
+  for (const { name } of results.filter(({ failed }) => failed > 0)) showEndOf(name);
   const table = tableOf(results);
   await writeFile(join(REPORTS, 'summary.md'), table);
   const { passed, failed } = totalOf(results);
@@ -48,7 +51,7 @@ async function run(suite: Suite): Promise<Result> {
   const missing = needs.filter((tool) => !isInstalled(tool));
   if (missing.length > 0) return skip(name, `skipped: no ${missing.join(', ')}`);
   process.stdout.write(`\n== ${name}: ${command}\n`);
-  const file = join(REPORTS, name.toLowerCase().replaceAll(/\W+/g, '-'));
+  const file = reportsOf(name);
   const ended = await runCommand(command, {
     log: `${file}.log`,
     isShown: !runsAlongside,
@@ -64,6 +67,19 @@ async function run(suite: Suite): Promise<Result> {
   ];
   process.stdout.write(`== ${name} ${counts.failed > 0 ? 'FAILED' : 'passed'}\n`);
   return { name, ...counts, seconds: ended.seconds, note: notes.filter(Boolean).join('; ') };
+}
+
+/** Where a suite leaves its log and its report, each with an ending of its own. */
+function reportsOf(name: string): string {
+  return join(REPORTS, name.toLowerCase().replaceAll(/\W+/g, '-'));
+}
+
+/** What failed is said at the end, where it is found: other suites may have printed much since. */
+function showEndOf(name: string): void {
+  const log = `${reportsOf(name)}.log`;
+  if (!existsSync(log)) return;
+  const end = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-SHOWN_LINES);
+  process.stdout.write(`\n== the end of ${log}\n${end.join('\n')}\n`);
 }
 
 function reportIn(file: string): Report | null {

@@ -55,10 +55,9 @@ export class Admission {
     occupy(this.#atWork, group, response);
   }
 
-  /** The same for work that says by what is returned here when it is done. */
-  enter(group: string): () => void {
-    if (this.#atWork.isFull(group)) throw full();
-    return this.#atWork.take(group, 1);
+  /** A place until what it returns is called; null if there is none. */
+  tryEnter(group: string): (() => void) | null {
+    return this.#atWork.isFull(group) ? null : this.#atWork.take(group, 1);
   }
 
   takeOpenPlace(response: ServerResponse): void {

@@ -10,7 +10,6 @@ const PAGE_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-/** Every answer has its request id, and none is for a cache: it may show a secret, or be out of date. */
 export function registerAnswerHeaders(app: App): void {
   app.addHook('onRequest', (request, reply, done) => {
     setAnswerHeaders(request, reply);
@@ -18,8 +17,12 @@ export function registerAnswerHeaders(app: App): void {
   });
 }
 
+/** Every answer has its request id, and none is for a cache: it may show a secret, or be out of date. */
+export function answerHeaders(requestId: string) {
+  return { 'x-request-id': requestId, 'cache-control': 'no-store' };
+}
+
 export function setAnswerHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  reply.header('x-request-id', request.id);
-  reply.header('cache-control', 'no-store');
+  reply.headers(answerHeaders(request.id));
   if (!request.routeOptions.url?.startsWith('/v1/')) reply.headers(PAGE_HEADERS);
 }

@@ -20,12 +20,15 @@ const MAX_HEADER_BYTES = 16_384;
 const MAX_PIPELINED = 16;
 
 /** Fastify's options for servers that refuse by themselves what is not HTTP. */
-export const serverOptions = (connections: Connections) => ({
-  serverFactory: (listener: Listener) => connections.createServer(listener),
+export const serverOptions = (
+  connections: Connections,
+  inFrontOf: (framework: Listener) => Listener = (framework) => framework,
+) => ({
+  serverFactory: (framework: Listener) => connections.createServer(inFrontOf(framework)),
   clientErrorHandler: () => {},
 });
 
-type Listener = (request: IncomingMessage, response: ServerResponse) => void;
+export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 export interface ConnectionBounds {
   max: number;

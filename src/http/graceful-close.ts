@@ -11,13 +11,11 @@ declare module 'fastify' {
 
 /** A close finishes the requests in flight, refuses those that still arrive, and waits for no client. */
 export function registerGracefulClose(app: App, sockets: OpenSockets): void {
-  let isClosing = false;
   app.decorate('endConnections', () => sockets.end());
   app.addHook('onRequest', (_request, _reply, done) =>
-    done(isClosing ? new KeywardError('UNAVAILABLE', 'Keyward is stopping.') : undefined),
+    done(sockets.isDraining ? new KeywardError('UNAVAILABLE', 'Keyward is stopping.') : undefined),
   );
   app.addHook('preClose', (done) => {
-    isClosing = true;
     sockets.drain();
     done();
   });

@@ -20,6 +20,11 @@ export class OpenSockets {
   #isEnded = false;
   readonly #nextTurn = turnQueue();
 
+  /** Whether what is idle is closed, and no further request is begun. */
+  get isDraining(): boolean {
+    return this.#sweep !== undefined;
+  }
+
   get size(): number {
     return this.#exchanges.size;
   }

@@ -1,10 +1,5 @@
-import {
-  type FastifyBaseLogger,
-  type FastifyContextConfig,
-  type FastifyReply,
-  type FastifyRequest,
-  LogController,
-} from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
 import type { Log } from '../lib/log-events.ts';
 import type { App } from './app-type.ts';
 import type { RequestMetrics } from './request-metrics.ts';
@@ -17,59 +12,91 @@ declare module 'fastify' {
   }
 }
 
-/** Fastify's options for a log in which registerRequestLog alone writes the lines of requests. */
+/** By what each line about a request is found. */
+interface LoggedRequest {
+  id: string;
+  headers: IncomingHttpHeaders;
+}
+
+interface Answered {
+  route: string;
+  status: number;
+  milliseconds: number;
+}
+
+/** Fastify's options for a log in which RequestLog alone writes the lines of requests. */
 export function fastifyLogging(log: FastifyBaseLogger) {
   const options = { disableRequestLogging: true, requestIdLogLabel: 'requestId' };
   return { loggerInstance: log, logController: new LogController(options) };
 }
 
 /**
- * Counts each request, and writes one line for it, with the pattern of its route and never its URL. A line costs a fifth
- * of a verification, so only a bounded number of successful ones is logged each second.
+ * Counts each request, and writes one line for it, with the pattern of its route and never its URL. A
+ * line costs a fifth of a verification, so only a bounded number of successful ones is logged each second.
  */
-export function registerRequestLog(
-  app: App,
-  verifyPerSecond: number,
-  metrics: RequestMetrics,
-): void {
-  const isWithinLimit = perSecond(verifyPerSecond);
-  const isSkipped = ({ logSampled }: FastifyContextConfig, status: number) =>
-    logSampled === true && status < 400 && !isWithinLimit();
+export class RequestLog {
+  readonly #log: Log;
+  readonly #metrics: RequestMetrics;
+  readonly #isWithinLimit: () => boolean;
 
-  // Log lines contain the request id, so no request needs a logger of its own.
-  app.setChildLoggerFactory((logger) => logger);
-  app.decorateRequest('failure', null);
-  app.addHook('onResponse', (request, reply, done) => {
-    const { config, url: route = 'none' } = request.routeOptions;
-    metrics.count(route, request.method, reply.statusCode, reply.elapsedTime);
-    if (!isSkipped(config, reply.statusCode)) logRequest(request, reply, route);
-    done();
-  });
+  constructor(log: Log, metrics: RequestMetrics, verifyPerSecond: number) {
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#isWithinLimit = perSecond(verifyPerSecond);
+  }
+
+  /** Every request that the framework answers. */
+  register(app: App): void {
+    // Log lines contain the request id, so no request needs a logger of its own.
+    app.setChildLoggerFactory((logger) => logger);
+    app.decorateRequest('failure', null);
+    app.addHook('onResponse', (request, reply, done) => {
+      const { config, url: route = 'none' } = request.routeOptions;
+      const { statusCode: status, elapsedTime: milliseconds } = reply;
+      this.#metrics.count(route, request.method, status, milliseconds);
+      if (!config.logSampled || status >= 400 || this.#isWithinLimit())
+        this.#write(request, { route, status, milliseconds });
+      done();
+    });
+  }
+
+  /** A verification that was answered in front of the framework. */
+  verified(request: LoggedRequest, route: string, milliseconds: number): void {
+    const status = 200;
+    this.#metrics.count(route, 'POST', status, milliseconds);
+    if (!this.#isWithinLimit()) return;
+    const line = { ...requestFields(request), method: 'POST', route, status };
+    this.#log.info({ event: 'request', ...line, durationMs: rounded(milliseconds) }, 'request');
+  }
+
+  /** Failures are warnings and errors, which the logger bounds where they repeat. */
+  #write(request: FastifyRequest, { route, status, milliseconds }: Answered): void {
+    const { failure } = request;
+    const line = {
+      ...requestFields(request),
+      method: request.method,
+      route,
+      status,
+      durationMs: rounded(milliseconds),
+      keyId: keyIdOf(request),
+      actor: request.call?.actor.id,
+    };
+    const log = this.#log;
+    if (status < 500) log.info({ event: 'request', ...line }, 'request');
+    else if (!failure) log.warn({ event: 'request', ...line }, 'request');
+    else if (status === 503)
+      log.warn({ event: 'request.unavailable', ...line, ...failure }, 'no answer');
+    else log.error({ event: 'request.failed', ...line, ...failure }, 'request failed');
+  }
 }
 
-/** Failures are warnings and errors, which the logger bounds where they repeat. */
-function logRequest(request: FastifyRequest, reply: FastifyReply, route: string): void {
-  const { failure } = request;
-  const log: Log = request.log;
-  const { statusCode } = reply;
-  const line = {
-    ...requestFields(request),
-    method: request.method,
-    route,
-    status: statusCode,
-    durationMs: Math.round(reply.elapsedTime * 1000) / 1000,
-    keyId: keyIdOf(request),
-    actor: request.call?.actor.id,
-  };
-  if (statusCode < 500) log.info({ event: 'request', ...line }, 'request');
-  else if (!failure) log.warn({ event: 'request', ...line }, 'request');
-  else if (statusCode === 503)
-    log.warn({ event: 'request.unavailable', ...line, ...failure }, 'no answer');
-  else log.error({ event: 'request.failed', ...line, ...failure }, 'request failed');
+/** To the microsecond. */
+function rounded(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
 }
 
 /** What each line about a request begins with: by what it is found, here and in traces. */
-export function requestFields({ id: requestId, headers }: FastifyRequest) {
+export function requestFields({ id: requestId, headers }: LoggedRequest) {
   return { requestId, traceId: traceIdOf(headers) };
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { invalidField } from '../errors.ts';
 import type { App } from './app-type.ts';
 
@@ -12,11 +13,10 @@ export const GATEWAY_ROUTE = '/v1/authorize';
 /** Refuses a header that is sent twice with different values; equal ones count as one. */
 export function registerSingleHeaders(app: App): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    const { rawHeaders, headers } = request.raw;
-    // Each name is there once, so no header is sent twice.
-    if (Object.keys(headers).length * 2 === rawHeaders.length) return done();
+    if (!hasRepeatedHeaders(request.raw)) return done();
     if (request.routeOptions.url === GATEWAY_ROUTE) return done();
     const seen = new Map<string, string>();
+    const { rawHeaders } = request.raw;
     for (let index = 0; index < rawHeaders.length; index += 2) {
       const name = rawHeaders[index]?.toLowerCase() ?? '';
       if (!SINGLE.has(name)) continue;
@@ -28,4 +28,9 @@ export function registerSingleHeaders(app: App): void {
     }
     done();
   });
+}
+
+/** Whether any header is sent twice: else each name is there once. */
+export function hasRepeatedHeaders({ rawHeaders, headers }: IncomingMessage): boolean {
+  return Object.keys(headers).length * 2 !== rawHeaders.length;
 }

@@ -2,7 +2,6 @@ import type { FastifyRequest } from 'fastify';
 import { isOfOtherWorkspace, requirePermission } from '../call-context.ts';
 import type { IdentifiedCaller } from '../domain/caller.ts';
 import { invalidField, KeywardError } from '../errors.ts';
-import type { Admission } from '../http/admission.ts';
 import type { App } from '../http/app-type.ts';
 import {
   type CallerDependencies,
@@ -23,7 +22,7 @@ import type { SharedBound } from '../lib/shared-bound.ts';
 import { mapInTurns } from '../lib/turns.ts';
 import { ANSWER_TYPE, decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import { verificationCaller } from './caller.ts';
-import { recallAnswers } from './recalled-answers.ts';
+import { type RecalledAnswers, VERIFY_BODY_LIMIT_BYTES, VERIFY_PATH } from './recalled-answers.ts';
 import {
   VerifyAnswer,
   VerifyAnswers,
@@ -34,18 +33,17 @@ import {
 import type { Verifier } from './verifier.ts';
 
 const BATCH_BODY_LIMIT_BYTES = 1_048_576;
-const BODY_LIMIT_BYTES = 32_768;
 
 export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
-  admission: Admission;
+  recalled: RecalledAnswers;
   /** Items of batches at work, shared between callers: all of them may wait for the database. */
   batchItems: SharedBound;
   unsent: UnsentAnswers;
 }
 
 export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
-  const { verifier, admission, batchItems, unsent, rates } = deps;
+  const { verifier, recalled, batchItems, unsent, rates } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
@@ -54,17 +52,11 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
   const onRequest = requireCallerAtHeaders(deps, 'keys:verify');
 
   app.post<{ Body: VerifyRequest; Reply: string }>(
-    '/v1/verify',
+    VERIFY_PATH,
     {
-      onRequest,
-      preParsing: recallAnswers({
-        verifier,
-        admission,
-        url: '/v1/verify',
-        limit: BODY_LIMIT_BYTES,
-      }),
+      onRequest: [recalled.refuseFailed, onRequest],
       config: { logSampled: true },
-      bodyLimit: BODY_LIMIT_BYTES,
+      bodyLimit: VERIFY_BODY_LIMIT_BYTES,
       schema: {
         operationId: 'verifyKey',
         tags: ['Verification'],
