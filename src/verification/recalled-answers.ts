@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Present } from '../call-context.ts';
 import type { PresentedCaller } from '../domain/caller.ts';
@@ -31,13 +31,6 @@ export interface RecalledAnswersDependencies {
   isStopping: () => boolean;
 }
 
-/** Who asks, and how long the body is. */
-interface Plain {
-  presented: PresentedCaller;
-  group: string;
-  length: number;
-}
-
 /**
  * Answers a verification that memory can answer alone in front of the framework, whose routing, reading
  * and replying take longer than the verification. Whatever it cannot answer, or would have to refuse, goes
@@ -46,7 +39,7 @@ interface Plain {
 export class RecalledAnswers {
   readonly #deps: RecalledAnswersDependencies;
   readonly #parse = parserOf(VerifyRequest);
-  /** Why requests that may have been counted were not answered. */
+  /** Why requests were not answered that may have been counted. */
   readonly #failures = new WeakMap<IncomingMessage, Error>();
 
   constructor(deps: RecalledAnswersDependencies) {
@@ -54,12 +47,13 @@ export class RecalledAnswers {
   }
 
   inFrontOf(next: Listener): Listener {
-    return (request, response) => {
-      const plain = this.#plain(request);
-      if (!plain) return next(request, response);
-      void this.#answer(request, response, plain).then((isAnswered) => {
-        if (!isAnswered) next(request, response);
+    return async (request, response) => {
+      if (!isPlain(request) || this.#deps.isStopping()) return next(request, response);
+      const isAnswered = await this.#answer(request, response).catch((error: unknown) => {
+        this.#failures.set(request, toError(error));
+        return false;
       });
+      if (!isAnswered) next(request, response);
     };
   }
 
@@ -72,65 +66,63 @@ export class RecalledAnswers {
     done(this.#failures.get(request.raw));
   };
 
-  /** Null if it is not a verification as most clients send it, of a caller that memory knows. */
-  #plain(request: IncomingMessage): Plain | null {
-    const { method, url, headers } = request;
-    if (url !== VERIFY_PATH || method !== 'POST' || this.#deps.isStopping()) return null;
-    const length = plainLength(headers);
-    if (!(length > 0 && length <= VERIFY_BODY_LIMIT_BYTES)) return null;
-    if (hasRepeatedHeaders(request)) return null;
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const began = performance.now();
+    const { headers } = request;
     const presented = this.#deps.present(headers.authorization);
     const caller = presented.recall()?.caller;
     // A call of one with a maximum counts, and is refused, in the route.
-    if (!caller?.permissions.has('keys:verify') || caller.maxRequestsPerSecond) return null;
-    return { presented, group: caller.group, length };
-  }
-
-  async #answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    { presented, group, length }: Plain,
-  ): Promise<boolean> {
-    const began = performance.now();
+    if (!caller?.permissions.has('keys:verify') || caller.maxRequestsPerSecond) return false;
     await PARSED;
-    const leave = request.readableLength === length && this.#deps.admission.tryEnter(group);
+    const leave = hasArrived(request) ? this.#deps.admission.tryEnter(caller.group) : null;
     if (!leave) return false;
-    const body = request.read();
-    const verification = await this.#verify(request, body, presented).finally(leave);
+    const body: Buffer = request.read();
+    const verification = await this.#verify(body, presented).finally(leave);
     if (!verification) {
       request.unshift(body);
       return false;
     }
+    // Of a client that has hung up, it was counted all the same.
+    if (response.destroyed) return true;
     const id = this.#deps.requestIdOf(request);
-    if (!response.destroyed) {
-      send(response, id, verificationJson(verification, id));
-      const { headers } = request;
-      this.#deps.requestLog.verified({ id, headers }, VERIFY_PATH, performance.now() - began);
-    }
+    send(response, id, verificationJson(verification, id));
+    // Its end, or Node would keep the request, which has keys in it, until the next one.
+    request.read();
+    this.#deps.requestLog.verified({ id, headers }, VERIFY_PATH, performance.now() - began);
     return true;
   }
 
-  async #verify(
-    request: IncomingMessage,
-    body: Buffer,
-    presented: PresentedCaller,
-  ): Promise<Verification | null> {
+  /** Null if memory cannot tell, or it must be refused: nothing is counted then. */
+  async #verify(body: Buffer, presented: PresentedCaller): Promise<Verification | null> {
     const value = parseShort(body);
     const parsed = value instanceof Error ? null : this.#parse(value);
     if (!parsed || 'errors' in parsed || hasScheme(parsed.value.key)) return null;
-    try {
-      return await this.#deps.verifier.recall(parsed.value, presented);
-    } catch (error) {
-      this.#failures.set(request, error instanceof Error ? error : new Error(String(error)));
-      return null;
-    }
+    return this.#deps.verifier.recall(parsed.value, presented);
   }
 }
 
-/** NaN unless it is JSON as most clients send it: at once, neither in chunks nor encoded. */
-function plainLength(headers: IncomingHttpHeaders): number {
-  const isPlain = PLAIN_TYPES.has(headers['content-type']) && !headers['content-encoding'];
-  return isPlain && !headers.expect ? Number(headers['content-length']) : Number.NaN;
+/** A verification as most clients send it: JSON at once, neither in chunks nor encoded. */
+function isPlain(request: IncomingMessage): boolean {
+  const { method, url, headers } = request;
+  if (url !== VERIFY_PATH || method !== 'POST') return false;
+  if (!PLAIN_TYPES.has(headers['content-type'])) return false;
+  if (headers['content-encoding'] || headers.expect || hasRepeatedHeaders(request)) return false;
+  const length = lengthOf(request);
+  return length > 0 && length <= VERIFY_BODY_LIMIT_BYTES;
+}
+
+/** NaN if it is not declared. */
+function lengthOf({ headers }: IncomingMessage): number {
+  return Number(headers['content-length']);
+}
+
+/** Whether all of the body is there. */
+function hasArrived(request: IncomingMessage): boolean {
+  return request.readableLength === lengthOf(request);
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function send(response: ServerResponse, requestId: string, text: string): void {

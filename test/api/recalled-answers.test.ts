@@ -1,4 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel';
+import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { forgeKey, readChecksumKey } from '../support/forged-key.ts';
@@ -17,8 +18,13 @@ let port: number;
 const keys = new Map<string, string>();
 /** How often a handler of a route was called in this process. */
 let handled = 0;
+/** The last request whose headers have arrived. */
+let begun: IncomingMessage | null = null;
 
 beforeAll(async () => {
+  subscribe('http.server.request.start', (message) => {
+    begun = requestOf(message);
+  });
   subscribe('tracing:fastify.request.handler:start', () => handled++);
   database = await createTestDatabase();
   instance = await launch(database.url);
@@ -48,6 +54,12 @@ function keyOf(name: string): string {
   const key = keys.get(name);
   if (key === undefined) throw new Error(`there is no ${name}`);
   return key;
+}
+
+/** Channels tell what they have as unknown. */
+function requestOf(message: unknown): IncomingMessage | null {
+  const { request }: { request?: IncomingMessage } = { ...Object(message) };
+  return request ?? null;
 }
 
 const TYPE = { 'Content-Type': 'application/json', 'X-Request-Id': 'the-same-for-both' };
@@ -215,4 +227,55 @@ it('a verification that waits for the fence has a place, which is free once it i
   gate.resolve();
   expect(await stays.until(/\}$/)).toContain('"code":"VALID"');
   await expect.poll(atWork, { interval: 5 }).toBe(0);
+});
+
+it('a verification whose body arrives after its headers is answered by a handler, and alike', async () => {
+  const request = whole(JSON.stringify({ key: keyOf('full') }), as('verifier'));
+  const recalled = await ask(request);
+  const end = request.indexOf('\r\n\r\n') + 10;
+  begun = null;
+  const before = handled;
+  const connection = await RawConnection.open(port);
+  connection.send(request.slice(0, end));
+  await expect.poll(() => begun, { interval: 5 }).not.toBeNull();
+  connection.send(request.slice(end));
+  const answer = await connection.until(/\r\n\r\n\{.*\}$/s);
+  expect(answer.replace(/^date: .*\r\n/im, '')).toBe(recalled.answer);
+  expect(handled).toBe(before + 1);
+});
+
+it('a verification that fails when it may have consumed is refused once, and not done again', async () => {
+  let sent = 0;
+  const restore = interceptQuery(instance.service.internals.database, 'consume_limits', () => {
+    sent++;
+    throw Object.assign(new Error('a message with a value'), { code: 'P0001' });
+  });
+  onTestFinished(restore);
+  const request = whole(JSON.stringify({ key: keyOf('limited') }), as('verifier'));
+  const { answer, handlers } = await ask(request);
+  expect(statuses(answer)).toEqual([500]);
+  expect(answer).not.toContain('a message with a value');
+  expect({ sent, handlers }).toEqual({ sent: 1, handlers: 0 });
+});
+
+it('a verification of a caller with a maximum is answered by its route, which alone counts calls', async () => {
+  const { key } = await createManagementKey(instance, {
+    ...{ permissions: ['keys:verify'], maxRequestsPerSecond: 1000, workspaceId: 'other' },
+  });
+  keys.set('with a maximum', key);
+  await warmManagementKey(key, instance);
+  const { answer, handlers } = await ask(whole('{"key":"no key"}', as('with a maximum')));
+  expect(answer).toContain('"code":"NOT_FOUND"');
+  expect(handlers).toBe(1);
+});
+
+it('a request that was answered from memory is not kept by its connection, which stays open', async () => {
+  const connection = await RawConnection.open(port);
+  const request = whole(JSON.stringify({ key: keyOf('full') }), as('verifier'));
+  connection.send(request);
+  await connection.until(/"code":"VALID".*\}$/s);
+  await expect.poll(() => begun?.destroyed, { interval: 5 }).toBe(true);
+  expect(connection.isEnded).toBe(false);
+  connection.send(request);
+  await connection.until(/(?:"code":"VALID".*){2}\}$/s);
 });
