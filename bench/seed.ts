@@ -1,10 +1,10 @@
-import { createSecretKey } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { explained } from '../scripts/explained-options.ts';
 import { readConfig } from '../src/config.ts';
 import { withDatabase } from '../src/db/open-for-command.ts';
+import { HmacKey } from '../src/domain/hmac-key.ts';
 import { generateKey, newId } from '../src/domain/key-string.ts';
 import type { Pepper } from '../src/domain/pepper.ts';
 import { insertKeys, type SeededKey } from './seeding/insert.ts';
@@ -70,7 +70,7 @@ async function maker(client: pg.Client, { keys, pepper, seed = 1 }: SeedOptions)
     'select checksum_key as key, now() from installation',
   );
   if (!rows[0]) throw new Error('the database has no installation row; run the migrations');
-  const checksumKey = createSecretKey(rows[0].key);
+  const checksumKey = new HmacKey(rows[0].key);
   const now = rows[0].now.getTime();
   const random = new Random(seed);
   let made = 0;

@@ -1,12 +1,7 @@
 import type { Asker } from '../domain/caller.ts';
+import type { HmacKey } from '../domain/hmac-key.ts';
 import { lookupRef } from '../domain/imported-key.ts';
-import {
-  type ChecksumKey,
-  hasValidChecksum,
-  MANAGEMENT_PREFIX,
-  parseKey,
-  refOf,
-} from '../domain/key-string.ts';
+import { hasValidChecksum, MANAGEMENT_PREFIX, parseKey, refOf } from '../domain/key-string.ts';
 import { processDigest } from '../domain/process-digest.ts';
 import type { RootKey } from '../domain/root-key.ts';
 import type { VerifyQueue } from './argon2-hasher.ts';
@@ -43,7 +38,7 @@ export interface CredentialResolverDependencies {
   lookups: LookupBudget;
   secrets: SecretVerifier;
   rootKey: RootKey | null;
-  checksumKey: ChecksumKey;
+  checksumKey: HmacKey;
 }
 
 /** A presented string, with what is computed of it once. */

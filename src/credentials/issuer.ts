@@ -1,4 +1,5 @@
-import { type ChecksumKey, generateKey } from '../domain/key-string.ts';
+import type { HmacKey } from '../domain/hmac-key.ts';
+import { generateKey } from '../domain/key-string.ts';
 import type { Pepper } from '../domain/pepper.ts';
 import type { Ticket } from '../lib/fair-queue.ts';
 import type { Argon2Hasher, HashQueue } from './argon2-hasher.ts';
@@ -23,9 +24,9 @@ export interface IssuedSecret {
 export class SecretIssuer {
   readonly #hasher: Argon2Hasher;
   readonly #pepper: Pepper | null;
-  readonly #checksumKey: ChecksumKey;
+  readonly #checksumKey: HmacKey;
 
-  constructor(hasher: Argon2Hasher, pepper: Pepper | null, checksumKey: ChecksumKey) {
+  constructor(hasher: Argon2Hasher, pepper: Pepper | null, checksumKey: HmacKey) {
     this.#hasher = hasher;
     this.#pepper = pepper;
     this.#checksumKey = checksumKey;

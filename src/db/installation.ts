@@ -1,11 +1,11 @@
-import { createSecretKey, type KeyObject } from 'node:crypto';
 import { sql } from 'drizzle-orm';
+import { HmacKey } from '../domain/hmac-key.ts';
 import { Clock } from '../lib/clock.ts';
 import type { Orm } from './database.ts';
 import { installation } from './schema.ts';
 
 export interface Installation {
-  checksumKey: KeyObject;
+  checksumKey: HmacKey;
   /** Synchronized with the database's clock. */
   clock: Clock;
 }
@@ -16,10 +16,10 @@ export async function readInstallation(orm: Orm): Promise<Installation> {
 }
 
 /** The key of the checksums in key strings, which the first migration generated. */
-export async function readChecksumKey(orm: Orm): Promise<KeyObject> {
+export async function readChecksumKey(orm: Orm): Promise<HmacKey> {
   const [row] = await orm.select({ key: installation.checksumKey }).from(installation);
   if (!row) throw new Error('the database has no installation row; run the migrations');
-  return createSecretKey(row.key);
+  return new HmacKey(row.key);
 }
 
 async function readClock(orm: Orm): Promise<Clock> {

@@ -1,4 +1,5 @@
-import { createHmac, type KeyObject, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import type { HmacKey } from './hmac-key.ts';
 
 /**
  * The key string: `<prefix>_<ref><secret><checksum>`, parsed from the end, so that a prefix may
@@ -23,9 +24,6 @@ export const MANAGEMENT_PREFIX = 'kw';
 
 const KEY = /^([a-z][a-z0-9]*(?:_[a-z0-9]+)*)_([0-9A-Za-z]{16})[0-9A-Za-z]{43}([0-9A-Za-z]{6})$/;
 
-/** A KeyObject if speed matters: raw bytes are prepared again for each checksum. */
-export type ChecksumKey = KeyObject | Uint8Array;
-
 export interface ParsedKey {
   prefix: string;
   ref: string;
@@ -38,7 +36,7 @@ export interface GeneratedKey extends ParsedKey {
   start: string;
 }
 
-export function generateKey(prefix: string, checksumKey: ChecksumKey): GeneratedKey {
+export function generateKey(prefix: string, checksumKey: HmacKey): GeneratedKey {
   const ref = randomText(REF_LENGTH);
   const body = `${prefix}_${ref}${randomText(SECRET_LENGTH)}`;
   return { key: body + checksum(body, checksumKey), prefix, ref, start: startOf({ prefix, ref }) };
@@ -59,7 +57,7 @@ export function refOf(text: string): string {
 }
 
 /** Whether a well-formed key carries the checksum that this installation would have given it. */
-export function hasValidChecksum(key: string, checksumKey: ChecksumKey): boolean {
+export function hasValidChecksum(key: string, checksumKey: HmacKey): boolean {
   const expected = checksum(key.slice(0, -CHECKSUM_LENGTH), checksumKey);
   return equalInConstantTime(expected, key.slice(-CHECKSUM_LENGTH));
 }
@@ -78,7 +76,7 @@ export const newSearchBudget = (): SearchBudget => ({ checksums: 1000 });
  */
 export function containsKey(
   text: string,
-  checksumKey: ChecksumKey,
+  checksumKey: HmacKey,
   budget: SearchBudget = newSearchBudget(),
 ): boolean {
   for (const { index } of text.matchAll(UNDERSCORE_OF_KEY)) {
@@ -111,8 +109,8 @@ function* prefixStarts(text: string, underscore: number): Generator<number> {
   }
 }
 
-function checksum(body: string, checksumKey: ChecksumKey): string {
-  const digest = createHmac('sha256', checksumKey).update(body).digest();
+function checksum(body: string, checksumKey: HmacKey): string {
+  const digest = checksumKey.digest(body);
   let rest = Number(digest.readBigUInt64BE(0) % CHECKSUM_SPACE);
   let text = '';
   for (let i = 0; i < CHECKSUM_LENGTH; i++) {

@@ -1,17 +1,13 @@
-import {
-  type ChecksumKey,
-  containsKey,
-  newSearchBudget,
-  type SearchBudget,
-} from '../domain/key-string.ts';
+import type { HmacKey } from '../domain/hmac-key.ts';
+import { containsKey, newSearchBudget, type SearchBudget } from '../domain/key-string.ts';
 import type { RootKey } from '../domain/root-key.ts';
 
 /** Finds native keys and the root key in texts that would be stored or logged. */
 export class KeyDetector {
-  readonly #checksumKey: ChecksumKey;
+  readonly #checksumKey: HmacKey;
   readonly #rootKey: RootKey | null;
 
-  constructor(checksumKey: ChecksumKey, rootKey: RootKey | null) {
+  constructor(checksumKey: HmacKey, rootKey: RootKey | null) {
     this.#checksumKey = checksumKey;
     this.#rootKey = rootKey;
   }

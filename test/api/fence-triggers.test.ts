@@ -1,6 +1,7 @@
 import argon2 from 'argon2';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { HmacKey } from '../../src/domain/hmac-key.ts';
 import { generateKey } from '../../src/domain/key-string.ts';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { type Instance, launch } from '../support/instance.ts';
@@ -96,7 +97,7 @@ describe.for(['origin', 'replica'])('SQL written by hand, in the role %s', (role
 
   it(`a key inserted by hand under a ref that was cached as unknown is found at once (session_replication_role = ${role})`, async () => {
     const { rows } = await client.query('select checksum_key from installation');
-    const { key, ref } = generateKey('ak_live', rows[0].checksum_key);
+    const { key, ref } = generateKey('ak_live', new HmacKey(rows[0].checksum_key));
     await warmUnknown(key, first, second);
     await client.query(`set session_replication_role = ${role}`);
     const hash = await argon2.hash(key, { memoryCost: 8192, timeCost: 1, parallelism: 1 });
@@ -106,7 +107,7 @@ describe.for(['origin', 'replica'])('SQL written by hand, in the role %s', (role
 
   it(`a secret whose ref becomes one that was cached as unknown is found at once (session_replication_role = ${role})`, async () => {
     const { rows } = await client.query('select checksum_key from installation');
-    const { key, ref } = generateKey('ak_live', rows[0].checksum_key);
+    const { key, ref } = generateKey('ak_live', new HmacKey(rows[0].checksum_key));
     const { id } = await createKey(first);
     await warmUnknown(key, first, second);
     await client.query(`set session_replication_role = ${role}`);

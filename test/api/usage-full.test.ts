@@ -1,4 +1,4 @@
-import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { expect, it, onTestFinished } from 'vitest';
 import { Argon2Hasher } from '../../src/credentials/argon2-hasher.ts';
 import { CredentialResolver } from '../../src/credentials/credential-resolver.ts';
@@ -6,6 +6,7 @@ import { ImportedAlgorithms } from '../../src/credentials/imported-algorithms.ts
 import { LookupBudget } from '../../src/credentials/lookup-budget.ts';
 import { SecretVerifier } from '../../src/credentials/secret-verifier.ts';
 import { ROOT_CALLER } from '../../src/domain/caller.ts';
+import { HmacKey } from '../../src/domain/hmac-key.ts';
 import type { CountedSecret } from '../../src/domain/verdict.ts';
 import { Clock } from '../../src/lib/clock.ts';
 import { OverloadError } from '../../src/lib/overload-error.ts';
@@ -31,7 +32,7 @@ async function verifierWith(usage: UsageCounters): Promise<Verifier> {
     rehash: () => Promise.resolve(),
   });
   const imported = new ImportedAlgorithms(database, fence);
-  const checksumKey = createSecretKey(randomBytes(32));
+  const checksumKey = new HmacKey(randomBytes(32));
   const lookups = new LookupBudget(() => Date.now());
   const rootKey = null;
   const quotaStore = new QuotaStore(database, randomUUID(), () => 0, 100);

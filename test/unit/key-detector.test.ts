@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HmacKey } from '../../src/domain/hmac-key.ts';
 import { generateKey } from '../../src/domain/key-string.ts';
 import { RollingHash } from '../../src/domain/rolling-hash.ts';
 import { RootKey } from '../../src/domain/root-key.ts';
 import { KeyDetector } from '../../src/http/key-detector.ts';
 
 const ROOT_KEY = 'root-key-of-the-tests-0123456789abcdef';
-const checksumKey = new Uint8Array(32).fill(7);
+const checksumKey = new HmacKey(new Uint8Array(32).fill(7));
 const detector = new KeyDetector(checksumKey, new RootKey(ROOT_KEY));
 const native = generateKey('ak_live', checksumKey).key;
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HmacKey } from '../../src/domain/hmac-key.ts';
 import {
   containsKey,
   generateKey,
@@ -14,8 +15,9 @@ import {
 } from '../../src/domain/key-string.ts';
 import { base62, checksumOf, partsOf } from '../support/forged-key.ts';
 
-const checksumKey = new Uint8Array(32).fill(7);
-const anotherKey = new Uint8Array(32).fill(8);
+const rawKey = new Uint8Array(32).fill(7);
+const checksumKey = new HmacKey(rawKey);
+const anotherKey = new HmacKey(new Uint8Array(32).fill(8));
 
 const LOWER = 'abcdefghijklmnopqrstuvwxyz'.split('');
 const LOWER_OR_DIGIT = [...LOWER, ...'0123456789'.split('')];
@@ -53,7 +55,7 @@ describe('the key string', () => {
         expect(generated.key.length).toBeLessThanOrEqual(KEY_MAX_LENGTH);
         const { ref, checksum } = partsOf(generated.key);
         expect(ref).toBe(generated.ref);
-        expect(checksum).toBe(checksumOf(generated.key.slice(0, -6), checksumKey));
+        expect(checksum).toBe(checksumOf(generated.key.slice(0, -6), rawKey));
       }),
     );
   });
