@@ -19,7 +19,7 @@ export const VERIFY_PATH = '/v1/verify';
 export const VERIFY_BODY_LIMIT_BYTES = 32_768;
 /** How most clients send JSON. */
 const PLAIN_TYPES = new Set<unknown>(['application/json', 'application/json; charset=utf-8']);
-/** Whoever awaits it goes on when Node's parser has handed on what it has of the body. */
+/** To await it lets Node’s parser hand on what has arrived of the body. */
 const PARSED = Promise.resolve();
 
 export interface RecalledAnswersDependencies {

@@ -16,9 +16,11 @@ const COMPOSE = [['docker', 'compose'], ['docker-compose']].find(([program = '',
 );
 
 /** Version 1 knows no secret that comes from the environment. */
-const isFirst = /version 1\./.test(
-  spawnSync(COMPOSE?.[0] ?? '', ['--version'], { encoding: 'utf8' }).stdout ?? '',
-);
+const isFirst = COMPOSE ? /version 1\./.test(versionOf(COMPOSE[0] ?? '')) : false;
+
+function versionOf(program: string): string {
+  return spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout;
+}
 
 const SETS = [
   ['docker-compose.yml'],
