@@ -47,9 +47,7 @@ const { values: options } = parseArgs({
     profile: { type: 'boolean', default: false },
   }),
 });
-const KEYS = options.quick ? 20_000 : 100_000;
-const IN_USE = 10_000;
-const LIMITED = 1000;
+const [KEYS, IN_USE, LIMITED] = options.quick ? [6000, 2000, 200] : [100_000, 10_000, 1000];
 const ONCE = options.quick || options.profile;
 const PROCESSES = Number(options.processes ?? (ONCE ? 1 : 10));
 const SECONDS = Number(options.seconds ?? (options.quick ? 1 : 4));

@@ -17,6 +17,7 @@ import { Connections, serverOptions } from './http/connections.ts';
 import { registerErrorHandler, registerUnknownRoutes, rejectUrl } from './http/error-handler.ts';
 import { frontPageRoute } from './http/front-page.ts';
 import { registerGracefulClose } from './http/graceful-close.ts';
+import { HandedOnRequests } from './http/handed-on-requests.ts';
 import { healthRoutes, type ReadinessChecks } from './http/health.ts';
 import type { KeyDetector } from './http/key-detector.ts';
 import {
@@ -28,7 +29,7 @@ import { metricsRoutes } from './http/metrics.ts';
 import { registerOpenApi } from './http/openapi/register.ts';
 import { processMetrics } from './http/process-metrics.ts';
 import { type RequestIdGenerator, requestIdGenerator } from './http/request-id.ts';
-import { fastifyLogging, RequestLog } from './http/request-log.ts';
+import { fastifyLogging, RequestLog, registerRequestLog } from './http/request-log.ts';
 import { RequestMetrics } from './http/request-metrics.ts';
 import { RequestRates } from './http/request-rates.ts';
 import { ActorSchema, ProblemSchema } from './http/schemas.ts';
@@ -61,8 +62,8 @@ import {
   authorizeRoutes,
   withoutGatewayPath,
 } from './verification/authorize/routes.ts';
+import { VerifyFastPath } from './verification/fast-path.ts';
 import { introspectRoutes } from './verification/introspect/routes.ts';
-import { RecalledAnswers } from './verification/recalled-answers.ts';
 import { verifyRoutes } from './verification/routes.ts';
 import type { Verifier } from './verification/verifier.ts';
 import { deliveryRoutes } from './webhooks/deliveries/routes.ts';
@@ -127,10 +128,13 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   const connections = new Connections(bounds, shed);
   const requestLog = new RequestLog(deps.log, requests, deps.logVerifyPerSecond);
   const requestIdOf = requestIdGenerator(deps.keyDetector);
-  const isStopping = () => connections.sockets.isDraining;
-  const own = { admission, requestLog, requestIdOf, isStopping };
-  const recalled = new RecalledAnswers({ ...deps, ...own });
-  const app = createApp(deps, connections, requestIdOf, recalled);
+  const handedOn = new HandedOnRequests();
+  const { verifier, present } = deps;
+  const fastPath = new VerifyFastPath({
+    ...{ verifier, present, admission, requestIdOf, requestLog, handedOn },
+    isStopping: () => connections.sockets.isDraining,
+  });
+  const app = createApp(deps, connections, requestIdOf, fastPath);
   deps.registerTracing?.(app);
   app.addSchema(ProblemSchema);
   app.addSchema(ActorSchema);
@@ -139,9 +143,9 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   registerValidation(app, admission.bodies);
   registerErrorHandler(app, shed);
   registerAnswerHeaders(app);
-  registerGracefulClose(app, connections.sockets);
+  registerGracefulClose(app, connections.sockets, handedOn);
   registerAdmission(app, admission);
-  requestLog.register(app);
+  registerRequestLog(app, requestLog, handedOn);
   registerUnknownRoutes(app);
   registerSingleHeaders(app);
   registerAuth(app, { ...deps, rates });
@@ -151,29 +155,27 @@ export async function buildApp(deps: AppDependencies): Promise<App> {
   frontPageRoute(app);
   healthRoutes(app, deps.readiness, () => deps.gateway.now());
   const items = deps.batchItems.resourceLimit('batch_items', WAITING_BYTES);
-  const bounded = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
-  const limits = limitMetrics([...bounded, ...places, items, ...deps.resourceLimits]);
+  const ownLimits = [connections, admission, rates].flatMap(({ resourceLimits }) => resourceLimits);
+  const limits = limitMetrics([...ownLimits, ...places, items, ...deps.resourceLimits]);
   const measured = [...requests.metrics, ...shed.metrics, ...processMetrics(app), ...limits];
   metricsRoutes(app, { ...deps, metrics: [...measured, ...deps.metrics] });
-  registerFeatures(app, { ...deps, admission, rates, recalled });
+  registerFeatures(app, { ...deps, admission, rates, fastPath });
   return app;
 }
 
 function createApp(
-  { log, console, registerTracing }: AppDependencies,
+  { log, console: page, registerTracing }: AppDependencies,
   connections: Connections,
   genReqId: RequestIdGenerator,
-  recalled: RecalledAnswers,
+  fastPath: VerifyFastPath,
 ): App {
   return Fastify({
     ...fastifyLogging(log),
-    // Spans begin in a hook, so with traces every request has its own there.
-    ...serverOptions(connections, (framework) =>
-      registerTracing ? framework : recalled.inFrontOf(framework),
-    ),
+    // Spans are started by a hook, so with traces every request has to pass through Fastify.
+    ...serverOptions(connections, registerTracing ? undefined : fastPath),
     genReqId,
     frameworkErrors: rejectUrl,
-    rewriteUrl: (request) => console?.gate.enter(request) ?? withoutGatewayPath(request.url ?? '/'),
+    rewriteUrl: (request) => page?.gate.enter(request) ?? withoutGatewayPath(request.url ?? '/'),
     // Its own 503 is no problem: registerGracefulClose refuses.
     return503OnClosing: false,
     schemaController: { compilersFactory: { buildSerializer: buildSerializers } },
@@ -184,7 +186,7 @@ function createApp(
 type Features = AppDependencies & {
   admission: Admission;
   rates: RequestRates;
-  recalled: RecalledAnswers;
+  fastPath: VerifyFastPath;
 };
 
 function registerFeatures(app: App, deps: Features): void {

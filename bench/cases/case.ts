@@ -2,9 +2,12 @@ import type { BenchEnv } from '../harness/env.ts';
 import { type LoadOptions, type Measured, measure } from '../harness/measure.ts';
 import type { Server } from '../harness/program.ts';
 import type { Row } from '../harness/report.ts';
+import { median } from '../harness/statistics.ts';
 
 export const VERIFY = '/v1/verify';
 export const CONNECTIONS = 64;
+/** In which the time of a measurement is divided. */
+const TURNS = 4;
 /** The baseline's row. */
 export const NOOP = 'no-op route';
 
@@ -58,20 +61,37 @@ export async function warmUp(world: World, targets: readonly Target[]): Promise<
   }
 }
 
-/** One measurement of each, in their order; every second process begins at the other end. */
+/**
+ * Each target in several turns, one after the other, from one end and then from the other, so that all of
+ * them meet what else the machine does. Each figure is the median of its turns.
+ */
 export async function measureInTurns(
   { process, seconds }: World,
   targets: readonly Target[],
   load: Pick<LoadOptions, 'perSecond'> & { connections?: number } = {},
 ): Promise<Measurement[]> {
-  const measured = new Map<Target, Measurement>();
-  for (const target of process % 2 === 1 ? targets : targets.toReversed()) {
-    measured.set(
-      target,
-      await measureTarget(target, { connections: CONNECTIONS, seconds, ...load }),
-    );
+  const measured = new Map<Target, Measurement[]>(targets.map((target) => [target, []]));
+  for (let turn = process; turn < process + TURNS; turn++) {
+    for (const target of turn % 2 === 1 ? targets : targets.toReversed()) {
+      const own = { connections: CONNECTIONS, seconds: seconds / TURNS, ...load };
+      measured.get(target)?.push(await measureTarget(target, own));
+    }
   }
-  return [...targets].flatMap((target) => measured.get(target) ?? []);
+  return [...measured.values()].map(medianOf);
+}
+
+function medianOf(turns: readonly Measurement[]): Measurement {
+  const figure = (name: keyof Measurement) => median(turns.map((turn) => turn[name]));
+  return {
+    requests: figure('requests'),
+    requestsPerSecond: figure('requestsPerSecond'),
+    p50Ms: figure('p50Ms'),
+    p99Ms: figure('p99Ms'),
+    p999Ms: figure('p999Ms'),
+    valid: figure('valid'),
+    refused: figure('refused'),
+    cpuMicroseconds: figure('cpuMicroseconds'),
+  };
 }
 
 export async function measureTarget(

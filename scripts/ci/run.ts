@@ -11,8 +11,8 @@ import { install, isInstalled } from './tools.ts';
  * calls it in the root of the repository. The last line tells how many tests passed and failed.
  */
 const REPORTS = resolve('reports');
-/** Of the log of a suite that failed. */
-const SHOWN_LINES = 60;
+/** Lines of the log of a suite that failed, which are printed again at the end. */
+const LOG_TAIL_LINES = 60;
 /** Programs that Debian keeps for root. */
 const PATH = `${process.env.PATH}:/usr/sbin`;
 
@@ -37,7 +37,7 @@ async function main(names: readonly string[]): Promise<number> {
     else results.push(await run(suite));
   }
   results.push(...(await Promise.all(alongside)));
-  for (const { name } of results.filter(({ failed }) => failed > 0)) showEndOf(name);
+  for (const { name } of results.filter(({ failed }) => failed > 0)) printLogTail(name);
   const table = tableOf(results);
   await writeFile(join(REPORTS, 'summary.md'), table);
   const { passed, failed } = totalOf(results);
@@ -51,7 +51,7 @@ async function run(suite: Suite): Promise<Result> {
   const missing = needs.filter((tool) => !isInstalled(tool));
   if (missing.length > 0) return skip(name, `skipped: no ${missing.join(', ')}`);
   process.stdout.write(`\n== ${name}: ${command}\n`);
-  const file = reportsOf(name);
+  const file = reportPathOf(name);
   const ended = await runCommand(command, {
     log: `${file}.log`,
     isShown: !runsAlongside,
@@ -70,15 +70,15 @@ async function run(suite: Suite): Promise<Result> {
 }
 
 /** Where a suite leaves its log and its report, each with an ending of its own. */
-function reportsOf(name: string): string {
+function reportPathOf(name: string): string {
   return join(REPORTS, name.toLowerCase().replaceAll(/\W+/g, '-'));
 }
 
-/** What failed is said at the end, where it is found: other suites may have printed much since. */
-function showEndOf(name: string): void {
-  const log = `${reportsOf(name)}.log`;
+/** Printed again at the end, because later suites may have printed much since. */
+function printLogTail(name: string): void {
+  const log = `${reportPathOf(name)}.log`;
   if (!existsSync(log)) return;
-  const end = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-SHOWN_LINES);
+  const end = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
   process.stdout.write(`\n== the end of ${log}\n${end.join('\n')}\n`);
 }
 

@@ -1,19 +1,18 @@
 import { hash } from 'node:crypto';
 
 const BLOCK_BYTES = 64;
-/** Longer texts get a buffer of their own. */
-const TEXT_CHARACTERS = 512;
-const BYTES_PER_CHARACTER = 3;
+const DIGEST_BYTES = 32;
+const MAX_TEXT_BYTES = 512;
 
 /**
- * HMAC-SHA256 (RFC 2104) with one key of at most 64 bytes. Node's `createHmac` makes an object for each
- * digest, which costs four times as much as the two hashes that it takes, most of it when it is collected.
+ * HMAC-SHA256 (RFC 2104) of short texts with one key of at most 64 bytes. Node's `createHmac` makes an
+ * object for each digest, and to collect those costs more than the digests.
  */
 export class HmacKey {
-  /** The key and room for a text; nothing is awaited while it is used. */
-  readonly #inner = Buffer.alloc(BLOCK_BYTES + TEXT_CHARACTERS * BYTES_PER_CHARACTER);
-  /** The key and the digest of the above. */
-  readonly #outer = Buffer.alloc(BLOCK_BYTES + 32);
+  /** The padded key, then the text. Shared by all digests, which is safe because they are synchronous. */
+  readonly #inner = Buffer.alloc(BLOCK_BYTES + MAX_TEXT_BYTES);
+  /** The padded key, then the digest of the above. */
+  readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES);
 
   /** Throws RangeError if the key is longer than a block. */
   constructor(key: Uint8Array) {
@@ -24,22 +23,13 @@ export class HmacKey {
     }
   }
 
-  /** 32 bytes. */
+  /** 32 bytes. Throws RangeError if the text has more than 512 bytes of UTF-8. */
   digest(text: string): Buffer {
-    this.#outer.write(this.#innerHash(text), BLOCK_BYTES, 'binary');
-    return hash('sha256', this.#outer, 'buffer');
-  }
-
-  /** As text of one byte each, which is faster to get than a buffer. */
-  #innerHash(text: string): string {
-    if (text.length > TEXT_CHARACTERS) {
-      const key = this.#inner.subarray(0, BLOCK_BYTES);
-      return hash('sha256', Buffer.concat([key, Buffer.from(text)]), 'binary');
-    }
+    if (Buffer.byteLength(text) > MAX_TEXT_BYTES) throw new RangeError('the text is too long');
     const end = BLOCK_BYTES + this.#inner.write(text, BLOCK_BYTES);
+    // As text of one byte each, which is faster to get than a buffer.
     const digest = hash('sha256', this.#inner.subarray(0, end), 'binary');
-    // The text is a key, of which no copy stays.
-    this.#inner.fill(0, BLOCK_BYTES, end);
-    return digest;
+    this.#outer.write(digest, BLOCK_BYTES, 'binary');
+    return hash('sha256', this.#outer, 'buffer');
   }
 }

@@ -55,8 +55,8 @@ export class Admission {
     occupy(this.#atWork, group, response);
   }
 
-  /** A place until what it returns is called; null if there is none. */
-  tryEnter(group: string): (() => void) | null {
+  /** Takes a place and returns what frees it; null if there is none. */
+  tryTake(group: string): (() => void) | null {
     return this.#atWork.isFull(group) ? null : this.#atWork.take(group, 1);
   }
 

@@ -18,11 +18,11 @@ export function registerAnswerHeaders(app: App): void {
 }
 
 /** Every answer has its request id, and none is for a cache: it may show a secret, or be out of date. */
-export function answerHeaders(requestId: string) {
+export function commonHeaders(requestId: string): Record<string, string> {
   return { 'x-request-id': requestId, 'cache-control': 'no-store' };
 }
 
 export function setAnswerHeaders(request: FastifyRequest, reply: FastifyReply): void {
-  reply.headers(answerHeaders(request.id));
+  reply.headers(commonHeaders(request.id));
   if (!request.routeOptions.url?.startsWith('/v1/')) reply.headers(PAGE_HEADERS);
 }

@@ -22,9 +22,10 @@ const MAX_PIPELINED = 16;
 /** Fastify's options for servers that refuse by themselves what is not HTTP. */
 export const serverOptions = (
   connections: Connections,
-  inFrontOf: (framework: Listener) => Listener = (framework) => framework,
+  fastPath?: { before: (framework: Listener) => Listener },
 ) => ({
-  serverFactory: (framework: Listener) => connections.createServer(inFrontOf(framework)),
+  serverFactory: (framework: Listener) =>
+    connections.createServer(fastPath?.before(framework) ?? framework),
   clientErrorHandler: () => {},
 });
 

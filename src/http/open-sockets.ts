@@ -20,7 +20,7 @@ export class OpenSockets {
   #isEnded = false;
   readonly #nextTurn = turnQueue();
 
-  /** Whether what is idle is closed, and no further request is begun. */
+  /** Whether the service is stopping: idle connections are closed, new requests refused. */
   get isDraining(): boolean {
     return this.#sweep !== undefined;
   }

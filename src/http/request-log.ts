@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
 import type { Log } from '../lib/log-events.ts';
 import type { App } from './app-type.ts';
+import type { HandedOnRequests } from './handed-on-requests.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { traceIdOf } from './trace-parent.ts';
 
@@ -12,16 +13,21 @@ declare module 'fastify' {
   }
 }
 
-/** By what each line about a request is found. */
-interface LoggedRequest {
+/** An answered request, as its line and its metrics tell of it. */
+export interface AnsweredRequest {
   id: string;
   headers: IncomingHttpHeaders;
-}
-
-interface Answered {
+  method: string;
+  /** The pattern, never the URL. */
   route: string;
   status: number;
+  /** From its headers to the end of its answer. */
   milliseconds: number;
+  /** Whether only a bounded number of its kind is logged, if it succeeds. */
+  isSampled: boolean;
+  keyId?: string | undefined;
+  actor?: string | undefined;
+  failure?: FastifyRequest['failure'];
 }
 
 /** Fastify's options for a log in which RequestLog alone writes the lines of requests. */
@@ -31,8 +37,8 @@ export function fastifyLogging(log: FastifyBaseLogger) {
 }
 
 /**
- * Counts each request, and writes one line for it, with the pattern of its route and never its URL. A
- * line costs a fifth of a verification, so only a bounded number of successful ones is logged each second.
+ * Counts each request, and writes one line for it. A line costs a fifth of a verification, so only a
+ * bounded number of successful ones is logged each second.
  */
 export class RequestLog {
   readonly #log: Log;
@@ -45,42 +51,17 @@ export class RequestLog {
     this.#isWithinLimit = perSecond(verifyPerSecond);
   }
 
-  /** Every request that the framework answers. */
-  register(app: App): void {
-    // Log lines contain the request id, so no request needs a logger of its own.
-    app.setChildLoggerFactory((logger) => logger);
-    app.decorateRequest('failure', null);
-    app.addHook('onResponse', (request, reply, done) => {
-      const { config, url: route = 'none' } = request.routeOptions;
-      const { statusCode: status, elapsedTime: milliseconds } = reply;
-      this.#metrics.count(route, request.method, status, milliseconds);
-      if (!config.logSampled || status >= 400 || this.#isWithinLimit())
-        this.#write(request, { route, status, milliseconds });
-      done();
-    });
-  }
-
-  /** A verification that was answered in front of the framework. */
-  verified(request: LoggedRequest, route: string, milliseconds: number): void {
-    const status = 200;
-    this.#metrics.count(route, 'POST', status, milliseconds);
-    if (!this.#isWithinLimit()) return;
-    const line = { ...requestFields(request), method: 'POST', route, status };
-    this.#log.info({ event: 'request', ...line, durationMs: rounded(milliseconds) }, 'request');
+  record(answered: AnsweredRequest): void {
+    const { route, method, status, milliseconds, isSampled } = answered;
+    this.#metrics.count(route, method, status, milliseconds);
+    if (!isSampled || status >= 400 || this.#isWithinLimit()) this.#write(answered);
   }
 
   /** Failures are warnings and errors, which the logger bounds where they repeat. */
-  #write(request: FastifyRequest, { route, status, milliseconds }: Answered): void {
-    const { failure } = request;
-    const line = {
-      ...requestFields(request),
-      method: request.method,
-      route,
-      status,
-      durationMs: rounded(milliseconds),
-      keyId: keyIdOf(request),
-      actor: request.call?.actor.id,
-    };
+  #write(answered: AnsweredRequest): void {
+    const { method, route, status, milliseconds, keyId, actor, failure } = answered;
+    const durationMs = Math.round(milliseconds * 1000) / 1000;
+    const line = { ...requestFields(answered), method, route, status, durationMs, keyId, actor };
     const log = this.#log;
     if (status < 500) log.info({ event: 'request', ...line }, 'request');
     else if (!failure) log.warn({ event: 'request', ...line }, 'request');
@@ -90,13 +71,29 @@ export class RequestLog {
   }
 }
 
-/** To the microsecond. */
-function rounded(milliseconds: number): number {
-  return Math.round(milliseconds * 1000) / 1000;
+/** Records every request that the framework answers. */
+export function registerRequestLog(app: App, log: RequestLog, handedOn: HandedOnRequests): void {
+  // Log lines contain the request id, so no request needs a logger of its own.
+  app.setChildLoggerFactory((logger) => logger);
+  app.decorateRequest('failure', null);
+  app.addHook('onResponse', (request, reply, done) => {
+    const { id, headers, method, failure, raw } = request;
+    const { config, url: route = 'none' } = request.routeOptions;
+    const beganAt = handedOn.get(raw)?.beganAt;
+    log.record({
+      ...{ id, headers, method, route, failure },
+      status: reply.statusCode,
+      milliseconds: beganAt === undefined ? reply.elapsedTime : performance.now() - beganAt,
+      isSampled: config.logSampled === true,
+      keyId: keyIdOf(request),
+      actor: request.call?.actor.id,
+    });
+    done();
+  });
 }
 
 /** What each line about a request begins with: by what it is found, here and in traces. */
-export function requestFields({ id: requestId, headers }: LoggedRequest) {
+export function requestFields({ id: requestId, headers }: Pick<AnsweredRequest, 'id' | 'headers'>) {
   return { requestId, traceId: traceIdOf(headers) };
 }
 

@@ -30,7 +30,7 @@ export function registerSingleHeaders(app: App): void {
   });
 }
 
-/** Whether any header is sent twice: else each name is there once. */
+/** Whether any header is sent twice, by number: Node merges those, or keeps the first. */
 export function hasRepeatedHeaders({ rawHeaders, headers }: IncomingMessage): boolean {
   return Object.keys(headers).length * 2 !== rawHeaders.length;
 }

@@ -22,8 +22,10 @@ import type { SharedBound } from '../lib/shared-bound.ts';
 import { mapInTurns } from '../lib/turns.ts';
 import { ANSWER_TYPE, decidedItemJson, failedItemJson, verificationJson } from './answer.ts';
 import { verificationCaller } from './caller.ts';
-import { type RecalledAnswers, VERIFY_BODY_LIMIT_BYTES, VERIFY_PATH } from './recalled-answers.ts';
+import type { VerifyFastPath } from './fast-path.ts';
 import {
+  VERIFY_BODY_LIMIT_BYTES,
+  VERIFY_PATH,
   VerifyAnswer,
   VerifyAnswers,
   VerifyBatch,
@@ -36,14 +38,14 @@ const BATCH_BODY_LIMIT_BYTES = 1_048_576;
 
 export interface VerifyRouteDependencies extends CallerDependencies {
   verifier: Verifier;
-  recalled: RecalledAnswers;
+  fastPath: VerifyFastPath;
   /** Items of batches at work, shared between callers: all of them may wait for the database. */
   batchItems: SharedBound;
   unsent: UnsentAnswers;
 }
 
 export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
-  const { verifier, recalled, batchItems, unsent, rates } = deps;
+  const { verifier, fastPath, batchItems, unsent, rates } = deps;
   app.addSchema(VerifyAnswer);
   app.addSchema(VerifyBatchResult);
   app.addSchema(VerifyAnswers);
@@ -54,7 +56,7 @@ export function verifyRoutes(app: App, deps: VerifyRouteDependencies): void {
   app.post<{ Body: VerifyRequest; Reply: string }>(
     VERIFY_PATH,
     {
-      onRequest: [recalled.refuseFailed, onRequest],
+      onRequest: [fastPath.refuseFailed, onRequest],
       config: { logSampled: true },
       bodyLimit: VERIFY_BODY_LIMIT_BYTES,
       schema: {

@@ -17,6 +17,9 @@ import {
   verificationFields,
 } from '../http/verification-schemas.ts';
 
+export const VERIFY_PATH = '/v1/verify';
+export const VERIFY_BODY_LIMIT_BYTES = 32_768;
+
 export const VerifyRequest = Type.Object(
   {
     key: Type.String({

@@ -241,9 +241,7 @@ describe('the files of the code', () => {
 
   it('each hook of a route is added in the order that the next ones rely on', () => {
     const [, buildApp = ''] = (texts.get('app.ts') ?? '').split('export async function buildApp');
-    const added = [...buildApp.matchAll(/\b(requestLog\.register|register\w+)\(app[,)]/g)].map(
-      ([, name]) => name,
-    );
+    const added = [...buildApp.matchAll(/\b(register\w+)\(app[,)]/g)].map(([, name]) => name);
     expect(added).toEqual([
       'registerBodyLimits', // before bodies, which are held by the limit of their call
       'registerValidation',
@@ -251,7 +249,7 @@ describe('the files of the code', () => {
       'registerAnswerHeaders', // before all that may refuse
       'registerGracefulClose', // refuses while stopping, before anything is looked at
       'registerAdmission', // its hook comes first of those of the complete request
-      'requestLog.register',
+      'registerRequestLog',
       'registerUnknownRoutes',
       'registerSingleHeaders', // before authentication, which reads one of each header
       'registerAuth',

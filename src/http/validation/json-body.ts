@@ -39,11 +39,11 @@ export function registerJsonBodies(app: App, bodies: SharedBound): void {
   const longBodies = new FairQueue(LONG_BODIES);
   app.addHook('onRoute', (route: RouteOptions) => {
     if ((route.bodyLimit ?? 0) <= MAX_ITEM_LENGTH) return;
-    route.preParsing = [holdByResponse, ...[route.preParsing ?? []].flat()];
+    route.preParsing = holdByResponse;
   });
   app.addContentTypeParser('application/json', (request, payload, done) => {
     refuseOtherEncodings(request);
-    readWithin(bodies, request, payload, sizeOf(request), (error, body) => {
+    readWithin(bodies, request, payload, (error, body) => {
       if (error || !body) done(error);
       else if (body.length === 0 && !needsBody(request)) done(null, undefined);
       else settle(body, (text) => longBodies.run(ticketOf(request), () => parseLong(text)), done);
@@ -56,10 +56,10 @@ export function readWithin(
   bodies: SharedBound,
   request: FastifyRequest,
   payload: Readable,
-  size: BodySize,
   done: (error: Error | null, body?: Buffer) => void,
 ): void {
   const { callerGroup } = request;
+  const size = sizeOf(request);
   const bytes = Math.max(MIN_BODY_BYTES, size.declared ?? size.limit);
   if (!bodies.hasRoom(callerGroup, bytes)) {
     throw new OverloadError('bodies', 'too many bodies are under way');
@@ -70,11 +70,6 @@ export function readWithin(
     if (!request.bodyHolder) giveBack();
     done(error, body);
   });
-}
-
-/** The value of a body that is short, or why it has none. */
-export function parseShort(body: Buffer): unknown {
-  return attempt(() => requireSome(readJson(body)));
 }
 
 /** Any value of a body that is short, also null; throws MALFORMED_JSON. */

@@ -1,7 +1,7 @@
 import { invalidField, KeywardError } from '../../errors.ts';
 import type { Admission } from '../../http/admission.ts';
 import type { App } from '../../http/app-type.ts';
-import { readWithin, refuseOtherEncodings, sizeOf } from '../../http/validation/json-body.ts';
+import { readWithin, refuseOtherEncodings } from '../../http/validation/json-body.ts';
 
 export const FORM_TYPE = 'application/x-www-form-urlencoded';
 
@@ -10,7 +10,7 @@ export function takeForms(scope: App, admission: Admission, names: readonly stri
   scope.removeAllContentTypeParsers();
   scope.addContentTypeParser(FORM_TYPE, (request, payload, done) => {
     refuseOtherEncodings(request);
-    readWithin(admission.bodies, request, payload, sizeOf(request), (error, body) => {
+    readWithin(admission.bodies, request, payload, (error, body) => {
       if (error || !body) return done(error);
       const form = parseForm(body.toString(), names);
       if (form instanceof KeywardError) done(form);

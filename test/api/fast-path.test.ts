@@ -1,5 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel';
-import type { IncomingMessage } from 'node:http';
+import { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { connect, createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { forgeKey, readChecksumKey } from '../support/forged-key.ts';
@@ -58,8 +58,8 @@ function keyOf(name: string): string {
 
 /** Channels tell what they have as unknown. */
 function requestOf(message: unknown): IncomingMessage | null {
-  const { request }: { request?: IncomingMessage } = { ...Object(message) };
-  return request ?? null;
+  const request: unknown = Reflect.get(Object(message), 'request');
+  return request instanceof IncomingMessage ? request : null;
 }
 
 const TYPE = { 'Content-Type': 'application/json', 'X-Request-Id': 'the-same-for-both' };
@@ -79,6 +79,18 @@ async function ask(request: string): Promise<{ answer: string; handlers: number 
   const answer = await connection.until(/\r\n\r\n\{.*\}$/s);
   connection.socket.destroy();
   return { answer: answer.replace(/^date: .*\r\n/im, ''), handlers: handled - before };
+}
+
+/** Fences wait until what it returns is called. */
+function holdFences(held: Instance): () => void {
+  const gate = Promise.withResolvers<void>();
+  onTestFinished(() => gate.resolve());
+  const restore = interceptQuery(held.service.internals.database, 'fence', async (send) => {
+    await gate.promise;
+    return send();
+  });
+  onTestFinished(restore);
+  return gate.resolve;
 }
 
 it.each([
@@ -211,20 +223,14 @@ it('verifications that are sent at once over one connection are answered in thei
 });
 
 it('a verification that waits for the fence has a place, which is free once it is answered or the client has gone', async () => {
-  const gate = Promise.withResolvers<void>();
-  onTestFinished(() => gate.resolve());
-  const restore = interceptQuery(instance.service.internals.database, 'fence', async (send) => {
-    await gate.promise;
-    return send();
-  });
-  onTestFinished(restore);
+  const release = holdFences(instance);
   const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
   const body = JSON.stringify({ key: keyOf('full') });
   const [stays, leaves] = [await RawConnection.open(port), await RawConnection.open(port)];
   for (const connection of [stays, leaves]) connection.send(whole(body, as('verifier')));
   await expect.poll(atWork, { interval: 5 }).toBe(2);
   leaves.socket.destroy();
-  gate.resolve();
+  release();
   expect(await stays.until(/\}$/)).toContain('"code":"VALID"');
   await expect.poll(atWork, { interval: 5 }).toBe(0);
 });
@@ -256,11 +262,14 @@ it('a verification that fails when it may have consumed is refused once, and not
   expect(statuses(answer)).toEqual([500]);
   expect(answer).not.toContain('a message with a value');
   expect({ sent, handlers }).toEqual({ sent: 1, handlers: 0 });
+  await expect.poll(() => begun?.destroyed, { interval: 5 }).toBe(true);
 });
 
 it('a verification of a caller with a maximum is answered by its route, which alone counts calls', async () => {
   const { key } = await createManagementKey(instance, {
-    ...{ permissions: ['keys:verify'], maxRequestsPerSecond: 1000, workspaceId: 'other' },
+    permissions: ['keys:verify'],
+    maxRequestsPerSecond: 1000,
+    workspaceId: 'other',
   });
   keys.set('with a maximum', key);
   await warmManagementKey(key, instance);
@@ -278,4 +287,67 @@ it('a request that was answered from memory is not kept by its connection, which
   expect(connection.isEnded).toBe(false);
   connection.send(request);
   await connection.until(/(?:"code":"VALID".*){2}\}$/s);
+});
+
+it('a key that is changed while its verification waits for the fence is verified as changed, by a handler', async () => {
+  const { id, key } = await createKey(instance);
+  await warmKey(key, instance);
+  const release = holdFences(instance);
+  const connection = await RawConnection.open(port);
+  connection.send(whole(JSON.stringify({ key }), as('verifier')));
+  const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
+  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const sql = await connect(database.url);
+  await sql.query("update keys set name = 'changed' where id = $1", [id]);
+  const before = handled;
+  release();
+  expect(await connection.until(/\}$/)).toContain('"name":"changed"');
+  expect(handled).toBe(before + 1);
+});
+
+it('a verification that waits for the fence when a stop begins is answered, though a handler has to', async () => {
+  const stopped = await launch(database.url);
+  const ownPort = await listen(stopped);
+  const { id, key } = await createKey(instance);
+  await warmKey(key, stopped);
+  await warmManagementKey(keyOf('verifier'), stopped);
+  const release = holdFences(stopped);
+  const connection = await RawConnection.open(ownPort);
+  connection.send(whole(JSON.stringify({ key }), as('verifier')));
+  const atWork = () => metric(stopped, 'keyward_bound_used{bound="requests"}');
+  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const sql = await connect(database.url);
+  await sql.query("update keys set name = 'changed' where id = $1", [id]);
+  const closed = stopped.service.app.close();
+  const refuses = () =>
+    fetch(`http://127.0.0.1:${ownPort}/livez`).then(
+      ({ ok }) => !ok,
+      () => true,
+    );
+  await expect.poll(refuses, { interval: 5 }).toBe(true);
+  release();
+  expect(await connection.until(/\}$/)).toContain('"name":"changed"');
+  await closed;
+  await stopped.stop();
+});
+
+it('the duration of a verification that fails counts from its headers, also where a handler refuses it', async () => {
+  const release = holdFences(instance);
+  const failing = interceptQuery(instance.service.internals.database, 'consume_limits', () => {
+    throw Object.assign(new Error('a message with a value'), { code: 'P0001' });
+  });
+  onTestFinished(failing);
+  const connection = await RawConnection.open(port);
+  const started = performance.now();
+  connection.send(whole(JSON.stringify({ key: keyOf('limited') }), as('verifier')));
+  const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
+  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const waited = performance.now();
+  await expect.poll(() => performance.now() - waited, { interval: 5 }).toBeGreaterThan(50);
+  release();
+  await connection.until(/\}$/);
+  const [line] = instance.logLines.filter((each) => each.includes('"request.failed"')).slice(-1);
+  const { durationMs } = JSON.parse(line ?? '{}');
+  expect(durationMs).toBeGreaterThan(50);
+  expect(durationMs).toBeLessThan(performance.now() - started);
 });
