@@ -55,9 +55,10 @@ export class Admission {
     occupy(this.#atWork, group, response);
   }
 
-  /** Takes a place and returns what frees it; null if there is none. */
-  tryTake(group: string): (() => void) | null {
-    return this.#atWork.isFull(group) ? null : this.#atWork.take(group, 1);
+  /** Takes a place and returns what frees it. Throws OVERLOADED if there is none. */
+  enter(group: string): () => void {
+    if (this.#atWork.isFull(group)) throw full();
+    return this.#atWork.take(group, 1);
   }
 
   takeOpenPlace(response: ServerResponse): void {

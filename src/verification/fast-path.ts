@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { finished } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { Present } from '../call-context.ts';
 import type { PresentedCaller } from '../domain/caller.ts';
@@ -12,12 +13,16 @@ import type { RequestLog } from '../http/request-log.ts';
 import { hasRepeatedHeaders } from '../http/single-headers.ts';
 import { readJson } from '../http/validation/json-body.ts';
 import { parserOf } from '../http/validation/parsers.ts';
+import { whenClosed } from '../http/when-closed.ts';
 import { ANSWER_TYPE, verificationJson } from './answer.ts';
 import { VERIFY_BODY_LIMIT_BYTES, VERIFY_PATH, VerifyRequest } from './schemas.ts';
 import type { Verification, Verifier } from './verifier.ts';
 
 /** How most clients send JSON. */
-const PLAIN_TYPES = new Set<unknown>(['application/json', 'application/json; charset=utf-8']);
+const PLAIN_TYPES = new Set<string | undefined>([
+  'application/json',
+  'application/json; charset=utf-8',
+]);
 
 export interface VerifyFastPathDependencies {
   verifier: Verifier;
@@ -47,6 +52,8 @@ export class VerifyFastPath {
       const beganAt = performance.now();
       const handOn = (failure: Error | null) => {
         this.#deps.handedOn.add(request, { beganAt, failure });
+        // If nobody reads it to its end, Node keeps it, and the keys in it, until the next one.
+        whenClosed(response, () => request.resume());
         framework(request, response);
       };
       this.#answer(request, response, beganAt).then(
@@ -54,10 +61,10 @@ export class VerifyFastPath {
           if (!isAnswered) handOn(null);
         },
         (error: unknown) => {
-          // Nobody else reads it to its end.
-          request.resume();
-          if (response.headersSent) response.destroy();
-          else handOn(error instanceof Error ? error : new Error(String(error)));
+          if (response.headersSent) return void response.destroy();
+          const failure = error instanceof Error ? error : new Error(String(error));
+          // To its end first: what is refused before that has its connection closed.
+          finished(request.resume(), () => handOn(failure));
         },
       );
     };
@@ -86,9 +93,9 @@ export class VerifyFastPath {
       return false;
     // Node announces a request before the part of its body that came along, which is there one microtask later.
     await null;
-    const length = lengthOf(request);
-    const release = request.readableLength === length && this.#deps.admission.tryTake(caller.group);
-    if (!release) return false;
+    const length = contentLength(request);
+    if (request.readableLength !== length) return false;
+    const release = this.#deps.admission.enter(caller.group);
     // By its length: without one, what is read to its end could not be put back.
     const body: Buffer = request.read(length);
     const verification = await this.#verify(body, presented).finally(release);
@@ -96,7 +103,7 @@ export class VerifyFastPath {
       request.unshift(body);
       return false;
     }
-    // To the end: otherwise Node keeps the request, and the keys in it, until the next one.
+    // To its end, as above.
     request.read();
     // The client may have hung up; the verification stays counted.
     if (response.destroyed) return true;
@@ -116,18 +123,18 @@ export class VerifyFastPath {
   }
 }
 
-/** A verification as most clients send it: JSON at once, neither in chunks nor encoded. */
+/** A verification as most clients send it: JSON of a declared length, not encoded, and no header twice. */
 function isPlain(request: IncomingMessage): boolean {
   const { method, url, headers } = request;
   if (url !== VERIFY_PATH || method !== 'POST') return false;
   if (!PLAIN_TYPES.has(headers['content-type'])) return false;
   if (headers['content-encoding'] || headers.expect || hasRepeatedHeaders(request)) return false;
-  const length = lengthOf(request);
+  const length = contentLength(request);
   return length > 0 && length <= VERIFY_BODY_LIMIT_BYTES;
 }
 
 /** NaN if it is not declared. */
-function lengthOf({ headers }: IncomingMessage): number {
+function contentLength({ headers }: IncomingMessage): number {
   return Number(headers['content-length']);
 }
 

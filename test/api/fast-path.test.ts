@@ -351,3 +351,37 @@ it('the duration of a verification that fails counts from its headers, also wher
   expect(durationMs).toBeGreaterThan(50);
   expect(durationMs).toBeLessThan(performance.now() - started);
 });
+
+it('a request that a handler refuses without its body, after memory was asked, is not kept by its connection', async () => {
+  const { id, key } = await createManagementKey(instance, { permissions: ['keys:verify'] });
+  keys.set('ends', key);
+  await warmManagementKey(key, instance);
+  const release = holdFences(instance);
+  const connection = await RawConnection.open(port);
+  connection.send(whole(JSON.stringify({ key: keyOf('full') }), as('ends')));
+  const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
+  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const sql = await connect(database.url);
+  await sql.query('update management_keys set revoked_at = now() where id = $1', [id]);
+  release();
+  expect(statuses(await connection.until(/\}$/))).toEqual([401]);
+  await expect.poll(() => begun?.destroyed, { interval: 5 }).toBe(true);
+  expect(connection.isEnded).toBe(false);
+});
+
+it('a verification that is refused at once, since the database is away, keeps its connection, and no request', async () => {
+  const restore = interceptQuery(instance.service.internals.database, 'fence', () => {
+    throw new Error('away');
+  });
+  onTestFinished(restore);
+  const connection = await RawConnection.open(port);
+  const request = whole(JSON.stringify({ key: keyOf('full') }), as('verifier'));
+  connection.send(request);
+  await connection.until(/\}$/);
+  connection.send(request);
+  const received = await connection.until(/(?:HTTP.*){2}\}$/s);
+  expect(statuses(received)).toEqual([503, 503]);
+  expect(received).not.toMatch(/connection: close/i);
+  await expect.poll(() => begun?.destroyed, { interval: 5 }).toBe(true);
+  expect(connection.isEnded).toBe(false);
+});
