@@ -1,4 +1,5 @@
 import type { Log } from './log-events.ts';
+import { toError } from './to-error.ts';
 
 /** A phase of a stop. The next one runs even if it fails or exceeds its deadline. */
 export interface StopPhase {
@@ -32,10 +33,7 @@ async function withDeadline(
 ): Promise<Error | null> {
   const { promise: late, resolve } = Promise.withResolvers<Error>();
   const timer = setTimeout(() => resolve(new Error('deadline passed')), deadlineMs);
-  const done = (async () => run())().then(
-    () => null,
-    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
-  );
+  const done = (async () => run())().then(() => null, toError);
   const outcome = await Promise.race([done, late]);
   clearTimeout(timer);
   return outcome;

@@ -14,6 +14,7 @@ import { hasRepeatedHeaders } from '../http/single-headers.ts';
 import { readJson } from '../http/validation/json-body.ts';
 import { parserOf } from '../http/validation/parsers.ts';
 import { whenClosed } from '../http/when-closed.ts';
+import { toError } from '../lib/to-error.ts';
 import { ANSWER_TYPE, verificationJson } from './answer.ts';
 import { VERIFY_BODY_LIMIT_BYTES, VERIFY_PATH, VerifyRequest } from './schemas.ts';
 import type { Verification, Verifier } from './verifier.ts';
@@ -52,7 +53,7 @@ export class VerifyFastPath {
       const beganAt = performance.now();
       const handOn = (failure: Error | null) => {
         this.#deps.handedOn.add(request, { beganAt, failure });
-        // If nobody reads it to its end, Node keeps it, and the keys in it, until the next one.
+        // Nobody may read it to its end: what is refused at its headers.
         whenClosed(response, () => request.resume());
         framework(request, response);
       };
@@ -62,9 +63,8 @@ export class VerifyFastPath {
         },
         (error: unknown) => {
           if (response.headersSent) return void response.destroy();
-          const failure = error instanceof Error ? error : new Error(String(error));
           // To its end first: what is refused before that has its connection closed.
-          finished(request.resume(), () => handOn(failure));
+          finished(request.resume(), () => handOn(toError(error)));
         },
       );
     };
@@ -103,7 +103,7 @@ export class VerifyFastPath {
       request.unshift(body);
       return false;
     }
-    // To its end, as above.
+    // To its end, or Node would keep it, and the keys in it, until the next one.
     request.read();
     // The client may have hung up; the verification stays counted.
     if (response.destroyed) return true;

@@ -8,7 +8,7 @@ import { metric } from '../support/metrics.ts';
 import { createManagementKey, putWorkspace } from '../support/pair.ts';
 import { head, listen, RawConnection, statuses } from '../support/raw-http.ts';
 import { createKey } from '../support/sql-keys.ts';
-import { interceptQuery } from '../support/statements.ts';
+import { holdFences, interceptQuery } from '../support/statements.ts';
 import { warmKey, warmManagementKey } from '../support/warm.ts';
 
 let database: TestDatabase;
@@ -81,16 +81,17 @@ async function ask(request: string): Promise<{ answer: string; handlers: number 
   return { answer: answer.replace(/^date: .*\r\n/im, ''), handlers: handled - before };
 }
 
-/** Fences wait until what it returns is called. */
-function holdFences(held: Instance): () => void {
-  const gate = Promise.withResolvers<void>();
-  onTestFinished(() => gate.resolve());
-  const restore = interceptQuery(held.service.internals.database, 'fence', async (send) => {
-    await gate.promise;
-    return send();
-  });
-  onTestFinished(restore);
-  return gate.resolve;
+/** Sends a verification that waits for the fence, until `release` is called. */
+async function sendHeld(request: string, [held, at]: [Instance, number] = [instance, port]) {
+  const release = holdFences(held.service.internals.database);
+  const connection = await RawConnection.open(at);
+  connection.send(request);
+  await expect.poll(() => atWork(held), { interval: 5 }).toBe(1);
+  return { connection, release };
+}
+
+function atWork(held: Instance): Promise<number> {
+  return metric(held, 'keyward_bound_used{bound="requests"}');
 }
 
 it.each([
@@ -223,16 +224,15 @@ it('verifications that are sent at once over one connection are answered in thei
 });
 
 it('a verification that waits for the fence has a place, which is free once it is answered or the client has gone', async () => {
-  const release = holdFences(instance);
-  const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
-  const body = JSON.stringify({ key: keyOf('full') });
-  const [stays, leaves] = [await RawConnection.open(port), await RawConnection.open(port)];
-  for (const connection of [stays, leaves]) connection.send(whole(body, as('verifier')));
-  await expect.poll(atWork, { interval: 5 }).toBe(2);
+  const request = whole(JSON.stringify({ key: keyOf('full') }), as('verifier'));
+  const { connection: stays, release } = await sendHeld(request);
+  const leaves = await RawConnection.open(port);
+  leaves.send(request);
+  await expect.poll(() => atWork(instance), { interval: 5 }).toBe(2);
   leaves.socket.destroy();
   release();
   expect(await stays.until(/\}$/)).toContain('"code":"VALID"');
-  await expect.poll(atWork, { interval: 5 }).toBe(0);
+  await expect.poll(() => atWork(instance), { interval: 5 }).toBe(0);
 });
 
 it('a verification whose body arrives after its headers is answered by a handler, and alike', async () => {
@@ -292,11 +292,7 @@ it('a request that was answered from memory is not kept by its connection, which
 it('a key that is changed while its verification waits for the fence is verified as changed, by a handler', async () => {
   const { id, key } = await createKey(instance);
   await warmKey(key, instance);
-  const release = holdFences(instance);
-  const connection = await RawConnection.open(port);
-  connection.send(whole(JSON.stringify({ key }), as('verifier')));
-  const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
-  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const { connection, release } = await sendHeld(whole(JSON.stringify({ key }), as('verifier')));
   const sql = await connect(database.url);
   await sql.query("update keys set name = 'changed' where id = $1", [id]);
   const before = handled;
@@ -311,11 +307,10 @@ it('a verification that waits for the fence when a stop begins is answered, thou
   const { id, key } = await createKey(instance);
   await warmKey(key, stopped);
   await warmManagementKey(keyOf('verifier'), stopped);
-  const release = holdFences(stopped);
-  const connection = await RawConnection.open(ownPort);
-  connection.send(whole(JSON.stringify({ key }), as('verifier')));
-  const atWork = () => metric(stopped, 'keyward_bound_used{bound="requests"}');
-  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const { connection, release } = await sendHeld(whole(JSON.stringify({ key }), as('verifier')), [
+    stopped,
+    ownPort,
+  ]);
   const sql = await connect(database.url);
   await sql.query("update keys set name = 'changed' where id = $1", [id]);
   const closed = stopped.service.app.close();
@@ -332,16 +327,13 @@ it('a verification that waits for the fence when a stop begins is answered, thou
 });
 
 it('the duration of a verification that fails counts from its headers, also where a handler refuses it', async () => {
-  const release = holdFences(instance);
   const failing = interceptQuery(instance.service.internals.database, 'consume_limits', () => {
     throw Object.assign(new Error('a message with a value'), { code: 'P0001' });
   });
   onTestFinished(failing);
-  const connection = await RawConnection.open(port);
   const started = performance.now();
-  connection.send(whole(JSON.stringify({ key: keyOf('limited') }), as('verifier')));
-  const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
-  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const request = whole(JSON.stringify({ key: keyOf('limited') }), as('verifier'));
+  const { connection, release } = await sendHeld(request);
   const waited = performance.now();
   await expect.poll(() => performance.now() - waited, { interval: 5 }).toBeGreaterThan(50);
   release();
@@ -356,11 +348,9 @@ it('a request that a handler refuses without its body, after memory was asked, i
   const { id, key } = await createManagementKey(instance, { permissions: ['keys:verify'] });
   keys.set('ends', key);
   await warmManagementKey(key, instance);
-  const release = holdFences(instance);
-  const connection = await RawConnection.open(port);
-  connection.send(whole(JSON.stringify({ key: keyOf('full') }), as('ends')));
-  const atWork = () => metric(instance, 'keyward_bound_used{bound="requests"}');
-  await expect.poll(atWork, { interval: 5 }).toBe(1);
+  const { connection, release } = await sendHeld(
+    whole(JSON.stringify({ key: keyOf('full') }), as('ends')),
+  );
   const sql = await connect(database.url);
   await sql.query('update management_keys set revoked_at = now() where id = $1', [id]);
   release();

@@ -5,7 +5,7 @@ import { type Instance, launch } from '../support/instance.ts';
 import { createManagementKey, putWorkspace } from '../support/pair.ts';
 import { expectProblem } from '../support/refusals.ts';
 import { createKey, verdict, verify } from '../support/sql-keys.ts';
-import { interceptQuery } from '../support/statements.ts';
+import { holdFences, interceptQuery } from '../support/statements.ts';
 
 const BOUND = 20;
 /** Of one caller. */
@@ -52,19 +52,12 @@ describe('an instance at its bound', () => {
     const ask = (as: string) =>
       instance.call('POST', '/v1/verify', { as, body: { key: 'unknown' } });
     for (const as of [first, second, other]) expect((await ask(as)).status).toBe(200);
-    const gate = Promise.withResolvers<void>();
-    onTestFinished(() => gate.resolve());
-    const restore = interceptQuery(instance.service.internals.database, 'fence', async (send) => {
-      await gate.promise;
-      return send();
-    });
-    onTestFinished(restore);
+    const release = holdFences(instance.service.internals.database);
     const crowd = Array.from({ length: BOUND }, (_, i) => ask(i % 2 ? first : second));
     await expect.poll(requestsAtWork, { interval: 5 }).toBe(SHARE);
     const others = Array.from({ length: BOUND - SHARE }, () => ask(other));
     await expect.poll(requestsAtWork, { interval: 5 }).toBe(BOUND);
-    restore();
-    gate.resolve();
+    release();
     const statuses = async (answers: typeof crowd) =>
       (await Promise.all(answers)).map(({ status }) => status).sort();
     expect(await statuses(crowd)).toEqual([

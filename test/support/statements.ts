@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { onTestFinished } from 'vitest';
 import type { Database, Statement } from '../../src/db/database.ts';
 
 /** Replaces one kind of query of the verification path; `send` sends it to Postgres. */
@@ -73,4 +74,19 @@ export function recordDecisions(
     });
     return rows;
   });
+}
+
+/** Fences wait until what it returns is called, or the test has ended. */
+export function holdFences(database: Database): () => void {
+  const gate = Promise.withResolvers<void>();
+  const restore = interceptQuery(database, 'fence', async (send) => {
+    await gate.promise;
+    return send();
+  });
+  const release = () => {
+    restore();
+    gate.resolve();
+  };
+  onTestFinished(release);
+  return release;
 }

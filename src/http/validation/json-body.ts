@@ -6,6 +6,7 @@ import { FairQueue, type Ticket } from '../../lib/fair-queue.ts';
 import { OverloadError } from '../../lib/overload-error.ts';
 import type { SharedBound } from '../../lib/shared-bound.ts';
 import { parseStrictJson } from '../../lib/strict-json.ts';
+import { toError } from '../../lib/to-error.ts';
 import { mapInTurns } from '../../lib/turns.ts';
 import type { App } from '../app-type.ts';
 import { type BodySize, readBody } from '../body-reader.ts';
@@ -109,7 +110,7 @@ function attempt(work: () => unknown): unknown {
   try {
     return work();
   } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+    return toError(error);
   }
 }
 
