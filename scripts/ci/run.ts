@@ -3,7 +3,15 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { runCommand } from './run-command.ts';
 import { SUITES, type Suite } from './suites.ts';
-import { countsOf, type Report, type Result, tableOf, totalOf } from './summary.ts';
+import {
+  countsOf,
+  failuresOf,
+  type Report,
+  type Result,
+  shortened,
+  tableOf,
+  totalOf,
+} from './summary.ts';
 import { install, isInstalled } from './tools.ts';
 
 /**
@@ -11,7 +19,7 @@ import { install, isInstalled } from './tools.ts';
  * calls it in the root of the repository. The last line tells how many tests passed and failed.
  */
 const REPORTS = resolve('reports');
-/** Lines of the log of a suite that failed, which are printed again at the end. */
+/** Lines of the log of a suite that failed without a report, which are printed again at the end. */
 const LOG_TAIL_LINES = 60;
 /** Programs that Debian keeps for root. */
 const PATH = `${process.env.PATH}:/usr/sbin`;
@@ -37,7 +45,7 @@ async function main(names: readonly string[]): Promise<number> {
     else results.push(await run(suite));
   }
   results.push(...(await Promise.all(alongside)));
-  for (const { name } of results.filter(({ failed }) => failed > 0)) printLogTail(name);
+  for (const { name } of results.filter(({ failed }) => failed > 0)) printWhyFailed(name);
   const table = tableOf(results);
   await writeFile(join(REPORTS, 'summary.md'), table);
   const { passed, failed } = totalOf(results);
@@ -74,12 +82,16 @@ function reportPathOf(name: string): string {
   return join(REPORTS, name.toLowerCase().replaceAll(/\W+/g, '-'));
 }
 
-/** Printed again at the end, because later suites may have printed much since. */
-function printLogTail(name: string): void {
-  const log = `${reportPathOf(name)}.log`;
-  if (!existsSync(log)) return;
-  const end = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
-  process.stdout.write(`\n== the end of ${log}\n${end.join('\n')}\n`);
+/** Printed at the end, because later suites may have printed much since. */
+function printWhyFailed(name: string): void {
+  const file = reportPathOf(name);
+  const report = reportIn(`${file}.json`);
+  const failures = report === null ? '' : failuresOf(report);
+  if (failures !== '') process.stdout.write(`\n== why ${name} failed\n${failures}`);
+  else if (existsSync(`${file}.log`)) {
+    const end = readFileSync(`${file}.log`, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
+    process.stdout.write(`\n== the end of ${file}.log\n${shortened(end.join('\n'), end.length)}\n`);
+  }
 }
 
 function reportIn(file: string): Report | null {

@@ -22,6 +22,8 @@ const POOLED =
 export const SUITES: readonly Suite[] = [
   { name: 'checks', minutes: 5, command: 'npm run --silent check' },
   { name: 'tests', minutes: 15, command: 'npm test' },
+  // Three browsers need both cores.
+  { name: 'browser', minutes: 12, command: 'npm run --silent test:browser', needs: ['chromium'] },
   {
     name: 'history',
     minutes: 15,
@@ -34,7 +36,6 @@ export const SUITES: readonly Suite[] = [
     command: 'npm run --silent test:gateways',
     uses: ['nginx', 'caddy', 'haproxy'],
   },
-  { name: 'browser', minutes: 8, command: 'npm run --silent test:browser', needs: ['chromium'] },
   {
     name: 'client in TypeScript',
     minutes: 5,

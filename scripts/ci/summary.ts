@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** What one suite came to. */
 export interface Result {
   name: string;
@@ -14,8 +16,21 @@ export interface Report {
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: readonly { status: string; assertionResults: readonly { status: string }[] }[];
+  testResults: readonly {
+    name: string;
+    status: string;
+    message: string;
+    assertionResults: readonly {
+      status: string;
+      fullName: string;
+      failureMessages?: readonly string[];
+    }[];
+  }[];
 }
+
+/** What is shown of why a test failed: where it failed comes after its message, if that is short. */
+const REASON_LINES = 20;
+const LINE_LENGTH = 200;
 
 type Counts = Pick<Result, 'passed' | 'failed' | 'skipped'>;
 
@@ -34,6 +49,30 @@ export function countsOf(succeeded: boolean, report: Report | null): Counts {
     failed: succeeded ? failed : Math.max(1, failed),
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/** Each failed test with why, for the end of a long log. */
+export function failuresOf({ testResults }: Report): string {
+  const failures = testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const tests = assertionResults.filter((test) => test.status === 'failed');
+    // A file that cannot be loaded, or whose set-up fails, has no failed test.
+    if (tests.length === 0) return status === 'failed' ? [`✗ ${name}\n${shortened(message)}`] : [];
+    return tests.map(
+      ({ fullName, failureMessages = [] }) =>
+        `✗ ${name} > ${fullName}\n${failureMessages.map((reason) => shortened(reason)).join('\n')}`,
+    );
+  });
+  return failures.map((failure) => `${failure}\n`).join('\n');
+}
+
+/** The first lines, none of them wider than a window. */
+export function shortened(text: string, lines = REASON_LINES): string {
+  return stripVTControlCharacters(text)
+    .trim()
+    .split('\n')
+    .slice(0, lines)
+    .map((line) => (line.length > LINE_LENGTH ? `${line.slice(0, LINE_LENGTH)} …` : line))
+    .join('\n');
 }
 
 const HEADER = ['', 'suite', 'passed', 'failed', 'skipped', 'seconds', ''];

@@ -164,7 +164,7 @@ describe.runIf(BROWSER !== '')('what people do on the console', { timeout: 120_0
     ];
     const buffer = Buffer.from(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
     await open('keys');
-    await page.getByRole('link', { name: 'Import' }).click();
+    await page.getByRole('link', { name: 'Import', exact: true }).click();
     await page
       .getByLabel('File')
       .setInputFiles({ name: 'keys.jsonl', mimeType: 'application/jsonl', buffer });
@@ -208,7 +208,7 @@ describe.runIf(BROWSER !== '')('what people do on the console', { timeout: 120_0
 
   it('an import that is not finished is not left by a link or the back button before its report was seen', async () => {
     await open('keys');
-    await page.getByRole('link', { name: 'Import' }).click();
+    await page.getByRole('link', { name: 'Import', exact: true }).click();
     const hash = (of: string) => createHash('sha256').update(of).digest('base64');
     const entries = Array.from({ length: 501 }, (_, index) => ({
       name: `entry ${index}`,

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { expect } from 'vitest';
 import { ROOT_KEY } from '../support/shared-program.ts';
+import { openContext } from './browser.ts';
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
@@ -30,7 +31,7 @@ export async function openPerson(
   browser: Browser,
   { colorScheme = 'light', width = 1440 }: Look = {},
 ): Promise<Person> {
-  const context = await browser.newContext({
+  const context = await openContext(browser, {
     colorScheme,
     viewport: { width, height: 900 },
     permissions: ['clipboard-read', 'clipboard-write'],

@@ -6,9 +6,9 @@ import {
   type SharedProgram,
   startSharedProgram,
 } from '../support/shared-program.ts';
-import { BROWSER, openBrowser } from './browser.ts';
+import { BROWSER, openBrowser, openContext } from './browser.ts';
 
-describe.runIf(BROWSER !== '')('the documentation at /docs', { timeout: 60_000 }, () => {
+describe.runIf(BROWSER !== '')('the documentation at /docs', { timeout: 120_000 }, () => {
   let program: SharedProgram;
   let browser: Browser;
   let page: Page;
@@ -18,7 +18,8 @@ describe.runIf(BROWSER !== '')('the documentation at /docs', { timeout: 60_000 }
   beforeAll(async () => {
     program = await startSharedProgram();
     browser = await openBrowser();
-    page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
+    const context = await openContext(browser, { viewport: { width: 1280, height: 1600 } });
+    page = await context.newPage();
     page.on('pageerror', ({ message }) => complaints.push(message));
     page.on('request', (request) => hosts.add(new URL(request.url()).host));
     await page.goto(`${program.url}/docs`);

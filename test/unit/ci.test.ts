@@ -3,11 +3,34 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCommand } from '../../scripts/ci/run-command.ts';
 import { SUITES } from '../../scripts/ci/suites.ts';
-import { countsOf, type Result, tableOf, totalOf } from '../../scripts/ci/summary.ts';
+import { countsOf, failuresOf, type Result, tableOf, totalOf } from '../../scripts/ci/summary.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { isRunning } from '../support/program.ts';
 
-const passing = { status: 'passed', assertionResults: [{ status: 'passed' }] };
+const passing = {
+  name: 'test/passing.test.ts',
+  status: 'passed',
+  message: '',
+  assertionResults: [{ status: 'passed', fullName: 'a test that passes', failureMessages: [] }],
+};
+const broken = {
+  name: 'test/broken.test.ts',
+  status: 'failed',
+  message: 'Cannot find module',
+  assertionResults: [],
+};
+const failing = {
+  name: 'test/failing.test.ts',
+  status: 'failed',
+  message: '',
+  assertionResults: [
+    {
+      status: 'failed',
+      fullName: 'a test that fails',
+      failureMessages: [`\u001b[31mTimeout\u001b[39m\n${'x'.repeat(1000)}\n${'\n'.repeat(100)}end`],
+    },
+  ],
+};
 const report = {
   numPassedTests: 7,
   numFailedTests: 0,
@@ -27,8 +50,6 @@ describe('the counts of a suite', () => {
   });
 
   it('a file that cannot be loaded counts as failed, and one with a failed test not twice', () => {
-    const broken = { status: 'failed', assertionResults: [] };
-    const failing = { status: 'failed', assertionResults: [{ status: 'failed' }] };
     const testResults = [passing, broken, failing];
     const counts = countsOf(false, { ...report, numFailedTests: 1, testResults });
     expect(counts).toMatchObject({ passed: 7, failed: 2 });
@@ -36,6 +57,23 @@ describe('the counts of a suite', () => {
 
   it('a suite whose command fails has failed, though its report says that every test passed', () => {
     expect(countsOf(false, report)).toMatchObject({ passed: 7, failed: 1 });
+  });
+});
+
+describe('why a suite failed', () => {
+  it('each failed test is named with why, without colours and cut to what a window shows', () => {
+    const why = failuresOf({ ...report, testResults: [passing, broken, failing] });
+    expect(why.split('\n').filter((line) => line !== '')).toEqual([
+      '✗ test/broken.test.ts',
+      'Cannot find module',
+      '✗ test/failing.test.ts > a test that fails',
+      'Timeout',
+      `${'x'.repeat(200)} …`,
+    ]);
+  });
+
+  it('a suite without a failed test has nothing to tell but its log', () => {
+    expect(failuresOf(report)).toBe('');
   });
 });
 
