@@ -38,7 +38,7 @@ const { values: options } = parseArgs({
     processes: { type: 'string' },
     /** Of one measurement. */
     seconds: { type: 'string' },
-    /** One process, one second: to see that it runs, not to claim anything. */
+    /** One process, one second, what that is enough for: to see that it runs, not to claim anything. */
     quick: { type: 'boolean', default: false },
     'isolate-postgres': { type: 'boolean', default: false },
     /** Writes the tables into docs/performance.md. */
@@ -71,7 +71,9 @@ function chooseCases(names: readonly string[] | undefined): readonly Case[] {
   const known = CASES.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));
   if (unknown !== undefined) throw new Error(`no case ${unknown}; known: ${known.join(', ')}`);
-  return CASES.filter(({ name }) => names?.includes(name) ?? true);
+  return CASES.filter(({ name, needsTime = false }) =>
+    names ? names.includes(name) : !(options.quick && needsTime),
+  );
 }
 
 async function measureAll(env: BenchEnv): Promise<void> {

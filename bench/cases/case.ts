@@ -35,6 +35,8 @@ export interface Case {
   name: string;
   /** Cases share a table whose rows are compared. */
   table: string;
+  /** Short measurements of it tell nothing. */
+  needsTime?: boolean;
   run: (world: World) => Promise<Row[]>;
 }
 
