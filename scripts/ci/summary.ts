@@ -20,12 +20,15 @@ export interface Report {
     name: string;
     status: string;
     message: string;
-    assertionResults: readonly {
-      status: string;
-      fullName: string;
-      failureMessages?: readonly string[];
-    }[];
+    assertionResults: readonly TestReport[];
   }[];
+}
+
+interface TestReport {
+  status: string;
+  fullName: string;
+  /** Of each time that it failed, also if it passed at last. */
+  failureMessages: readonly string[];
 }
 
 /** What is shown of why a test failed: where it failed comes after its message, if that is short. */
@@ -52,17 +55,28 @@ export function countsOf(succeeded: boolean, report: Report | null): Counts {
 }
 
 /** Each failed test with why, for the end of a long log. */
-export function failuresOf({ testResults }: Report): string {
-  const failures = testResults.flatMap(({ name, status, message, assertionResults }) => {
+export function failuresOf({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
     const tests = assertionResults.filter((test) => test.status === 'failed');
     // A file that cannot be loaded, or whose set-up fails, has no failed test.
-    if (tests.length === 0) return status === 'failed' ? [`✗ ${name}\n${shortened(message)}`] : [];
-    return tests.map(
-      ({ fullName, failureMessages = [] }) =>
-        `✗ ${name} > ${fullName}\n${failureMessages.map((reason) => shortened(reason)).join('\n')}`,
-    );
+    if (tests.length === 0)
+      return status === 'failed' ? [`✗ ${name}\n${shortened(message)}\n`] : [];
+    return tests.map((test) => `✗ ${described(name, test)}`);
   });
-  return failures.map((failure) => `${failure}\n`).join('\n');
+}
+
+/** Each test that passed only when it was run again, with why it failed before. */
+export function repeatedOf({ testResults }: Report): string[] {
+  return testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status, failureMessages }) => status === 'passed' && failureMessages.length > 0)
+      .map((test) => `↻ ${described(name, test)}`),
+  );
+}
+
+function described(file: string, { fullName, failureMessages }: TestReport): string {
+  const reasons = failureMessages.map((reason) => `${shortened(reason)}\n`);
+  return `${file} > ${fullName}\n${reasons.join('')}`;
 }
 
 /** The first lines, none of them wider than a window. */
