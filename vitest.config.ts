@@ -29,8 +29,6 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     // The modules of src stay loaded from one file to the next: loading them costs more than most tests.
     isolate: false,
-    // In CI, whose machine may stall. It tells which tests needed it, and why they failed first.
-    retry: report ? 1 : 0,
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });

@@ -8,7 +8,6 @@ import {
   failuresOf,
   type Report,
   type Result,
-  repeatedOf,
   shortened,
   tableOf,
   totalOf,
@@ -46,7 +45,7 @@ async function main(names: readonly string[]): Promise<number> {
     else results.push(await run(suite));
   }
   results.push(...(await Promise.all(alongside)));
-  for (const { name, failed } of results) printWhatFailed(name, failed > 0);
+  for (const { name } of results.filter(({ failed }) => failed > 0)) printWhyFailed(name);
   const table = tableOf(results);
   await writeFile(join(REPORTS, 'summary.md'), table);
   const { passed, failed } = totalOf(results);
@@ -68,13 +67,10 @@ async function run(suite: Suite): Promise<Result> {
     env: { ...process.env, CI: '1', KEYWARD_TEST_REPORT: `${file}.json` },
     signal: interrupted.signal,
   });
-  const report = reportIn(`${file}.json`);
-  const counts = countsOf(ended.succeeded, report);
-  const repeated = report === null ? 0 : repeatedOf(report).length;
+  const counts = countsOf(ended.succeeded, reportIn(`${file}.json`));
   const without = uses.filter((tool) => !isInstalled(tool));
   const notes = [
     ended.cut ? `ended after ${minutes} minutes` : '',
-    repeated > 0 ? `${repeated} passed when run again` : '',
     without.length > 0 ? `without ${without.join(', ')}` : '',
   ];
   process.stdout.write(`== ${name} ${counts.failed > 0 ? 'FAILED' : 'passed'}\n`);
@@ -87,13 +83,12 @@ function reportPathOf(name: string): string {
 }
 
 /** Printed at the end, because later suites may have printed much since. */
-function printWhatFailed(name: string, hasFailed: boolean): void {
+function printWhyFailed(name: string): void {
   const file = reportPathOf(name);
   const report = reportIn(`${file}.json`);
-  const failures = report === null ? [] : [...failuresOf(report), ...repeatedOf(report)];
-  if (failures.length > 0)
-    process.stdout.write(`\n== what failed in ${name}\n${failures.join('\n')}`);
-  else if (hasFailed && existsSync(`${file}.log`)) {
+  const failures = report === null ? [] : failuresOf(report);
+  if (failures.length > 0) process.stdout.write(`\n== why ${name} failed\n${failures.join('\n')}`);
+  else if (existsSync(`${file}.log`)) {
     const end = readFileSync(`${file}.log`, 'utf8').trimEnd().split('\n').slice(-LOG_TAIL_LINES);
     process.stdout.write(`\n== the end of ${file}.log\n${shortened(end.join('\n'), end.length)}\n`);
   }

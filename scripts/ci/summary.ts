@@ -27,7 +27,6 @@ export interface Report {
 interface TestReport {
   status: string;
   fullName: string;
-  /** Of each time that it failed, also if it passed at last. */
   failureMessages: readonly string[];
 }
 
@@ -63,15 +62,6 @@ export function failuresOf({ testResults }: Report): string[] {
       return status === 'failed' ? [`✗ ${name}\n${shortened(message)}\n`] : [];
     return tests.map((test) => `✗ ${described(name, test)}`);
   });
-}
-
-/** Each test that passed only when it was run again, with why it failed before. */
-export function repeatedOf({ testResults }: Report): string[] {
-  return testResults.flatMap(({ name, assertionResults }) =>
-    assertionResults
-      .filter(({ status, failureMessages }) => status === 'passed' && failureMessages.length > 0)
-      .map((test) => `↻ ${described(name, test)}`),
-  );
 }
 
 function described(file: string, { fullName, failureMessages }: TestReport): string {

@@ -3,14 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCommand } from '../../scripts/ci/run-command.ts';
 import { SUITES } from '../../scripts/ci/suites.ts';
-import {
-  countsOf,
-  failuresOf,
-  type Result,
-  repeatedOf,
-  tableOf,
-  totalOf,
-} from '../../scripts/ci/summary.ts';
+import { countsOf, failuresOf, type Result, tableOf, totalOf } from '../../scripts/ci/summary.ts';
 import { temporaryFolder } from '../support/folder.ts';
 import { isRunning } from '../support/program.ts';
 
@@ -25,14 +18,6 @@ const broken = {
   status: 'failed',
   message: 'Cannot find module',
   assertionResults: [],
-};
-const repeated = {
-  name: 'test/repeated.test.ts',
-  status: 'passed',
-  message: '',
-  assertionResults: [
-    { status: 'passed', fullName: 'a test that fails at first', failureMessages: ['late'] },
-  ],
 };
 const failing = {
   name: 'test/failing.test.ts',
@@ -79,7 +64,7 @@ describe('why a suite failed', () => {
   const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 
   it('each failed test is named with why, without colours and cut to what a window shows', () => {
-    const why = failuresOf({ ...report, testResults: [passing, broken, repeated, failing] });
+    const why = failuresOf({ ...report, testResults: [passing, broken, failing] });
     expect(why.flatMap(lines)).toEqual([
       '✗ test/broken.test.ts',
       'Cannot find module',
@@ -89,16 +74,8 @@ describe('why a suite failed', () => {
     ]);
   });
 
-  it('a test that passed only when it was run again is named with why it failed before', () => {
-    const testResults = [passing, broken, repeated, failing];
-    expect(repeatedOf({ ...report, testResults }).flatMap(lines)).toEqual([
-      '↻ test/repeated.test.ts > a test that fails at first',
-      'late',
-    ]);
-  });
-
   it('a suite without a failed test has nothing to tell but its log', () => {
-    expect([failuresOf(report), repeatedOf(report)]).toEqual([[], []]);
+    expect(failuresOf(report)).toEqual([]);
   });
 });
 
